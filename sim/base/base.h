@@ -24,6 +24,7 @@
 /* A bug: prints the expression and the place, dumps the trace ring if one is installed, and aborts. Always on. */
 #define ASSERT(e) ((e) ? (void)0 : assert_fail(#e, __FILE__, __LINE__, __func__))
 _Noreturn void assert_fail(const char *expr, const char *file, int line, const char *func);
+void assert_set_hook(void (*fn)(void *), void *ctx);  /* called once before aborting, to dump the trace ring; NULL uninstalls */
 
 /* ---- xalloc: never return NULL ------------------------------------------------------------------------- */
 void *xmalloc(size_t n);

@@ -1,0 +1,14 @@
+/* apiserver/admission/admission.h - the chain of admission plugins that a kubeadm cluster runs, in upstream's order:
+ * NamespaceLifecycle, LimitRanger, ServiceAccount, NodeRestriction, TaintNodesByCondition, Priority, DefaultTolerationSeconds, StorageObjectInUse-
+ * Protection, RuntimeClass, CertificateApproval/Signing, ResourceQuota. */
+#ifndef APISERVER_ADMISSION_ADMISSION_H
+#define APISERVER_ADMISSION_ADMISSION_H
+
+#include "apiserver/apiserver_priv.h"
+
+enum admission_op { ADMIT_CREATE, ADMIT_UPDATE, ADMIT_DELETE, ADMIT_CONNECT };
+/* Mutate obj in place (create, update), then validate. obj is NULL for delete and connect; old is NULL on create. Errors: ERR_FORBIDDEN
+ * `pods "x" is forbidden: ...`, ERR_NOT_FOUND `namespaces "x" not found`. The server's own writes (registry_ensure) do not come here. */
+bool admission_admit(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err);
+
+#endif

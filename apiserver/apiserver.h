@@ -1,0 +1,36 @@
+/* apiserver/apiserver.h - a miniature kube-apiserver with its aggregation layer: what the composition root starts. */
+#ifndef APISERVER_APISERVER_H
+#define APISERVER_APISERVER_H
+
+#include "apiserver/store/store.h"
+#include "sim/http/http.h"
+
+struct apiserver;
+struct apiserver_options {
+    struct loop      *loop;
+    struct store     *store;
+    struct vnet_host *node;            /* the network namespace it lives in (the node's); it listens there and dials kubelets and Services from there */
+    int               minor;           /* 16, 20 or 34: which version it is */
+    bool              bare;            /* exactly that version: nothing that newer clients would like */
+    const char       *git_version;     /* "v1.16.6" */
+    const char       *advertise_ip;    /* 192.168.229.132 (bare: 127.0.0.1's stand-in, the same) */
+    int               secure_port;     /* inside the virtual network, 6443 */
+    struct identity  *serving;         /* CN=kube-apiserver; referenced */
+    const struct trust *client_ca;     /* x509 client certificates; borrowed */
+    const struct trust *requestheader_ca; /* front proxy; borrowed */
+    struct identity  *kubelet_client;  /* to kubelets (logs, attach, exec); referenced; NULL in bare */
+    struct identity  *proxy_client;    /* to aggregated servers; referenced */
+    struct str        client_ca_pem, requestheader_ca_pem;   /* for ConfigMap extension-apiserver-authentication */
+    bool              token_request;   /* serve serviceaccounts/token (kubeadm: from v1.20 on) */
+};
+struct apiserver *apiserver_new(const struct apiserver_options *opt, struct err *err);
+/* Post-start hooks: default namespaces, the kubernetes Service and its Endpoints (kept by a loop), RBAC bootstrap policy, priority classes, local
+ * APIServices, ConfigMap extension-apiserver-authentication. Writes as the loopback client (system:apiserver). Idempotent: also at a restart. */
+void apiserver_start(struct apiserver *as);
+void apiserver_free(struct apiserver *as);
+/* The key that signs and verifies service-account tokens. Until it is set (it is made off the start path), tokens answer 401. */
+void apiserver_set_sa_key(struct apiserver *as, struct key *k);
+struct http_server *apiserver_http(struct apiserver *as);        /* for listen_edge */
+bool apiserver_ready(const struct apiserver *as);                /* start's hooks have all run */
+
+#endif

@@ -1,0 +1,75 @@
+/* apiserver/apiserver_priv.h - what the rooms inside apiserver share: one request on its way through the chain, and who provides what.
+ *
+ * chain (endpoints/chain.c): panic guard, request info, audit, authentication, impersonation, authorization, then the mux: aggregated APIs, discovery,
+ * OpenAPI, health, version, and the resource handlers of the registry. As kube-apiserver's DefaultBuildHandlerChain (apiserver pkg/server/config.go).
+ */
+#ifndef APISERVER_APISERVER_PRIV_H
+#define APISERVER_APISERVER_PRIV_H
+
+#include "apiserver/apiserver.h"
+#include "apiserver/schema/schema.h"
+
+/* ---- who ---- */
+struct user {
+    struct str  name, uid;
+    struct str *groups; size_t group_count;
+    struct user_extra { struct str key; struct str *values; size_t n; } *extra; size_t extra_count;
+};
+bool user_in_group(const struct user *u, const char *group);
+
+/* ---- what (apiserver pkg/endpoints/request/requestinfo.go) ---- */
+struct request_info {
+    bool is_resource;                  /* /api/v1/... or /apis/GROUP/VERSION/... below the version */
+    struct str path, verb;             /* verb: get list watch create update patch delete deletecollection; for non-resources the method in lower case */
+    struct str api_prefix, group, version, namespace, resource, subresource, name;
+};
+struct attributes {                    /* what an authorizer judges (authorizer.AttributesRecord) */
+    const struct user *user;
+    bool is_resource;
+    struct str verb, namespace, group, version, resource, subresource, name, path;
+};
+void attributes_of(const struct request_info *info, const struct user *u, struct attributes *out);
+
+struct resource;                       /* apiserver/registry/registry.h */
+struct request {
+    struct http_exchange  *x;
+    struct arena          *a;          /* x->arena */
+    struct apiserver      *as;
+    struct request_info    info;
+    struct user            user;       /* after impersonation */
+    struct user           *impersonator; /* NULL without impersonation */
+    const struct resource *res;        /* of resource requests that we serve; NULL otherwise */
+    int64_t                now_ns;
+    bool                   dry_run;    /* ?dryRun=All: everything but the write */
+    struct list            node;       /* private to the registry */
+};
+
+struct apiserver {
+    struct apiserver_options opt;
+    struct loop       *loop;
+    struct store      *store;
+    struct schema     *schema;
+    struct http_server *http;
+    struct key        *sa_key;         /* NULL until set */
+    struct rng         rng;            /* names, uids, cluster addresses, node ports */
+    struct registry   *registry;
+    struct authn      *authn;
+    struct authz      *authz;
+    struct admission  *admission;
+    struct aggregator *aggregator;
+    struct http_client *kubelet_client; /* insecure_skip_verify, as kubeadm's apiserver has no --kubelet-certificate-authority */
+    bool               ready;
+};
+
+/* ---- answers (endpoints/response.c) ---- */
+void respond_error(struct request *r, const struct err *err);                    /* metav1.Status, pretty for curl and browsers, Retry-After where due */
+void respond_json(struct request *r, int status, const struct json *j);          /* negotiated (JSON or YAML), pretty when asked or by a curl */
+void respond_bytes(struct request *r, int status, struct str json_bytes);        /* the same for text that is there already */
+
+/* ---- writing as the server itself (registry): no authentication, authorization or admission; defaults, validation, strategy and revision as for any write.
+ * obj is in group/version; created when absent; with update, replaced when different. */
+bool registry_ensure(struct apiserver *as, const char *group, const char *version, const char *resource, struct json *obj, bool update, struct arena *a, struct err *err);
+struct object *registry_get(struct apiserver *as, struct str group, struct str resource, struct str ns, struct str name);   /* reference or NULL, straight from the store */
+struct str registry_key(struct arena *a, struct str group, struct str resource, struct str ns, struct str name);            /* the store's key */
+
+#endif

@@ -64,6 +64,8 @@ void log_msg(enum log_level level, const char *component, const char *fmt, ...) 
     va_start(ap, fmt);
     strbuf_vaddf(&text, fmt, ap);
     va_end(ap);
+    if (str_ends(strbuf_str(&text), "\n"))
+        text.n--;
     strbuf_addch(&line, '[');
     if (time_fn) {
         uint64_t ms = time_fn(time_ctx) / NS_PER_MS;

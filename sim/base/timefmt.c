@@ -57,7 +57,7 @@ static struct civil civil_of(int64_t unix_ns) {
     struct civil c;
     int64_t s = floor_div(unix_ns, NS);
     time_civil(s, &c.year, &c.mon, &c.day, &c.hour, &c.min, &c.sec, &c.wday);
-    c.ns = unix_ns - s * NS;
+    c.ns = (unix_ns % NS + NS) % NS;
     return c;
 }
 
@@ -132,8 +132,8 @@ static bool take_offset(struct str s, int64_t *offset_s) {
         return false;
     bool west = s.p[0] == '-';
     s = str_sub(s, 1, s.n);
-    if (!take_number(&s, 2, ":", &hour) || !take_number(&s, 2, "", &min) || hour > 23 || min > 59)
-        return false;
+    if (!take_number(&s, 2, ":", &hour) || !take_number(&s, 2, "", &min) || hour > 24 || min > 60)
+        return false;                              /* 24 and 60 are let through because Go lets them through */
     *offset_s = (hour * 3600 + min * 60) * (west ? -1 : 1);
     return true;
 }
@@ -154,6 +154,10 @@ bool time_parse_rfc3339(struct str s, int64_t *unix_ns) {
     if (mon < 1 || mon > 12 || day < 1 || day > days_in(year, mon) || hour > 23 || min > 59 || sec > 59)
         return false;
     int64_t unix_s = time_from_civil(year, mon, day, hour, min, sec) - offset_s;
+    if (unix_s < 0 && ns > 0) {                    /* towards zero, lest the earliest instant overflow on its way */
+        unix_s++;
+        ns -= NS;
+    }
     if (__builtin_mul_overflow(unix_s, NS, &result) || __builtin_add_overflow(result, ns, &result))
         return false;                              /* outside of 1677 to 2262, which int64 nanoseconds cannot hold */
     *unix_ns = result;

@@ -1,0 +1,36 @@
+/* kubelet/kubelet.h - the node agent: pods from files and from the API, containers, status, probes, images, statistics, its HTTPS server, kube-proxy. */
+#ifndef KUBELET_KUBELET_H
+#define KUBELET_KUBELET_H
+
+#include "sim/client/client.h"
+#include "sim/proc/proc.h"
+
+struct kubelet;
+struct kubelet_options {
+    struct loop        *loop;
+    struct vnet        *vnet;
+    struct vnet_host   *node_net;              /* the node's network namespace */
+    const char         *node_name;             /* "ubuntu" */
+    const char         *node_ip;               /* 192.168.229.132 */
+    const char         *pod_cidr_base;         /* "10.32.0.": weave's first range; pods get .2, .3, ... */
+    unsigned            cores;                 /* 2 */
+    int64_t             memory_bytes;          /* capacity, 4030184 KiB */
+    int                 minor;
+    const char         *version;               /* "v1.16.6" */
+    struct client      *client;                /* as system:node:NAME */
+    struct client      *proxy_client;          /* kube-proxy's, as its service account; NULL: no Service routing */
+    struct identity  *(*serving)(void *ctx); void *serving_ctx;    /* serving certificate; may return NULL */
+    const struct trust *client_ca;
+    struct image_store *images;
+    const char         *manifests_dir;         /* static pods, /etc/kubernetes/manifests of the node's files in the data folder */
+    const char         *log_dir;               /* container logs are kept below it, to survive a restart; NULL: memory only */
+    int                 port;                  /* 10250 inside the virtual network */
+    int64_t             boot_ns;               /* when the machine started, virtual */
+};
+struct kubelet *kubelet_new(const struct kubelet_options *opt, struct err *err);
+void kubelet_start(struct kubelet *k);
+void kubelet_free(struct kubelet *k);
+struct http_server *kubelet_http(struct kubelet *k);             /* for listen_edge on 127.0.0.1:10250 */
+bool kubelet_node_ready(const struct kubelet *k);
+
+#endif

@@ -1,0 +1,24 @@
+/* workloads/controllers/controllers.h - kube-controller-manager: the loops that make the world what the objects say. */
+#ifndef WORKLOADS_CONTROLLERS_CONTROLLERS_H
+#define WORKLOADS_CONTROLLERS_CONTROLLERS_H
+
+#include "sim/client/client.h"
+
+struct controller_manager;
+struct controller_manager_options {
+    struct loop *loop;
+    int          minor;
+    bool         leader_elect;
+    struct client *client;                         /* as system:kube-controller-manager */
+    /* A client for one controller, as its service account (--use-service-account-credentials); owned by the manager afterwards. */
+    struct client *(*client_for)(void *ctx, const char *service_account); void *ctx;
+    const struct controller_ops *const *extra;     /* controllers of other rooms (hpa), NULL-terminated */
+    struct key  *sa_key;                           /* signs service-account tokens (root CA goes with them) */
+    struct str   root_ca_pem;
+    struct key  *ca_key; struct cert *ca_cert;     /* CSR signer; NULL: off */
+    const struct json *flags;                      /* name -> value as strings, of the component's command line */
+};
+struct controller_manager *controller_manager_start(const struct controller_manager_options *opt);
+void controller_manager_set_sa_key(struct controller_manager *m, struct key *k);   /* later than start, when it is made off the start path */
+void controller_manager_free(struct controller_manager *m);
+#endif

@@ -1,7 +1,8 @@
 /* sim/base/file.c - whole files in and out. Error texts are what Go's os package prints: "open /x: no such file or directory".
  *
- * A missing file is ERR_NOT_FOUND, one over the maximum ERR_TOO_LARGE, all else ERR_IO. Writing is atomic: a reader, or a restart after
- * a crash, sees the old bytes or the new ones. These calls block; they are for start-up, the node's few files and the data folder.
+ * A missing file is ERR_NOT_FOUND, one over the maximum ERR_TOO_LARGE, all else ERR_IO. Writing is atomic: a reader, or a
+ * restart after a crash, sees the old bytes or the new ones. These calls block; they are for start-up, the node's few files and
+ * the data folder.
  */
 #include "sim/base/base.h"
 

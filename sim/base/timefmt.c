@@ -2,7 +2,8 @@
  *
  * libc's time functions are left alone: they read the machine's zone and clock, and nothing but sim/loop may. Sources: Go's
  * src/time/time.go (Duration.String) and format.go (ParseDuration); k8s.io/apimachinery pkg/util/duration/duration.go
- * (HumanDuration, the AGE column), unchanged from v1.16 to v1.34. All days have 86400 seconds, as in Unix time.
+ * (HumanDuration, the AGE column), the same from v1.16 to v1.34, but that v1.16 wrote "2y0d" for what is "2y" since. All days
+ * have 86400 seconds, as in Unix time.
  */
 #include "sim/base/base.h"
 
@@ -220,7 +221,8 @@ static size_t take_unit(struct str s, uint64_t *unit_ns) {
     return 0;
 }
 
-/* One "1.5h" off the front of *s, added to *total_ns. The fraction goes through a double, as it does in Go: 0.3333333333333333333h is 20m. */
+/* One "1.5h" off the front of *s, added to *total_ns. The fraction goes through a double, as it does in Go, where
+ * 0.3333333333333333333h is 20m. */
 static bool take_duration_term(struct str *s, uint64_t *total_ns) {
     const uint64_t limit = 1ull << 63;
     uint64_t whole = 0, fraction = 0, unit_ns = 0;

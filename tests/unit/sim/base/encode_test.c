@@ -22,7 +22,8 @@ static void test_base64(void **state) {
     }
     struct str out;
     assert_true(base64_decode(a, STR("Zm9v\r\nYg=\n=\n"), &out) && str_eqc(out, "foob"));
-    static const char *bad[] = { "Z", "Zg", "Zg=", "Zm8", "Zg==Zg==", "=", "====", "Zg===", "Zm9v=", "Zm9v====", "Z===", "Zg=x", "Z g=", "-__-", "Zm9vY===" };
+    static const char *bad[] = { "Z", "Zg", "Zg=", "Zm8", "Zg==Zg==", "=", "====", "Zg===", "Zm9v=", "Zm9v====", "Z===",
+        "Zg=x", "Z g=", "-__-", "Zm9vY===" };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_false(base64_decode(a, str_c(bad[i]), &out));
     static const char *bad_url[] = { "Z", "Zg==", "+//+", "Zm 8" };
@@ -44,7 +45,8 @@ static void test_hex_and_percent(void **state) {
         bool        plus;
         const char *out;
     } cases[] = {
-        { "a%20b", false, "a b" }, { "a+b", true, "a b" }, { "a+b", false, "a+b" }, { "%2Fx%2f", false, "/x/" }, { "100%", false, "100%" },
+        { "a%20b", false, "a b" }, { "a+b", true, "a b" }, { "a+b", false, "a+b" }, { "%2Fx%2f", false, "/x/" },
+        { "100%", false, "100%" },
         { "%4", false, "%4" }, { "%zz%41", false, "%zzA" }, { "", false, "" }, { "%%41", false, "%A" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -55,8 +57,10 @@ static void test_hex_and_percent(void **state) {
 
 static void test_utf8(void **state) {
     (void)state;
-    static const char *good[] = { "", "a\x7f", "\xc2\x80", "\xc3\xa9", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf" };
-    static const char *bad[] = { "\x80", "\xc0\x80", "\xc1\xbf", "\xc3", "\xc3(", "\xe0\x9f\xbf", "\xe2\x82", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+    static const char *good[] = { "", "a\x7f", "\xc2\x80", "\xc3\xa9", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbf",
+        "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf" };
+    static const char *bad[] = { "\x80", "\xc0\x80", "\xc1\xbf", "\xc3", "\xc3(", "\xe0\x9f\xbf", "\xe2\x82", "\xed\xa0\x80",
+        "\xf0\x8f\xbf\xbf",
                                  "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff" };
     for (size_t i = 0; i < ARRAY_LEN(good); i++)
         assert_true(utf8_valid(str_c(good[i])));

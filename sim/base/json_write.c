@@ -189,7 +189,7 @@ void json_write(struct strbuf *out, const struct json *j, unsigned flags)
 struct str json_text(struct arena *a, const struct json *j)
 {
     struct strbuf b;
-    strbuf_init(&b, SIZE_MAX);
+    strbuf_init(&b, SIZE_MAX / 2);
     json_write(&b, j, 0);
     struct str text = arena_str(a, strbuf_str(&b));
     strbuf_deinit(&b);

@@ -77,7 +77,11 @@ void hook_remove(struct hook *h);
 void loop_work(struct loop *l, void (*run)(void *ctx), void (*done)(void *ctx), void *ctx);
 
 /* -- dice: a stream per consumer, by name; streams of different names are independent of each other's use. -- */
-struct rng { uint64_t s[4]; };                         /* xoshiro256**, keyed by SHA-like mixing of seed and name */
+struct rng {                                           /* ChaCha20 under a key made of seed and name; fields are private */
+    uint32_t key[8], used;
+    uint64_t counter;
+    uint8_t  block[64];
+};
 void rng_init(struct rng *r, const struct loop *l, const char *name);
 void rng_init_seed(struct rng *r, const uint8_t seed[32], const char *name);          /* without a loop: threads, tests */
 uint64_t rng_u64(struct rng *r);

@@ -170,16 +170,17 @@ static void on_prepare(uv_prepare_t *p)
 
 void loop_turn(struct loop *l)
 {
+    l->stopping = false;
     uv_run(&l->uv, UV_RUN_NOWAIT);                 /* a turn, then a look at the sockets, */
     turn(l);                                       /* and what they brought is dealt with too */
 }
 
 void loop_run(struct loop *l)
 {
-    l->stopping = false;
-    while (!l->stopping)
+    while (!l->stopping)                           /* also if loop_stop came first */
         uv_run(&l->uv, UV_RUN_ONCE);
     turn(l);                                       /* no timer fires any more; what is under way is committed and flushed */
+    l->stopping = false;
 }
 
 void loop_stop(struct loop *l)

@@ -19,6 +19,7 @@ struct stream_events {                 /* all optional */
     void (*on_drain)(void *ctx);                           /* writable again after stream_congested was true */
     void (*on_close)(void *ctx, const struct err *why);    /* once, last: the peer or the network closed; why->code is ERR_NONE for a clean end */
 };
+/* After on_close the stream is dead but still the owner's: it is freed by stream_close, which may be called inside any event. */
 void stream_attach(struct stream *s, const struct stream_events *ev, void *ctx);   /* events must outlive the stream; may be called again to hand the stream over; data that came before is delivered next turn */
 void stream_write(struct stream *s, struct str bytes);     /* copies; never blocks; ignored after shutdown or close */
 bool stream_congested(const struct stream *s);             /* more than LIMIT_STREAM_BYTES wait for the peer: a polite writer stops until on_drain */
@@ -31,7 +32,9 @@ void stream_abort(struct stream *s);                       /* as close, but unse
 void stream_pair(struct loop *l, struct stream **a, struct stream **b);            /* in-process; delivery is by task, never re-entrant */
 void stream_splice(struct stream *a, struct stream *b);    /* relay both ways with back-pressure; owns both from now on */
 
-/* For implementers of further kinds (TCP, a SPDY stream): embed and fill. See pipe.c for the pattern. */
+/* For implementers of further kinds (TCP, a SPDY stream): embed and fill. See pipe.c for the pattern. Rules: events come from a task, never from inside
+ * ops; while ev is NULL or paused is set no data is emitted; stream_attach calls ops->pause(s, s->paused), which must schedule what waits; after each
+ * stream_emit_* check `closing`, since the callee may have closed the stream. The wrappers keep shut, paused and closing; the kind keeps congested. */
 struct stream_ops {
     void   (*write)(struct stream *s, struct str bytes);
     size_t (*unsent)(const struct stream *s);
@@ -61,7 +64,11 @@ int  tcp_listener_port(const struct tcp_listener *t);
 void tcp_listener_close(struct tcp_listener *t);
 /* A Unix socket (the control socket), mode 0600, same semantics. */
 struct tcp_listener *unix_listen(struct loop *l, const char *path, void (*on_accept)(void *ctx, struct stream *s, struct str peer), void *ctx, struct err *err);
-void edge_flush_hook(struct loop *l, struct hook *h);       /* register after the store's commit hook: writes out what edge streams hold */
+void edge_flush_hook(struct loop *l, struct hook *h);       /* register after the store's commit hook: writes out what edge streams hold. Without it a task flushes at once */
+void edge_stop(struct loop *l);                            /* at the end of the process: takes the hook back and cuts what still lingers; accepts a loop without edge */
+/* Edge streams only: unless called again within ms of wall time, the stream ends with on_close(ERR_TIMEOUT); 0 takes the deadline off. It guards
+ * against clients that stall, so it runs on wall time and is no part of the simulation. */
+void tcp_deadline(struct stream *s, unsigned ms);
 /* Connect out of the process on loopback (a real metrics-server in metricsd's place). */
 void tcp_dial(struct loop *l, const char *addr, int port, void (*done)(void *ctx, struct stream *s, const struct err *err), void *ctx);
 
@@ -92,11 +99,19 @@ struct vnet_dial {
     struct vnet_endpoint ep;           /* result */
     char   peer_ip[64]; int peer_port; /* result: where it went after translation */
     char   local_ip[64]; int local_port; /* result: the dialer's own address as the peer sees it */
-    void (*done)(struct vnet_dial *d, const struct err *err);
+    void (*done)(struct vnet_dial *d, const struct err *err);  /* err NULL: connected */
     struct timer timer;                /* private */
+    struct task  task;                 /* private */
+    struct list  node;                 /* private */
 };
 void vnet_dial_start(struct vnet_dial *d);                 /* caller fills from, ip, port, done */
 void vnet_dial_cancel(struct vnet_dial *d);
+
+/* A transport that keeps a connection over the network registers it, so that it is cut when the host of either end goes. reset is called inside
+ * vnet_host_free, once, with the connection already unregistered: it must only enqueue. */
+struct vnet_conn { struct list from_node, to_node; void (*reset)(struct vnet_conn *c); };
+void vnet_conn_open(struct vnet_conn *c, struct vnet_host *from, const char *peer_ip);
+void vnet_conn_close(struct vnet_conn *c);                 /* legal when closed or zeroed */
 
 /* Addresses outside of the cluster. */
 enum vnet_outside { VNET_REFUSE, VNET_BLACKHOLE, VNET_NO_ROUTE };
@@ -109,7 +124,8 @@ void vip_remove(struct vnet *v, const char *ip, int port, const char *proto);
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */
 struct dns_answer { bool nxdomain, servfail; char ips[8][64]; size_t ip_count; };
-/* A name server listens on UDP 53 of its host; it may answer later: dns_reply must be called once per query. */
+/* A name server listens on UDP 53 of its host. It fills q->answer and calls q->reply(q) once, at once or later; queries that are open when
+ * the listener is closed are dropped by the network and must not be answered any more. name is absolute, lower case, without the last dot. */
 struct dns_query { char name[256]; struct dns_answer answer; void (*reply)(struct dns_query *q); };
 struct dns_listener;
 struct dns_listener *dns_listen(struct vnet_host *h, int port, void (*on_query)(void *ctx, struct dns_query *q), void *ctx, struct err *err);
@@ -124,7 +140,7 @@ struct dns_lookup {
     struct vnet_host *from;
     char   name[256];
     char   ips[8][64]; size_t ip_count;                    /* result */
-    void (*done)(struct dns_lookup *q, const struct err *err);
+    void (*done)(struct dns_lookup *q, const struct err *err); /* err NULL: found */
     void  *priv;                       /* private */
     struct task task;                  /* private */
 };

@@ -10,8 +10,9 @@ struct controller_manager_options {
     int          minor;
     bool         leader_elect;
     struct client *client;                         /* as system:kube-controller-manager */
-    /* A client for one controller, as its service account (--use-service-account-credentials); owned by the manager afterwards. */
-    struct client *(*client_for)(void *ctx, const char *service_account); void *ctx;
+    /* Make a client that presents this bearer token (a service account's). The manager creates the controller's ServiceAccount with its own client, waits for
+     * the token secret that its tokens controller makes, and only then starts that controller: as SAControllerClientBuilder does. Owned by the manager. */
+    struct client *(*client_with_token)(void *ctx, const char *service_account, struct str token); void *ctx;
     const struct controller_ops *const *extra;     /* controllers of other rooms (hpa), NULL-terminated */
     struct key  *sa_key;                           /* signs service-account tokens (root CA goes with them) */
     struct str   root_ca_pem;

@@ -1,0 +1,53 @@
+/* sim/cmd/cmd.h - the composition root: the one room that knows every other. */
+#ifndef SIM_CMD_CMD_H
+#define SIM_CMD_CMD_H
+
+#include "sim/base/base.h"
+#include "sim/base/json.h"
+
+/* Exit statuses of every command (design.md, Commands). */
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, EXIT_INTERNAL = 4 };
+
+/* ---- options.c: flags as a table ---- */
+struct options {
+    const char *data;                  /* --data, else $KUBELAB_DATA, else $XDG_STATE_HOME/kubelab, else ~/.local/state/kubelab */
+    bool        detach, bare, durable, all, drive;
+    int         port, kubelet_port;    /* -1: not given (6443, 10250, or the next free) */
+    bool        seed_given; uint64_t seed;
+    const char *clock;                 /* "1", "N", "paused" */
+    const char *lab;                   /* NULL: a plain cluster */
+    const char *kubernetes_version;    /* "v1.20" or NULL */
+    const char *output;                /* -o */
+    const char *format, *timeout, *budget, *node;
+    bool        explain, verbose;
+    char      **args; int arg_count;   /* what is left, and what follows "--" (rest) */
+    char      **rest; int rest_count;
+};
+/* Parse argv after the command's name. False: a message has been printed (unknown flag, missing value). allowed: comma list of the flags the command takes. */
+bool options_parse(struct options *o, const char *command, const char *allowed, int argc, char **argv);
+int  version_minor(const char *text);  /* "v1.20", "v1.20.2" -> 20; -1 when it is none of ours */
+const char *version_git(int minor);    /* "v1.16.6" */
+
+/* ---- paths.c ---- */
+char *data_path(struct arena *a, const struct options *o, const char *name);   /* DATA/name */
+
+/* ---- commands: each returns an exit status ---- */
+int cmd_up(struct options *o);
+int cmd_down(struct options *o);
+int cmd_status(struct options *o);
+int cmd_kubeconfig(struct options *o);
+int cmd_clock(struct options *o);
+int cmd_shell(struct options *o);
+int cmd_lab(struct options *o);
+int cmd_docker(struct options *o);     /* the lab host's docker, run as `docker` inside the shell */
+int cmd_hpa(struct options *o);
+int cmd_debug(struct options *o);
+
+/* ---- control_client.c: speaking to the cluster over DATA/control.sock. Blocking. ---- */
+struct control_reply { int status; struct str body; };
+/* out: called with pieces of the body as they come, or NULL to collect them. ERR_REFUSED when no cluster answers. */
+bool control_call(struct arena *a, const struct options *o, const char *method, const char *path, struct str body,
+                  void (*out)(void *ctx, struct str piece), void *ctx, struct control_reply *reply, struct err *err);
+int control_fail(const struct err *err);   /* print it, give the exit status */
+
+#endif

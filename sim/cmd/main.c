@@ -1,0 +1,103 @@
+/* sim/cmd/main.c - kubelab's commands, as a table. */
+#include "sim/cmd/cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#ifndef KUBELAB_VERSION
+#define KUBELAB_VERSION "0.1.0"
+#endif
+
+struct command {
+    const char *name;
+    int       (*run)(struct options *o);
+    const char *flags;                 /* what it takes, comma list */
+    const char *usage, *help;
+};
+
+static int cmd_version(struct options *o);
+static int cmd_help(struct options *o);
+
+static const struct command commands[] = {
+    { "up", cmd_up, "data,detach,bare,durable,port,kubelet-port,seed,clock,lab,kubernetes-version,verbose",
+      "up [--detach] [--data DIR] [--port N] [--kubelet-port N] [--seed N] [--clock 1|N|paused] [--durable] [--lab NAME | --bare] [--kubernetes-version v1.16|v1.20|v1.34]",
+      "start the cluster, or go on with the one in the data folder" },
+    { "down", cmd_down, "data", "down [--data DIR]", "stop it; `up` goes on where it stopped" },
+    { "status", cmd_status, "data,output", "status [-o json]", "what runs, where, and what time it is there" },
+    { "kubeconfig", cmd_kubeconfig, "data", "kubeconfig", "print the path of the administrator's kubeconfig" },
+    { "clock", cmd_clock, "data,output", "clock [get | speed N | pause | advance 5m]", "read or move the virtual clock" },
+    { "shell", cmd_shell, "data", "shell [LAB] [-- CMD...]", "a shell on the lab's host, or one command in it" },
+    { "lab", cmd_lab, "data,all,verbose", "lab list | files NAME DIR [--all] | play NAME", "labs: their files, and a performance of one" },
+    { "docker", cmd_docker, "data", "docker image build -t TAG DIR | image ls | images", "the node's images (inside the lab's shell: docker)" },
+    { "hpa", cmd_hpa, "kubernetes-version,explain", "hpa eval calculator|sequence|controller [--kubernetes-version V] [--explain] [FILE]", "the autoscaler's arithmetic on recorded inputs" },
+    { "debug", cmd_debug, "data,output", "debug digest", "look inside a running cluster" },
+    { "version", cmd_version, "output", "version", "print kubelab's version" },
+    { "help", cmd_help, "", "help [COMMAND]", "this list, or a command's usage" },
+};
+
+static const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int cmd_version(struct options *o)
+{
+    if (o->output && strcmp(o->output, "json") == 0)
+        printf("{\"version\":\"%s\"}\n", KUBELAB_VERSION);
+    else
+        printf("kubelab %s\n", KUBELAB_VERSION);
+    return EXIT_DONE;
+}
+
+static void usage(FILE *out)
+{
+    fputs("kubelab: a Kubernetes cluster for teaching, in one small process.\n\nUsage: kubelab COMMAND [flags]\n\n", out);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].help);
+    fputs("\nRun 'kubelab help COMMAND' for a command's flags.\n", out);
+}
+
+static int cmd_help(struct options *o)
+{
+    const struct command *c = o->arg_count ? command_find(o->args[0]) : NULL;
+    if (c)
+        printf("Usage: kubelab %s\n\n%s\n", c->usage, c->help);
+    else
+        usage(stdout);
+    return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+    const char *base = strrchr(argv[0], '/');
+    base = base ? base + 1 : argv[0];
+    bool as_docker = strcmp(base, "docker") == 0;      /* the lab shell's PATH has a link of that name */
+    const char *name = as_docker ? "docker" : argc > 1 ? argv[1] : "";
+    int skip = as_docker ? 1 : 2;
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    const struct command *c = command_find(name);
+    if (!c) {
+        if (*name)
+            fprintf(stderr, "kubelab: unknown command \"%s\"\n\n", name);
+        usage(stderr);
+        return EXIT_USAGE;
+    }
+    struct options o;
+    if (c->run == cmd_docker) {                        /* docker's flags are docker's own: taken as they are */
+        memset(&o, 0, sizeof o);
+        o.args = argv + skip;
+        o.arg_count = argc > skip ? argc - skip : 0;
+        return c->run(&o);
+    }
+    if (!options_parse(&o, c->name, c->flags, argc > skip ? argc - skip : 0, argv + skip))
+        return EXIT_USAGE;
+    int status = c->run(&o);
+    free(o.args);
+    return status;
+}

@@ -1,0 +1,153 @@
+/* sim/cmd/options.c - command-line flags, as one table for all commands.
+ *
+ * A flag is long ("--name value" or "--name=value"); each command names the ones it takes, any other is refused by name. Words that are no flags
+ * are arguments; what follows "--" is kept apart (the command line that `shell` and `--drive` run).
+ */
+#include "sim/cmd/cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum flag_type { FLAG_BOOL, FLAG_TEXT, FLAG_PORT, FLAG_SEED };
+struct flag { const char *name; enum flag_type type; size_t offset; };
+#define AT(field) offsetof(struct options, field)
+
+static const struct flag flags[] = {
+    { "data", FLAG_TEXT, AT(data) },
+    { "detach", FLAG_BOOL, AT(detach) },
+    { "bare", FLAG_BOOL, AT(bare) },
+    { "durable", FLAG_BOOL, AT(durable) },
+    { "all", FLAG_BOOL, AT(all) },
+    { "port", FLAG_PORT, AT(port) },
+    { "kubelet-port", FLAG_PORT, AT(kubelet_port) },
+    { "seed", FLAG_SEED, 0 },
+    { "clock", FLAG_TEXT, AT(clock) },
+    { "lab", FLAG_TEXT, AT(lab) },
+    { "kubernetes-version", FLAG_TEXT, AT(kubernetes_version) },
+    { "output", FLAG_TEXT, AT(output) },
+    { "explain", FLAG_BOOL, AT(explain) },
+    { "verbose", FLAG_BOOL, AT(verbose) },
+};
+
+static const struct flag *flag_find(const char *name, size_t n, const char *allowed)
+{
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
+        if (strlen(flags[i].name) != n || memcmp(flags[i].name, name, n) != 0)
+            continue;
+        struct str rest = str_c(allowed);
+        while (rest.p)
+            if (str_eqc(str_token(&rest, ','), flags[i].name))
+                return &flags[i];
+    }
+    return NULL;
+}
+
+static bool flag_store(struct options *o, const struct flag *f, char *value)
+{
+    int64_t number;
+    switch (f->type) {
+    case FLAG_BOOL:
+        *(bool *)(void *)((char *)o + f->offset) = !value || strcmp(value, "false") != 0;
+        return true;
+    case FLAG_TEXT:
+        *(const char **)(void *)((char *)o + f->offset) = value;
+        return true;
+    case FLAG_PORT:
+        if (!str_int(str_c(value), &number) || number < 0 || number > 65535) {
+            fprintf(stderr, "kubelab: --%s takes a port from 0 (any free one) to 65535, not \"%s\"\n", f->name, value);
+            return false;
+        }
+        *(int *)(void *)((char *)o + f->offset) = (int)number;
+        return true;
+    case FLAG_SEED:
+        if (!str_int(str_c(value), &number) || number < 0) {
+            fprintf(stderr, "kubelab: --seed takes a whole number, not \"%s\"\n", value);
+            return false;
+        }
+        o->seed_given = true;
+        o->seed = (uint64_t)number;
+        return true;
+    }
+    return false;
+}
+
+static bool flag_parse(struct options *o, const char *command, const char *allowed, int argc, char **argv, int *i)
+{
+    char *word = argv[*i] + 2;
+    char *equals = strchr(word, '=');
+    const struct flag *f = flag_find(word, equals ? (size_t)(equals - word) : strlen(word), allowed);
+    if (!f) {
+        fprintf(stderr, "kubelab %s: unknown flag: --%s\nRun 'kubelab help %s' for usage.\n", command, word, command);
+        return false;
+    }
+    char *value = equals ? equals + 1 : NULL;
+    if (f->type != FLAG_BOOL && !value) {
+        if (*i + 1 >= argc) {
+            fprintf(stderr, "kubelab %s: flag needs an argument: --%s\n", command, f->name);
+            return false;
+        }
+        value = argv[++*i];
+    }
+    return flag_store(o, f, value);
+}
+
+bool options_parse(struct options *o, const char *command, const char *allowed, int argc, char **argv)
+{
+    memset(o, 0, sizeof *o);
+    o->port = o->kubelet_port = -1;
+    o->args = xcalloc((size_t)argc + 1, sizeof *o->args);
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--") == 0) {
+            o->rest = argv + i + 1;
+            o->rest_count = argc - i - 1;
+            return true;
+        }
+        if (strcmp(argv[i], "-o") == 0 && i + 1 < argc) {
+            o->output = argv[++i];
+        } else if (argv[i][0] == '-' && argv[i][1] == '-') {
+            if (!flag_parse(o, command, allowed, argc, argv, &i))
+                return false;
+        } else {
+            o->args[o->arg_count++] = argv[i];
+        }
+    }
+    return true;
+}
+
+static const struct { int minor; const char *git; } versions[] = { { 16, "v1.16.6" }, { 20, "v1.20.2" }, { 34, "v1.34.1" } };
+
+int version_minor(const char *text)
+{
+    struct str s = str_c(text), major, minor, patch;
+    if (str_starts(s, "v"))
+        s = str_sub(s, 1, s.n);
+    str_cut(s, '.', &major, &minor);
+    str_cut(minor, '.', &minor, &patch);
+    int64_t number;
+    if (!str_eqc(major, "1") || !str_int(minor, &number))
+        return -1;
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++)
+        if (versions[i].minor == number)
+            return (int)number;
+    return -1;
+}
+
+const char *version_git(int minor)
+{
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++)
+        if (versions[i].minor == minor)
+            return versions[i].git;
+    return "v0.0.0";
+}
+
+char *data_path(struct arena *a, const struct options *o, const char *name)
+{
+    const char *dir = o->data, *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (!dir)
+        dir = getenv("KUBELAB_DATA");
+    if (!dir && state && *state)
+        dir = arena_printf(a, "%s/kubelab", state);
+    if (!dir)
+        dir = arena_printf(a, "%s/.local/state/kubelab", home && *home ? home : "/tmp");
+    return *name ? arena_printf(a, "%s/%s", dir, name) : arena_strdup(a, dir);
+}

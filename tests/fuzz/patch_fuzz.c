@@ -1,0 +1,27 @@
+/* Patches: first byte picks the kind, the rest is `document LF patch`. Nothing may crash, leak or change the document. */
+#include "tests/unit/apiserver/patch/types.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 2)
+        return 0;
+    struct str in = { (const char *)data + 1, size - 1 }, doc, patch;
+    str_cut(in, '\n', &doc, &patch);
+    struct arena *a = arena_new();
+    struct err err = { 0 };
+    struct json *d = json_parse(a, doc, NULL), *p = json_parse(a, patch, NULL);
+    if (d) {
+        struct str before = json_text(a, d);
+        if (data[0] % 3 == 0)
+            patch_json(a, d, patch, &err);
+        else if (data[0] % 3 == 1 && p)
+            patch_merge(a, d, p);
+        else if (p && json_is(d, JSON_OBJECT))
+            patch_strategic(a, &top_type, d, p, &err);
+        ASSERT(str_eq(before, json_text(a, d)));
+    }
+    err_clear(&err);
+    arena_free(a);
+    return 0;
+}

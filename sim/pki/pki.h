@@ -97,7 +97,7 @@ struct trust_check {
  * "x509: certificate signed by unknown authority", "x509: certificate has expired or is not yet valid", "x509: cannot validate certificate for
  * 192.168.229.132 because it doesn't contain any IP SANs", "x509: certificate is valid for a, not b", "x509: certificate specifies an
  * incompatible key usage". The
- * order of checks is that of crypto/x509/verify.go in Go 1.12: name of the leaf, then dates and chain. */
+ * order of checks is that of crypto/x509/verify.go in Go 1.12: dates of the leaf, its name, the chain, usages. */
 bool trust_verify(const struct trust *t, struct cert *const *chain, size_t count, const struct trust_check *check, struct err *err);
 
 /* ---- identity: what one end of a TLS connection shows ---- */

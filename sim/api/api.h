@@ -49,9 +49,13 @@ struct str gvk_api_version(struct arena *a, struct str group, struct str version
 struct json *condition_find(const struct json *conditions, const char *type);      /* borrowed or NULL */
 bool condition_is_true(const struct json *obj, const char *type);                  /* of obj.status.conditions */
 /* Set in place (lastTransitionTime changes only with status) or append. Returns whether anything changed. Key order as upstream's structs:
- * type, status, lastTransitionTime, reason, message. extra_time_key (e.g. "lastUpdateTime", "lastProbeTime") may be NULL. */
+ * type, status, lastTransitionTime, reason, message; an empty or NULL reason or message is left out. Pointers to the old condition dangle. */
 bool condition_set(struct arena *a, struct json *conditions, const char *type, const char *status, const char *reason,
                    const char *message, int64_t now_ns);
+/* The same with one more time before lastTransitionTime: "lastUpdateTime", "lastProbeTime" (null when extra_ns < 0), "lastHeartbeatTime".
+ * It is written when anything else changes, and alone does not count as a change. */
+bool condition_set_ext(struct arena *a, struct json *conditions, const char *type, const char *status, const char *reason,
+                       const char *message, int64_t now_ns, const char *extra_time_key, int64_t extra_ns);
 
 /* ---- pods: what several components ask ---- */
 bool pod_is_ready(const struct json *pod);
@@ -62,8 +66,11 @@ enum quantity_format { QUANTITY_DECIMAL_SI, QUANTITY_BINARY_SI, QUANTITY_DECIMAL
 struct quantity { __int128 nano; enum quantity_format format; };  /* exact to 1e-9 as upstream (finer values round up) */
 bool quantity_parse(struct str text, struct quantity *out, struct err *err);       /* "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'" */
 struct str quantity_text(struct arena *a, struct quantity q);    /* canonical form: "200m", "170Mi", "1500u" */
-int64_t quantity_milli(struct quantity q);                       /* rounded up, as MilliValue */
-int64_t quantity_value(struct quantity q);                       /* rounded up, as Value */
+/* What a server makes of a client's text (a string's or number's) when it stores it: mostly the canonical form, but upstream keeps some spellings
+ * as they came ("1.500", "+1"). Errors as quantity_parse. */
+bool quantity_stored_text(struct arena *a, struct str text, struct str *out, struct err *err);
+int64_t quantity_milli(struct quantity q);                       /* rounded away from zero, as MilliValue; clamped to int64 */
+int64_t quantity_value(struct quantity q);                       /* rounded away from zero, as Value; clamped to int64 */
 struct quantity quantity_from_nano(int64_t nano, enum quantity_format f);
 struct quantity quantity_from_milli(int64_t milli, enum quantity_format f);
 struct quantity quantity_from_int(int64_t v, enum quantity_format f);
@@ -77,7 +84,7 @@ bool intstr_scaled(const struct json *j, int64_t total, bool round_up, int64_t *
 /* ---- selectors ---- */
 struct selector;                                                 /* lives in an arena; NULL selects everything */
 struct selector *selector_parse(struct arena *a, struct str text, struct err *err);    /* "a=b,c in (d,e),!f"; ERR_BAD_REQUEST, words of labels.Parse; empty text selects everything (returns non-NULL) */
-struct selector *selector_from_json(struct arena *a, const struct json *label_selector, struct err *err); /* metav1.LabelSelector; an empty one selects everything, NULL selects nothing */
+struct selector *selector_from_json(struct arena *a, const struct json *label_selector, struct err *err); /* metav1.LabelSelector; an empty one selects everything, NULL (or null) selects nothing; NULL on error */
 struct selector *selector_from_map(struct arena *a, const struct json *labels);        /* v1 Service/RC selectors */
 bool selector_matches(const struct selector *s, const struct json *labels);            /* labels may be NULL */
 bool selector_empty(const struct selector *s);

@@ -1,0 +1,148 @@
+/* sim/cmd/control_client.c - the commands' side of the control socket: one blocking HTTP/1.1 request over DATA/control.sock.
+ *
+ * A command is a process of its own with nothing else to do, so blocking is right. The answer is read until its Content-Length or its last
+ * chunk; pieces of a chunked body are handed on as they come, since a build prints while it works.
+ */
+#include "sim/cmd/cmd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int control_connect(const char *path, struct err *err)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    if (strlen(path) >= sizeof addr.sun_path) {
+        err_set(err, ERR_IO, "the data folder's path is too long for a socket: %s", path);
+        return -1;
+    }
+    memcpy(addr.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof addr) == 0)
+        return fd;
+    if (errno == ENOENT || errno == ECONNREFUSED)
+        err_set(err, ERR_REFUSED, "no cluster is running in this data folder (%s): start one with 'kubelab up'", path);
+    else
+        err_set(err, ERR_REFUSED, "cannot reach the cluster at %s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static bool send_all(int fd, struct str bytes, struct err *err)
+{
+    while (bytes.n) {
+        ssize_t n = send(fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_set(err, ERR_REFUSED, "the cluster hung up: %s", strerror(errno));
+        bytes = str_sub(bytes, (size_t)n, bytes.n);
+    }
+    return true;
+}
+
+/* A reader of lines and counted bytes over the socket. */
+struct reader { int fd; struct strbuf buf; };
+
+static bool reader_fill(struct reader *r)
+{
+    char chunk[16384];
+    ssize_t n;
+    do
+        n = recv(r->fd, chunk, sizeof chunk, 0);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        return false;
+    strbuf_add(&r->buf, (struct str){ chunk, (size_t)n });
+    return !r->buf.overflow;
+}
+
+static bool reader_line(struct reader *r, struct arena *a, struct str *line)
+{
+    ptrdiff_t end;
+    while ((end = str_chr(strbuf_str(&r->buf), '\n')) < 0)
+        if (!reader_fill(r))
+            return false;
+    *line = str_trim(arena_str(a, str_sub(strbuf_str(&r->buf), 0, (size_t)end)));
+    strbuf_consume(&r->buf, (size_t)end + 1);
+    return true;
+}
+
+static bool reader_body(struct reader *r, size_t n, struct strbuf *collect, void (*out)(void *, struct str), void *ctx)
+{
+    while (n) {
+        if (r->buf.n == 0 && !reader_fill(r))
+            return false;
+        struct str piece = str_sub(strbuf_str(&r->buf), 0, n);
+        if (out)
+            out(ctx, piece);
+        else
+            strbuf_add(collect, piece);
+        n -= piece.n;
+        strbuf_consume(&r->buf, piece.n);
+    }
+    return true;
+}
+
+static bool read_chunked(struct reader *r, struct arena *a, struct strbuf *collect, void (*out)(void *, struct str), void *ctx)
+{
+    struct str line;
+    while (reader_line(r, a, &line)) {
+        size_t size = strtoul(arena_cstr(a, line), NULL, 16);
+        if (!reader_body(r, size, collect, out, ctx) || !reader_line(r, a, &line))
+            return false;
+        if (size == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool read_reply(struct reader *r, struct arena *a, struct strbuf *collect, void (*out)(void *, struct str), void *ctx, int *status)
+{
+    struct str line, name, value;
+    if (!reader_line(r, a, &line) || line.n < 12 || !str_starts(line, "HTTP/1."))
+        return false;
+    *status = atoi(arena_cstr(a, str_sub(line, 9, 12)));
+    int64_t length = 0;
+    bool chunked = false;
+    while (reader_line(r, a, &line) && line.n) {
+        str_cut(line, ':', &name, &value);
+        if (str_eqi(name, STR("Content-Length")))
+            str_int(str_trim(value), &length);
+        if (str_eqi(name, STR("Transfer-Encoding")))
+            chunked = true;
+    }
+    return chunked ? read_chunked(r, a, collect, out, ctx) : reader_body(r, (size_t)length, collect, out, ctx);
+}
+
+bool control_call(struct arena *a, const struct options *o, const char *method, const char *path, struct str body,
+                  void (*out)(void *ctx, struct str piece), void *ctx, struct control_reply *reply, struct err *err)
+{
+    struct reader r = { .fd = control_connect(data_path(a, o, "control.sock"), err) };
+    if (r.fd < 0)
+        return false;
+    strbuf_init(&r.buf, LIMIT_RESPONSE_BYTES);
+    struct strbuf collect;
+    strbuf_init(&collect, LIMIT_RESPONSE_BYTES);
+    struct str head = arena_strf(a, "%s %s HTTP/1.1\r\nHost: kubelab\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n", method, path, body.n);
+    bool ok = send_all(r.fd, head, err) && send_all(r.fd, body, err);
+    if (ok && !read_reply(&r, a, &collect, out, ctx, &reply->status))
+        ok = err_set(err, ERR_REFUSED, "the cluster stopped while it was asked");
+    reply->body = arena_str(a, strbuf_str(&collect));
+    if (ok && reply->status >= 400)
+        ok = err_set(err, reply->status == 400 ? ERR_USAGE : ERR_INTERNAL, STR_FMT, STR_ARG(str_trim(reply->body)));
+    strbuf_deinit(&collect);
+    strbuf_deinit(&r.buf);
+    close(r.fd);
+    return ok;
+}
+
+int control_fail(const struct err *err)
+{
+    fprintf(stderr, "kubelab: %s\n", err->msg);
+    return err->code == ERR_REFUSED ? EXIT_UNREACHABLE : err->code == ERR_USAGE ? EXIT_USAGE : EXIT_INTERNAL;
+}

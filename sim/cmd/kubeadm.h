@@ -1,0 +1,38 @@
+/* sim/cmd/kubeadm.h - what `kubeadm init` would have done: keys and certificates, kubeconfigs, static pod manifests, add-on objects. */
+#ifndef SIM_CMD_KUBEADM_H
+#define SIM_CMD_KUBEADM_H
+
+#include "sim/loop/loop.h"
+#include "sim/pki/pki.h"
+
+struct kubeadm_options {
+    const char *dir;                   /* the data folder; the node's files live below DIR/node */
+    const char *node_name, *node_ip;
+    int         minor;
+    const char *git_version;
+    int64_t     now_ns;                /* certificates are valid from here */
+    struct rng *rng;
+};
+struct kubeadm_pki {
+    struct cert     *ca, *front_proxy_ca;
+    struct key      *ca_key, *front_proxy_ca_key;
+    struct identity *apiserver, *kubelet_client /* apiserver's, to kubelets */, *front_proxy_client;
+    struct identity *admin, *controller_manager, *scheduler, *node;
+    struct identity *kubelet_serving;  /* self-signed, DNS name only: why metrics-server refuses it */
+    struct trust    *trust_ca, *trust_front_proxy;
+    struct str       ca_pem, front_proxy_ca_pem;   /* in the arena given */
+};
+/* Load from DIR/node/etc/kubernetes/pki and .../var/lib/kubelet/pki, or make and write what is missing. */
+bool kubeadm_pki_init(struct kubeadm_pki *p, const struct kubeadm_options *o, struct arena *a, struct err *err);
+void kubeadm_pki_deinit(struct kubeadm_pki *p);
+/* The RSA key of service-account tokens: read from sa.key, else NULL (make it off the loop with kubeadm_sa_key_make, then kubeadm_sa_key_save). */
+struct key *kubeadm_sa_key_load(const struct kubeadm_options *o);
+bool kubeadm_sa_key_save(const struct kubeadm_options *o, const struct key *k, struct err *err);
+/* DIR/admin.conf for the edge (127.0.0.1:port), and the node's own kubeconfigs (192.168.229.132:6443). */
+bool kubeadm_kubeconfigs(const struct kubeadm_pki *p, const struct kubeadm_options *o, int edge_port, bool bare, struct err *err);
+/* Static pod manifests and the kubelet's files below DIR/node; existing ones are left alone (they belong to the node). */
+bool kubeadm_node_files(const struct kubeadm_options *o, struct err *err);
+/* The objects of the add-on and upload-config phases, as an array of trees in the order of creation. */
+struct json *kubeadm_objects(struct arena *a, const struct kubeadm_pki *p, const struct kubeadm_options *o, struct err *err);
+
+#endif

@@ -18,7 +18,6 @@ struct kubelet_options {
     int                 minor;
     const char         *version;               /* "v1.16.6" */
     struct client      *client;                /* as system:node:NAME */
-    struct client      *proxy_client;          /* kube-proxy's, as its service account; NULL: no Service routing */
     struct identity  *(*serving)(void *ctx); void *serving_ctx;    /* serving certificate; may return NULL */
     const struct trust *client_ca;
     struct image_store *images;
@@ -32,5 +31,7 @@ void kubelet_start(struct kubelet *k);
 void kubelet_free(struct kubelet *k);
 struct http_server *kubelet_http(struct kubelet *k);             /* for listen_edge on 127.0.0.1:10250 */
 bool kubelet_node_ready(const struct kubelet *k);
+/* The program of the kube-proxy image: watches Services and Endpoints as its service account and programs vip_set on its process's network. */
+extern const struct program_ops kube_proxy_program;
 
 #endif

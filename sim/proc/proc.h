@@ -92,6 +92,12 @@ void process_free(struct process *p);              /* after exited, or to abando
 void process_cpu(struct process *p, struct cpu_work *w, int64_t cpu_ns);   /* w->done set by the caller */
 void process_set_memory(struct process *p, int64_t bytes);
 
+/* What rest.InClusterConfig reads: KUBERNETES_SERVICE_HOST and _PORT, and the mounted token and ca.crt below
+ * /var/run/secrets/kubernetes.io/serviceaccount. Strings live in the arena. Errors as client-go's: "unable to load in-cluster configuration,
+ * KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined", "open /var/run/secrets/.../token: no such file or directory". */
+struct in_cluster { const char *server; struct str token, ca_pem, ns; };
+bool process_in_cluster(const struct process *p, struct arena *a, struct in_cluster *out, struct err *err);
+
 /* ---- programs by name ---- */
 void program_register(const struct program_ops *ops);          /* static storage; the composition root calls it for each */
 const struct program_ops *program_find(struct str name);

@@ -20,6 +20,7 @@ struct parser {
     char         *slab;                            /* strings are cut from here, so that a key costs its length and not an aligned block */
     size_t        slab_left;
     unsigned      depth;
+    struct str    too_big;                         /* the first number past the doubles; reported if the syntax is right, as Go does */
     struct err   *err;
 };
 
@@ -245,8 +246,9 @@ static struct json *make_number(struct parser *p, struct str text, bool integral
     z[text.n] = '\0';
     double d = strtod(z, NULL);
     if (!isfinite(d)) {
-        err_set(p->err, ERR_PARSE, "json: cannot unmarshal number %s into Go value of type float64", z);
-        return NULL;
+        if (!p->too_big.n)
+            p->too_big = text;
+        d = 0;
     }
     return json_new_double(p->a, d);
 }
@@ -400,25 +402,33 @@ static struct json *parse_value(struct parser *p)
     }
 }
 
-struct json *json_parse_prefix(struct arena *a, struct str text, size_t *used, struct err *err)
+static struct json *parse_text(struct arena *a, struct str text, size_t *used, struct err *err)
 {
-    static const char nothing[1];
-    struct parser p = { .a = a, .p = text.p ? text.p : nothing, .err = err };
+    struct parser p = { .a = a, .p = text.p ? text.p : "", .err = err };
     const char *start = p.p;
     p.end = start + text.n;
     struct json *j = parse_value(&p);
+    if (j && !used) {
+        skip_space(&p);
+        if (p.p < p.end)
+            return fail(&p, BETWEEN, "after top-level value");
+    }
+    if (j && p.too_big.n) {
+        err_set(err, ERR_PARSE, "json: cannot unmarshal number " STR_FMT " into Go value of type float64", STR_ARG(p.too_big));
+        return NULL;
+    }
     if (j && used)
         *used = (size_t)(p.p - start);
     return j;
 }
 
+struct json *json_parse_prefix(struct arena *a, struct str text, size_t *used, struct err *err)
+{
+    ASSERT(used);
+    return parse_text(a, text, used, err);
+}
+
 struct json *json_parse(struct arena *a, struct str text, struct err *err)
 {
-    size_t used;
-    struct json *j = json_parse_prefix(a, text, &used, err);
-    if (!j)
-        return NULL;
-    struct parser p = { .a = a, .p = text.p + used, .end = text.p + text.n, .err = err };
-    skip_space(&p);
-    return p.p == p.end ? j : fail(&p, BETWEEN, "after top-level value");
+    return parse_text(a, text, NULL, err);
 }

@@ -296,6 +296,8 @@ static struct str float_key(struct arena *a, double v)
     char text[48];
     float f = (float)v, back;
     int n = 0;
+    if (isinf(f))
+        return f > 0 ? STR(".inf") : STR("-.inf");
     do {
         snprintf(text, sizeof text, "%.*e", n++, (double)f);
         back = strtof(text, NULL);
@@ -306,7 +308,41 @@ static struct str float_key(struct arena *a, double v)
     return arena_str(a, str_c(text));
 }
 
-/* A key of any scalar type becomes a string. */
+/* A value in Go's %#v notation: how an error shows what was found. People meet it with `{{ .Values.x }}` left in a manifest. */
+static void go_syntax(struct strbuf *out, const struct json *j)
+{
+    switch (json_type(j)) {
+    case JSON_NULL:   strbuf_addc(out, "interface {}(nil)"); return;
+    case JSON_BOOL:
+    case JSON_INT:
+    case JSON_FLOAT:
+    case JSON_STRING: json_write(out, j, JSON_NO_HTML_ESCAPE); return;
+    case JSON_ARRAY:  strbuf_addc(out, "[]interface {}{"); break;
+    case JSON_OBJECT: strbuf_addc(out, "map[interface {}]interface {}{"); break;
+    }
+    for (const struct json *c = json_first(j); c; c = json_next(c)) {
+        if (json_type(j) == JSON_OBJECT) {
+            json_write_string(out, json_key(c));
+            strbuf_addch(out, ':');
+        }
+        go_syntax(out, c);
+        if (json_next(c))
+            strbuf_addc(out, ", ");
+    }
+    strbuf_addch(out, '}');
+}
+
+static bool fail_with_value(struct reader *r, const char *what, const struct json *j)
+{
+    struct strbuf text;
+    strbuf_init(&text, 512);
+    go_syntax(&text, j);
+    fail(r, "%s%s", what, text.p);
+    strbuf_deinit(&text);
+    return false;
+}
+
+/* A key of any scalar type but null becomes a string. */
 static bool key_text(struct reader *r, const struct json *key, struct str *out)
 {
     switch (json_type(key)) {
@@ -314,11 +350,11 @@ static bool key_text(struct reader *r, const struct json *key, struct str *out)
     case JSON_INT:    *out = arena_strf(r->a, "%" PRId64, json_int(key, 0)); return true;
     case JSON_FLOAT:  *out = float_key(r->a, json_double(key, 0)); return true;
     case JSON_BOOL:   *out = json_bool(key, false) ? STR("true") : STR("false"); return true;
-    case JSON_NULL:   return fail(r, "Unsupported map key of type: %%!s(<nil>), key: <nil>");
+    case JSON_NULL:   *out = STR_NULL; return true;        /* refused by the caller, with the value */
     case JSON_ARRAY:
     case JSON_OBJECT: break;
     }
-    return fail(r, "yaml: invalid map key: %s", json_text(r->a, key).p);
+    return fail_with_value(r, "yaml: invalid map key: ", key);
 }
 
 static bool is_merge(const struct reader *r)
@@ -384,6 +420,10 @@ static struct json *read_mapping(struct reader *r)
         struct json *val = read_node(r);
         if (!val)
             return NULL;
+        if (json_is(k, JSON_NULL)) {
+            fail_with_value(r, "Unsupported map key of type: %!s(<nil>), key: <nil>, value: ", val);
+            return NULL;
+        }
         node_set_key(r->a, val, key);
         node_link(obj, val);
         count++;
@@ -453,6 +493,10 @@ static bool read_document(struct reader *r, struct json **doc)
     if (!next_event(r))
         return false;
     struct json *j = read_node(r);
+    if (!j && r->parser.error == YAML_NO_ERROR) {  /* Go reads the whole document first: a syntax error further down is the one it reports */
+        while (next_event(r) && r->ev.type != YAML_DOCUMENT_END_EVENT)
+            continue;
+    }
     if (!j || !next_event(r))                      /* the end of the document */
         return false;
     *doc = j;
@@ -475,17 +519,33 @@ static void reader_close(struct reader *r)
     yaml_parser_delete(&r->parser);
 }
 
+/* After the first document: no other may follow. Empty ones are let pass, and so is what begins no document, since Go never reads it. */
+static bool single(struct reader *r)
+{
+    struct err *err = r->err;
+    for (;;) {
+        r->err = NULL;
+        bool more = next_event(r) && r->ev.type == YAML_DOCUMENT_START_EVENT;
+        r->err = err;
+        if (!more)
+            return true;
+        struct json *j = next_event(r) ? read_node(r) : NULL;
+        if (!j)
+            return false;
+        if (!json_is(j, JSON_NULL))
+            return fail(r, "yaml: expected a single document in the stream");
+        if (!next_event(r))
+            return false;
+    }
+}
+
 struct json *yaml_parse(struct arena *a, struct str text, struct err *err)
 {
     struct reader r;
-    struct json *doc, *second = NULL;
+    struct json *doc;
     if (!reader_open(&r, a, text, err))
         return NULL;
-    bool ok = read_document(&r, &doc);
-    if (ok && doc)
-        ok = read_document(&r, &second);
-    if (ok && second)
-        ok = fail(&r, "yaml: expected a single document in the stream");
+    bool ok = read_document(&r, &doc) && (!doc || single(&r));
     reader_close(&r);
     if (!ok)
         return NULL;

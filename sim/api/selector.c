@@ -474,10 +474,13 @@ bool field_selector_parse(struct arena *a, struct str text, struct field_selecto
             terms[count++] = term;
     }
     qsort(terms, count, sizeof *terms, compare_terms);           /* as upstream: errors name the first in order */
-    struct field_selector fs = { .v = arena_zalloc(a, (count + 1) * sizeof *fs.v), .n = count };
-    for (size_t i = 0; i < count; i++)
-        if (!parse_term(a, text, terms[i], &fs.v[i], err))
+    struct field_selector fs = { .v = arena_zalloc(a, (count + 1) * sizeof *fs.v) };
+    for (size_t i = 0; i < count; i++) {
+        struct field_term *t = &fs.v[fs.n];
+        if (!parse_term(a, text, terms[i], t, err))
             return false;
+        fs.n += t->key.n > 0 || t->value.n > 0;    /* "=" says nothing, upstream too */
+    }
     *out = fs;
     return true;
 }

@@ -1,0 +1,45 @@
+/* sim/cmd/cluster.h - one cluster in this process: made in order, stopped in reverse. */
+#ifndef SIM_CMD_CLUSTER_H
+#define SIM_CMD_CLUSTER_H
+
+#include "apiserver/apiserver.h"
+#include "kubelet/kubelet.h"
+#include "sim/cmd/kubeadm.h"
+#include "sim/proc/proc.h"
+#include "workloads/controllers/controllers.h"
+#include "workloads/scheduler/scheduler.h"
+
+struct cluster_options {
+    const char *dir;                   /* the data folder, which exists */
+    int         port, kubelet_port;    /* at the edge; -1: the usual one, or the next free */
+    uint8_t     seed[32];
+    bool        seed_explicit;
+    uint64_t    speed_milli;           /* once it is up */
+    bool        durable, bare;
+    const char *lab;                   /* NULL: none */
+    int         minor;
+    int64_t     age_ns;                /* a fresh cluster is this old when it comes up (23 hours in the lab) */
+};
+struct cluster;
+/* ready(ctx, err) once: err->code ERR_NONE when it is up (bare: the API answers; else the node and every pod are Ready and the clock is where it should be). */
+struct cluster *cluster_new(const struct cluster_options *opt, void (*ready)(void *ctx, const struct err *err), void *ctx, struct err *err);
+void cluster_run(struct cluster *c);   /* until cluster_stop */
+void cluster_stop(struct cluster *c);
+void cluster_free(struct cluster *c);
+
+struct loop *cluster_loop(struct cluster *c);
+struct image_store *cluster_images(struct cluster *c);
+struct store *cluster_store(struct cluster *c);
+void cluster_status(struct cluster *c, struct strbuf *out);      /* status -o json */
+bool cluster_is_up(const struct cluster *c);
+
+/* control.c: the commands' Unix socket */
+struct control;
+struct control *control_new(struct cluster *c, const char *path, struct err *err);
+void control_free(struct control *k);
+
+/* tar.c: a build's context */
+bool tar_read(struct arena *a, struct str tar, struct vfs *out, struct err *err);
+bool tar_write_dir(const char *dir, struct strbuf *out, struct err *err);
+
+#endif

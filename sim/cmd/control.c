@@ -1,0 +1,226 @@
+/* sim/cmd/control.c - the control socket: what commands ask of a running cluster, as a table of routes over HTTP on DATA/control.sock (0600).
+ *
+ * These are the things that kubectl cannot do: the clock, the node's images, stopping. Answers are plain text for people or JSON for programs;
+ * an error is a status from 400 on with one line that names the thing, the cause and the next step.
+ */
+#include "sim/cmd/cluster.h"
+#include "workloads/programs/programs.h"
+
+#include <stdlib.h>
+
+struct control {
+    struct cluster     *cluster;
+    struct http_server *http;
+    struct list         advances;      /* struct advance: clients that wait for the clock */
+    struct list         builds;        /* struct build */
+};
+
+typedef void route_fn(struct control *k, struct http_exchange *x);
+struct route { const char *method, *path; route_fn *run; };
+
+static route_fn get_status, post_advance, post_speed, post_down, get_images, post_build, get_digest;
+static const struct route routes[] = {
+    { "GET", "/status", get_status },
+    { "POST", "/clock/advance", post_advance },
+    { "POST", "/clock/speed", post_speed },
+    { "POST", "/down", post_down },
+    { "GET", "/images", get_images },
+    { "POST", "/images/build", post_build },
+    { "GET", "/digest", get_digest },
+};
+
+static void answer(struct http_exchange *x, int status, struct str text)
+{
+    http_respond(x, status, NULL, "text/plain", text);
+}
+
+static void answer_error(struct http_exchange *x, int status, const struct err *err)
+{
+    answer(x, status, arena_strf(x->arena, "%s\n", err->msg));
+}
+
+static void handle(void *ctx, struct http_exchange *x)
+{
+    struct control *k = ctx;
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+        if (str_eqc(x->method, routes[i].method) && str_eqc(x->path, routes[i].path)) {
+            routes[i].run(k, x);
+            return;
+        }
+    answer(x, 404, STR("this cluster's kubelab does not know that request; is the command of another version?\n"));
+}
+
+static void get_status(struct control *k, struct http_exchange *x)
+{
+    struct strbuf out;
+    strbuf_init(&out, 65536);
+    cluster_status(k->cluster, &out);
+    http_respond(x, 200, NULL, "application/json", strbuf_str(&out));
+    strbuf_deinit(&out);
+}
+
+static void get_digest(struct control *k, struct http_exchange *x)
+{
+    char store_hex[65], trace_hex[33];
+    store_digest(cluster_store(k->cluster), store_hex);
+    trace_digest(cluster_loop(k->cluster), trace_hex);
+    answer(x, 200, arena_strf(x->arena, "store %s\ntrace %s\n", store_hex, trace_hex));
+}
+
+/* ---- clock ---- */
+struct advance {
+    struct list           node;
+    struct control       *control;     /* NULL once the control is gone */
+    struct http_exchange *x;           /* NULL once the client is gone: the clock moves all the same */
+};
+
+static void advance_gone(struct http_exchange *x)
+{
+    ((struct advance *)x->ctx)->x = NULL;
+}
+
+static void advance_done(void *ctx)
+{
+    struct advance *v = ctx;
+    list_remove(&v->node);
+    if (v->x && v->control)
+        answer(v->x, 200, time_rfc3339(v->x->arena, vtime_now(cluster_loop(v->control->cluster))));
+    free(v);
+}
+
+static void post_advance(struct control *k, struct http_exchange *x)
+{
+    int64_t ns;
+    if (!duration_parse_go(str_trim(x->body), &ns) || ns < 0) {
+        struct err err = { 0 };
+        err_set(&err, ERR_USAGE, "\"" STR_FMT "\" is no duration: write it as 90s, 5m or 1h30m", STR_ARG(str_trim(x->body)));
+        answer_error(x, 400, &err);
+        return;
+    }
+    struct advance *v = NEW(struct advance);
+    v->control = k;
+    v->x = x;
+    x->ctx = v;
+    x->on_gone = advance_gone;
+    list_init(&v->node);
+    list_push(&k->advances, &v->node);
+    loop_advance(cluster_loop(k->cluster), ns, advance_done, v);
+}
+
+static void post_speed(struct control *k, struct http_exchange *x)
+{
+    int64_t milli;
+    if (!str_int(str_trim(x->body), &milli) || milli < 0 || milli > 1000000) {
+        answer(x, 400, STR("a speed is a number from 0 (paused) to 1000\n"));
+        return;
+    }
+    loop_set_speed(cluster_loop(k->cluster), (uint64_t)milli);
+    answer(x, 200, STR("ok\n"));
+}
+
+static void post_down(struct control *k, struct http_exchange *x)
+{
+    answer(x, 200, STR("ok\n"));
+    cluster_stop(k->cluster);
+}
+
+/* ---- images ---- */
+static void get_images(struct control *k, struct http_exchange *x)
+{
+    struct json *all = json_new_array(x->arena);
+    size_t cursor = 0;
+    for (const struct json *record; image_next(cluster_images(k->cluster), &cursor, &record);)
+        json_append(all, json_copy(x->arena, record));
+    struct json *reply = json_buildf(x->arena, "{'now':%S,'images':%j}", time_rfc3339(x->arena, vtime_now(cluster_loop(k->cluster))), all);
+    http_respond(x, 200, NULL, "application/json", json_text(x->arena, reply));
+}
+
+/* A build: its context comes as a tar, its lines go out as they are printed. The last line tells the command how it ended. */
+struct build {
+    struct list           node;
+    struct control       *control;
+    struct http_exchange *x;           /* NULL once the client is gone; the build goes on, as docker's does */
+    struct arena         *arena;
+    struct vfs           *context;
+};
+
+static void build_gone(struct http_exchange *x)
+{
+    ((struct build *)x->ctx)->x = NULL;
+}
+
+static void build_out(void *ctx, struct str text)
+{
+    struct build *b = ctx;
+    if (b->x)
+        http_write(b->x, text);
+}
+
+static void build_done(void *ctx, const struct json *record, const struct err *err)
+{
+    struct build *b = ctx;
+    if (b->x) {
+        http_write(b->x, record ? STR("\x04""0") : arena_strf(b->arena, "\x04%s", err->msg));
+        http_end(b->x);
+    }
+    list_remove(&b->node);
+    vfs_free(b->context);
+    arena_free(b->arena);
+    free(b);
+}
+
+static void post_build(struct control *k, struct http_exchange *x)
+{
+    struct err err = { 0 };
+    struct build *b = NEW(struct build);
+    list_init(&b->node);
+    b->control = k;
+    b->x = x;
+    b->arena = arena_new();
+    b->context = vfs_new();
+    if (!tar_read(b->arena, x->body, b->context, &err)) {
+        answer_error(x, 400, &err);
+        vfs_free(b->context);
+        arena_free(b->arena);
+        free(b);
+        err_clear(&err);
+        return;
+    }
+    list_push(&k->builds, &b->node);
+    x->ctx = b;
+    x->on_gone = build_gone;
+    http_begin(x, 200, NULL, "text/plain");
+    struct str file = query_get(&x->query, "dockerfile"), tag = query_get(&x->query, "t");
+    struct image_build spec = { .context = b->context, .dockerfile = arena_cstr(b->arena, file.n ? file : STR("Dockerfile")), .tag = tag.n ? arena_cstr(b->arena, tag) : NULL,
+                                .context_bytes = x->body.n, .out = build_out, .evaluate = programs_evaluate_image, .done = build_done, .ctx = b };
+    image_build_start(cluster_images(k->cluster), &spec);
+    /* Pulling takes virtual time; a student waits for it at real speed, a paused cluster's clock is moved for the build, as its caller waits for nothing else. */
+    if (loop_speed_milli(cluster_loop(k->cluster)) == 0)
+        loop_advance(cluster_loop(k->cluster), 30 * (int64_t)NS_PER_S, NULL, NULL);
+}
+
+/* ---- life ---- */
+struct control *control_new(struct cluster *c, const char *path, struct err *err)
+{
+    struct control *k = NEW(struct control);
+    k->cluster = c;
+    list_init(&k->advances);
+    list_init(&k->builds);
+    struct http_server_options o = { .loop = cluster_loop(c), .name = "control", .handler = handle, .ctx = k };
+    k->http = http_server_new(&o, err);
+    if (!k->http || !http_server_listen_unix(k->http, path, err)) {
+        control_free(k);
+        return NULL;
+    }
+    return k;
+}
+
+void control_free(struct control *k)
+{
+    if (!k)
+        return;
+    list_for(it, &k->advances)
+        container_of(it, struct advance, node)->control = NULL;
+    http_server_free(k->http);
+    free(k);
+}

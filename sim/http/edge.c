@@ -1,0 +1,324 @@
+/* sim/http/edge.c - a connection from outside: socket, TLS if the server has an identity, requests one after another.
+ *
+ * Upstream: net/http/server.go, conn.serve. Bytes come from the stream, pass the TLS session, and wait in `in` until the request in front has been
+ * answered. Everything that happens to a connection happens in its stream's events or in its own task; a handler that answers at once does so from
+ * inside `conn_process`, which then goes on to the next request. A client that leaves while an answer is pending is told to the handler (on_gone),
+ * as Go cancels the request's context.
+ *
+ * Stalling clients are dropped on wall time: LIMIT_HANDSHAKE_MS for the TLS handshake, LIMIT_REQUEST_IDLE_MS between bytes of one request. A
+ * connection that is idle between requests may stay.
+ */
+#include "sim/http/edge_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void conn_process(struct edge_conn *c);
+
+/* ---- output and end ---- */
+void conn_output(struct edge_conn *c, struct str plain)
+{
+    if (c->s == NULL || plain.n == 0)
+        return;
+    if (c->tls != NULL)
+        tls_session_write(c->tls, plain);
+    else
+        stream_write(c->s, plain);
+}
+
+static void conn_free(struct edge_conn *c)
+{
+    ASSERT(c->s == NULL);
+    task_cancel(&c->task);
+    if (c->server != NULL) {
+        list_remove(&c->node);
+        c->server->conn_count--;
+    }
+    tls_session_free(c->tls);
+    http_parser_free(c->parser);
+    arena_free(c->arena);
+    strbuf_deinit(&c->in);
+    free(c);
+}
+
+void conn_wake(struct edge_conn *c)
+{
+    task_post(c->loop, &c->task);
+}
+
+/* The client is gone or has to go. An upgraded connection stays in memory until its owner closes the tunnel. */
+void conn_finish(struct edge_conn *c, bool drop)
+{
+    struct exchange *e = c->exchange;
+    c->exchange = NULL;
+    if (e != NULL)
+        exchange_gone(e);
+    if (c->s != NULL && c->tls != NULL && !drop && !c->tls_closed)
+        tls_session_shutdown(c->tls);
+    struct stream *s = c->s;
+    c->s = NULL;
+    if (s != NULL)
+        drop ? stream_abort(s) : stream_close(s);
+    if (!c->upgraded)
+        c->dead = true;
+    conn_wake(c);
+}
+
+void conn_answered(struct edge_conn *c)
+{
+    c->exchange = NULL;
+    if (!c->keep_alive)
+        conn_finish(c, false);
+    else
+        conn_wake(c);                              /* the next request may be waiting */
+}
+
+static void on_task(struct task *t)
+{
+    struct edge_conn *c = container_of(t, struct edge_conn, task);
+    if (c->dead) {
+        conn_free(c);
+    } else if (c->upgraded) {
+        tunnel_deliver(c);
+    } else if (c->tls_closed && c->s != NULL) {
+        conn_finish(c, false);
+    } else {
+        conn_process(c);
+    }
+}
+
+/* ---- requests ---- */
+static void dispatch(struct edge_conn *c)
+{
+    const struct parsed_request *r = http_parser_request(c->parser);
+    struct http_server *s = c->server;
+    struct exchange *e = exchange_new(c->loop, c->arena, &edge_ops, c);
+    c->arena = NULL;                               /* passes to the exchange */
+    c->exchange = e;
+    c->keep_alive = r->keep_alive;
+    c->http10 = r->minor == 0;
+    c->chunked = c->bodiless = false;
+    e->x.method = r->method;
+    e->x.headers = r->headers;
+    e->x.body = r->body;
+    e->x.remote_addr = arena_str(e->x.arena, str_c(c->peer));
+    e->x.tls = c->tls != NULL;
+    e->x.edge = true;
+    e->x.time_shift_s = c->time_shift_s;
+    if (c->tls != NULL) {
+        size_t n = 0;
+        struct cert **chain = tls_session_peer_chain(c->tls, &n);
+        if (chain != NULL)
+            exchange_peer_chain(e, chain, n);
+    }
+    exchange_target(e, r->target);
+    s->opt.handler(s->opt.ctx, &e->x);
+}
+
+/* Use what is in `in`. False: no more can be done before something happens. */
+static bool process_step(struct edge_conn *c)
+{
+    static const struct str go_on = { "HTTP/1.1 100 Continue\r\n\r\n", 25 };
+    if (c->arena == NULL) {
+        c->arena = arena_new();
+        c->continued = false;
+        http_parser_begin(c->parser, c->arena);
+    }
+    size_t used = http_parser_feed(c->parser, strbuf_str(&c->in));
+    strbuf_consume(&c->in, used);
+    const char *detail = "";
+    int status;
+    switch (http_parser_state(c->parser)) {
+    case PARSE_DONE:
+        tcp_deadline(c->s, 0);
+        dispatch(c);
+        return true;
+    case PARSE_FAILED:
+        status = http_parser_failure(c->parser, &detail);
+        answer_failure(c, status, detail);
+        return false;
+    case PARSE_BODY:
+        if (http_parser_expects_continue(c->parser) && !c->continued)
+            conn_output(c, go_on);
+        c->continued = true;
+        break;
+    case PARSE_HEAD:
+        break;
+    }
+    tcp_deadline(c->s, LIMIT_REQUEST_IDLE_MS);
+    return false;
+}
+
+static void conn_process(struct edge_conn *c)
+{
+    if (c->processing)
+        return;                                    /* an answer from inside a handler: the loop below goes on by itself */
+    c->processing = true;
+    while (c->s != NULL && !c->upgraded && c->exchange == NULL && c->in.n > 0 && process_step(c))
+        continue;
+    c->processing = false;
+    if (c->upgraded || c->s == NULL)
+        conn_wake(c);
+    else if (c->in.n > LIMIT_STREAM_BYTES)
+        stream_pause(c->s);                        /* a client that pipelines faster than it is answered */
+    else
+        stream_resume(c->s);
+    if (c->s != NULL && !c->upgraded && c->eof)
+        conn_finish(c, false);                     /* no more requests, and who does not listen gets no answer */
+}
+
+/* ---- TLS ---- */
+static void on_tls_output(void *ctx, struct str ciphertext)
+{
+    struct edge_conn *c = ctx;
+    if (c->s != NULL)
+        stream_write(c->s, ciphertext);
+}
+
+static void on_plain(void *ctx, struct str bytes)
+{
+    struct edge_conn *c = ctx;
+    strbuf_add(&c->in, bytes);
+}
+
+static void on_tls_closed(void *ctx, bool clean, const struct err *why)
+{
+    struct edge_conn *c = ctx;
+    if (!clean && !c->established && why != NULL)
+        log_msg(LOG_INFO, c->server->name, "http: TLS handshake error from %s: %s", c->peer, why->msg);
+    if (!clean && why != NULL)
+        err_set(&c->why, why->code, "%s", why->msg);
+    c->tls_closed = true;
+    conn_wake(c);
+}
+
+static const struct tls_callbacks tls_callbacks = { on_tls_output, on_plain, on_tls_closed };
+
+/* crypto/tls: tlsRecordHeaderLooksLikeHTTP, and what net/http answers then. */
+static bool refuse_plain(struct edge_conn *c, struct str bytes)
+{
+    static const char *const verbs[] = { "GET /", "HEAD ", "POST ", "PUT /", "OPTIO" };
+    bool plain = false;
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        plain = plain || str_starts(bytes, verbs[i]);
+    if (!plain)
+        return false;
+    log_msg(LOG_INFO, c->server->name, "http: TLS handshake error from %s: tls: first record does not look like a TLS handshake", c->peer);
+    stream_write(c->s, STR("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"));
+    c->tls_closed = true;
+    conn_finish(c, false);
+    return true;
+}
+
+static void tls_input(struct edge_conn *c, struct str bytes)
+{
+    if (!c->any_input && refuse_plain(c, bytes))
+        return;
+    c->any_input = true;
+    if (c->tls_closed)
+        return;
+    tls_session_input(c->tls, bytes);
+    if (!c->established && tls_session_established(c->tls)) {
+        c->established = true;
+        tcp_deadline(c->s, LIMIT_REQUEST_IDLE_MS);
+    }
+}
+
+/* ---- the stream's events ---- */
+static void on_data(void *ctx, struct str bytes)
+{
+    struct edge_conn *c = ctx;
+    if (c->tls != NULL)
+        tls_input(c, bytes);
+    else
+        strbuf_add(&c->in, bytes);
+    if (c->s == NULL)
+        return;
+    if (c->upgraded)
+        tunnel_deliver(c);
+    else
+        conn_process(c);
+}
+
+static void on_eof(void *ctx)
+{
+    struct edge_conn *c = ctx;
+    c->eof = true;
+    if (c->tls != NULL && !c->tls_closed)
+        tls_session_input(c->tls, STR_NULL);
+    if (c->upgraded)
+        tunnel_deliver(c);
+    else if (c->s != NULL)
+        conn_finish(c, false);
+}
+
+static void on_drain(void *ctx)
+{
+    struct edge_conn *c = ctx;
+    if (!c->upgraded || !c->tunnel.congested)
+        return;
+    c->tunnel.congested = false;
+    stream_emit_drain(&c->tunnel);
+}
+
+static void on_close(void *ctx, const struct err *why)
+{
+    struct edge_conn *c = ctx;
+    if (c->why.code == ERR_NONE && why->code != ERR_NONE)
+        err_set(&c->why, why->code, "%s", why->msg);
+    c->eof = c->tls_closed = true;
+    conn_finish(c, true);
+}
+
+static const struct stream_events conn_events = { on_data, on_eof, on_drain, on_close };
+
+/* ---- life ---- */
+void edge_accept(void *server, struct stream *s, struct str peer)
+{
+    struct http_server *srv = server;
+    struct edge_conn *c = NEW(struct edge_conn);
+    c->server = srv;
+    c->loop = srv->opt.loop;
+    c->s = s;
+    c->parser = http_parser_new();
+    strbuf_init(&c->in, SIZE_MAX);                 /* bounded by pausing the stream */
+    task_init(&c->task, on_task);
+    snprintf(c->peer, sizeof c->peer, STR_FMT, STR_ARG(peer));
+    if (srv->opt.time_shift_s != NULL)
+        c->time_shift_s = srv->opt.time_shift_s(srv->opt.shift_ctx);
+    if (srv->tls != NULL)
+        c->tls = tls_session_new(srv->tls, &tls_callbacks, c);
+    list_push(&srv->edge_conns, &c->node);
+    srv->conn_count++;
+    tcp_deadline(s, srv->tls != NULL ? LIMIT_HANDSHAKE_MS : LIMIT_REQUEST_IDLE_MS);
+    stream_attach(s, &conn_events, c);
+}
+
+/* A tunnel outlives its server, but its TLS session uses the server's configuration. */
+static void tls_drop(struct edge_conn *c)
+{
+    tls_session_free(c->tls);
+    c->tls = NULL;
+}
+
+/* The server ends: handlers are told now. Upgraded connections belong to whoever took the stream, and only lose their server. */
+void edge_conn_drop_all(struct http_server *s)
+{
+    while (!list_empty(&s->edge_conns)) {
+        struct edge_conn *c = container_of(s->edge_conns.next, struct edge_conn, node);
+        struct exchange *e = c->exchange;
+        list_remove(&c->node);
+        s->conn_count--;
+        c->exchange = NULL;
+        c->server = NULL;
+        if (e != NULL)
+            exchange_gone_now(e);
+        if (c->upgraded && c->tls == NULL)
+            continue;
+        conn_finish(c, true);
+        if (c->dead && !c->processing)
+            conn_free(c);
+        else if (!c->dead)
+            tls_drop(c);
+    }
+}

@@ -216,6 +216,11 @@ static bool equal_children(const struct json *a, const struct json *b)
     return true;
 }
 
+static bool same_double(const struct json *a, const struct json *b)
+{
+    return a->c.valuedouble >= b->c.valuedouble && a->c.valuedouble <= b->c.valuedouble;
+}
+
 bool json_equal(const struct json *a, const struct json *b)
 {
     enum json_type ta = json_type(a), tb = json_type(b);
@@ -227,11 +232,8 @@ bool json_equal(const struct json *a, const struct json *b)
     case JSON_INT:
         if (tb == JSON_INT)
             return a->integer == b->integer;
-        return json_int(b, ~a->integer) == a->integer;
-    case JSON_FLOAT:
-        if (tb == JSON_INT)
-            return json_equal(b, a);
-        return a->c.valuedouble >= b->c.valuedouble && a->c.valuedouble <= b->c.valuedouble;
+        return same_double(a, b);
+    case JSON_FLOAT:  return same_double(a, b);
     case JSON_STRING: return str_eq(json_str(a), json_str(b));
     case JSON_ARRAY:
     case JSON_OBJECT: return equal_children(a, b);

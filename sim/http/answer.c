@@ -102,7 +102,7 @@ static void edge_respond(struct exchange *e, int status, struct http_headers *h,
         http_headers_add(e->x.arena, h, "Content-Encoding", STR("gzip"));
         http_headers_add(e->x.arena, h, "Vary", STR("Accept-Encoding"));
     }
-    strbuf_init(&b, SIZE_MAX);                     /* bounded by the answer that the handler already holds */
+    strbuf_init(&b, SIZE_MAX / 2);                     /* bounded by the answer that the handler already holds */
     put_status(&b, status);
     put_headers(&b, h);
     if (has_body && !http_headers_has(h, "Content-Length"))
@@ -125,7 +125,7 @@ static void edge_begin(struct exchange *e, int status, struct http_headers *h)
     c->chunked = !c->http10 && !c->bodiless && !http_headers_has(h, "Content-Length");
     if (c->http10 && !http_headers_has(h, "Content-Length"))
         c->keep_alive = false;                     /* HTTP/1.0 knows the end of a body by the end of the connection */
-    strbuf_init(&b, SIZE_MAX);
+    strbuf_init(&b, SIZE_MAX / 2);
     put_status(&b, status);
     put_headers(&b, h);
     put_connection(&b, c);
@@ -146,7 +146,7 @@ static void edge_write(struct exchange *e, struct str bytes)
         conn_output(c, bytes);
         return;
     }
-    strbuf_init(&b, SIZE_MAX);
+    strbuf_init(&b, SIZE_MAX / 2);
     strbuf_addf(&b, "%zx\r\n", bytes.n);
     strbuf_add(&b, bytes);
     strbuf_addc(&b, "\r\n");

@@ -210,6 +210,7 @@ struct http_call *http_call_start(struct http_client *client, const struct http_
     c->method = arena_strdup(a, opt->method != NULL ? opt->method : "GET");
     c->url_text = arena_strdup(a, opt->url);
     c->want_upgrade = opt->want_upgrade;
+    list_init(&c->node);
     list_push(&client->calls, &c->node);
     direct_link_init(&c->link, c->loop, a, on_mail);
     task_init(&c->fail_task, on_fail_task);

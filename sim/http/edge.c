@@ -281,13 +281,14 @@ void edge_accept(void *server, struct stream *s, struct str peer)
     c->loop = srv->opt.loop;
     c->s = s;
     c->parser = http_parser_new();
-    strbuf_init(&c->in, SIZE_MAX);                 /* bounded by pausing the stream */
+    strbuf_init(&c->in, SIZE_MAX / 2);                 /* bounded by pausing the stream */
     task_init(&c->task, on_task);
     snprintf(c->peer, sizeof c->peer, STR_FMT, STR_ARG(peer));
     if (srv->opt.time_shift_s != NULL)
         c->time_shift_s = srv->opt.time_shift_s(srv->opt.shift_ctx);
     if (srv->tls != NULL)
         c->tls = tls_session_new(srv->tls, &tls_callbacks, c);
+    list_init(&c->node);
     list_push(&srv->edge_conns, &c->node);
     srv->conn_count++;
     tcp_deadline(s, srv->tls != NULL ? LIMIT_HANDSHAKE_MS : LIMIT_REQUEST_IDLE_MS);

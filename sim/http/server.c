@@ -59,6 +59,7 @@ static bool server_add(struct http_server *s, struct tcp_listener *tcp, struct v
     struct server_listener *l = NEW(struct server_listener);
     l->tcp = tcp;
     l->vnet = vnet;
+    list_init(&l->node);
     list_push(&s->listeners, &l->node);
     return true;
 }

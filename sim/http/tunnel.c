@@ -70,7 +70,7 @@ void tunnel_deliver(struct edge_conn *c)
         return;
     if (c->in.n > 0 && !t->paused) {
         struct strbuf taken = c->in;
-        strbuf_init(&c->in, SIZE_MAX);
+        strbuf_init(&c->in, SIZE_MAX / 2);
         stream_emit_data(t, strbuf_str(&taken));
         strbuf_deinit(&taken);
     }

@@ -72,6 +72,7 @@ struct dns_listener *dns_listen(struct vnet_host *h, int port, void (*on_query)(
     s->on_query = on_query;
     s->ctx = ctx;
     list_init(&s->pending);
+    list_init(&s->node);
     list_push(&h->dns_listeners, &s->node);
     return s;
 }

@@ -74,7 +74,7 @@ static void pipe_close(struct stream *s, bool drop_unsent)
 static void deliver_data(struct pipe_end *e)
 {
     struct strbuf taken = e->in;
-    strbuf_init(&e->in, SIZE_MAX);                 /* bounded by the polite writer, see stream_congested */
+    strbuf_init(&e->in, SIZE_MAX / 2);                 /* bounded by the polite writer, see stream_congested */
     stream_emit_data(&e->s, strbuf_str(&taken));
     strbuf_deinit(&taken);
     struct pipe_end *peer = peer_of(e);
@@ -141,7 +141,7 @@ void stream_pair(struct loop *l, struct stream **a, struct stream **b)
     for (int i = 0; i < 2; i++) {
         p->end[i].s.ops = &pipe_ops;
         p->end[i].pipe = p;
-        strbuf_init(&p->end[i].in, SIZE_MAX);
+        strbuf_init(&p->end[i].in, SIZE_MAX / 2);
     }
     *a = &p->end[0].s;
     *b = &p->end[1].s;

@@ -65,6 +65,7 @@ struct edge *edge_of(struct loop *l)
     task_init(&e->flush_task, on_flush_task);
     list_init(&e->dirty);
     list_init(&e->lingering);
+    list_init(&e->node);
     list_push(&edges, &e->node);
     return e;
 }
@@ -149,7 +150,7 @@ static void on_read(uv_stream_t *us, ssize_t n, const uv_buf_t *buf)
 static void deliver_data(struct conn *c)
 {
     struct strbuf taken = c->in;
-    strbuf_init(&c->in, SIZE_MAX);                 /* bounded by reading_update */
+    strbuf_init(&c->in, SIZE_MAX / 2);                 /* bounded by reading_update */
     stream_emit_data(&c->s, strbuf_str(&taken));
     strbuf_deinit(&taken);
 }
@@ -324,7 +325,7 @@ static void conn_close(struct stream *s, bool drop_unsent)
     struct conn *c = container_of(s, struct conn, s);
     uv_timer_stop(&c->wall);
     strbuf_deinit(&c->in);
-    strbuf_init(&c->in, SIZE_MAX);
+    strbuf_init(&c->in, SIZE_MAX / 2);
     task_cancel(&c->task);
     if (drop_unsent || c->ended) {
         conn_destroy(c);
@@ -370,9 +371,9 @@ struct conn *conn_new(struct edge *e, bool unix_socket)
     task_init(&c->task, conn_deliver);
     list_init(&c->dirty);
     list_init(&c->linger);
-    strbuf_init(&c->in, SIZE_MAX);
-    strbuf_init(&c->out, SIZE_MAX);
-    strbuf_init(&c->sending, SIZE_MAX);
+    strbuf_init(&c->in, SIZE_MAX / 2);
+    strbuf_init(&c->out, SIZE_MAX / 2);
+    strbuf_init(&c->sending, SIZE_MAX / 2);
     uv_loop_t *uv = loop_uv(e->loop);
     int rc = unix_socket ? uv_pipe_init(uv, &c->u.pipe, 0) : uv_tcp_init(uv, &c->u.tcp);
     ASSERT(rc == 0);

@@ -66,6 +66,7 @@ struct vnet_host *vnet_host_new(struct vnet *v, const char *name)
     snprintf(h->rc.nameserver, sizeof h->rc.nameserver, "127.0.0.1");      /* what Go assumes without a resolv.conf */
     h->rc.ndots = 1;
     h->next_port = PORT_FIRST;
+    list_init(&h->node);
     list_push(&v->hosts, &h->node);
     return h;
 }
@@ -172,6 +173,7 @@ struct vnet_listener *vnet_listen(struct vnet_host *h, const char *ip, int port,
     snprintf(l->ip, sizeof l->ip, "%s", shown);
     l->port = port;
     l->ep = ep;
+    list_init(&l->node);
     list_push(&h->listeners, &l->node);
     return l;
 }

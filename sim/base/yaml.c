@@ -207,6 +207,20 @@ static struct json *check_tag(struct reader *r, const char *want, struct json *j
     return fail(r, "yaml: cannot decode !!%s `" STR_FMT "` as a !!%s", tag_of(j) + strlen(TAG), STR_ARG(text), want + strlen(TAG));
 }
 
+/* Bytes that are not UTF-8 leave Go's JSON encoder as U+FFFD. */
+static struct json *utf8_string(struct arena *a, struct str bytes)
+{
+    if (utf8_valid(bytes))
+        return json_new_str(a, bytes);
+    struct strbuf quoted;
+    strbuf_init(&quoted, LIMIT_YAML_BYTES * 7ul);  /* an escape is six characters at most */
+    json_write_string(&quoted, bytes);
+    struct json *j = json_parse(a, strbuf_str(&quoted), NULL);
+    strbuf_deinit(&quoted);
+    ASSERT(j);
+    return j;
+}
+
 static struct json *resolve(struct reader *r, const char *tag, struct str text)
 {
     static const char *const resolvable[] = { TAG_BOOL, TAG_INT, TAG_FLOAT, TAG_NULL, TAG_TIMESTAMP };
@@ -215,7 +229,7 @@ static struct json *resolve(struct reader *r, const char *tag, struct str text)
     if (tag && strcmp(tag, TAG_BINARY) == 0) {
         if (!base64_decode(r->a, text, &bytes))
             return fail(r, "yaml: !!binary value contains invalid base64 data");
-        return json_new_str(r->a, bytes);
+        return utf8_string(r->a, bytes);
     }
     for (size_t i = 0; !known && i < ARRAY_LEN(resolvable); i++)
         known = strcmp(tag, resolvable[i]) == 0;

@@ -1,0 +1,320 @@
+/* sim/cmd/up.c - up, down, status, kubeconfig, clock, debug: the cluster's life from the command line.
+ *
+ * `up` runs the cluster in the foreground; with --detach it forks first, and the parent waits on a pipe for the word that the node is Ready (bare:
+ * that the API answers). The data folder is claimed by the store's lock; a stale control socket of a killed cluster is simply replaced.
+ */
+#include "sim/cmd/cluster.h"
+#include "sim/cmd/cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+/* ---- a data folder remembers what it is ---- */
+struct profile { int minor; bool bare; const char *lab; };
+
+static bool profile_load(struct arena *a, const char *dir, struct profile *p)
+{
+    struct str text;
+    if (!file_read(arena_printf(a, "%s/cluster.json", dir), 65536, a, &text, NULL))
+        return false;
+    struct json *j = json_parse(a, text, NULL);
+    struct str lab = json_get_str(j, "lab");
+    p->minor = (int)json_get_int(j, "minor", 16);
+    p->bare = json_get_bool(j, "bare", false);
+    p->lab = lab.n ? arena_cstr(a, lab) : NULL;
+    return j != NULL;
+}
+
+static bool profile_save(struct arena *a, const char *dir, const struct profile *p, struct err *err)
+{
+    struct json *j = json_buildf(a, "{'minor':%d,'bare':%b,'lab':%s}", (int64_t)p->minor, p->bare, p->lab);
+    return file_write(arena_printf(a, "%s/cluster.json", dir), json_text(a, j), 0600, err);
+}
+
+static bool profile_choose(struct profile *p, const struct options *o, bool known, struct err *err)
+{
+    struct profile wanted = { .minor = o->lab ? 16 : 20, .bare = o->bare, .lab = o->lab };
+    if (o->lab && o->bare)
+        return err_set(err, ERR_USAGE, "--lab and --bare exclude each other");
+    if (o->lab && strcmp(o->lab, "lab8") != 0)
+        return err_set(err, ERR_USAGE, "there is no lab \"%s\"; 'kubelab lab list' names them", o->lab);
+    if (o->kubernetes_version && (wanted.minor = version_minor(o->kubernetes_version)) < 0)
+        return err_set(err, ERR_USAGE, "--kubernetes-version is one of v1.16, v1.20 and v1.34, not \"%s\"", o->kubernetes_version);
+    if (!known) {
+        *p = wanted;
+        return true;
+    }
+    if ((o->lab && (!p->lab || strcmp(o->lab, p->lab) != 0)) || (o->bare && !p->bare) || (o->kubernetes_version && wanted.minor != p->minor))
+        return err_set(err, ERR_USAGE, "the data folder holds another kind of cluster (v1.%d%s%s%s): take another --data, or remove it", p->minor,
+                       p->bare ? ", bare" : "", p->lab ? ", lab " : "", p->lab ? p->lab : "");
+    return true;
+}
+
+/* The seed of a data folder: the one given, else the one it has, else 256 bits from the system, readable by nobody else. */
+static bool seed_choose(struct arena *a, const char *dir, const struct options *o, uint8_t seed[32], struct err *err)
+{
+    const char *path = arena_printf(a, "%s/seed", dir);
+    struct str text, bytes;
+    if (file_read(path, 256, a, &text, NULL) && hex_decode(a, str_trim(text), &bytes) && bytes.n == 32) {
+        memcpy(seed, bytes.p, 32);
+        return true;
+    }
+    if (o->seed_given)
+        loop_seed_from_int(seed, o->seed);
+    else if (!loop_seed_from_system(seed, err))
+        return false;
+    return file_write(path, hex_encode(a, (struct str){ (const char *)seed, 32 }), 0600, err);
+}
+
+static bool speed_parse(const char *text, uint64_t *milli, struct err *err)
+{
+    int64_t n;
+    if (!text)
+        return true;
+    if (strcmp(text, "paused") == 0)
+        *milli = 0;
+    else if (str_int(str_c(text), &n) && n > 0 && n <= 1000)
+        *milli = (uint64_t)n * 1000;
+    else
+        return err_set(err, ERR_USAGE, "--clock is a speed from 1 to 1000, or paused, not \"%s\"", text);
+    return true;
+}
+
+/* ---- running ---- */
+struct running {
+    struct cluster *cluster;
+    uv_signal_t     term, interrupt;
+    int             ready_fd;          /* of the parent's pipe; -1 in the foreground */
+    bool            foreground;
+};
+
+static void on_signal(uv_signal_t *s, int signo)
+{
+    (void)signo;
+    cluster_stop(((struct running *)s->data)->cluster);
+}
+
+static void say_ready(void *ctx, const struct err *err)
+{
+    struct running *r = ctx;
+    struct strbuf out;
+    strbuf_init(&out, 65536);
+    if (r->ready_fd >= 0) {
+        strbuf_addf(&out, "%s%s", err->code ? "E" : "R", err->msg);
+        ssize_t n = write(r->ready_fd, out.p, out.n);
+        if (n < 0)
+            log_msg(LOG_WARN, "cmd", "the command that started this cluster is gone");
+        close(r->ready_fd);
+        r->ready_fd = -1;
+    } else if (err->code) {
+        fprintf(stderr, "kubelab: %s\n", err->msg);
+    } else if (r->foreground && isatty(2)) {
+        fprintf(stderr, "kubelab: the cluster is up; in another terminal: kubelab shell. Control C stops it.\n");
+    }
+    strbuf_deinit(&out);
+    if (err->code)
+        cluster_stop(r->cluster);
+}
+
+static void on_signal_closed(uv_handle_t *h) { (void)h; }
+
+static int run_cluster(const struct cluster_options *co, int ready_fd)
+{
+    struct running r = { .ready_fd = ready_fd, .foreground = ready_fd < 0 };
+    struct err err = { 0 };
+    r.cluster = cluster_new(co, say_ready, &r, &err);
+    if (!r.cluster) {
+        if (ready_fd >= 0 && write(ready_fd, arena_printf(arena_new(), "E%s", err.msg), strlen(err.msg) + 1) < 0)
+            return EXIT_INTERNAL;
+        if (ready_fd < 0)
+            fprintf(stderr, "kubelab: %s\n", err.msg);
+        return EXIT_INTERNAL;
+    }
+    uv_signal_t *signals[] = { &r.term, &r.interrupt };
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+        uv_signal_init(loop_uv(cluster_loop(r.cluster)), signals[i]);
+        signals[i]->data = &r;
+        uv_signal_start(signals[i], on_signal, i ? SIGINT : SIGTERM);
+    }
+    cluster_run(r.cluster);
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+        uv_close((uv_handle_t *)signals[i], on_signal_closed);
+    cluster_free(r.cluster);
+    return EXIT_DONE;
+}
+
+/* The child of --detach: a session of its own, its streams closed, its log beside the data. */
+static void detach_child(const char *log_path)
+{
+    setsid();
+    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC), log_fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    dup2(null_fd, 0);
+    dup2(null_fd, 1);
+    dup2(log_fd >= 0 ? log_fd : null_fd, 2);
+    if (chdir("/") != 0)
+        log_msg(LOG_WARN, "cmd", "chdir: %s", strerror(errno));
+}
+
+static int up_detached(struct arena *a, const struct cluster_options *co)
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        fprintf(stderr, "kubelab: pipe: %s\n", strerror(errno));
+        return EXIT_INTERNAL;
+    }
+    const char *log_path = arena_printf(a, "%s/log", co->dir);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(fds[0]);
+        detach_child(log_path);
+        _exit(run_cluster(co, fds[1]));
+    }
+    close(fds[1]);
+    char text[2048];
+    size_t have = 0;
+    for (ssize_t n; have < sizeof text - 1 && ((n = read(fds[0], text + have, sizeof text - 1 - have)) > 0 || (n < 0 && errno == EINTR));)
+        have += n > 0 ? (size_t)n : 0;
+    text[have] = 0;
+    close(fds[0]);
+    if (have && text[0] == 'R')
+        return EXIT_DONE;
+    fprintf(stderr, "kubelab: %s\n", have ? text + 1 : arena_printf(a, "the cluster ended while it started; see %s", log_path));
+    return EXIT_INTERNAL;
+}
+
+int cmd_up(struct options *o)
+{
+    struct arena *a = arena_new();
+    struct err err = { 0 };
+    const char *dir = data_path(a, o, "");
+    struct cluster_options co = { .port = o->port, .kubelet_port = o->kubelet_port, .seed_explicit = o->seed_given, .speed_milli = 1000, .durable = o->durable };
+    struct profile profile = { 0 };
+    if (o->arg_count)
+        err_set(&err, ERR_USAGE, "up takes no argument \"%s\"", o->args[0]);
+    else if (dir_make(dir, 0700, &err)) {
+        char *full = realpath(dir, NULL);
+        co.dir = arena_strdup(a, full ? full : dir);
+        free(full);
+        bool known = profile_load(a, co.dir, &profile);
+        bool ok = profile_choose(&profile, o, known, &err) && profile_save(a, co.dir, &profile, &err) && seed_choose(a, co.dir, o, co.seed, &err) && speed_parse(o->clock, &co.speed_milli, &err);
+        (void)ok;
+    }
+    if (err.code) {
+        arena_free(a);
+        return control_fail(&err);
+    }
+    co.minor = profile.minor;
+    co.bare = profile.bare;
+    co.lab = profile.lab;
+    co.age_ns = profile.lab ? 23ll * 3600 * (int64_t)NS_PER_S : 0;
+    if (o->seed_given && isatty(2))
+        fprintf(stderr, "kubelab: with --seed the cluster is reproducible, hence its keys are no secret\n");
+    int status = o->detach ? up_detached(a, &co) : run_cluster(&co, -1);
+    arena_free(a);
+    return status;
+}
+
+/* ---- the other ends ---- */
+int cmd_down(struct options *o)
+{
+    struct arena *a = arena_new();
+    struct err err = { 0 };
+    struct control_reply reply = { 0 };
+    struct strbuf who;
+    strbuf_init(&who, 65536);
+    int status = EXIT_DONE;
+    bool ok = control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err);
+    pid_t pid = ok ? (pid_t)json_get_int(json_parse(a, reply.body, NULL), "pid", 0) : 0;
+    if (!ok || !control_call(a, o, "POST", "/down", STR_NULL, NULL, NULL, &reply, &err))
+        status = control_fail(&err);
+    for (int i = 0; status == EXIT_DONE && pid > 0 && kill(pid, 0) == 0 && i < 1000; i++)
+        usleep(5000);                  /* a process of its own waits for another to end: wall time */
+    strbuf_deinit(&who);
+    arena_free(a);
+    return status;
+}
+
+int cmd_status(struct options *o)
+{
+    struct arena *a = arena_new();
+    struct err err = { 0 };
+    struct control_reply reply = { 0 };
+    int status = EXIT_DONE;
+    if (!control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err)) {
+        status = control_fail(&err);
+    } else if (o->output && strcmp(o->output, "json") == 0) {
+        printf(STR_FMT, STR_ARG(reply.body));
+    } else {
+        struct json *s = json_parse(a, reply.body, NULL);
+        double speed = json_double(json_path(s, "clock.speed"), 0);
+        printf("kubernetes  " STR_FMT " at " STR_FMT " (pid %" PRId64 ")\n", STR_ARG(json_get_str(s, "version")), STR_ARG(json_get_str(s, "server")), json_get_int(s, "pid", 0));
+        if (json_get_str(s, "lab").n)
+            printf("lab         " STR_FMT "\n", STR_ARG(json_get_str(s, "lab")));
+        printf("clock       " STR_FMT ", %s\n", STR_ARG(json_path_str(s, "clock.now")), speed == 0.0 ? "paused" : arena_printf(a, "speed %g", speed));
+        printf("data        " STR_FMT "\nkubeconfig  " STR_FMT "\n", STR_ARG(json_get_str(s, "dataDir")), STR_ARG(json_get_str(s, "kubeconfig")));
+    }
+    arena_free(a);
+    return status;
+}
+
+int cmd_kubeconfig(struct options *o)
+{
+    struct arena *a = arena_new();
+    const char *path = data_path(a, o, "admin.conf");
+    struct stat st;
+    int status = EXIT_DONE;
+    if (stat(path, &st) != 0) {
+        fprintf(stderr, "kubelab: no cluster has been started in this data folder (%s): start one with 'kubelab up'\n", data_path(a, o, ""));
+        status = EXIT_UNREACHABLE;
+    } else {
+        printf("%s\n", path);
+    }
+    arena_free(a);
+    return status;
+}
+
+int cmd_clock(struct options *o)
+{
+    struct arena *a = arena_new();
+    struct err err = { 0 };
+    struct control_reply reply = { 0 };
+    const char *verb = o->arg_count ? o->args[0] : "get", *value = o->arg_count > 1 ? o->args[1] : "";
+    bool ok;
+    int64_t speed;
+    if (strcmp(verb, "advance") == 0 && o->arg_count == 2)
+        ok = control_call(a, o, "POST", "/clock/advance", str_c(value), NULL, NULL, &reply, &err);
+    else if (strcmp(verb, "pause") == 0 && o->arg_count == 1)
+        ok = control_call(a, o, "POST", "/clock/speed", STR("0"), NULL, NULL, &reply, &err);
+    else if (strcmp(verb, "speed") == 0 && o->arg_count == 2 && str_int(str_c(value), &speed) && speed >= 0)
+        ok = control_call(a, o, "POST", "/clock/speed", arena_strf(a, "%" PRId64, speed > 1000 ? 1000000 : speed * 1000), NULL, NULL, &reply, &err);
+    else if (strcmp(verb, "get") == 0 && o->arg_count <= 1)
+        ok = control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err);
+    else
+        ok = err_set(&err, ERR_USAGE, "usage: kubelab clock [get | speed N | pause | advance 5m]");
+    int status = ok ? EXIT_DONE : control_fail(&err);
+    if (ok && strcmp(verb, "get") == 0)
+        printf(STR_FMT "\n", STR_ARG(json_path_str(json_parse(a, reply.body, NULL), "clock.now")));
+    arena_free(a);
+    return status;
+}
+
+int cmd_debug(struct options *o)
+{
+    struct arena *a = arena_new();
+    struct err err = { 0 };
+    struct control_reply reply = { 0 };
+    bool ok = o->arg_count == 1 && strcmp(o->args[0], "digest") == 0 ? control_call(a, o, "GET", "/digest", STR_NULL, NULL, NULL, &reply, &err)
+                                                                     : err_set(&err, ERR_USAGE, "usage: kubelab debug digest");
+    int status = ok ? EXIT_DONE : control_fail(&err);
+    if (ok)
+        printf(STR_FMT, STR_ARG(reply.body));
+    arena_free(a);
+    return status;
+}

@@ -182,10 +182,10 @@ struct cert *cert_issue(const struct cert_template *tpl, const struct key *subje
 {
     ASSERT(key_is_private(issuer_key));
     ASSERT(tpl->serial_len > 0 && tpl->serial_len <= sizeof tpl->serial);
-    if (issuer)
-        ASSERT(key_same_public(cert_of(issuer)->key, issuer_key));
-    else
-        ASSERT(key_same_public(subject_key, issuer_key));
+    if (!key_same_public(issuer ? cert_of(issuer)->key : subject_key, issuer_key)) {   /* a ca.key that belongs to another ca.crt */
+        err_set(err, ERR_INVALID, "x509: provided PrivateKey doesn't match parent's PublicKey");
+        return NULL;
+    }
     struct arena *a = arena_new();
     struct der_out o;
     struct str der;

@@ -59,6 +59,11 @@ static void bad_templates(void **state)
     assert_null(cert_issue(&tpl, k, NULL, k, &err));
     assert_string_equal(err.msg, "invalid IP address: 10.0.0");
     assert_int_equal(csr_make(a, k, &tpl, NULL).n, 0);
+    struct key *other = test_key("other");
+    tpl.ips = NULL;
+    assert_null(cert_issue(&tpl, k, NULL, other, &err));
+    assert_string_equal(err.msg, "x509: provided PrivateKey doesn't match parent's PublicKey");
+    key_unref(other);
     key_unref(k);
     arena_free(a);
 }

@@ -1,6 +1,8 @@
 /* Keys: drawn the same from the same seed, written and read back, refused when broken. */
 #include "tests/unit/sim/pki/pki_test_util.h"
 
+#include <pthread.h>
+
 /* openssl ecparam -name prime256v1 -genkey | openssl pkcs8 -topk8 -nocrypt, and the same key's public half */
 static const char pkcs8[] =
     "-----BEGIN PRIVATE KEY-----\n"
@@ -28,6 +30,32 @@ static void deterministic(void **state)
     key_unref(z);
     key_unref(NULL);
     arena_free(a);
+}
+
+static void *make_keys(void *out)
+{
+    struct key **keys = out;
+    for (size_t i = 0; i < 8; i++)
+        keys[i] = test_key(i % 2 ? "odd" : "even");
+    return NULL;
+}
+
+/* Two threads at once make what one makes. */
+static void on_threads(void **state)
+{
+    (void)state;
+    struct key *keys[3][8];
+    pthread_t threads[2];
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, make_keys, keys[i]), 0);
+    make_keys(keys[2]);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    for (size_t i = 0; i < 3; i++)
+        for (size_t j = 0; j < 8; j++)
+            assert_true(key_same_public(keys[i][j], keys[2][j % 2]));
+    for (size_t i = 0; i < 24; i++)
+        key_unref(keys[i / 8][i % 8]);
 }
 
 static void check_round_trip(struct key *k, const char *head)
@@ -87,7 +115,7 @@ static void refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(deterministic), cmocka_unit_test(round_trip), cmocka_unit_test(foreign_forms),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(deterministic), cmocka_unit_test(on_threads), cmocka_unit_test(round_trip), cmocka_unit_test(foreign_forms),
                                         cmocka_unit_test(refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

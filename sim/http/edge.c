@@ -15,15 +15,15 @@
 
 static void conn_process(struct edge_conn *c);
 
+enum { TLS_PIECE = 256 * 1024 };                   /* the session's own buffer is bounded; the stream takes any amount */
+
 /* ---- output and end ---- */
 void conn_output(struct edge_conn *c, struct str plain)
 {
-    if (c->s == NULL || plain.n == 0)
-        return;
-    if (c->tls != NULL)
-        tls_session_write(c->tls, plain);
-    else
+    if (c->tls == NULL && c->s != NULL)
         stream_write(c->s, plain);
+    for (size_t at = 0; c->tls != NULL && c->s != NULL && at < plain.n; at += TLS_PIECE)
+        tls_session_write(c->tls, str_sub(plain, at, at + TLS_PIECE));
 }
 
 static void conn_free(struct edge_conn *c)

@@ -118,6 +118,13 @@ void loop_set_speed(struct loop *l, uint64_t speed_milli)
     l->clock.speed_milli = speed_milli;
 }
 
+void loop_jump(struct loop *l, int64_t vtime_ns)
+{
+    ASSERT(!l->advance_running);
+    if (vtime_ns > l->clock.vtime)
+        l->clock.vtime = l->clock.target = vtime_ns;
+}
+
 void loop_hold(struct loop *l)
 {
     vtime_now(l);

@@ -37,6 +37,8 @@ void loop_set_speed(struct loop *l, uint64_t speed_milli);
  * the last of it has happened (tasks drained, hooks run). A further advance while one runs is queued. Sockets are polled between events. */
 void loop_advance(struct loop *l, int64_t ns, void (*done)(void *ctx), void *ctx);
 bool loop_advancing(const struct loop *l);
+/* The clock goes on while nothing happens, as for a machine that slept: not backwards, and not while an advance runs. Timers that fell due meanwhile fire now, late. */
+void loop_jump(struct loop *l, int64_t vtime_ns);
 /* Work on another thread holds virtual time still: between hold and release no timer fires (keys being made, files being built). */
 void loop_hold(struct loop *l);
 void loop_release(struct loop *l);

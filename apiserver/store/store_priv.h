@@ -1,0 +1,78 @@
+/* apiserver/store/store_priv.h - the inside of the store: the index in memory, the disk behind it, the history beside it. */
+#ifndef APISERVER_STORE_STORE_PRIV_H
+#define APISERVER_STORE_STORE_PRIV_H
+
+#include "apiserver/store/store.h"
+
+enum { STORE_HISTORY_BYTES = 4 * 1024 * 1024 };    /* of objects that only the history keeps: an eighth of what the whole process may use */
+
+/* ---- disk: sqlite.c, the one file with SQL ---- */
+struct disk;
+struct disk *disk_open(const char *path, bool durable, struct err *err);
+void disk_close(struct disk *d);                   /* accepts NULL */
+bool disk_load(struct disk *d, void (*row)(void *ctx, struct str key, int64_t rev, struct str value), void *ctx, struct err *err);
+bool disk_begin(struct disk *d, struct err *err);  /* errors of this and the next five: ERR_INTERNAL, fit for a client */
+bool disk_put(struct disk *d, struct str key, int64_t rev, struct str value, struct err *err);
+bool disk_delete(struct disk *d, struct str key, struct err *err);
+bool disk_meta_put(struct disk *d, struct str name, struct str value, struct err *err);
+bool disk_meta_delete(struct disk *d, struct str name, struct err *err);
+bool disk_commit(struct disk *d, struct err *err);
+void disk_rollback(struct disk *d);
+struct str disk_meta_get(struct disk *d, struct arena *a, struct str name);
+void disk_meta_each(struct disk *d, struct str prefix, void (*visit)(void *ctx, struct str name, struct str value), void *ctx);
+void disk_limit_pages(struct disk *d, int pages);  /* for tests of a full disk; 0 lifts the limit */
+
+/* ---- history and watchers: watch_cache.c ---- */
+struct event {
+    struct store_event ev;                         /* refers to obj and prev; ev.key is key[] */
+    char key[];
+};
+struct history {
+    struct event **ring;                           /* cap is a power of two, or 0 */
+    size_t   cap, head, n;
+    size_t   max, bytes;                           /* events to keep; bytes of their objects */
+    uint64_t first_seq;                            /* serial number of the oldest event */
+    int64_t  compact_rev;                          /* the oldest revision from which a watch may resume */
+    struct list watchers;
+    size_t   pending;                              /* watchers with something to deliver: nothing is evicted meanwhile */
+};
+void history_init(struct history *h, size_t max, int64_t rev);
+void history_deinit(struct history *h);
+/* One write: obj and prev (may be NULL) pass to the history; watchers are woken. */
+void history_add(struct store *s, enum store_event_type type, struct str key, struct object *obj, struct object *prev);
+void history_forget_trees(struct history *h, uint64_t from_seq);
+
+/* ---- the store ---- */
+struct entry {
+    struct object *obj;                            /* NULL: deleted, but the disk has not heard of it yet */
+    struct list    dirty;                          /* in store.dirty, or nowhere */
+    size_t         key_n;
+    char           key[];
+};
+struct commit_hook {
+    struct list node;
+    void (*fn)(void *ctx, bool ok, const struct err *why);
+    void *ctx;
+};
+struct store {
+    struct loop   *loop;
+    struct disk   *disk;
+    struct entry **index;                          /* in byte order of the key */
+    size_t         n, cap;
+    int64_t        revision;
+    struct history history;
+
+    struct list    dirty;                          /* entries that the disk has not seen, oldest change first */
+    struct map    *dirty_meta;                     /* name -> struct meta_change */
+    struct hook    before_sleep;
+    struct list    commit_hooks;
+    struct timer   retry;
+    uint64_t       turn_seq;                       /* history's next event when the turn began */
+    bool           turn_writes;                    /* this turn changed something */
+    bool           sick;                           /* the last commit failed; why says how */
+    bool           retry_due, retried;             /* the timer fired; a write of this turn has already tried */
+    struct err     why;
+    unsigned       visiting;                       /* depth of store_list: no writes meanwhile */
+};
+
+#endif

@@ -48,7 +48,6 @@ struct cluster {
 
     enum boot_step     step;
     struct json       *objects;        /* still to be created */
-    struct timer       settle;
     int                settle_s, calm_s;
     struct informer   *pods;
     void             (*ready)(void *ctx, const struct err *err);
@@ -338,9 +337,9 @@ static bool all_ready(struct cluster *c)
     return ready >= 8;                 /* four static pods, two of coredns, kube-proxy, weave-net; and what a student added */
 }
 
-static void settle_tick(struct timer *t)
+static void settle_tick(void *ctx)
 {
-    struct cluster *c = container_of(t, struct cluster, settle);
+    struct cluster *c = ctx;
     bool calm = all_ready(c);
     c->calm_s = calm ? c->calm_s + 1 : 0;
     c->settle_s++;
@@ -348,16 +347,14 @@ static void settle_tick(struct timer *t)
         boot_next(c);
         return;
     }
-    timer_start(t, SECOND_NS);
-    loop_advance(c->loop, SECOND_NS, NULL, NULL);
+    loop_advance(c->loop, SECOND_NS, settle_tick, c);
 }
 
 static void settle_begin(struct cluster *c)
 {
     c->pods = informer_shared(c->admin, "/api/v1/pods", "");
     c->settle_s = c->calm_s = 0;
-    timer_start(&c->settle, SECOND_NS);
-    loop_advance(c->loop, SECOND_NS, NULL, NULL);
+    loop_advance(c->loop, SECOND_NS, settle_tick, c);
 }
 
 /* The machine sleeps for what is left of its age, and wakes. */
@@ -512,7 +509,6 @@ struct cluster *cluster_new(const struct cluster_options *opt, void (*ready)(voi
         cluster_free(c);
         return NULL;
     }
-    timer_init(&c->settle, c->loop, settle_tick);
     sa_key_make(c);
     boot_next(c);
     return c;
@@ -526,8 +522,6 @@ void cluster_free(struct cluster *c)
     if (!c)
         return;
     control_free(c->control);
-    if (c->settle.loop)
-        timer_stop(&c->settle);
     machine_stop(c);
     clients_free(c);
     apiserver_free(c->api);

@@ -243,6 +243,7 @@ void store_after_commit(struct store *s, void (*fn)(void *ctx, bool ok, const st
     struct commit_hook *h = NEW(struct commit_hook);
     h->fn = fn;
     h->ctx = ctx;
+    list_init(&h->node);
     list_push(&s->commit_hooks, &h->node);
 }
 

@@ -166,6 +166,7 @@ struct store_watcher *store_watch(struct store *s, struct str prefix, int64_t fr
     w->prefix_n = prefix.n;
     if (prefix.n)
         memcpy(w->prefix, prefix.p, prefix.n);
+    list_init(&w->node);
     task_init(&w->task, deliver);
     list_push(&h->watchers, &w->node);
     if (from_rev < s->revision)

@@ -194,9 +194,6 @@ static void post_build(struct control *k, struct http_exchange *x)
     struct image_build spec = { .context = b->context, .dockerfile = arena_cstr(b->arena, file.n ? file : STR("Dockerfile")), .tag = tag.n ? arena_cstr(b->arena, tag) : NULL,
                                 .context_bytes = x->body.n, .out = build_out, .evaluate = programs_evaluate_image, .done = build_done, .ctx = b };
     image_build_start(cluster_images(k->cluster), &spec);
-    /* Pulling takes virtual time; a student waits for it at real speed, a paused cluster's clock is moved for the build, as its caller waits for nothing else. */
-    if (loop_speed_milli(cluster_loop(k->cluster)) == 0)
-        loop_advance(cluster_loop(k->cluster), 30 * (int64_t)NS_PER_S, NULL, NULL);
 }
 
 /* ---- life ---- */

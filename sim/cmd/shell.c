@@ -21,7 +21,7 @@ static bool self_path(char *out, size_t n)
 }
 
 /* DATA/bin: kubelab under its own name, and as docker. */
-static bool make_bin(struct arena *a, const char *bin, struct err *err)
+bool shell_make_bin(struct arena *a, const char *bin, struct err *err)
 {
     char self[4096];
     if (!self_path(self, sizeof self))
@@ -89,7 +89,7 @@ int cmd_shell(struct options *o)
             return status;
     }
     const char *bin = data_path(a, o, "bin");
-    if (!make_bin(a, bin, &err))
+    if (!shell_make_bin(a, bin, &err))
         return control_fail(&err);
     int status = exec_shell(a, o, bin);
     arena_free(a);

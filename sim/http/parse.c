@@ -54,10 +54,24 @@ static int on_value(llhttp_t *ll, const char *at, size_t n)
     return collect(ll, &((struct http_parser *)ll->data)->value, at, n);
 }
 
+/* RFC 7230 token; llhttp lets spaces inside a name pass. */
+static bool name_ok(struct str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!alnum && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL))
+            return false;
+    }
+    return name.n > 0;
+}
+
 static int on_value_end(llhttp_t *ll)
 {
     struct http_parser *p = ll->data;
     if (p->state == PARSE_HEAD) {
+        if (!name_ok(strbuf_str(&p->name)))
+            return fail(p, 400, "");
         strbuf_addch(&p->name, '\0');
         http_headers_add(p->arena, &p->req.headers, p->name.p, str_trim(strbuf_str(&p->value)));
     }

@@ -201,11 +201,12 @@ static void conn_write(struct stream *s, struct str bytes)
     struct conn *c = container_of(s, struct conn, s);
     if (c->ended)
         return;
-    if (c->writing && c->u.stream.write_queue_size > LIMIT_CONN_OUT_BYTES) {
+    if (s->ops->unsent(s) - c->fresh > LIMIT_CONN_OUT_BYTES) {
         conn_end(c, ERR_IO, "write: the client does not read");
         return;
     }
     strbuf_add(&c->out, bytes);
+    c->fresh += bytes.n;
     s->congested = s->ops->unsent(s) > LIMIT_STREAM_BYTES;
     if (list_empty(&c->dirty))
         list_push(&c->edge->dirty, &c->dirty);
@@ -269,6 +270,7 @@ static void on_written(uv_write_t *req, int status)
 
 static void conn_send(struct conn *c)
 {
+    c->fresh = 0;
     if (c->handle_closing || c->ended || c->writing)
         return;                                    /* on_written calls again */
     if (c->out.n > 0) {

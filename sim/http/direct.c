@@ -133,7 +133,7 @@ void direct_break(struct direct_link *d, const char *why)
 /* Make the exchange from the request and call the handler, which may answer before this returns. */
 void direct_send(struct direct_link *d, struct http_server *s, const struct direct_request *req)
 {
-    struct exchange *e = exchange_new(d->loop, req->arena, &direct_ops, d);
+    struct exchange *e = exchange_new(s, req->arena, &direct_ops, d);
     d->exchange = e;
     e->x.method = req->method;
     e->x.headers = req->headers;

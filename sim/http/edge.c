@@ -92,7 +92,7 @@ static void dispatch(struct edge_conn *c)
 {
     const struct parsed_request *r = http_parser_request(c->parser);
     struct http_server *s = c->server;
-    struct exchange *e = exchange_new(c->loop, c->arena, &edge_ops, c);
+    struct exchange *e = exchange_new(s, c->arena, &edge_ops, c);
     c->arena = NULL;                               /* passes to the exchange */
     c->exchange = e;
     c->keep_alive = r->keep_alive;
@@ -302,18 +302,15 @@ static void tls_drop(struct edge_conn *c)
     c->tls = NULL;
 }
 
-/* The server ends: handlers are told now. Upgraded connections belong to whoever took the stream, and only lose their server. */
+/* The server ends; handlers are told by exchange_gone_all. Upgraded connections belong to whoever took the stream, and only lose their server. */
 void edge_conn_drop_all(struct http_server *s)
 {
     while (!list_empty(&s->edge_conns)) {
         struct edge_conn *c = container_of(s->edge_conns.next, struct edge_conn, node);
-        struct exchange *e = c->exchange;
         list_remove(&c->node);
         s->conn_count--;
         c->exchange = NULL;
         c->server = NULL;
-        if (e != NULL)
-            exchange_gone_now(e);
         if (c->upgraded && c->tls == NULL)
             continue;
         conn_finish(c, true);

@@ -14,6 +14,8 @@ static void exchange_free(struct exchange *e)
     arena_free(e->x.arena);
 }
 
+static void exchange_gone_now(struct exchange *e);
+
 static void exchange_run_task(struct task *t)
 {
     struct exchange *e = container_of(t, struct exchange, task);
@@ -24,14 +26,16 @@ static void exchange_run_task(struct task *t)
     exchange_gone_now(e);
 }
 
-struct exchange *exchange_new(struct loop *l, struct arena *a, const struct exchange_ops *ops, void *carrier)
+struct exchange *exchange_new(struct http_server *s, struct arena *a, const struct exchange_ops *ops, void *carrier)
 {
     struct exchange *e = ARENA_NEW(a, struct exchange);
     e->x.arena = a;
     e->ops = ops;
     e->carrier = carrier;
-    e->loop = l;
+    e->loop = s->opt.loop;
     task_init(&e->task, exchange_run_task);
+    list_init(&e->node);
+    list_push(&s->exchanges, &e->node);
     return e;
 }
 
@@ -76,11 +80,21 @@ void exchange_gone(struct exchange *e)
         task_post(e->loop, &e->task);
 }
 
-void exchange_gone_now(struct exchange *e)
+/* Also for an exchange whose on_gone is on its way: the handler's owner may be about to go. */
+void exchange_gone_all(struct http_server *s)
+{
+    list_for(it, &s->exchanges)
+        container_of(it, struct exchange, node)->carrier = NULL;
+    while (!list_empty(&s->exchanges))
+        exchange_gone_now(container_of(s->exchanges.next, struct exchange, node));
+}
+
+static void exchange_gone_now(struct exchange *e)
 {
     void (*on_gone)(struct http_exchange *x) = e->x.on_gone;
     e->carrier = NULL;
     task_cancel(&e->task);
+    list_remove(&e->node);
     if (on_gone == NULL)
         return;                                    /* the handler will still answer, and that ends it */
     e->state = EXCHANGE_DONE;
@@ -100,6 +114,7 @@ static void exchange_done(struct exchange *e)
     e->state = EXCHANGE_DONE;
     e->carrier = NULL;
     e->x.on_gone = NULL;
+    list_remove(&e->node);
     task_post(e->loop, &e->task);
 }
 

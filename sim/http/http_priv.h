@@ -24,17 +24,18 @@ struct exchange {                                  /* lives in its own arena */
     struct http_exchange       x;
     const struct exchange_ops *ops;
     void                      *carrier;            /* connection or call; NULL when the client is gone */
+    struct list                node;               /* in the server's list while not done */
     struct loop               *loop;
     struct task                task;               /* tells on_gone, or frees */
     enum exchange_state        state;
     bool                       head;               /* a HEAD request: the answer has no body */
 };
 /* Takes the arena. The caller fills method, target, headers and body, then calls exchange_target. */
-struct exchange *exchange_new(struct loop *l, struct arena *a, const struct exchange_ops *ops, void *carrier);
+struct exchange *exchange_new(struct http_server *s, struct arena *a, const struct exchange_ops *ops, void *carrier);
 void exchange_target(struct exchange *e, struct str target);                   /* sets target, path, query_text, query */
 void exchange_peer_chain(struct exchange *e, struct cert *const *chain, size_t n); /* references of its own */
 void exchange_gone(struct exchange *e);            /* the client left: on_gone by task; the carrier is not used any more */
-void exchange_gone_now(struct exchange *e);        /* the same at once, when the server ends */
+void exchange_gone_all(struct http_server *s);     /* the same for all, at once: the server ends */
 bool status_has_body(int status);
 
 /* ---- server.c ---- */
@@ -43,7 +44,7 @@ struct http_server {
     struct http_server_options opt;
     char              *name;
     struct tls_server *tls;                        /* NULL: plain */
-    struct list        listeners, edge_conns, direct_links;
+    struct list        listeners, edge_conns, direct_links, exchanges;
     size_t             conn_count;
 };
 

@@ -17,6 +17,7 @@ struct http_server *http_server_new(const struct http_server_options *opt, struc
     list_init(&s->listeners);
     list_init(&s->edge_conns);
     list_init(&s->direct_links);
+    list_init(&s->exchanges);
     if (opt->identity == NULL)
         return s;
     struct tls_server_options tls = { .identity = opt->identity, .ctx = opt->identity_ctx, .request_client_cert = opt->request_client_cert };
@@ -40,13 +41,11 @@ void http_server_free(struct http_server *s)
     }
     while (!list_empty(&s->direct_links)) {
         struct direct_link *d = container_of(s->direct_links.next, struct direct_link, node);
-        struct exchange *e = d->exchange;
         d->exchange = NULL;
         direct_break(d, d->status == 0 ? "EOF" : "unexpected EOF");
-        if (e != NULL)
-            exchange_gone_now(e);
     }
     edge_conn_drop_all(s);
+    exchange_gone_all(s);
     tls_server_free(s->tls);
     free(s->name);
     free(s);

@@ -15,6 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
         return 0;
+    static struct http_server server;
+    list_init(&server.exchanges);
     size_t piece = data[0] == 0 ? size : data[0];
     struct http_parser *p = http_parser_new();
     struct strbuf in;
@@ -34,12 +36,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             if (state != PARSE_DONE)
                 break;
             ASSERT(used > 0 || http_parser_request(p)->body.n > 0);
-            struct exchange *e = exchange_new(NULL, a, &edge_ops, NULL);
+            struct exchange *e = exchange_new(&server, a, &edge_ops, NULL);
             const struct parsed_request *r = http_parser_request(p);
             ASSERT(r->body.n <= LIMIT_BODY_BYTES);
             e->x.method = r->method;
             exchange_target(e, r->target);
             http_negotiate(http_headers_get(&r->headers, "Accept"), (const char *const[]){ "application/json", "text/plain;as=x" }, 2);
+            list_remove(&e->node);
             arena_free(a);
             a = arena_new();
             http_parser_begin(p, a);

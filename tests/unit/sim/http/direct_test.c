@@ -307,6 +307,24 @@ static void servers_and_hosts_go(void **state)
     http_client_free(c);
 }
 
+/* The client has left, the handler has not been told yet, and its owner goes: it is told before the server is gone. */
+static void told_before_the_end(void **state)
+{
+    struct world *w = *state;
+    struct http_client *c = client(w, false, NULL);
+    struct record r;
+    call(&r, c, "http://ubuntu:8080/open", 0);
+    test_turns(w->l, 1);
+    http_call_cancel(r.call);
+    assert_int_equal(w->gone, 0);
+    http_server_free(w->http);
+    w->http = NULL;
+    assert_int_equal(w->gone, 1);
+    test_turns(w->l, 1);
+    assert_int_equal(w->gone, 1);
+    http_client_free(c);
+}
+
 static void upgrades(void **state)
 {
     struct world *w = *state;
@@ -356,6 +374,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(requests_arrive_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(streams_and_partings, setup, teardown),
         cmocka_unit_test_setup_teardown(servers_and_hosts_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(told_before_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(upgrades, setup, teardown),
         cmocka_unit_test_setup_teardown(fetch, setup, teardown),
     };

@@ -41,7 +41,11 @@ struct request {
     const struct resource *res;        /* of resource requests that we serve; NULL otherwise */
     int64_t                now_ns;
     bool                   dry_run;    /* ?dryRun=All: everything but the write */
-    struct list            node;       /* private to the registry */
+    struct list            node;       /* private to endpoints: in the list of answers that wait for the commit */
+    struct http_headers    headers;    /* extra headers of the answer (warnings, Retry-After) */
+    void                  *open;       /* private to endpoints: the watch or relay that this became */
+    int64_t                start_rev;  /* the store's revision when it came in: was something written? */
+    int                    answer_status; struct str answer;   /* private to endpoints: the answer that waits */
 };
 
 struct apiserver {
@@ -58,8 +62,12 @@ struct apiserver {
     struct admission  *admission;
     struct aggregator *aggregator;
     struct http_client *kubelet_client; /* insecure_skip_verify, as kubeadm's apiserver has no --kubelet-certificate-authority */
+    struct watch_set   *watches;       /* open watches and relays (endpoints/) */
+    struct start_hooks *hooks;         /* what runs after the start, and again (start.c) */
     bool               ready;
 };
+struct start_hooks *start_hooks_new(struct apiserver *as);       /* start.c: runs them, and keeps them running */
+void start_hooks_free(struct start_hooks *h);
 
 /* ---- answers (endpoints/response.c) ---- */
 void respond_error(struct request *r, const struct err *err);                    /* metav1.Status, pretty for curl and browsers, Retry-After where due */

@@ -1,0 +1,50 @@
+/* apiserver/endpoints/chain.c - the way of a request (apiserver pkg/server/config.go, DefaultBuildHandlerChain): what is asked, who asks, as whom,
+ * may they; then the mux: aggregated APIs, objects, and everything else by path.
+ */
+#include "apiserver/aggregator/aggregator.h"
+#include "apiserver/auth/auth.h"
+#include "apiserver/endpoints/endpoints.h"
+
+static bool authorize(struct request *r, struct err *err) {
+    struct attributes at;
+    struct str reason = STR_NULL;
+    attributes_of(&r->info, &r->user, &at);
+    return authz_allowed(r->as, &at, r->a, &reason) || err_forbidden(err, &at, reason);
+}
+
+static bool parse_info(struct request *r, struct err *err) {
+    (void)err;
+    request_info_parse(r);
+    return true;
+}
+
+/* The filters, in order; the first that refuses answers. */
+static bool (*const filters[])(struct request *r, struct err *err) = { parse_info, authn_request, authn_impersonate, authorize };
+
+static void mux(struct request *r) {
+    struct str p = r->x->path;
+    if (aggregator_handle(r)) return;
+    if (r->info.is_resource) handle_resource(r);
+    else if (str_eqc(p, "/api") || str_eqc(p, "/apis") || str_starts(p, "/api/") || str_starts(p, "/apis/")) handle_discovery(r);
+    else if (str_starts(p, "/openapi/")) handle_openapi(r);
+    else if (!handle_health(r)) respond_not_found_page(r);
+}
+
+void chain_handle(void *ctx, struct http_exchange *x) {
+    struct request *r = ARENA_NEW(x->arena, struct request);
+    struct err err = { 0 };
+    r->x = x;
+    r->a = x->arena;
+    r->as = ctx;
+    r->now_ns = vtime_now(r->as->loop);
+    r->start_rev = store_revision(r->as->store);
+    list_init(&r->node);
+    x->ctx = r;
+    for (size_t i = 0; i < ARRAY_LEN(filters); i++)
+        if (!filters[i](r, &err)) {
+            respond_error(r, &err);
+            err_clear(&err);
+            return;
+        }
+    mux(r);
+}

@@ -1,0 +1,67 @@
+/* apiserver/registry/strategy_apps.c - workloads when they are written: generations, statuses, a Job's own selector.
+ *
+ * Upstream: kubernetes pkg/registry/{apps,batch,policy}/.../strategy.go.
+ */
+#include "apiserver/registry/registry.h"
+
+static bool zero_replicas(struct request *r, struct json *obj, struct err *err) {
+    (void)err;
+    json_set(r->a, obj, "status", json_buildf(r->a, "{'replicas':0}"));
+    return true;
+}
+
+/* A Job selects its pods by its own uid, unless the user insists (generateSelector). */
+static bool job_create(struct request *r, struct json *obj, struct err *err) {
+    (void)err;
+    struct json *spec = json_ensure(r->a, obj, "spec");
+    if (json_get_bool(spec, "manualSelector", false)) return true;
+    struct json *labels = json_ensure(r->a, json_ensure(r->a, json_ensure(r->a, spec, "template"), "metadata"), "labels");
+    struct json *match = json_ensure(r->a, json_ensure(r->a, spec, "selector"), "matchLabels");
+    struct str uid = meta_uid(obj), name = meta_name(obj);
+    if (r->as->opt.minor >= 27) {
+        json_set_str(r->a, labels, "batch.kubernetes.io/controller-uid", uid);
+        json_set_str(r->a, labels, "batch.kubernetes.io/job-name", name);
+    }
+    json_set_str(r->a, labels, "controller-uid", uid);
+    json_set_str(r->a, labels, "job-name", name);
+    json_set_str(r->a, match, r->as->opt.minor >= 27 ? "batch.kubernetes.io/controller-uid" : "controller-uid", uid);
+    return true;
+}
+
+static bool job_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+    (void)err;
+    const struct json *selector = json_path(old, "spec.selector");
+    struct json *spec = json_ensure(r->a, obj, "spec");
+    if (!json_get(spec, "selector") && selector) json_set(r->a, spec, "selector", json_copy(r->a, selector));
+    return true;
+}
+
+/* What Go writes for the counters that have no omitempty. */
+static bool daemonset_create(struct request *r, struct json *obj, struct err *err) {
+    (void)err;
+    json_set(r->a, obj, "status", json_buildf(r->a, "{'currentNumberScheduled':0,'numberMisscheduled':0,'desiredNumberScheduled':0,'numberReady':0}"));
+    return true;
+}
+
+static bool hpa_create(struct request *r, struct json *obj, struct err *err) {
+    (void)err;
+    json_set(r->a, obj, "status", json_buildf(r->a, "{'currentReplicas':0,'desiredReplicas':0}"));
+    return true;
+}
+
+static bool pdb_create(struct request *r, struct json *obj, struct err *err) {
+    (void)err;
+    json_set(r->a, obj, "status", json_buildf(r->a, "{'disruptionsAllowed':0,'currentHealthy':0,'desiredHealthy':0,'expectedPods':0}"));
+    return true;
+}
+
+const struct strategy strategies_apps[] = {
+    { "apps", "deployments", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+    { "apps", "replicasets", STRATEGY_GENERATION, NULL, NULL, zero_replicas, NULL, NULL, NULL, NULL },
+    { "apps", "statefulsets", STRATEGY_GENERATION, NULL, NULL, zero_replicas, NULL, NULL, NULL, NULL },
+    { "apps", "daemonsets", STRATEGY_GENERATION, NULL, NULL, daemonset_create, NULL, NULL, NULL, NULL },
+    { "batch", "jobs", 0, "status.successful=status.succeeded", "field label \"%s\" not supported for Job", job_create, job_update, NULL, NULL, NULL },
+    { "autoscaling", "horizontalpodautoscalers", 0, NULL, NULL, hpa_create, NULL, NULL, NULL, NULL },
+    { "policy", "poddisruptionbudgets", STRATEGY_GENERATION, NULL, NULL, pdb_create, NULL, NULL, NULL, NULL },
+    { NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+};

@@ -26,7 +26,8 @@ struct field {
     const char *dflt;                  /* JSON text of the default, or NULL */
     const char *enums;                 /* comma list of permitted values, or NULL */
     const char *help;                  /* our own words, or NULL */
-    unsigned    proto;                 /* protobuf field number in upstream's generated.proto; 0 unknown */
+    unsigned    proto;                 /* protobuf field number in upstream's generated.proto; 0 unknown. JSON flattens embedded structs, protobuf does
+                                          not: there it is (number of the embedded message) << 16 | (number inside it), as for Volume's configMap 2<<16 | 19 */
 };
 struct type {
     const char *name;                  /* "io.k8s.api.core.v1.Pod" */
@@ -61,7 +62,10 @@ void field_error_add(struct field_errors *e, const char *type, struct str field,
 void schema_validate(const struct schema *s, struct arena *a, const struct gvk *gvk, const struct json *obj, const struct json *old, struct field_errors *out);
 /* 422 of the collected errors: `Pod "x" is invalid: [a, b]` with details.causes; duplicates removed as utilerrors.Aggregate does. Returns false. */
 bool err_invalid(struct err *err, struct str group, struct str kind, struct str name, const struct field_errors *e);
-/* Between versions of one group-kind, in place: sets apiVersion; shapes that differ (autoscaling, certificates, events, ingress) are translated. */
+/* Keys in the type's order and the empty values that Go's encoder writes or drops; schema_default ends with it. For those who change an object later. */
+void schema_canonical(const struct schema *s, struct arena *a, const struct gvk *gvk, struct json *obj);
+/* Between versions of one group-kind, in place: sets apiVersion; shapes that differ (autoscaling, certificates, events, ingress) are translated.
+ * to_version is "v1", or "networking.k8s.io/v1" and "/v1" (core) for kinds that two groups serve (Ingress, Event). */
 bool schema_convert(const struct schema *s, struct arena *a, struct json *obj, const struct gvk *from, struct str to_version, struct err *err);
 bool schema_same_shape(const struct schema *s, const struct gvk *from, struct str to_version);   /* only apiVersion differs: bytes may be reused */
 struct str schema_storage_version(const struct schema *s, struct str group, struct str kind);    /* the version objects are stored in */

@@ -1,0 +1,356 @@
+/* apiserver/schema/validate_core.c - Services, ConfigMaps, Secrets, Namespaces, quotas, limits, Endpoints, Events.
+ *
+ * Models the corresponding parts of pkg/apis/core/validation/validation.go.
+ */
+#include "apiserver/schema/schema_priv.h"
+
+enum { DATA_BYTES_MAX = 1024 * 1024, DUAL_STACK_MINOR = 20 };
+
+static bool same(const struct json *x, const struct json *y)
+{
+    return (!x && !y) || (x && y && json_equal(x, y));
+}
+
+/* ---- Service ---- */
+
+static bool looks_like_ip(struct str s)
+{
+    size_t dots = 0, colons = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        char ch = s.p[i];
+        dots += ch == '.';
+        colons += ch == ':';
+        if (ch != '.' && ch != ':' && !((ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'f') || (ch >= 'A' && ch <= 'F')))
+            return false;
+    }
+    if (colons)
+        return colons >= 2;
+    struct str rest = s;
+    while (rest.p) {
+        int64_t octet;
+        struct str part = str_token(&rest, '.');
+        if (!str_int(part, &octet) || octet < 0 || octet > 255)
+            return false;
+    }
+    return dots == 3;
+}
+
+static void check_service_port(struct check *c, const struct json *spec, const struct json *port, const struct fpath *p, bool need_name)
+{
+    const struct json *ports = json_get(spec, "ports"), *target = json_get(port, "targetPort");
+    struct str name = json_get_str(port, "name"), protocol = json_get_str(port, "protocol"), type = json_get_str(spec, "type");
+    if (name.n == 0) {
+        if (need_name)
+            check_required(c, FP_NAME(p, "name"), "");
+    } else {
+        check_name(c, name, NAME_LABEL, false, FP_NAME(p, "name"));
+        for (const struct json *o = json_first(ports); o != port; o = json_next(o))
+            if (str_eq(json_get_str(o, "name"), name)) {
+                check_duplicate(c, FP_NAME(p, "name"), name);
+                break;
+            }
+    }
+    check_port_number(c, json_get_int(port, "port", 0), FP_NAME(p, "port"));
+    if (protocol.n == 0)
+        check_required(c, FP_NAME(p, "protocol"), "");
+    else
+        check_enum(c, FP_NAME(p, "protocol"), protocol, "SCTP,TCP,UDP");
+    if (json_is(target, JSON_STRING))
+        check_port_name(c, json_str(target), FP_NAME(p, "targetPort"));
+    else
+        check_port_number(c, json_int(target, 0), FP_NAME(p, "targetPort"));
+    if (json_get_int(port, "nodePort", 0) && str_eqc(type, "ClusterIP"))
+        check_forbidden(c, FP_NAME(p, "nodePort"), "may not be used when `type` is 'ClusterIP'");
+}
+
+static void check_service_ports(struct check *c, const struct json *spec, const struct fpath *p)
+{
+    const struct json *ports = json_get(spec, "ports");
+    bool headless = str_eqc(json_get_str(spec, "clusterIP"), "None"), external = str_eqc(json_get_str(spec, "type"), "ExternalName");
+    if (json_len(ports) == 0 && !headless && !external)
+        check_required(c, FP_NAME(p, "ports"), "");
+    size_t i = 0;
+    for (const struct json *o = json_first(ports); o; o = json_next(o), i++)
+        check_service_port(c, spec, o, FP_INDEX(FP_NAME(p, "ports"), i), json_len(ports) > 1);
+}
+
+/* The same protocol and port twice, quoted as Go prints the struct that upstream compares by. */
+static void check_distinct_ports(struct check *c, const struct json *ports, const struct fpath *p)
+{
+    size_t i = 0;
+    for (const struct json *o = json_first(ports); o; o = json_next(o), i++)
+        for (const struct json *e = json_first(ports); e != o; e = json_next(e)) {
+            if (!same(json_get(e, "port"), json_get(o, "port")) || !same(json_get(e, "protocol"), json_get(o, "protocol")))
+                continue;
+            struct str protocol = go_quote(c->a, json_get_str(o, "protocol"));
+            field_error_add(c->out, "FieldValueDuplicate", fpath_text(c->a, FP_INDEX(p, i)), "Duplicate value: core.ServicePort{Name:\"\", Protocol:" STR_FMT
+                            "%s, Port:%" PRId64 ", TargetPort:intstr.IntOrString{Type:0, IntVal:0, StrVal:\"\"}, NodePort:0}", STR_ARG(protocol),
+                            c->minor >= 18 ? ", AppProtocol:(*string)(nil)" : "", json_get_int(o, "port", 0));
+            break;
+        }
+}
+
+static void check_service_update(struct check *c, const struct json *spec, const struct json *old, const struct fpath *p)
+{
+    struct str ip = json_get_str(spec, "clusterIP"), was = json_get_str(old, "clusterIP");
+    bool external = str_eqc(json_get_str(spec, "type"), "ExternalName") || str_eqc(json_get_str(old, "type"), "ExternalName");
+    if (external || was.n == 0 || str_eq(ip, was))
+        return;
+    if (c->minor < DUAL_STACK_MINOR) {
+        check_invalid_s(c, FP_NAME(p, "clusterIP"), ip, "field is immutable");
+        return;
+    }
+    struct str quoted = go_quote(c->a, ip);
+    check_invalid_raw(c, FP_INDEX(FP_NAME(p, "clusterIPs"), 0), ip.n ? arena_printf(c->a, "[]string{" STR_FMT "}", STR_ARG(quoted)) : "[]string(nil)", "%s",
+                      ip.n ? "may not change once set" : "primary clusterIP can not be unset");
+}
+
+void validate_service(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
+{
+    (void)gvk;
+    const struct json *spec = json_get(obj, "spec");
+    const struct fpath *p = FP_NAME(NULL, "spec");
+    struct str type = json_get_str(spec, "type"), affinity = json_get_str(spec, "sessionAffinity"), ip = json_get_str(spec, "clusterIP");
+    if (old)
+        check_service_update(c, spec, json_get(old, "spec"), p);
+    check_service_ports(c, spec, p);
+    check_labels(c, json_get(spec, "selector"), FP_NAME(p, "selector"));
+    if (affinity.n == 0)
+        check_required(c, FP_NAME(p, "sessionAffinity"), "");
+    else
+        check_enum(c, FP_NAME(p, "sessionAffinity"), affinity, "ClientIP,None");
+    if (ip.n && !str_eqc(ip, "None") && !looks_like_ip(ip))
+        check_invalid_s(c, FP_NAME(p, "clusterIP"), ip, "must be empty, 'None', or a valid IP address");
+    size_t i = 0;
+    for (const struct json *e = json_first(json_get(spec, "externalIPs")); e; e = json_next(e), i++)
+        if (!looks_like_ip(json_str(e)))
+            check_invalid_s(c, FP_INDEX(FP_NAME(p, "externalIPs"), i), json_str(e), "must be a valid IP address, (e.g. 10.9.8.7%s)",
+                            c->minor >= 20 ? " or 2001:db8::ffff" : "");
+    if (type.n == 0)
+        check_required(c, FP_NAME(p, "type"), "");
+    else
+        check_enum(c, FP_NAME(p, "type"), type, "ClusterIP,ExternalName,LoadBalancer,NodePort");
+    if (str_eqc(type, "ExternalName")) {
+        struct str name = json_get_str(spec, "externalName");
+        if (name.n)
+            check_name(c, str_ends(name, ".") ? str_sub(name, 0, name.n - 1) : name, NAME_SUBDOMAIN, false, FP_NAME(p, "externalName"));
+        else
+            check_required(c, FP_NAME(p, "externalName"), "");
+    }
+    check_distinct_ports(c, json_get(spec, "ports"), FP_NAME(p, "ports"));
+    struct str policy = json_get_str(spec, "externalTrafficPolicy");
+    if (policy.n && (str_eqc(type, "ClusterIP") || str_eqc(type, "ExternalName")))
+        check_invalid_s(c, FP_NAME(p, "externalTrafficPolicy"), policy, c->minor >= 26 ? "may only be set for externally-accessible services"
+                        : "ExternalTrafficPolicy can only be set on NodePort and LoadBalancer service");
+}
+
+/* ---- ConfigMap and Secret ---- */
+
+static size_t check_data(struct check *c, const struct json *data, const char *field, const struct json *other)
+{
+    size_t bytes = 0;
+    const struct fpath *p = FP_NAME(NULL, field);
+    for (const struct json *d = json_first(data); d; d = json_next(d)) {
+        struct str key = json_key(d);
+        bool ok = key.n > 0;
+        for (size_t i = 0; i < key.n; i++)
+            ok = ok && key.p[i] && strchr("-._abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", key.p[i]);
+        if (key.n > 253)
+            check_invalid_s(c, FP_KEY(p, key), key, "must be no more than 253 %s", c->minor >= 32 ? "bytes" : "characters");
+        if (!ok)
+            check_invalid_s(c, FP_KEY(p, key), key, "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  "
+                            "or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')");
+        if (str_eqc(key, ".") || str_eqc(key, ".."))
+            check_invalid_s(c, FP_KEY(p, key), key, "must not be '" STR_FMT "'", STR_ARG(key));
+        else if (str_starts(key, ".."))
+            check_invalid_s(c, FP_KEY(p, key), key, "must not start with '..'");
+        if (json_getn(other, key))
+            check_invalid_s(c, FP_KEY(p, key), key, "duplicate of key present in %s", strcmp(field, "data") == 0 ? "binaryData" : "data");
+        bytes += json_str(d).n;
+    }
+    return bytes;
+}
+
+static void check_frozen(struct check *c, const struct json *obj, const struct json *old, const char *const *fields, size_t n)
+{
+    if (!json_get_bool(old, "immutable", false))
+        return;
+    if (!json_get_bool(obj, "immutable", false))
+        check_forbidden(c, FP_NAME(NULL, "immutable"), "field is immutable when `immutable` is set");
+    for (size_t i = 0; i < n; i++)
+        if (!same(json_get(obj, fields[i]), json_get(old, fields[i])))
+            check_forbidden(c, FP_NAME(NULL, fields[i]), "field is immutable when `immutable` is set");
+}
+
+void validate_config_map(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
+{
+    (void)gvk;
+    static const char *const fields[] = { "data", "binaryData" };
+    if (old)
+        check_frozen(c, obj, old, fields, ARRAY_LEN(fields));
+    const struct json *data = json_get(obj, "data"), *binary = json_get(obj, "binaryData");
+    size_t bytes = check_data(c, data, "data", binary) + check_data(c, binary, "binaryData", data) * 3 / 4;
+    if (bytes > DATA_BYTES_MAX)
+        check_too_long(c, NULL, DATA_BYTES_MAX);
+}
+
+void validate_secret(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
+{
+    (void)gvk;
+    static const struct { const char *type, *key; } needs[] = {
+        { "kubernetes.io/dockercfg", ".dockercfg" }, { "kubernetes.io/dockerconfigjson", ".dockerconfigjson" }, { "kubernetes.io/ssh-auth", "ssh-privatekey" },
+        { "kubernetes.io/tls", "tls.crt" }, { "kubernetes.io/tls", "tls.key" },
+    };
+    struct str type = json_get_str(obj, "type");
+    const struct json *data = json_get(obj, "data");
+    if (old && !str_eq(type, json_get_str(old, "type")))
+        check_invalid_s(c, FP_NAME(NULL, "type"), type, "field is immutable");
+    static const char *const fields[] = { "data" };
+    if (old)
+        check_frozen(c, obj, old, fields, ARRAY_LEN(fields));
+    if (check_data(c, data, "data", NULL) * 3 / 4 > DATA_BYTES_MAX)
+        check_too_long(c, FP_NAME(NULL, "data"), DATA_BYTES_MAX);
+    if (str_eqc(type, "kubernetes.io/service-account-token") && meta_annotation(obj, "kubernetes.io/service-account.name").n == 0)
+        check_required(c, FP_KEY(FP_NAME(FP_NAME(NULL, "metadata"), "annotations"), STR("kubernetes.io/service-account.name")), "");
+    for (size_t i = 0; i < ARRAY_LEN(needs); i++)
+        if (str_eqc(type, needs[i].type) && !json_getn(data, str_c(needs[i].key)))
+            check_required(c, FP_KEY(FP_NAME(NULL, "data"), str_c(needs[i].key)), "");
+    if (str_eqc(type, "kubernetes.io/basic-auth") && !json_get(data, "username") && !json_get(data, "password")) {
+        check_required(c, FP_KEY(FP_NAME(NULL, "data"), STR("username")), "");
+        check_required(c, FP_KEY(FP_NAME(NULL, "data"), STR("password")), "");
+    }
+}
+
+/* ---- the others ---- */
+
+void validate_namespace(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
+{
+    (void)gvk; (void)old;
+    size_t i = 0;
+    for (const struct json *f = json_first(json_path(obj, "spec.finalizers")); f; f = json_next(f), i++) {
+        const struct fpath *p = FP_INDEX(FP_NAME(FP_NAME(NULL, "spec"), "finalizers"), i);
+        check_qualified_name(c, json_str(f), p);
+        if (str_chr(json_str(f), '/') < 0 && !str_eqc(json_str(f), "kubernetes"))
+            check_invalid_s(c, p, json_str(f), "name is neither a standard finalizer name nor is it fully qualified");
+    }
+}
+
+void validate_node(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
+{
+    (void)gvk;
+    size_t i = 0;
+    for (const struct json *t = json_first(json_path(obj, "spec.taints")); t; t = json_next(t), i++) {
+        const struct fpath *p = FP_INDEX(FP_NAME(FP_NAME(NULL, "spec"), "taints"), i);
+        check_qualified_name(c, json_get_str(t, "key"), FP_NAME(p, "key"));
+        if (json_get_str(t, "effect").n == 0)
+            check_required(c, FP_NAME(p, "effect"), "");
+        else
+            check_enum(c, FP_NAME(p, "effect"), json_get_str(t, "effect"), "NoSchedule,PreferNoSchedule,NoExecute");
+    }
+    struct str cidr = json_path_str(obj, "spec.podCIDR"), old_cidr = json_path_str(old, "spec.podCIDR");
+    if (old && old_cidr.n && !str_eq(cidr, old_cidr))
+        check_forbidden(c, FP_NAME(FP_NAME(NULL, "spec"), "podCIDRs"), "node updates may not change podCIDR except from \"\" to valid");
+    if (old && json_path_str(old, "spec.providerID").n && !str_eq(json_path_str(old, "spec.providerID"), json_path_str(obj, "spec.providerID")))
+        check_forbidden(c, FP_NAME(FP_NAME(NULL, "spec"), "providerID"), "node updates may not change providerID except from \"\" to valid");
+}
+
+static void check_amounts(struct check *c, const struct json *list, const struct fpath *lp)
+{
+    for (const struct json *r = json_first(list); r; r = json_next(r)) {
+        const struct fpath *p = FP_KEY(lp, json_key(r));
+        struct quantity q;
+        check_qualified_name(c, json_key(r), p);
+        if (quantity_parse(json_str(r), &q, NULL) && q.nano < 0)
+            check_invalid_s(c, p, json_str(r), "must be greater than or equal to 0");
+    }
+}
+
+void validate_resource_quota(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
+{
+    (void)gvk;
+    const struct json *hard = json_path(obj, "spec.hard"), *scopes = json_path(obj, "spec.scopes");
+    const struct fpath *p = FP_NAME(FP_NAME(NULL, "spec"), "hard");
+    for (const struct json *r = json_first(hard); r; r = json_next(r))
+        if (str_chr(json_key(r), '/') < 0 && !str_starts(json_key(r), "requests.") && !str_starts(json_key(r), "hugepages-") &&
+            !in_list(json_key(r), "cpu,memory,ephemeral-storage,limits.cpu,limits.memory,limits.ephemeral-storage,pods,resourcequotas,services,replicationcontrollers,"
+                                  "secrets,persistentvolumeclaims,configmaps,services.nodeports,services.loadbalancers"))
+            check_invalid_s(c, FP_KEY(p, json_key(r)), json_key(r), "must be a standard resource type or fully qualified");
+    check_amounts(c, hard, p);
+    if (old && !same(scopes, json_path(old, "spec.scopes")))
+        check_invalid_raw(c, FP_NAME(FP_NAME(NULL, "spec"), "scopes"), arena_cstr(c->a, json_text(c->a, scopes)), "field is immutable");
+}
+
+static void check_order(struct check *c, const struct json *item, const char *low, const char *high, const char *low_word, const char *high_word,
+                        const struct fpath *p)
+{
+    for (const struct json *l = json_first(json_get(item, low)); l; l = json_next(l)) {
+        const struct json *h = json_getn(json_get(item, high), json_key(l));
+        struct quantity x, y;
+        struct str lv = json_str(l), hv = json_str(h);
+        if (h && quantity_parse(lv, &x, NULL) && quantity_parse(hv, &y, NULL) && quantity_cmp(x, y) > 0)
+            check_invalid_s(c, FP_KEY(FP_NAME(p, low), json_key(l)), lv, "%s value " STR_FMT " is greater than %s value " STR_FMT, low_word, STR_ARG(lv), high_word,
+                            STR_ARG(hv));
+    }
+}
+
+void validate_limit_range(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
+{
+    (void)gvk; (void)old;
+    static const char *const lists[] = { "max", "min", "default", "defaultRequest" };
+    size_t i = 0;
+    for (const struct json *item = json_first(json_path(obj, "spec.limits")); item; item = json_next(item), i++) {
+        const struct fpath *p = FP_INDEX(FP_NAME(FP_NAME(NULL, "spec"), "limits"), i);
+        for (const struct json *e = json_first(json_path(obj, "spec.limits")); e != item; e = json_next(e))
+            if (same(json_get(e, "type"), json_get(item, "type"))) {
+                check_duplicate(c, FP_NAME(p, "type"), json_get_str(item, "type"));
+                break;
+            }
+        for (size_t j = 0; j < ARRAY_LEN(lists); j++)
+            check_amounts(c, json_get(item, lists[j]), FP_NAME(p, lists[j]));
+        check_order(c, item, "min", "max", "min", "max", p);
+        check_order(c, item, "min", "defaultRequest", "min", "default request", p);
+        check_order(c, item, "defaultRequest", "max", "default request", "max", p);
+        check_order(c, item, "defaultRequest", "default", "default request", "default limit", p);
+        check_order(c, item, "min", "default", "min", "default", p);
+        check_order(c, item, "default", "max", "default", "max", p);
+    }
+}
+
+static void check_addresses(struct check *c, const struct json *list, const struct fpath *lp)
+{
+    size_t i = 0;
+    for (const struct json *a = json_first(list); a; a = json_next(a), i++)
+        if (!looks_like_ip(json_get_str(a, "ip")))
+            check_invalid_s(c, FP_NAME(FP_INDEX(lp, i), "ip"), json_get_str(a, "ip"), "must be a valid IP address, (e.g. 10.9.8.7%s)",
+                            c->minor >= 20 ? " or 2001:db8::ffff" : "");
+}
+
+void validate_endpoints(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
+{
+    (void)gvk; (void)old;
+    size_t i = 0;
+    for (const struct json *s = json_first(json_get(obj, "subsets")); s; s = json_next(s), i++) {
+        const struct fpath *p = FP_INDEX(FP_NAME(NULL, "subsets"), i);
+        if (json_len(json_get(s, "addresses")) == 0 && json_len(json_get(s, "notReadyAddresses")) == 0)
+            check_required(c, p, "must specify `addresses` or `notReadyAddresses`");
+        check_addresses(c, json_get(s, "addresses"), FP_NAME(p, "addresses"));
+        check_addresses(c, json_get(s, "notReadyAddresses"), FP_NAME(p, "notReadyAddresses"));
+        size_t j = 0, n = json_len(json_get(s, "ports"));
+        for (const struct json *o = json_first(json_get(s, "ports")); o; o = json_next(o), j++) {
+            const struct fpath *op = FP_INDEX(FP_NAME(p, "ports"), j);
+            if (n > 1 && json_get_str(o, "name").n == 0)
+                check_required(c, FP_NAME(op, "name"), "");
+            check_port_number(c, json_get_int(o, "port", 0), FP_NAME(op, "port"));
+        }
+    }
+}
+
+void validate_event(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
+{
+    (void)gvk; (void)old;
+    const struct json *about = json_get(obj, "involvedObject");
+    struct str ns = json_get_str(about, "namespace"), own = meta_namespace(obj);
+    bool cluster_scoped = ns.n == 0 && (own.n == 0 || str_eqc(own, "default") || str_eqc(own, "kube-system"));
+    if (!cluster_scoped && !str_eq(ns, own))
+        check_invalid_s(c, FP_NAME(FP_NAME(NULL, "involvedObject"), "namespace"), ns, "does not match event.namespace");
+}

@@ -1,0 +1,140 @@
+/* apiserver/schema/validate_volumes.c - a pod's volumes (ValidateVolumes of pkg/apis/core/validation/validation.go), and claims.
+ *
+ * Checked in detail: the sources that a teaching cluster uses. Sources of cloud providers are only counted.
+ */
+#include "apiserver/schema/schema_priv.h"
+
+static void check_mode(struct check *c, const struct json *v, const struct fpath *p)
+{
+    int64_t mode = json_int(v, 0);
+    if (v && (mode < 0 || mode > 0777))
+        check_invalid_i(c, p, mode, "must be a number between 0 and 0777 (octal), both inclusive");
+}
+
+static void check_items(struct check *c, const struct json *items, const struct fpath *pp)
+{
+    size_t i = 0;
+    for (const struct json *it = json_first(items); it; it = json_next(it), i++) {
+        const struct fpath *p = FP_INDEX(pp, i);
+        struct str path = json_get_str(it, "path");
+        if (json_get_str(it, "key").n == 0)
+            check_required(c, FP_NAME(p, "key"), "");
+        if (path.n == 0)
+            check_required(c, FP_NAME(p, "path"), "");
+        else if (str_starts(path, "/"))
+            check_invalid_s(c, FP_NAME(p, "path"), path, "must be a relative path");
+        else if (str_starts(path, ".."))
+            check_invalid_s(c, FP_NAME(p, "path"), path, "must not contain '..'");
+        check_mode(c, json_get(it, "mode"), FP_NAME(p, "mode"));
+    }
+}
+
+static void check_host_path(struct check *c, const struct json *v, const struct fpath *p)
+{
+    struct str path = json_get_str(v, "path");
+    if (path.n == 0)
+        check_required(c, FP_NAME(p, "path"), "");
+    else if (str_find(path, STR("/../")) >= 0 || str_ends(path, "/.."))
+        check_invalid_s(c, FP_NAME(p, "path"), path, "must not contain '..'");
+    if (json_get_str(v, "type").n)
+        check_enum(c, FP_NAME(p, "type"), json_get_str(v, "type"), "BlockDevice,CharDevice,Directory,DirectoryOrCreate,File,FileOrCreate,Socket");
+}
+
+static void check_source(struct check *c, const char *kind, const struct json *v, const struct fpath *p)
+{
+    const char *needs = strcmp(kind, "secret") == 0 ? "secretName" : strcmp(kind, "configMap") == 0 ? "name" :
+                        strcmp(kind, "persistentVolumeClaim") == 0 ? "claimName" : NULL;
+    if (needs && json_get_str(v, needs).n == 0)
+        check_required(c, FP_NAME(p, needs), "");
+    if (strcmp(kind, "hostPath") == 0)
+        check_host_path(c, v, p);
+    check_mode(c, json_get(v, "defaultMode"), FP_NAME(p, "defaultMode"));
+    if (strcmp(kind, "downwardAPI") != 0)
+        check_items(c, json_get(v, "items"), FP_NAME(p, "items"));
+    if (strcmp(kind, "nfs") == 0) {
+        if (json_get_str(v, "server").n == 0)
+            check_required(c, FP_NAME(p, "server"), "");
+        if (json_get_str(v, "path").n == 0)
+            check_required(c, FP_NAME(p, "path"), "");
+    }
+}
+
+void check_volumes(struct check *c, const struct json *volumes, const struct fpath *pp)
+{
+    size_t i = 0;
+    struct json *names = json_new_object(c->a);
+    for (const struct json *v = json_first(volumes); v; v = json_next(v), i++) {
+        const struct fpath *p = FP_INDEX(pp, i);
+        struct str name = json_get_str(v, "name");
+        size_t sources = 0, before = c->out->n;
+        for (const struct json *s = json_first(v); s; s = json_next(s)) {
+            if (!json_is(s, JSON_OBJECT))
+                continue;
+            char *kind = arena_cstr(c->a, json_key(s));
+            if (sources++)
+                check_forbidden(c, FP_NAME(p, kind), "may not specify more than 1 volume type");
+            else
+                check_source(c, kind, s, FP_NAME(p, kind));
+        }
+        if (sources == 0)
+            check_required(c, p, "must specify a volume type");
+        if (name.n == 0)
+            check_required(c, FP_NAME(p, "name"), "");
+        else
+            check_name(c, name, NAME_LABEL, false, FP_NAME(p, "name"));
+        if (json_getn(names, name))
+            check_duplicate(c, FP_NAME(p, "name"), name);
+        if (c->out->n == before)
+            json_setn(c->a, names, name, json_new_bool(c->a, true));
+    }
+}
+
+static void check_claim_spec(struct check *c, const struct json *spec, const struct fpath *p)
+{
+    const struct json *modes = json_get(spec, "accessModes"), *storage = json_getn(json_path(spec, "resources.requests"), STR("storage"));
+    if (json_len(modes) == 0)
+        check_required(c, FP_NAME(p, "accessModes"), "at least 1 access mode is required");
+    for (const struct json *m = json_first(modes); m; m = json_next(m))
+        check_enum(c, FP_NAME(p, "accessModes"), json_str(m), c->minor >= 22 ? "ReadOnlyMany,ReadWriteMany,ReadWriteOnce,ReadWriteOncePod"
+                                                                              : "ReadOnlyMany,ReadWriteMany,ReadWriteOnce");
+    struct quantity q;
+    const struct fpath *rp = FP_KEY(FP_NAME(FP_NAME(p, "resources"), "requests"), STR("storage"));
+    if (!storage)
+        check_required(c, FP_KEY(FP_NAME(p, "resources"), STR("storage")), "");
+    else if (quantity_parse(json_str(storage), &q, NULL) && q.nano <= 0)
+        check_invalid_s(c, rp, json_str(storage), "must be greater than zero");
+}
+
+void validate_pvc(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
+{
+    (void)gvk;
+    check_claim_spec(c, json_get(obj, "spec"), FP_NAME(NULL, "spec"));
+    if (!old)
+        return;
+    struct json *now = json_copy(c->a, json_get(obj, "spec")), *was = json_copy(c->a, json_get(old, "spec"));
+    struct json *both[] = { now, was };
+    for (size_t i = 0; i < 2; i++)
+        json_remove(both[i], "resources");
+    if (json_get_str(was, "volumeName").n == 0)  /* binding fills these in */
+        for (size_t i = 0; i < 2; i++)
+            json_remove(both[i], "volumeName"), json_remove(both[i], "storageClassName");
+    if (!json_equal(now, was))
+        check_forbidden(c, FP_NAME(NULL, "spec"), c->minor >= 23
+                        ? "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+                        : "spec is immutable after creation except resources.requests for bound claims");
+}
+
+void validate_pv(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
+{
+    (void)gvk; (void)old;
+    const struct json *spec = json_get(obj, "spec");
+    const struct fpath *p = FP_NAME(NULL, "spec");
+    if (json_len(json_get(spec, "accessModes")) == 0)
+        check_required(c, FP_NAME(p, "accessModes"), "");
+    if (json_len(json_get(spec, "capacity")) == 0)
+        check_required(c, FP_NAME(p, "capacity"), "");
+    if (json_get_str(spec, "persistentVolumeReclaimPolicy").n)
+        check_enum(c, FP_NAME(p, "persistentVolumeReclaimPolicy"), json_get_str(spec, "persistentVolumeReclaimPolicy"), "Delete,Recycle,Retain");
+    if (json_is(json_get(spec, "hostPath"), JSON_OBJECT))
+        check_host_path(c, json_get(spec, "hostPath"), FP_NAME(p, "hostPath"));
+}

@@ -54,7 +54,7 @@ static bool content_format(struct request *r, enum format *out, struct err *err)
 
 /* Parse by content type; kind is for the words alone. NULL and an error in parse, to be wrapped, or in err. */
 static struct json *parse(struct request *r, struct gvk *gvk, struct err *parse_err, struct err *err) {
-    enum format f;
+    enum format f = FORMAT_JSON;
     *gvk = (struct gvk){ 0 };
     if (!content_format(r, &f, err)) return NULL;
     if (f == FORMAT_PROTOBUF) return protobuf_decode(r->as->schema, r->a, r->x->body, gvk, err);

@@ -120,7 +120,7 @@ static bool patch_apply_to(struct request *r, struct object *old, struct object 
 
 void handle_patch(struct request *r) {
     struct err err = { 0 };
-    enum patch_type type;
+    enum patch_type type = PATCH_JSON;
     const struct resource *res = r->res;
     struct object *out = NULL, *old = NULL;
     bool scale = str_eqc(res->subresource, "scale");

@@ -532,7 +532,8 @@ void cluster_free(struct cluster *c)
         vnet_host_free(c->gateway);
         vnet_free(c->vnet);
     }
-    hook_remove(&c->flush_hook);
+    if (c->loop)
+        edge_stop(c->loop);
     if (c->store)
         clock_save(&c->clock_hook);
     hook_remove(&c->clock_hook);

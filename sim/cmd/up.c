@@ -127,6 +127,7 @@ static void on_signal_closed(uv_handle_t *h) { (void)h; }
 
 static int run_cluster(const struct cluster_options *co, int ready_fd)
 {
+    signal(SIGPIPE, SIG_IGN);
     struct running r = { .ready_fd = ready_fd, .foreground = ready_fd < 0 };
     struct err err = { 0 };
     r.cluster = cluster_new(co, say_ready, &r, &err);

@@ -265,8 +265,8 @@ static bool decode_time(struct decoder *d, enum field_kind kind, struct json *pa
     struct str text = json_str(v);
     if (!time_parse_rfc3339(text, &ns)) {
         const char *layout = kind == FIELD_TIME ? "2006-01-02T15:04:05Z07:00" : "2006-01-02T15:04:05.000000Z07:00";
-        return fail_unmarshal(d, p, arena_strf(d->a, "parsing time %.*s as \"%s\": cannot parse %.*s as \"2006\"", STR_ARG(go_quote(d->a, text)), layout,
-                                               STR_ARG(go_quote(d->a, text))));
+        return fail_unmarshal(d, p, arena_strf(d->a, "parsing time %.*s as \"%s\": cannot parse %.*s as \"2006\"", STR_ARG(quote_go(d->a, text)), layout,
+                                               STR_ARG(quote_go(d->a, text))));
     }
     struct str canonical = kind == FIELD_TIME ? time_rfc3339(d->a, ns) : time_rfc3339_micro(d->a, ns);
     if (!str_eq(text, canonical))

@@ -20,7 +20,7 @@ struct str fpath_text(struct arena *a, const struct fpath *p)
 }
 
 /* strconv.Quote for the characters that turn up: quotes, backslashes, control characters. */
-struct str go_quote(struct arena *a, struct str text)
+struct str quote_go(struct arena *a, struct str text)
 {
     char *out = arena_alloc(a, text.n * 4 + 3), *p = out;
     *p++ = '"';
@@ -86,7 +86,7 @@ void check_invalid_s(struct check *c, const struct fpath *p, struct str value, c
 {
     va_list ap;
     va_start(ap, fmt);
-    add_invalid(c, p, go_quote(c->a, value), vformat(c->a, fmt, ap));
+    add_invalid(c, p, quote_go(c->a, value), vformat(c->a, fmt, ap));
     va_end(ap);
 }
 
@@ -117,22 +117,22 @@ void check_forbidden(struct check *c, const struct fpath *p, const char *fmt, ..
 
 void check_duplicate(struct check *c, const struct fpath *p, struct str value)
 {
-    FIELD_ERROR(c, "FieldValueDuplicate", p, "Duplicate value: " STR_FMT, STR_ARG(go_quote(c->a, value)));
+    FIELD_ERROR(c, "FieldValueDuplicate", p, "Duplicate value: " STR_FMT, STR_ARG(quote_go(c->a, value)));
 }
 
 void check_unsupported(struct check *c, const struct fpath *p, struct str value, const char *sorted_list)
 {
     struct str rest = str_c(sorted_list), all = STR_NULL;
     while (rest.p) {
-        struct str one = go_quote(c->a, str_token(&rest, ','));
+        struct str one = quote_go(c->a, str_token(&rest, ','));
         all = all.n ? arena_strf(c->a, STR_FMT ", " STR_FMT, STR_ARG(all), STR_ARG(one)) : one;
     }
-    FIELD_ERROR(c, "FieldValueNotSupported", p, "Unsupported value: " STR_FMT ": supported values: " STR_FMT, STR_ARG(go_quote(c->a, value)), STR_ARG(all));
+    FIELD_ERROR(c, "FieldValueNotSupported", p, "Unsupported value: " STR_FMT ": supported values: " STR_FMT, STR_ARG(quote_go(c->a, value)), STR_ARG(all));
 }
 
 void check_not_found(struct check *c, const struct fpath *p, struct str value)
 {
-    FIELD_ERROR(c, "FieldValueNotFound", p, "Not found: " STR_FMT, STR_ARG(go_quote(c->a, value)));
+    FIELD_ERROR(c, "FieldValueNotFound", p, "Not found: " STR_FMT, STR_ARG(quote_go(c->a, value)));
 }
 
 /* Three wordings: characters up to v1.18, bytes, and "may not be" from v1.32. */

@@ -38,7 +38,7 @@ void default_type(const struct schema *s, struct arena *a, const struct type *t,
 void default_hpa(const struct schema *s, struct arena *a, const struct gvk *gvk, struct json *obj);
 
 /* gotext.c: values as Go prints them in messages */
-struct str go_quote(struct arena *a, struct str text);             /* %q */
+struct str quote_go(struct arena *a, struct str text);             /* %q */
 
 /* A path to a field, printed on demand: spec.containers[0].ports[1].containerPort. Nodes live on the stack of their maker. */
 struct fpath { const struct fpath *up; const char *name; struct str key; long index; };

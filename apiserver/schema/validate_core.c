@@ -82,7 +82,7 @@ static void check_distinct_ports(struct check *c, const struct json *ports, cons
         for (const struct json *e = json_first(ports); e != o; e = json_next(e)) {
             if (!same(json_get(e, "port"), json_get(o, "port")) || !same(json_get(e, "protocol"), json_get(o, "protocol")))
                 continue;
-            struct str protocol = go_quote(c->a, json_get_str(o, "protocol"));
+            struct str protocol = quote_go(c->a, json_get_str(o, "protocol"));
             field_error_add(c->out, "FieldValueDuplicate", fpath_text(c->a, FP_INDEX(p, i)), "Duplicate value: core.ServicePort{Name:\"\", Protocol:" STR_FMT
                             "%s, Port:%" PRId64 ", TargetPort:intstr.IntOrString{Type:0, IntVal:0, StrVal:\"\"}, NodePort:0}", STR_ARG(protocol),
                             c->minor >= 18 ? ", AppProtocol:(*string)(nil)" : "", json_get_int(o, "port", 0));
@@ -100,7 +100,7 @@ static void check_service_update(struct check *c, const struct json *spec, const
         check_invalid_s(c, FP_NAME(p, "clusterIP"), ip, "field is immutable");
         return;
     }
-    struct str quoted = go_quote(c->a, ip);
+    struct str quoted = quote_go(c->a, ip);
     check_invalid_raw(c, FP_INDEX(FP_NAME(p, "clusterIPs"), 0), ip.n ? arena_printf(c->a, "[]string{" STR_FMT "}", STR_ARG(quoted)) : "[]string(nil)", "%s",
                       ip.n ? "may not change once set" : "primary clusterIP can not be unset");
 }

@@ -11,7 +11,7 @@ static char *go_list(struct arena *a, const struct json *list)
 {
     struct str text = STR("[]string{");
     for (const struct json *m = json_first(list); m; m = json_next(m)) {
-        struct str value = go_quote(a, json_str(m));
+        struct str value = quote_go(a, json_str(m));
         text = arena_strf(a, STR_FMT "%s" STR_FMT, STR_ARG(text), m == json_first(list) ? "" : ", ", STR_ARG(value));
     }
     return arena_printf(a, STR_FMT "}", STR_ARG(text));
@@ -90,7 +90,7 @@ void validate_role_binding(struct check *c, const struct gvk *gvk, const struct 
         check_subject(c, s, FP_INDEX(FP_NAME(NULL, "subjects"), i), namespaced);
     if (!old || json_equal(ref, json_get(old, "roleRef")))
         return;
-    struct str g = go_quote(c->a, group), k = go_quote(c->a, kind), n = go_quote(c->a, name);
+    struct str g = quote_go(c->a, group), k = quote_go(c->a, kind), n = quote_go(c->a, name);
     check_invalid_raw(c, p, arena_printf(c->a, "rbac.RoleRef{APIGroup:" STR_FMT ", Kind:" STR_FMT ", Name:" STR_FMT "}", STR_ARG(g), STR_ARG(k), STR_ARG(n)),
                       "cannot change roleRef");
 }
@@ -130,7 +130,7 @@ void validate_api_service(struct check *c, const struct gvk *gvk, const struct j
     struct str version = json_get_str(spec, "version"), group = json_get_str(spec, "group"), name = meta_name(obj);
     struct str want = arena_strf(c->a, STR_FMT "." STR_FMT, STR_ARG(version), STR_ARG(group));
     if (name.n && !str_eq(name, want))
-        check_invalid_s(c, FP_NAME(FP_NAME(NULL, "metadata"), "name"), name, "must be `spec.version+\".\"+spec.group`: " STR_FMT, STR_ARG(go_quote(c->a, want)));
+        check_invalid_s(c, FP_NAME(FP_NAME(NULL, "metadata"), "name"), name, "must be `spec.version+\".\"+spec.group`: " STR_FMT, STR_ARG(quote_go(c->a, want)));
     if (group.n)
         check_name(c, group, NAME_SUBDOMAIN, false, FP_NAME(p, "group"));
     else if (!str_eqc(version, "v1"))

@@ -54,7 +54,7 @@ static char *go_quantity(struct arena *a, const struct json *v)
     int64_t value = whole ? quantity_value(q) : quantity_milli(q);
     static const char *const formats[] = { "DecimalSI", "BinarySI", "DecimalExponent" };
     return arena_printf(a, "resource.Quantity{i:resource.int64Amount{value:%" PRId64 ", scale:%d}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:" STR_FMT
-                        ", Format:\"%s\"}", value, whole ? 0 : -3, STR_ARG(go_quote(a, text)), zero ? "" : formats[q.format]);
+                        ", Format:\"%s\"}", value, whole ? 0 : -3, STR_ARG(quote_go(a, text)), zero ? "" : formats[q.format]);
 }
 
 static void check_target(struct check *c, const struct json *t, const struct fpath *p)

@@ -222,7 +222,7 @@ static void check_meta_update(struct check *c, const struct json *meta, const st
             if (!has_string(json_get(old, "finalizers"), json_str(f)))
                 check_forbidden(c, FP_NAME(p, "finalizers"),
                                 "no new finalizers can be added if the object is being deleted, found new finalizers []string{" STR_FMT "}",
-                                STR_ARG(go_quote(c->a, json_str(f))));
+                                STR_ARG(quote_go(c->a, json_str(f))));
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
         if (!str_eq(json_get_str(meta, fixed[i]), json_get_str(old, fixed[i])))
             check_invalid_s(c, FP_NAME(p, fixed[i]), json_get_str(meta, fixed[i]), "field is immutable");

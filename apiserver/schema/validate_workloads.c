@@ -11,7 +11,7 @@ static struct str go_map(struct arena *a, const struct json *map)
         return STR("map[string]string(nil)");
     struct str text = STR("map[string]string{");
     for (const struct json *m = json_first(map); m; m = json_next(m)) {
-        struct str key = go_quote(a, json_key(m)), value = go_quote(a, json_str(m));
+        struct str key = quote_go(a, json_key(m)), value = quote_go(a, json_str(m));
         text = arena_strf(a, STR_FMT "%s" STR_FMT ":" STR_FMT, STR_ARG(text), m == json_first(map) ? "" : ", ", STR_ARG(key), STR_ARG(value));
     }
     return arena_strf(a, STR_FMT "}", STR_ARG(text));
@@ -23,7 +23,7 @@ static struct str go_strings(struct arena *a, const struct json *list)
         return STR("[]string(nil)");
     struct str text = STR("[]string{");
     for (const struct json *m = json_first(list); m; m = json_next(m)) {
-        struct str value = go_quote(a, json_str(m));
+        struct str value = quote_go(a, json_str(m));
         text = arena_strf(a, STR_FMT "%s" STR_FMT, STR_ARG(text), m == json_first(list) ? "" : ", ", STR_ARG(value));
     }
     return arena_strf(a, STR_FMT "}", STR_ARG(text));
@@ -36,7 +36,7 @@ static char *go_selector(struct arena *a, const struct json *sel)
     if (json_len(exprs)) {
         list = STR("[]v1.LabelSelectorRequirement{");
         for (const struct json *e = json_first(exprs); e; e = json_next(e)) {
-            struct str key = go_quote(a, json_get_str(e, "key")), op = go_quote(a, json_get_str(e, "operator")), values = go_strings(a, json_get(e, "values"));
+            struct str key = quote_go(a, json_get_str(e, "key")), op = quote_go(a, json_get_str(e, "operator")), values = go_strings(a, json_get(e, "values"));
             list = arena_strf(a, STR_FMT "%sv1.LabelSelectorRequirement{Key:" STR_FMT ", Operator:" STR_FMT ", Values:" STR_FMT "}", STR_ARG(list),
                               e == json_first(exprs) ? "" : ", ", STR_ARG(key), STR_ARG(op), STR_ARG(values));
         }
@@ -143,7 +143,7 @@ static void check_strategy(struct check *c, const struct json *s, const struct f
         check_int_or_percent(c, down, FP_NAME(rp, "maxUnavailable"));
         check_int_or_percent(c, surge, FP_NAME(rp, "maxSurge"));
         if (is_zero_intstr(down) && is_zero_intstr(surge)) {
-            char *text = json_is(down, JSON_STRING) ? arena_cstr(c->a, go_quote(c->a, json_str(down))) : arena_printf(c->a, "%" PRId64, json_int(down, 0));
+            char *text = json_is(down, JSON_STRING) ? arena_cstr(c->a, quote_go(c->a, json_str(down))) : arena_printf(c->a, "%" PRId64, json_int(down, 0));
             check_invalid_raw(c, FP_NAME(rp, "maxUnavailable"), text, "may not be 0 when `maxSurge` is 0");
         }
         check_not_over_100(c, down, FP_NAME(rp, "maxUnavailable"));

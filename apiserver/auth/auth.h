@@ -20,6 +20,8 @@ void authz_free(struct authz *z);
 bool authz_allowed(struct apiserver *as, const struct attributes *at, struct arena *a, struct str *reason);   /* system:masters always */
 /* The refusal in upstream's words: pods is forbidden: User "x" cannot list resource "pods" in API group "" in the namespace "y"; forbidden: User "x" cannot get path "/..."; fills details. */
 bool err_forbidden(struct err *err, const struct attributes *at, struct str reason);
+/* The refusal of one object, whoever refuses: pods "x" is forbidden: why. Fills details. */
+bool err_forbidden_object(struct err *err, struct str group, struct str resource, struct str name, const char *why);
 /* Write the bootstrap policy of the version (data: apiserver/auth/policy/): roles, bindings; reconciles rules as upstream's auto-update does. */
 bool authz_bootstrap(struct apiserver *as, struct err *err);
 /* RBAC's own guard on writing roles and bindings: user "x" (groups=[..]) is attempting to grant RBAC permissions not currently held: ... ERR_FORBIDDEN. */

@@ -64,6 +64,7 @@ struct apiserver *apiserver_new(const struct apiserver_options *opt, struct err 
 void apiserver_start(struct apiserver *as) {
     event_expiry_start(as);
     as->hooks = start_hooks_new(as);
+    as->watch_floor = store_revision(as->store);
 }
 
 void apiserver_free(struct apiserver *as) {

@@ -38,7 +38,9 @@ static void v2(struct request *r) {
     strbuf_init(&out, LIMIT_RESPONSE_BYTES);
     if (protobuf) openapi_v2_protobuf(r->as->schema, v, n, &out);
     else openapi_v2_json(r->as->schema, v, n, &out);
-    respond_buffer(r, protobuf ? "application/com.github.proto-openapi.spec.v2@v1.0+protobuf" : "application/json", &out);
+    /* Servers before 1.25 left the type to Go's sniffing; the media type that clients name is no valid one for Go's own parser. */
+    const char *type = r->as->opt.minor < 25 ? "application/octet-stream" : "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+    respond_buffer(r, protobuf ? type : "application/json", &out);
 }
 
 static void v3(struct request *r, struct str rest) {

@@ -201,7 +201,8 @@ static void begin(struct watch *w, int64_t rv, bool existing, bool initial_end) 
         store_list(r->as->store, prefix, STR_NULL, send_existing, w);
         if (initial_end) send_bookmark(w, rv, true);
     }
-    w->from = store_watch(r->as->store, prefix, rv, on_event, w, &err);
+    if (rv < r->as->watch_floor) err_set(&err, ERR_EXPIRED, "too old resource version: %" PRId64 " (%" PRId64 ")", rv, r->as->watch_floor);
+    else w->from = store_watch(r->as->store, prefix, rv, on_event, w, &err);
     if (w->from) return;
     error_frame(w, &err);
     err_clear(&err);

@@ -427,7 +427,7 @@ static bool decode_struct(struct decoder *d, const struct type *t, struct json *
         const struct field *f = type_field(t, json_key(c));
         if (!f || json_is(c, JSON_NULL)) {
             if (!f)
-                note_unknown(d, FP_KEY(p, json_key(c)));
+                note_unknown(d, FP_NAME(p, arena_cstr(d->a, json_key(c))));
             json_removen(obj, json_key(c));
             continue;
         }

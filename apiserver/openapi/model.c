@@ -77,7 +77,9 @@ size_t property_extensions(struct arena *a, const struct field *f, struct extens
         v[n++] = (struct extension){ "x-kubernetes-list-map-keys", arena_str(a, strbuf_str(&b)) };
         strbuf_deinit(&b);
     }
-    if (f->list_type)
+    if (f->kind == FIELD_MAP && f->list_type)
+        v[n++] = (struct extension){ "x-kubernetes-map-type", STR("\"atomic\"") };   /* the tables say map-atomic */
+    else if (f->list_type)
         v[n++] = (struct extension){ "x-kubernetes-list-type", quoted(a, f->list_type) };
     if (f->patch_merge_key)
         v[n++] = (struct extension){ "x-kubernetes-patch-merge-key", quoted(a, f->patch_merge_key) };

@@ -5,14 +5,6 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-__attribute__((weak)) const struct field *type_field(const struct type *t, struct str name)
-{
-    for (size_t i = 0; i < t->count; i++)
-        if (str_eqc(name, t->fields[i].name))
-            return &t->fields[i];
-    return NULL;
-}
-
 enum which { JSON, MERGE, STRATEGIC };
 struct row { const char *name, *original, *patch, *want; enum err_code code; const char *error; };
 #define UNPROCESSABLE ERR_INVALID, "the server rejected our request due to an error in our request"

@@ -136,6 +136,16 @@ static void service_port_defaults(const struct schema *s, struct arena *a, struc
         json_set_int(a, obj, "targetPort", json_get_int(obj, "port", 0));
 }
 
+/* An address of a load balancer is a virtual one unless said otherwise. */
+static void service_defaults(const struct schema *s, struct arena *a, struct json *obj)
+{
+    if (s->minor < 30 || !str_eqc(json_path_str(obj, "spec.type"), "LoadBalancer"))
+        return;
+    for (struct json *i = json_first(json_path(obj, "status.loadBalancer.ingress")); i; i = json_next(i))
+        if (json_get_str(i, "ip").n)
+            set_absent(a, i, "ipMode", json_new_strc(a, "VIP"));
+}
+
 static void labels_from_template(struct arena *a, struct json *obj, bool selector)
 {
     struct json *labels = json_path(obj, "spec.template.metadata.labels");
@@ -321,6 +331,7 @@ static const struct { const char *type; void (*fn)(const struct schema *s, struc
     { "core.v1.Container", container_defaults },
     { "core.v1.EphemeralContainer", container_defaults },
     { "core.v1.Volume", volume_defaults },
+    { "core.v1.Service", service_defaults },
     { "core.v1.ServiceSpec", service_spec_defaults },
     { "core.v1.ServicePort", service_port_defaults },
     { "core.v1.ReplicationController", replication_controller_defaults },

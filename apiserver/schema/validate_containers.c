@@ -25,11 +25,11 @@ void check_port_name(struct check *c, struct str name, const struct fpath *p)
         doubled = doubled || (ch == '-' && i > 0 && name.p[i - 1] == '-');
     }
     if (name.n > PORT_NAME_MAX)
-        check_invalid_s(c, p, name, "must be no more than %d %s", PORT_NAME_MAX, c->minor >= 32 ? "bytes" : "characters");
+        check_invalid_s(c, p, name, "must be no more than %d characters", PORT_NAME_MAX);
     if (!charset)
         check_invalid_s(c, p, name, "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)");
     if (!letter)
-        check_invalid_s(c, p, name, "must contain at least one letter %s", c->minor >= 19 ? "(a-z)" : "or number (a-z, 0-9)");
+        check_invalid_s(c, p, name, "must contain at least one letter %s", c->minor >= 21 ? "(a-z)" : "or number (a-z, 0-9)");
     if (doubled)
         check_invalid_s(c, p, name, "must not contain consecutive hyphens");
     if (str_starts(name, "-") || str_ends(name, "-"))

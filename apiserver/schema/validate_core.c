@@ -156,7 +156,7 @@ static size_t check_data(struct check *c, const struct json *data, const char *f
         for (size_t i = 0; i < key.n; i++)
             ok = ok && key.p[i] && strchr("-._abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", key.p[i]);
         if (key.n > 253)
-            check_invalid_s(c, FP_KEY(p, key), key, "must be no more than 253 %s", c->minor >= 32 ? "bytes" : "characters");
+            check_invalid_s(c, FP_KEY(p, key), key, "must be no more than 253 characters");
         if (!ok)
             check_invalid_s(c, FP_KEY(p, key), key, "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  "
                             "or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')");

@@ -5,13 +5,13 @@
  */
 #include "apiserver/schema/schema_priv.h"
 
-enum { SUBDOMAIN_MAX = 253, LABEL_MAX = 63, ANNOTATIONS_MAX = 256 * 1024, RFC_WORDING_MINOR = 19, BYTES_WORDING_MINOR = 32 };
+enum { SUBDOMAIN_MAX = 253, LABEL_MAX = 63, ANNOTATIONS_MAX = 256 * 1024, RFC_WORDING_MINOR = 19 };
 
 static const char qualified_regex[] = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 
 static struct str max_length(struct check *c, int max)
 {
-    return arena_strf(c->a, "must be no more than %d %s", max, c->minor >= BYTES_WORDING_MINOR ? "bytes" : "characters");
+    return arena_strf(c->a, "must be no more than %d characters", max);
 }
 
 static const char *rfc_words(struct check *c)

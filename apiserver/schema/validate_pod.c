@@ -266,7 +266,7 @@ static void check_deadline_update(struct check *c, const struct json *now, const
     else if (now && was && n > w)
         check_invalid_i(c, p, n, "must be less than or equal to previous value");
     else if (!now && was)
-        check_invalid_raw(c, p, "null", "must not update from a positive integer to nil value");
+        check_invalid_raw(c, p, "\"null\"", "must not update from a positive integer to nil value");
 }
 
 static void check_pod_update(struct check *c, const struct json *spec, const struct json *old)

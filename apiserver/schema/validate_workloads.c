@@ -236,7 +236,7 @@ void validate_stateful_set(struct check *c, const struct gvk *gvk, const struct 
     if (str_eqc(type, "RollingUpdate"))
         check_non_negative(c, FP_NAME(FP_NAME(FP_NAME(p, "updateStrategy"), "rollingUpdate"), "partition"), json_path_int(strategy, "rollingUpdate.partition", 0));
     else if (str_eqc(type, "OnDelete") && json_get(strategy, "rollingUpdate"))
-        check_invalid_raw(c, FP_NAME(FP_NAME(p, "updateStrategy"), "rollingUpdate"), "null", "only allowed for updateStrategy 'RollingUpdate'");
+        check_invalid_raw(c, FP_NAME(FP_NAME(p, "updateStrategy"), "rollingUpdate"), "\"null\"", "only allowed for updateStrategy 'RollingUpdate'");
     else if (!str_eqc(type, "OnDelete"))
         check_invalid_raw(c, FP_NAME(p, "updateStrategy"), arena_cstr(c->a, json_text(c->a, strategy)), "must be 'RollingUpdate' or 'OnDelete'");
     check_non_negative(c, FP_NAME(p, "replicas"), json_get_int(spec, "replicas", 0));

@@ -1,0 +1,310 @@
+/* Requests and their answers, in order, against a server inside the process: what each row does is there for the next. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/support/apiserver_weak.c"
+
+struct step {
+    const char *method, *path, *type, *accept, *body;
+    int status;
+    const char *want[4];               /* parts of the body; "!x": not in it */
+};
+struct bed {
+    struct loop *loop;
+    struct store *store;
+    struct vnet *net;
+    struct vnet_host *node;
+    struct apiserver *as;
+    struct http_client *client;
+    bool done;
+    int status;
+    struct strbuf body;
+};
+
+static void bed_up(struct bed *b, int minor, bool bare) {
+    struct loop_options lo = { .start_vtime_ns = 1579910400 * (int64_t)NS_PER_S };
+    struct err err = { 0 };
+    *b = (struct bed){ 0 };
+    loop_seed_from_int(lo.seed, 1);
+    b->loop = loop_new(&lo);
+    b->store = store_open(&(struct store_options){ .loop = b->loop, .path = ":memory:" }, &err);
+    b->net = vnet_new(b->loop);
+    b->node = vnet_host_new(b->net, "ubuntu");
+    vnet_host_add_addr(b->node, "192.168.229.132");
+    struct apiserver_options o = { .loop = b->loop, .store = b->store, .node = b->node, .minor = minor, .bare = bare, .git_version = "v1.20.2",
+                                   .advertise_ip = "192.168.229.132", .secure_port = 6443, .client_ca_pem = STR("CA") };
+    b->as = apiserver_new(&o, &err);
+    assert_non_null(b->as);
+    apiserver_start(b->as);
+    b->client = http_client_new(&(struct http_client_options){ .from = b->node, .user_agent = "test/1" });
+    strbuf_init(&b->body, 1 << 24);
+}
+
+static void bed_down(struct bed *b) {
+    http_client_free(b->client);
+    apiserver_free(b->as);
+    loop_turn(b->loop);
+    vnet_host_free(b->node);
+    vnet_free(b->net);
+    store_close(b->store);
+    strbuf_deinit(&b->body);
+    loop_free(b->loop);
+}
+
+static void on_done(void *ctx, const struct http_result *r, const struct err *err) {
+    struct bed *b = ctx;
+    b->done = true;
+    b->status = r ? r->status : -1;
+    strbuf_reset(&b->body);
+    strbuf_add(&b->body, r ? r->body : str_c(err->msg));
+}
+
+static void on_advanced(void *ctx) { (void)ctx; }
+
+static void request(struct bed *b, const struct step *s) {
+    struct arena *a = arena_new();
+    struct http_headers h = { 0 };
+    if (s->type) http_headers_add(a, &h, "Content-Type", str_c(s->type));
+    if (s->accept) http_headers_add(a, &h, "Accept", str_c(s->accept));
+    const char *url = arena_printf(a, "http://192.168.229.132:6443%s", s->path);
+    struct http_call_options o = { .method = s->method, .url = url, .headers = &h, .body = str_c(s->body) };
+    b->done = false;
+    http_fetch(b->client, &o, on_done, b);
+    for (int i = 0; i < 200 && !b->done; i++) {
+        if (i % 10 == 9) loop_advance(b->loop, 100 * (int64_t)NS_PER_MS, on_advanced, b);
+        loop_turn(b->loop);
+    }
+    arena_free(a);
+}
+
+static void check(struct bed *b, const struct step *s, size_t row) {
+    request(b, s);
+    struct str body = strbuf_str(&b->body);
+    bool ok = b->done && b->status == s->status;
+    for (size_t i = 0; i < ARRAY_LEN(s->want) && s->want[i]; i++) {
+        bool absent = s->want[i][0] == '!';
+        ok &= (str_find(body, str_c(s->want[i] + absent)) < 0) == absent;
+    }
+    if (!ok) fail_msg("row %zu: %s %s: %d (wanted %d)\n%.*s", row, s->method, s->path, b->done ? b->status : 0, s->status, (int)body.n, body.p ? body.p : "");
+}
+
+static void run(int minor, bool bare, const struct step *steps, size_t n) {
+    struct bed b;
+    bed_up(&b, minor, bare);
+    for (size_t i = 0; i < n; i++) check(&b, &steps[i], i);
+    bed_down(&b);
+}
+
+#define J "application/json"
+#define CMS "/api/v1/namespaces/default/configmaps"
+#define CM(name, data) "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"" name "\"},\"data\":{" data "}}"
+#define TABLE "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+
+static void objects(void **state) {
+    (void)state;
+    static const struct step steps[] = {
+        { "POST", CMS, J, NULL, CM("a", "\"z\":\"1\",\"b\":\"2\""), 201, { "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\"", "\"data\":{\"b\":\"2\",\"z\":\"1\"}" } },
+        { "POST", CMS, J, NULL, CM("a", ""), 409, { "configmaps \\\"a\\\" already exists", "\"reason\":\"AlreadyExists\"" } },
+        { "GET", CMS "/a", NULL, NULL, NULL, 200, { "\"resourceVersion\":\"" } },
+        { "GET", CMS "/b", NULL, NULL, NULL, 404, { "\"message\":\"configmaps \\\"b\\\" not found\"", "\"details\":{\"name\":\"b\",\"kind\":\"configmaps\"}" } },
+        { "GET", CMS "/a", NULL, "application/yaml", NULL, 200, { "apiVersion: v1\ndata:\n  b: \"2\"\n  z: \"1\"\nkind: ConfigMap\nmetadata:\n" } },
+        { "GET", CMS "/a?pretty=true", NULL, NULL, NULL, 200, { "{\n  \"kind\": \"ConfigMap\",\n  \"apiVersion\": \"v1\"," } },
+        { "GET", CMS "/a", NULL, TABLE, NULL, 200, { "\"kind\":\"Table\"", "\"rows\":[{\"cells\":[\"a\",2,", "\"kind\":\"PartialObjectMetadata\"" } },
+        { "GET", CMS "/a", NULL, "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io", NULL, 200, { "\"kind\":\"PartialObjectMetadata\"", "!\"data\"" } },
+        { "GET", CMS, NULL, NULL, NULL, 200, { "{\"kind\":\"ConfigMapList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"", "\"items\":[{\"metadata\":{\"name\":\"a\"" } },
+        { "GET", CMS "?includeObject=None", NULL, TABLE, NULL, 200, { "\"object\":null" } },
+        { "PUT", CMS "/a", J, NULL, CM("b", ""), 400, { "the name of the object (b) does not match the name on the URL (a)" } },
+        { "PUT", CMS "/a", J, NULL, "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\"}}", 409,
+          { "Operation cannot be fulfilled on configmaps \\\"a\\\": the object has been modified; please apply your changes to the latest version and try again" } },
+        { "PUT", CMS "/a", J, NULL, CM("a", "\"n\":\"3\""), 200, { "\"data\":{\"n\":\"3\"}" } },
+        { "PATCH", CMS "/a", "application/merge-patch+json", NULL, "{\"data\":{\"n\":null,\"m\":\"4\"}}", 200, { "\"data\":{\"m\":\"4\"}" } },
+        { "PATCH", CMS "/a", "application/json-patch+json", NULL, "[{\"op\":\"remove\",\"path\":\"/data/none\"}]", 422, { "Invalid" } },
+        { "PATCH", CMS "/a", "application/strategic-merge-patch+json", NULL, "\"x\"", 400, { "json: cannot unmarshal string into Go value of type map[string]interface {}" } },
+        { "PATCH", CMS "/a", "text/plain", NULL, "x", 415, { "accepted media types include: application/json-patch+json, application/merge-patch+json" } },
+        { "POST", CMS "?dryRun=All", J, NULL, CM("dry", ""), 201, { "\"name\":\"dry\"" } },
+        { "GET", CMS "/dry", NULL, NULL, NULL, 404, { NULL } },
+        { "POST", CMS, J, NULL, "{\"metadata\":{\"generateName\":\"gen-\"}}", 201, { "\"name\":\"gen-", "\"generateName\":\"gen-\"" } },
+        { "POST", CMS, J, NULL, "{\"metadata\":{\"name\":\"x\",\"namespace\":\"other\"}}", 400, { "the namespace of the provided object does not match the namespace sent on the request" } },
+        { "DELETE", CMS "/a", J, NULL, "{\"preconditions\":{\"uid\":\"no\"}}", 409, { "Precondition failed: UID in precondition: no, UID in object meta: " } },
+        { "DELETE", CMS "/a", NULL, NULL, NULL, 200, { "\"status\":\"Success\",\"details\":{\"name\":\"a\",\"kind\":\"configmaps\",\"uid\":\"" } },
+        { "DELETE", CMS "/a", NULL, NULL, NULL, 404, { NULL } },
+    };
+    run(20, true, steps, ARRAY_LEN(steps));
+}
+
+static void refusals(void **state) {
+    (void)state;
+    static const struct step steps[] = {
+        { "GET", "/apis/nothing.example.com", NULL, NULL, NULL, 404, { "404 page not found\n" } },
+        { "GET", "/nothing", NULL, NULL, NULL, 404, { "/apis/apiextensions.k8s.io/v1beta1" } },
+        { "GET", "/api/v1/widgets", NULL, NULL, NULL, 404, { "the server could not find the requested resource", "\"details\":{}" } },
+        { "DELETE", "/api/v1/namespaces/default/services/kubernetes/status", NULL, NULL, NULL, 405, { "the server does not allow this method on the requested resource" } },
+        { "POST", CMS, J, NULL, "{\"kind\":\"ConfigMap\"", 400,
+          { "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: unexpected end of JSON input ({\\\"kind\\\":\\\"ConfigMap\\\")" } },
+        { "POST", CMS, "text/csv", NULL, "a,b", 415, { "accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf" } },
+        { "POST", CMS, J, NULL, "{\"kind\":\"Pod\",\"apiVersion\":\"v1\"}", 400, { "Pod in version \\\"v1\\\" cannot be handled as a ConfigMap" } },
+        { "GET", CMS, NULL, "text/html", NULL, 406, { "\"message\": \"406: Not Acceptable\"", "\"metadata\": {}," } },
+        { "GET", CMS, NULL, "application/vnd.kubernetes.protobuf", NULL, 406, { "only the following media types are accepted" } },
+        { "GET", CMS "?resourceVersion=abc", NULL, NULL, NULL, 500, { "resourceVersion: Invalid value: \\\"abc\\\": strconv.ParseUint: parsing \\\"abc\\\": invalid syntax" } },
+        { "GET", CMS "?resourceVersion=99999", NULL, NULL, NULL, 504, { "Too large resource version: 99999, current: " } },
+        { "GET", CMS "?fieldSelector=data.n=3", NULL, NULL, NULL, 400, { "\\\"data.n\\\" is not a known field selector: only \\\"metadata.name\\\", \\\"metadata.namespace\\\"" } },
+        { "GET", "/api/v1/pods?fieldSelector=spec.x=3", NULL, NULL, NULL, 400, { "field label not supported: spec.x" } },
+        { "GET", CMS "?limit=2&continue=garbage", NULL, NULL, NULL, 400, { "\"reason\":\"BadRequest\"" } },
+        { "GET", "/api/v1/pods?fieldSelector=spec.nodeName=ubuntu,status.phase!=Failed", NULL, NULL, NULL, 200, { "\"items\":[]" } },
+    };
+    run(20, true, steps, ARRAY_LEN(steps));
+}
+
+static void pages(void **state) {
+    (void)state;
+    struct bed b;
+    bed_up(&b, 20, true);
+    for (int i = 1; i <= 5; i++) {
+        char body[200];
+        snprintf(body, sizeof body, "{\"metadata\":{\"name\":\"c%d\",\"labels\":{\"odd\":\"%d\"}}}", i, i % 2);
+        struct step create = { "POST", CMS, J, NULL, body, 201, { NULL } };
+        check(&b, &create, (size_t)i);
+    }
+    const struct step first = { "GET", CMS "?limit=2", NULL, NULL, NULL, 200, { "\"c1\"", "\"c2\"", "!\"c3\"", "\"remainingItemCount\":3" } };
+    check(&b, &first, 6);
+    struct arena *a = arena_new();
+    struct json *page = json_parse(a, strbuf_str(&b.body), NULL);
+    const char *next = arena_printf(a, CMS "?limit=2&continue=" STR_FMT, STR_ARG(json_path_str(page, "metadata.continue")));
+    struct step second = { "GET", next, NULL, NULL, NULL, 200, { "\"c3\"", "\"c4\"", "!\"c5\"", "\"remainingItemCount\":1" } };
+    check(&b, &second, 7);
+    const struct step odd = { "GET", CMS "?labelSelector=odd%3D1&limit=2", NULL, NULL, NULL, 200, { "\"c1\"", "\"c3\"", "!\"c5\"", "!remaining" } };
+    check(&b, &odd, 8);
+    const struct step gone = { "DELETE", CMS "?labelSelector=odd%3D1", NULL, NULL, NULL, 200, { "\"kind\":\"ConfigMapList\"", "\"c5\"", "!\"c2\"" } };
+    check(&b, &gone, 9);
+    const struct step left = { "GET", CMS, NULL, NULL, NULL, 200, { "\"c2\"", "\"c4\"", "!\"c1\"" } };
+    check(&b, &left, 10);
+    arena_free(a);
+    bed_down(&b);
+}
+
+#define DEPLOYMENT "{\"metadata\":{\"name\":\"web\"},\"spec\":{\"replicas\":2,\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},"  \
+                   "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}"
+#define DEPLOYS "/apis/apps/v1/namespaces/default/deployments"
+#define POD "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"i\"},{\"name\":\"b\",\"image\":\"i\"}]}}"
+#define PODS "/api/v1/namespaces/default/pods"
+
+static void subresources(void **state) {
+    (void)state;
+    static const struct step steps[] = {
+        { "POST", DEPLOYS, J, NULL, DEPLOYMENT, 201, { "\"generation\":1", "\"status\":{}" } },
+        { "GET", DEPLOYS "/web/scale", NULL, NULL, NULL, 200, { "\"kind\":\"Scale\"", "\"spec\":{\"replicas\":2}", "\"selector\":\"a=b\"" } },
+        { "PATCH", DEPLOYS "/web/scale", "application/merge-patch+json", NULL, "{\"spec\":{\"replicas\":3}}", 200, { "\"replicas\":3" } },
+        { "GET", DEPLOYS "/web", NULL, NULL, NULL, 200, { "\"generation\":2", "\"replicas\":3" } },
+        { "PATCH", DEPLOYS "/web/status", "application/merge-patch+json", NULL, "{\"spec\":{\"replicas\":9},\"status\":{\"replicas\":1}}", 200, { "\"replicas\":3", "\"status\":{\"replicas\":1}", "\"generation\":2" } },
+        { "PATCH", DEPLOYS "/web", "application/merge-patch+json", NULL, "{\"status\":{\"replicas\":7}}", 200, { "\"status\":{\"replicas\":1}" } },
+        { "POST", PODS, J, NULL, POD, 201, { "\"phase\":\"Pending\"", "\"qosClass\":\"BestEffort\"" } },
+        { "GET", PODS "/p/log", NULL, NULL, NULL, 400, { "a container name must be specified for pod p, choose one of: [a b]" } },
+        { "GET", PODS "/p/log?container=x", NULL, NULL, NULL, 400, { "container x is not valid for pod p" } },
+        { "GET", PODS "/p/log?container=a&tailLines=-1", NULL, NULL, NULL, 422, { "must be greater than or equal to 0" } },
+        { "GET", PODS "/p/log?container=a", NULL, NULL, NULL, 200, { NULL } },
+        { "POST", PODS "/p/exec?container=a&command=ls", NULL, NULL, NULL, 400, { "does not have a host assigned" } },
+        { "POST", PODS "/p/binding", J, NULL, "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"ubuntu\"}}", 201, { "\"status\":\"Success\"" } },
+        { "GET", PODS "/p", NULL, NULL, NULL, 200, { "\"nodeName\":\"ubuntu\"", "\"type\":\"PodScheduled\"" } },
+        { "POST", PODS "/p/binding", J, NULL, "{\"metadata\":{\"name\":\"p\"},\"target\":{\"name\":\"other\"}}", 409, { "pod p is already assigned to node \\\"ubuntu\\\"" } },
+        { "DELETE", PODS "/p", NULL, NULL, NULL, 200, { "\"kind\":\"Pod\"", "\"deletionGracePeriodSeconds\":30", "\"deletionTimestamp\":\"2020-01-25T00:00:3" } },
+        { "DELETE", PODS "/p", J, NULL, "{\"gracePeriodSeconds\":0}", 200, { "\"kind\":\"Pod\"" } },
+        { "GET", PODS "/p", NULL, NULL, NULL, 404, { NULL } },
+        { "DELETE", DEPLOYS "/web", J, NULL, "{\"propagationPolicy\":\"Foreground\"}", 200, { "\"finalizers\":[\"foregroundDeletion\"]" } },
+        { "PATCH", DEPLOYS "/web", "application/merge-patch+json", NULL, "{\"metadata\":{\"finalizers\":null}}", 200, { NULL } },
+        { "GET", DEPLOYS "/web", NULL, NULL, NULL, 404, { NULL } },
+    };
+    run(20, true, steps, ARRAY_LEN(steps));
+}
+
+#define SVCS "/api/v1/namespaces/default/services"
+static void kinds(void **state) {
+    (void)state;
+    static const struct step steps[] = {
+        { "POST", SVCS, J, NULL, "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":80}]}}", 201, { "\"clusterIP\":\"10.", "\"nodePort\":3" } },
+        { "POST", SVCS, J, NULL, "{\"metadata\":{\"name\":\"t\"},\"spec\":{\"clusterIP\":\"10.96.0.1\",\"ports\":[{\"port\":80}]}}", 422,
+          { "Service \\\"t\\\" is invalid: spec.clusterIP: Invalid value: \\\"10.96.0.1\\\": provided IP is already allocated" } },
+        { "POST", SVCS, J, NULL, "{\"metadata\":{\"name\":\"h\"},\"spec\":{\"clusterIP\":\"None\",\"ports\":[{\"port\":80}]}}", 201, { "\"clusterIP\":\"None\"" } },
+        { "POST", "/api/v1/namespaces", J, NULL, "{\"metadata\":{\"name\":\"n\"}}", 201, { "\"finalizers\":[\"kubernetes\"]", "\"phase\":\"Active\"" } },
+        { "DELETE", "/api/v1/namespaces/n", NULL, NULL, NULL, 200, { "\"phase\":\"Terminating\"", "\"deletionTimestamp\":\"" } },
+        { "PUT", "/api/v1/namespaces/n/finalize", J, NULL, "{\"metadata\":{\"name\":\"n\"},\"spec\":{}}", 200, { NULL } },
+        { "GET", "/api/v1/namespaces/n", NULL, NULL, NULL, 404, { NULL } },
+        { "POST", "/api/v1/namespaces/default/secrets", J, NULL, "{\"metadata\":{\"name\":\"s\"},\"stringData\":{\"k\":\"v\"}}", 201, { "\"data\":{\"k\":\"dg==\"}", "!stringData", "\"type\":\"Opaque\"" } },
+        { "POST", "/apis/certificates.k8s.io/v1beta1/certificatesigningrequests", J, NULL, "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"request\":\"eA==\",\"username\":\"liar\"}}", 422, { NULL } },
+        { "GET", "/version", NULL, NULL, NULL, 200, { "\"gitVersion\": \"v1.20.2\"" } },
+        { "GET", "/readyz?verbose", NULL, NULL, NULL, 200, { "[+]ping ok\n", "readyz check passed\n" } },
+        { "GET", "/healthz/etcd", NULL, NULL, NULL, 200, { "ok" } },
+        { "GET", "/apis/autoscaling", NULL, NULL, NULL, 200,
+          { "{\"kind\":\"APIGroup\",\"apiVersion\":\"v1\",\"name\":\"autoscaling\",\"versions\":[{\"groupVersion\":\"autoscaling/v1\",\"version\":\"v1\"},", "!\"v2\"" } },
+        { "GET", "/api/v1", NULL, NULL, NULL, 200, { "{\"name\":\"pods/log\",\"singularName\":\"\",\"namespaced\":true,\"kind\":\"Pod\",\"verbs\":[\"get\"]}" } },
+        { "GET", "/apis/apps/v1", NULL, NULL, NULL, 200, { "{\"name\":\"deployments/scale\",\"singularName\":\"\",\"namespaced\":true,\"group\":\"autoscaling\",\"version\":\"v1\",\"kind\":\"Scale\"" } },
+    };
+    run(20, true, steps, ARRAY_LEN(steps));
+}
+
+/* What an emulated 1.16 serves beyond itself when it is not bare, and how it says things. */
+static void versions(void **state) {
+    (void)state;
+    static const struct step steps[] = {
+        { "GET", "/apis/autoscaling", NULL, NULL, NULL, 200, { "\"groupVersion\":\"autoscaling/v2\"", "\"preferredVersion\":{\"groupVersion\":\"autoscaling/v1\"" } },
+        { "GET", "/apis", NULL, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json", NULL, 200,
+          { "\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/v2\"", "\"subresource\":\"scale\"" } },
+        { "POST", CMS, J, NULL, CM("a", ""), 201, { "\"selfLink\":\"" CMS "/a\"" } },
+        { "GET", CMS, NULL, NULL, NULL, 200, { "\"metadata\":{\"selfLink\":\"" CMS "\",\"resourceVersion\":" } },
+        { "POST", CMS "?fieldValidation=Strict", J, NULL, "{\"metadata\":{\"name\":\"b\"},\"foo\":1}", 400, { "ConfigMap in version \\\"v1\\\" cannot be handled as a ConfigMap: strict decoding error: unknown field" } },
+        { "GET", CMS "/none?pretty=1", NULL, NULL, NULL, 404, { "\"metadata\": {\n    \n  }," } },
+    };
+    run(16, false, steps, ARRAY_LEN(steps));
+}
+
+/* ---- watches ---- */
+static void watch_events(void **state) {
+    (void)state;
+    struct bed b;
+    bed_up(&b, 20, true);
+    static const struct step before[] = {
+        { "POST", CMS, J, NULL, "{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"1\"}}}", 201, { NULL } },
+        { "POST", CMS, J, NULL, "{\"metadata\":{\"name\":\"b\"}}", 201, { NULL } },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(before); i++) check(&b, &before[i], i);
+    /* The watch is one call that ends after two seconds; meanwhile other calls write. */
+    struct arena *a = arena_new();
+    struct bed w = { 0 };
+    strbuf_init(&w.body, 1 << 20);
+    struct http_call_options o = { .method = "GET", .url = "http://192.168.229.132:6443" CMS "?watch=1&timeoutSeconds=20&allowWatchBookmarks=true&labelSelector=x%3D1" };
+    http_fetch(b.client, &o, on_done, &w);
+    static const struct step during[] = {
+        { "PATCH", CMS "/b", "application/merge-patch+json", NULL, "{\"metadata\":{\"labels\":{\"x\":\"1\"}}}", 200, { NULL } },
+        { "PATCH", CMS "/a", "application/merge-patch+json", NULL, "{\"data\":{\"k\":\"v\"}}", 200, { NULL } },
+        { "PATCH", CMS "/a", "application/merge-patch+json", NULL, "{\"metadata\":{\"labels\":null}}", 200, { NULL } },
+        { "DELETE", CMS "/b", NULL, NULL, NULL, 200, { NULL } },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(during); i++) check(&b, &during[i], i);
+    loop_advance(b.loop, 30 * (int64_t)NS_PER_S, on_advanced, &b);
+    for (int i = 0; i < 300 && !w.done; i++) loop_turn(b.loop);
+    assert_true(w.done);
+    static const char *const wanted[] = { "ADDED a", "ADDED b", "MODIFIED a", "DELETED a", "DELETED b", "BOOKMARK " };
+    struct str rest = strbuf_str(&w.body);
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        struct json *frame = json_parse(a, str_token(&rest, '\n'), NULL);
+        struct str got = arena_strf(a, STR_FMT " " STR_FMT, STR_ARG(json_get_str(frame, "type")), STR_ARG(json_path_str(frame, "object.metadata.name")));
+        if (!str_eqc(got, wanted[i])) fail_msg("event %zu: %s, wanted %s", i, got.p, wanted[i]);
+    }
+    static const struct step old = { "GET", CMS "?watch=1&timeoutSeconds=1&resourceVersion=1", NULL, NULL, NULL, 200, { "{\"type\":\"ERROR\"", "too old resource version: 1 (", "\"reason\":\"Expired\"" } };
+    check(&b, &old, 99);
+    strbuf_deinit(&w.body);
+    arena_free(a);
+    bed_down(&b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(objects), cmocka_unit_test(refusals), cmocka_unit_test(pages), cmocka_unit_test(subresources),
+        cmocka_unit_test(kinds), cmocka_unit_test(versions), cmocka_unit_test(watch_events),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

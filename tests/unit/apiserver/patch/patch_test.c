@@ -62,6 +62,10 @@ static const struct row strategic_rows[] = {
     { "object emptied", "{'data':{'a':'1'}}", "{'data':{'$patch':'delete'}}", "{'data':{}}", 0, NULL },
     { "nulls of new values vanish", "{}", "{'spec':{'replicas':null,'selector':{'a':null,'b':'c'}}}", "{'spec':{'selector':{'b':'c'}}}", 0, NULL },
     { "new list without directives", "{}", CONTAINERS("{'name':'a','$patch':'delete'},{'name':'b'}"), CONTAINERS("{'name':'b'}"), 0, NULL },
+    { "what kubectl apply sends", CONTAINERS("{'name':'web','image':'nginx:1.19','env':[{'name':'A','value':'1'},{'name':'B','value':'2'}]},{'name':'side','image':'busybox'}"),
+      "{'spec':{'$setElementOrder/containers':[{'name':'web'}],'containers':[{'$setElementOrder/env':[{'name':'B'}],'env':[{'$patch':'delete','name':'A'}],"
+      "'image':'nginx:1.20','name':'web'},{'$patch':'delete','name':'side'}]}}",
+      CONTAINERS("{'name':'web','image':'nginx:1.20','env':[{'name':'B','value':'2'}]}"), 0, NULL },
     { "not an object", "{}", "'not json'", NULL, ERR_BAD_REQUEST, "json: cannot unmarshal string into Go value of type map[string]interface {}" },
     { "no merge key", CONTAINERS("{'name':'a'}"), CONTAINERS("{'image':'i'}"), NULL, ERR_INTERNAL, "map: map[image:i] does not contain declared merge key: name" },
     { "unknown directive", "{'data':{}}", "{'data':{'$patch':'frob','x':'y'}}", NULL, ERR_INTERNAL, "unknown patch type: frob in map: map[$patch:frob x:y]" },

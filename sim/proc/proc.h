@@ -34,17 +34,17 @@ struct cpu_ops {
 struct vfs;
 struct vfs_stat { bool is_dir; size_t size; unsigned mode; int64_t mtime_ns; };
 struct vfs *vfs_new(void);
-struct vfs *vfs_layered(struct vfs *lower);        /* copy on write over lower (referenced) */
-void vfs_free(struct vfs *v);                      /* drops a reference */
+struct vfs *vfs_layered(struct vfs *lower);        /* copy on write over lower, as it is now */
+void vfs_free(struct vfs *v);                      /* drops a reference; accepts NULL */
 struct vfs *vfs_ref(struct vfs *v);
-bool vfs_put(struct vfs *v, const char *path, struct str bytes, unsigned mode, int64_t mtime_ns);  /* makes parents; false: a parent is a file */
-bool vfs_mkdir(struct vfs *v, const char *path, unsigned mode);
+bool vfs_put(struct vfs *v, const char *path, struct str bytes, unsigned mode, int64_t mtime_ns);  /* makes parents; false: a parent is a file, it is a folder, read-only, or a limit */
+bool vfs_mkdir(struct vfs *v, const char *path, unsigned mode);                 /* makes parents; an existing folder is success and keeps its mode */
 bool vfs_read(const struct vfs *v, const char *path, struct str *bytes);        /* borrowed until the next write */
 bool vfs_stat(const struct vfs *v, const char *path, struct vfs_stat *out);
-bool vfs_remove(struct vfs *v, const char *path);
-bool vfs_next(const struct vfs *v, const char *dir, size_t *cursor, struct str *name);  /* entries of a folder, by name */
+bool vfs_remove(struct vfs *v, const char *path);                               /* a file, or a folder with all below it; false: absent, read-only or a mount */
+bool vfs_next(const struct vfs *v, const char *dir, size_t *cursor, struct str *name);  /* entries of a folder, by name; cursor from 0 */
 void vfs_mount(struct vfs *v, const char *path, struct vfs *fs, bool read_only);
-void vfs_each(const struct vfs *v, void (*visit)(void *ctx, struct str path, struct str bytes, const struct vfs_stat *st), void *ctx); /* every file, path order */
+void vfs_each(const struct vfs *v, void (*visit)(void *ctx, struct str path, struct str bytes, const struct vfs_stat *st), void *ctx); /* every file and folder (bytes empty), parents first */
 
 /* ---- process ---- */
 struct process_io {                                /* where it writes; all optional */
@@ -87,6 +87,7 @@ void process_input(struct process *p, struct str bytes);
 void process_input_eof(struct process *p);
 void process_resize(struct process *p, int width, int height);
 void process_kill(struct process *p, int signo);   /* 9 kills at once: exited(137) */
+void process_oom_kill(struct process *p);          /* as 9, with the reason OOMKilled: what a cgroup's on_oom leads to */
 bool process_running(const struct process *p);
 void process_free(struct process *p);              /* after exited, or to abandon it without a word */
 void process_cpu(struct process *p, struct cpu_work *w, int64_t cpu_ns);   /* w->done set by the caller */
@@ -111,12 +112,14 @@ struct image_store_ops {                           /* durability, given by the c
     void *ctx;
 };
 struct image_store *image_store_new(struct loop *l, const struct image_store_ops *ops);
-void image_store_free(struct image_store *s);
+void image_store_free(struct image_store *s);                    /* pulls and builds under way end without a word */
 char *image_normalize(struct arena *a, struct str ref);          /* "busybox" -> "docker.io/library/busybox:latest"... the key; display form is image_display */
 char *image_display(struct arena *a, struct str ref);            /* "busybox:latest", "k8s.gcr.io/pause:3.1" */
+bool image_ref_check(struct str ref, struct err *err);           /* "invalid reference format: repository name must be lowercase"; the others take any text */
 const struct json *image_find(struct image_store *s, struct str ref);          /* present on the node, or NULL */
 struct vfs *image_files(struct image_store *s, struct str ref);                /* borrowed or NULL */
-void image_put(struct image_store *s, struct str ref, const struct json *record, struct vfs *files); /* a build's result, or restored; takes copies/references */
+void image_put(struct image_store *s, struct str ref, const struct json *record, struct vfs *files); /* restored or preloaded: takes a copy and a
+                                                    * reference, and does not call ops->save (pulls and builds do). Files of a registry's image come from the catalog */
 bool image_remove(struct image_store *s, struct str ref);
 bool image_next(struct image_store *s, size_t *cursor, const struct json **record);
 /* What registries out there have: sim/proc/images/ (data). NULL: no such repository or tag. */

@@ -415,6 +415,12 @@ static void note_unknown(struct decoder *d, const struct fpath *p)
     u->v[u->n++] = arena_strf(d->a, "unknown field \"" STR_FMT "\"", STR_ARG(fpath_text(d->a, p)));
 }
 
+/* Go writes null for these when nobody set them (a template's creationTimestamp), so an object read back may keep them. */
+static bool encodes_null(const struct field *f)
+{
+    return !f->omitempty && (field_is_pointer(f) || f->kind == FIELD_TIME || f->kind == FIELD_MICROTIME || f->kind == FIELD_LIST || f->kind == FIELD_MAP);
+}
+
 /* Keys leave the object in the text's order (errors are reported for the first), and come back in the type's. */
 static bool decode_struct(struct decoder *d, const struct type *t, struct json *obj, const struct fpath *p)
 {
@@ -425,13 +431,14 @@ static bool decode_struct(struct decoder *d, const struct type *t, struct json *
     for (struct json *c = json_first(obj), *next; c; c = next) {
         next = json_next(c);
         const struct field *f = type_field(t, json_key(c));
-        if (!f || json_is(c, JSON_NULL)) {
+        bool null = json_is(c, JSON_NULL);
+        if (!f || (null && !encodes_null(f))) {
             if (!f)
                 note_unknown(d, FP_NAME(p, arena_cstr(d->a, json_key(c))));
             json_removen(obj, json_key(c));
             continue;
         }
-        if (!decode_field(d, t, f, obj, c, FP_NAME(p, f->name)))
+        if (!null && !decode_field(d, t, f, obj, c, FP_NAME(p, f->name)))
             return false;
         in_order = in_order && (!last || last < f);
         last = f;

@@ -46,7 +46,7 @@ const struct type *schema_kind(const struct schema *s, struct str group, struct 
 bool schema_each_kind(const struct schema *s, size_t *cursor, struct gvk *gvk, const struct type **t);
 bool schema_each_type(const struct schema *s, size_t *cursor, const struct type **t);
 
-/* Decode: check the JSON type of each value, drop what the type does not have, drop nulls, and put keys into the type's order, in place.
+/* Decode: check the JSON type of each value, drop what the type does not have, drop nulls (but those that Go itself writes), and put keys into the type's order, in place.
  * ERR_BAD_REQUEST in Go's words: `ConfigMap in version "v1" cannot be handled as a ConfigMap: v1.ConfigMap.Data: ReadMapCB: expect { or n, but found [, error
  * found in #9 byte of ...|{"data":[1,2],"kind":|..., bigger context ...|` for the versions that use json-iterator (<= 1.22), and
  * `json: cannot unmarshal array into Go struct field ConfigMap.data of type map[string]string` for later ones. body is the text it came from (for the former).

@@ -117,6 +117,8 @@ static void defaults(void **state)
         struct json *obj = json_buildf(a, t->body), *want = json_buildf(a, t->want);
         schema_default(s, a, &gvk, obj);
         assert_string_equal(arena_cstr(a, json_text(a, obj)), arena_cstr(a, json_text(a, want)));
+        assert_true(schema_decode(s, a, &gvk, obj, STR_NULL, NULL, NULL));       /* what was written reads back the same */
+        assert_string_equal(arena_cstr(a, json_text(a, obj)), arena_cstr(a, json_text(a, want)));
         arena_free(a);
         schema_free(s);
     }

@@ -74,3 +74,19 @@ help:                             ## this list
 
 .PHONY: all unit clean help check-deps
 -include $(OBJ:.o=.d) $(UNIT:=.d) $(B)/$(MAIN:.c=.d)
+
+# ---- what people type ----
+# make itself reads the list of packages when it starts; what needs freshly installed ones is therefore a second make.
+deps:                             ## install what building and running need
+	@.ci/deps run
+run: deps                         ## set up, build, and start Lab 8 (or, without a terminal, play it)
+	@$(MAKE) -s kubelab
+	@if [ -t 0 ] && [ -t 1 ]; then ./kubelab up --detach --lab lab8 || ./kubelab status >/dev/null && exec ./kubelab shell lab8; else exec ./kubelab lab play lab8; fi
+test:                             ## set up, and run every test there is
+	@.ci/deps test
+	@$(MAKE) -s kubelab
+	@tests/run
+bench: kubelab                    ## figures: medians of at least five runs
+	@tests/bench/run
+
+.PHONY: deps run test bench

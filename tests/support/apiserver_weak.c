@@ -1,5 +1,5 @@
 /* tests/support/apiserver_weak.c - stand-ins for the rooms around the request path, for tests of that path alone: everybody is the administrator, nothing is
- * refused or aggregated. Weak, so that the rooms' own definitions win where they are linked.
+ * refused or aggregated. A test that wants a room itself defines WITH_AUTH, WITH_ADMISSION or WITH_AGGREGATOR before including this.
  */
 #include "apiserver/admission/admission.h"
 #include "apiserver/aggregator/aggregator.h"
@@ -7,6 +7,7 @@
 
 #define WEAK __attribute__((weak))
 
+#ifndef WITH_AUTH
 WEAK struct authn *authn_new(struct apiserver *as) { (void)as; return NULL; }
 WEAK void authn_free(struct authn *n) { (void)n; }
 WEAK bool authn_request(struct request *r, struct err *err) {
@@ -24,10 +25,15 @@ WEAK bool authz_bootstrap(struct apiserver *as, struct err *err) { (void)as, (vo
 WEAK bool authz_check_escalation(struct request *r, const struct json *obj, const struct json *old, struct err *err) { (void)r, (void)obj, (void)old, (void)err; return true; }
 WEAK bool review_create(struct request *r, struct json *obj, struct err *err) { (void)r, (void)obj, (void)err; return true; }
 WEAK bool token_request_create(struct request *r, struct json *obj, struct err *err) { (void)r, (void)obj, (void)err; return true; }
+#endif
+#ifndef WITH_ADMISSION
 WEAK bool admission_admit(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err) { (void)r, (void)op, (void)obj, (void)old, (void)err; return true; }
+#endif
+#ifndef WITH_AGGREGATOR
 WEAK struct aggregator *aggregator_new(struct apiserver *as) { (void)as; return NULL; }
 WEAK void aggregator_free(struct aggregator *g) { (void)g; }
 WEAK bool aggregator_register_local(struct apiserver *as, struct err *err) { (void)as, (void)err; return true; }
 WEAK bool aggregator_handle(struct request *r) { (void)r; return false; }
 WEAK void aggregator_each(struct apiserver *as, void (*visit)(void *ctx, struct str group, struct str version, int gp, int vp), void *ctx) { (void)as, (void)visit, (void)ctx; }
 WEAK const struct json *aggregator_resources(struct apiserver *as, struct str group, struct str version) { (void)as, (void)group, (void)version; return NULL; }
+#endif

@@ -65,7 +65,7 @@ void handle_delete(struct request *r) {
     struct object *old = NULL, *out = NULL;
     bool gone = false;
     if (!delete_options_of(r, &d, &err)) goto done;
-    old = registry_get(r->as, r->res->group, r->res->name, r->res->namespaced ? r->info.namespace : STR(""), r->info.name);
+    old = registry_get(r->as, r->res->stored.group, r->res->name, r->res->namespaced ? r->info.namespace : STR(""), r->info.name);
     if (!old) err_not_found(&err, r->res->group, r->res->name, r->info.name);
     else write_delete(r, r->res, old, &d, true, &out, &gone, &err);
 done:

@@ -125,7 +125,7 @@ void handle_patch(struct request *r) {
     struct object *out = NULL, *old = NULL;
     bool scale = str_eqc(res->subresource, "scale");
     if (!patch_type_of(r, &type, &err)) goto done;
-    old = registry_get(r->as, res->group, res->name, res->namespaced ? r->info.namespace : STR(""), r->info.name);
+    old = registry_get(r->as, res->stored.group, res->name, res->namespaced ? r->info.namespace : STR(""), r->info.name);
     if (!old && (type != PATCH_APPLY || res->subresource.n)) err_not_found(&err, res->group, res->name, r->info.name);
     else if (scale) patch_scale(r, type, old, &out, &err);
     else if (type == PATCH_APPLY) patch_apply_to(r, old, &out, &err);

@@ -16,7 +16,7 @@ static bool sub_is(const struct request *r, const char *name) { return str_eqc(r
 
 static struct object *get_or_error(struct request *r, struct err *err) {
     const struct resource *res = r->res;
-    struct object *o = registry_get(r->as, res->group, res->name, res->namespaced ? r->info.namespace : STR(""), r->info.name);
+    struct object *o = registry_get(r->as, res->stored.group, res->name, res->namespaced ? r->info.namespace : STR(""), r->info.name);
     if (!o) err_not_found(err, res->group, res->name, r->info.name);
     return o;
 }

@@ -10,7 +10,7 @@ bool registry_ensure(struct apiserver *as, const char *group, const char *versio
     r->info.namespace = meta_namespace(copy);
     if (!schema_decode(as->schema, a, &res->kind, copy, STR_NULL, NULL, err)) return false;
     schema_default(as->schema, a, &res->kind, copy);
-    struct object *old = registry_get(as, res->group, res->name, res->namespaced ? r->info.namespace : STR(""), meta_name(copy)), *out = NULL;
+    struct object *old = registry_get(as, res->stored.group, res->name, res->namespaced ? r->info.namespace : STR(""), meta_name(copy)), *out = NULL;
     if (old && !update) {
         object_unref(old);
         return true;

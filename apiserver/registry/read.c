@@ -14,7 +14,7 @@ struct str registry_key(struct arena *a, struct str group, struct str resource, 
 }
 
 struct str resource_prefix(struct arena *a, const struct resource *res, struct str ns) {
-    struct str group = res->group.n ? res->group : STR("core");
+    struct str group = res->stored.group.n ? res->stored.group : STR("core");
     if (!res->namespaced || !ns.n) return arena_strf(a, "/registry/" STR_FMT "/" STR_FMT "/", STR_ARG(group), STR_ARG(res->name));
     return arena_strf(a, "/registry/" STR_FMT "/" STR_FMT "/" STR_FMT "/", STR_ARG(group), STR_ARG(res->name), STR_ARG(ns));
 }
@@ -62,12 +62,16 @@ void times_shift(struct apiserver *as, struct arena *a, const struct gvk *gvk, s
     if (shift_s) shift_fields(a, schema_kind(as->schema, gvk->group, gvk->version, gvk->kind), obj, shift_s);
 }
 
+struct str convert_target(struct arena *a, const struct gvk *from, const struct gvk *to) {
+    return str_eq(from->group, to->group) ? to->version : arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(to->group), STR_ARG(to->version));
+}
+
 struct json *present_json(struct apiserver *as, struct arena *a, const struct resource *res, struct object *o) {
     struct json *j = json_copy(a, object_json(o));
     const struct gvk *k = &res->main->kind;
-    if (!str_eq(k->version, res->stored.version)) {
+    if (!str_eq(k->version, res->stored.version) || !str_eq(k->group, res->stored.group)) {
         struct err err = { 0 };
-        if (!schema_convert(as->schema, a, j, &res->stored, k->version, &err)) log_msg(LOG_WARN, "apiserver", "conversion: %s", err.msg);
+        if (!schema_convert(as->schema, a, j, &res->stored, convert_target(a, &res->stored, k), &err)) log_msg(LOG_WARN, "apiserver", "conversion: %s", err.msg);
         err_clear(&err);
     }
     return j;

@@ -41,7 +41,7 @@ struct resource {
     unsigned   verbs;
     const struct resource *main;       /* itself, or what this is a subresource of */
     const struct strategy *strategy;   /* of the main resource; never NULL */
-    struct gvk stored;                 /* how objects of it are stored */
+    struct gvk stored;                 /* how objects of it are stored: Events and Ingresses of two groups are the same objects */
     struct str head, stored_head;      /* {"kind":"Pod","apiVersion":"v1", - how the text of its objects begins */
     bool       same_shape;             /* stored text serves for this version but for its head */
 };
@@ -71,6 +71,7 @@ struct str resource_prefix(struct arena *a, const struct resource *res, struct s
 struct str present(struct apiserver *as, struct arena *a, const struct resource *res, struct object *o, int64_t shift_s);
 struct str present_item(struct apiserver *as, struct arena *a, const struct resource *res, struct object *o, int64_t shift_s);   /* without its kind and apiVersion, as in a list */
 struct json *present_json(struct apiserver *as, struct arena *a, const struct resource *res, struct object *o);      /* a tree of its own, to be changed */
+struct str convert_target(struct arena *a, const struct gvk *from, const struct gvk *to);          /* what schema_convert calls the version */
 struct filter { const struct selector *labels; struct field_selector fields; const struct resource *res; };
 /* From labelSelector and fieldSelector; ERR_BAD_REQUEST in the resource's words. */
 bool filter_parse(struct arena *a, const struct resource *res, struct str labels, struct str fields, struct filter *out, struct err *err);

@@ -128,6 +128,13 @@ const struct resource *registry_find(const struct apiserver *as, struct str grou
     return key.n ? map_get(as->registry->index, key) : NULL;
 }
 
+/* The group whose objects these are: two groups show the same Events, and the same Ingresses. */
+static struct str twin_of(const struct resource *res) {
+    if (str_eqc(res->group, "events.k8s.io")) return STR("");
+    if (str_eqc(res->group, "extensions") && str_eqc(res->name, "ingresses")) return STR("networking.k8s.io");
+    return res->group;
+}
+
 static void link_rows(struct apiserver *as, struct registry *g) {
     char buf[512];
     for (size_t i = 0; i < g->n; i++) {
@@ -138,14 +145,16 @@ static void link_rows(struct apiserver *as, struct registry *g) {
         struct resource *res = &g->v[i];
         struct resource *main = map_get(g->index, index_key(buf, sizeof buf, res->group, res->version, res->name, STR("")));
         res->main = main ? main : res;
-        res->strategy = strategy_find(res->group, res->name);
+        res->strategy = strategy_find(twin_of(res), res->name);
         res->has_status = map_get(g->index, index_key(buf, sizeof buf, res->group, res->version, res->name, STR("status"))) != NULL;
         struct gvk own = res->main->kind;
-        struct str sv = schema_storage_version(as->schema, own.group, own.kind);
-        res->stored = (struct gvk){ own.group, sv.n ? sv : own.version, own.kind };
+        struct str store_group = twin_of(res);
+        struct str sv = schema_storage_version(as->schema, store_group, own.kind);
+        res->stored = (struct gvk){ store_group, sv.n ? sv : own.version, own.kind };
         res->head = head_of(g->a, &own);
         res->stored_head = head_of(g->a, &res->stored);
-        res->same_shape = str_eq(res->stored.version, own.version) || schema_same_shape(as->schema, &res->stored, own.version);
+        bool twin = !str_eq(store_group, own.group);
+        res->same_shape = !twin && (str_eq(res->stored.version, own.version) || schema_same_shape(as->schema, &res->stored, own.version));
     }
 }
 

@@ -48,7 +48,7 @@ static void generate_name(struct request *r, const struct resource *res, struct 
     if (json_get_str(meta, "name").n || !base.n) return;
     for (int i = 0; i < 8; i++) {
         struct str name = name_generate(r->a, &r->as->rng, base);
-        struct object *o = registry_get(r->as, res->group, res->name, ns, name);
+        struct object *o = registry_get(r->as, res->stored.group, res->name, ns, name);
         json_set_str(r->a, meta, "name", name);
         if (!o) return;
         object_unref(o);
@@ -93,7 +93,8 @@ static void track_manager(struct request *r, const struct resource *res, const s
 bool write_commit(struct request *r, const struct resource *res, struct json *obj, struct object *old, struct object **out, struct err *err) {
     struct apiserver *as = r->as;
     const struct gvk *k = &res->main->kind;
-    if (!str_eq(k->version, res->stored.version) && !schema_convert(as->schema, r->a, obj, k, res->stored.version, err)) return false;
+    bool other = !str_eq(k->version, res->stored.version) || !str_eq(k->group, res->stored.group);
+    if (other && !schema_convert(as->schema, r->a, obj, k, convert_target(r->a, k, &res->stored), err)) return false;
     struct json *meta = json_ensure(r->a, obj, "metadata");
     int64_t rv = store_next_revision(as->store);
     if (as->opt.minor < 20) json_set_str(r->a, meta, "selfLink", self_link(r, res, meta));
@@ -107,14 +108,14 @@ bool write_commit(struct request *r, const struct resource *res, struct json *ob
         return true;
     }
     o->rv = rv;
-    struct str key = registry_key(r->a, res->group, res->name, json_get_str(meta, "namespace"), json_get_str(meta, "name"));
+    struct str key = registry_key(r->a, res->stored.group, res->name, json_get_str(meta, "namespace"), json_get_str(meta, "name"));
     if (!store_put(as->store, key, o, old ? old->rv : 0, err)) {
         object_unref(o);
         if (err && err->code == ERR_ALREADY_EXISTS) return err_already_exists(err, res->group, res->name, json_get_str(meta, "name"));
         if (err && err->code == ERR_CONFLICT) return err_object_modified(err, res->group, res->name, json_get_str(meta, "name"));
         return false;
     }
-    if (!res->group.n && str_eqc(res->name, "events")) event_expiry_add(as, key, r->now_ns + 3600 * (int64_t)NS_PER_S);
+    if (!res->stored.group.n && str_eqc(res->name, "events")) event_expiry_add(as, key, r->now_ns + 3600 * (int64_t)NS_PER_S);
     *out = o;
     return true;
 }
@@ -131,7 +132,7 @@ bool write_remove(struct request *r, const struct resource *res, struct object *
     json_set_str(r->a, json_ensure(r->a, obj, "metadata"), "resourceVersion", arena_strf(r->a, "%" PRId64, rv));
     struct object *o = object_from_json(obj);
     o->rv = rv;
-    struct str key = registry_key(r->a, res->group, res->name, meta_namespace(was), meta_name(was));
+    struct str key = registry_key(r->a, res->stored.group, res->name, meta_namespace(was), meta_name(was));
     if (!store_delete(as->store, key, o, old->rv, err)) {
         object_unref(o);
         return false;
@@ -158,7 +159,7 @@ static bool store_hook(struct request *r, const struct resource *res, struct jso
 static bool exists(struct request *r, const struct resource *res, const struct json *meta, struct err *err) {
     struct str name = json_get_str(meta, "name");
     if (!name.n) return false;
-    struct object *o = registry_get(r->as, res->group, res->name, json_get_str(meta, "namespace"), name);
+    struct object *o = registry_get(r->as, res->stored.group, res->name, json_get_str(meta, "namespace"), name);
     object_unref(o);
     return o && !err_already_exists(err, res->group, res->name, name);
 }

@@ -235,6 +235,8 @@ static void kinds(void **state) {
         { "GET", "/api/v1/namespaces/n", NULL, NULL, NULL, 404, { NULL } },
         { "POST", "/api/v1/namespaces/default/secrets", J, NULL, "{\"metadata\":{\"name\":\"s\"},\"stringData\":{\"k\":\"v\"}}", 201, { "\"data\":{\"k\":\"dg==\"}", "!stringData", "\"type\":\"Opaque\"" } },
         { "POST", "/apis/certificates.k8s.io/v1beta1/certificatesigningrequests", J, NULL, "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"request\":\"eA==\",\"username\":\"liar\"}}", 422, { NULL } },
+        { "POST", "/api/v1/namespaces/default/events", J, NULL, "{\"metadata\":{\"name\":\"e\"},\"involvedObject\":{\"kind\":\"Pod\",\"namespace\":\"default\",\"name\":\"p\"},\"message\":\"hello\",\"reason\":\"R\",\"type\":\"Normal\"}", 201, { "\"message\":\"hello\"" } },
+        { "GET", "/apis/events.k8s.io/v1/namespaces/default/events", NULL, NULL, NULL, 200, { "\"note\":\"hello\"", "\"kind\":\"EventList\",\"apiVersion\":\"events.k8s.io/v1\"", "!\"message\"" } },
         { "GET", "/version", NULL, NULL, NULL, 200, { "\"gitVersion\": \"v1.20.2\"" } },
         { "GET", "/readyz?verbose", NULL, NULL, NULL, 200, { "[+]ping ok\n", "readyz check passed\n" } },
         { "GET", "/healthz/etcd", NULL, NULL, NULL, 200, { "ok" } },

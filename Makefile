@@ -53,6 +53,12 @@ $(LIB): $(OBJ)
 $(B)/%.o: %.c Makefile | check-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+# .incbin is invisible to -MMD: what embeds data is rebuilt when the data changes.
+$(B)/apiserver/schema/load.o: $(wildcard apiserver/schema/types/*)
+$(B)/sim/cmd/kubeadm.o: $(wildcard sim/cmd/kubeadm/*.yaml sim/cmd/kubeadm/manifests/*)
+$(B)/sim/cmd/lab.o $(B)/sim/cmd/play.o: $(wildcard labs/lab8/*.txt labs/lab8/files/*/* labs/lab8/files/*/*/*/*)
+$(B)/sim/proc/catalog.o: $(wildcard sim/proc/images/*)
+$(B)/apiserver/registry/resource.o: $(wildcard apiserver/registry/*.tsv)
 $(B)/third/%.o: /usr/share/%.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -g $(LLHTTP_INC) -c -o $@ $<
@@ -63,6 +69,10 @@ $(B)/tests/%: tests/%.c $(LIB) Makefile
 unit: $(UNIT)                     ## unit tests (cmocka)
 	@set -e; for t in $(UNIT); do $$t > $$t.out 2>&1 || { cat $$t.out; exit 1; }; grep -h "tests.* run\|PASSED" $$t.out | tail -1; done
 
+unit-programs: $(UNIT)
+unit-list:
+	@echo $(UNIT)
+
 check-deps:
 	@tools=; for p in $(PKGS); do pkg-config --exists $$p 2>/dev/null || tools="$$tools $$p"; done; \
 	[ -z "$$tools" ] || { echo "missing development packages:$$tools - run 'make deps'" >&2; exit 1; }
@@ -72,7 +82,7 @@ clean:                            ## remove what was built
 help:                             ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.PHONY: all unit clean help check-deps
+.PHONY: all unit unit-programs unit-list clean help check-deps
 -include $(OBJ:.o=.d) $(UNIT:=.d) $(B)/$(MAIN:.c=.d)
 
 # ---- what people type ----

@@ -466,7 +466,7 @@ static const struct program_ops *const programs[] = { &httpd_program, &sh_progra
 
 static bool cluster_make(struct cluster *c, struct err *err)
 {
-    struct loop_options lo = { .start_vtime_ns = wall_now_ns() / SECOND_NS * SECOND_NS - c->opt.age_ns, .speed_milli = 0 };
+    struct loop_options lo = { .start_vtime_ns = (c->opt.start_ns ? c->opt.start_ns : wall_now_ns() / SECOND_NS * SECOND_NS) - c->opt.age_ns, .speed_milli = 0 };
     memcpy(lo.seed, c->opt.seed, sizeof lo.seed);
     c->loop = loop_new(&lo);
     struct store_options so = { .loop = c->loop, .path = arena_printf(c->arena, "%s/kubelab.db", c->opt.dir), .durable = c->opt.durable };

@@ -15,6 +15,7 @@ struct options {
     int         port, kubelet_port;    /* -1: not given (6443, 10250, or the next free) */
     bool        seed_given; uint64_t seed;
     const char *clock;                 /* "1", "N", "paused" */
+    const char *start;                 /* --start: where a fresh cluster's clock begins (RFC 3339); NULL: the wall's now. For runs that are to be the same. */
     const char *lab;                   /* NULL: a plain cluster */
     const char *kubernetes_version;    /* "v1.20" or NULL */
     const char *output;                /* -o */

@@ -19,8 +19,8 @@ static int cmd_version(struct options *o);
 static int cmd_help(struct options *o);
 
 static const struct command commands[] = {
-    { "up", cmd_up, "data,detach,bare,durable,port,kubelet-port,seed,clock,lab,kubernetes-version,verbose",
-      "up [--detach] [--data DIR] [--port N] [--kubelet-port N] [--seed N] [--clock 1|N|paused] [--durable] [--lab NAME | --bare] [--kubernetes-version v1.16|v1.20|v1.34]",
+    { "up", cmd_up, "data,detach,bare,durable,port,kubelet-port,seed,clock,start,lab,kubernetes-version,verbose",
+      "up [--detach] [--data DIR] [--port N] [--kubelet-port N] [--seed N] [--clock 1|N|paused] [--start TIME] [--durable] [--lab NAME | --bare] [--kubernetes-version v1.16|v1.20|v1.34]",
       "start the cluster, or go on with the one in the data folder" },
     { "down", cmd_down, "data", "down [--data DIR]", "stop it; `up` goes on where it stopped" },
     { "status", cmd_status, "data,output", "status [-o json]", "what runs, where, and what time it is there" },

@@ -22,6 +22,7 @@ static const struct flag flags[] = {
     { "kubelet-port", FLAG_PORT, AT(kubelet_port) },
     { "seed", FLAG_SEED, 0 },
     { "clock", FLAG_TEXT, AT(clock) },
+    { "start", FLAG_TEXT, AT(start) },
     { "lab", FLAG_TEXT, AT(lab) },
     { "kubernetes-version", FLAG_TEXT, AT(kubernetes_version) },
     { "output", FLAG_TEXT, AT(output) },

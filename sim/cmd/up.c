@@ -205,7 +205,8 @@ int cmd_up(struct options *o)
         free(full);
         bool known = profile_load(a, co.dir, &profile);
         bool ok = profile_choose(&profile, o, known, &err) && profile_save(a, co.dir, &profile, &err) && seed_choose(a, co.dir, o, co.seed, &err) && speed_parse(o->clock, &co.speed_milli, &err);
-        (void)ok;
+        if (ok && o->start && !time_parse_rfc3339(str_c(o->start), &co.start_ns))
+            err_set(&err, ERR_USAGE, "--start is a time like 2020-01-24T23:00:00Z, not \"%s\"", o->start);
     }
     if (err.code) {
         arena_free(a);

@@ -1,0 +1,86 @@
+# The cluster's life from the command line: what a wrong use is told, and that nothing is damaged by it.
+load helpers
+
+setup() {
+    export HOME=$BATS_TEST_TMPDIR DATA=$BATS_TEST_TMPDIR/d
+}
+teardown() {
+    stop
+}
+
+@test "a bare cluster answers, and says where it is" {
+    start --bare
+    run "$KUBELAB" status --data "$DATA" -o json
+    [ "$status" = 0 ]
+    [ "$(jq -r '.version' <<<"$output")" = v1.20.2 ]
+    [ "$(jq -r '.pid > 0, (.clock | has("now")), .caFile' <<<"$output" | head -2 | sort -u)" = true ]
+    run k get ns -o name
+    [ "$status" = 0 ]
+    [[ $output == *namespace/kube-system* ]]
+}
+
+@test "the kubeconfig's path is printed; without a cluster the next step is named" {
+    run "$KUBELAB" kubeconfig --data "$DATA"
+    [ "$status" = 3 ]
+    [[ $output == *"kubelab up"* ]]
+    start --bare
+    run "$KUBELAB" kubeconfig --data "$DATA"
+    [ "$output" = "$DATA/admin.conf" ]
+    [ "$(stat -c %a "$DATA/admin.conf")" = 600 ]
+}
+
+@test "a second up on the same data is refused and harms nothing" {
+    start --bare
+    run "$KUBELAB" up --detach --data "$DATA" --port 0
+    [ "$status" != 0 ]
+    [[ $output == *"in use"* ]]
+    k create ns still-here
+}
+
+@test "down and up: objects and clock go on" {
+    start --bare --clock paused
+    k create cm kept --from-literal=a=b
+    "$KUBELAB" clock advance 10m --data "$DATA"
+    before=$("$KUBELAB" clock get --data "$DATA")
+    stop
+    start --clock paused
+    [ "$(k get cm kept -o jsonpath='{.data.a}')" = b ]
+    after=$("$KUBELAB" clock get --data "$DATA")
+    [[ ! $after < $before ]]
+}
+
+@test "an explicit port that is taken is an error; the usual one is not" {
+    start --bare
+    port=$(server | sed 's/.*://')
+    run "$KUBELAB" up --detach --bare --data "$BATS_TEST_TMPDIR/other" --port "$port"
+    [ "$status" != 0 ]
+    [[ $output == *"address already in use"* ]]
+}
+
+@test "wrong use has status 2 and names what is wrong" {
+    run "$KUBELAB" up --sed 8
+    [ "$status" = 2 ]
+    [[ $output == *"unknown flag: --sed"* ]]
+    run "$KUBELAB" up --kubernetes-version v1.3 --data "$DATA"
+    [ "$status" = 2 ]
+    run "$KUBELAB" frobnicate
+    [ "$status" = 2 ]
+    run "$KUBELAB" clock advance soon --data "$DATA"
+    [ "$status" != 0 ]
+}
+
+@test "a file that is no database of ours is left alone" {
+    mkdir -p "$DATA"
+    echo "my thesis" > "$DATA/kubelab.db"
+    run "$KUBELAB" up --detach --bare --data "$DATA" --port 0
+    [ "$status" != 0 ]
+    [ "$(cat "$DATA/kubelab.db")" = "my thesis" ]
+}
+
+@test "secrets of the data folder are nobody else's" {
+    start --bare
+    run find "$DATA" -name '*.key' -perm /077
+    [ "$output" = "" ]
+    [ "$(stat -c %a "$DATA/seed")" = 600 ]
+    [ "$(stat -c %a "$DATA")" = 700 ]
+}

@@ -104,6 +104,7 @@ static void relay_start(struct request *r, const char *url, bool upgrade) {
         for (size_t k = upgrade ? 0 : 1; k < ARRAY_LEN(forwarded); k++)
             if (str_eqi(r->x->headers.v[i].name, str_c(forwarded[k])) && (upgrade || k < 2)) http_headers_add(r->a, &h, forwarded[k], r->x->headers.v[i].value);
     struct relay *y = NEW(struct relay);
+    list_init(&y->node);
     y->r = r;
     list_push(&r->as->watches->relays, &y->node);
     r->open = y;

@@ -43,9 +43,28 @@ static bool daemonset_create(struct request *r, struct json *obj, struct err *er
     return true;
 }
 
+/* Before 1.24 autoscalers are stored as v1, where the target for the CPU is a field and other metrics an annotation: read back, the CPU comes last. */
+static void hpa_order_metrics(struct request *r, struct json *obj) {
+    struct json *metrics = json_path(obj, "spec.metrics");
+    for (size_t i = 0; r->as->opt.minor < 24 && i < json_len(metrics); i++) {
+        const struct json *m = json_at(metrics, i);
+        bool target = json_path(m, "resource.target.averageUtilization") || json_path(m, "resource.targetAverageUtilization");
+        if (!target || !str_eqc(json_path_str(m, "resource.name"), "cpu")) continue;
+        json_append(metrics, json_remove_at(metrics, i));
+        return;
+    }
+}
+
 static bool hpa_create(struct request *r, struct json *obj, struct err *err) {
     (void)err;
     json_set(r->a, obj, "status", json_buildf(r->a, "{'currentReplicas':0,'desiredReplicas':0}"));
+    hpa_order_metrics(r, obj);
+    return true;
+}
+
+static bool hpa_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+    (void)old, (void)err;
+    hpa_order_metrics(r, obj);
     return true;
 }
 
@@ -61,7 +80,7 @@ const struct strategy strategies_apps[] = {
     { "apps", "statefulsets", STRATEGY_GENERATION, NULL, NULL, zero_replicas, NULL, NULL, NULL, NULL },
     { "apps", "daemonsets", STRATEGY_GENERATION, NULL, NULL, daemonset_create, NULL, NULL, NULL, NULL },
     { "batch", "jobs", 0, "status.successful=status.succeeded", "field label \"%s\" not supported for Job", job_create, job_update, NULL, NULL, NULL },
-    { "autoscaling", "horizontalpodautoscalers", 0, NULL, NULL, hpa_create, NULL, NULL, NULL, NULL },
+    { "autoscaling", "horizontalpodautoscalers", 0, NULL, NULL, hpa_create, hpa_update, NULL, NULL, NULL },
     { "policy", "poddisruptionbudgets", STRATEGY_GENERATION, NULL, NULL, pdb_create, NULL, NULL, NULL, NULL },
     { NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
 };

@@ -64,7 +64,7 @@ static bool apiservice_create(struct request *r, struct json *obj, struct err *e
     (void)err;
     struct json *status = json_new_object(r->a);
     json_set(r->a, obj, "status", status);
-    if (json_path(obj, "spec.service")) return true;
+    if (json_is(json_path(obj, "spec.service"), JSON_OBJECT)) return true;
     condition_set(r->a, json_ensure_array(r->a, status, "conditions"), "Available", "True", "Local", "Local APIServices are always available", r->now_ns);
     return true;
 }

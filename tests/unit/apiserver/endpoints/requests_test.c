@@ -303,10 +303,104 @@ static void watch_events(void **state) {
     bed_down(&b);
 }
 
+/* ---- a kubelet to relay to ---- */
+static struct identity *kubelet_identity(void *ctx) { return ctx; }
+
+static void kubelet(void *ctx, struct http_exchange *x) {
+    (void)ctx;
+    struct strbuf b;
+    strbuf_init(&b, 4096);
+    strbuf_addf(&b, STR_FMT " " STR_FMT "\n", STR_ARG(x->method), STR_ARG(x->target));
+    if (!http_headers_has(&x->headers, "Upgrade")) http_respond(x, 200, NULL, "text/plain", strbuf_str(&b));
+    else {
+        struct http_headers h = { 0 };
+        http_headers_add(x->arena, &h, "Upgrade", STR("SPDY/3.1"));
+        http_headers_add(x->arena, &h, "X-Stream-Protocol-Version", STR("v4.channel.k8s.io"));
+        struct stream *s = http_upgrade(x, &h);
+        static const struct stream_events silent;
+        stream_attach(s, &silent, NULL);
+        stream_write(s, strbuf_str(&b));
+        stream_close(s);
+    }
+    strbuf_deinit(&b);
+}
+
+struct upgraded { struct stream *s; struct strbuf got; bool closed, done; int status; };
+static void up_response(void *ctx, const struct http_response *r) { ((struct upgraded *)ctx)->status = r->status; }
+static void up_data(void *ctx, struct str bytes) { strbuf_add(&((struct upgraded *)ctx)->got, bytes); }
+static void up_close(void *ctx, const struct err *why) { (void)why; ((struct upgraded *)ctx)->closed = true; }
+static void up_done(void *ctx, const struct err *why) { (void)why; ((struct upgraded *)ctx)->done = true; }
+static const struct stream_events up_stream = { .on_data = up_data, .on_close = up_close };
+static void up_upgrade(void *ctx, struct stream *s) {
+    ((struct upgraded *)ctx)->s = s;
+    stream_attach(s, &up_stream, ctx);
+}
+
+static void upgrade(struct bed *b, const char *path, const char *protocol, struct upgraded *u) {
+    static const struct http_call_events ev = { .on_response = up_response, .on_data = up_data, .on_upgrade = up_upgrade, .on_done = up_done };
+    struct arena *a = arena_new();
+    struct http_headers h = { 0 };
+    http_headers_add(a, &h, "Connection", STR("Upgrade"));
+    http_headers_add(a, &h, "Upgrade", str_c(protocol));
+    *u = (struct upgraded){ 0 };
+    strbuf_init(&u->got, 1 << 16);
+    struct http_call_options o = { .method = "POST", .url = arena_printf(a, "http://192.168.229.132:6443%s", path), .headers = &h, .want_upgrade = true, .ev = &ev, .ctx = u };
+    http_call_start(b->client, &o);
+    for (int i = 0; i < 100 && !(u->s ? u->closed && u->done : u->done); i++) {
+        if (i % 10 == 9) loop_advance(b->loop, 100 * (int64_t)NS_PER_MS, on_advanced, b);
+        loop_turn(b->loop);
+    }
+    arena_free(a);
+}
+
+static void relays(void **state) {
+    (void)state;
+    struct bed b;
+    struct err err = { 0 };
+    struct rng rng;
+    bed_up(&b, 20, true);
+    rng_init(&rng, b.loop, "kubelet");
+    struct key *k = key_generate_ec(&rng);
+    struct cert_template tpl = { .cn = "ubuntu", .not_before_ns = 0, .not_after_ns = INT64_MAX / 2, .serial = { 1 }, .serial_len = 1, .ext_usage = CERT_EKU_SERVER };
+    struct cert *c = cert_issue(&tpl, k, NULL, k, &err);
+    struct identity *id = identity_new(c, k);
+    struct http_server *server = http_server_new(&(struct http_server_options){ .loop = b.loop, .name = "kubelet", .handler = kubelet, .identity = kubelet_identity, .identity_ctx = id }, &err);
+    assert_true(http_server_listen_vnet(server, b.node, "192.168.229.132", 10250, &err));
+    static const struct step steps[] = {
+        { "POST", "/api/v1/nodes", J, NULL, "{\"metadata\":{\"name\":\"ubuntu\"},\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"192.168.229.132\"}],"
+          "\"daemonEndpoints\":{\"kubeletEndpoint\":{\"Port\":10250}}}}", 201, { NULL } },
+        { "POST", PODS, J, NULL, "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"nodeName\":\"ubuntu\",\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}", 201, { NULL } },
+        { "GET", PODS "/p/log?follow=true&tailLines=5", NULL, NULL, NULL, 200, { "GET /containerLogs/default/p/c?follow=true&tailLines=5\n" } },
+        { "GET", "/api/v1/nodes/ubuntu/proxy/stats/summary", NULL, NULL, NULL, 200, { "GET /stats/summary\n" } },
+        { "POST", PODS "/p/exec?command=ls", NULL, NULL, NULL, 400, { "Upgrade request required" } },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) check(&b, &steps[i], i);
+    static const struct { const char *path, *protocol; int status; const char *want; } upgrades[] = {
+        { PODS "/p/exec?command=ls&command=-l&stdin=true&stdout=true&tty=true", "SPDY/3.1", 101, "POST /exec/default/p/c?command=ls&command=-l&input=1&output=1&tty=1\n" },
+        { PODS "/p/attach?stdout=true", "SPDY/3.1", 101, "POST /attach/default/p/c?output=1\n" },
+        { PODS "/p/portforward", "SPDY/3.1", 101, "POST /portForward/default/p\n" },
+        { PODS "/p/exec?command=ls", "websocket", 403, "unable to upgrade" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(upgrades); i++) {
+        struct upgraded u;
+        upgrade(&b, upgrades[i].path, upgrades[i].protocol, &u);
+        if (u.status != upgrades[i].status || str_find(strbuf_str(&u.got), str_c(upgrades[i].want)) < 0) fail_msg("upgrade %zu: %d %s", i, u.status, u.got.p ? u.got.p : "");
+        stream_close(u.s);
+        strbuf_deinit(&u.got);
+    }
+    http_server_free(server);
+    static const struct step down = { "GET", PODS "/p/log", NULL, NULL, NULL, 500, { "dial tcp 192.168.229.132:10250: connect: connection refused" } };
+    check(&b, &down, 99);
+    bed_down(&b);
+    identity_unref(id);
+    cert_unref(c);
+    key_unref(k);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects), cmocka_unit_test(refusals), cmocka_unit_test(pages), cmocka_unit_test(subresources),
-        cmocka_unit_test(kinds), cmocka_unit_test(versions), cmocka_unit_test(watch_events),
+        cmocka_unit_test(kinds), cmocka_unit_test(versions), cmocka_unit_test(watch_events), cmocka_unit_test(relays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

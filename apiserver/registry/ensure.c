@@ -15,6 +15,8 @@ bool registry_ensure(struct apiserver *as, const char *group, const char *versio
         object_unref(old);
         return true;
     }
+    /* What is there is what we mean to replace: kinds that insist on a resourceVersion get it. */
+    if (old) json_set_str(a, json_ensure(a, copy, "metadata"), "resourceVersion", json_path_str(object_json(old), "metadata.resourceVersion"));
     bool ok = old ? write_update(r, res, copy, old, &o, &out, err) : write_create(r, res, copy, &o, &out, err);
     object_unref(out);
     object_unref(old);

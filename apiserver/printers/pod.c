@@ -128,7 +128,7 @@ void pod_ready(struct row *r, const char *arg)
     put_str(r, arena_strf(r->a, "%" PRId64 "/%" PRId64, s.ready, s.total));
 }
 
-void pod_status(struct row *r, const char *arg)
+void print_pod_status(struct row *r, const char *arg)
 {
     (void)arg;
     put_str(r, summarize(r).reason);

@@ -50,7 +50,7 @@ struct str format_labels(struct arena *a, const struct json *labels);        /* 
 cell_fn cell_name, cell_age, cell_created_at, cell_text, cell_number, cell_flag, cell_flag_text, cell_count, cell_containers, cell_images,
         cell_selector, cell_labels, cell_list, cell_fraction, cell_conditions;
 /* ---- of one resource each ---- */
-cell_fn pod_ready, pod_status, pod_restarts, pod_ip, pod_gates;
+cell_fn pod_ready, print_pod_status, pod_restarts, pod_ip, pod_gates;
 cell_fn node_status, node_roles, node_address;
 cell_fn service_cluster_ip, service_external_ip, service_ports, endpoints_list, slice_ports, slice_endpoints, ingress_hosts, ingress_address, ingress_ports,
         ingress_class_parameters;

@@ -25,7 +25,7 @@ static const struct column fallback[] = { NAME, CREATED_AT };
 static const struct column pods[] = {
     NAME,
     COL("Ready", "string", 0, pod_ready, NULL, "Containers that are ready, of all."),
-    COL("Status", "string", 0, pod_status, NULL, "Phase, or the reason for being in it."),
+    COL("Status", "string", 0, print_pod_status, NULL, "Phase, or the reason for being in it."),
     UPTO(21, "Restarts", "integer", 0, pod_restarts, NULL, "How often containers were restarted."),
     FROM(22, "Restarts", "string", 0, pod_restarts, NULL, "How often containers were restarted, and when last."),
     AGE,

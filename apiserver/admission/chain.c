@@ -1,7 +1,8 @@
 /* apiserver/admission/chain.c - the plugins in upstream's order, as a table: first all that change the object, then all that judge it.
  *
  * Upstream: kubernetes pkg/kubeapiserver/options/plugins.go (AllOrderedPlugins), apiserver pkg/admission/chain.go, with what kubeadm enables (the
- * defaults of the version and NodeRestriction). Not here: the webhooks and policies of admissionregistration.k8s.io, PodSecurity, PVC resize checks.
+ * defaults of the version and NodeRestriction). Not here: the webhooks and policies of admissionregistration.k8s.io, PodSecurity, PVC resize checks,
+ * and StorageObjectInUseProtection (storage.c says why).
  */
 #include <stdio.h>
 
@@ -16,7 +17,6 @@ static const struct plugin plugins[] = {
     { "Priority", 0, priority_admit, priority_validate },
     { "DefaultTolerationSeconds", 0, default_tolerations, NULL },
     { "DefaultStorageClass", 0, default_storage_class, NULL },
-    { "StorageObjectInUseProtection", 0, storage_protection, NULL },
     { "RuntimeClass", 20, runtime_class_admit, NULL },
     { "CertificateApproval", 18, NULL, certificate_approval },
     { "CertificateSigning", 18, NULL, certificate_signing },

@@ -1,6 +1,7 @@
-/* apiserver/admission/storage.c - claims get the default class, and claims and volumes a finalizer that keeps them while a pod uses them.
+/* apiserver/admission/storage.c - claims get the default class.
  *
- * Upstream: kubernetes plugin/pkg/admission/storage/{storageclass/setdefault,storageobjectinuseprotection}.
+ * Upstream: kubernetes plugin/pkg/admission/storage/storageclass/setdefault. StorageObjectInUseProtection, which adds finalizers to claims and volumes, is left
+ * out as long as no controller takes them off again: a claim must not hang for ever in its deletion.
  */
 #include "apiserver/admission/admission_priv.h"
 
@@ -28,17 +29,5 @@ bool default_storage_class(struct admission_attrs *t, struct err *err) {
     struct default_search s = { .a = t->r->a };
     admission_list(t, "storage.k8s.io", "storageclasses", STR(""), visit_class, &s);
     if (s.name.n) json_set_str(t->r->a, spec, "storageClassName", s.name);
-    return true;
-}
-
-bool storage_protection(struct admission_attrs *t, struct err *err) {
-    (void)err;
-    bool claim = attrs_are(t, "", "persistentvolumeclaims", ""), volume = attrs_are(t, "", "persistentvolumes", "");
-    if (t->op != ADMIT_CREATE || (!claim && !volume)) return true;
-    const char *want = claim ? "kubernetes.io/pvc-protection" : "kubernetes.io/pv-protection";
-    struct json *list = json_ensure_array(t->r->a, json_ensure(t->r->a, t->obj, "metadata"), "finalizers");
-    for (const struct json *f = json_first(list); f; f = json_next(f))
-        if (str_eqc(json_str(f), want)) return true;
-    json_append(list, json_new_strc(t->r->a, want));
     return true;
 }

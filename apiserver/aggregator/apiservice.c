@@ -127,7 +127,7 @@ static void take(struct aggregator *g, struct object *o) {
     const struct json *obj = object_json(o), *spec = json_get(obj, "spec");
     struct str name = meta_name(obj);
     struct apiservice *s = map_get(g->services, name);
-    if (!json_get(spec, "service")) {              /* a local one: true by definition */
+    if (!json_is(json_get(spec, "service"), JSON_OBJECT)) {        /* null or absent: a local one, there by definition */
         if (s) apiservice_free(map_take(g->services, name));
         return;
     }

@@ -80,12 +80,24 @@ static void fill_meta(struct request *r, struct json *obj) {
     json_set_str(r->a, meta, "creationTimestamp", time_rfc3339(r->a, r->now_ns));
 }
 
+/* NodeRestriction: a kubelet gets tokens for its own pods, and only bound to them. */
+static bool node_may(struct request *r, const struct json *ref, struct err *err) {
+    if (!user_in_group(&r->user, "system:nodes") || !str_starts(r->user.name, "system:node:")) return true;
+    const char *why = NULL;
+    if (!str_eqc(json_get_str(ref, "kind"), "Pod") || !json_get_str(ref, "name").n) why = "node requested token not bound to a pod";
+    struct object *o = why ? NULL : registry_get(r->as, STR(""), STR("pods"), r->info.namespace, json_get_str(ref, "name"));
+    struct str node = str_sub(r->user.name, strlen("system:node:"), r->user.name.n);
+    if (o && !str_eq(json_path_str(object_json(o), "spec.nodeName"), node)) why = "node requested token bound to a pod scheduled on a different node";
+    object_unref(o);
+    return !why || err_forbidden_object(err, STR(""), STR("serviceaccounts"), r->info.name, why);
+}
+
 bool token_request_create(struct request *r, struct json *obj, struct err *err) {
     struct json *spec = json_ensure(r->a, obj, "spec"), *private = json_new_object(r->a);
     const struct json *ref = json_get(spec, "boundObjectRef");
     struct str uid;
     if (!r->as->opt.token_request) return err_set(err, ERR_NOT_FOUND, "the server could not find the requested resource");
-    if (!validate(r, obj, err) || !account_uid(r, &uid, err)) return false;
+    if (!node_may(r, ref, err) || !validate(r, obj, err) || !account_uid(r, &uid, err)) return false;
     json_set_str(r->a, private, "namespace", r->info.namespace);
     json_set(r->a, private, "serviceaccount", json_buildf(r->a, "{'name': %S, 'uid': %S}", r->info.name, uid));
     if (ref && !bind(r, ref, private, err)) return false;

@@ -128,31 +128,31 @@ static struct str base_name(struct str path)
     return path;
 }
 
-static bool has_shell(const struct container *c, const struct json *record)
+/* Images made from scratch have no /bin, hence no shell. */
+static bool has_shell(const struct container *c)
 {
     struct vfs *files = c->files ? c->files : image_files(c->pod->k->o.images, json_get_str(c->spec, "image"));
     struct vfs_stat st;
-    return str_eqc(json_get_str(record, "program"), "sh") || json_get_bool(record, "shell", false) || (files && (vfs_stat(files, "/bin/sh", &st) || vfs_stat(files, "/bin/busybox", &st)));
+    return files && vfs_stat(files, "/bin", &st);
+}
+
+static bool is_own(const struct json *record, const char *list, struct str base)
+{
+    const struct json *first = json_first(json_get(record, list));
+    return first && str_eq(base, base_name(json_str(first)));
 }
 
 /* Which program is argv[0] in this image? Its own entrypoint, a program of this name, or, where there is a shell, what the shell's applets know. */
 const struct program_ops *container_program(const struct container *c, const struct json *record, char **argv)
 {
     struct str base = base_name(str_c(argv[0])), own = json_get_str(record, "program");
-    const struct json *entry = json_first(json_get(record, "entrypoint"));
-    if (!entry)
-        entry = json_first(json_get(record, "cmd"));
-    if (entry && str_eq(base, base_name(json_str(entry))))
+    bool shell = has_shell(c);
+    if (is_own(record, "entrypoint", base) || is_own(record, "cmd", base) || str_eq(base, own))
         return program_find(own);
-    bool shell = has_shell(c, record);
-    if (shell && str_eqc(own, "sh"))
-        return program_find(own);
-    if (!shell && !c->process)         /* an image without a shell runs its one program, under whatever path */
-        return program_find(own);
-    const struct program_ops *named = program_find(base);
-    if (named && (shell || str_eq(base, own)))
-        return named;
-    return shell ? program_find(STR("sh")) : NULL;
+    if (!shell)                        /* its one program, under whatever path; nothing else can be run in it */
+        return c->process ? NULL : program_find(own);
+    const struct program_ops *named = str_eqc(own, "sh") ? NULL : program_find(base);
+    return named ? named : program_find(STR("sh"));
 }
 
 struct exec *exec_start(struct container *c, char **argv, bool stdin_open, bool tty, const struct exec_events *ev, void *ctx, struct err *err)

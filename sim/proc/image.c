@@ -40,6 +40,8 @@ struct image_store {
     struct image_store_ops  ops;
     struct map             *images;                /* struct image by normalized ref */
     struct list             retired, pulls, builds;
+    struct map             *cache;                 /* of build steps; the builder's */
+    void                  (*cache_free)(void *entry);
     struct timer            timer;                 /* of the first pull */
 };
 
@@ -86,6 +88,7 @@ void image_store_free(struct image_store *s)
         pull_free(container_of(it, struct pull, node));
     list_for(it, &s->retired)
         image_free(container_of(it, struct image, node));
+    map_free(s->cache, s->cache_free);
     map_free(s->images, image_free);
     free(s);
 }
@@ -98,6 +101,14 @@ struct loop *image_store_loop(const struct image_store *s)
 struct list *image_store_builds(struct image_store *s)
 {
     return &s->builds;
+}
+
+struct map *image_store_cache(struct image_store *s, void (*free_entry)(void *entry))
+{
+    if (!s->cache)
+        s->cache = map_new();
+    s->cache_free = free_entry;
+    return s->cache;
 }
 
 /* By name, by full id, or by an id's beginning of at least 12 digits. */
@@ -314,6 +325,7 @@ void image_pull_lines(struct image_store *s, struct str ref, void (*line)(void *
     p->line = line;
     p->done = done;
     p->ctx = ctx;
+    list_init(&p->node);
     list_push(&s->pulls, &p->node);
     pulls_go_on(s);
 }

@@ -127,7 +127,7 @@ const struct json *image_catalog_find(struct str ref);
 /* Pull: takes virtual time by size; then present. Errors in docker's words: "Error response from daemon: pull access denied for target, repository does not
  * exist or may require 'docker login': denied: requested access to the resource is denied", "manifest for busybox:9 not found: manifest unknown: ...". */
 void image_pull(struct image_store *s, struct str ref, void (*done)(void *ctx, const struct json *record, const struct err *err), void *ctx);
-/* The classic builder: context files and a Dockerfile; out gets its lines as they come; done's record NULL on error. PHP web roots are evaluated by `evaluate`
+/* The classic builder: context files, among them the Dockerfile named by `dockerfile` (NULL: "Dockerfile"); tag may be NULL. out gets its lines as they come; done's record NULL on error. PHP web roots are evaluated by `evaluate`
  * (given by the composition root, as this room knows no languages): it may set record.web. */
 struct image_build {
     struct vfs *context; const char *dockerfile; const char *tag; size_t context_bytes;

@@ -29,6 +29,7 @@ void image_put_saved(struct image_store *s, struct str ref, const struct json *r
 struct loop *image_store_loop(const struct image_store *s);
 struct list *image_store_builds(struct image_store *s);                    /* builds under way, for build_free when the store goes */
 void build_free(struct list *node);
+struct map *image_store_cache(struct image_store *s, void (*free_entry)(void *entry));     /* build steps by id, freed with the store */
 /* A pull with a say while it runs: line(ctx, text) for each line that docker prints. done as in image_pull. */
 void image_pull_lines(struct image_store *s, struct str ref, void (*line)(void *ctx, struct str text),
                       void (*done)(void *ctx, const struct json *record, const struct err *err), void *ctx);

@@ -123,7 +123,7 @@ const char *err_reason(enum err_code code);
 
 /* ---- list: intrusive, doubly linked ---------------------------------------------------------------------- */
 struct list { struct list *prev, *next; };
-void list_init(struct list *l);                    /* a head, or a node that is nowhere */
+void list_init(struct list *l);                    /* a head, or a node that is nowhere (as a zeroed node is, too) */
 bool list_empty(const struct list *l);
 void list_push(struct list *head, struct list *node);            /* at the tail */
 void list_push_front(struct list *head, struct list *node);

@@ -7,7 +7,7 @@ void list_init(struct list *l) {
 }
 
 bool list_empty(const struct list *l) {
-    return l->next == l;
+    return l->next == l || !l->next;               /* a zeroed node is nowhere too; a head must be init'ed */
 }
 
 static void link_between(struct list *prev, struct list *next, struct list *node) {
@@ -26,6 +26,8 @@ void list_push_front(struct list *head, struct list *node) {
 }
 
 void list_remove(struct list *node) {
+    if (!node->next)
+        return;
     node->prev->next = node->next;
     node->next->prev = node->prev;
     list_init(node);

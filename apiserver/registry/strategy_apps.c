@@ -32,7 +32,7 @@ static bool job_update(struct request *r, struct json *obj, const struct json *o
     (void)err;
     const struct json *selector = json_path(old, "spec.selector");
     struct json *spec = json_ensure(r->a, obj, "spec");
-    if (!json_get(spec, "selector") && selector) json_set(r->a, spec, "selector", json_copy(r->a, selector));
+    if (!json_is(json_get(spec, "selector"), JSON_OBJECT) && selector) json_set(r->a, spec, "selector", json_copy(r->a, selector));
     return true;
 }
 

@@ -18,7 +18,7 @@
 /* ---- SPDY/3.1 ------------------------------------------------------------------------------------------------ */
 enum {
     SPDY_STREAMS_MAX      = 1024,        /* open at once on one connection; a further one is refused. kubectl port-forward uses 2 per forwarded connection */
-    SPDY_FRAME_BYTES_MAX  = 1024 * 1024, /* one data frame; spdystream writes what one Write is given, io.Copy gives 32 KiB */
+    SPDY_DATA_BYTES_MAX   = 64 * 1024,   /* of one data frame that we send; what we receive may be of any size, since it is handed on in pieces */
     SPDY_BLOCK_BYTES_MAX  = 16 * 1024,   /* a header block, compressed and also inflated */
     SPDY_HEADERS_MAX      = 64,          /* pairs in one header block */
 };
@@ -88,7 +88,7 @@ struct remotecommand_events {                                    /* all optional
  * (see upgrade_spdy) and err tells what it was told, for a log. x is gone in both cases. Protocols: v4, v3, v2, v1 (channel.k8s.io). */
 struct remotecommand *remotecommand_new(struct http_exchange *x, const struct remotecommand_options *opt,
                                         const struct remotecommand_events *ev, void *ctx, struct err *err);
-/* Output. fd 1 or 2; with a tty both go to stdout. A stream that was not asked for, or that the client reset, swallows its bytes. Never blocks:
+/* Output. fd 1 or 2; with a tty both go to stdout. A stream that was not asked for, that the client reset, or that is finished, swallows its bytes. Never blocks:
  * a polite writer stops at remotecommand_congested until on_drain; a client that lets LIMIT_CONN_OUT_BYTES wait is dropped (on_gone). */
 void remotecommand_write(struct remotecommand *rc, int fd, struct str bytes);
 bool remotecommand_congested(const struct remotecommand *rc);

@@ -50,6 +50,7 @@ struct cluster {
     struct json       *objects;        /* still to be created */
     int                settle_s, calm_s;
     struct informer   *pods;
+    bool               marked, marking; /* the node as control plane */
     void             (*ready)(void *ctx, const struct err *err);
     void              *ctx;
 };
@@ -288,6 +289,7 @@ static void clients_free(struct cluster *c)
     client_free(c->node_client);
     c->admin = c->kcm_client = c->scheduler_client = c->node_client = NULL;
     c->pods = NULL;
+    c->marking = false;                /* whatever was under way is cancelled */
 }
 
 /* ---- boot: step by step, each continuing in boot_next ---- */
@@ -337,9 +339,33 @@ static bool all_ready(struct cluster *c)
     return ready >= 8;                 /* four static pods, two of coredns, kube-proxy, weave-net; and what a student added */
 }
 
+/* kubeadm's mark-control-plane phase, without the taint: the lab's node takes ordinary pods. */
+static void node_marked(void *ctx, const struct client_result *r, const struct err *err)
+{
+    struct cluster *c = ctx;
+    (void)r;
+    c->marked = err->code == ERR_NONE;
+    c->marking = false;
+}
+
+static void mark_control_plane(struct cluster *c)
+{
+    if (c->marked || c->marking)
+        return;
+    struct arena *a = arena_new();
+    struct json *labels = json_buildf(a, "{'node-role.kubernetes.io/master':''}");
+    if (c->opt.minor >= 20)
+        json_set_strc(a, labels, "node-role.kubernetes.io/control-plane", "");
+    struct json *patch = json_buildf(a, "{'metadata':{'labels':%j,'annotations':{'kubeadm.alpha.kubernetes.io/cri-socket':'/var/run/dockershim.sock'}}}", labels);
+    c->marking = true;
+    client_patch(c->admin, "/api/v1/nodes/" NODE_NAME, PATCH_MERGE, patch, node_marked, c);
+    arena_free(a);
+}
+
 static void settle_tick(void *ctx)
 {
     struct cluster *c = ctx;
+    mark_control_plane(c);
     bool calm = all_ready(c);
     c->calm_s = calm ? c->calm_s + 1 : 0;
     c->settle_s++;

@@ -345,11 +345,11 @@ static void run_out(void *ctx, struct str text)
 
 static bool do_run(struct build *b, const struct docker_step *s, struct err *err)
 {
-    struct str fs = json_get_str(b->now.record, "fs");
     struct json *env = environment(b);
     if (step_begin(b, "run"))
         return say_id(b), true;
     const char *container = container_id(b);
+    struct str fs = json_get_str(b->now.record, "fs");
     struct build_run r = { .files = b->now.files, .env = env, .cwd = workdir(b), .ash = str_eqc(fs, "busybox") || str_eqc(fs, "alpine"),
                            .now_ns = vtime_now(image_store_loop(b->store)), .out = run_out, .ctx = b };
     SAY(b, " ---> Running in %s\n", container);

@@ -94,7 +94,7 @@ static bool node_may(struct request *r, const struct json *ref, struct err *err)
 
 bool token_request_create(struct request *r, struct json *obj, struct err *err) {
     struct json *spec = json_ensure(r->a, obj, "spec"), *private = json_new_object(r->a);
-    const struct json *ref = json_get(spec, "boundObjectRef");
+    const struct json *given = json_get(spec, "boundObjectRef"), *ref = json_is(given, JSON_OBJECT) ? given : NULL;
     struct str uid;
     if (!r->as->opt.token_request) return err_set(err, ERR_NOT_FOUND, "the server could not find the requested resource");
     if (!node_may(r, ref, err) || !validate(r, obj, err) || !account_uid(r, &uid, err)) return false;
@@ -103,7 +103,7 @@ bool token_request_create(struct request *r, struct json *obj, struct err *err) 
     if (ref && !bind(r, ref, private, err)) return false;
     if (!r->as->sa_key) return err_set(err, ERR_INTERNAL, "failed to generate token: the signing key is not there yet");
     if (!json_len(json_get(spec, "audiences"))) json_append(json_ensure_array(r->a, spec, "audiences"), json_new_strc(r->a, ISSUER_BOUND));
-    if (!json_get(spec, "expirationSeconds")) json_set_int(r->a, spec, "expirationSeconds", 3600);
+    if (!json_is(json_get(spec, "expirationSeconds"), JSON_INT)) json_set_int(r->a, spec, "expirationSeconds", 3600);
     struct str token = jwt_sign_rs256(r->a, r->as->sa_key, json_text(r->a, claims_of(r, spec, private)));
     struct str until = time_rfc3339(r->a, r->now_ns + json_get_int(spec, "expirationSeconds", 3600) * (int64_t)NS_PER_S);
     fill_meta(r, obj);

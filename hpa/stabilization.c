@@ -1,0 +1,100 @@
+/* hpa/stabilization.c - do not follow every wobble: the recommendations of the recent past (horizontal.go: stabilizeRecommendation and
+ * stabilizeRecommendationWithBehaviors).
+ *
+ * Without spec.behavior the highest recommendation of the last five minutes wins, so that only scaling down is delayed. With it each direction has a window of
+ * its own. The list is not sorted: a new entry overwrites the last one that is too old to matter. A fresh autoscaler begins with its present size as its only
+ * recommendation, and so cannot shrink for the first window. It all lives in the controller's memory alone: a restart forgets it.
+ */
+#include "hpa/hpa_priv.h"
+
+#include <stdlib.h>
+
+void memory_deinit(struct hpa_memory *m)
+{
+    free(m->recs);
+    free(m->up.v);
+    free(m->down.v);
+    *m = (struct hpa_memory){ 0 };
+}
+
+void memory_store(struct hpa_memory *m, size_t reuse, int32_t replicas, int64_t now_ns)
+{
+    struct recommendation r = { now_ns, replicas };
+    if (reuse != SIZE_MAX) {
+        m->recs[reuse] = r;
+        return;
+    }
+    if (m->rec_count == m->rec_cap) {
+        m->rec_cap = m->rec_cap ? m->rec_cap * 2 : 32;
+        m->recs = xrealloc(m->recs, m->rec_cap * sizeof *m->recs);
+    }
+    m->recs[m->rec_count++] = r;
+}
+
+void memory_seed(struct hpa_memory *m, int32_t replicas, int64_t now_ns)
+{
+    if (m->rec_count == 0)
+        memory_store(m, SIZE_MAX, replicas, now_ns);
+}
+
+int32_t stabilize_plain(struct hpa_memory *m, int32_t desired, int64_t now_ns, int64_t window_ns, struct why *why)
+{
+    int64_t cutoff = go_add(now_ns, -window_ns);
+    int32_t highest = desired;
+    size_t old = SIZE_MAX;
+    for (size_t i = 0; i < m->rec_count; i++) {
+        if (m->recs[i].at_ns < cutoff)
+            old = i;
+        else if (m->recs[i].replicas > highest)
+            highest = m->recs[i].replicas;
+    }
+    memory_store(m, old, desired, now_ns);
+    why_add(why, "highest recommendation of the last %" PRId64 " s: %d (now %d)", window_ns / SECOND_NS, highest, desired);
+    return highest;
+}
+
+/* v1.18 to v1.20: only the window of the direction that is wanted. */
+static int32_t stabilize_one_way(struct hpa_memory *m, int32_t current, int32_t desired, int64_t now_ns, int64_t up_s, int64_t down_s)
+{
+    bool up = desired >= current;
+    int64_t cutoff = go_add(now_ns, -(up ? up_s : down_s) * SECOND_NS), obsolete = go_add(now_ns, -(up_s > down_s ? up_s : down_s) * SECOND_NS);
+    int32_t best = desired;
+    size_t old = SIZE_MAX;
+    for (size_t i = 0; i < m->rec_count; i++) {
+        const struct recommendation *r = &m->recs[i];
+        if (r->at_ns > cutoff && (up ? r->replicas < best : r->replicas > best))
+            best = r->replicas;
+        if (r->at_ns < obsolete)
+            old = i;
+    }
+    memory_store(m, old, desired, now_ns);
+    return best;
+}
+
+/* From v1.21 on: the present size is lifted to the lowest of the up window and lowered to the highest of the down window. */
+static int32_t stabilize_both_ways(struct hpa_memory *m, int32_t current, int32_t desired, int64_t now_ns, int64_t up_s, int64_t down_s)
+{
+    int64_t up_cutoff = go_add(now_ns, -up_s * SECOND_NS), down_cutoff = go_add(now_ns, -down_s * SECOND_NS);
+    int32_t lowest = desired, highest = desired;
+    size_t old = SIZE_MAX;
+    for (size_t i = 0; i < m->rec_count; i++) {
+        const struct recommendation *r = &m->recs[i];
+        if (r->at_ns > up_cutoff && r->replicas < lowest)
+            lowest = r->replicas;
+        if (r->at_ns > down_cutoff && r->replicas > highest)
+            highest = r->replicas;
+        if (r->at_ns < up_cutoff && r->at_ns < down_cutoff)
+            old = i;
+    }
+    memory_store(m, old, desired, now_ns);
+    int32_t out = current < lowest ? lowest : current;
+    return out > highest ? highest : out;
+}
+
+int32_t stabilize_behavior(struct hpa_memory *m, int minor, int32_t current, int32_t desired, int64_t now_ns, int64_t up_window_s, int64_t down_window_s,
+                           struct why *why)
+{
+    int32_t out = (minor >= 21 ? stabilize_both_ways : stabilize_one_way)(m, current, desired, now_ns, up_window_s, down_window_s);
+    why_add(why, "stabilized over %" PRId64 " s up and %" PRId64 " s down: %d becomes %d", up_window_s, down_window_s, desired, out);
+    return out;
+}

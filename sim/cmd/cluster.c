@@ -551,6 +551,8 @@ void cluster_free(struct cluster *c)
     machine_stop(c);
     clients_free(c);
     apiserver_free(c->api);
+    if (c->loop)
+        loop_turn(c->loop);            /* connections of the edge end in a turn of their own */
     image_store_free(c->images);
     dns_listener_close(c->gateway_dns);
     if (c->vnet) {

@@ -1,0 +1,834 @@
+/* workloads/programs/sh_proc.c - the small kernel under the shell: processes, open files, pipes, the terminal's line discipline, signals, and who may run.
+ *
+ * What Linux does for busybox: fork copies variables and shares files; a pipe holds 64 KiB and kills who writes to nobody; a terminal in cooked
+ * mode echoes, edits a line and turns control C into SIGINT for the foreground. Scheduling is round robin, one step each, until everybody
+ * waits; it is entered from every public function and never from inside an operation. The shell's own CPU is paid in small debts.
+ */
+#include "workloads/programs/sh_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SHELL_BYTES = 700 * 1024, PROC_BYTES = 250 * 1024, INPUT_MAX = 1024 * 1024, HISTORY_MAX = 100 };
+static const uint64_t DEBT_MAX_NS = 2 * NS_PER_MS; /* what a process may have used before it has to ask for CPU */
+
+static void run_all(struct sh *s);
+
+/* ---- files ---- */
+struct file *sh_file_new(enum file_kind kind) {
+    struct file *f = NEW(struct file);
+    f->kind = kind;
+    f->refs = 1;
+    return f;
+}
+struct file *sh_file_ref(struct file *f) {
+    if (f)
+        f->refs++;
+    return f;
+}
+void sh_file_unref(struct file *f) {
+    if (!f || --f->refs > 0)
+        return;
+    if (f->pipe) {
+        *(f->write_end ? &f->pipe->writers : &f->pipe->readers) -= 1;
+        if (--f->pipe->refs == 0) {
+            strbuf_deinit(&f->pipe->buf);
+            free(f->pipe);
+        }
+    }
+    free(f->data);
+    free(f->path);
+    free(f);
+}
+struct file *sh_file_text(const char *p, size_t n) {
+    struct file *f = sh_file_new(FILE_TEXT);
+    f->data = xmalloc(n + 1);
+    if (n)
+        memcpy(f->data, p, n);
+    f->data[n] = '\0';
+    f->n = n;
+    return f;
+}
+void sh_pipe_make(struct file **read_end, struct file **write_end) {
+    struct pipe *pipe = NEW(struct pipe);
+    *pipe = (struct pipe){ .readers = 1, .writers = 1, .refs = 2 };
+    strbuf_init(&pipe->buf, LIMIT_RESPONSE_BYTES);
+    *read_end = sh_file_new(FILE_PIPE);
+    *write_end = sh_file_new(FILE_PIPE);
+    (*read_end)->pipe = (*write_end)->pipe = pipe;
+    (*write_end)->write_end = true;
+}
+void sh_proc_set_fd(struct proc *p, int fd, struct file *f) {
+    sh_file_unref(p->fds[fd]);
+    p->fds[fd] = f;
+}
+static void write_terminal(struct sh *s, struct str b) {             /* output post-processing: NL to CR NL */
+    struct strbuf out;
+    if (!memchr(b.p, '\n', b.n)) {
+        s->ops->write(s->ctx, 1, b);
+        return;
+    }
+    strbuf_init(&out, b.n * 2 + 1);
+    for (size_t i = 0; i < b.n; i++) {
+        if (b.p[i] == '\n')
+            strbuf_addch(&out, '\r');
+        strbuf_addch(&out, b.p[i]);
+    }
+    s->ops->write(s->ctx, 1, strbuf_str(&out));
+    strbuf_deinit(&out);
+}
+void sh_file_write(struct proc *p, struct file *f, struct str b) {
+    struct sh *s = p->sh;
+    if (!f || b.n == 0)
+        return;
+    p->debt_ns += b.n * SH_NS_PER_KIB / 1024;
+    switch (f->kind) {
+    case FILE_OUT: case FILE_TTY:
+        if (s->tty)
+            write_terminal(s, b);
+        else
+            s->ops->write(s->ctx, f->fd == 2 ? 2 : 1, b);
+        break;
+    case FILE_PIPE:
+        if (f->write_end && f->pipe->readers > 0)
+            strbuf_add(&f->pipe->buf, b);
+        else if (f->write_end && !p->exited)
+            p->pending |= 1u << SH_SIGPIPE;
+        if (f->write_end && !f->pipe->unbounded && f->pipe->buf.n >= PIPE_BYTES)
+            p->wait_write = f;
+        break;
+    case FILE_VFS: {
+        int e = s->ops->vfs.write(s->ctx, f->path, b, f->append_started);
+        f->append_started = true;
+        if (e)
+            sh_proc_printf(p, 2, "write error: %s\n", sh_strerror(e));
+        break;
+    }
+    default: break;
+    }
+}
+void sh_proc_write(struct proc *p, int fd, struct str b) {
+    sh_file_write(p, p->fds[fd], b);
+}
+void sh_proc_printf(struct proc *p, int fd, const char *fmt, ...) {
+    struct strbuf b;
+    va_list ap;
+    strbuf_init(&b, LIMIT_SHELL_LINE_BYTES * 4);
+    va_start(ap, fmt);
+    strbuf_vaddf(&b, fmt, ap);
+    va_end(ap);
+    sh_proc_write(p, fd, strbuf_str(&b));
+    strbuf_deinit(&b);
+}
+/* What is readable now, and whether more can come. */
+static struct strbuf *source_buffer(struct proc *p, struct file *f, bool *more) {
+    struct sh *s = p->sh;
+    if (f->kind == FILE_PIPE) {
+        *more = f->pipe->writers > 0;
+        return &f->pipe->buf;
+    }
+    *more = s->tty ? !s->tty_eof : !s->stdin_eof;
+    return &s->input;
+}
+static bool readable(struct proc *p, struct file *f, bool line) {
+    if (f->kind != FILE_PIPE && f->kind != FILE_TTY && f->kind != FILE_STDIN)
+        return true;
+    bool more;
+    struct strbuf *b = source_buffer(p, f, &more);
+    return !more || (line ? b->n > 0 && memchr(b->p, '\n', b->n) : b->n > 0) || b->n >= PIPE_BYTES;
+}
+static enum read_result read_text(struct file *f, bool line, struct strbuf *out) {
+    struct str rest = { f->data + f->pos, f->n - f->pos };
+    if (rest.n == 0)
+        return READ_EOF;
+    char *nl = line ? memchr(rest.p, '\n', rest.n) : NULL;
+    size_t n = nl ? (size_t)(nl - rest.p) + 1 : line || rest.n < 65536 ? rest.n : 65536;
+    strbuf_add(out, str_sub(rest, 0, n));
+    f->pos += n;
+    return READ_DATA;
+}
+static enum read_result read_file(struct proc *p, struct file *f, bool line, struct strbuf *out) {
+    if (!f || f->kind == FILE_NULL || f->kind == FILE_OUT || f->kind == FILE_VFS || (f->kind == FILE_PIPE && f->write_end))
+        return READ_EOF;
+    if (f->kind == FILE_TEXT)
+        return read_text(f, line, out);
+    if (f->kind == FILE_ZERO) {
+        static const char ZEROS[4096];
+        strbuf_add(out, (struct str){ ZEROS, sizeof ZEROS });
+        return READ_DATA;
+    }
+    if (!readable(p, f, line)) {
+        p->wait_read = f;
+        p->wait_line = line;
+        return READ_WAIT;
+    }
+    bool more;
+    struct strbuf *b = source_buffer(p, f, &more);
+    if (b->n == 0) {
+        p->sh->tty_eof = false;                    /* control D is one end of file, the terminal goes on */
+        return READ_EOF;
+    }
+    char *nl = line || f->kind == FILE_TTY ? memchr(b->p, '\n', b->n) : NULL;
+    size_t n = nl ? (size_t)(nl - b->p) + 1 : b->n;
+    strbuf_add(out, (struct str){ b->p, n });
+    strbuf_consume(b, n);
+    return READ_DATA;
+}
+enum read_result sh_file_read_line(struct proc *p, struct file *f, struct strbuf *out) {
+    return read_file(p, f, true, out);
+}
+enum read_result sh_file_read_some(struct proc *p, struct file *f, struct strbuf *out) {
+    return read_file(p, f, false, out);
+}
+const char *sh_strerror(int e) {
+    static const struct { int e; const char *text; } TEXTS[] = {
+        { ENOENT, "No such file or directory" }, { EACCES, "Permission denied" }, { EEXIST, "File exists" }, { ENOTDIR, "Not a directory" },
+        { EISDIR, "Is a directory" }, { EROFS, "Read-only file system" }, { ENOSPC, "No space left on device" }, { ENOTEMPTY, "Directory not empty" },
+        { EBADF, "Bad file descriptor" }, { EINVAL, "Invalid argument" }, { EBUSY, "Resource busy" }, { EPERM, "Operation not permitted" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
+        if (TEXTS[i].e == e)
+            return TEXTS[i].text;
+    return "I/O error";
+}
+char *sh_path(struct proc *p, const char *path, char out[1024]) {
+    char joined[2048];
+    snprintf(joined, sizeof joined, "%s/%s", path[0] == '/' ? "" : p->cwd, path);
+    size_t n = 0;
+    for (char *part = joined; *part;) {
+        size_t len = strcspn(part, "/");
+        if (len == 2 && part[0] == '.' && part[1] == '.') {
+            while (n > 0 && out[--n] != '/') {}
+        } else if (len > 0 && !(len == 1 && part[0] == '.') && n + len + 2 < 1024) {
+            out[n++] = '/';
+            memcpy(out + n, part, len);
+            n += len;
+        }
+        part += len;
+        part += *part == '/';
+    }
+    if (n == 0)
+        out[n++] = '/';
+    out[n] = '\0';
+    return out;
+}
+int sh_file_open(struct proc *p, const char *name, const char *op, struct file **out) {
+    static const struct { const char *path; enum file_kind kind; int fd; } DEVICES[] = {
+        { "/dev/null", FILE_NULL, 0 }, { "/dev/zero", FILE_ZERO, 0 }, { "/dev/full", FILE_NULL, 0 },
+    };
+    char path[1024];
+    struct sh *s = p->sh;
+    sh_path(p, name, path);
+    for (size_t i = 0; i < ARRAY_LEN(DEVICES); i++) {
+        if (strcmp(path, DEVICES[i].path) == 0) {
+            *out = sh_file_new(DEVICES[i].kind);
+            return 0;
+        }
+    }
+    int fd = strcmp(path, "/dev/stdin") == 0 ? 0 : strcmp(path, "/dev/stdout") == 0 ? 1 : strcmp(path, "/dev/stderr") == 0 ? 2 : -1;
+    if (fd >= 0 || (strcmp(path, "/dev/tty") == 0 && s->tty)) {
+        *out = fd >= 0 ? sh_file_ref(p->fds[fd]) : sh_file_new(FILE_TTY);
+        return *out ? 0 : EBADF;
+    }
+    if (op[0] == '<') {
+        struct arena *a = arena_new();
+        struct str text;
+        int e = s->ops->vfs.read(s->ctx, path, a, &text);
+        if (e == 0)
+            *out = sh_file_text(text.p, text.n);
+        arena_free(a);
+        return e;
+    }
+    bool append = strcmp(op, ">>") == 0;
+    int e = s->ops->vfs.write(s->ctx, path, STR_NULL, append);
+    if (e)
+        return e;
+    *out = sh_file_new(FILE_VFS);
+    (*out)->path = xstrdup(path);
+    (*out)->append_started = true;
+    return 0;
+}
+
+/* ---- variables ---- */
+static void var_free(void *v) {
+    free(((struct var *)v)->value);
+    free(v);
+}
+const char *sh_var_get(struct proc *p, const char *name) {
+    struct var *v = map_getc(p->vars, name);
+    return v ? v->value : NULL;
+}
+bool sh_var_set(struct proc *p, const char *name, const char *value) {
+    struct var *v = map_getc(p->vars, name);
+    if (v && v->readonly) {
+        sh_proc_printf(p, 2, "sh: %s: is read only\n", name);
+        return false;
+    }
+    if (!v) {
+        v = NEW(struct var);
+        map_putc(p->vars, name, v);
+    }
+    char *old = v->value;
+    v->value = xstrdup(value);
+    free(old);
+    return true;
+}
+void sh_var_export(struct proc *p, const char *name) {
+    struct var *v = map_getc(p->vars, name);
+    if (!v) {
+        v = NEW(struct var);
+        map_putc(p->vars, name, v);
+    }
+    v->exported = true;
+}
+void sh_var_unset(struct proc *p, const char *name) {
+    struct var *v = map_take(p->vars, str_c(name));
+    if (v)
+        var_free(v);
+}
+void sh_function_free(void *f) {
+    sh_unit_unref(((struct function *)f)->unit);
+    free(f);
+}
+
+/* ---- processes ---- */
+static struct proc *proc_new(struct sh *s, struct proc *parent) {
+    struct proc *p = NEW(struct proc);
+    p->sh = s;
+    p->parent = parent;
+    p->pid = s->next_pid++;
+    p->vars = map_new();
+    p->functions = map_new();
+    list_push(&s->procs, &p->node);
+    return p;
+}
+static void proc_free(struct proc *p) {
+    sh_proc_unwind(p);
+    for (int i = 0; i < FDS; i++)
+        sh_file_unref(p->fds[i]);
+    map_free(p->vars, var_free);
+    map_free(p->functions, sh_function_free);
+    sh_fields_deinit(&p->params);
+    sh_fields_deinit(&p->job);
+    for (size_t i = 0; i < ARRAY_LEN(p->trap); i++)
+        free(p->trap[i]);
+    free(p->name);
+    free(p->cwd);
+    list_remove(&p->node);
+    free(p);
+}
+static void fields_copy(struct fields *to, const struct fields *from) {
+    for (size_t i = 0; i < from->n; i++)
+        sh_fields_add(to, from->v[i], strlen(from->v[i]));
+}
+struct proc *sh_proc_fork(struct proc *parent) {
+    struct proc *p = proc_new(parent->sh, parent);
+    size_t at = 0;
+    struct str key;
+    void *value;
+    while (map_next(parent->vars, &at, &key, &value)) {
+        struct var *v = NEW(struct var);
+        *v = *(struct var *)value;
+        v->value = xstrdup(v->value);
+        map_put(p->vars, key, v);
+    }
+    for (at = 0; map_next(parent->functions, &at, &key, &value);) {
+        struct function *f = NEW(struct function);
+        *f = *(struct function *)value;
+        f->unit->refs++;
+        map_put(p->functions, key, f);
+    }
+    for (int i = 0; i < FDS; i++)
+        p->fds[i] = sh_file_ref(parent->fds[i]);
+    fields_copy(&p->params, &parent->params);
+    p->name = xstrdup(parent->name);
+    p->cwd = xstrdup(parent->cwd);
+    p->status = parent->status;
+    p->errexit = parent->errexit;
+    p->xtrace = parent->xtrace;
+    p->nounset = parent->nounset;
+    p->noglob = parent->noglob;
+    p->background = parent->background;
+    p->debt_ns = SH_NS_FORK;
+    return p;
+}
+static void drop_token(struct proc *p) {
+    if (p->token && !p->token_done && p->sh->ops->cancel)
+        p->sh->ops->cancel(p->sh->ctx, p->token);
+    p->token = 0;
+    p->token_done = false;
+}
+static void stop_waiting(struct proc *p) {
+    drop_token(p);
+    p->wait_read = p->wait_write = NULL;
+    p->wait_child = false;
+}
+void sh_proc_exit(struct proc *p, int status) {
+    if (p->exited)
+        return;
+    stop_waiting(p);
+    sh_proc_unwind(p);
+    for (int i = 0; i < FDS; i++)
+        sh_proc_set_fd(p, i, NULL);
+    p->exited = true;
+    p->status = status & 255;
+    list_for(it, &p->sh->procs) {                  /* orphans go to the first process, which does not care about them */
+        struct proc *kid = container_of(it, struct proc, node);
+        if (kid->parent == p)
+            kid->parent = NULL;
+    }
+    if (p == p->sh->first) {
+        p->sh->exited = true;
+        p->sh->exit_status = p->status;
+    }
+}
+struct proc *sh_proc_by_pid(struct sh *s, int pid) {
+    list_for(it, &s->procs) {
+        struct proc *p = container_of(it, struct proc, node);
+        if (p->pid == pid && !p->exited)
+            return p;
+    }
+    return NULL;
+}
+sh_token sh_proc_wait_token(struct proc *p) {
+    ASSERT(p->token == 0);
+    p->token = ++p->sh->next_token;
+    p->token_done = false;
+    return p->token;
+}
+void sh_proc_pay(struct proc *p, uint64_t ns) {
+    sh_token t = sh_proc_wait_token(p);
+    ns += p->debt_ns;
+    p->debt_ns = 0;
+    p->sh->ops->cpu(p->sh->ctx, t, ns);
+}
+
+/* ---- signals ---- */
+void sh_proc_kill(struct proc *p, int signo) {
+    if (p->exited)
+        return;
+    bool first = p == p->sh->first;
+    if (signo == SH_SIGKILL) {
+        sh_proc_exit(p, 128 + SH_SIGKILL);
+        return;
+    }
+    if (signo <= 0 || signo >= 32)
+        return;
+    if (!p->trap[signo]) {
+        bool ignored = (p->interactive && signo != SH_SIGHUP && signo != SH_SIGINT) || (first && p->pid == 1 && !(p->interactive && signo == SH_SIGINT));
+        if (ignored || signo == 17 || signo == 18 || signo == 28)      /* CHLD, CONT, WINCH are ignored by default */
+            return;
+        if (!(p->interactive && signo == SH_SIGINT)) {
+            sh_proc_exit(p, 128 + signo);
+            return;
+        }
+    }
+    p->pending |= 1u << signo;
+    if (p->trap[signo] && p->top && p->token == 0)
+        return;
+    stop_waiting(p);                               /* interrupted: the frame notices the pending signal first */
+}
+/* Control C: everything in the foreground gets SIGINT. An interactive shell survives and drops what it was doing. */
+static void interrupt(struct sh *s) {
+    list_for(it, &s->procs) {
+        struct proc *p = container_of(it, struct proc, node);
+        if (!p->background && !p->exited)
+            sh_proc_kill(p, SH_SIGINT);
+    }
+}
+/* Before a process steps: what its pending signals make of it. */
+static void take_signals(struct proc *p) {
+    for (int signo = 1; signo < 32 && !p->exited; signo++) {
+        if (!(p->pending >> signo & 1))
+            continue;
+        p->pending &= ~(1u << signo);
+        if (p->trap[signo] && *p->trap[signo])
+            sh_proc_run_trap(p, signo);
+        else if (p->trap[signo])
+            continue;                              /* trap '' INT: ignored */
+        else if (signo == SH_SIGINT && p->interactive)
+            p->jump = JUMP_INTERRUPT;
+        else
+            sh_proc_exit(p, 128 + signo);
+    }
+}
+
+/* ---- scheduling ---- */
+static bool ready(struct proc *p) {
+    if (p->exited)
+        return false;
+    if (p->token)
+        return p->token_done;
+    if (p->wait_read)
+        return p->pending || readable(p, p->wait_read, p->wait_line);
+    if (p->wait_write)
+        return p->pending || p->wait_write->pipe->buf.n < PIPE_BYTES || p->wait_write->pipe->readers == 0;
+    return !p->wait_child || p->pending;
+}
+static void step(struct proc *p) {
+    p->wait_read = p->wait_write = NULL;
+    p->wait_child = false;
+    if (p->token) {
+        p->token = 0;
+        p->token_done = false;
+    }
+    take_signals(p);
+    if (p->exited)
+        return;
+    if (p->debt_ns > DEBT_MAX_NS && p->jump == JUMP_NONE) {
+        sh_proc_pay(p, 0);
+        return;
+    }
+    sh_step(p);
+}
+/* A child's exit wakes its parent; children that nobody will ask about are freed. */
+static void reap(struct sh *s) {
+    list_for(it, &s->procs) {
+        struct proc *p = container_of(it, struct proc, node);
+        if (!p->exited || p == s->first)
+            continue;
+        if (p->parent && !p->reaped) {
+            p->parent->wait_child &= p->notified;  /* once: it looks, and may go on waiting for another */
+            p->notified = true;
+            continue;
+        }
+        if (!p->parent || p->reaped)
+            proc_free(p);
+    }
+}
+static void run_all(struct sh *s) {
+    if (s->running || s->told)
+        return;
+    s->running = true;
+    for (bool progress = true; progress && !s->exited;) {
+        progress = false;
+        list_for(it, &s->procs) {
+            struct proc *p = container_of(it, struct proc, node);
+            if (!ready(p) || s->exited)
+                continue;
+            step(p);
+            progress = true;
+            if (p->exited)
+                break;                             /* the list may change below */
+        }
+        reap(s);
+    }
+    s->running = false;
+    if (s->exited && !s->told) {
+        s->told = true;
+        list_for(it, &s->procs) {
+            struct proc *p = container_of(it, struct proc, node);
+            stop_waiting(p);
+        }
+        s->ops->exited(s->ctx, s->exit_status);
+    }
+}
+void sh_complete(struct sh *s, sh_token t) {
+    list_for(it, &s->procs) {
+        struct proc *p = container_of(it, struct proc, node);
+        if (p->token == t && t)
+            p->token_done = true;
+    }
+    run_all(s);
+}
+
+/* ---- the terminal ---- */
+static void echo(struct sh *s, const char *text) {
+    write_terminal(s, str_c(text));
+}
+static void line_erase(struct sh *s) {
+    for (; s->line.n > 0; s->line.n--)
+        if (((unsigned char)s->line.p[s->line.n - 1] & 0xc0) != 0x80)    /* a UTF-8 character takes one column */
+            echo(s, "\b \b");
+    if (s->line.p)
+        s->line.p[0] = '\0';
+}
+static void line_take(struct sh *s, const char *text) {
+    line_erase(s);
+    strbuf_addc(&s->line, text);
+    echo(s, text);
+}
+static void history_move(struct sh *s, int by) {                     /* busybox's editor, as far as the arrow keys go */
+    if (!s->at_prompt || (by < 0 ? s->history_at == 0 : s->history_at >= s->history.n))
+        return;
+    s->history_at = s->history_at + (size_t)by;
+    line_take(s, s->history_at < s->history.n ? s->history.v[s->history_at] : "");
+}
+static void line_done(struct sh *s) {
+    echo(s, "\n");
+    if (s->at_prompt && s->line.n) {
+        if (s->history.n == HISTORY_MAX) {
+            free(s->history.v[0]);
+            memmove(s->history.v, s->history.v + 1, --s->history.n * sizeof *s->history.v);
+        }
+        sh_fields_add(&s->history, s->line.p, s->line.n);
+    }
+    s->history_at = s->history.n;
+    strbuf_add(&s->input, strbuf_str(&s->line));
+    strbuf_addch(&s->input, '\n');
+    strbuf_reset(&s->line);
+}
+static void tty_byte(struct sh *s, unsigned char c) {
+    if (s->escape) {                               /* ESC [ A and the like */
+        if (s->escape == 2 || c != '[') {
+            history_move(s, s->escape == 2 && c == 'A' ? -1 : s->escape == 2 && c == 'B' ? 1 : 0);
+            s->escape = s->escape == 2 && c >= '0' && c <= '9' ? 2 : 0;
+        } else {
+            s->escape = 2;
+        }
+        return;
+    }
+    switch (c) {
+    case 27: s->escape = 1; break;
+    case '\r': case '\n': line_done(s); break;
+    case 3:
+        echo(s, "^C");
+        echo(s, "\n");
+        strbuf_reset(&s->line);
+        strbuf_reset(&s->input);
+        interrupt(s);
+        break;
+    case 4:
+        if (s->line.n == 0)
+            s->tty_eof = true;
+        break;
+    case 8: case 127:
+        while (s->line.n > 0) {
+            bool whole = ((unsigned char)s->line.p[--s->line.n] & 0xc0) != 0x80;
+            s->line.p[s->line.n] = '\0';
+            if (whole) {
+                echo(s, "\b \b");
+                break;
+            }
+        }
+        break;
+    case 21: line_erase(s); break;
+    case 12: if (s->at_prompt) echo(s, "\033[H\033[J"); break;
+    default:
+        if ((c < 32 && c != '\t') || s->line.n >= LIMIT_SHELL_LINE_BYTES)
+            break;
+        strbuf_addch(&s->line, (char)c);
+        s->ops->write(s->ctx, 1, (struct str){ (char *)&c, 1 });
+    }
+}
+void sh_input(struct sh *s, struct str bytes) {
+    if (!s->tty)
+        strbuf_add(&s->input, bytes);
+    for (size_t i = 0; s->tty && i < bytes.n && !s->exited; i++) {
+        tty_byte(s, (unsigned char)bytes.p[i]);
+        if (bytes.p[i] == '\r' || bytes.p[i] == '\n' || bytes.p[i] == 3 || bytes.p[i] == 4)
+            run_all(s);                            /* what follows is typed after it was read, if somebody reads */
+    }
+    run_all(s);
+}
+void sh_input_eof(struct sh *s) {
+    s->stdin_eof = true;
+    if (s->tty)
+        sh_signal(s, SH_SIGHUP);
+    run_all(s);
+}
+void sh_resize(struct sh *s, int columns, int rows) {
+    s->columns = columns;
+    s->rows = rows;
+}
+void sh_signal(struct sh *s, int signo) {
+    if (s->exited)
+        return;
+    if (signo == SH_SIGKILL) {
+        list_for(it, &s->procs) {
+            struct proc *p = container_of(it, struct proc, node);
+            sh_proc_exit(p, 128 + SH_SIGKILL);
+        }
+    } else if (signo == SH_SIGINT && s->tty) {
+        interrupt(s);
+    } else if (signo == SH_SIGHUP && s->first->pid != 1 && !s->first->trap[SH_SIGHUP]) {
+        sh_proc_exit(s->first, 128 + SH_SIGHUP);
+    } else {
+        sh_proc_kill(s->first, signo);
+    }
+    run_all(s);
+}
+
+/* ---- life ---- */
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+static bool is_shell(const char *name) {
+    return strcmp(name, "sh") == 0 || strcmp(name, "ash") == 0;
+}
+bool sh_knows(const char *program) {
+    const char *name = base_name(program);
+    if (strchr(program, '/') && strncmp(program, "/bin/", 5) != 0 && strncmp(program, "/usr/bin/", 9) != 0 && strncmp(program, "/sbin/", 6) != 0 &&
+        strncmp(program, "/usr/sbin/", 10) != 0)
+        return false;
+    const struct applet *a = sh_applet_find(str_c(name));
+    return is_shell(name) || strcmp(name, "busybox") == 0 || (a && a->cpu_us > 0);
+}
+static void set_environment(struct proc *p, const struct sh_options *opt) {
+    static const char *const DEFAULTS[][2] = { { "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" }, { "HOME", "/root" }, { "SHLVL", "1" } };
+    for (size_t i = 0; i < opt->env_count; i++) {
+        char name[256];
+        size_t n = strcspn(opt->env[i], "=");
+        if (!opt->env[i][n] || n >= sizeof name)
+            continue;
+        memcpy(name, opt->env[i], n);
+        name[n] = '\0';
+        sh_var_set(p, name, opt->env[i] + n + 1);
+        sh_var_export(p, name);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(DEFAULTS); i++) {
+        if (!sh_var_get(p, DEFAULTS[i][0])) {
+            sh_var_set(p, DEFAULTS[i][0], DEFAULTS[i][1]);
+            sh_var_export(p, DEFAULTS[i][0]);
+        }
+    }
+    if (!sh_var_get(p, "HOSTNAME")) {
+        sh_var_set(p, "HOSTNAME", p->sh->hostname);
+        sh_var_export(p, "HOSTNAME");
+    }
+    sh_var_set(p, "PWD", p->cwd);
+    sh_var_set(p, "IFS", " \t\n");
+    sh_var_set(p, "PS4", "+ ");
+    sh_var_set(p, "OPTIND", "1");
+}
+/* sh [-eixu] [-c script [name args...]] [file args...]; no arguments: commands from stdin. */
+void sh_load(struct proc *p, char **argv, size_t argc, bool interactive) {
+    bool command = false;
+    size_t i = 0;
+    free(p->name);
+    p->name = xstrdup(argv[i++]);
+    for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
+        if (strcmp(argv[i], "--") == 0) {
+            i++;
+            break;
+        }
+        for (const char *c = argv[i] + 1; *c; c++) {
+            p->errexit |= *c == 'e';
+            p->xtrace |= *c == 'x';
+            p->nounset |= *c == 'u';
+            command |= *c == 'c';
+        }
+    }
+    const char *first = i < argc ? argv[i++] : NULL;
+    struct file *f = NULL;
+    if (command) {
+        f = sh_file_text(first ? first : "", first ? strlen(first) : 0);
+        first = i < argc ? argv[i++] : NULL;
+    } else if (first) {
+        int e = sh_file_open(p, first, "<", &f);
+        if (e) {
+            sh_proc_printf(p, 2, "%s: can't open '%s': %s\n", base_name(p->name), first, sh_strerror(e));
+            sh_proc_exit(p, 2);
+            return;
+        }
+    }
+    if (first) {
+        free(p->name);
+        p->name = xstrdup(first);
+    }
+    sh_fields_deinit(&p->params);
+    for (; i < argc; i++)
+        sh_fields_add(&p->params, argv[i], strlen(argv[i]));
+    p->interactive = !f && interactive;
+    sh_frame_push_source(p, f ? f->data : "", f ? f->n : 0, !f, p->interactive);
+    sh_file_unref(f);
+}
+/* The first process: a shell, or an applet's own argv, quoted into a script of one command. */
+static void load(struct sh *s, struct proc *p, const struct sh_options *opt) {
+    size_t i = opt->argc > 1 && strcmp(base_name(opt->argv[0]), "busybox") == 0;
+    if (is_shell(base_name(opt->argv[i]))) {
+        struct fields argv = { 0 };
+        for (; i < opt->argc; i++)
+            sh_fields_add(&argv, opt->argv[i], strlen(opt->argv[i]));
+        sh_load(p, argv.v, argv.n, s->tty);
+        sh_fields_deinit(&argv);
+        return;
+    }
+    struct strbuf b;
+    strbuf_init(&b, LIMIT_SHELL_LINE_BYTES * 16);
+    strbuf_addc(&b, "exec");
+    for (; i < opt->argc; i++) {
+        strbuf_addc(&b, " '");
+        for (const char *c = opt->argv[i]; *c; c++)
+            strbuf_addc(&b, *c == '\'' ? "'\\''" : (char[]){ *c, '\0' });
+        strbuf_addch(&b, '\'');
+    }
+    p->name = xstrdup(opt->argv[0]);
+    sh_frame_push_source(p, b.p, b.n, false, false);
+    strbuf_deinit(&b);
+}
+struct sh *sh_new(const struct sh_options *opt) {
+    struct sh *s = NEW(struct sh);
+    ASSERT(opt->ops && opt->argc > 0);
+    s->ops = opt->ops;
+    s->ctx = opt->ctx;
+    s->tty = opt->tty;
+    s->stdin_eof = !opt->stdin_open;
+    s->next_pid = opt->pid > 0 ? opt->pid : 1;
+    s->columns = 80;
+    s->rows = 24;
+    s->random = str_hash(str_c(opt->hostname));
+    s->hostname = xstrdup(opt->hostname ? opt->hostname : "localhost");
+    s->user = xstrdup(opt->user ? opt->user : "root");
+    list_init(&s->procs);
+    strbuf_init(&s->input, INPUT_MAX);
+    strbuf_init(&s->line, LIMIT_SHELL_LINE_BYTES);
+    struct proc *p = s->first = proc_new(s, NULL);
+    p->cwd = xstrdup(opt->cwd && *opt->cwd ? opt->cwd : "/");
+    p->fds[0] = sh_file_new(s->tty ? FILE_TTY : FILE_STDIN);
+    p->fds[1] = sh_file_new(FILE_OUT);
+    p->fds[1]->fd = 1;
+    p->fds[2] = sh_file_new(FILE_OUT);
+    p->fds[2]->fd = 2;
+    set_environment(p, opt);
+    load(s, p, opt);
+    return s;
+}
+void sh_start(struct sh *s) {
+    s->first->debt_ns += SH_NS_EXEC;
+    run_all(s);
+}
+void sh_free(struct sh *s) {
+    if (!s)
+        return;
+    ASSERT(!s->running);
+    list_for(it, &s->procs)
+        stop_waiting(container_of(it, struct proc, node));
+    list_for(it, &s->procs)
+        proc_free(container_of(it, struct proc, node));
+    strbuf_deinit(&s->input);
+    strbuf_deinit(&s->line);
+    sh_fields_deinit(&s->history);
+    free(s->hostname);
+    free(s->user);
+    free(s);
+}
+bool sh_exited(const struct sh *s, int *status) {
+    if (s->exited && status)
+        *status = s->exit_status;
+    return s->exited;
+}
+uint64_t sh_memory_bytes(const struct sh *s) {
+    uint64_t bytes = SHELL_BYTES + s->input.n;
+    list_for(it, &s->procs) {
+        const struct proc *p = container_of(it, struct proc, node);
+        bytes += p->exited ? 0u : (uint64_t)PROC_BYTES + (p->top && p->top->run ? (uint64_t)PROC_BYTES : 0u);
+    }
+    return bytes;
+}
+void sh_processes(const struct sh *s, void (*each)(void *each_ctx, const struct sh_process_info *p), void *each_ctx) {
+    list_for(it, &s->procs) {
+        const struct proc *p = container_of(it, struct proc, node);
+        if (p->exited)
+            continue;
+        struct run *r = p->top ? p->top->run : NULL;
+        each(each_ctx, &(struct sh_process_info){ p->pid, s->user, p->name });
+        char command[256] = "";
+        for (int i = 0; r && r->external && i < r->argc; i++)
+            snprintf(command + strlen(command), sizeof command - strlen(command), "%s%s", i ? " " : "", r->argv[i]);
+        if (r && r->external)
+            each(each_ctx, &(struct sh_process_info){ r->pid, s->user, command });
+    }
+}

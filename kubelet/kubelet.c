@@ -9,6 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+void copy_text(char *to, size_t size, const char *text)
+{
+    struct str cut = str_sub(str_c(text), 0, size - 1);
+    memcpy(to, cut.p ? cut.p : "", cut.n);
+    to[cut.n] = 0;
+}
+
 int64_t kubelet_jitter(struct kubelet *k, int64_t low_ns, int64_t high_ns) { return low_ns + (int64_t)rng_below(&k->rng, (uint64_t)(high_ns - low_ns) + 1); }
 bool kubelet_docker(const struct kubelet *k) { return k->o.minor < 24; }
 struct http_server *kubelet_http(struct kubelet *k) { return k->http; }

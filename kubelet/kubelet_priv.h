@@ -266,6 +266,7 @@ struct kubelet {
     struct json       *node_ref;       /* what node events are about: its uid is the node's name, as upstream's is */
     char              *node_uid;       /* the object's own uid; NULL until registered */
 };
+void copy_text(char *to, size_t size, const char *text);          /* cut to fit */
 int64_t kubelet_jitter(struct kubelet *k, int64_t low_ns, int64_t high_ns);
 bool kubelet_docker(const struct kubelet *k);                    /* dockershim, up to v1.23 */
 void kubelet_network_ready(struct kubelet *k);

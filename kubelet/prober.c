@@ -144,7 +144,7 @@ static void tcp_begin_probe(struct probe *b, const struct json *tcp)
     struct str host = json_get_str(tcp, "host");
     struct arena *a = arena_new();
     b->dial = (struct vnet_dial){ .from = b->c->pod->k->o.node_net, .port = port_number(b->c, json_get(tcp, "port")), .done = dialed };
-    strncpy(b->dial.ip, host.n ? arena_cstr(a, host) : b->c->pod->ip, sizeof b->dial.ip - 1);
+    copy_text(b->dial.ip, sizeof b->dial.ip, host.n ? arena_cstr(a, host) : b->c->pod->ip);
     arena_free(a);
     b->dialing = true;
     vnet_dial_start(&b->dial);

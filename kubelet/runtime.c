@@ -290,7 +290,7 @@ static void note_exit(struct container *c, int code, int signo, const char *reas
     struct termination *t = &c->now;
     free(t->message);
     *t = (struct termination){ .set = true, .exit_code = code, .signal = signo, .started_ns = c->started_ns, .finished_ns = vtime_now(c->pod->k->o.loop), .message = xstrdup(message) };
-    strncpy(t->reason, reason, sizeof t->reason - 1);
+    copy_text(t->reason, sizeof t->reason, reason);
     memcpy(t->id, c->id, sizeof t->id);
     c->state = CONTAINER_TERMINATED;
     c->ready = c->started = c->killing = false;

@@ -239,7 +239,7 @@ static void *metricsd_start(struct process *p, struct err *err)
     m->work.done = spent;
     list_init(&m->work.node);
     rng_init(&m->rng, m->loop, o->name);
-    process_set_memory(p, json_path_int(o->image, "load.memory_bytes", 12 * 1024 * 1024));
+    process_load(p);
     metricsd_spend(m, START_CPU_NS);
     if (begin(m, &why))
         m->config_call = client_get(m->client, AUTH_CONFIG_PATH, config_read, m);

@@ -92,6 +92,7 @@ bool process_running(const struct process *p);
 void process_free(struct process *p);              /* after exited, or to abandon it without a word */
 void process_cpu(struct process *p, struct cpu_work *w, int64_t cpu_ns);   /* w->done set by the caller */
 void process_set_memory(struct process *p, int64_t bytes);
+void process_load(struct process *p);              /* consume the image's named load profile in the background, hold its memory (record's "load") */
 
 /* What rest.InClusterConfig reads: KUBERNETES_SERVICE_HOST and _PORT, and the mounted token and ca.crt below
  * /var/run/secrets/kubernetes.io/serviceaccount. Strings live in the arena. Errors as client-go's: "unable to load in-cluster configuration,

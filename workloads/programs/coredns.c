@@ -224,7 +224,7 @@ static void *coredns_start(struct process *p, struct err *err)
         coredns_stop(c);
         return NULL;
     }
-    program_load(p);
+    process_load(p);
     process_printf(p, 1, ".:53\n");
     process_printf(p, 1, "CoreDNS-1.6.2\nlinux/amd64, go1.12.8, 795a3eb\n");
     return c;

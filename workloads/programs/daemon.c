@@ -21,16 +21,22 @@ static const struct { const char *program; const char *image_part; int port; boo
     { "launch.sh", "weave-kube", 6784, false, weave_routes },
 };
 
+static const char *base_name(const char *argv0)
+{
+    const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
+    return slash ? slash + 1 : argv0 ? argv0 : "";
+}
+
 struct daemon_state { struct process *process; struct health_server *health; };
 
 static void *daemon_start(struct process *p, struct err *err)
 {
     const struct process_options *o = process_options(p);
-    const char *name = program_base(o->argv[0]);
+    const char *name = base_name(o->argv[0]);
     struct str ref = json_get_str(o->image, "ref");
     struct daemon_state *d = NEW(struct daemon_state);
     d->process = p;
-    program_load(p);
+    process_load(p);
     for (size_t i = 0; i < ARRAY_LEN(listeners); i++) {
         if (strcmp(name, listeners[i].program) != 0 || str_find(ref, str_c(listeners[i].image_part)) < 0)
             continue;

@@ -260,7 +260,7 @@ static void *httpd_start(struct process *p, struct err *err)
         httpd_stop(h);
         return NULL;
     }
-    program_load(p);
+    process_load(p);
     say_started(h);
     return h;
 }

@@ -5,8 +5,6 @@
 #include "sim/http/http.h"
 #include "workloads/programs/programs.h"
 
-void program_load(struct process *p);              /* consume the image's load profile, hold its memory */
-const char *program_base(const char *argv0);       /* "/usr/bin/etcd" -> "etcd" */
 
 /* A plain answer server on a port of the process's network: path -> status, type and body; NULL path ends the table; a body function may say "not yet". */
 struct health_route { const char *path; int status; const char *type, *body; bool (*ok)(void *ctx); };

@@ -392,7 +392,7 @@ static void *sh_program_start(struct process *p, struct err *err)
     struct sh_options so = { .ops = &ops, .ctx = sp, .argv = (const char *const *)o->argv, .argc = count_words(o->argv), .env = (const char *const *)o->env,
                              .env_count = count_words(o->env), .cwd = o->cwd, .hostname = o->hostname, .pid = 1, .tty = o->tty, .stdin_open = o->stdin_open };
     sp->sh = sh_new(&so);
-    program_load(p);
+    process_load(p);
     sh_start(sp->sh);
     return sp;
 }

@@ -1,7 +1,7 @@
-/* workloads/programs/load.c - what a program costs while it does nothing in particular: its image's named load profile, and its memory. */
-#include "workloads/programs/programs_priv.h"
+/* sim/proc/load.c - what a program costs while it does nothing in particular: its image's named load profile, and its memory. */
+#include "sim/proc/proc.h"
 
-void program_load(struct process *p)
+void process_load(struct process *p)
 {
     const struct process_options *o = process_options(p);
     const struct json *load = json_get(o->image, "load");
@@ -11,10 +11,4 @@ void program_load(struct process *p)
         o->cpu->set_profile(o->cgroup, *profile ? profile : "idle", json_get_int(load, "mean_nanocores", 0));
     process_set_memory(p, json_get_int(load, "memory_bytes", 1024 * 1024));
     arena_free(a);
-}
-
-const char *program_base(const char *argv0)
-{
-    const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
-    return slash ? slash + 1 : argv0 ? argv0 : "";
 }

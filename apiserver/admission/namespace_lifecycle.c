@@ -1,4 +1,4 @@
-/* apiserver/admission/namespace_lifecycle.c - nothing is made where there is no namespace or in one that goes; four namespaces never go.
+/* apiserver/admission/namespace_lifecycle.c - nothing is made where there is no namespace or in one that goes; three namespaces never go.
  *
  * Upstream: apiserver pkg/admission/plugin/namespace/lifecycle/admission.go.
  */

@@ -188,7 +188,8 @@ static void bed_step(struct bed *b, const struct step *s, size_t row) {
         bool absent = s->want[i][0] == '!';
         ok &= (str_find(body, str_c(s->want[i] + absent)) < 0) == absent;
     }
-    if (!ok) fail_msg("row %zu: %s %s: %d (wanted %d)\n%.*s", row, s->method, s->path, b->done ? b->status : 0, s->status, (int)body.n, body.p ? body.p : "");
+    if (!ok) printf("%.*s\n", (int)body.n, body.p ? body.p : "");
+    if (!ok) fail_msg("row %zu: %s %s: %d (wanted %d)", row, s->method, s->path, b->done ? b->status : 0, s->status);
     if (s->save) bed_save(b, a, s->save);
     arena_free(a);
 }

@@ -28,6 +28,7 @@ struct event_recorder {
     struct client *client;
     char          *component, *host;
     struct map    *spam, *similar, *known;
+    struct rng     rng;
     struct list    queue;              /* struct pending */
     size_t         queued;
     bool           sending;
@@ -73,6 +74,7 @@ struct event_recorder *event_recorder_new(struct client *c, const char *componen
     r->client = c;
     r->component = xstrdup(component);
     r->host = xstrdup(host);
+    rng_init(&r->rng, client_loop(c), component);
     r->spam = map_new();
     r->similar = map_new();
     r->known = map_new();
@@ -233,7 +235,8 @@ static struct known *known_event(struct event_recorder *r, struct str key, struc
         forget_all_when_full(&r->known, known_free);
         k = NEW(struct known);
         struct arena *a = arena_new();
-        k->name = xstrdup(arena_printf(a, STR_FMT ".%" PRIx64, STR_ARG(object_name), (uint64_t)now));
+        /* Names are made of the nanosecond. Virtual time stands while much happens, so what a real clock would add is drawn: below a millisecond. */
+        k->name = xstrdup(arena_printf(a, STR_FMT ".%" PRIx64, STR_ARG(object_name), (uint64_t)now + rng_below(&r->rng, NS_PER_MS)));
         arena_free(a);
         k->first_ns = now;
         map_put(r->known, key, k);

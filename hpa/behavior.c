@@ -30,6 +30,21 @@ bool behavior_read(struct arena *a, const struct json *spec_behavior, int64_t de
     return true;
 }
 
+/* What the API server fills in (pkg/apis/autoscaling/v2/defaults.go): only the directions of a behavior that is set at all. */
+struct json *behavior_defaults(struct arena *a, const struct json *spec_behavior)
+{
+    if (!json_is(spec_behavior, JSON_OBJECT))
+        return NULL;
+    struct json *out = json_copy(a, spec_behavior), *up = json_ensure(a, out, "scaleUp"), *down = json_ensure(a, out, "scaleDown");
+    if (!json_is(json_get(up, "stabilizationWindowSeconds"), JSON_INT))
+        json_set_int(a, up, "stabilizationWindowSeconds", 0);
+    if (!json_is(json_get(up, "policies"), JSON_ARRAY))
+        json_set(a, up, "policies", json_buildf(a, "[{'type':'Pods','value':4,'periodSeconds':15},{'type':'Percent','value':100,'periodSeconds':15}]"));
+    if (!json_is(json_get(down, "policies"), JSON_ARRAY))
+        json_set(a, down, "policies", json_buildf(a, "[{'type':'Percent','value':100,'periodSeconds':15}]"));
+    return out;
+}
+
 /* ---- limits ---- */
 static int32_t changed_since(const struct scale_events *e, int64_t now_ns, int64_t period_s)
 {

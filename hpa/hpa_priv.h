@@ -16,7 +16,7 @@
 #define SECOND_NS ((int64_t)NS_PER_S)
 
 /* ---- why: the steps that led to an answer, for --explain; a NULL receiver costs nothing ---- */
-struct why { struct arena *a; struct json *steps; };
+struct why { struct arena *a; struct json *steps; const char *prefix; };
 void why_add(struct why *w, const char *fmt, ...) PRINTF(2, 3);
 
 /* ---- Go's conversions on amd64 ---- */
@@ -137,6 +137,9 @@ struct metric_call {                               /* a question to a metrics AP
     const struct hpa_pod *pods; size_t pod_count;  /* read for this resource */
 };
 void metric_call_of_spec(struct arena *a, const struct json *spec, int minor, struct metric_call *out);   /* what will be asked; kind NONE: nothing */
+/* What became of a call that brought nothing: "unable to get metrics for resource cpu: ERROR" and its like. Always false. */
+struct metric_name { const char *name; struct str ns, object_kind, object_name; const char *selector; };
+bool metric_unavailable(struct err *err, enum metric_call_kind kind, const struct metric_name *m, const char *error);
 const char *go_label_selector(struct arena *a, const struct json *label_selector);             /* "%+v" of a *metav1.LabelSelector */
 
 /* ---- reconcile.c: one pass over one autoscaler ---- */
@@ -194,8 +197,18 @@ struct metrics_fetch;
 struct metrics_fetch *metrics_fetch_start(struct client *c, struct arena *a, int minor, struct str ns, struct str selector, struct metric_call *call,
                                           void (*done)(void *ctx), void *ctx);
 void metrics_fetch_cancel(struct metrics_fetch *f);
-/* The samples of one resource out of a PodMetricsList's items; *error as the client words it. */
-void samples_of_list(struct arena *a, int minor, const struct json *items, const char *resource, struct str container, struct samples *out, const char **error);
+/* Samples of one resource as the metrics API gives them, per container; samples_from_raw makes samples per pod of them, or *error as the client words it. */
+struct raw_container { struct str name; bool has; int64_t milli; };
+struct raw_metrics { struct str ns, pod; int64_t at_ns, window_ns; struct raw_container *v; size_t n; };
+void samples_from_raw(struct arena *a, int minor, const struct raw_metrics *raw, size_t n, struct str container, struct samples *out, const char **error);
 void pods_read(struct arena *a, const struct json *items, const char *resource, const struct hpa_pod **pods, size_t *n);   /* of a PodList */
+
+/* ---- eval.c, eval_read.c, eval_controller.c: records instead of a cluster. Times of a record are seconds relative to now. ---- */
+int64_t eval_time(const struct json *seconds, int64_t now_ns);
+bool eval_pods(struct arena *a, const struct json *list, int64_t now_ns, const struct hpa_pod **out, size_t *n);
+bool eval_samples(struct arena *a, int minor, const struct json *metrics, struct str container, int64_t now_ns, struct samples *out, const char **error);
+bool eval_values(struct arena *a, const struct json *list, int64_t **out, size_t *n);
+struct json *eval_controller(struct arena *a, int minor, const struct json *record, struct why *why, struct err *err);   /* "ticks"; NULL: not such a record */
+struct json *behavior_defaults(struct arena *a, const struct json *spec_behavior);
 
 #endif

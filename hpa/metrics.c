@@ -39,6 +39,20 @@ static struct outcome failed(const char *reason, const char *message, const char
     return (struct outcome){ .reason = reason, .message = message, .error = error };
 }
 
+bool metric_unavailable(struct err *err, enum metric_call_kind kind, const struct metric_name *m, const char *error)
+{
+    switch (kind) {
+    case CALL_RESOURCE: return err_set(err, ERR_IO, "unable to get metrics for resource %s: %s", m->name, error);
+    case CALL_OBJECT:      /* the order of the arguments is upstream's */
+        return err_set(err, ERR_IO, "unable to get metric %s: " STR_FMT " on " STR_FMT " " STR_FMT "/%s", m->name, STR_ARG(m->object_kind), STR_ARG(m->ns),
+                       STR_ARG(m->object_name), error);
+    case CALL_EXTERNAL: return err_set(err, ERR_IO, "unable to get external metric " STR_FMT "/%s/%s: %s", STR_ARG(m->ns), m->name, m->selector, error);
+    case CALL_PODS:
+    case CALL_NONE: break;
+    }
+    return err_set(err, ERR_IO, "unable to get metric %s: %s", m->name, error);
+}
+
 /* ---- the spec ---- */
 static const struct { const char *type, *key; enum metric_call_kind kind; int since; } sources[] = {
     { "Resource", "resource", CALL_RESOURCE, 16 }, { "ContainerResource", "containerResource", CALL_RESOURCE, 20 }, { "Pods", "pods", CALL_PODS, 16 },
@@ -110,7 +124,7 @@ static struct outcome resource_metric(struct reconcile *r, const struct question
     struct err err = { 0 };
     bool ok;
     if (c->error)
-        ok = err_set(&err, ERR_IO, "unable to get metrics for resource %s: %s", name, c->error);
+        ok = metric_unavailable(&err, c->kind, &(struct metric_name){ .name = name }, c->error);
     else if (by_value)
         ok = calc_plain(q, r->spec_replicas, quantity_json_milli(json_get(target, "averageValue"), 0), name, &c->samples, &n, &err);
     else
@@ -138,7 +152,7 @@ static struct outcome pods_metric(struct reconcile *r, const struct question *q,
     const char *name = arena_cstr(a, json_path_str(body, "metric.name"));
     struct calculated n = { 0 };
     struct err err = { 0 };
-    if (c->error ? !err_set(&err, ERR_IO, "unable to get metric %s: %s", name, c->error)
+    if (c->error ? !metric_unavailable(&err, c->kind, &(struct metric_name){ .name = name }, c->error)
                  : !calc_plain(q, r->spec_replicas, quantity_json_milli(json_path(body, "target.averageValue"), 0), "", &c->samples, &n, &err))
         return failed("FailedGetPodsMetric", arena_strdup(a, err.msg), arena_printf(a, "failed to get pods metric value: %s", err.msg));
     struct json *status = json_buildf(a, "{'metric':%j,'current':{'averageValue':%j}}", metric_identifier(a, body), milli_quantity(a, n.raw, false));
@@ -158,9 +172,9 @@ static struct outcome object_metric(struct reconcile *r, const struct question *
     struct calculated n = { 0 };
     struct err err = { 0 };
     bool ok = true;
-    if (c->error)      /* the order of the arguments is upstream's */
-        ok = err_set(&err, ERR_IO, "unable to get metric %s: " STR_FMT " on " STR_FMT " " STR_FMT "/%s", name, STR_ARG(json_get_str(object, "kind")),
-                     STR_ARG(meta_namespace(r->hpa)), STR_ARG(json_get_str(object, "name")), c->error);
+    struct metric_name names = { .name = name, .ns = meta_namespace(r->hpa), .object_kind = json_get_str(object, "kind"), .object_name = json_get_str(object, "name") };
+    if (c->error)
+        ok = metric_unavailable(&err, c->kind, &names, c->error);
     else if (average)
         calc_object_per_pod(q, r->status_replicas, quantity_json_milli(json_get(target, "averageValue"), 0), c->value, &n);
     else
@@ -191,7 +205,7 @@ static struct outcome external_metric(struct reconcile *r, const struct question
     struct err err = { 0 };
     bool ok = true;
     if (c->error)
-        ok = err_set(&err, ERR_IO, "unable to get external metric " STR_FMT "/%s/%s: %s", STR_ARG(meta_namespace(r->hpa)), name, selector, c->error);
+        ok = metric_unavailable(&err, c->kind, &(struct metric_name){ .name = name, .ns = meta_namespace(r->hpa), .selector = selector }, c->error);
     else if (average)
         calc_external_per_pod(q, r->status_replicas, quantity_json_milli(json_get(target, "averageValue"), 0), c->values, c->value_count, &n);
     else

@@ -20,55 +20,61 @@ struct metrics_fetch {
 };
 
 /* ---- reading ---- */
-static bool sum_pod(const struct json *item, const char *resource, int64_t *milli)
+static bool sum_pod(const struct raw_metrics *m, int64_t *milli)
 {
-    const struct json *containers = json_get(item, "containers");
     *milli = 0;
-    for (const struct json *c = json_first(containers); c; c = json_next(c)) {
-        const struct json *v = json_get(json_get(c, "usage"), resource);
-        if (!v || json_is(v, JSON_NULL))
+    for (size_t i = 0; i < m->n; i++) {
+        if (!m->v[i].has)
             return false;
-        *milli = go_add(*milli, quantity_json_milli(v, 0));
+        *milli = go_add(*milli, m->v[i].milli);
     }
-    return json_len(containers) > 0;
+    return m->n > 0;
 }
 
-/* *named: the container is in the list at all. */
-static bool of_container(const struct json *item, const char *resource, struct str container, int64_t *milli, bool *named)
+static const struct raw_container *container_of_pod(const struct raw_metrics *m, struct str name)
 {
-    *named = false;
-    for (const struct json *c = json_first(json_get(item, "containers")); c; c = json_next(c)) {
-        if (!str_eq(json_get_str(c, "name"), container))
-            continue;
-        const struct json *v = json_get(json_get(c, "usage"), resource);
-        *named = true;
-        *milli = quantity_json_milli(v, 0);
-        return v && !json_is(v, JSON_NULL);
-    }
-    return false;
+    for (size_t i = 0; i < m->n; i++)
+        if (str_eq(m->v[i].name, name))
+            return &m->v[i];
+    return NULL;
 }
 
-void samples_of_list(struct arena *a, int minor, const struct json *items, const char *resource, struct str container, struct samples *out, const char **error)
+void samples_from_raw(struct arena *a, int minor, const struct raw_metrics *raw, size_t n, struct str container, struct samples *out, const char **error)
 {
     samples_init(out, a);
-    if (json_len(items) == 0) {
+    if (n == 0) {
         *error = "no metrics returned from resource metrics API";
         return;
     }
-    for (const struct json *item = json_first(items); item; item = json_next(item)) {
-        int64_t milli = 0, at_ns = INT64_MIN / 2, window_ns = 0;
-        bool named = true;
-        bool has = container.n ? of_container(item, resource, container, &milli, &named) : sum_pod(item, resource, &milli);
-        if (!named && minor < 32) {                /* one such pod spoiled it all */
+    for (size_t i = 0; i < n; i++) {
+        const struct raw_metrics *m = &raw[i];
+        const struct raw_container *c = container.n ? container_of_pod(m, container) : NULL;
+        int64_t milli = c ? c->milli : 0;
+        if (container.n && !c && minor < 32) {     /* one such pod spoiled it all */
             *error = arena_printf(a, "failed to get container metrics: container " STR_FMT " not present in metrics for pod " STR_FMT "/" STR_FMT, STR_ARG(container),
-                                  STR_ARG(meta_namespace(item)), STR_ARG(meta_name(item)));
+                                  STR_ARG(m->ns), STR_ARG(m->pod));
             return;
         }
-        time_parse_rfc3339(json_get_str(item, "timestamp"), &at_ns);
-        duration_parse_go(json_get_str(item, "window"), &window_ns);
-        if (has)
-            samples_put(out, arena_str(a, meta_name(item)), milli, at_ns, window_ns);
+        if (container.n ? c && c->has : sum_pod(m, &milli))
+            samples_put(out, m->pod, milli, m->at_ns, m->window_ns);
     }
+}
+
+static struct raw_metrics *read_list(struct arena *a, const struct json *items, const char *resource)
+{
+    struct raw_metrics *out = arena_zalloc(a, (json_len(items) + 1) * sizeof *out), *m = out;
+    for (const struct json *item = json_first(items); item; item = json_next(item), m++) {
+        *m = (struct raw_metrics){ .ns = arena_str(a, meta_namespace(item)), .pod = arena_str(a, meta_name(item)), .at_ns = INT64_MIN / 2 };
+        time_parse_rfc3339(json_get_str(item, "timestamp"), &m->at_ns);
+        duration_parse_go(json_get_str(item, "window"), &m->window_ns);
+        const struct json *containers = json_get(item, "containers");
+        m->v = arena_zalloc(a, (json_len(containers) + 1) * sizeof *m->v);
+        for (const struct json *c = json_first(containers); c; c = json_next(c)) {
+            const struct json *v = json_get(json_get(c, "usage"), resource);
+            m->v[m->n++] = (struct raw_container){ arena_str(a, json_get_str(c, "name")), v && !json_is(v, JSON_NULL), quantity_json_milli(v, 0) };
+        }
+    }
+    return out;
 }
 
 /* ---- asking ---- */
@@ -98,7 +104,8 @@ static void resource_answered(void *ctx, const struct client_result *r, const st
     if (err->code != ERR_NONE)
         f->out->error = arena_printf(f->a, "unable to fetch metrics from resource metrics API: %s", api_error(f, r, err, "get pods.metrics.k8s.io"));
     else
-        samples_of_list(f->a, f->minor, json_get(r->obj, "items"), f->out->resource, f->out->container, &f->out->samples, &f->out->error);
+        samples_from_raw(f->a, f->minor, read_list(f->a, json_get(r->obj, "items"), f->out->resource), json_len(json_get(r->obj, "items")), f->out->container,
+                         &f->out->samples, &f->out->error);
     finish(f);
 }
 

@@ -21,6 +21,7 @@ void why_add(struct why *w, const char *fmt, ...)
         return;
     struct strbuf b;
     strbuf_init(&b, 4096);
+    strbuf_addc(&b, w->prefix ? w->prefix : "");
     va_list ap;
     va_start(ap, fmt);
     strbuf_vaddf(&b, fmt, ap);

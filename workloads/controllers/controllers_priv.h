@@ -123,9 +123,13 @@ bool node_selected(const struct json *pod_spec, const struct json *node);
 bool node_is_ready(const struct json *node);
 
 /* ---- discovery: every resource of the server, each in its preferred version ---- */
-struct api_resource { const char *group, *api_version, *resource, *kind; bool namespaced, can_list, can_watch, can_delete, can_delete_collection; };
-struct api_resources { struct api_resource *v; size_t n, cap; bool complete; };
-/* Fills out (in s->a) and goes on with then. Groups that do not answer (an aggregated API that is down) leave complete false. */
+struct api_resource { const char *group, *api_version, *resource, *kind; int rank; /* 0: preferred version */ bool namespaced, can_list, can_watch, can_delete, can_delete_collection; };
+struct api_resources {
+    struct api_resource *v; size_t n, cap;
+    const char *failed;                /* "metrics.k8s.io/v1beta1: the server is currently unable to handle the request", joined by ", "; NULL: all answered */
+    size_t failed_count;
+};
+/* Fills out (in s->a, zeroed by the caller) and goes on with then. A group that does not answer is one in failed. */
 void sync_discover(struct sync *s, struct api_resources *out, void (*then)(struct sync *s));
 
 /* ---- the controllers ---- */

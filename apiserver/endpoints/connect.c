@@ -47,6 +47,7 @@ static void on_response(void *ctx, const struct http_response *resp) {
     if (resp->status == 101) {
         copy_header(r, resp, "X-Stream-Protocol-Version");
         copy_header(r, resp, "Upgrade");
+        http_headers_add(r->a, &r->headers, "Connection", STR("Upgrade"));   /* hop by hop: ours to say */
         return;
     }
     struct str type = http_headers_get(&resp->headers, "Content-Type");

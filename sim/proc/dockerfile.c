@@ -142,8 +142,8 @@ static void split_args(struct arena *a, struct docker_step *s, enum shape shape)
 static bool has_word(const char *list, struct str word)
 {
     struct str rest = str_c(list);
-    while (rest.p)
-        if (word.n && str_eq(str_token(&rest, ' '), word))
+    while (rest.p && word.n)
+        if (str_eq(str_token(&rest, ' '), word))
             return true;
     return false;
 }

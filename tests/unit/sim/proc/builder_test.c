@@ -135,6 +135,7 @@ static const struct {
     { .name = "no FROM", .dockerfile = "RUN true\n", .error = "Error response from daemon: No build stage in current context" },
     { .name = "one argument", .dockerfile = "FROM busybox\nADD x\n", .error = "line 2: ADD requires at least two arguments, but only one was provided. Destination could not be determined." },
     { .name = "unknown flag", .dockerfile = "FROM busybox\nCOPY --chmod=1 a b\n", .error = "line 2: Unknown flag: chmod" },
+    { .name = "flag without a name", .dockerfile = "FROM busybox\nCOPY --=from=0 a b\n", .error = "line 2: Unknown flag: " },
     { .name = "not supported", .dockerfile = "FROM busybox\nONBUILD RUN true\n", .error = "instruction not supported here: ONBUILD" },
     { .name = "missing file", .dockerfile = "FROM busybox\nADD nope /x\n", .error = "/nope: no such file or directory" },
     { .name = "missing file of COPY", .dockerfile = "FROM busybox\nCOPY dir/nope /x\n", .error = "/dir/nope: no such file or directory" },

@@ -27,7 +27,8 @@ bool certificate_approval(struct admission_attrs *t, struct err *err) {
 bool certificate_signing(struct admission_attrs *t, struct err *err) {
     struct str signer = json_path_str(t->old, "spec.signerName");
     if (t->op != ADMIT_UPDATE || !attrs_are(t, CERTIFICATES, "certificatesigningrequests", "status")) return true;
-    bool same = str_eq(json_path_str(t->old, "status.certificate"), json_path_str(t->obj, "status.certificate")) && json_equal(json_path(t->old, "status.conditions"), json_path(t->obj, "status.conditions"));
+    bool same = str_eq(json_path_str(t->old, "status.certificate"), json_path_str(t->obj, "status.certificate")) &&
+                json_equal(json_path(t->old, "status.conditions"), json_path(t->obj, "status.conditions"));
     if (same || permitted(t, "sign", signer)) return true;
     return admission_forbid(t, err, "user not permitted to sign requests with signerName \"" STR_FMT "\"", STR_ARG(signer));
 }

@@ -135,7 +135,8 @@ static void user_headers(struct request *r, struct http_headers *h) {
 
 /* Nothing that says who the client is goes on, but what we say ourselves. */
 static bool goes_on(struct str name, bool upgrade) {
-    static const char *const dropped[] = { "Host", "Content-Length", "Authorization", "X-Remote-User", "X-Remote-Group", "Accept-Encoding", "Impersonate-User", "Impersonate-Group", "Impersonate-Uid" };
+    static const char *const dropped[] = { "Host", "Content-Length", "Authorization", "X-Remote-User", "X-Remote-Group", "Accept-Encoding",
+                                           "Impersonate-User", "Impersonate-Group", "Impersonate-Uid" };
     if (in_names(name, dropped, ARRAY_LEN(dropped))) return false;
     if (name.n >= 15 && (str_eqi(str_sub(name, 0, 15), STR("X-Remote-Extra-")) || (name.n >= 18 && str_eqi(str_sub(name, 0, 18), STR("Impersonate-Extra-"))))) return false;
     return upgrade || !hop_by_hop(name);

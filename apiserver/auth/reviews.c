@@ -43,8 +43,9 @@ static bool token_review(struct request *r, struct json *obj, struct err *err) {
     if (!want.n) want = api_audiences(r->as);
     struct json *status = fresh_status(r, obj);
     bool known = token_user(r->as->authn, r->a, token, &u, &have, &why);
-    if (known && !audiences_meet(&have, &want)) known = err_set(&why, ERR_UNAUTHORIZED, "[invalid bearer token, token audiences %s is invalid for the target audiences %s]",
-                                                               arena_cstr(r->a, go_quoted_list(r->a, have.v, have.n)), arena_cstr(r->a, go_quoted_list(r->a, want.v, want.n)));
+    if (known && !audiences_meet(&have, &want))
+        known = err_set(&why, ERR_UNAUTHORIZED, "[invalid bearer token, token audiences " STR_FMT " is invalid for the target audiences " STR_FMT "]",
+                        STR_ARG(go_quoted_list(r->a, have.v, have.n)), STR_ARG(go_quoted_list(r->a, want.v, want.n)));
     if (known) {
         struct strs both = intersection(r->a, &want, &have);
         user_add_group(r->a, &u, STR("system:authenticated"));
@@ -100,8 +101,10 @@ static void decide(struct request *r, struct json *obj, const struct user *u) {
 
 static bool one_kind_of_attributes(struct request *r, const struct json *obj, const char *kind, struct err *err) {
     const struct json *res = json_path(obj, "spec.resourceAttributes"), *path = json_path(obj, "spec.nonResourceAttributes");
-    if (res && path) return invalid(r, kind, "FieldValueInvalid", "spec.nonResourceAttributes", "Invalid value: \"null\": cannot be specified in combination with resourceAttributes", err);
-    return res || path || invalid(r, kind, "FieldValueInvalid", "spec.resourceAttributes", "Invalid value: \"null\": exactly one of nonResourceAttributes or resourceAttributes must be specified", err);
+    if (res && path)
+        return invalid(r, kind, "FieldValueInvalid", "spec.nonResourceAttributes", "Invalid value: \"null\": cannot be specified in combination with resourceAttributes", err);
+    return res || path || invalid(r, kind, "FieldValueInvalid", "spec.resourceAttributes",
+                                  "Invalid value: \"null\": exactly one of nonResourceAttributes or resourceAttributes must be specified", err);
 }
 
 static bool subject_review(struct request *r, struct json *obj, const char *kind, struct err *err) {

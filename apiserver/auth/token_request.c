@@ -28,9 +28,13 @@ static bool bind(struct request *r, const struct json *ref, struct json *private
         struct str have = arena_str(r->a, meta_uid(object_json(o))), sa = arena_str(r->a, json_path_str(object_json(o), "spec.serviceAccountName"));
         struct str node = arena_str(r->a, json_path_str(object_json(o), "spec.nodeName"));
         object_unref(o);
-        if (!i && !str_eq(sa, r->info.name)) return err_set(err, ERR_BAD_REQUEST, "cannot bind token for serviceaccount " STR_FMT " to pod running with different serviceaccount name.", STR_ARG(go_quoted(r->a, r->info.name)));
-        if (uid.n && !str_eq(uid, have))
-            return err_conflict(err, STR(""), str_c(kinds[i].claim), name, arena_printf(r->a, "the UID in the bound object reference (" STR_FMT ") does not match the UID in record. The object might have been deleted and then recreated", STR_ARG(uid)));
+        if (!i && !str_eq(sa, r->info.name))
+            return err_set(err, ERR_BAD_REQUEST, "cannot bind token for serviceaccount " STR_FMT " to pod running with different serviceaccount name.",
+                           STR_ARG(go_quoted(r->a, r->info.name)));
+        if (uid.n && !str_eq(uid, have)) {
+            const char *why = "the UID in the bound object reference (" STR_FMT ") does not match the UID in record. The object might have been deleted and then recreated";
+            return err_conflict(err, STR(""), str_c(kinds[i].claim), name, arena_printf(r->a, why, STR_ARG(uid)));
+        }
         json_set(r->a, private, kinds[i].claim, json_buildf(r->a, "{'name': %S, 'uid': %S}", name, have));
         if (i || !node.n || r->as->opt.minor < 30) return true;
         o = registry_get(r->as, STR(""), STR("nodes"), STR(""), node);

@@ -4,219 +4,26 @@
  * PHP's where a script can tell: computed subscripts on the left, then the right side, then plain-variable subscripts and the write.
  * Simplified: foreach over a variable always iterates over the array as it was; destructors and objects do not exist.
  */
-#include "workloads/programs/php_priv.h"
+#include "workloads/programs/php_place.h"
 
-enum { DEPTH_MAX = 12000, SUBSCRIPTS_MAX = 16, ARGS_INLINE = 6 };
+enum { DEPTH_MAX = 12000, ARGS_INLINE = 6 };
 enum flow { FLOW_NEXT, FLOW_BREAK, FLOW_CONTINUE, FLOW_RETURN };
 
 static enum flow exec(struct php_vm *vm, struct pnode *n);
 static struct pval call_function(struct php_vm *vm, struct pfunc *fn, struct pval *args, size_t n, struct pclosure *closure);
 
-/* ---- reading ---- */
-static struct pval *slot_at(struct php_vm *vm, struct pnode *n) {
-    return n->kind == N_VAR ? &vm->frame->slots[n->slot] : &vm->globals[n->slot];
-}
-static struct pval undefined_variable(struct php_vm *vm, struct pnode *n) {
-    struct pfunc *fn = n->kind == N_VAR ? vm->frame->fn : vm->main;
-    vm->line = n->line;
-    php_report(vm, SEV_NOTICE, "Undefined variable: " STR_FMT, STR_ARG(fn->names[n->slot]));
-    return PV_NULL;
-}
-static void undefined_key(struct php_vm *vm, struct pkey k) {
-    if (k.s)
-        php_report(vm, SEV_NOTICE, "Undefined index: " STR_FMT, (int)k.s->n, k.s->p);
-    else
-        php_report(vm, SEV_NOTICE, "Undefined offset: %" PRId64, k.i);
-}
-static struct pval string_offset(struct php_vm *vm, struct pval s, struct pval index, bool quiet) {
-    int64_t i = pv_to_int(index), number;
-    double d;
-    if (index.type == PHP_STRING && php_numeric(pv_view(index), false, &number, &d) != PHP_INT) {
-        if (quiet)
-            return PV_NULL;
-        php_report(vm, SEV_WARNING, "Illegal string offset '" STR_FMT "'", STR_ARG(pv_view(index)));
-    }
-    if (i < 0 || (size_t)i >= s.s->n) {
-        if (quiet)
-            return PV_NULL;
-        php_report(vm, SEV_NOTICE, "Uninitialized string offset: %" PRId64, i);
-        return php_str(vm, STR_NULL);
-    }
-    return php_str(vm, (struct str){ s.s->p + i, 1 });
-}
-static struct pval element(struct php_vm *vm, struct pval base, struct pval index, bool quiet) {
-    struct pkey k;
-    struct pval hold;
-    if (base.type == PHP_STRING)
-        return string_offset(vm, base, index, quiet);
-    if (base.type != PHP_ARRAY || !php_key(vm, index, &k, &hold))
-        return PV_NULL;
-    struct pval *p = parr_find(base.a, k);
-    if (!p && !quiet)
-        undefined_key(vm, k);
-    pv_free(vm, hold);
-    return p ? pv_copy(*p) : PV_NULL;
-}
-/* The base of a subscript is borrowed when it is a variable, so that $a[$i] does not count references of $a up and down. */
-static struct pval eval_index(struct php_vm *vm, struct pnode *n) {
-    if (!n->b)
-        php_fatal(vm, "Cannot use [] for reading");
-    bool borrowed = n->a->kind == N_VAR || n->a->kind == N_GLOBAL_VAR;
-    struct pval base = borrowed ? PV_NULL : php_eval(vm, n->a), index = php_eval(vm, n->b);
-    if (borrowed) {
-        base = *pv_deref(slot_at(vm, n->a));
-        if (pv_undefined(base))
-            undefined_variable(vm, n->a);
-    }
-    vm->line = n->line;
-    SPEND(vm, COST_FETCH_DIM);
-    struct pval v = element(vm, base, index, false);
-    if (!borrowed)
-        pv_free(vm, base);
-    pv_free(vm, index);
-    return v;
-}
-struct pval php_read_quiet(struct php_vm *vm, struct pnode *n) {
-    if (n->kind == N_VAR || n->kind == N_GLOBAL_VAR)
-        return pv_copy(*slot_at(vm, n));
-    if (n->kind != N_INDEX || !n->b)
-        return php_eval(vm, n);
-    struct pval base = php_read_quiet(vm, n->a), index = php_eval(vm, n->b);
-    SPEND(vm, COST_FETCH_DIM);
-    struct pval v = element(vm, base, index, true);
-    pv_free(vm, base);
-    pv_free(vm, index);
-    return v;
-}
-
-/* ---- writing ---- */
-struct early { struct pval v[SUBSCRIPTS_MAX]; size_t n, used; };
-
-static bool computed(const struct pnode *index) {
-    return index && index->kind != N_LIT && index->kind != N_VAR;
-}
-static void eval_early(struct php_vm *vm, struct pnode *n, struct early *early) {
-    if (n->kind != N_INDEX)
-        return;
-    eval_early(vm, n->a, early);
-    if (!computed(n->b))
-        return;
-    if (early->n == SUBSCRIPTS_MAX)
-        php_unsupported(vm, "more than 16 computed subscripts in one assignment");
-    early->v[early->n++] = php_eval(vm, n->b);
-}
-static struct pval *scratch(struct php_vm *vm) {
-    pv_free(vm, vm->scratch);
-    vm->scratch = PV_NULL;
-    return &vm->scratch;
-}
-/* A subscript's value: computed ones were evaluated before the place was looked for, since their code may change what is there. */
-static struct pval subscript(struct php_vm *vm, struct pnode *n, struct early *early) {
-    return !n->b ? PV_NULL : computed(n->b) ? early->v[early->used++] : php_eval(vm, n->b);
-}
-/* The storage of n; missing arrays and elements are made. notice: it is read too, so what is missing is worth one. raw: not looked through
- * if it is a reference, so that another can be put there. Nothing here runs the script's code: pointers into arrays stay good. */
-static struct pval *place(struct php_vm *vm, struct pnode *n, struct early *early, bool notice, bool raw) {
-    if (n->kind == N_VAR || n->kind == N_GLOBAL_VAR) {
-        struct pval *p = slot_at(vm, n);
-        if (pv_undefined(*p)) {
-            if (notice)
-                undefined_variable(vm, n);
-            *p = PV_NULL;
-        }
-        return raw ? p : pv_deref(p);
-    }
-    if (n->kind != N_INDEX)
-        php_fatal(vm, "Can't use function return value in write context");
-    struct pval *base = place(vm, n->a, early, false, false), key = subscript(vm, n, early), hold, *p;
-    struct pkey k;
-    vm->line = n->line;
-    SPEND(vm, COST_WRITE_DIM);
-    if (base->type == PHP_NULL || (base->type == PHP_BOOL && !base->b) || (base->type == PHP_STRING && base->s->n == 0))
-        pv_set(vm, base, pv_array(parr_new(vm, 0)));
-    if (base->type == PHP_STRING)
-        php_fatal(vm, n->b ? "Cannot use string offset as an array" : "[] operator not supported for strings");
-    if (base->type != PHP_ARRAY) {
-        php_report(vm, SEV_WARNING, "Cannot use a scalar value as an array");
-        p = scratch(vm);
-    } else if (!n->b) {
-        p = parr_push(vm, parr_own(vm, base), PV_NULL);
-        p = p ? p : scratch(vm);
-    } else if (php_key(vm, key, &k, &hold)) {
-        struct parr *a = parr_own(vm, base);
-        if (notice && !parr_find(a, k))
-            undefined_key(vm, k);
-        p = parr_put(vm, a, k);
-        pv_free(vm, hold);
-    } else {
-        p = scratch(vm);
-    }
-    pv_free(vm, key);
-    return raw ? p : pv_deref(p);
-}
-static struct pval *place_now(struct php_vm *vm, struct pnode *n, bool notice, bool raw) {
-    struct early early = { .n = 0 };
-    if (n->kind == N_INDEX)
-        eval_early(vm, n, &early);
-    return place(vm, n, &early, notice, raw);
-}
-struct pval *php_place(struct php_vm *vm, struct pnode *n) {
-    return place_now(vm, n, false, false);
-}
-static struct pval *raw_place(struct php_vm *vm, struct pnode *n) {
-    return place_now(vm, n, false, true);
-}
-static struct pval reference_to(struct php_vm *vm, struct pnode *n) {
-    return pv_make_ref(vm, raw_place(vm, n));
-}
-/* $s[3] = 'x': only the first byte counts; padded with blanks when past the end. */
-static bool assign_string_offset(struct php_vm *vm, struct pnode *target, struct pval v) {
-    if (target->kind != N_INDEX || !target->b || target->a->kind != N_VAR)
-        return false;
-    struct pval *base = pv_deref(slot_at(vm, target->a));
-    if (base->type != PHP_STRING || base->s->n == 0)
-        return false;
-    struct pval index = php_eval(vm, target->b), text = pv_to_string(vm, v);
-    int64_t i = pv_to_int(index);
-    base = pv_deref(slot_at(vm, target->a));
-    if (i < 0 || i > 1 << 26) {
-        php_report(vm, SEV_WARNING, "Illegal string offset:  %" PRId64, i);
-    } else if (base->type == PHP_STRING) {
-        size_t n = (size_t)i >= base->s->n ? (size_t)i + 1 : base->s->n;
-        struct pstr *s = php_str_new(vm, n);
-        memset(s->p, ' ', n);
-        memcpy(s->p, base->s->p, base->s->n);
-        s->p[i] = text.s->n ? text.s->p[0] : '\0';
-        pv_set(vm, base, (struct pval){ .type = PHP_STRING, .s = s });
-    }
-    pv_free(vm, text);
-    pv_free(vm, index);
-    return true;
-}
-static void assign_to(struct php_vm *vm, struct pnode *target, struct pval v) {         /* takes v */
-    SPEND(vm, COST_ASSIGN);
-    if (target->kind == N_VAR) {
-        pv_set(vm, &vm->frame->slots[target->slot], v);
-        return;
-    }
-    if (assign_string_offset(vm, target, v)) {
-        pv_free(vm, v);
-        return;
-    }
-    pv_set(vm, php_place(vm, target), v);
-}
 static struct pval eval_assign(struct php_vm *vm, struct pnode *n) {
     struct early early = { .n = 0 };
     if (n->a->kind != N_INDEX) {
         struct pval v = php_eval(vm, n->b);
-        assign_to(vm, n->a, pv_copy(v));
+        pe_assign_to(vm, n->a, pv_copy(v));
         return v;
     }
-    eval_early(vm, n->a, &early);
+    pe_eval_early(vm, n->a, &early);
     struct pval v = php_eval(vm, n->b);
     SPEND(vm, COST_ASSIGN);
-    if (early.n > 0 || !assign_string_offset(vm, n->a, v)) {
-        struct pval *p = place(vm, n->a, &early, false, false);
+    if (early.n > 0 || !pe_assign_string_offset(vm, n->a, v)) {
+        struct pval *p = pe_place(vm, n->a, &early, false, false);
         pv_set(vm, p, pv_copy(v));
     }
     return v;
@@ -226,12 +33,12 @@ static void assign_list(struct php_vm *vm, struct pnode *list, struct pval v) { 
         if (!list->list[i])
             continue;
         SPEND(vm, COST_FETCH_DIM);
-        struct pval e = v.type == PHP_ARRAY ? element(vm, v, pv_int((int64_t)i), false) : PV_NULL;
+        struct pval e = v.type == PHP_ARRAY ? pe_element(vm, v, pv_int((int64_t)i), false) : PV_NULL;
         if (list->list[i]->kind == N_LIST) {
             assign_list(vm, list->list[i], e);
             pv_free(vm, e);
         } else {
-            assign_to(vm, list->list[i], e);
+            pe_assign_to(vm, list->list[i], e);
         }
     }
 }
@@ -280,8 +87,8 @@ struct pval php_concat(struct php_vm *vm, struct pval a, struct pval b) {
 static struct pval eval_assign_op(struct php_vm *vm, struct pnode *n) {
     struct early early = { .n = 0 };
     if (n->a->kind == N_INDEX)
-        eval_early(vm, n->a, &early);
-    struct pval rhs = php_eval(vm, n->b), *p = place(vm, n->a, &early, true, false);
+        pe_eval_early(vm, n->a, &early);
+    struct pval rhs = php_eval(vm, n->b), *p = pe_place(vm, n->a, &early, true, false);
     SPEND(vm, COST_ASSIGN_OP);
     vm->line = n->line;
     if (n->op == '.') {
@@ -338,7 +145,7 @@ static struct pval stepped(struct php_vm *vm, struct pval v, int by) {
     }
 }
 static struct pval eval_step(struct php_vm *vm, struct pnode *n) {
-    struct pval *p = place_now(vm, n->a, true, false);
+    struct pval *p = pe_place_now(vm, n->a, true, false);
     SPEND(vm, COST_INC);
     if (p->type == PHP_INT && (n->op > 0 ? p->i < INT64_MAX : p->i > INT64_MIN)) {
         int64_t before = p->i;
@@ -445,7 +252,7 @@ static struct pval eval_array(struct php_vm *vm, struct pnode *n) {
     SPEND(vm, COST_ARRAY_INIT);
     for (size_t i = 0; i < n->n; i++) {
         struct pnode *e = n->list[i];
-        struct pval key = e->a ? php_eval(vm, e->a) : PV_NULL, v = e->by_ref ? reference_to(vm, e->b) : php_eval(vm, e->b), hold;
+        struct pval key = e->a ? php_eval(vm, e->a) : PV_NULL, v = e->by_ref ? pe_reference_to(vm, e->b) : php_eval(vm, e->b), hold;
         struct pkey k;
         SPEND(vm, COST_ELEMENT);
         if (!e->a) {
@@ -502,7 +309,7 @@ static struct pval eval_closure(struct php_vm *vm, struct pnode *n) {
     SPEND(vm, COST_ARRAY_INIT);
     for (size_t i = 0; i < n->fn->use_count; i++) {
         struct pparam *u = &n->fn->uses[i];
-        c->captured[i] = u->by_ref ? reference_to(vm, u->dflt) : php_eval(vm, u->dflt);
+        c->captured[i] = u->by_ref ? pe_reference_to(vm, u->dflt) : php_eval(vm, u->dflt);
         c->n++;
     }
     return (struct pval){ .type = PHP_CLOSURE, .c = c };
@@ -553,7 +360,7 @@ static struct pval call_with(struct php_vm *vm, struct pnode *n, struct pfunc *f
         if (!takes_reference(fn, b, i)) {
             args[i] = php_eval(vm, n->list[i]);
         } else if (n->list[i]->kind == N_VAR || n->list[i]->kind == N_GLOBAL_VAR || n->list[i]->kind == N_INDEX) {
-            args[i] = reference_to(vm, n->list[i]);
+            args[i] = pe_reference_to(vm, n->list[i]);
         } else {                                   /* a temporary: "Only variables should be passed by reference", a strict notice that is off */
             struct pval temporary = php_eval(vm, n->list[i]);
             args[i] = pv_make_ref(vm, &temporary);
@@ -682,17 +489,17 @@ struct pval php_eval(struct php_vm *vm, struct pnode *n) {
     switch (n->kind) {
     case N_LIT: return pv_copy(n->value);
     case N_VAR: case N_GLOBAL_VAR: {
-        struct pval v = *slot_at(vm, n);
+        struct pval v = *pe_slot(vm, n);
         if (v.type == PHP_INT || v.type == PHP_FLOAT)
             return v;
-        return pv_undefined(v) ? undefined_variable(vm, n) : pv_copy(v);
+        return pv_undefined(v) ? pe_undefined_variable(vm, n) : pv_copy(v);
     }
     case N_BINARY: return eval_binary(vm, n);
     case N_ASSIGN: return eval_assign(vm, n);
     case N_ASSIGN_OP: return eval_assign_op(vm, n);
     case N_PRE: case N_POST: return eval_step(vm, n);
     case N_CALL: return eval_call(vm, n);
-    case N_INDEX: return eval_index(vm, n);
+    case N_INDEX: return pe_index(vm, n);
     case N_AND: case N_OR: case N_XOR: case N_NOT: return eval_logic(vm, n);
     case N_TERNARY: return eval_ternary(vm, n);
     case N_NEGATE: case N_PLUS: case N_BITNOT: return eval_unary(vm, n);
@@ -712,7 +519,7 @@ struct pval php_eval(struct php_vm *vm, struct pnode *n) {
         return pv_bool(empty);
     }
     case N_ASSIGN_REF: {
-        struct pval ref = reference_to(vm, n->b), *to = raw_place(vm, n->a), old = *to;
+        struct pval ref = pe_reference_to(vm, n->b), *to = pe_raw_place(vm, n->a), old = *to;
         SPEND(vm, COST_ASSIGN);
         *to = ref;
         pv_free(vm, old);
@@ -800,11 +607,11 @@ static void foreach_bind(struct php_vm *vm, struct pnode *target, struct pval v)
         assign_list(vm, target, v);
         pv_free(vm, v);
     } else {
-        assign_to(vm, target, v);
+        pe_assign_to(vm, target, v);
     }
 }
 static enum flow foreach_by_ref(struct php_vm *vm, struct pnode *n) {
-    struct pval held = pv_make_ref(vm, raw_place(vm, n->a)), *v = &held.r->v;
+    struct pval held = pv_make_ref(vm, pe_raw_place(vm, n->a)), *v = &held.r->v;
     enum flow out = FLOW_NEXT;
     if (v->type != PHP_ARRAY)
         php_report(vm, SEV_WARNING, "Invalid argument supplied for foreach()");
@@ -815,9 +622,9 @@ static enum flow foreach_by_ref(struct php_vm *vm, struct pnode *n) {
         if (i >= a->n || !a->e[i].used)
             continue;
         if (n->b)
-            assign_to(vm, n->b, parr_key_value(&a->e[i]));
+            pe_assign_to(vm, n->b, parr_key_value(&a->e[i]));
         a = parr_own(vm, v);
-        struct pval ref = pv_make_ref(vm, &a->e[i].v), *to = raw_place(vm, n->c), old = *to;
+        struct pval ref = pv_make_ref(vm, &a->e[i].v), *to = pe_raw_place(vm, n->c), old = *to;
         *to = ref;
         pv_free(vm, old);
         if (!loop_goes_on(vm, exec(vm, n->d), &out))
@@ -847,7 +654,7 @@ static enum flow exec_foreach(struct php_vm *vm, struct pnode *n) {
         php_check_time(vm);
         foreach_bind(vm, n->c, pv_copy(e->v));
         if (n->b)
-            assign_to(vm, n->b, parr_key_value(&subject.a->e[i]));
+            pe_assign_to(vm, n->b, parr_key_value(&subject.a->e[i]));
         if (!loop_goes_on(vm, exec(vm, n->d), &out))
             break;
     }
@@ -887,7 +694,7 @@ static enum flow exec_switch(struct php_vm *vm, struct pnode *n) {
 static void exec_unset(struct php_vm *vm, struct pnode *target) {
     SPEND(vm, COST_ISSET);
     if (target->kind != N_INDEX) {
-        struct pval *slot = slot_at(vm, target), old = *slot;
+        struct pval *slot = pe_slot(vm, target), old = *slot;
         *slot = PV_UNDEFINED;
         pv_free(vm, old);
         return;

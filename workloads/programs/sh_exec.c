@@ -13,7 +13,7 @@
 static void step_command(struct proc *p, struct frame *f);
 
 /* ---- frames ---- */
-static struct frame *frame_push(struct proc *p, enum frame_kind kind, struct unit *u, struct shnode *n, bool tested) {
+struct frame *sh_frame_push(struct proc *p, enum frame_kind kind, struct unit *u, struct shnode *n, bool tested) {
     struct frame *f = NEW(struct frame);
     f->kind = kind;
     f->unit = u;
@@ -27,10 +27,10 @@ static struct frame *frame_push(struct proc *p, enum frame_kind kind, struct uni
     return f;
 }
 static void push_node(struct proc *p, struct frame *f, struct shnode *n, bool tested) {
-    frame_push(p, FRAME_NODE, f->unit, n, tested);
+    sh_frame_push(p, FRAME_NODE, f->unit, n, tested);
 }
 void sh_frame_push_source(struct proc *p, const char *text, size_t n, bool from_stdin, bool interactive) {
-    struct frame *f = frame_push(p, FRAME_SOURCE, NULL, NULL, p->top && p->top->tested);
+    struct frame *f = sh_frame_push(p, FRAME_SOURCE, NULL, NULL, p->top && p->top->tested);
     f->source = NEW(struct source);
     *f->source = (struct source){ .text = xmalloc(n + 1), .n = n, .from_stdin = from_stdin, .interactive = interactive };
     if (n)
@@ -129,7 +129,7 @@ static struct proc *spawn(struct proc *p, struct unit *u, struct shnode *n, bool
     }
     struct proc *kid = sh_proc_fork(p);
     if (n)
-        frame_push(kid, FRAME_NODE, u, n, tested);
+        sh_frame_push(kid, FRAME_NODE, u, n, tested);
     return kid;
 }
 static bool all_exited(struct proc *p, struct frame *f) {
@@ -365,7 +365,7 @@ static void start_applet(struct proc *p, struct frame *f, const struct applet *a
     sh_proc_pay(p, (f->replaces ? 0 : SH_NS_FORK) + SH_NS_EXEC + a->cpu_us * 1000ull);
 }
 static void call_function(struct proc *p, struct frame *f, struct function *fn) {
-    struct frame *call = frame_push(p, FRAME_FUNCTION, fn->unit, fn->body, f->tested);
+    struct frame *call = sh_frame_push(p, FRAME_FUNCTION, fn->unit, fn->body, f->tested);
     call->saved_params = p->params;
     p->params = (struct fields){ 0 };
     for (size_t i = 1; i < f->argv.n; i++)
@@ -730,126 +730,6 @@ static void step_node(struct proc *p, struct frame *f) {
     }
 }
 
-/* ---- sources ---- */
-static void prompt(struct proc *p, struct source *src) {
-    const char *ps = sh_var_get(p, src->continued ? "PS2" : "PS1"), *home = sh_var_get(p, "HOME");
-    struct strbuf b;
-    strbuf_init(&b, 4096);
-    ps = ps ? ps : src->continued ? "> " : "\\w \\$ ";
-    for (; *ps; ps++) {
-        char c = *ps;
-        if (c != '\\' || !ps[1]) {
-            strbuf_addch(&b, c);
-            continue;
-        }
-        c = *++ps;
-        size_t n = home ? strlen(home) : 0;
-        bool in_home = n > 1 && strncmp(p->cwd, home, n) == 0 && (p->cwd[n] == '/' || !p->cwd[n]);
-        if (c == 'w' || c == 'W')
-            strbuf_addf(&b, "%s%s", in_home ? "~" : "", p->cwd + (in_home ? n : 0));
-        else if (c == 'h' || c == 'H')
-            strbuf_addc(&b, p->sh->hostname);
-        else if (c == 'u')
-            strbuf_addc(&b, p->sh->user);
-        else if (c == '$')
-            strbuf_addch(&b, strcmp(p->sh->user, "root") == 0 ? '#' : '$');
-        else if (c == 'n')
-            strbuf_addch(&b, '\n');
-        else if (c != '[' && c != ']')
-            strbuf_addch(&b, c);
-    }
-    sh_proc_write(p, 2, strbuf_str(&b));
-    strbuf_deinit(&b);
-}
-static void report_jobs(struct proc *p) {
-    list_for(it, &p->sh->procs) {
-        struct proc *kid = container_of(it, struct proc, node);
-        if (kid->parent != p || !kid->background || !kid->exited || kid->reaped)
-            continue;
-        char what[32] = "Done";
-        if (kid->status > 128)
-            snprintf(what, sizeof what, "%s", kid->status == 128 + SH_SIGTERM ? "Terminated" : kid->status == 128 + SH_SIGKILL ? "Killed" : "Hangup");
-        else if (kid->status)
-            snprintf(what, sizeof what, "Done(%d)", kid->status);
-        sh_proc_printf(p, 2, "[%d]+  %-26s %s\n", kid->job_number, what, kid->job.n ? kid->job.v[0] : "");
-        kid->reaped = true;
-    }
-    bool any = false;
-    list_for(it, &p->sh->procs)
-        any |= container_of(it, struct proc, node)->background && !container_of(it, struct proc, node)->exited;
-    if (!any)
-        p->sh->jobs = 0;
-}
-/* One more line of stdin into the source. False: waiting. */
-static bool source_fill(struct proc *p, struct frame *f) {
-    struct source *src = f->source;
-    struct strbuf line;
-    if (src->interactive && f->state == 0) {
-        report_jobs(p);
-        prompt(p, src);
-        f->state = 1;
-    }
-    p->sh->at_prompt = src->interactive;
-    strbuf_init(&line, LIMIT_SHELL_LINE_BYTES + 2);
-    enum read_result r = sh_file_read_line(p, p->fds[0], &line);
-    if (r == READ_DATA) {
-        memmove(src->text, src->text + src->pos, src->n - src->pos);
-        src->n -= src->pos;
-        src->pos = 0;
-        src->text = xrealloc(src->text, src->n + line.n + 1);
-        memcpy(src->text + src->n, line.p, line.n);
-        src->n += line.n;
-        src->text[src->n] = '\0';
-    }
-    src->eof |= r == READ_EOF;
-    if (r != READ_WAIT) {
-        f->state = 0;
-        p->sh->at_prompt = false;
-    }
-    strbuf_deinit(&line);
-    return r != READ_WAIT;
-}
-static void step_source(struct proc *p, struct frame *f) {
-    struct source *src = f->source;
-    struct unit *u;
-    size_t used;
-    char error[200];
-    if (f->state == 1 && !source_fill(p, f))
-        return;
-    enum sh_parse r = sh_parse(str_sub((struct str){ src->text, src->n }, src->pos, src->n), &u, &used, error);
-    bool more = src->from_stdin && !src->eof;
-    if (r == SH_PARSE_INCOMPLETE && more) {
-        src->continued = true;
-        source_fill(p, f);
-        return;
-    }
-    src->continued = false;
-    src->pos += used;
-    switch (r) {
-    case SH_PARSE_OK: {
-        frame_push(p, FRAME_NODE, u, u->root, f->tested);
-        sh_unit_unref(u);
-        return;
-    }
-    case SH_PARSE_EMPTY:
-        if (more) {
-            source_fill(p, f);
-            return;
-        }
-        if (src->interactive)
-            sh_proc_printf(p, 2, "\n");
-        sh_frame_pop(p, p->status);
-        return;
-    default:
-        sh_proc_printf(p, 2, "%s: %s\n", src->from_stdin || !f->up ? "sh" : p->name, error);
-        p->status = 2;
-        if (!src->interactive) {
-            sh_frame_pop(p, 2);
-            p->jump = p->interactive ? JUMP_INTERRUPT : JUMP_EXIT;
-        }
-    }
-}
-
 /* ---- jumps ---- */
 static void follow_jump(struct proc *p, struct frame *f) {
     bool loop = f->kind == FRAME_NODE && (f->node->kind == SH_LOOP || f->node->kind == SH_FOR) && f->state > 0;
@@ -898,7 +778,7 @@ void sh_step(struct proc *p) {
     if (p->jump != JUMP_NONE)
         follow_jump(p, f);
     else if (f->kind == FRAME_SOURCE)
-        step_source(p, f);
+        sh_step_source(p, f);
     else if (f->kind == FRAME_NODE)
         step_node(p, f);
     else if (f->state++ == 0)

@@ -202,6 +202,8 @@ bool sh_arith(struct proc *p, const char *text, int64_t *out);       /* false: t
 /* ---- sh_exec.c ---- */
 void sh_step(struct proc *p);                      /* one step of a process that is not waiting */
 void sh_local(struct proc *p, const char *name);    /* remembers a variable until the function returns */
+struct frame *sh_frame_push(struct proc *p, enum frame_kind kind, struct unit *u, struct shnode *n, bool tested);
+void sh_step_source(struct proc *p, struct frame *f);     /* sh_source.c */
 void sh_frame_push_source(struct proc *p, const char *text, size_t n, bool from_stdin, bool interactive);
 void sh_frame_pop(struct proc *p, int status);
 void sh_proc_unwind(struct proc *p);                  /* frees all frames */

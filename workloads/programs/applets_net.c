@@ -193,7 +193,7 @@ static void wget_finish(struct run *r, struct wget *w) {
 }
 static void wget_failure(struct run *r, struct wget *w, const struct sh_wget_event *ev) {
     static const char *const WHY[] = { [SH_NET_REFUSED] = "Connection refused", [SH_NET_NO_ROUTE] = "No route to host", [SH_NET_TIMED_OUT] = "Operation timed out", [SH_NET_RESET] = "Connection reset by peer" };
-    bool connecting = !w->told;
+    bool connecting = !w->told || ev->failure == SH_NET_REFUSED || ev->failure == SH_NET_NO_ROUTE;   /* CONNECTED may have been said when the name was resolved */
     w->failed = true;
     switch (ev->failure) {
     case SH_NET_BAD_ADDRESS: ERR(r, "wget: bad address '%s'\n", w->shown); return;
@@ -211,7 +211,7 @@ static void wget_failure(struct run *r, struct wget *w, const struct sh_wget_eve
         ERR(r, "wget: error getting response: %s\n", WHY[ev->failure]);
         return;
     }
-    if (!(w->flags & W_Q) && ev->ip)
+    if (!(w->flags & W_Q) && !w->told && ev->ip)
         ERR(r, "Connecting to %s (%s:%d)\n", w->shown, ev->ip, ev->port);
     ERR(r, "wget: can't connect to remote host (%s): %s\n", ev->ip ? ev->ip : w->host, WHY[ev->failure]);
 }

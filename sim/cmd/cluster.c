@@ -547,13 +547,13 @@ void cluster_free(struct cluster *c)
 {
     if (!c)
         return;
-    control_free(c->control);
     machine_stop(c);
+    image_store_free(c->images);
+    control_free(c->control);
     clients_free(c);
     apiserver_free(c->api);
     if (c->loop)
         loop_turn(c->loop);            /* connections of the edge end in a turn of their own */
-    image_store_free(c->images);
     dns_listener_close(c->gateway_dns);
     if (c->vnet) {
         vnet_host_free(c->node);

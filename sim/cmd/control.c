@@ -156,17 +156,23 @@ static void build_out(void *ctx, struct str text)
         http_write(b->x, text);
 }
 
-static void build_done(void *ctx, const struct json *record, const struct err *err)
+static void build_free(struct build *b)
 {
-    struct build *b = ctx;
-    if (b->x) {
-        http_write(b->x, record ? STR("\x04""0") : arena_strf(b->arena, "\x04%s", err->msg));
-        http_end(b->x);
-    }
     list_remove(&b->node);
     vfs_free(b->context);
     arena_free(b->arena);
     free(b);
+}
+
+static void build_done(void *ctx, const struct json *record, const struct err *err)
+{
+    struct build *b = ctx;
+    if (b->x) {
+        b->x->on_gone = NULL;
+        http_write(b->x, record ? STR("\x04""0") : arena_strf(b->arena, "\x04%s", err->msg));
+        http_end(b->x);
+    }
+    build_free(b);
 }
 
 static void post_build(struct control *k, struct http_exchange *x)
@@ -180,9 +186,7 @@ static void post_build(struct control *k, struct http_exchange *x)
     b->context = vfs_new();
     if (!tar_read(b->arena, x->body, b->context, &err)) {
         answer_error(x, 400, &err);
-        vfs_free(b->context);
-        arena_free(b->arena);
-        free(b);
+        build_free(b);
         err_clear(&err);
         return;
     }
@@ -218,6 +222,8 @@ void control_free(struct control *k)
         return;
     list_for(it, &k->advances)
         container_of(it, struct advance, node)->control = NULL;
-    http_server_free(k->http);
+    http_server_free(k->http);                     /* tells every open exchange that it is gone */
+    list_for(it, &k->builds)                       /* the image store, freed before, dropped them without a word */
+        build_free(container_of(it, struct build, node));
     free(k);
 }

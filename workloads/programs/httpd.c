@@ -29,6 +29,8 @@ struct httpd {
     struct process     *process;
     struct http_server *http;
     const char         *root;          /* document root in the container */
+    struct arena       *arena;         /* of site, when it is ours */
+    const struct json  *site;          /* path -> evaluated page: the built image's, or made here for one that was pulled */
     struct list         busy, queue;   /* struct request */
     size_t              busy_count, queue_count;
     bool                warm, stopping, apache;
@@ -64,7 +66,7 @@ static const char *type_of(struct str path)
 static bool find_page(struct httpd *h, struct arena *a, struct str path, struct page *p)
 {
     const struct process_options *o = process_options(h->process);
-    const struct json *entry = json_getn(json_get(o->image, "web"), path);
+    const struct json *entry = json_getn(h->site, path);
     struct str bytes;
     if (entry) {
         page_of_record(a, entry, p);
@@ -241,7 +243,21 @@ static void httpd_stop(void *state)
         request_free(container_of(it, struct request, node));
     list_for(it, &h->queue)
         request_free(container_of(it, struct request, node));
+    arena_free(h->arena);
     free(h);
+}
+
+/* A built image brings its pages evaluated; one from a registry has its files only. */
+static void site_find(struct httpd *h)
+{
+    const struct process_options *o = process_options(h->process);
+    h->site = json_get(o->image, "web");
+    if (h->site)
+        return;
+    h->arena = arena_new();
+    struct json *record = json_new_object(h->arena);
+    programs_evaluate_image(NULL, h->arena, record, o->files, NULL);
+    h->site = json_get(record, "web");
 }
 
 static void *httpd_start(struct process *p, struct err *err)
@@ -261,6 +277,7 @@ static void *httpd_start(struct process *p, struct err *err)
         return NULL;
     }
     process_load(p);
+    site_find(h);
     say_started(h);
     return h;
 }

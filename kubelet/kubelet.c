@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void copy_text(char *to, size_t size, const char *text)
+void kubelet_copy(char *to, size_t size, const char *text)
 {
     struct str cut = str_sub(str_c(text), 0, size - 1);
     memcpy(to, cut.p ? cut.p : "", cut.n);
@@ -189,7 +189,7 @@ static void cgroups_make(struct kubelet *k)
     k->system = cgroup_new(root, "system.slice", &(struct cgroup_limits){ 0 }, NULL, NULL);
     k->system_kubelet = system_group(k, "kubelet.service", "kubelet", 30 * 1000 * 1000, 88ll * MIB);
     k->system_runtime = system_group(k, "docker.service", "runtime", 25 * 1000 * 1000, 180ll * MIB);
-    k->system_misc = system_group(k, "user.slice", "idle", 8 * 1000 * 1000, 1180ll * MIB);         /* the desktop and what else the virtual machine runs */
+    k->system_misc = system_group(k, "user.slice", "idle", 40 * 1000 * 1000, 1128ll * MIB);        /* the desktop and what else the virtual machine runs */
     k->kubepods = cgroup_new(root, "kubepods", &(struct cgroup_limits){ .shares = milli_cpu_to_shares(k->o.cores * 1000) }, NULL, NULL);
     k->burstable = cgroup_new(k->kubepods, "burstable", &(struct cgroup_limits){ .shares = 1024 }, NULL, NULL);
     k->besteffort = cgroup_new(k->kubepods, "besteffort", &(struct cgroup_limits){ .shares = 2 }, NULL, NULL);

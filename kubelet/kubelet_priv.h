@@ -120,6 +120,7 @@ void container_adopt(struct container *c);                       /* state says R
 void container_set_waiting(struct container *c, const char *reason, const char *message);
 void container_save_log(struct container *c);                    /* to disk, what is new */
 const struct program_ops *container_program(const struct container *c, const struct json *record, char **argv);
+const char *kubelet_quoted(struct arena *a, const char *text);
 /* Another process in a running container: exec, probes, hooks. */
 struct exec_events { void (*output)(void *ctx, int fd, struct str bytes); void (*exited)(void *ctx, int status); };
 struct exec *exec_start(struct container *c, char **argv, bool stdin_open, bool tty, const struct exec_events *ev, void *ctx, struct err *err);
@@ -266,7 +267,7 @@ struct kubelet {
     struct json       *node_ref;       /* what node events are about: its uid is the node's name, as upstream's is */
     char              *node_uid;       /* the object's own uid; NULL until registered */
 };
-void copy_text(char *to, size_t size, const char *text);          /* cut to fit */
+void kubelet_copy(char *to, size_t size, const char *text);          /* cut to fit */
 int64_t kubelet_jitter(struct kubelet *k, int64_t low_ns, int64_t high_ns);
 bool kubelet_docker(const struct kubelet *k);                    /* dockershim, up to v1.23 */
 void kubelet_network_ready(struct kubelet *k);

@@ -20,10 +20,20 @@ static void set_condition(struct kubelet *k, const char *type, const char *statu
     condition_set_ext(k->node.cond_arena, k->node.conditions, type, status, reason, message, vtime_now(k->o.loop), "lastHeartbeatTime", vtime_now(k->o.loop));
 }
 
+/* Weave writes it before the others. */
+static void network_available(struct kubelet *k)
+{
+    struct json *list = k->node.conditions;
+    set_condition(k, "NetworkUnavailable", "False", "WeaveIsUp", "Weave pod has set this");
+    for (size_t i = 1; i < json_len(list); i++)
+        if (str_eqc(json_get_str(json_at(list, i), "type"), "NetworkUnavailable"))
+            json_insert(list, 0, json_remove_at(list, i));
+}
+
 static void compute_conditions(struct kubelet *k)
 {
     if (k->network_ready)
-        set_condition(k, "NetworkUnavailable", "False", "WeaveIsUp", "Weave pod has set this");
+        network_available(k);
     set_condition(k, "MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available");
     set_condition(k, "DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure");
     set_condition(k, "PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available");
@@ -83,7 +93,8 @@ static struct json *capacity_json(struct kubelet *k, struct arena *a, bool alloc
 {
     const int64_t disk = 16446332ll * 1024;
     int64_t memory = (allocatable ? node_allocatable_memory(k) : k->o.memory_bytes) / 1024;
-    struct str storage = allocatable ? arena_strf(a, "%" PRId64, disk / 10 * 9 + disk % 10 * 9 / 10) : arena_strf(a, "%" PRId64 "Ki", disk / 1024);
+    int64_t reserved = (int64_t)((double)disk * (double)0.1f);   /* nodefs.available<10%, a float32 upstream */
+    struct str storage = allocatable ? arena_strf(a, "%" PRId64, disk - reserved) : arena_strf(a, "%" PRId64 "Ki", disk / 1024);
     return json_buildf(a, "{'cpu':%S,'ephemeral-storage':%S,'hugepages-1Gi':'0','hugepages-2Mi':'0','memory':%S,'pods':'110'}", arena_strf(a, "%u", k->o.cores), storage,
                        arena_strf(a, "%" PRId64 "Ki", memory));
 }

@@ -277,11 +277,11 @@ static void resolver_make(struct pod_worker *p)
             ip.n--;
         struct arena *a = arena_new();
         rc = (struct resolv_conf){ .ndots = 1 };
-        copy_text(rc.nameserver, sizeof rc.nameserver, arena_printf(a, STR_FMT "2", STR_ARG(ip)));
+        kubelet_copy(rc.nameserver, sizeof rc.nameserver, arena_printf(a, STR_FMT "2", STR_ARG(ip)));
         arena_free(a);
     } else {
         struct arena *a = arena_new();
-        copy_text(rc.search[0], sizeof rc.search[0], arena_printf(a, "%s.svc.cluster.local", p->ns));
+        kubelet_copy(rc.search[0], sizeof rc.search[0], arena_printf(a, "%s.svc.cluster.local", p->ns));
         arena_free(a);
         memcpy(rc.search[1], "svc.cluster.local", sizeof "svc.cluster.local");
         memcpy(rc.search[2], "cluster.local", sizeof "cluster.local");
@@ -323,7 +323,7 @@ static void sandbox_start(struct pod_worker *p)
     pod_cgroup_make(p);
     if (pod_hostnetwork(p)) {
         p->net = k->o.node_net;
-        copy_text(p->ip, sizeof p->ip, k->o.node_ip);
+        kubelet_copy(p->ip, sizeof p->ip, k->o.node_ip);
     } else {
         if (!p->own_ip)
             p->own_ip = kubelet_ip_take(k, p->ip, NULL);

@@ -144,7 +144,7 @@ static void tcp_begin_probe(struct probe *b, const struct json *tcp)
     struct str host = json_get_str(tcp, "host");
     struct arena *a = arena_new();
     b->dial = (struct vnet_dial){ .from = b->c->pod->k->o.node_net, .port = port_number(b->c, json_get(tcp, "port")), .done = dialed };
-    copy_text(b->dial.ip, sizeof b->dial.ip, host.n ? arena_cstr(a, host) : b->c->pod->ip);
+    kubelet_copy(b->dial.ip, sizeof b->dial.ip, host.n ? arena_cstr(a, host) : b->c->pod->ip);
     arena_free(a);
     b->dialing = true;
     vnet_dial_start(&b->dial);
@@ -195,7 +195,7 @@ static void exec_begin_probe(struct probe *b, const struct json *command)
     strbuf_init(&b->output, 10 * 1024);
     b->exec = exec_start(b->c, argv, false, false, &exec_events, b, &err);
     if (!b->exec)
-        outcome(b, false, arena_printf(a, "OCI runtime exec failed: exec failed: container_linux.go:349: starting container process caused \"%s\": unknown", err.msg));
+        outcome(b, false, arena_printf(a, "OCI runtime exec failed: exec failed: container_linux.go:349: starting container process caused \"%s\": unknown", kubelet_quoted(a, err.msg)));
     else
         timer_start(&b->timeout, number(b, "timeoutSeconds", 1) * SECOND);
     err_clear(&err);

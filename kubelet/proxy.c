@@ -50,8 +50,8 @@ static void set_rule(struct kube_proxy *x, const char *ip, int port, const char 
     struct rule *r = map_getc(x->rules, key);
     if (!r) {
         r = NEW(struct rule);
-        copy_text(r->ip, sizeof r->ip, ip);
-        copy_text(r->proto, sizeof r->proto, proto);
+        kubelet_copy(r->ip, sizeof r->ip, ip);
+        kubelet_copy(r->proto, sizeof r->proto, proto);
         r->port = port;
         map_putc(x->rules, key, r);
     }

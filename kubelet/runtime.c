@@ -290,7 +290,7 @@ static void note_exit(struct container *c, int code, int signo, const char *reas
     struct termination *t = &c->now;
     free(t->message);
     *t = (struct termination){ .set = true, .exit_code = code, .signal = signo, .started_ns = c->started_ns, .finished_ns = vtime_now(c->pod->k->o.loop), .message = xstrdup(message) };
-    copy_text(t->reason, sizeof t->reason, reason);
+    kubelet_copy(t->reason, sizeof t->reason, reason);
     memcpy(t->id, c->id, sizeof t->id);
     c->state = CONTAINER_TERMINATED;
     c->ready = c->started = c->killing = false;
@@ -499,11 +499,23 @@ static void step_create(struct container *c)
     timer_start(&c->timer, kubelet_jitter(c->pod->k, 150 * MS, 450 * MS));
 }
 
+/* What Go's %q makes of it, without the outer quotes. */
+const char *kubelet_quoted(struct arena *a, const char *text)
+{
+    struct strbuf b;
+    strbuf_init(&b, 64 * 1024);
+    for (; *text; text++)
+        strbuf_addf(&b, "%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
+    char *out = arena_cstr(a, strbuf_str(&b));
+    strbuf_deinit(&b);
+    return out;
+}
+
 static void cannot_run(struct container *c, struct err *err)
 {
     struct arena *a = arena_new();
     const char *why = kubelet_docker(c->pod->k)
-        ? arena_printf(a, "OCI runtime create failed: container_linux.go:349: starting container process caused \"%s\": unknown", err->msg)
+        ? arena_printf(a, "OCI runtime create failed: container_linux.go:349: starting container process caused \"%s\": unknown", kubelet_quoted(a, err->msg))
         : arena_printf(a, "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: %s: unknown", err->msg);
     const char *full = kubelet_docker(c->pod->k) ? arena_printf(a, "failed to start container \"%s\": Error response from daemon: %s", c->name, why) : why;
     container_event(c, "Warning", "Failed", arena_printf(a, "Error: %s", full));

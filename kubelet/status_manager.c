@@ -306,8 +306,8 @@ static void adopt_termination(struct termination *t, const struct json *j)
     time_parse_rfc3339(json_get_str(j, "startedAt"), &t->started_ns);
     time_parse_rfc3339(json_get_str(j, "finishedAt"), &t->finished_ns);
     struct arena *a = arena_new();
-    copy_text(t->reason, sizeof t->reason, arena_cstr(a, json_get_str(j, "reason")));
-    copy_text(t->id, sizeof t->id, arena_cstr(a, json_get_str(j, "containerID")));
+    kubelet_copy(t->reason, sizeof t->reason, arena_cstr(a, json_get_str(j, "reason")));
+    kubelet_copy(t->id, sizeof t->id, arena_cstr(a, json_get_str(j, "containerID")));
     if (json_get(j, "message"))
         t->message = xstrdup(arena_cstr(a, json_get_str(j, "message")));
     arena_free(a);
@@ -322,7 +322,7 @@ static void adopt_container(struct pod_worker *p, const struct json *s)
     struct arena *a = arena_new();
     c->restarts = (int)json_get_int(s, "restartCount", 0);
     adopt_termination(&c->last, json_path(s, "lastState.terminated"));
-    copy_text(c->id, sizeof c->id, arena_cstr(a, json_get_str(s, "containerID")));
+    kubelet_copy(c->id, sizeof c->id, arena_cstr(a, json_get_str(s, "containerID")));
     c->image = xstrdup(arena_cstr(a, json_get_str(s, "image")));
     c->image_id = xstrdup(arena_cstr(a, json_get_str(s, "imageID")));
     if (c->restarts > 0) {             /* how long the next restart has to wait */
@@ -358,7 +358,7 @@ void status_adopt(struct pod_worker *p, const struct json *status)
     for (const struct json *c = json_first(json_get(status, "conditions")); c; c = json_next(c))
         if (json_len(json_get(status, "containerStatuses")))
             json_append(p->conditions, json_copy(p->cond_arena, c));
-    copy_text(p->ip, sizeof p->ip, arena_cstr(a, ip));
+    kubelet_copy(p->ip, sizeof p->ip, arena_cstr(a, ip));
     if (p->ip[0] && !pod_hostnetwork(p) && !over)
         p->own_ip = kubelet_ip_take(p->k, p->ip, p->ip);         /* before a new pod gets it */
     if (over && json_len(json_get(status, "containerStatuses"))) {

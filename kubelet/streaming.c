@@ -306,7 +306,7 @@ static void exec_ready(void *ctx)
     if (m->exec)
         return;
     if (kubelet_docker(m->base.k)) {   /* docker's exec prints it and exits with 126 */
-        remotecommand_write(m->remote, 1, arena_strf(m->arena, "OCI runtime exec failed: exec failed: container_linux.go:349: starting container process caused \"%s\": unknown\r\n", err.msg));
+        remotecommand_write(m->remote, 1, arena_strf(m->arena, "OCI runtime exec failed: exec failed: container_linux.go:349: starting container process caused \"%s\": unknown\r\n", kubelet_quoted(m->arena, err.msg)));
         remotecommand_finish(m->remote, 126, NULL);
     } else {
         remotecommand_finish(m->remote, -1, arena_printf(m->arena, "error executing command in container: failed to exec in container: failed to start exec: OCI runtime exec failed: exec failed: unable to start container process: %s: unknown", err.msg));

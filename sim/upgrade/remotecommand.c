@@ -5,6 +5,11 @@
  * From v4 on its end is a metav1.Status in JSON on the error stream; before, a line of text, or nothing for success.
  *
  * Order of use: remotecommand_new, on_ready, output and input, remotecommand_finish, remotecommand_free.
+ *
+ * The end: the kubelet closes the connection at once, but its commands take their time to start. Ours may end within the turn, while kubectl is still
+ * sending the terminal's first size, and a kubectl whose write fails prints that ("v3.go:79] EOF"). So after the verdict the connection is left to the
+ * client to close, which kubectl does at once, and is closed here when it has not after 10 s.
+ *
  * Simplified: v1 differs from v2 only in name here (its kubelet reset stdin in an odd way that no client of ours needs); a stream that was not asked
  * for, or comes twice, is refused rather than left open.
  */
@@ -22,6 +27,7 @@ enum { PROTOCOL_V4, PROTOCOL_V3 };
 
 enum { RESIZE_BYTES_MAX = 4096 };
 #define STREAMS_TIMEOUT_NS ((int64_t)(30 * NS_PER_S))
+#define PARTING_TIMEOUT_NS ((int64_t)(10 * NS_PER_S))
 
 struct channel_end {
     struct remotecommand *rc;
@@ -36,9 +42,11 @@ struct remotecommand {
     struct spdy *spdy;
     size_t       protocol;                         /* index into protocols */
     bool         tty, ready, finished, stdin_ended;
+    bool         over;                             /* the connection has ended */
+    bool         parting;                          /* freed by its owner after the verdict; waits for the client to close */
     struct channel_end channel[CHANNEL_COUNT];
     struct strbuf resize;                          /* JSON that is not whole yet */
-    struct timer timeout;                          /* for the streams */
+    struct timer timeout;                          /* for the streams; in the end for the client's leaving */
     struct task  task;                             /* on_ready, or on_gone after a timeout */
 };
 
@@ -46,6 +54,7 @@ static bool on_stream(void *ctx, struct stream *sub, const struct http_headers *
 static void on_gone(void *ctx, const struct err *why);
 static void on_timeout(struct timer *t);
 static void on_task(struct task *t);
+static void destroy(struct remotecommand *rc);
 
 static const struct spdy_events connection_events = { .on_stream = on_stream, .on_close = on_gone };
 
@@ -147,6 +156,10 @@ static const struct stream_events channel_events[CHANNEL_COUNT] = {
 static void on_task(struct task *t)
 {
     struct remotecommand *rc = container_of(t, struct remotecommand, task);
+    if (rc->parting) {
+        destroy(rc);
+        return;
+    }
     if (!all_opened(rc)) {
         struct err why = { .code = ERR_TIMEOUT, .msg = "timed out waiting for client to create streams" };
         spdy_free(rc->spdy);
@@ -167,7 +180,10 @@ static void on_gone(void *ctx, const struct err *why)
     struct remotecommand *rc = ctx;
     timer_stop(&rc->timeout);
     task_cancel(&rc->task);
-    if (!rc->finished && rc->ev->on_gone != NULL)
+    rc->over = true;
+    if (rc->parting)
+        destroy(rc);
+    else if (!rc->finished && rc->ev->on_gone != NULL)
         rc->ev->on_gone(rc->ctx, why);
 }
 
@@ -306,6 +322,16 @@ void remotecommand_free(struct remotecommand *rc)
 {
     if (rc == NULL)
         return;
+    if (!rc->finished || rc->over) {
+        destroy(rc);
+        return;
+    }
+    rc->parting = true;                            /* the owner, ev and ctx are forgotten */
+    timer_start(&rc->timeout, PARTING_TIMEOUT_NS);
+}
+
+static void destroy(struct remotecommand *rc)
+{
     for (int i = 0; i < CHANNEL_COUNT; i++)
         close_channel(rc, i, true);
     spdy_free(rc->spdy);

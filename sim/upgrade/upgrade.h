@@ -97,9 +97,10 @@ void remotecommand_pause_stdin(struct remotecommand *rc, bool paused);     /* ho
  *   exit_code 0, message NULL      success
  *   exit_code > 0, message NULL    "command terminated with non-zero exit code: exit status N" with cause ExitCode (137 for a killed one, as runc tells)
  *   message                        no exit code is known: an InternalError with that text, e.g. "error executing command in container: ..."
- * No event comes afterwards. Follow with remotecommand_free, which lets all of this reach the client before the connection closes. */
+ * No event comes afterwards. Follow with remotecommand_free. */
 void remotecommand_finish(struct remotecommand *rc, int exit_code, const char *message);
-/* Close the connection and free. Without finish the client sees it break off. Legal inside any event; accepts NULL. */
+/* Free, for its owner. Without finish the connection is closed, and the client sees it break off. After finish the client is given 10 s of virtual time
+ * to read all of it and to close, as kubectl does at once; the memory goes with the connection. Legal inside any event; accepts NULL. */
 void remotecommand_free(struct remotecommand *rc);
 
 /* ---- port-forward -------------------------------------------------------------------------------------------------- */

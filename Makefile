@@ -14,8 +14,8 @@ else
 B      ?= build
 endif
 
-CC      ?= cc
 PKGS    := libuv libcjson sqlite3 yaml-0.1 zlib
+PLAIN   := -luv -lcjson -lsqlite3 -lyaml -lz
 # llhttp: libllhttp-dev where there is one (Debian 13), else the C sources that node-llhttp carries (Debian 12).
 LLHTTP_SRC := $(wildcard /usr/share/llhttp/*.c)
 ifneq ($(wildcard /usr/include/llhttp.h),)
@@ -27,15 +27,19 @@ endif
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
            -Wdouble-promotion -fno-common $(if $(CI),-Werror)
 CFLAGS  ?= -O2 -g3
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(CFLAGS) -fno-omit-frame-pointer $(WARN) $(SANFLAGS) -I. $(LLHTTP_INC) \
-           $(shell pkg-config --cflags $(PKGS) 2>/dev/null) -MMD -MP
-LDLIBS  = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lmbedtls -lmbedx509 -lmbedcrypto $(LLHTTP_LIB) -lm -lpthread
+# pkg-config is asked where there is one; on a distribution the libraries lie where the compiler looks anyway.
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo $(PLAIN))
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) -fno-omit-frame-pointer $(WARN) $(SANFLAGS) -I. $(LLHTTP_INC) $(PKG_CFLAGS) -MMD -MP
+LDLIBS     := $(PKG_LIBS) -lmbedtls -lmbedx509 -lmbedcrypto $(LLHTTP_LIB) -lm -lpthread
 
 MAIN    := sim/cmd/main.c
 SRC     := $(filter-out $(MAIN),$(foreach r,$(ROOMS),$(wildcard $(r)/*.c)))
 OBJ     := $(SRC:%.c=$(B)/%.o) $(LLHTTP_SRC:/usr/share/%.c=$(B)/third/%.o)
 LIB     := $(B)/libkubelab.a
 UNIT    := $(patsubst %.c,$(B)/%,$(foreach r,$(ROOMS),$(wildcard tests/unit/$(r)/*_test.c)))
+FUZZ    := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := all
 all: kubelab                      ## build ./kubelab; names a missing package
@@ -62,41 +66,52 @@ $(B)/apiserver/registry/resource.o: $(wildcard apiserver/registry/*.tsv)
 $(B)/third/%.o: /usr/share/%.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -g $(LLHTTP_INC) -c -o $@ $<
+$(B)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c tests/fuzz/driver.c $(LIB) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MF $@.d -MT $@ -Wno-missing-prototypes -o $@ tests/fuzz/driver.c $< $(LIB) $(LDLIBS)
 $(B)/tests/%: tests/%.c $(LIB) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -o $@ $< $(LIB) $(LDLIBS) -lcmocka
+	$(CC) $(ALL_CFLAGS) -MF $@.d -MT $@ -Wno-missing-prototypes -o $@ $< $(LIB) $(LDLIBS) -lcmocka
+$(B)/tests/bench/%: tests/bench/%.c $(LIB) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MF $@.d -MT $@ -o $@ $< $(LIB) $(LDLIBS)
 
-unit: $(UNIT)                     ## unit tests (cmocka)
-	@set -e; for t in $(UNIT); do $$t > $$t.out 2>&1 || { cat $$t.out; exit 1; }; grep -h "tests.* run\|PASSED" $$t.out | tail -1; done
+# ---- what people type ----
+run: deps                         ## set up, build, and start Lab 8 (or, without a terminal, play it)
+	@$(MAKE) -s -j"$$(nproc)" kubelab
+	@if [ ! -t 0 ] || [ ! -t 1 ]; then exec ./kubelab lab play lab8; fi; \
+	./kubelab status >/dev/null 2>&1 || ./kubelab up --detach --lab lab8 || exit; exec ./kubelab shell lab8
+test:                             ## set up, and run every test there is
+	@.ci/deps test
+	@$(MAKE) -s -j"$$(nproc)" kubelab
+	@tests/run
+# make looks for libraries when it starts: what needs freshly installed ones is therefore a second make.
+deps:                             ## install what building and running need
+	@.ci/deps run
+unit: $(UNIT)                     ## unit tests; SAN=1 under the sanitizers, ROOMS="sim/base sim/loop" of some rooms
+	@tests/support/units $(UNIT)
+asan:                             ## unit tests under the address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory SAN=1 unit
+fuzz:                             ## feed the parsers with broken input, FUZZ_SECONDS each, under the sanitizers
+	@$(MAKE) --no-print-directory -s SAN=1 fuzz-programs
+	@tests/fuzz/run $(FUZZ_SECONDS)
+bench: kubelab $(B)/tests/bench/store_bench   ## figures: medians of at least five runs, and what limits each
+	@tests/bench/run
+tidy:                             ## check the tree's own rules
+	@tests/support/tidy
+analyze:                          ## gcc's static analyzer over all rooms (minutes)
+	@$(MAKE) -s B=build/analyze CFLAGS="-O1 -g -fanalyzer" LLHTTP_SRC= build/analyze/libkubelab.a
+clean:                            ## remove what was built
+	rm -rf build kubelab
+help:                             ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 unit-programs: $(UNIT)
 unit-list:
 	@echo $(UNIT)
-
+fuzz-programs: $(FUZZ)
 check-deps:
-	@tools=; for p in $(PKGS); do pkg-config --exists $$p 2>/dev/null || tools="$$tools $$p"; done; \
-	[ -z "$$tools" ] || { echo "missing development packages:$$tools - run 'make deps'" >&2; exit 1; }
+	@CC="$(CC)" .ci/deps check
 
-clean:                            ## remove what was built
-	rm -rf build kubelab
-help:                             ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
-
-.PHONY: all unit unit-programs unit-list clean help check-deps
--include $(OBJ:.o=.d) $(UNIT:=.d) $(B)/$(MAIN:.c=.d)
-
-# ---- what people type ----
-# make itself reads the list of packages when it starts; what needs freshly installed ones is therefore a second make.
-deps:                             ## install what building and running need
-	@.ci/deps run
-run: deps                         ## set up, build, and start Lab 8 (or, without a terminal, play it)
-	@$(MAKE) -s kubelab
-	@if [ -t 0 ] && [ -t 1 ]; then ./kubelab up --detach --lab lab8 || ./kubelab status >/dev/null && exec ./kubelab shell lab8; else exec ./kubelab lab play lab8; fi
-test:                             ## set up, and run every test there is
-	@.ci/deps test
-	@$(MAKE) -s kubelab
-	@tests/run
-bench: kubelab                    ## figures: medians of at least five runs
-	@tests/bench/run
-
-.PHONY: deps run test bench
+.PHONY: all run test deps unit asan fuzz bench tidy analyze clean help unit-programs unit-list fuzz-programs check-deps
+-include $(OBJ:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(B)/$(MAIN:.c=.d)

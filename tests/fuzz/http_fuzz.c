@@ -1,12 +1,5 @@
-/* libFuzzer entry: bytes from a client, cut into pieces, through the edge's parser, the target's and query's reading, and negotiation.
- *
- *     clang -g -fsanitize=fuzzer,address,undefined -std=c11 -D_GNU_SOURCE -I. tests/fuzz/http_fuzz.c <libkubelab.a built with SAN=1 CC=clang> ...
- * or with -DFUZZ_MAIN and any compiler: every argument is a file that is fed once.
- *
+/* tests/fuzz/http_fuzz.c - bytes from a client, cut into pieces, through the edge's parser, the target's and query's reading, and negotiation.
  * The first byte is the size of the pieces; 0 is all at once. Requests follow one another on one connection, as in edge.c. */
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "sim/http/edge_priv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -54,20 +47,3 @@ done:
     strbuf_deinit(&in);
     return 0;
 }
-
-#ifdef FUZZ_MAIN
-int main(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        struct arena *a = arena_new();
-        struct str bytes;
-        struct err err = { .code = ERR_NONE };
-        if (file_read(argv[i], 16 * 1024 * 1024, a, &bytes, &err))
-            LLVMFuzzerTestOneInput((const uint8_t *)bytes.p, bytes.n);
-        else
-            fprintf(stderr, "%s\n", err.msg);
-        arena_free(a);
-    }
-    return 0;
-}
-#endif

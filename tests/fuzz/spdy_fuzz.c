@@ -1,13 +1,6 @@
-/* libFuzzer entry: bytes from a client, cut into pieces, through SPDY and the exec protocol's and port-forward's reading of its streams.
- *
- *     clang -g -fsanitize=fuzzer,address,undefined -std=c11 -D_GNU_SOURCE -I. tests/fuzz/spdy_fuzz.c <libkubelab.a built with SAN=1 CC=clang> ...
- * or with -DFUZZ_MAIN and any compiler: every argument is a file that is fed once.
- *
+/* tests/fuzz/spdy_fuzz.c - bytes from a client, cut into pieces, through SPDY, by an owner who echoes, pauses, closes and frees at odd times.
  * First byte: the size of the pieces, 0 is all at once. Second byte: bits that tell what the owner does with its streams. A block of headers made of
  * random bytes hardly ever passes zlib, so a frame of the invalid type 0xff stands for "SYN_STREAM with this plain block, compressed here". */
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "sim/upgrade/spdy_priv.h"
 
 #include <zlib.h>
@@ -140,20 +133,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     loop_free(l);
     return 0;
 }
-
-#ifdef FUZZ_MAIN
-int main(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        struct arena *a = arena_new();
-        struct str bytes;
-        struct err err = { .code = ERR_NONE };
-        if (file_read(argv[i], 16 * 1024 * 1024, a, &bytes, &err))
-            LLVMFuzzerTestOneInput((const uint8_t *)bytes.p, bytes.n);
-        else
-            fprintf(stderr, "%s\n", err.msg);
-        arena_free(a);
-    }
-    return 0;
-}
-#endif

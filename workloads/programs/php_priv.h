@@ -154,7 +154,7 @@ struct php_vm {
     struct pframe            *frame;
     uint64_t                  ns, operations, wait_ns, ns_max;
     size_t                    memory_bytes, memory_peak;
-    unsigned                  depth;
+    unsigned                  depth, freeing;
     int                       line, silence, reporting;      /* error_reporting */
     bool                      display;
     struct pval               scratch;             /* where a write goes that has no place */

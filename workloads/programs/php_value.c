@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ELEMENT_BYTES = 144, ARRAY_BYTES = 120, ARRAY_MAX = 1 << 24 };
+enum { ELEMENT_BYTES = 144, ARRAY_BYTES = 120, ARRAY_MAX = 1 << 24, FREE_DEPTH_MAX = 1000, COMPARE_DEPTH_MAX = 14000 };
 
 /* ---- memory of the run ---- */
 static void block_link(struct php_vm *vm, struct php_block *b) {
@@ -108,6 +108,9 @@ void pv_free_slow(struct php_vm *vm, struct pval v) {
     uint32_t *refs = refs_of(v);
     if (*refs >= PHP_IMMORTAL || --*refs > 0)
         return;
+    if (v.type != PHP_STRING && vm->freeing > FREE_DEPTH_MAX)
+        return;                                    /* nested so deep that the C stack would suffer: left to the end of the run */
+    vm->freeing++;
     switch (v.type) {
     case PHP_STRING:
         php_account(vm, -php_string_bytes(v.s->n));
@@ -127,6 +130,7 @@ void pv_free_slow(struct php_vm *vm, struct pval v) {
             pv_free(vm, v.c->captured[i]);
         php_free(vm, v.c);
     }
+    vm->freeing--;
 }
 void pv_set(struct php_vm *vm, struct pval *to, struct pval v) {
     to = pv_deref(to);
@@ -344,7 +348,7 @@ static int compare_strings(struct pval a, struct pval b) {           /* zendi_sm
 static int compare_arrays(struct php_vm *vm, struct parr *a, struct parr *b) {
     if (a->live != b->live)
         return a->live < b->live ? -1 : 1;
-    if (++vm->depth > 5000)
+    if (++vm->depth > COMPARE_DEPTH_MAX)
         php_fatal(vm, "Nesting level too deep - recursive dependency?");
     int result = 0;
     parr_for(e, a) {
@@ -384,7 +388,7 @@ int pv_compare(struct php_vm *vm, struct pval a, struct pval b) {
 bool pv_equal(struct php_vm *vm, struct pval a, struct pval b) {
     return pv_compare(vm, a, b) == 0;
 }
-bool pv_identical(struct pval a, struct pval b) {
+static bool identical(struct pval a, struct pval b, unsigned depth) {
     a = *pv_deref(&a);
     b = *pv_deref(&b);
     if (a.type != b.type)
@@ -400,18 +404,21 @@ bool pv_identical(struct pval a, struct pval b) {
     }
     if (a.a == b.a)
         return true;
-    if (a.a->live != b.a->live)
+    if (a.a->live != b.a->live || depth > COMPARE_DEPTH_MAX / 2)
         return false;
     struct pentry *f = b.a->e;
     parr_for(e, a.a) {
         while (!f->used)
             f++;
         if (!e->key != !f->key || (e->key ? !str_eq((struct str){ e->key->p, e->key->n }, (struct str){ f->key->p, f->key->n }) : e->index != f->index) ||
-            !pv_identical(e->v, f->v))
+            !identical(e->v, f->v, depth + 1))
             return false;
         f++;
     }
     return true;
+}
+bool pv_identical(struct pval a, struct pval b) {
+    return identical(a, b, 0);
 }
 
 /* ---- arithmetic ---- */

@@ -170,7 +170,10 @@ static void mirror_done(void *ctx, const struct client_result *r, const struct e
         log_msg(LOG_INFO, "kubelet", "Failed %s mirror pod \"%s\": %s", m->creates ? "creating a" : "deleting a", m->key, err->msg);
         timer_start(&k->files.retry, 2 * SECOND);
     }
+    bool again = !m->creates && err->code == ERR_NONE;
     call_free(m);
+    if (again)
+        mirror_sync(k);                /* the deletion may have been seen before it was answered */
 }
 
 static struct mirror_call *mirror_call(struct kubelet *k, const char *key, bool creates)

@@ -136,7 +136,9 @@ static enum verdict do_printf(struct run *r) {
                 strbuf_addch(b, '%');
                 f += 2;
             } else {
-                size_t n = 1 + strspn(f + 1, "-+ #0123456789.");
+                size_t n = 1 + strspn(f + 1, "-+ #0");
+                n += strspn(f + n, "0123456789");
+                n += f[n] == '.' ? 1 + strspn(f + n + 1, "0123456789") : 0;
                 char conv = f[n];
                 const char *value = arg < r->argc ? r->argv[arg++] : "";
                 if (conv == 'b') {

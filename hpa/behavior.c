@@ -46,17 +46,17 @@ struct json *behavior_defaults(struct arena *a, const struct json *spec_behavior
 }
 
 /* ---- limits ---- */
+static int32_t wrap32(int64_t v) { return (int32_t)(uint32_t)(uint64_t)v; }
+
 static int32_t changed_since(const struct scale_events *e, int64_t now_ns, int64_t period_s)
 {
-    int64_t cutoff = now_ns - period_s * SECOND_NS;
+    int64_t cutoff = go_add(now_ns, go_mul(period_s, -SECOND_NS));
     int32_t sum = 0;
     for (size_t i = 0; i < e->n; i++)
         if (e->v[i].at_ns > cutoff)
-            sum += e->v[i].change;
+            sum = wrap32((int64_t)sum + e->v[i].change);
     return sum;
 }
-
-static int32_t wrap32(int64_t v) { return (int32_t)(uint32_t)(uint64_t)v; }
 
 int32_t behavior_up_limit(const struct hpa_memory *m, const struct behavior *b, int minor, int32_t current, int64_t now_ns, struct why *why)
 {
@@ -103,7 +103,7 @@ static size_t mark_outdated(struct scale_events *e, const struct rules *r, int64
     for (size_t i = 0; i < r->n; i++)
         longest_s = r->v[i].period_s > longest_s ? r->v[i].period_s : longest_s;
     for (size_t i = 0; i < e->n; i++) {
-        if (e->v[i].at_ns < now_ns - longest_s * SECOND_NS)
+        if (e->v[i].at_ns < go_add(now_ns, go_mul(longest_s, -SECOND_NS)))
             e->v[i].outdated = true;
         if (e->v[i].outdated)
             last = i;
@@ -115,7 +115,7 @@ void behavior_store_event(struct hpa_memory *m, const struct behavior *b, int32_
 {
     bool up = new_replicas > old_replicas;
     struct scale_events *e = up ? &m->up : &m->down;
-    struct scale_event event = { now_ns, up ? new_replicas - old_replicas : old_replicas - new_replicas, false };
+    struct scale_event event = { now_ns, wrap32(up ? (int64_t)new_replicas - old_replicas : (int64_t)old_replicas - new_replicas), false };
     size_t reuse = mark_outdated(e, up ? &b->up : &b->down, now_ns);
     if (reuse != SIZE_MAX) {
         e->v[reuse] = event;

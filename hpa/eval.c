@@ -138,7 +138,7 @@ static struct json *eval_sequence(struct arena *a, int minor, const struct json 
 {
     const struct json *ticks = json_get(record, "ticks"), *defaulted = json_get(record, "behavior_defaulted");
     int64_t window_s = json_get_int(record, "downscale_window_s", 300), now_ns = 0;
-    struct limits lim = { (int32_t)json_get_int(record, "min", 0), (int32_t)json_get_int(record, "max", 0), 2, window_s * SECOND_NS };
+    struct limits lim = { (int32_t)json_get_int(record, "min", 0), (int32_t)json_get_int(record, "max", 0), 2, go_mul(window_s, SECOND_NS) };
     struct behavior b;
     struct hpa_memory m = { 0 };
     if (!json_is(ticks, JSON_ARRAY) || !json_is(json_get(record, "min"), JSON_INT) || !json_is(json_get(record, "max"), JSON_INT)) {

@@ -339,6 +339,15 @@ static void hpa_updated(void *ctx, struct object *old, struct object *o)
     hpa_seen(ctx, o);
 }
 
+/* The memory goes when the key's turn comes; the selector at once, so that nobody is held ambiguous by a ghost. */
+static void hpa_gone(void *ctx, struct object *o)
+{
+    struct horizontal *h = ctx;
+    struct arena *a = arena_new();
+    free(map_take(h->selectors, meta_key(a, object_json(o))));
+    arena_free(a);
+}
+
 static int64_t flag_duration(const struct json *flags, const char *name, int64_t dflt)
 {
     int64_t ns;
@@ -391,7 +400,7 @@ static void *start(const struct controller_context *cc)
     struct arena *a = arena_new();
     h->informer = informer_shared(h->client, client_path(a, h->api_version, "horizontalpodautoscalers", STR_NULL, STR_NULL, NULL), "");
     arena_free(a);
-    h->handler = (struct informer_handler){ .on_add = hpa_seen, .on_update = hpa_updated, .ctx = h };
+    h->handler = (struct informer_handler){ .on_add = hpa_seen, .on_update = hpa_updated, .on_delete = hpa_gone, .ctx = h };
     informer_set_resync(h->informer, h->period_ns);
     informer_add_handler(h->informer, &h->handler);
     return h;

@@ -39,7 +39,7 @@ void memory_seed(struct hpa_memory *m, int32_t replicas, int64_t now_ns)
 
 int32_t stabilize_plain(struct hpa_memory *m, int32_t desired, int64_t now_ns, int64_t window_ns, struct why *why)
 {
-    int64_t cutoff = go_add(now_ns, -window_ns);
+    int64_t cutoff = go_add(now_ns, go_mul(window_ns, -1));
     int32_t highest = desired;
     size_t old = SIZE_MAX;
     for (size_t i = 0; i < m->rec_count; i++) {
@@ -57,7 +57,7 @@ int32_t stabilize_plain(struct hpa_memory *m, int32_t desired, int64_t now_ns, i
 static int32_t stabilize_one_way(struct hpa_memory *m, int32_t current, int32_t desired, int64_t now_ns, int64_t up_s, int64_t down_s)
 {
     bool up = desired >= current;
-    int64_t cutoff = go_add(now_ns, -(up ? up_s : down_s) * SECOND_NS), obsolete = go_add(now_ns, -(up_s > down_s ? up_s : down_s) * SECOND_NS);
+    int64_t cutoff = go_add(now_ns, go_mul(up ? up_s : down_s, -SECOND_NS)), obsolete = go_add(now_ns, go_mul(up_s > down_s ? up_s : down_s, -SECOND_NS));
     int32_t best = desired;
     size_t old = SIZE_MAX;
     for (size_t i = 0; i < m->rec_count; i++) {
@@ -74,7 +74,7 @@ static int32_t stabilize_one_way(struct hpa_memory *m, int32_t current, int32_t 
 /* From v1.21 on: the present size is lifted to the lowest of the up window and lowered to the highest of the down window. */
 static int32_t stabilize_both_ways(struct hpa_memory *m, int32_t current, int32_t desired, int64_t now_ns, int64_t up_s, int64_t down_s)
 {
-    int64_t up_cutoff = go_add(now_ns, -up_s * SECOND_NS), down_cutoff = go_add(now_ns, -down_s * SECOND_NS);
+    int64_t up_cutoff = go_add(now_ns, go_mul(up_s, -SECOND_NS)), down_cutoff = go_add(now_ns, go_mul(down_s, -SECOND_NS));
     int32_t lowest = desired, highest = desired;
     size_t old = SIZE_MAX;
     for (size_t i = 0; i < m->rec_count; i++) {

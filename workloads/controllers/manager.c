@@ -15,8 +15,8 @@ enum { TOKEN_LIFE_S = 365 * 24 * 3600 };
 /* Upstream's controllers in the order of their start; ops NULL: not ours, only its account is made. */
 static const struct upstream { const char *account; int since; const struct controller_ops *ops[2]; } upstream[] = {
     { "endpoint-controller", 16, { &endpoints_controller } },
-    { "endpointslice-controller", 18, { NULL } },
-    { "endpointslicemirroring-controller", 19, { NULL } },
+    { "endpointslice-controller", 20, { &endpointslice_controller } },
+    { "endpointslicemirroring-controller", 20, { NULL } },
     { "replication-controller", 16, { &replication_controller } },
     { "pod-garbage-collector", 16, { &pod_gc_controller } },
     { "resourcequota-controller", 16, { NULL } },
@@ -24,7 +24,7 @@ static const struct upstream { const char *account; int since; const struct cont
     { "service-account-controller", 16, { &serviceaccount_controller } },
     { "generic-garbage-collector", 16, { &garbage_collector } },
     { "daemon-set-controller", 16, { &daemonset_controller } },
-    { "job-controller", 16, { NULL } },
+    { "job-controller", 16, { &job_controller } },
     { "deployment-controller", 16, { &deployment_controller } },
     { "replicaset-controller", 16, { &replicaset_controller } },
     { "horizontal-pod-autoscaler", 16, { NULL } },

@@ -182,7 +182,8 @@ struct pod_worker {
     struct timer      status_timer;
     struct str        status_sent;     /* malloc'ed text of the last status that was accepted */
     struct str        status_sending;
-    bool              status_dirty, finished_delete;
+    bool              finished_delete;
+    char              mirror_uid[64];  /* of the mirror that status_sent was sent to */
     struct json      *conditions;      /* ours, with their times; lives in cond_arena */
     struct arena     *cond_arena;
 };
@@ -218,7 +219,7 @@ struct node_status {
     struct client_call *call, *lease_call;
     struct json   *conditions; struct arena *cond_arena;
     struct strbuf  sent;
-    bool           registered, dirty, ready, ready_told, have_lease, plain_labels;
+    bool           registered, dirty, ready, ready_told, have_lease;
     char           boot_id[37], machine_id[33], system_uuid[37];
     int64_t        sent_ns;
 };

@@ -165,10 +165,7 @@ static void created(void *ctx, const struct client_result *r, const struct err *
 {
     struct kubelet *k = ctx;
     k->node.call = NULL;
-    if (err->code == ERR_FORBIDDEN && !k->node.plain_labels) {
-        k->node.plain_labels = true;   /* labels of the role are kubeadm's to set */
-        retry_later(k);
-    } else if (err->code == ERR_NONE) {
+    if (err->code == ERR_NONE) {
         k->node_uid = arena_cstr(k->arena, meta_uid(r->obj));
         tell_start(k);
         registered(k);
@@ -178,13 +175,10 @@ static void created(void *ctx, const struct client_result *r, const struct err *
     }
 }
 
+/* Labels and taints of the role are kubeadm's to set. */
 static struct json *node_json(struct kubelet *k, struct arena *a)
 {
     struct json *labels = json_buildf(a, "{'beta.kubernetes.io/arch':'amd64','beta.kubernetes.io/os':'linux','kubernetes.io/arch':'amd64','kubernetes.io/hostname':%s,'kubernetes.io/os':'linux'}", k->o.node_name);
-    if (!k->node.plain_labels && k->o.minor < 24)
-        json_set_strc(a, labels, "node-role.kubernetes.io/master", "");
-    if (!k->node.plain_labels && k->o.minor >= 20)
-        json_set_strc(a, labels, "node-role.kubernetes.io/control-plane", "");
     const char *socket = kubelet_docker(k) ? "/var/run/dockershim.sock" : "unix:///var/run/containerd/containerd.sock";
     return json_buildf(a, "{'kind':'Node','apiVersion':'v1','metadata':{'name':%s,'labels':%j,'annotations':{'kubeadm.alpha.kubernetes.io/cri-socket':%s,"
                           "'node.alpha.kubernetes.io/ttl':'0','volumes.kubernetes.io/controller-managed-attach-detach':'true'}},'spec':{},'status':%j}",

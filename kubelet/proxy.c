@@ -18,6 +18,7 @@ struct kube_proxy {
     struct event_recorder *events;
     struct map      *rules;            /* "ip:port/proto" -> struct rule * */
     struct timer     sync;
+    bool             synced;           /* at least once */
 };
 struct rule { char ip[64], proto[8]; int port; bool seen; };
 
@@ -100,6 +101,9 @@ static void on_sync(struct timer *t)
     size_t cursor = 0;
     struct str key;
     void *value;
+    if (!x->synced)                    /* what the kube-proxy before has left; the table is replaced as a whole, as by iptables-restore */
+        vip_clear(vnet_host_net(process_options(x->process)->net));
+    x->synced = true;
     while (map_next(x->rules, &cursor, &key, &value))
         ((struct rule *)value)->seen = false;
     cursor = 0;

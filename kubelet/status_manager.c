@@ -273,6 +273,10 @@ void status_sync(struct pod_worker *p)
     struct arena *a = arena_new();
     struct json *status = pod_status(p, a);
     struct str text = json_text(a, status);
+    if (mirror && !str_eqc(meta_uid(mirror), p->mirror_uid)) {   /* another object, which has been told nothing */
+        drop(&p->status_sent);
+        kubelet_copy(p->mirror_uid, sizeof p->mirror_uid, arena_cstr(a, meta_uid(mirror)));
+    }
     if (!p->status_sent.p || !str_eq(text, p->status_sent))
         send(p, a, status, text, p->is_static ? meta_uid(mirror) : str_c(p->uid));
     else if (p->deleting && !p->is_static && all_stopped(p) && !timer_active(&p->timer) && !p->finished_delete)

@@ -29,6 +29,8 @@ struct cluster {
     struct store      *store;
     struct hook        clock_hook, flush_hook;
     int64_t            clock_saved_ns;
+    uint64_t           vips_saved;     /* version of the node's Service rules that the store has */
+    int64_t            life;           /* how often components have started on this data: no two draw the same dice */
     struct vnet       *vnet;
     struct vnet_host  *node, *gateway;
     struct dns_listener *gateway_dns;
@@ -62,10 +64,42 @@ struct image_store *cluster_images(struct cluster *c) { return c->images; }
 struct store *cluster_store(struct cluster *c) { return c->store; }
 bool cluster_is_up(const struct cluster *c) { return c->step == BOOT_DONE; }
 
-/* ---- clock: kept in the store, so that virtual time goes on where it was ---- */
+/* ---- what outlives the process besides objects: Service rules, lives, the clock ---- */
+/* The node's Service rules are its kernel's: they are there again before any program runs. */
+static void vips_save(struct cluster *c)
+{
+    if (!c->vnet || vip_version(c->vnet) == c->vips_saved)
+        return;
+    struct strbuf text;
+    strbuf_init(&text, LIMIT_RESPONSE_BYTES);
+    vip_save(c->vnet, &text);
+    store_meta_put(c->store, "vips", strbuf_str(&text));
+    strbuf_deinit(&text);
+    c->vips_saved = vip_version(c->vnet);
+}
+
+static void vips_restore(struct cluster *c)
+{
+    if (!vip_restore(c->vnet, store_meta_get(c->store, c->arena, "vips")))
+        log_msg(LOG_WARN, "cmd", "the node's Service rules were not all understood; kube-proxy writes them again");
+    c->vips_saved = vip_version(c->vnet);
+}
+
+/* A new life: dice that no life before has thrown. */
+static void life_begin(struct cluster *c)
+{
+    char text[32];
+    str_int(store_meta_get(c->store, c->arena, "life"), &c->life);
+    loop_begin_life(c->loop, (uint64_t)c->life);
+    snprintf(text, sizeof text, "%" PRId64, ++c->life);
+    store_meta_put(c->store, "life", str_c(text));
+}
+
+/* Virtual time goes on where it was. */
 static void clock_save(struct hook *h)
 {
     struct cluster *c = container_of(h, struct cluster, clock_hook);
+    vips_save(c);
     int64_t now = vtime_now(c->loop);
     if (now - c->clock_saved_ns < SECOND_NS)
         return;                        /* at most once a virtual second; kill -9 loses less than that */
@@ -388,6 +422,7 @@ static void age_skip(struct cluster *c)
 {
     machine_stop(c);
     clients_free(c);
+    life_begin(c);
     loop_jump(c->loop, vtime_now(c->loop) + c->opt.age_ns - c->settle_s * SECOND_NS);
     clients_make(c);
     control_plane_start(c);
@@ -500,6 +535,7 @@ static bool cluster_make(struct cluster *c, struct err *err)
     c->store = store_open(&so, err);
     if (!c->store)
         return false;
+    life_begin(c);
     edge_flush_hook(c->loop, &c->flush_hook);
     if (clock_restore(c))
         loop_jump(c->loop, clock_restore(c));
@@ -509,6 +545,7 @@ static bool cluster_make(struct cluster *c, struct err *err)
                                            .now_ns = vtime_now(c->loop), .rng = &c->rng };
     if (!kubeadm_pki_init(&c->pki, &c->kubeadm, c->arena, err) || !network_make(c, err) || !kubeadm_node_files(&c->kubeadm, err))
         return false;
+    vips_restore(c);
     for (size_t i = 0; i < ARRAY_LEN(programs); i++)
         program_register(programs[i]);
     struct image_store_ops io = { image_save, c };

@@ -44,6 +44,7 @@ struct loop *loop_new(const struct loop_options *opt)
     list_init(&l->works);
     list_init(&l->advances);
     memcpy(l->seed, opt->seed, sizeof l->seed);
+    loop_begin_life(l, 0);
     clock_init(l, opt);
     l->start_vtime = l->clock.vtime;
     log_set_time(log_time, l);
@@ -73,6 +74,7 @@ void loop_free(struct loop *l)
     trace_uninstall(l);
     log_set_time(NULL, NULL);
     explicit_bzero(l->seed, sizeof l->seed);
+    explicit_bzero(l->life_seed, sizeof l->life_seed);
     free(l);
 }
 

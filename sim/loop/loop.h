@@ -93,6 +93,9 @@ double rng_normal(struct rng *r);                      /* mean 0, deviation 1 */
 void rng_bytes(struct rng *r, void *out, size_t n);
 void rng_suffix(struct rng *r, char *out, size_t n);   /* n characters of bcdfghjklmnpqrstvwxz2456789 and a NUL; apimachinery rand.String */
 void rng_uuid(struct rng *r, char out[37]);            /* version 4 */
+/* Streams initialised from now on are those of the n-th life on the same data: a cluster that starts again must not draw the names, UIDs and
+ * tokens of its last life once more. Life 0 is the seed itself. */
+void loop_begin_life(struct loop *l, uint64_t n);
 void loop_seed_from_int(uint8_t seed[32], uint64_t n); /* an explicit --seed */
 bool loop_seed_from_system(uint8_t seed[32], struct err *err);
 

@@ -46,7 +46,7 @@ struct loop {
     struct list  advances;                         /* first is the one that runs */
     bool         advance_running, advance_arrived; /* arrived: nothing is left to do on the way, done may be called in the next turn */
     bool         stopping;
-    uint8_t      seed[32];
+    uint8_t      seed[32], life_seed[32];          /* as given; and of the present life, which streams are made of */
     struct trace trace;
 };
 

@@ -7,6 +7,7 @@
 #include "sim/loop/loop_priv.h"
 
 #include <math.h>
+#include <stdio.h>
 
 static uint32_t load32(const uint8_t *p)
 {
@@ -86,7 +87,20 @@ void rng_init_seed(struct rng *r, const uint8_t seed[32], const char *name)
 
 void rng_init(struct rng *r, const struct loop *l, const char *name)
 {
-    rng_init_seed(r, l->seed, name);
+    rng_init_seed(r, l->life_seed, name);
+}
+
+void loop_begin_life(struct loop *l, uint64_t n)
+{
+    struct rng r;
+    char name[40];
+    snprintf(name, sizeof name, "life %" PRIu64, n);
+    rng_init_seed(&r, l->seed, name);
+    if (n)
+        rng_bytes(&r, l->life_seed, sizeof l->life_seed);
+    else
+        memcpy(l->life_seed, l->seed, sizeof l->seed);
+    explicit_bzero(&r, sizeof r);
 }
 
 void rng_bytes(struct rng *r, void *out, size_t n)

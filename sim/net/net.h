@@ -121,6 +121,12 @@ void vnet_set_outside(struct vnet *v, const char *ip, enum vnet_outside what);  
 struct vip_backend { char ip[64]; int port; };
 void vip_set(struct vnet *v, const char *ip, int port, const char *proto /* "TCP" or "UDP" */, const struct vip_backend *b, size_t n);
 void vip_remove(struct vnet *v, const char *ip, int port, const char *proto);
+void vip_clear(struct vnet *v);
+/* The table as text, a line per Service port, as iptables-save and iptables-restore: it is the kernel's, and outlives who wrote it. The version
+ * grows with every change. */
+uint64_t vip_version(const struct vnet *v);
+void vip_save(const struct vnet *v, struct strbuf *out);
+bool vip_restore(struct vnet *v, struct str text);     /* adds to what is there; false: a line was not understood and skipped */
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */
 struct dns_answer { bool nxdomain, servfail; char ips[8][64]; size_t ip_count; };

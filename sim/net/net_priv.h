@@ -10,6 +10,7 @@ struct vnet {
     struct map  *addrs;                            /* ip -> struct vnet_host */
     struct map  *outside;                          /* ip -> &outside_kinds[what] */
     struct map  *vips;                             /* "TCP 10.96.0.1:443" -> struct vip */
+    uint64_t     vip_version;                      /* counts the changes of that table */
     struct rng   rng;                              /* "kube-proxy": which endpoint a connection goes to */
 };
 

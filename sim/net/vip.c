@@ -22,10 +22,22 @@ static struct str vip_key(char buf[128], const char *proto, const char *ip, int 
     return (struct str){ buf, (size_t)n };
 }
 
+static bool same_backends(const struct vip *vip, const struct vip_backend *b, size_t n)
+{
+    bool same = vip->n == n;
+    for (size_t i = 0; same && i < n; i++)
+        same = strcmp(vip->b[i].ip, b[i].ip) == 0 && vip->b[i].port == b[i].port;
+    return same;
+}
+
 /* Program ip:port to go to one of n backends (copied); n is 0 for a Service without endpoints. Replaces what was there. */
 void vip_set(struct vnet *v, const char *ip, int port, const char *proto, const struct vip_backend *b, size_t n)
 {
     char key[128];
+    const struct vip *old = map_get(v->vips, vip_key(key, proto, ip, port));
+    if (old && same_backends(old, b, n))
+        return;
+    v->vip_version++;
     struct vip *vip = xcalloc(1, sizeof *vip + n * sizeof vip->b[0]);
     vip->n = n;
     if (n > 0)
@@ -36,7 +48,84 @@ void vip_set(struct vnet *v, const char *ip, int port, const char *proto, const 
 void vip_remove(struct vnet *v, const char *ip, int port, const char *proto)
 {
     char key[128];
-    free(map_take(v->vips, vip_key(key, proto, ip, port)));
+    struct vip *vip = map_take(v->vips, vip_key(key, proto, ip, port));
+    v->vip_version += vip != NULL;
+    free(vip);
+}
+
+void vip_clear(struct vnet *v)
+{
+    map_free(v->vips, free);
+    v->vips = map_new();
+    v->vip_version++;
+}
+
+uint64_t vip_version(const struct vnet *v) { return v->vip_version; }
+
+/* "TCP 10.96.0.1:443 192.168.229.132:6443": the key, then the endpoints. */
+void vip_save(const struct vnet *v, struct strbuf *out)
+{
+    size_t cursor = 0;
+    struct str key;
+    void *value;
+    while (map_next(v->vips, &cursor, &key, &value)) {
+        const struct vip *vip = value;
+        strbuf_addf(out, STR_FMT, STR_ARG(key));
+        for (size_t i = 0; i < vip->n; i++)
+            strbuf_addf(out, " %s:%d", vip->b[i].ip, vip->b[i].port);
+        strbuf_addch(out, '\n');
+    }
+}
+
+/* "10.96.0.1:443" */
+static bool parse_address(struct str text, char ip[64], int *port)
+{
+    size_t colon = text.n;
+    int64_t n;
+    while (colon > 0 && text.p[colon - 1] != ':')
+        colon--;
+    if (colon < 2 || colon > 64 || !str_int(str_sub(text, colon, text.n), &n) || n < 1 || n > 65535)
+        return false;
+    memcpy(ip, text.p, colon - 1);
+    ip[colon - 1] = 0;
+    *port = (int)n;
+    return true;
+}
+
+static bool next_part(struct str *rest, char separator, struct str *part)
+{
+    if (!rest->n)
+        return false;
+    str_cut(*rest, separator, part, rest);
+    return true;
+}
+
+static bool restore_line(struct vnet *v, struct str line)
+{
+    struct str proto = STR_NULL, word;
+    char ip[64];
+    int port = 0;
+    bool ok = next_part(&line, ' ', &proto) && next_part(&line, ' ', &word) && (str_eqc(proto, "TCP") || str_eqc(proto, "UDP")) && parse_address(word, ip, &port);
+    struct vip_backend *b = xcalloc(line.n + 1, sizeof *b);
+    size_t n = 0;
+    while (ok && next_part(&line, ' ', &word)) {
+        ok = parse_address(word, b[n].ip, &b[n].port);
+        n++;
+    }
+    if (ok)
+        vip_set(v, ip, port, proto.p[0] == 'T' ? "TCP" : "UDP", b, n);
+    free(b);
+    return ok;
+}
+
+bool vip_restore(struct vnet *v, struct str text)
+{
+    bool all = true;
+    struct str line;
+    while (next_part(&text, '\n', &line))
+        if (line.n && !restore_line(v, line))
+            all = false;
+    return all;
 }
 
 bool vip_translate(struct vnet *v, const char *proto, char ip[64], int *port)

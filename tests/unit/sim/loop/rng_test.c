@@ -56,6 +56,31 @@ static void streams_depend_on_seed_and_name_alone(void **state)
     }
 }
 
+/* The n-th life on the same data draws what no other does, and the same again with the same seed. */
+static void lives_differ(void **state)
+{
+    (void)state;
+    uint64_t drawn[2][4];
+    for (int run = 0; run < 2; run++) {
+        struct loop_options opt = { .start_vtime_ns = 1 };
+        struct rng r, plain;
+        loop_seed_from_int(opt.seed, 8);
+        struct loop *l = loop_new(&opt);
+        for (uint64_t life = 0; life < 4; life++) {
+            loop_begin_life(l, life);
+            rng_init(&r, l, "kubelet");
+            drawn[run][life] = rng_u64(&r);
+        }
+        rng_init_seed(&plain, opt.seed, "kubelet");
+        assert_true(drawn[run][0] == rng_u64(&plain));
+        loop_free(l);
+    }
+    assert_memory_equal(drawn[0], drawn[1], sizeof drawn[0]);
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < i; j++)
+            assert_true(drawn[0][i] != drawn[0][j]);
+}
+
 static void draws_are_in_range_and_even(void **state)
 {
     (void)state;
@@ -104,7 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chacha20_as_in_rfc_8439),         cmocka_unit_test(hchacha20_as_in_the_xchacha_draft),
-        cmocka_unit_test(streams_depend_on_seed_and_name_alone), cmocka_unit_test(draws_are_in_range_and_even),
+        cmocka_unit_test(streams_depend_on_seed_and_name_alone), cmocka_unit_test(lives_differ), cmocka_unit_test(draws_are_in_range_and_even),
         cmocka_unit_test(names_have_kubernetes_letters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -168,11 +168,42 @@ static void hosts_go_away(void **state)
     loop_free(l);
 }
 
+/* What is saved is what is restored; other text is refused line by line. */
+static void services_outlive_their_writer(void **state)
+{
+    (void)state;
+    static const char saved[] = "TCP 10.96.0.1:443 192.168.229.132:6443\nTCP 10.96.0.9:80\nUDP 10.96.0.10:53 10.32.0.2:53 10.32.0.3:53\n";
+    struct loop *l = test_loop();
+    struct vnet *v = vnet_new(l);
+    struct strbuf out;
+    uint64_t version = vip_version(v);
+    assert_true(vip_restore(v, str_c(saved)));
+    assert_int_not_equal(vip_version(v), version);
+    version = vip_version(v);
+    static const struct vip_backend same = { "192.168.229.132", 6443 };
+    vip_set(v, "10.96.0.1", 443, "TCP", &same, 1);
+    vip_remove(v, "10.96.0.1", 444, "TCP");
+    assert_int_equal(vip_version(v), version);
+    strbuf_init(&out, 65536);
+    vip_save(v, &out);
+    assert_true(str_eqc(strbuf_str(&out), saved));
+    strbuf_deinit(&out);
+    vip_clear(v);
+    assert_int_not_equal(vip_version(v), version);
+    static const char *const wrong[] = { "TCP\n", "TCP x\n", "ICMP 10.96.0.1:1\n", "TCP 10.96.0.1:70000\n", "TCP 10.96.0.1:1 2\n", "TCP :1\n" };
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+        assert_false(vip_restore(v, str_c(wrong[i])));
+    assert_true(vip_restore(v, STR_NULL));
+    vnet_free(v);
+    loop_free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_are_gos),
         cmocka_unit_test(services_choose),
+        cmocka_unit_test(services_outlive_their_writer),
         cmocka_unit_test(hosts_go_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* apiserver/endpoints/response.c - answers: negotiated, pretty for people, and for writes held until the turn is on disk.
  *
- * Upstream: apiserver pkg/endpoints/handlers/responsewriters/{writers,status,errors}.go.
+ * Those that leave the process, that is. Upstream: apiserver pkg/endpoints/handlers/responsewriters/{writers,status,errors}.go.
  */
 #include "apiserver/endpoints/endpoints.h"
 
@@ -86,8 +86,10 @@ static void on_gone(struct http_exchange *x) {
     list_remove(&r->node);
 }
 
+/* A client inside of the process dies with it, and so may know at once; would it wait, then the place where a turn is cut, hence the wall's time, would
+ * show in the order of what happens. */
 void respond_committed(struct request *r, int status, struct str bytes) {
-    if (r->dry_run || store_revision(r->as->store) == r->start_rev) {
+    if (!r->x->edge || r->dry_run || store_revision(r->as->store) == r->start_rev) {
         respond_bytes(r, status, bytes);
         return;
     }

@@ -123,7 +123,7 @@ static void run_hooks(struct loop *l)
 
 static bool more_to_do(struct loop *l)
 {
-    return !list_empty(&l->tasks) || due_timer(l);
+    return !list_empty(&l->tasks) || due_timer(l) || work_finished(l);
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -160,6 +160,7 @@ static void turn(struct loop *l)
     run_events(l);
     clock_settle(l);
     run_hooks(l);
+    work_report(l);
     advance_check(l);
     arm(l);
     clock_release_sample(l);

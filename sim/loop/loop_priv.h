@@ -63,6 +63,10 @@ struct timer *timer_of_node(struct heap_node *n);
 /* task.c */
 bool task_drain(struct loop *l, unsigned *budget); /* true: none is left */
 
+/* work.c */
+void work_report(struct loop *l);                  /* tell who waits, if nothing else is to be done at this instant */
+bool work_finished(const struct loop *l);
+
 /* trace.c */
 void trace_install(struct loop *l);
 void trace_uninstall(struct loop *l);

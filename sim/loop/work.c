@@ -1,7 +1,8 @@
 /* sim/loop/work.c - work on another thread (making keys, reading archives), while virtual time stands still.
  *
  * To the simulated world such work takes no time: between loop_work and done no timer fires. Several works may finish in any
- * order on the wall, which must not show; their done callbacks come in the order of the loop_work calls.
+ * order on the wall, which must not show; their done callbacks come in the order of the loop_work calls, and only when everything
+ * else of the present instant has happened: how quick the other thread was must not show either.
  */
 #include "sim/loop/loop_priv.h"
 
@@ -26,18 +27,27 @@ static void on_thread(uv_work_t *req)
 static void on_finished(uv_work_t *req, int status)
 {
     struct work *w = container_of(req, struct work, req);
-    struct loop *l = w->loop;
     ASSERT(status == 0);                           /* never cancelled */
-    w->finished = true;
-    while (!list_empty(&l->works)) {
-        w = container_of(l->works.next, struct work, node);
-        if (!w->finished)
-            break;
-        list_remove(&w->node);
-        w->done(w->ctx);
-        free(w);
-        loop_release(l);
-    }
+    w->finished = true;                            /* the turn that follows says so */
+}
+
+/* At the end of a turn. One at a time: what comes of one done callback is over before the next. */
+void work_report(struct loop *l)
+{
+    if (list_empty(&l->works) || !list_empty(&l->tasks))
+        return;
+    struct work *w = container_of(l->works.next, struct work, node);
+    if (!w->finished)
+        return;
+    list_remove(&w->node);
+    w->done(w->ctx);
+    free(w);
+    loop_release(l);
+}
+
+bool work_finished(const struct loop *l)
+{
+    return !list_empty(&l->works) && container_of(l->works.next, struct work, node)->finished;
 }
 
 void loop_work(struct loop *l, void (*run)(void *ctx), void (*done)(void *ctx), void *ctx)

@@ -30,7 +30,8 @@ static struct json *static_pod(struct kubelet *k, struct arena *a, const char *p
         return NULL;
     }
     struct json *meta = json_get(pod, "metadata"), *spec = json_get(pod, "spec");
-    struct str hash = str_sub(sha256_hex(a, arena_strf(a, "%s " STR_FMT, path, STR_ARG(json_text(a, pod)))), 0, 32);
+    const char *file = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;        /* as the node sees it: not where the data folder lies */
+    struct str hash = str_sub(sha256_hex(a, arena_strf(a, "/etc/kubernetes/manifests/%s " STR_FMT, file, STR_ARG(json_text(a, pod)))), 0, 32);
     json_remove(pod, "status");
     json_remove(meta, "creationTimestamp");
     json_set_str(a, meta, "name", arena_strf(a, STR_FMT "-%s", STR_ARG(meta_name(pod)), k->o.node_name));

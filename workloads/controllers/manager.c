@@ -30,7 +30,7 @@ static const struct upstream { const char *account; int since; const struct cont
     { "horizontal-pod-autoscaler", 16, { NULL } },
     { "disruption-controller", 16, { NULL } },
     { "statefulset-controller", 16, { &statefulset_controller } },
-    { "cronjob-controller", 16, { NULL } },
+    { "cronjob-controller", 16, { &cronjob_controller } },
     { "certificate-controller", 16, { &csr_controller } },
     { "ttl-controller", 16, { &ttl_controller } },
     { "bootstrap-signer", 16, { &bootstrap_signer } },

@@ -255,7 +255,9 @@ void event_record(struct event_recorder *r, const struct json *regarding, const 
     va_end(ap);
     int64_t now = vtime_now(client_loop(r->client));
     struct json *ref = reference(a, regarding, field_path);
-    struct str source_and_object = arena_strf(a, "%s %s " STR_FMT, r->component, r->host ? r->host : "", STR_ARG(json_text(a, ref)));
+    struct json *object = json_copy(a, ref);
+    json_remove(object, "resourceVersion");        /* an object that has changed is still the same one: getEventKey leaves it out too */
+    struct str source_and_object = arena_strf(a, "%s %s " STR_FMT, r->component, r->host ? r->host : "", STR_ARG(json_text(a, object)));
     struct str kind_of_event = arena_strf(a, STR_FMT " %s %s", STR_ARG(source_and_object), type, reason), message = str_c(text);
     bool aggregate = is_similar(r, kind_of_event, message, now);
     if (aggregate)

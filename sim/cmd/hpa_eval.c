@@ -38,8 +38,8 @@ int cmd_hpa(struct options *o)
     } else {
         struct hpa_eval_options eo = { .mode = o->args[1], .minor = minor, .explain = o->explain };
         status = hpa_eval(&eo, strbuf_str(&input), &out, &messages);
-        fwrite(out.p, 1, out.n, stdout);
-        fwrite(messages.p, 1, messages.n, stderr);
+        fwrite(out.n ? out.p : "", 1, out.n, stdout);
+        fwrite(messages.n ? messages.p : "", 1, messages.n, stderr);
     }
     strbuf_deinit(&input);
     strbuf_deinit(&out);

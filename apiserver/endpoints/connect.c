@@ -12,15 +12,19 @@ struct relay {
     struct list      node;
     struct request  *r;
     struct http_call *call;
-    bool             begun, wants_text;
+    bool             begun;
+    int              error_status;     /* of a refused log request: its text becomes a Status */
+    struct strbuf    error;
     struct stream   *pending;
 };
+enum { ERROR_TEXT_BYTES = 2000 };      /* what upstream's checker reads of it */
 
 static void relay_free(struct relay *y) {
     list_remove(&y->node);
     if (y->call) http_call_cancel(y->call);
     y->r->x->on_gone = NULL;
     y->r->open = NULL;
+    strbuf_deinit(&y->error);
     free(y);
 }
 
@@ -50,6 +54,10 @@ static void on_response(void *ctx, const struct http_response *resp) {
         http_headers_add(r->a, &r->headers, "Connection", STR("Upgrade"));   /* hop by hop: ours to say */
         return;
     }
+    if (resp->status >= 400 && str_eqc(r->info.subresource, "log")) {
+        y->error_status = resp->status;
+        return;
+    }
     struct str type = http_headers_get(&resp->headers, "Content-Type");
     copy_header(r, resp, "X-Accepted-Stream-Protocol-Versions");
     y->begun = true;
@@ -59,6 +67,10 @@ static void on_response(void *ctx, const struct http_response *resp) {
 static void on_data(void *ctx, struct str bytes) {
     struct relay *y = ctx;
     struct http_exchange *x = y->r->x;
+    if (y->error_status) {
+        strbuf_add(&y->error, str_sub(bytes, 0, ERROR_TEXT_BYTES - y->error.n));
+        return;
+    }
     http_write(x, bytes);
     if (http_unsent(x) <= LIMIT_CONN_OUT_BYTES) return;
     relay_free(y);
@@ -77,18 +89,31 @@ static void on_upgrade(void *ctx, struct stream *s) {
     y->r = NULL;
 }
 
+/* apiserver pkg/registry/generic/rest/response_checker.go: 400 and 500 keep the kubelet's words, others get the API's. */
+static void log_refused(struct relay *y, struct err *err) {
+    struct str text = str_trim(strbuf_str(&y->error));
+    if (y->error_status == 400) err_set(err, ERR_BAD_REQUEST, STR_FMT, STR_ARG(text));
+    else if (y->error_status == 500) err_set(err, ERR_INTERNAL, "Internal error occurred: " STR_FMT, STR_ARG(text));
+    else status_to_err(y->error_status, text, arena_printf(y->r->a, "get pods " STR_FMT, STR_ARG(y->r->info.name)), err);
+}
+
 static void on_done(void *ctx, const struct err *why) {
     struct relay *y = ctx;
     y->call = NULL;
     if (!y->r) {
+        strbuf_deinit(&y->error);
         free(y);
         return;
     }
     struct request *r = y->r;
     bool begun = y->begun;
     struct err err = { 0 };
+    if (y->error_status && why->code == ERR_NONE) log_refused(y, &err);
     relay_free(y);
-    if (!begun) {
+    if (err.code != ERR_NONE) {
+        respond_error(r, &err);
+        err_clear(&err);
+    } else if (!begun) {
         err_set(&err, ERR_INTERNAL, "%s", why->code != ERR_NONE ? why->msg : "the kubelet closed the connection");
         respond_error(r, &err);
         err_clear(&err);
@@ -106,6 +131,7 @@ static void relay_start(struct request *r, const char *url, bool upgrade) {
             if (str_eqi(r->x->headers.v[i].name, str_c(forwarded[k])) && (upgrade || k < 2)) http_headers_add(r->a, &h, forwarded[k], r->x->headers.v[i].value);
     struct relay *y = NEW(struct relay);
     list_init(&y->node);
+    strbuf_init(&y->error, ERROR_TEXT_BYTES);
     y->r = r;
     list_push(&r->as->watches->relays, &y->node);
     r->open = y;

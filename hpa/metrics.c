@@ -131,7 +131,8 @@ static struct outcome resource_metric(struct reconcile *r, const struct question
         ok = calc_utilization(q, r->spec_replicas, (int32_t)json_get_int(target, "averageUtilization", 0), name, c->container, &c->samples, &n, &err);
     if (!ok) {
         const char *text = arena_printf(a, "failed to get %s %s: %s", name, by_value && r->cfg->minor >= 26 ? "usage" : "utilization", err.msg);
-        return failed(reason, text, arena_printf(a, "%s%s", prefix, text));
+        /* Event and condition got the whole sentence with the container metrics of v1.20; before, the bare reason, as in Lab 8. */
+        return failed(reason, r->cfg->minor < 20 ? arena_strdup(a, err.msg) : text, arena_printf(a, "%s%s", prefix, text));
     }
     struct json *current = json_new_object(a);
     json_set(a, current, "averageValue", milli_quantity(a, n.raw, r->cfg->minor >= 34 && strcmp(name, "memory") == 0));

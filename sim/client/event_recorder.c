@@ -29,6 +29,7 @@ struct event_recorder {
     char          *component, *host;
     struct map    *spam, *similar, *known;
     struct rng     rng;
+    int64_t        last_name_ns;
     struct list    queue;              /* struct pending */
     size_t         queued;
     bool           sending;
@@ -235,8 +236,9 @@ static struct known *known_event(struct event_recorder *r, struct str key, struc
         forget_all_when_full(&r->known, known_free);
         k = NEW(struct known);
         struct arena *a = arena_new();
-        /* Names are made of the nanosecond. Virtual time stands while much happens, so what a real clock would add is drawn: below a millisecond. */
-        k->name = xstrdup(arena_printf(a, STR_FMT ".%" PRIx64, STR_ARG(object_name), (uint64_t)now + rng_below(&r->rng, NS_PER_MS)));
+        /* Names are made of the nanosecond, and lists are in the names' order. Virtual time stands while much happens: what a real clock would add is drawn. */
+        r->last_name_ns = (now > r->last_name_ns ? now : r->last_name_ns) + 1 + (int64_t)rng_below(&r->rng, 50 * NS_PER_US);
+        k->name = xstrdup(arena_printf(a, STR_FMT ".%" PRIx64, STR_ARG(object_name), (uint64_t)r->last_name_ns));
         arena_free(a);
         k->first_ns = now;
         map_put(r->known, key, k);

@@ -506,20 +506,26 @@ static void sa_key_done(void *ctx)
         log_msg(LOG_ERROR, "cmd", "%s", err.msg);
     sa_key_use(job->c, job->key);
     err_clear(&err);
+    if (job->c->opt.seed_explicit)
+        boot_next(job->c);
     free(job);
 }
 
+/* With an explicit seed all of booting waits for the key: at which of its turns another thread is ready would show in the order of what follows. */
 static void sa_key_make(struct cluster *c)
 {
     struct key *k = kubeadm_sa_key_load(&c->kubeadm);
     if (k) {
         sa_key_use(c, k);
+        boot_next(c);
         return;
     }
     struct sa_job *job = NEW(struct sa_job);
     job->c = c;
     rng_init(&job->rng, c->loop, "sa.key");
     loop_work(c->loop, sa_key_run, sa_key_done, job);
+    if (!c->opt.seed_explicit)
+        boot_next(c);
 }
 
 /* ---- life ---- */
@@ -573,7 +579,6 @@ struct cluster *cluster_new(const struct cluster_options *opt, void (*ready)(voi
         return NULL;
     }
     sa_key_make(c);
-    boot_next(c);
     return c;
 }
 

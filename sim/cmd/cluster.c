@@ -596,6 +596,9 @@ void cluster_free(struct cluster *c)
     apiserver_free(c->api);
     if (c->loop)
         loop_turn(c->loop);            /* connections of the edge end in a turn of their own */
+    if (c->store)
+        clock_save(&c->clock_hook);    /* it looks at the network too */
+    hook_remove(&c->clock_hook);
     dns_listener_close(c->gateway_dns);
     if (c->vnet) {
         vnet_host_free(c->node);
@@ -604,9 +607,6 @@ void cluster_free(struct cluster *c)
     }
     if (c->loop)
         edge_stop(c->loop);
-    if (c->store)
-        clock_save(&c->clock_hook);
-    hook_remove(&c->clock_hook);
     store_close(c->store);
     kubeadm_pki_deinit(&c->pki);
     key_unref(c->sa_key);

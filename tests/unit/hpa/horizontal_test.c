@@ -184,11 +184,11 @@ static void test_troubles(void **state)
     (void)state;
     static const struct { int minor, usage, status; const char *request, *event, *failed; } cases[] = {
         { 16, 1, 404, "\"requests\":{\"cpu\":\"200m\"}",
-          "FailedGetResourceMetric: failed to get cpu utilization: unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)\n",
+          "FailedGetResourceMetric: unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)\n",
           "FailedComputeMetricsReplicas: invalid metrics (1 invalid out of 1), first error is: failed to get cpu utilization: unable to get" },
         { 16, -1, 200, "\"requests\":{\"cpu\":\"200m\"}",
-          "FailedGetResourceMetric: failed to get cpu utilization: unable to get metrics for resource cpu: no metrics returned from resource metrics API\n", "FailedComputeMetricsReplicas: " },
-        { 16, 1, 200, "", "FailedGetResourceMetric: failed to get cpu utilization: missing request for cpu\n",
+          "FailedGetResourceMetric: unable to get metrics for resource cpu: no metrics returned from resource metrics API\n", "FailedComputeMetricsReplicas: " },
+        { 16, 1, 200, "", "FailedGetResourceMetric: missing request for cpu\n",
           "FailedComputeMetricsReplicas: invalid metrics (1 invalid out of 1), first error is: failed to get cpu utilization: missing request for cpu\n" },
         { 34, 1, 200, "", "FailedGetResourceMetric: failed to get cpu utilization: missing request for cpu in container target of Pod p\n",
           "first error is: failed to get cpu resource metric value: failed to get cpu utilization: missing request for cpu in container target of Pod p\n" },

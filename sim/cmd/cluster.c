@@ -99,6 +99,8 @@ static void life_begin(struct cluster *c)
 static void clock_save(struct hook *h)
 {
     struct cluster *c = container_of(h, struct cluster, clock_hook);
+    if (!c->store)
+        return;                        /* it could not be opened */
     vips_save(c);
     int64_t now = vtime_now(c->loop);
     if (now - c->clock_saved_ns < SECOND_NS)
@@ -589,6 +591,9 @@ void cluster_free(struct cluster *c)
 {
     if (!c)
         return;
+    c->step = BOOT_DONE;
+    if (c->loop)
+        loop_work_wait(c->loop);       /* the key may still be in the making */
     machine_stop(c);
     image_store_free(c->images);
     control_free(c->control);

@@ -77,6 +77,7 @@ void hook_remove(struct hook *h);
 
 /* -- work off the loop: run(ctx) on another thread, then done(ctx) on the loop. Virtual time is held meanwhile. -- */
 void loop_work(struct loop *l, void (*run)(void *ctx), void (*done)(void *ctx), void *ctx);
+void loop_work_wait(struct loop *l);                   /* before an end: run the loop until all such work is done */
 
 /* -- dice: a stream per consumer, by name; streams of different names are independent of each other's use. -- */
 struct rng {                                           /* ChaCha20 under a key made of seed and name; fields are private */

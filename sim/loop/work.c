@@ -60,3 +60,9 @@ void loop_work(struct loop *l, void (*run)(void *ctx), void (*done)(void *ctx), 
     loop_hold(l);
     ASSERT(uv_queue_work(&l->uv, &w->req, on_thread, on_finished) == 0);
 }
+
+void loop_work_wait(struct loop *l)
+{
+    while (!list_empty(&l->works))
+        uv_run(&l->uv, UV_RUN_ONCE);
+}

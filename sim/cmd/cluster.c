@@ -9,6 +9,8 @@
 #include "hpa/hpa.h"
 #include "metricsd/metricsd.h"
 #include "sim/cmd/cmd.h"
+#include "sim/cmd/components.h"
+#include "sim/cmd/host.h"
 #include "workloads/programs/programs.h"
 
 #include <stdio.h>
@@ -34,7 +36,7 @@ struct cluster {
     struct vnet       *vnet;
     struct vnet_host  *node, *gateway;
     struct dns_listener *gateway_dns;
-    struct rng         rng;
+    struct rng         rng, token_rng;
     struct kubeadm_options kubeadm;
     struct kubeadm_pki pki;
     struct key        *sa_key;
@@ -46,6 +48,7 @@ struct cluster {
     struct kubelet    *kubelet;
     struct image_store *images;
     struct control    *control;
+    struct proxy      *proxy;
     int                edge_port, kubelet_edge_port;
 
     enum boot_step     step;
@@ -62,6 +65,10 @@ static void boot_next(struct cluster *c);
 struct loop *cluster_loop(struct cluster *c) { return c->loop; }
 struct image_store *cluster_images(struct cluster *c) { return c->images; }
 struct store *cluster_store(struct cluster *c) { return c->store; }
+struct vnet_host *cluster_node(struct cluster *c) { return c->node; }
+struct client *cluster_admin(struct cluster *c) { return c->admin; }
+struct rng *cluster_token_rng(struct cluster *c) { return &c->token_rng; }
+int cluster_edge_port(const struct cluster *c, int port) { return port == 6443 ? c->edge_port : port == 10250 ? c->kubelet_edge_port : 0; }
 bool cluster_is_up(const struct cluster *c) { return c->step == BOOT_DONE; }
 
 /* ---- what outlives the process besides objects: Service rules, lives, the clock ---- */
@@ -228,6 +235,22 @@ static bool edge_listen(struct http_server *s, int wanted, int usual, int *bound
     return err_set(err, ERR_IO, "no free port from %d to %d for %s", usual, usual + 99, what);
 }
 
+/* The proxy of the lab's shells. It keeps its port over `down` and `up`, as far as that is free, for the shells that are still open. */
+int cluster_proxy_port(struct cluster *c, bool start, struct err *err)
+{
+    int64_t before = 0;
+    if (c->proxy || !start)
+        return c->proxy ? proxy_port(c->proxy) : 0;
+    str_int(store_meta_get(c->store, c->arena, "proxyPort"), &before);
+    c->proxy = proxy_new(c, (int)before, err);
+    if (!c->proxy)
+        return 0;
+    char text[16];
+    snprintf(text, sizeof text, "%d", proxy_port(c->proxy));
+    store_meta_put(c->store, "proxyPort", str_c(text));
+    return proxy_port(c->proxy);
+}
+
 static bool apiserver_make(struct cluster *c, struct err *err)
 {
     struct apiserver_options o = {
@@ -269,16 +292,45 @@ static struct client *client_with_token(void *ctx, const char *service_account, 
 /* ---- the components that a sleeping machine stops ---- */
 static const struct controller_ops *const extra_controllers[] = { &hpa_controller, NULL };
 
-static void control_plane_start(struct cluster *c)
+/* Both begin and end as their static pods do (components.c); on a bare control plane, which has no kubelet, as the cluster does. */
+static void controller_manager_begin(void *ctx, const struct json *flags)
 {
+    struct cluster *c = ctx;
+    c->kcm_client = client_make(c, "kube-controller-manager", c->pki.controller_manager);
     struct controller_manager_options o = {
         .loop = c->loop, .minor = c->opt.minor, .leader_elect = !c->opt.bare, .client = c->kcm_client, .client_with_token = client_with_token, .ctx = c,
-        .extra = extra_controllers, .sa_key = c->sa_key, .root_ca_pem = c->pki.ca_pem, .ca_key = c->pki.ca_key, .ca_cert = c->pki.ca,
+        .extra = extra_controllers, .sa_key = c->sa_key, .root_ca_pem = c->pki.ca_pem, .ca_key = c->pki.ca_key, .ca_cert = c->pki.ca, .flags = flags,
     };
     c->kcm = controller_manager_start(&o);
-    if (!c->opt.bare)
-        c->scheduler = scheduler_start(c->scheduler_client, c->opt.minor, true);
 }
+
+static void controller_manager_end(void *ctx)
+{
+    struct cluster *c = ctx;
+    controller_manager_free(c->kcm);
+    client_free(c->kcm_client);        /* with its informers, whose waiters belong to the manager */
+    c->kcm = NULL;
+    c->kcm_client = NULL;
+}
+
+static void scheduler_begin(void *ctx, const struct json *flags)
+{
+    struct cluster *c = ctx;
+    struct str elect = json_get_str(flags, "leader-elect");
+    c->scheduler_client = client_make(c, "kube-scheduler", c->pki.scheduler);
+    c->scheduler = scheduler_start(c->scheduler_client, c->opt.minor, !str_eqc(elect, "false"));
+}
+
+static void scheduler_end(void *ctx)
+{
+    struct cluster *c = ctx;
+    scheduler_free(c->scheduler);
+    client_free(c->scheduler_client);
+    c->scheduler = NULL;
+    c->scheduler_client = NULL;
+}
+
+static const struct components_ops components = { controller_manager_begin, controller_manager_end, scheduler_begin, scheduler_end };
 
 static bool node_start(struct cluster *c, struct err *err)
 {
@@ -300,19 +352,14 @@ static bool node_start(struct cluster *c, struct err *err)
 
 static void machine_stop(struct cluster *c)
 {
-    kubelet_free(c->kubelet);
-    scheduler_free(c->scheduler);
-    controller_manager_free(c->kcm);
+    kubelet_free(c->kubelet);          /* and with it what its static pods run */
     c->kubelet = NULL;
-    c->scheduler = NULL;
-    c->kcm = NULL;
+    controller_manager_end(c);         /* a bare one's */
 }
 
 static bool clients_make(struct cluster *c)
 {
     c->admin = client_make(c, "kubeadm", c->pki.admin);
-    c->kcm_client = client_make(c, "kube-controller-manager", c->pki.controller_manager);
-    c->scheduler_client = client_make(c, "kube-scheduler", c->pki.scheduler);
     c->node_client = client_make(c, "kubelet", c->pki.node);
     return true;
 }
@@ -320,10 +367,8 @@ static bool clients_make(struct cluster *c)
 static void clients_free(struct cluster *c)
 {
     client_free(c->admin);
-    client_free(c->kcm_client);
-    client_free(c->scheduler_client);
     client_free(c->node_client);
-    c->admin = c->kcm_client = c->scheduler_client = c->node_client = NULL;
+    c->admin = c->node_client = NULL;
     c->pods = NULL;
     c->marking = false;                /* whatever was under way is cancelled */
 }
@@ -427,7 +472,6 @@ static void age_skip(struct cluster *c)
     life_begin(c);
     loop_jump(c->loop, vtime_now(c->loop) + c->opt.age_ns - c->settle_s * SECOND_NS);
     clients_make(c);
-    control_plane_start(c);
     struct err err = { 0 };
     if (!node_start(c, &err))
         boot_finish(c, &err);
@@ -442,8 +486,9 @@ static void boot_next(struct cluster *c)
     switch (c->step) {
     case BOOT_API:
         c->step = BOOT_OBJECTS;
-        control_plane_start(c);
+        components_init(&components, c);
         if (c->opt.bare) {
+            controller_manager_begin(c, NULL);
             boot_finish(c, NULL);
             return;
         }
@@ -531,7 +576,8 @@ static void sa_key_make(struct cluster *c)
 }
 
 /* ---- life ---- */
-static const struct program_ops *const programs[] = { &httpd_program, &sh_program, &coredns_program, &pause_program, &daemon_program, &metricsd_program, &kube_proxy_program };
+static const struct program_ops *const programs[] = { &httpd_program, &sh_program, &coredns_program, &pause_program, &daemon_program, &metricsd_program, &kube_proxy_program,
+                                                    &controller_manager_program, &scheduler_program };
 
 static bool cluster_make(struct cluster *c, struct err *err)
 {
@@ -549,6 +595,7 @@ static bool cluster_make(struct cluster *c, struct err *err)
         loop_jump(c->loop, clock_restore(c));
     c->clock_saved_ns = vtime_now(c->loop);
     rng_init(&c->rng, c->loop, "kubeadm");
+    rng_init(&c->token_rng, c->loop, arena_printf(c->arena, "kubeadm-token-%" PRId64, vtime_now(c->loop)));    /* not the same again after a restart */
     c->kubeadm = (struct kubeadm_options){ .dir = c->opt.dir, .node_name = NODE_NAME, .node_ip = NODE_IP, .minor = c->opt.minor, .git_version = version_git(c->opt.minor),
                                            .now_ns = vtime_now(c->loop), .rng = &c->rng };
     if (!kubeadm_pki_init(&c->pki, &c->kubeadm, c->arena, err) || !network_make(c, err) || !kubeadm_node_files(&c->kubeadm, err))
@@ -597,6 +644,7 @@ void cluster_free(struct cluster *c)
     machine_stop(c);
     image_store_free(c->images);
     control_free(c->control);
+    proxy_free(c->proxy);
     clients_free(c);
     apiserver_free(c->api);
     if (c->loop)
@@ -624,9 +672,9 @@ void cluster_free(struct cluster *c)
 void cluster_status(struct cluster *c, struct strbuf *out)
 {
     struct arena *a = arena_new();
-    struct json *s = json_buildf(a, "{'pid':%d,'dataDir':%s,'kubeconfig':%s,'server':%s,'kubeletPort':%d,'caFile':%s,'clock':{'now':%S,'speed':%f},'version':%s,'lab':%s}",
+    struct json *s = json_buildf(a, "{'pid':%d,'dataDir':%s,'kubeconfig':%s,'server':%s,'kubeletPort':%d,'proxyPort':%d,'caFile':%s,'clock':{'now':%S,'speed':%f},'version':%s,'lab':%s}",
         (int64_t)getpid(), c->opt.dir, arena_printf(a, "%s/admin.conf", c->opt.dir), arena_printf(a, "https://127.0.0.1:%d", c->edge_port),
-        (int64_t)c->kubelet_edge_port, arena_printf(a, "%s/node/etc/kubernetes/pki/ca.crt", c->opt.dir), time_rfc3339(a, vtime_now(c->loop)),
+        (int64_t)c->kubelet_edge_port, (int64_t)cluster_proxy_port(c, false, NULL), arena_printf(a, "%s/node/etc/kubernetes/pki/ca.crt", c->opt.dir), time_rfc3339(a, vtime_now(c->loop)),
         (double)loop_speed_milli(c->loop) / 1000.0, version_git(c->opt.minor), c->opt.lab);
     json_write(out, s, JSON_PRETTY);
     strbuf_addch(out, '\n');

@@ -31,6 +31,11 @@ void cluster_free(struct cluster *c);
 struct loop *cluster_loop(struct cluster *c);
 struct image_store *cluster_images(struct cluster *c);
 struct store *cluster_store(struct cluster *c);
+struct vnet_host *cluster_node(struct cluster *c);
+struct client *cluster_admin(struct cluster *c);                 /* as kubernetes-admin */
+struct rng *cluster_token_rng(struct cluster *c);                /* what kubeadm draws tokens from */
+int  cluster_edge_port(const struct cluster *c, int port);       /* where 6443 and 10250 of the node are on this machine's loopback; 0: any other port */
+int  cluster_proxy_port(struct cluster *c, bool start, struct err *err);   /* proxy.c's; 0: none (yet), or it could not start */
 void cluster_status(struct cluster *c, struct strbuf *out);      /* status -o json */
 bool cluster_is_up(const struct cluster *c);
 

@@ -42,6 +42,7 @@ int cmd_shell(struct options *o);
 int cmd_lab(struct options *o);
 int cmd_docker(struct options *o);     /* the lab host's docker, run as `docker` inside the shell */
 bool shell_make_bin(struct arena *a, const char *bin, struct err *err);   /* BIN/docker and BIN/kubelab: links to this program */
+bool lab_write_files(const char *dir, bool all);     /* lab.c: Lab 8's files below dir; all: the student's own too */
 int lab_play(struct options *o);         /* play.c: perform a lab with real clients, in virtual time */
 int cmd_hpa(struct options *o);
 int cmd_debug(struct options *o);

@@ -4,6 +4,7 @@
  * an error is a status from 400 on with one line that names the thing, the cause and the next step.
  */
 #include "sim/cmd/cluster.h"
+#include "sim/cmd/host.h"
 #include "workloads/programs/programs.h"
 
 #include <stdlib.h>
@@ -47,6 +48,8 @@ static void handle(void *ctx, struct http_exchange *x)
             routes[i].run(k, x);
             return;
         }
+    if (host_route(k->cluster, x))
+        return;
     answer(x, 404, STR("this cluster's kubelab does not know that request; is the command of another version?\n"));
 }
 

@@ -116,6 +116,8 @@ static bool read_reply(struct reader *r, struct arena *a, struct strbuf *collect
         if (str_eqi(name, STR("Transfer-Encoding")))
             chunked = true;
     }
+    if (*status >= 400)
+        out = NULL;                                /* what went wrong is the caller's to tell, not part of its output */
     return chunked ? read_chunked(r, a, collect, out, ctx) : reader_body(r, (size_t)length, collect, out, ctx);
 }
 

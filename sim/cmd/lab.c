@@ -33,24 +33,34 @@ static const struct lab_file lab8_files[] = {
     { "hpa/target-deploy.yaml", lab8_target, true },
 };
 
-static int lab_files(struct options *o, const char *dir)
+static bool write_files(const char *dir, bool all, struct err *err)
 {
     struct arena *a = arena_new();
-    struct err err = { 0 };
     bool ok = true;
     for (size_t i = 0; i < ARRAY_LEN(lab8_files) && ok; i++) {
         const struct lab_file *f = &lab8_files[i];
-        if (f->student && !o->all)
+        if (f->student && !all)
             continue;
         char *path = arena_printf(a, "%s/%s", dir, f->path), *slash = strrchr(path, '/');
         *slash = 0;
-        ok = dir_make(path, 0755, &err);
+        ok = dir_make(path, 0755, err);
         *slash = '/';
-        ok = ok && file_write(path, f->text(), 0644, &err);
+        ok = ok && file_write(path, f->text(), 0644, err);
     }
-    int status = ok ? EXIT_DONE : control_fail(&err);
     arena_free(a);
-    return status;
+    return ok;
+}
+
+bool lab_write_files(const char *dir, bool all)
+{
+    struct err err = { 0 };
+    return write_files(dir, all, &err) || (err_clear(&err), false);
+}
+
+static int lab_files(struct options *o, const char *dir)
+{
+    struct err err = { 0 };
+    return write_files(dir, o->all, &err) ? EXIT_DONE : control_fail(&err);
 }
 
 int cmd_lab(struct options *o)

@@ -1,5 +1,5 @@
 /* sim/cmd/main.c - kubelab's commands, as a table. */
-#include "sim/cmd/cmd.h"
+#include "sim/cmd/host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static const struct command commands[] = {
     { "status", cmd_status, "data,output", "status [-o json]", "what runs, where, and what time it is there" },
     { "kubeconfig", cmd_kubeconfig, "data", "kubeconfig", "print the path of the administrator's kubeconfig" },
     { "clock", cmd_clock, "data,output", "clock [get | speed N | pause | advance 5m]", "read or move the virtual clock" },
-    { "shell", cmd_shell, "data", "shell [LAB] [-- CMD...]", "a shell on the lab's host, or one command in it" },
+    { "shell", cmd_shell, "data,node", "shell [LAB] [--node NAME] [-- CMD...]", "a shell on the lab's host, or one command in it" },
     { "lab", cmd_lab, "data,all,verbose", "lab list | files NAME DIR [--all] | play NAME", "labs: their files, and a performance of one" },
     { "docker", cmd_docker, "data", "docker image build -t TAG DIR | image ls | images", "the node's images (inside the lab's shell: docker)" },
     { "hpa", cmd_hpa, "kubernetes-version,explain", "hpa eval calculator|sequence|controller [--kubernetes-version V] [--explain] [FILE]", "the autoscaler's arithmetic on recorded inputs" },
@@ -74,9 +74,11 @@ int main(int argc, char **argv)
 {
     const char *base = strrchr(argv[0], '/');
     base = base ? base + 1 : argv[0];
-    bool as_docker = strcmp(base, "docker") == 0;      /* the lab shell's PATH has a link of that name */
-    const char *name = as_docker ? "docker" : argc > 1 ? argv[1] : "";
-    int skip = as_docker ? 1 : 2;
+    int host = host_command(base, argc, argv);         /* the lab shell's PATH has links of these names */
+    if (host >= 0)
+        return host;
+    const char *name = argc > 1 ? argv[1] : "";
+    int skip = 2;
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
     if (strcmp(name, "--version") == 0)

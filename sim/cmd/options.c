@@ -28,6 +28,7 @@ static const struct flag flags[] = {
     { "output", FLAG_TEXT, AT(output) },
     { "explain", FLAG_BOOL, AT(explain) },
     { "verbose", FLAG_BOOL, AT(verbose) },
+    { "node", FLAG_TEXT, AT(node) },
 };
 
 static const struct flag *flag_find(const char *name, size_t n, const char *allowed)

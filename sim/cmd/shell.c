@@ -1,9 +1,9 @@
 /* sim/cmd/shell.c - `kubelab shell [LAB] [-- CMD]`: the lab's host, as far as an ordinary process can be it.
  *
- * The student's own tools with PATH, KUBECONFIG and KUBELAB_DATA set, and a `docker` that speaks to the node's image store (a link to kubelab itself in
- * DATA/bin). Leaving the shell leaves the cluster up. With a lab named, the cluster is started when it is not running.
+ * The student's own tools, home and editors, with PATH, KUBECONFIG, KUBELAB_DATA and the proxy's variables set, and the host's commands (host.h) as links to
+ * kubelab itself in DATA/bin. Leaving the shell leaves the cluster up. With a lab named, the cluster is started when it is not running.
  */
-#include "sim/cmd/cmd.h"
+#include "sim/cmd/host.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,21 +20,31 @@ static bool self_path(char *out, size_t n)
     return true;
 }
 
-/* DATA/bin: kubelab under its own name, and as docker. */
+/* A link is replaced in one step: shells that are open go on finding it. */
+static bool make_link(struct arena *a, const char *self, const char *bin, const char *name, struct err *err)
+{
+    const char *path = arena_printf(a, "%s/%s", bin, name), *fresh = arena_printf(a, "%s/.%s.%d", bin, name, (int)getpid());
+    char before[4096];
+    ssize_t n = readlink(path, before, sizeof before - 1);
+    if (n > 0 && str_eqc((struct str){ before, (size_t)n }, self))
+        return true;
+    unlink(fresh);
+    if (symlink(self, fresh) != 0 || rename(fresh, path) != 0)
+        return err_set(err, ERR_IO, "cannot make %s: %s", path, strerror(errno));
+    return true;
+}
+
+/* DATA/bin: kubelab under its own name, and as each of the host's commands. */
 bool shell_make_bin(struct arena *a, const char *bin, struct err *err)
 {
     char self[4096];
     if (!self_path(self, sizeof self))
         return err_set(err, ERR_IO, "cannot find my own program file: %s", strerror(errno));
-    if (!dir_make(bin, 0700, err))
+    if (!dir_make(bin, 0700, err) || !make_link(a, self, bin, "kubelab", err))
         return false;
-    static const char *const names[] = { "docker", "kubelab" };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        const char *link_path = arena_printf(a, "%s/%s", bin, names[i]);
-        unlink(link_path);
-        if (symlink(self, link_path) != 0 && errno != EEXIST)
-            return err_set(err, ERR_IO, "cannot make %s: %s", link_path, strerror(errno));
-    }
+    for (size_t i = 0; host_command_names[i]; i++)
+        if (!make_link(a, self, bin, host_command_names[i], err))
+            return false;
     return true;
 }
 
@@ -47,26 +57,81 @@ static bool cluster_answers(struct arena *a, const struct options *o)
     return ok;
 }
 
+/* ---- the way into the cluster's network ---- */
+/* Names that are not the cluster's go where they always went: clients know no "all but", so the proxy is taken back from the public suffixes that a student meets. */
+#define DIRECT ".com,.org,.net,.io,.dev,.edu,.gov,.info,.sh,.ai,.app,.cloud,.de,.uk,.fr,.eu,.us,.ca,.in,.cn,.jp,.co"
+
+static void set_both(const char *lower, const char *upper, const char *value)
+{
+    setenv(lower, value, 1);
+    setenv(upper, value, 1);
+}
+
+static void proxy_environment(struct arena *a, const struct options *o)
+{
+    struct err err = { 0 };
+    struct control_reply reply;
+    if (!control_call(a, o, "POST", "/host/proxy", STR_NULL, NULL, NULL, &reply, &err)) {
+        fprintf(stderr, "kubelab: without the way to 192.168.229.132: %s\n", err.msg);
+        err_clear(&err);
+        return;
+    }
+    const char *url = arena_printf(a, "http://127.0.0.1:" STR_FMT, STR_ARG(str_trim(reply.body)));
+    bool usual = false;
+    if (control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err)) {
+        struct json *s = json_parse(a, reply.body, NULL);
+        usual = str_ends(json_get_str(s, "server"), ":6443") && json_get_int(s, "kubeletPort", 0) == 10250;
+    }
+    err_clear(&err);
+    const char *direct = usual ? "localhost,127.0.0.1,::1," DIRECT : DIRECT;     /* else localhost:6443 has to be led to where it is */
+    struct str before = str_c(getenv("no_proxy") ? getenv("no_proxy") : getenv("NO_PROXY"));
+    while (before.p && before.n) {
+        struct str one = str_trim(str_token(&before, ','));
+        if (one.n && !str_eqc(one, "*") && !str_eqc(one, "localhost") && !str_eqc(one, "127.0.0.1") && !str_eqc(one, "::1") && str_find(str_c(direct), one) < 0)
+            direct = arena_printf(a, "%s," STR_FMT, direct, STR_ARG(one));
+    }
+    set_both("http_proxy", "HTTP_PROXY", url);
+    set_both("https_proxy", "HTTPS_PROXY", url);
+    set_both("no_proxy", "NO_PROXY", direct);
+    unsetenv("all_proxy");
+    unsetenv("ALL_PROXY");
+}
+
+/* ---- the shell ---- */
+/* bash asks for the prompt's folder each time: one below the node's files is shown by the node's name, and `cd` finds it by that. */
+static const char bashrc[] =
+    "[ -f ~/.bashrc ] && . ~/.bashrc\n"
+    "PATH=$KUBELAB_DATA/bin:${PATH#$KUBELAB_DATA/bin:}\n"
+    "_kubelab_cd() { case $1 in\n"
+    "  /etc/kubernetes|/etc/kubernetes/*|/var/lib/kubelet|/var/lib/kubelet/*|/var/log/pods|/var/log/pods/*|/etc/systemd/system/kubelet.service.d)\n"
+    "    [ -d \"$1\" ] || { builtin cd \"$KUBELAB_DATA/node$1\"; return; } ;;\n"
+    "  esac; builtin cd \"$@\"; }\n"
+    "cd() { _kubelab_cd \"$@\"; }\n"
+    "_kubelab_where() { local p=${PWD#$KUBELAB_DATA/node}; [ \"$p\" = \"$HOME\" ] && p='~'; [ \"${p#$HOME/}\" != \"$p\" ] && p=\"~/${p#$HOME/}\"; printf %s \"$p\"; }\n"
+    "PS1='user@ubuntu:$(_kubelab_where)\\$ '\n"
+    "unset PROMPT_COMMAND\n";
+
 static int exec_shell(struct arena *a, struct options *o, const char *bin)
 {
     const char *data = data_path(a, o, ""), *path = getenv("PATH");
     char *full = realpath(data, NULL);
-    setenv("KUBELAB_DATA", full ? full : data, 1);
-    setenv("KUBECONFIG", arena_printf(a, "%s/admin.conf", full ? full : data), 1);
-    setenv("PATH", arena_printf(a, "%s:%s", bin, path ? path : "/usr/local/bin:/usr/bin:/bin"), 1);
+    data = full ? arena_strdup(a, full) : data;
     free(full);
+    proxy_environment(a, o);
+    setenv("KUBELAB_DATA", data, 1);
+    setenv("KUBECONFIG", arena_printf(a, "%s/admin.conf", data), 1);
+    setenv("PATH", arena_printf(a, "%s/bin:%s", data, path ? path : "/usr/local/bin:/usr/bin:/bin"), 1);
+    const char *rc = arena_printf(a, "%s/bashrc", bin);
+    struct err err = { 0 };
+    if (!file_write(rc, str_c(bashrc), 0600, &err))
+        return control_fail(&err);
     if (o->rest_count) {
         execvp(o->rest[0], o->rest);
         fprintf(stderr, "kubelab: %s: %s\n", o->rest[0], errno == ENOENT ? "command not found" : strerror(errno));
         return errno == ENOENT ? 127 : 126;
     }
-    const char *rc = arena_printf(a, "%s/bashrc", bin);
-    struct err err = { 0 };
-    struct str text = STR("[ -f ~/.bashrc ] && . ~/.bashrc\nPS1='user@ubuntu:\\w\\$ '\n");
-    if (!file_write(rc, text, 0600, &err))
-        return control_fail(&err);
     if (isatty(0))
-        fprintf(stderr, "This is the lab's host. kubectl and docker work here; `exit` leaves, and the cluster stays up.\n");
+        fprintf(stderr, "This is the lab's host. kubectl, docker, sudo, systemctl and kubeadm work here; `exit` leaves, and the cluster stays up.\n");
     execlp("bash", "bash", "--rcfile", rc, "-i", (char *)NULL);
     fprintf(stderr, "kubelab: bash: %s\n", strerror(errno));
     return EXIT_INTERNAL;
@@ -79,6 +144,10 @@ int cmd_shell(struct options *o)
     const char *lab = o->arg_count ? o->args[0] : NULL;
     if (lab && strcmp(lab, "lab8") != 0) {
         fprintf(stderr, "kubelab: there is no lab \"%s\"; 'kubelab lab list' names them\n", lab);
+        return EXIT_USAGE;
+    }
+    if (o->node && strcmp(o->node, "ubuntu") != 0) {
+        fprintf(stderr, "kubelab: there is no node \"%s\": the cluster's only machine is ubuntu\n", o->node);
         return EXIT_USAGE;
     }
     if (!cluster_answers(a, o)) {

@@ -1,0 +1,103 @@
+/* sim/cmd/host_routes.c - the cluster's side of the host's commands: /host/... on the control socket.
+ *
+ * /host/api passes one request to the API server as kubernetes-admin, as kubeadm does with /etc/kubernetes/admin.conf: it goes through the virtual network, and
+ * through authentication, authorization and admission like anybody's. /host/token draws a bootstrap token; /host/proxy names the proxy's port, and starts it.
+ */
+#include "sim/cmd/cluster.h"
+#include "sim/cmd/host.h"
+
+#include <stdlib.h>
+
+static void answer(struct http_exchange *x, int status, struct str text)
+{
+    http_respond(x, status, NULL, "text/plain", text);
+}
+
+/* ---- /host/api ---- */
+struct api_job { struct http_exchange *x; struct client_call *call; };
+
+static void api_gone(struct http_exchange *x)
+{
+    struct api_job *job = x->ctx;
+    client_cancel(job->call);
+    free(job);
+}
+
+static void api_done(void *ctx, const struct client_result *r, const struct err *err)
+{
+    struct api_job *job = ctx;
+    struct http_exchange *x = job->x;
+    free(job);
+    x->on_gone = NULL;
+    struct str body = r && r->http_status ? r->body : str_c(err->msg);
+    answer(x, 200, arena_strf(x->arena, "%d\n" STR_FMT, r ? r->http_status : 0, STR_ARG(body)));
+}
+
+static void post_api(struct cluster *c, struct http_exchange *x)
+{
+    struct str method = query_get(&x->query, "method");
+    const char *path = arena_cstr(x->arena, query_get(&x->query, "path"));
+    struct client *admin = cluster_admin(c);
+    struct err err = { 0 };
+    struct json *body = x->body.n ? json_parse(x->arena, x->body, &err) : NULL;
+    if (!cluster_is_up(c) || !admin) {
+        answer(x, 503, STR("the cluster is still starting: try again in a moment\n"));
+        return;
+    }
+    if (path[0] != '/' || (x->body.n && !body)) {
+        answer(x, 400, STR("a path and a JSON body are wanted\n"));
+        err_clear(&err);
+        return;
+    }
+    struct api_job *job = NEW(struct api_job);
+    job->x = x;
+    x->ctx = job;
+    x->on_gone = api_gone;
+    if (str_eqc(method, "POST") && body)
+        job->call = client_create(admin, path, body, api_done, job);
+    else if (str_eqc(method, "PUT") && body)
+        job->call = client_update(admin, path, body, api_done, job);
+    else if (str_eqc(method, "DELETE"))
+        job->call = client_delete(admin, path, body, api_done, job);
+    else
+        job->call = client_get(admin, path, api_done, job);
+}
+
+/* ---- /host/token: kubeadm draws [a-z0-9]{6}.[a-z0-9]{16} from the system; here it is the cluster's dice ---- */
+static void post_token(struct cluster *c, struct http_exchange *x)
+{
+    static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    struct rng *r = cluster_token_rng(c);
+    char token[24];
+    for (size_t i = 0; i < 23; i++)
+        token[i] = i == 6 ? '.' : alphabet[rng_below(r, 36)];
+    token[23] = 0;
+    answer(x, 200, str_c(token));
+}
+
+static void post_proxy(struct cluster *c, struct http_exchange *x)
+{
+    struct err err = { 0 };
+    int port = cluster_proxy_port(c, true, &err);
+    if (port)
+        answer(x, 200, arena_strf(x->arena, "%d", port));
+    else
+        answer(x, 500, arena_strf(x->arena, "%s\n", err.msg));
+    err_clear(&err);
+}
+
+static const struct { const char *method, *path; void (*run)(struct cluster *c, struct http_exchange *x); } routes[] = {
+    { "POST", "/host/api", post_api },
+    { "POST", "/host/token", post_token },
+    { "POST", "/host/proxy", post_proxy },
+};
+
+bool host_route(struct cluster *c, struct http_exchange *x)
+{
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+        if (str_eqc(x->method, routes[i].method) && str_eqc(x->path, routes[i].path)) {
+            routes[i].run(c, x);
+            return true;
+        }
+    return false;
+}

@@ -1,0 +1,335 @@
+/* sim/cmd/proxy.c - a way into the cluster for clients on the student's machine that honour proxy variables: curl, kubectl, wget, python.
+ *
+ * The lab's shell sets http_proxy and https_proxy to this listener on loopback. CONNECT and plain requests for an address of the cluster (the node's, a Service's, a
+ * pod's) are dialled from the node through the virtual network, so that kube-proxy's rules, refusals and faults apply. What answers there is a server of ours: it
+ * is given a listener on loopback, and the two sockets are spliced; so TLS and HTTP are those of every other client. The node's 6443 and 10250 have such
+ * listeners anyway. "localhost" is the node for 6443 and 10250, else this machine
+ * (a port-forward, the student's own server), and where nobody listens there, the node again. Nothing else is proxied.
+ */
+#include "sim/cmd/cluster.h"
+#include "sim/cmd/host.h"
+#include "sim/http/http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NODE_ADDRESS "192.168.229.132"
+enum { HEAD_MAX = 64 * 1024, HEAD_WAIT_MS = 30000, SERVERS_MAX = 256 };
+
+extern const char http_direct_kind;                /* sim/http: the kind of an endpoint at which an http_server listens */
+
+struct back { void *server; int port; };           /* a server of the virtual network, and its listener on loopback */
+struct proxy {
+    struct cluster      *cluster;
+    struct loop         *loop;
+    struct tcp_listener *listener;
+    struct list          conns;
+    struct back          backs[SERVERS_MAX];
+    size_t               back_count;
+};
+struct conn {
+    struct list      node;
+    struct proxy    *proxy;                        /* NULL: it ended while a dial was under way */
+    struct stream   *s;                            /* the client */
+    struct strbuf    in;
+    bool             connect, dialing;
+    struct str       rest;                         /* what goes to the server first; lives in the arena */
+    char             target[300];
+    bool             node_next;                    /* "localhost": if nobody listens on this machine, the node may */
+    struct vnet_dial dial;
+    bool             in_vnet;
+    struct arena    *arena;
+};
+
+/* ---- where things lead ---- */
+static bool parse_ip(struct str s, unsigned char out[4])
+{
+    int n = 0;
+    for (struct str rest = s; rest.p && n < 5;) {
+        int64_t v;
+        struct str part = str_token(&rest, '.');
+        if (n == 4 || part.n > 3 || !str_int(part, &v) || v < 0 || v > 255)
+            return false;
+        out[n++] = (unsigned char)v;
+    }
+    return n == 4;
+}
+
+enum proxy_target proxy_classify(struct str host, int port, char ip[64])
+{
+    unsigned char b[4];
+    bool is_ip = parse_ip(host, b), local = str_eqi(host, STR("localhost")) || str_eqc(host, "::1") || str_eqc(host, "[::1]") || (is_ip && b[0] == 127);
+    bool node = str_eqi(host, STR("ubuntu")) || str_eqc(host, NODE_ADDRESS);
+    bool service = is_ip && b[0] == 10 && b[1] >= 96 && b[1] < 112, pod = is_ip && b[0] == 10 && b[1] >= 32 && b[1] < 48;
+    if (port < 1 || port > 65535 || !(local || node || service || pod))
+        return PROXY_REFUSE;
+    snprintf(ip, 64, STR_FMT, STR_ARG(local ? STR("127.0.0.1") : node ? STR(NODE_ADDRESS) : host));
+    return local ? PROXY_LOCAL : PROXY_CLUSTER;
+}
+
+/* ---- one connection ---- */
+static void conn_free(struct conn *c)
+{
+    list_remove(&c->node);
+    if (c->in_vnet)
+        vnet_dial_cancel(&c->dial);
+    stream_close(c->s);
+    c->s = NULL;
+    if (c->dialing) {                              /* a TCP dial cannot be called back: the last of it is done when it ends */
+        c->proxy = NULL;
+        return;
+    }
+    strbuf_deinit(&c->in);
+    arena_free(c->arena);
+    free(c);
+}
+
+static void refuse(struct conn *c, int status, const char *why)
+{
+    struct str body = arena_strf(c->arena, "kubelab: %s: %s\n", c->target, why);
+    stream_write(c->s, arena_strf(c->arena, "HTTP/1.1 %d " STR_FMT "\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n" STR_FMT, status,
+                                  STR_ARG(http_status_text(status)), body.n, STR_ARG(body)));
+    conn_free(c);
+}
+
+static void dial_vnet(struct conn *c);
+
+static void on_dialed(void *ctx, struct stream *s, const struct err *err)
+{
+    struct conn *c = ctx;
+    c->dialing = false;
+    if (!c->proxy) {
+        stream_close(s);
+        list_init(&c->node);
+        conn_free(c);
+    } else if (!s && c->node_next) {
+        c->node_next = false;
+        dial_vnet(c);
+    } else if (!s) {
+        refuse(c, 502, err->msg);
+    } else {
+        if (c->connect)
+            stream_write(c->s, STR("HTTP/1.1 200 Connection established\r\n\r\n"));
+        stream_write(s, c->rest);
+        struct stream *client = c->s;
+        c->s = NULL;
+        conn_free(c);
+        stream_resume(client);
+        stream_splice(client, s);
+    }
+}
+
+static void dial_local(struct conn *c, int port)
+{
+    c->dialing = true;
+    tcp_dial(c->proxy->loop, "127.0.0.1", port, on_dialed, c);
+}
+
+/* The loopback listener of a server that lives in the virtual network: made the first time. Servers end with their pods, and their listeners with them; when another
+ * has come to be at the same place in memory it is listed again, which is noticed by nobody being there on the port. */
+static int back_port(struct proxy *p, void *server, struct err *err)
+{
+    int port = 0;
+    for (size_t i = 0; i < p->back_count; i++)
+        if (p->backs[i].server == server) {
+            struct err e = { 0 };
+            struct tcp_listener *probe = tcp_listen(p->loop, "127.0.0.1", p->backs[i].port, NULL, NULL, &e);
+            err_clear(&e);
+            if (!probe)
+                return p->backs[i].port;           /* taken: by the server, still */
+            tcp_listener_close(probe);
+            p->backs[i] = p->backs[--p->back_count];
+            break;
+        }
+    if (!http_server_listen_edge(server, "127.0.0.1", 0, &port, err))
+        return 0;
+    if (p->back_count == SERVERS_MAX)
+        p->backs[0] = p->backs[--p->back_count];
+    p->backs[p->back_count++] = (struct back){ server, port };
+    return port;
+}
+
+static void on_vnet(struct vnet_dial *d, const struct err *err)
+{
+    struct conn *c = container_of(d, struct conn, dial);
+    struct err e = { 0 };
+    c->in_vnet = false;
+    if (err) {
+        refuse(c, 502, err->msg);
+        return;
+    }
+    bool of_node = strcmp(d->peer_ip, NODE_ADDRESS) == 0 || strcmp(d->peer_ip, "127.0.0.1") == 0;
+    int port = of_node ? cluster_edge_port(c->proxy->cluster, d->peer_port) : 0;
+    if (!port && d->ep.kind == &http_direct_kind)
+        port = back_port(c->proxy, d->ep.server, &e);
+    if (port)
+        dial_local(c, port);
+    else
+        refuse(c, 502, e.code ? e.msg : "what listens there does not speak HTTP");
+    err_clear(&e);
+}
+
+static void dial_vnet(struct conn *c)
+{
+    c->in_vnet = true;
+    vnet_dial_start(&c->dial);
+}
+
+/* ---- the request ---- */
+static void lead(struct conn *c, struct str host, int port)
+{
+    char ip[64];
+    enum proxy_target t = proxy_classify(host, port, ip);
+    snprintf(c->target, sizeof c->target, STR_FMT ":%d", STR_ARG(str_sub(host, 0, 255)), port);
+    if (t == PROXY_REFUSE) {
+        refuse(c, 403, "this proxy leads into the lab's cluster alone (the node's, Services' and pods' addresses)");
+        return;
+    }
+    c->dial = (struct vnet_dial){ .from = cluster_node(c->proxy->cluster), .port = port, .done = on_vnet };
+    snprintf(c->dial.ip, sizeof c->dial.ip, "%s", ip);
+    stream_pause(c->s);
+    int edge = t == PROXY_LOCAL || strcmp(ip, NODE_ADDRESS) == 0 ? cluster_edge_port(c->proxy->cluster, port) : 0;
+    c->node_next = t == PROXY_LOCAL && !edge;
+    if (edge || t == PROXY_LOCAL)
+        dial_local(c, edge ? edge : port);
+    else
+        dial_vnet(c);
+}
+
+static bool split_port(struct str authority, int dflt, struct str *host, int *port)
+{
+    ptrdiff_t colon = -1;
+    int64_t n = dflt;
+    for (size_t i = 0; i < authority.n; i++)
+        colon = authority.p[i] == ':' ? (ptrdiff_t)i : authority.p[i] == ']' ? -1 : colon;
+    *host = colon < 0 ? authority : str_sub(authority, 0, (size_t)colon);
+    bool ok = colon < 0 ? dflt > 0 : str_int(str_sub(authority, (size_t)colon + 1, authority.n), &n);
+    *port = (int)n;
+    return ok && host->n > 0 && n > 0 && n < 65536;
+}
+
+/* "GET http://10.1.2.3/x HTTP/1.1" becomes the origin's form; one request per connection, since the next may be for somebody else. */
+static struct str origin_form(struct arena *a, struct str method, struct str path, struct str version, struct str headers, struct str after)
+{
+    struct strbuf out;
+    strbuf_init(&out, 2 * HEAD_MAX + after.n + 1024);
+    strbuf_addf(&out, STR_FMT " " STR_FMT " " STR_FMT "\r\n", STR_ARG(method), STR_ARG(path.n ? path : STR("/")), STR_ARG(version));
+    while (headers.p && headers.n) {
+        struct str line = str_trim(str_token(&headers, '\n')), name, value;
+        str_cut(line, ':', &name, &value);
+        if (line.n && !str_eqi(name, STR("Connection")) && !str_eqi(name, STR("Proxy-Connection")) && !str_eqi(name, STR("Proxy-Authorization")))
+            strbuf_addf(&out, STR_FMT "\r\n", STR_ARG(line));
+    }
+    strbuf_addc(&out, "Connection: close\r\n\r\n");
+    strbuf_add(&out, after);
+    struct str text = arena_str(a, strbuf_str(&out));
+    strbuf_deinit(&out);
+    return text;
+}
+
+static void on_head(struct conn *c, struct str head, struct str after)
+{
+    struct str line, headers, method, target, version, host, path = STR_NULL;
+    int port = 0;
+    str_cut(head, '\n', &line, &headers);
+    str_cut(str_trim(line), ' ', &method, &target);
+    str_cut(target, ' ', &target, &version);
+    c->connect = str_eqc(method, "CONNECT");
+    bool plain = str_starts(target, "http://");
+    if (plain) {
+        struct str rest = str_sub(target, 7, target.n);
+        size_t n = 0;
+        while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?')
+            n++;
+        path = str_sub(rest, n, rest.n);
+        target = str_sub(rest, 0, n);
+        if (path.n && path.p[0] == '?')
+            path = arena_strf(c->arena, "/" STR_FMT, STR_ARG(path));
+    }
+    if (!str_starts(version, "HTTP/1.") || !(c->connect || plain) || !split_port(target, plain ? 80 : 0, &host, &port)) {
+        snprintf(c->target, sizeof c->target, "request");
+        refuse(c, 400, "this is a proxy: it takes CONNECT host:port, and http://host/path");
+        return;
+    }
+    host = arena_str(c->arena, host);
+    c->rest = c->connect ? arena_str(c->arena, after) : origin_form(c->arena, method, path, version, headers, after);
+    lead(c, host, port);
+}
+
+static void on_data(void *ctx, struct str bytes)
+{
+    struct conn *c = ctx;
+    if (c->in_vnet || c->dialing) {                /* came before the pause took hold */
+        c->rest = arena_strf(c->arena, STR_FMT STR_FMT, STR_ARG(c->rest), STR_ARG(bytes));
+        return;
+    }
+    strbuf_add(&c->in, bytes);
+    ptrdiff_t end = str_find(strbuf_str(&c->in), STR("\r\n\r\n"));
+    if (end < 0 && c->in.n > HEAD_MAX) {
+        snprintf(c->target, sizeof c->target, "request");
+        refuse(c, 431, "its head is too long");
+    } else if (end >= 0) {
+        tcp_deadline(c->s, 0);
+        on_head(c, str_sub(strbuf_str(&c->in), 0, (size_t)end), str_sub(strbuf_str(&c->in), (size_t)end + 4, c->in.n));
+    }
+}
+
+static void on_eof(void *ctx)
+{
+    struct conn *c = ctx;
+    if (!c->in_vnet && !c->dialing)
+        conn_free(c);
+}
+
+static void on_close(void *ctx, const struct err *why)
+{
+    (void)why;
+    conn_free(ctx);
+}
+
+static const struct stream_events conn_events = { .on_data = on_data, .on_eof = on_eof, .on_close = on_close };
+
+static void on_accept(void *ctx, struct stream *s, struct str peer)
+{
+    struct proxy *p = ctx;
+    struct conn *c = NEW(struct conn);
+    (void)peer;
+    c->proxy = p;
+    c->s = s;
+    c->arena = arena_new();
+    strbuf_init(&c->in, LIMIT_BODY_BYTES);
+    list_init(&c->node);
+    list_push(&p->conns, &c->node);
+    tcp_deadline(s, HEAD_WAIT_MS);
+    stream_attach(s, &conn_events, c);
+}
+
+/* ---- life ---- */
+struct proxy *proxy_new(struct cluster *c, int port, struct err *err)
+{
+    struct proxy *p = NEW(struct proxy);
+    struct err first = { 0 };
+    p->cluster = c;
+    p->loop = cluster_loop(c);
+    list_init(&p->conns);
+    p->listener = port ? tcp_listen(p->loop, "127.0.0.1", port, on_accept, p, &first) : NULL;
+    if (!p->listener)
+        p->listener = tcp_listen(p->loop, "127.0.0.1", 0, on_accept, p, err);
+    err_clear(&first);
+    if (p->listener)
+        return p;
+    free(p);
+    return NULL;
+}
+
+int proxy_port(const struct proxy *p) { return tcp_listener_port(p->listener); }
+
+void proxy_free(struct proxy *p)
+{
+    if (!p)
+        return;
+    tcp_listener_close(p->listener);
+    while (!list_empty(&p->conns))
+        conn_free(container_of(p->conns.next, struct conn, node));
+    free(p);
+}

@@ -656,7 +656,9 @@ void cluster_free(struct cluster *c)
     if (c->vnet) {
         vnet_host_free(c->node);
         vnet_host_free(c->gateway);
+        vips_save(c);
         vnet_free(c->vnet);
+        c->vnet = NULL;
     }
     if (c->loop)
         edge_stop(c->loop);

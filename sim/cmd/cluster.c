@@ -575,6 +575,27 @@ static void sa_key_make(struct cluster *c)
         boot_next(c);
 }
 
+/* ---- etcd's certificates: nobody waits for them ---- */
+struct etcd_job { struct kubeadm_options o; struct rng rng; };
+
+static void etcd_run(void *ctx)
+{
+    struct etcd_job *job = ctx;
+    struct err err = { 0 };
+    if (!kubeadm_etcd_pki(&job->o, &err))
+        log_msg(LOG_ERROR, "cmd", "%s", err.msg);
+    err_clear(&err);
+}
+
+static void etcd_pki_make(struct cluster *c)
+{
+    struct etcd_job *job = NEW(struct etcd_job);
+    job->o = c->kubeadm;
+    job->o.rng = &job->rng;
+    rng_init(&job->rng, c->loop, "kubeadm-etcd");
+    loop_work(c->loop, etcd_run, free, job);
+}
+
 /* ---- life ---- */
 static const struct program_ops *const programs[] = { &httpd_program, &sh_program, &coredns_program, &pause_program, &daemon_program, &metricsd_program, &kube_proxy_program,
                                                     &controller_manager_program, &scheduler_program };
@@ -598,7 +619,8 @@ static bool cluster_make(struct cluster *c, struct err *err)
     rng_init(&c->token_rng, c->loop, arena_printf(c->arena, "kubeadm-token-%" PRId64, vtime_now(c->loop)));    /* not the same again after a restart */
     c->kubeadm = (struct kubeadm_options){ .dir = c->opt.dir, .node_name = NODE_NAME, .node_ip = NODE_IP, .minor = c->opt.minor, .git_version = version_git(c->opt.minor),
                                            .now_ns = vtime_now(c->loop), .rng = &c->rng };
-    if (!kubeadm_pki_init(&c->pki, &c->kubeadm, c->arena, err) || !network_make(c, err) || !kubeadm_node_files(&c->kubeadm, err))
+    if (!kubeadm_pki_init(&c->pki, &c->kubeadm, c->arena, err) || !network_make(c, err) || !kubeadm_node_files(&c->kubeadm, err) ||
+        (!c->opt.bare && !kubeadm_service_files(&c->kubeadm, c->pki.node, err)))
         return false;
     vips_restore(c);
     for (size_t i = 0; i < ARRAY_LEN(programs); i++)
@@ -628,6 +650,8 @@ struct cluster *cluster_new(const struct cluster_options *opt, void (*ready)(voi
         return NULL;
     }
     sa_key_make(c);
+    if (!c->opt.bare)
+        etcd_pki_make(c);
     return c;
 }
 

@@ -31,7 +31,7 @@ struct host_argv { char **v; int n; };             /* v is NULL-terminated, in t
 struct host_argv host_map_argv(struct arena *a, const struct host_map *m, int argc, char **argv);
 /* May this command's standard output be searched for mapped paths (it prints names rather than contents)? */
 bool host_prints_paths(const char *command);
-bool host_wants_terminal(const char *command);     /* editors, pagers, shells: their streams are left alone */
+bool host_wants_terminal(struct host_argv args);   /* editors, pagers, a shell to type into: their streams are left alone */
 
 /* ---- sudo's own options (host_sudo.c; pure) ---- */
 struct sudo_flags { bool login, shell, help, version, list, quiet; const char *user; char **env; int env_count; int first; /* of the command's words */ };

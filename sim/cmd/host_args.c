@@ -35,7 +35,6 @@ static const char *base_name(const char *command)
 }
 
 bool host_prints_paths(const char *command) { return is_among(base_name(command), path_printers, ARRAY_LEN(path_printers)); }
-bool host_wants_terminal(const char *command) { return is_among(base_name(command), terminal_users, ARRAY_LEN(terminal_users)); }
 
 static int words_of(const char *command)
 {
@@ -56,6 +55,13 @@ static void add(struct output *o, char *word)
     }
     o->argv.v[o->argv.n++] = word;
     o->argv.v[o->argv.n] = NULL;
+}
+
+bool host_wants_terminal(struct host_argv args)
+{
+    if (words_of(args.v[0]) == WORDS_SHELL && args.n > 1)      /* a script */
+        return false;
+    return is_among(base_name(args.v[0]), terminal_users, ARRAY_LEN(terminal_users));
 }
 
 /* The student's shell could not see the node's files, so a pattern comes here as it was typed. Without a match it stays what it is, as in bash. */

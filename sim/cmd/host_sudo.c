@@ -164,7 +164,7 @@ static _Noreturn void run_child(char **argv, int err_fd, int out_fd)
 
 static int run(const struct host_map *m, struct host_argv args)
 {
-    bool plain = host_wants_terminal(args.v[0]) || m->root.n == 0;
+    bool plain = host_wants_terminal(args) || m->root.n == 0;
     bool out_too = host_prints_paths(args.v[0]) && !isatty(1);
     int err_pipe[2] = { -1, -1 }, out_pipe[2] = { -1, -1 };
     if (plain || pipe2(err_pipe, O_CLOEXEC) != 0 || (out_too && pipe2(out_pipe, O_CLOEXEC) != 0))

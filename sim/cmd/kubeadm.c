@@ -41,6 +41,8 @@ static const struct leaf leaves[] = {
 
 static char *pki_path(struct arena *a, const struct kubeadm_options *o, const char *file, const char *suffix)
 {
+    if (str_starts(str_c(file), "../"))            /* kept in kubeconfigs alone, as far as the node knows */
+        return arena_printf(a, "%s/pki/%s%s", o->dir, file + 3, suffix);
     return arena_printf(a, "%s/node/etc/kubernetes/pki/%s%s", o->dir, file, suffix);
 }
 
@@ -148,7 +150,7 @@ static bool make_kubelet_serving(struct kubeadm_pki *p, struct arena *a, const s
 bool kubeadm_pki_init(struct kubeadm_pki *p, const struct kubeadm_options *o, struct arena *a, struct err *err)
 {
     memset(p, 0, sizeof *p);
-    if (!dir_make(arena_printf(a, "%s/node/etc/kubernetes/pki", o->dir), 0700, err) ||
+    if (!dir_make(arena_printf(a, "%s/node/etc/kubernetes/pki", o->dir), 0700, err) || !dir_make(arena_printf(a, "%s/pki", o->dir), 0700, err) ||
         !dir_make(arena_printf(a, "%s/node/var/lib/kubelet/pki", o->dir), 0700, err))
         return false;
     if (!make_ca(a, o, "ca", "kubernetes", &p->ca, &p->ca_key, err) ||
@@ -201,17 +203,19 @@ bool kubeadm_sa_key_save(const struct kubeadm_options *o, const struct key *k, s
 }
 
 /* ---- kubeconfigs ---- */
-struct kubeconfig { const char *path, *server, *user; const struct identity *id; };
+struct kubeconfig { const char *path, *server, *user; const struct identity *id; bool by_name; /* its certificate is a file of its own */ };
 
 static bool write_kubeconfig(struct arena *a, const struct kubeadm_pki *p, const struct kubeconfig *k, struct err *err)
 {
     struct str ca = base64_encode(a, p->ca_pem);
     struct str crt = base64_encode(a, cert_pem(a, k->id->chain[0])), key = base64_encode(a, key_pem(a, k->id->key));
+    struct str mine = arena_strf(a, "    client-certificate-data: " STR_FMT "\n    client-key-data: " STR_FMT "\n", STR_ARG(crt), STR_ARG(key));
+    if (k->by_name)
+        mine = STR("    client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem\n    client-key: /var/lib/kubelet/pki/kubelet-client-current.pem\n");
     struct str text = arena_strf(a,
         "apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: " STR_FMT "\n    server: %s\n  name: kubernetes\n"
         "contexts:\n- context:\n    cluster: kubernetes\n    user: %s\n  name: %s@kubernetes\ncurrent-context: %s@kubernetes\nkind: Config\npreferences: {}\n"
-        "users:\n- name: %s\n  user:\n    client-certificate-data: " STR_FMT "\n    client-key-data: " STR_FMT "\n",
-        STR_ARG(ca), k->server, k->user, k->user, k->user, k->user, STR_ARG(crt), STR_ARG(key));
+        "users:\n- name: %s\n  user:\n" STR_FMT, STR_ARG(ca), k->server, k->user, k->user, k->user, k->user, STR_ARG(mine));
     return file_write(k->path, text, 0600, err);
 }
 
@@ -221,11 +225,11 @@ bool kubeadm_kubeconfigs(const struct kubeadm_pki *p, const struct kubeadm_optio
     const char *inside = arena_printf(a, "https://%s:6443", o->node_ip);
     const char *etc = arena_printf(a, "%s/node/etc/kubernetes", o->dir);
     const struct kubeconfig all[] = {
-        { arena_printf(a, "%s/admin.conf", o->dir), arena_printf(a, "https://127.0.0.1:%d", edge_port), "kubernetes-admin", p->admin },
-        { arena_printf(a, "%s/admin.conf", etc), inside, "kubernetes-admin", p->admin },
-        { arena_printf(a, "%s/controller-manager.conf", etc), inside, "system:kube-controller-manager", p->controller_manager },
-        { arena_printf(a, "%s/scheduler.conf", etc), inside, "system:kube-scheduler", p->scheduler },
-        { arena_printf(a, "%s/kubelet.conf", etc), inside, arena_printf(a, "system:node:%s", o->node_name), p->node },
+        { arena_printf(a, "%s/admin.conf", o->dir), arena_printf(a, "https://127.0.0.1:%d", edge_port), "kubernetes-admin", p->admin, false },
+        { arena_printf(a, "%s/admin.conf", etc), inside, "kubernetes-admin", p->admin, false },
+        { arena_printf(a, "%s/controller-manager.conf", etc), inside, "system:kube-controller-manager", p->controller_manager, false },
+        { arena_printf(a, "%s/scheduler.conf", etc), inside, "system:kube-scheduler", p->scheduler, false },
+        { arena_printf(a, "%s/kubelet.conf", etc), inside, arena_printf(a, "system:node:%s", o->node_name), p->node, o->minor >= 17 },        /* kubeadm's kubelet-finalize phase, from v1.17 on */
     };
     bool ok = true;
     for (size_t i = 0; i < (bare ? 1 : ARRAY_LEN(all)) && ok; i++) {

@@ -32,6 +32,10 @@ bool kubeadm_sa_key_save(const struct kubeadm_options *o, const struct key *k, s
 bool kubeadm_kubeconfigs(const struct kubeadm_pki *p, const struct kubeadm_options *o, int edge_port, bool bare, struct err *err);
 /* Static pod manifests and the kubelet's files below DIR/node; existing ones are left alone (they belong to the node). */
 bool kubeadm_node_files(const struct kubeadm_options *o, struct err *err);
+/* kubeadm_files.c: the kubelet's unit and drop-in, and its client certificate as the certificate manager stores it. */
+bool kubeadm_service_files(const struct kubeadm_options *o, const struct identity *node, struct err *err);
+/* etcd's CA and certificates. Nothing of ours needs them: may be called from another thread, with a rng of its own. */
+bool kubeadm_etcd_pki(const struct kubeadm_options *o, struct err *err);
 /* The objects of the add-on and upload-config phases, as an array of trees in the order of creation. */
 struct json *kubeadm_objects(struct arena *a, const struct kubeadm_pki *p, const struct kubeadm_options *o, struct err *err);
 

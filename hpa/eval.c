@@ -1,7 +1,8 @@
 /* hpa/eval.c - `kubelab hpa eval`: the autoscaler's arithmetic on records, one JSON line in, one JSON line out.
  *
- * A record says what the autoscaler saw; the answer says what it would do. calculator: one metric, one number. sequence: a row of wishes through stabilization
- * and limits. controller: whole passes with events and status (eval_controller.c). What a record itself notes as an answer is not looked at.
+ * A record says what the autoscaler saw; the answer says what it would do. calculator: one metric, one number.
+ * sequence: a row of wishes through stabilization and limits. controller: whole passes with events and status
+ * (eval_controller.c). What a record itself notes as an answer is not looked at.
  */
 #include "hpa/hpa_priv.h"
 
@@ -39,8 +40,12 @@ static bool read_question(struct arena *a, int minor, const struct json *in, str
         ;
     if (c->kind == ARRAY_LEN(kinds))
         return bad(err, "in.kind is not a kind of metric");
-    c->q = (struct question){ .a = a, .minor = minor, .cpu_init_ns = eval_time(json_get(in, "cpu_init_s"), 0), .ready_delay_ns = eval_time(json_get(in, "ready_delay_s"), 0),
-                              .tolerance_up = json_double(json_get(in, "tol_up"), 0), .tolerance_down = json_double(json_get(in, "tol_down"), 0),
+    c->q = (struct question){ .a = a,
+                              .minor = minor,
+                              .cpu_init_ns = eval_time(json_get(in, "cpu_init_s"), 0),
+                              .ready_delay_ns = eval_time(json_get(in, "ready_delay_s"), 0),
+                              .tolerance_up = json_double(json_get(in, "tol_up"), 0),
+                              .tolerance_down = json_double(json_get(in, "tol_down"), 0),
                               .pod_level_resources = json_get_bool(in, "pod_level_resources", false) && minor >= 34 };
     c->current = (int32_t)json_get_int(in, "current_replicas", 0);
     c->target = json_get_int(in, "target", 0);
@@ -52,7 +57,9 @@ static bool read_question(struct arena *a, int minor, const struct json *in, str
 
 static bool read_metrics(struct arena *a, int minor, const struct json *m, struct calculator_case *c, struct err *err)
 {
-    static const char *const calls[] = { [CALL_RESOURCE] = "resource", [CALL_PODS] = "pods", [CALL_OBJECT] = "object", [CALL_EXTERNAL] = "external" };
+    static const char *const calls[] = {
+        [CALL_RESOURCE] = "resource", [CALL_PODS] = "pods", [CALL_OBJECT] = "object", [CALL_EXTERNAL] = "external"
+    };
     enum metric_call_kind call = kinds[c->kind].call;
     if (!json_is(m, JSON_OBJECT) || (json_get(m, "call") && !str_eqc(json_get_str(m, "call"), calls[call])))
         return bad(err, "in.metrics does not fit in.kind");
@@ -68,12 +75,18 @@ static bool read_metrics(struct arena *a, int minor, const struct json *m, struc
 
 static bool calculate(struct calculator_case *c, struct calculated *n, struct err *err)
 {
-    const struct metric_name names = { .name = kinds[c->kind].call == CALL_RESOURCE ? c->resource : "qps", .ns = STR("ns"), .object_kind = STR("Service"), .object_name = STR("svc"),
-        .selector = "&LabelSelector{MatchLabels:map[string]string{q: x,},MatchExpressions:[]LabelSelectorRequirement{},}" };
+    const struct metric_name names = {
+        .name = kinds[c->kind].call == CALL_RESOURCE ? c->resource : "qps",
+        .ns = STR("ns"),
+        .object_kind = STR("Service"),
+        .object_name = STR("svc"),
+        .selector = "&LabelSelector{MatchLabels:map[string]string{q: x,},MatchExpressions:[]LabelSelectorRequirement{},}"
+    };
     if (c->error)
         return metric_unavailable(err, kinds[c->kind].call, &names, c->error);
     switch ((enum quantity_kind)c->kind) {
-    case ASK_UTILIZATION: return calc_utilization(&c->q, c->current, (int32_t)c->target, c->resource, c->container, &c->samples, n, err);
+    case ASK_UTILIZATION:
+        return calc_utilization(&c->q, c->current, (int32_t)c->target, c->resource, c->container, &c->samples, n, err);
     case ASK_RAW:
     case ASK_PODS: return calc_plain(&c->q, c->current, c->target, c->resource, &c->samples, n, err);
     case ASK_OBJECT: return calc_object(&c->q, c->current, c->target, c->value, n, err);
@@ -100,7 +113,8 @@ static struct json *eval_calculator(struct arena *a, int minor, const struct jso
     bool ok = calculate(&c, &n, &failure);
     if (!ok)
         n = (struct calculated){ 0 };
-    struct json *out = json_buildf(a, "{'error':%j,'raw':%d,'replicas':%d}", ok ? json_null(a) : json_new_strc(a, failure.msg), n.raw, (int64_t)n.replicas);
+    struct json *out = json_buildf(a, "{'error':%j,'raw':%d,'replicas':%d}",
+                                   ok ? json_null(a) : json_new_strc(a, failure.msg), n.raw, (int64_t)n.replicas);
     if (c.kind == ASK_UTILIZATION)
         json_set_int(a, out, "utilization", n.percent);
     return out;
@@ -116,8 +130,9 @@ static const struct hpa_condition *find(const struct hpa_status *s, const char *
     return &none;
 }
 
-static bool sequence_tick(struct arena *a, int minor, const struct json *tick, struct hpa_memory *m, const struct limits *lim, const struct behavior *b, int64_t *now_ns,
-                          struct json *out, struct why *why)
+static bool sequence_tick(struct arena *a, int minor, const struct json *tick, struct hpa_memory *m,
+                          const struct limits *lim, const struct behavior *b, int64_t *now_ns, struct json *out,
+                          struct why *why)
 {
     for (size_t i = 0; i < 3; i++)
         if (!json_is(json_at(tick, i), JSON_INT))
@@ -130,7 +145,8 @@ static bool sequence_tick(struct arena *a, int minor, const struct json *tick, s
     if (n != current && b)
         behavior_store_event(m, b, current, n, *now_ns);
     const struct hpa_condition *limited = find(&st, "ScalingLimited");
-    json_append(out, json_buildf(a, "[%d,%s,%s,%s]", (int64_t)n, find(&st, "AbleToScale")->reason, limited->status, limited->reason));
+    json_append(out, json_buildf(a, "[%d,%s,%s,%s]", (int64_t)n, find(&st, "AbleToScale")->reason, limited->status,
+                                 limited->reason));
     return true;
 }
 
@@ -138,10 +154,12 @@ static struct json *eval_sequence(struct arena *a, int minor, const struct json 
 {
     const struct json *ticks = json_get(record, "ticks"), *defaulted = json_get(record, "behavior_defaulted");
     int64_t window_s = json_get_int(record, "downscale_window_s", 300), now_ns = 0;
-    struct limits lim = { (int32_t)json_get_int(record, "min", 0), (int32_t)json_get_int(record, "max", 0), 2, go_mul(window_s, SECOND_NS) };
+    struct limits lim = { (int32_t)json_get_int(record, "min", 0), (int32_t)json_get_int(record, "max", 0), 2,
+                          go_mul(window_s, SECOND_NS) };
     struct behavior b;
     struct hpa_memory m = { 0 };
-    if (!json_is(ticks, JSON_ARRAY) || !json_is(json_get(record, "min"), JSON_INT) || !json_is(json_get(record, "max"), JSON_INT)) {
+    if (!json_is(ticks, JSON_ARRAY) || !json_is(json_get(record, "min"), JSON_INT) ||
+        !json_is(json_get(record, "max"), JSON_INT)) {
         bad(err, "a sequence has min, max and ticks");
         return NULL;
     }
@@ -166,12 +184,15 @@ static struct json *eval_sequence(struct arena *a, int minor, const struct json 
 static const struct mode {
     const char   *name, *key;
     struct json *(*eval)(struct arena *a, int minor, const struct json *record, struct why *why, struct err *err);
-} modes[] = { { "calculator", "out", eval_calculator }, { "sequence", "ticks", eval_sequence }, { "controller", "ticks", eval_controller } };
+} modes[] = { { "calculator", "out", eval_calculator },
+              { "sequence", "ticks", eval_sequence },
+              { "controller", "ticks", eval_controller } };
 
 /* The files end with a legend, {"messages": {...}}: no record, and no mistake either. */
 static bool is_legend(const struct json *j) { return json_len(j) == 1 && json_is(json_get(j, "messages"), JSON_OBJECT); }
 
-static bool eval_line(const struct hpa_eval_options *opt, const struct mode *mode, struct arena *a, struct str line, struct strbuf *out, struct err *err)
+static bool eval_line(const struct hpa_eval_options *opt, const struct mode *mode, struct arena *a, struct str line,
+                      struct strbuf *out, struct err *err)
 {
     const struct json *record = json_parse(a, line, err);
     if (!record || is_legend(record))

@@ -1,7 +1,8 @@
 /* hpa/eval_controller.c - whole passes over records: `kubelab hpa eval controller`.
  *
- * A record holds an autoscaler's spec and a row of ticks; what a tick writes as status is what the next one finds, and the memory goes on too. Upstream's own
- * test cases come as single passes with everything spelt out under "in" ("hpa", "status_before", ...); they are ticks of one.
+ * A record holds an autoscaler's spec and a row of ticks; what a tick writes as status is what the next one finds, and
+ * the memory goes on too. Upstream's own test cases come as single passes with everything spelt out under "in" ("hpa",
+ * "status_before", ...); they are ticks of one.
  */
 #include "hpa/hpa_priv.h"
 
@@ -19,7 +20,8 @@ static bool read_call(struct reconcile *r, struct metric_call *c, const struct j
         return true;
     }
     c->value = json_get_int(answer, "value", 0);
-    return eval_values(r->a, json_get(answer, "values"), &c->values, &c->value_count) || bad(err, "a metric call's values are not a list");
+    return eval_values(r->a, json_get(answer, "values"), &c->values, &c->value_count) ||
+           bad(err, "a metric call's values are not a list");
 }
 
 /* Calls are recorded in the order of the spec; a metric that asks nothing (no target) has none. */
@@ -47,7 +49,10 @@ static bool read_calls(struct reconcile *r, const struct json *in, struct err *e
 }
 
 /* ---- out ---- */
-static struct json *relative(struct arena *a, int64_t at_ns, int64_t now_ns) { return json_new_int(a, (at_ns - now_ns) / SECOND_NS); }
+static struct json *relative(struct arena *a, int64_t at_ns, int64_t now_ns)
+{
+    return json_new_int(a, (at_ns - now_ns) / SECOND_NS);
+}
 
 static struct json *status_out(struct reconcile *r)
 {
@@ -55,11 +60,13 @@ static struct json *status_out(struct reconcile *r)
     struct json *conditions = json_new_array(a);
     for (size_t i = 0; i < r->status.condition_count; i++) {
         const struct hpa_condition *c = &r->status.conditions[i];
-        json_append(conditions, json_buildf(a, "{'message':%s,'reason':%s,'status':%s,'t':%j,'type':%s}", c->message, c->reason, c->status, relative(a, c->at_ns, r->now_ns), c->type));
+        json_append(conditions, json_buildf(a, "{'message':%s,'reason':%s,'status':%s,'t':%j,'type':%s}", c->message,
+                                            c->reason, c->status, relative(a, c->at_ns, r->now_ns), c->type));
     }
-    return json_buildf(a, "{'conditions':%j,'currentMetrics':%j,'currentReplicas':%d,'desiredReplicas':%d,'lastScaleTime':%j}", conditions,
-                       json_len(r->status.metrics) ? json_copy(a, r->status.metrics) : NULL, (int64_t)r->status.current, (int64_t)r->status.desired,
-                       r->status.has_last_scale ? relative(a, r->status.last_scale_ns, r->now_ns) : NULL);
+    return json_buildf(
+        a, "{'conditions':%j,'currentMetrics':%j,'currentReplicas':%d,'desiredReplicas':%d,'lastScaleTime':%j}", conditions,
+        json_len(r->status.metrics) ? json_copy(a, r->status.metrics) : NULL, (int64_t)r->status.current,
+        (int64_t)r->status.desired, r->status.has_last_scale ? relative(a, r->status.last_scale_ns, r->now_ns) : NULL);
 }
 
 static struct json *tick_out(struct reconcile *r, struct json *updates)
@@ -95,7 +102,8 @@ static struct json *run_tick(struct reconcile *r, const struct json *in, struct 
     struct str get_error = json_get_str(in, "scale_get_error");
     reconcile_init(r);
     if (get_error.n) {
-        reconcile_scale_failed(r, arena_cstr(r->a, get_error), arena_printf(r->a, "failed to query scale subresource for %s: ", r->reference));
+        reconcile_scale_failed(r, arena_cstr(r->a, get_error),
+                               arena_printf(r->a, "failed to query scale subresource for %s: ", r->reference));
         return tick_out(r, updates);
     }
     if (!read_calls(r, in, err))
@@ -146,7 +154,8 @@ static void read_memory(struct hpa_memory *m, const struct json *in)
         e->v = xcalloc(json_len(list) + 1, sizeof *e->v);
         e->cap = json_len(list) + 1;
         for (const struct json *j = json_first(list); j; j = json_next(j))
-            e->v[e->n++] = (struct scale_event){ eval_time(json_get(j, "t"), 0), (int32_t)json_get_int(j, "change", 0), json_get_bool(j, "outdated", false) };
+            e->v[e->n++] = (struct scale_event){ eval_time(json_get(j, "t"), 0), (int32_t)json_get_int(j, "change", 0),
+                                                 json_get_bool(j, "outdated", false) };
     }
 }
 
@@ -186,8 +195,14 @@ static struct json *single_pass(struct reconcile *r, struct hpa_config *cfg, con
 
 struct json *eval_controller(struct arena *a, int minor, const struct json *record, struct why *why, struct err *err)
 {
-    struct hpa_config cfg = { .minor = minor, .tolerance = 0.1, .up_factor = 2, .cpu_init_ns = 300 * SECOND_NS, .ready_delay_ns = 30 * SECOND_NS,
-                              .down_window_ns = 300 * SECOND_NS, .tolerance_gate = minor >= 33, .pod_level_resources = minor >= 34 };
+    struct hpa_config cfg = { .minor = minor,
+                              .tolerance = 0.1,
+                              .up_factor = 2,
+                              .cpu_init_ns = 300 * SECOND_NS,
+                              .ready_delay_ns = 30 * SECOND_NS,
+                              .down_window_ns = 300 * SECOND_NS,
+                              .tolerance_gate = minor >= 33,
+                              .pod_level_resources = minor >= 34 };
     struct hpa_memory memory = { 0 };
     struct reconcile r = { .a = a, .cfg = &cfg, .memory = &memory, .why = why };
     const struct json *spec = json_get(record, "hpa_spec"), *ticks = json_get(record, "ticks"), *in = json_get(record, "in");

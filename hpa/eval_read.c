@@ -25,7 +25,9 @@ static bool read_containers(struct arena *a, const struct json *list, struct hpa
         const struct json *req = json_get(c, "req");
         if (!json_is(json_get(c, "n"), JSON_STRING))
             return false;
-        (*out)[(*n)++] = (struct hpa_container){ .name = json_get_str(c, "n"), .has_request = is_number(req), .request_milli = json_int(req, 0),
+        (*out)[(*n)++] = (struct hpa_container){ .name = json_get_str(c, "n"),
+                                                 .has_request = is_number(req),
+                                                 .request_milli = json_int(req, 0),
                                                  .restart_always = json_get_bool(c, "restart_always", false) };
     }
     return true;
@@ -36,13 +38,21 @@ static bool read_pod(struct arena *a, const struct json *j, int64_t now_ns, stru
     const struct json *ready = json_get(j, "ready"), *whole = json_get(j, "pod_req");
     if (!json_is(json_get(j, "n"), JSON_STRING))
         return false;
-    *p = (struct hpa_pod){ .name = json_get_str(j, "n"), .phase = json_get_str(j, "phase"), .deleting = json_get_bool(j, "del", false),
-                           .has_start = is_number(json_get(j, "start")), .start_ns = eval_time(json_get(j, "start"), now_ns),
-                           .ready_since_ns = eval_time(json_get(j, "ready_lt"), now_ns), .pod_level = whole != NULL, .pod_level_has = is_number(whole),
+    *p = (struct hpa_pod){ .name = json_get_str(j, "n"),
+                           .phase = json_get_str(j, "phase"),
+                           .deleting = json_get_bool(j, "del", false),
+                           .has_start = is_number(json_get(j, "start")),
+                           .start_ns = eval_time(json_get(j, "start"), now_ns),
+                           .ready_since_ns = eval_time(json_get(j, "ready_lt"), now_ns),
+                           .pod_level = whole != NULL,
+                           .pod_level_has = is_number(whole),
                            .pod_level_milli = json_int(whole, 0) };
     if (json_is(ready, JSON_STRING))
-        p->ready = str_eqc(json_str(ready), "True") ? POD_READY_TRUE : str_eqc(json_str(ready), "False") ? POD_READY_FALSE : POD_READY_UNKNOWN;
-    return read_containers(a, json_get(j, "c"), &p->containers, &p->container_count) && read_containers(a, json_get(j, "ic"), &p->init, &p->init_count);
+        p->ready = str_eqc(json_str(ready), "True")    ? POD_READY_TRUE
+                   : str_eqc(json_str(ready), "False") ? POD_READY_FALSE
+                                                       : POD_READY_UNKNOWN;
+    return read_containers(a, json_get(j, "c"), &p->containers, &p->container_count) &&
+           read_containers(a, json_get(j, "ic"), &p->init, &p->init_count);
 }
 
 bool eval_pods(struct arena *a, const struct json *list, int64_t now_ns, const struct hpa_pod **out, size_t *n)
@@ -76,7 +86,8 @@ static bool read_raw(struct arena *a, const struct json *list, int64_t now_ns, s
 }
 
 /* metrics: {call, pod_metrics_list, api_error} or {call, pod_metrics, error}. */
-bool eval_samples(struct arena *a, int minor, const struct json *metrics, struct str container, int64_t now_ns, struct samples *out, const char **error)
+bool eval_samples(struct arena *a, int minor, const struct json *metrics, struct str container, int64_t now_ns,
+                  struct samples *out, const char **error)
 {
     const struct json *raw = json_get(metrics, "pod_metrics_list"), *by_pod = json_get(metrics, "pod_metrics");
     struct str api_error = json_get_str(metrics, "api_error"), text = json_get_str(metrics, "error");
@@ -100,7 +111,8 @@ bool eval_samples(struct arena *a, int minor, const struct json *metrics, struct
     if (!json_is(by_pod, JSON_OBJECT))
         return json_is(by_pod, JSON_NULL);
     for (const struct json *s = json_first(by_pod); s; s = json_next(s))
-        samples_put(out, json_key(s), json_get_int(s, "v", 0), eval_time(json_get(s, "ts"), now_ns), eval_time(json_get(s, "window"), 0));
+        samples_put(out, json_key(s), json_get_int(s, "v", 0), eval_time(json_get(s, "ts"), now_ns),
+                    eval_time(json_get(s, "window"), 0));
     return true;
 }
 

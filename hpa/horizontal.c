@@ -1,11 +1,15 @@
-/* hpa/horizontal.c - the controller: when, for whom, and in which order the API is asked (pkg/controller/podautoscaler/horizontal.go, rate_limiters.go).
+/* hpa/horizontal.c - the controller: when, for whom, and in which order the API is asked
+ * (pkg/controller/podautoscaler/horizontal.go, rate_limiters.go).
  *
- * Every autoscaler is a key in a queue whose limiter always says "in 15 seconds", and the earliest of several such times counts. So a new autoscaler is first
- * looked at 15 s after it appeared, then every 15 s; no change of pods, metrics or spec makes it sooner, and no error later. A round is a chain of calls:
+ * Every autoscaler is a key in a queue whose limiter always says "in 15 seconds", and the earliest of several such
+ * times counts. So a new autoscaler is first looked at 15 s after it appeared, then every 15 s; no change of pods,
+ * metrics or spec makes it sooner, and no error later. A round is a chain of calls:
  *
- *     GET scale -> reconcile_begin -> LIST pods -> one call per metric -> reconcile_decide -> PUT scale -> reconcile_finish -> PUT status, events
+ *     GET scale -> reconcile_begin -> LIST pods -> one call per metric -> reconcile_decide -> PUT scale ->
+ *     reconcile_finish -> PUT status, events
  *
- * Simplified: upstream lists pods from a shared informer, we ask the server each round (the controller's role lets it list them, not watch them, in v1.16).
+ * Simplified: upstream lists pods from a shared informer, we ask the server each round (the controller's role lets it
+ * list them, not watch them, in v1.16).
  */
 #include "hpa/hpa_priv.h"
 
@@ -113,7 +117,10 @@ static void round_report(struct round *d)
     }
     struct json *hpa = json_copy(d->a, d->r.hpa);
     json_set(d->a, hpa, "status", status_write(d->a, &d->r.status));
-    d->call = client_update(h->client, client_path(d->a, h->api_version, "horizontalpodautoscalers", meta_namespace(hpa), meta_name(hpa), "status"), hpa, status_written, d);
+    d->call = client_update(
+        h->client,
+        client_path(d->a, h->api_version, "horizontalpodautoscalers", meta_namespace(hpa), meta_name(hpa), "status"), hpa,
+        status_written, d);
 }
 
 /* ---- rescale ---- */
@@ -216,7 +223,8 @@ static const char *ambiguity(struct round *d)
     }
     const char *text = NULL;
     if (count > 1)
-        text = arena_printf(d->a, "pods by selector " STR_FMT " are controlled by multiple HPAs: [" STR_FMT "]", STR_ARG(d->r.selector), STR_ARG(strbuf_str(&names)));
+        text = arena_printf(d->a, "pods by selector " STR_FMT " are controlled by multiple HPAs: [" STR_FMT "]",
+                            STR_ARG(d->r.selector), STR_ARG(strbuf_str(&names)));
     strbuf_deinit(&names);
     return text;
 }
@@ -251,7 +259,9 @@ static void round_ask_metrics(struct round *d)
     d->r.selector = selector_text(d->a, s);
     learn_selector(d);
     const char *path = client_path(d->a, "v1", "pods", d->target.ns, STR_NULL, NULL);
-    d->call = client_get(d->h->client, arena_printf(d->a, "%s?labelSelector=" STR_FMT, path, STR_ARG(percent_encode(d->a, d->r.selector))), pods_listed, d);
+    d->call = client_get(d->h->client,
+                         arena_printf(d->a, "%s?labelSelector=" STR_FMT, path, STR_ARG(percent_encode(d->a, d->r.selector))),
+                         pods_listed, d);
 }
 
 /* ---- the beginning ---- */
@@ -318,7 +328,8 @@ static void process(void *ctx, struct str key)
     d->key = arena_str(d->a, key);
     timer_init(&d->retry, h->loop, retry_now);
     const struct json *hpa = json_copy(d->a, object_json(o)), *ref = json_path(hpa, "spec.scaleTargetRef");
-    d->target = (struct scale_target){ meta_namespace(hpa), json_get_str(ref, "name"), json_get_str(ref, "kind"), json_get_str(ref, "apiVersion") };
+    d->target = (struct scale_target){ meta_namespace(hpa), json_get_str(ref, "name"), json_get_str(ref, "kind"),
+                                       json_get_str(ref, "apiVersion") };
     d->r = (struct reconcile){ .a = d->a, .cfg = &h->cfg, .memory = memory_of(h, key), .hpa = hpa, .now_ns = vtime_now(h->loop) };
     status_read(d->a, json_get(hpa, "status"), &d->r.before);
     reconcile_init(&d->r);
@@ -384,12 +395,16 @@ static void *start(const struct controller_context *cc)
     h->loop = cc->loop;
     h->client = cc->client;
     h->api_version = cc->minor >= FIRST_MINOR_WITH_V2 ? "autoscaling/v2" : "autoscaling/v2beta2";
-    h->cfg = (struct hpa_config){ .minor = cc->minor, .up_factor = 2, .tolerance = flag_double(cc->flags, "horizontal-pod-autoscaler-tolerance", 0.1),
-                                  .cpu_init_ns = flag_duration(cc->flags, "horizontal-pod-autoscaler-cpu-initialization-period", 300 * SECOND_NS),
-                                  .ready_delay_ns = flag_duration(cc->flags, "horizontal-pod-autoscaler-initial-readiness-delay", 30 * SECOND_NS),
-                                  .down_window_ns = flag_duration(cc->flags, "horizontal-pod-autoscaler-downscale-stabilization", 300 * SECOND_NS),
-                                  .pod_level_resources = cc->minor >= 34,
-                                  .tolerance_gate = cc->minor >= 33 && gate_on(cc->flags, "HPAConfigurableTolerance") };
+    h->cfg = (struct hpa_config){
+        .minor = cc->minor,
+        .up_factor = 2,
+        .tolerance = flag_double(cc->flags, "horizontal-pod-autoscaler-tolerance", 0.1),
+        .cpu_init_ns = flag_duration(cc->flags, "horizontal-pod-autoscaler-cpu-initialization-period", 300 * SECOND_NS),
+        .ready_delay_ns = flag_duration(cc->flags, "horizontal-pod-autoscaler-initial-readiness-delay", 30 * SECOND_NS),
+        .down_window_ns = flag_duration(cc->flags, "horizontal-pod-autoscaler-downscale-stabilization", 300 * SECOND_NS),
+        .pod_level_resources = cc->minor >= 34,
+        .tolerance_gate = cc->minor >= 33 && gate_on(cc->flags, "HPAConfigurableTolerance")
+    };
     h->period_ns = flag_duration(cc->flags, "horizontal-pod-autoscaler-sync-period", SYNC_PERIOD_NS);
     h->memories = map_new();
     h->selectors = map_new();
@@ -398,7 +413,8 @@ static void *start(const struct controller_context *cc)
     h->events = event_recorder_new(h->client, "horizontal-pod-autoscaler", NULL);
     h->scales = scale_client_new(h->client);
     struct arena *a = arena_new();
-    h->informer = informer_shared(h->client, client_path(a, h->api_version, "horizontalpodautoscalers", STR_NULL, STR_NULL, NULL), "");
+    h->informer = informer_shared(h->client,
+                                  client_path(a, h->api_version, "horizontalpodautoscalers", STR_NULL, STR_NULL, NULL), "");
     arena_free(a);
     h->handler = (struct informer_handler){ .on_add = hpa_seen, .on_update = hpa_updated, .on_delete = hpa_gone, .ctx = h };
     informer_set_resync(h->informer, h->period_ns);
@@ -422,4 +438,6 @@ static void stop(void *state)
     free(h);
 }
 
-const struct controller_ops hpa_controller = { .name = "horizontalpodautoscaling", .service_account = "horizontal-pod-autoscaler", .start = start, .stop = stop };
+const struct controller_ops hpa_controller = {
+    .name = "horizontalpodautoscaling", .service_account = "horizontal-pod-autoscaler", .start = start, .stop = stop
+};

@@ -1,8 +1,10 @@
-/* hpa/pod_filter.c - which pods count: groupPods of pkg/controller/podautoscaler/replica_calculator.go, and the map of samples it looks into.
+/* hpa/pod_filter.c - which pods count: groupPods of pkg/controller/podautoscaler/replica_calculator.go, and the map of
+ * samples it looks into.
  *
- * A pod is ready (its sample counts), unready (its sample is put aside; on a scale-up it counts as using nothing), missing (it has no sample; it is assumed to
- * use what would dampen the change), or ignored (on its way out: as if it were not there). Only for CPU does it matter whether the pod is Ready: a starting
- * process burns CPU that says nothing about the load.
+ * A pod is ready (its sample counts), unready (its sample is put aside; on a scale-up it counts as using nothing),
+ * missing (it has no sample; it is assumed to use what would dampen the change), or ignored (on its way out: as if it
+ * were not there). Only for CPU does it matter whether the pod is Ready: a starting process burns CPU that says nothing
+ * about the load.
  */
 #include "hpa/hpa_priv.h"
 
@@ -63,7 +65,8 @@ static bool too_early(const struct question *q, const struct hpa_pod *p, const s
 {
     if (p->ready == POD_READY_UNSET || !p->has_start)
         return true;
-    if (go_add(p->start_ns, q->cpu_init_ns) > q->now_ns)   /* it may still be starting: believe it once it is Ready for a whole window */
+    /* it may still be starting: believe it once it is Ready for a whole window */
+    if (go_add(p->start_ns, q->cpu_init_ns) > q->now_ns)
         return p->ready == POD_READY_FALSE || s->at_ns < go_add(p->ready_since_ns, s->window_ns);
     /* an old pod that is not Ready counts, unless it never was: its only transition came right after its start */
     return p->ready == POD_READY_FALSE && go_add(p->start_ns, q->ready_delay_ns) > p->ready_since_ns;
@@ -96,7 +99,8 @@ void pods_group(const struct question *q, const struct samples *metrics, const c
         else
             out->ready++;
     }
-    why_add(q->why, "%zu pods: %zu ready, %zu unready, %zu missing, %zu ignored", q->pod_count, out->ready, out->unready.n, out->missing.n, out->ignored.n);
+    why_add(q->why, "%zu pods: %zu ready, %zu unready, %zu missing, %zu ignored", q->pod_count, out->ready, out->unready.n,
+            out->missing.n, out->ignored.n);
 }
 
 size_t pods_ready_count(const struct question *q)

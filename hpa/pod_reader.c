@@ -31,7 +31,8 @@ void pods_read(struct arena *a, const struct json *items, const char *resource, 
     *n = 0;
     for (const struct json *pod = json_first(items); pod; pod = json_next(pod)) {
         struct hpa_pod *p = &v[(*n)++];
-        const struct json *spec = json_get(pod, "spec"), *requests = json_path(spec, "resources.requests"), *own = json_get(requests, resource);
+        const struct json *spec = json_get(pod, "spec"), *requests = json_path(spec, "resources.requests"),
+                          *own = json_get(requests, resource);
         p->name = arena_str(a, meta_name(pod));
         p->phase = arena_str(a, json_path_str(pod, "status.phase"));
         p->deleting = meta_deleting(pod);

@@ -1,7 +1,8 @@
 /* hpa/reconcile.c - one pass over one autoscaler (horizontal.go: reconcileAutoscaler), without the waiting.
  *
- * Upstream's function asks the API in its midst; here it is cut where it asks, so that the pieces stay pure: begin (after GET scale), decide (after the
- * metrics), finish (after PUT scale). Events and the new status are collected for the caller to send.
+ * Upstream's function asks the API in its midst; here it is cut where it asks, so that the pieces stay pure: begin
+ * (after GET scale), decide (after the metrics), finish (after PUT scale). Events and the new status are collected for
+ * the caller to send.
  */
 #include "hpa/hpa_priv.h"
 
@@ -23,13 +24,15 @@ static void put(struct reconcile *r, const char *type, const char *status, const
 /* before must be filled in by the caller: the status as the API knows it. */
 void reconcile_init(struct reconcile *r)
 {
-    const struct json *spec = json_get(r->hpa, "spec"), *target = json_get(spec, "scaleTargetRef"), *metrics = json_get(spec, "metrics");
+    const struct json *spec = json_get(r->hpa, "spec"), *target = json_get(spec, "scaleTargetRef"),
+                      *metrics = json_get(spec, "metrics");
     r->status = r->before;
-    r->reference = arena_printf(r->a, STR_FMT "/" STR_FMT "/" STR_FMT, STR_ARG(json_get_str(target, "kind")), STR_ARG(meta_namespace(r->hpa)),
-                                STR_ARG(json_get_str(target, "name")));
+    r->reference = arena_printf(r->a, STR_FMT "/" STR_FMT "/" STR_FMT, STR_ARG(json_get_str(target, "kind")),
+                                STR_ARG(meta_namespace(r->hpa)), STR_ARG(json_get_str(target, "name")));
     r->min = (int32_t)json_get_int(spec, "minReplicas", 1);
     r->max = (int32_t)json_get_int(spec, "maxReplicas", 0);
-    r->has_behavior = r->cfg->minor >= 18 && behavior_read(r->a, json_get(spec, "behavior"), r->cfg->down_window_ns / SECOND_NS, &r->behavior);
+    r->has_behavior = r->cfg->minor >= 18 &&
+                      behavior_read(r->a, json_get(spec, "behavior"), r->cfg->down_window_ns / SECOND_NS, &r->behavior);
     r->calls = arena_zalloc(r->a, (json_len(metrics) + 1) * sizeof *r->calls);
     r->call_count = 0;
     for (const struct json *m = json_first(metrics); m; m = json_next(m))
@@ -39,7 +42,8 @@ void reconcile_init(struct reconcile *r)
 void reconcile_scale_failed(struct reconcile *r, const char *message, const char *log_prefix)
 {
     reconcile_event(r, "Warning", "FailedGetScale", message);
-    put(r, "AbleToScale", "False", "FailedGetScale", arena_printf(r->a, "the HPA controller was unable to get the target's current scale: %s", message));
+    put(r, "AbleToScale", "False", "FailedGetScale",
+        arena_printf(r->a, "the HPA controller was unable to get the target's current scale: %s", message));
     r->error = arena_printf(r->a, "%s%s", log_prefix, message);
 }
 
@@ -64,7 +68,8 @@ static bool check_selector(struct reconcile *r, const char **error)
     }
     r->parsed_selector = selector_parse(r->a, r->selector, &err);
     if (!r->parsed_selector) {
-        *error = arena_printf(r->a, "couldn't convert selector into a corresponding internal selector object: %s", selector_words(r->a, r->cfg->minor, err.msg));
+        *error = arena_printf(r->a, "couldn't convert selector into a corresponding internal selector object: %s",
+                              selector_words(r->a, r->cfg->minor, err.msg));
         err_clear(&err);
         reconcile_event(r, "Warning", "InvalidSelector", *error);
         put(r, "ScalingActive", "False", "InvalidSelector", *error);
@@ -111,7 +116,8 @@ static bool decide_by_metrics(struct reconcile *r)
     if (!ok || !reconcile_metrics(r, &proposed, &metric_name, &error)) {
         fill_status(r, r->status.desired, r->cfg->minor >= 29 ? r->metric_statuses : r->status.metrics, false);
         r->late_event = error;
-        r->error = arena_printf(r->a, "failed to compute desired number of replicas based on listed metrics for %s: %s", r->reference, error ? error : "");
+        r->error = arena_printf(r->a, "failed to compute desired number of replicas based on listed metrics for %s: %s",
+                                r->reference, error ? error : "");
         return false;
     }
     r->error = error;                              /* of some metric; the others were enough */
@@ -121,7 +127,8 @@ static bool decide_by_metrics(struct reconcile *r)
     else if (desired < r->spec_replicas)
         r->reason = "All metrics below target";
     struct limits lim = { r->min, r->max, r->cfg->up_factor, r->cfg->down_window_ns };
-    r->desired = normalize(r->a, r->memory, &r->status, &lim, r->has_behavior ? &r->behavior : NULL, r->cfg->minor, r->spec_replicas, desired, r->now_ns, r->why);
+    r->desired = normalize(r->a, r->memory, &r->status, &lim, r->has_behavior ? &r->behavior : NULL, r->cfg->minor,
+                           r->spec_replicas, desired, r->now_ns, r->why);
     return true;
 }
 
@@ -150,14 +157,17 @@ void reconcile_finish(struct reconcile *r, const char *update_error)
 {
     struct arena *a = r->a;
     if (r->rescale && update_error) {
-        reconcile_event(r, "Warning", "FailedRescale", arena_printf(a, "New size: %d; reason: %s; error: %s", r->desired, r->reason, update_error));
-        put(r, "AbleToScale", "False", "FailedUpdateScale", arena_printf(a, "the HPA controller was unable to update the target scale: %s", update_error));
+        reconcile_event(r, "Warning", "FailedRescale",
+                        arena_printf(a, "New size: %d; reason: %s; error: %s", r->desired, r->reason, update_error));
+        put(r, "AbleToScale", "False", "FailedUpdateScale",
+            arena_printf(a, "the HPA controller was unable to update the target scale: %s", update_error));
         fill_status(r, r->status.desired, r->cfg->minor >= 29 ? r->metric_statuses : r->status.metrics, false);
         r->error = arena_printf(a, "failed to rescale %s: %s", r->reference, update_error);
         return;
     }
     if (r->rescale) {
-        put(r, "AbleToScale", "True", "SucceededRescale", arena_printf(a, "the HPA controller was able to update the target scale to %d", r->desired));
+        put(r, "AbleToScale", "True", "SucceededRescale",
+            arena_printf(a, "the HPA controller was able to update the target scale to %d", r->desired));
         reconcile_event(r, "Normal", "SuccessfulRescale", arena_printf(a, "New size: %d; reason: %s", r->desired, r->reason));
         if (r->has_behavior)
             behavior_store_event(r->memory, &r->behavior, r->spec_replicas, r->desired, r->now_ns);

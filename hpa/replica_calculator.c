@@ -2,15 +2,17 @@
  *
  *     replicas = ceil(ratio * pods that were counted),   ratio = usage / target
  *
- * and everything below is caution: a ratio near 1 changes nothing (tolerance); pods without a sample are assumed to use what would dampen the change; a change
- * that caution turns into its opposite is dropped. The ratio is taken twice: once over the samples there are, and once more with the assumptions put in. What
- * is reported is the first; what decides is the second. Shape of every function: false and err with upstream's words, or *out.
+ * and everything below is caution: a ratio near 1 changes nothing (tolerance); pods without a sample are assumed to use
+ * what would dampen the change; a change that caution turns into its opposite is dropped. The ratio is taken twice:
+ * once over the samples there are, and once more with the assumptions put in. What is reported is the first; what
+ * decides is the second. Shape of every function: false and err with upstream's words, or *out.
  */
 #include "hpa/hpa_priv.h"
 
 #include <math.h>
 
-/* Since v1.33 the bounds are computed, before it the distance: 1.1 is within 0.1 of 1 the new way only (|1 - 1.1| is 0.10000000000000009). */
+/* Since v1.33 the bounds are computed, before it the distance: 1.1 is within 0.1 of 1 the new way only (|1 - 1.1| is
+ * 0.10000000000000009). */
 static bool within(const struct question *q, double ratio)
 {
     if (q->minor >= 33)
@@ -55,7 +57,9 @@ static bool any_samples(const struct question *q, const struct samples *s, struc
 {
     if (s->live)
         return true;
-    return err_set(err, ERR_IO, q->minor >= 27 ? "did not receive metrics for targeted pods (pods might be unready)" : "did not receive metrics for any ready pods");
+    return err_set(err, ERR_IO,
+                   q->minor >= 27 ? "did not receive metrics for targeted pods (pods might be unready)"
+                                  : "did not receive metrics for any ready pods");
 }
 
 /* Nobody is missing or unready in a way that matters: the ratio as it is. */
@@ -69,7 +73,8 @@ static int32_t first_answer(const struct question *q, double ratio, int32_t curr
 }
 
 /* With the assumptions put in: stay if the change has become too small or has turned round. */
-static int32_t second_answer(const struct question *q, double before, double ratio, int32_t current, size_t counted, bool check_direction)
+static int32_t second_answer(const struct question *q, double before, double ratio, int32_t current, size_t counted,
+                             bool check_direction)
 {
     why_add(q->why, "with assumptions the ratio is %.17g over %zu pods", ratio, counted);
     if (within(q, ratio) || opposite(before, ratio)) {
@@ -84,7 +89,8 @@ static int32_t second_answer(const struct question *q, double before, double rat
     return n;
 }
 
-static void assume_requests(const struct question *q, struct samples *s, const struct requests *r, const struct pod_set *missing, int32_t target_percent)
+static void assume_requests(const struct question *q, struct samples *s, const struct requests *r,
+                            const struct pod_set *missing, int32_t target_percent)
 {
     int64_t percent = q->minor >= 26 && target_percent > 100 ? target_percent : 100;
     for (size_t i = 0; i < missing->n; i++) {
@@ -94,8 +100,8 @@ static void assume_requests(const struct question *q, struct samples *s, const s
     why_add(q->why, "on a scale-down missing pods are taken to use %" PRId64 "%% of their requests", percent);
 }
 
-bool calc_utilization(const struct question *q, int32_t current, int32_t target_percent, const char *resource, struct str container, struct samples *s,
-                      struct calculated *out, struct err *err)
+bool calc_utilization(const struct question *q, int32_t current, int32_t target_percent, const char *resource,
+                      struct str container, struct samples *s, struct calculated *out, struct err *err)
 {
     struct pod_groups g;
     struct requests req;
@@ -130,7 +136,8 @@ bool calc_utilization(const struct question *q, int32_t current, int32_t target_
     return true;
 }
 
-bool calc_plain(const struct question *q, int32_t current, int64_t target_milli, const char *resource, struct samples *s, struct calculated *out, struct err *err)
+bool calc_plain(const struct question *q, int32_t current, int64_t target_milli, const char *resource, struct samples *s,
+                struct calculated *out, struct err *err)
 {
     struct pod_groups g;
     struct ratio first, second;
@@ -139,7 +146,8 @@ bool calc_plain(const struct question *q, int32_t current, int64_t target_milli,
         return false;
     ratio_to_target(s, target_milli, &first);
     out->raw = first.average_milli;
-    why_add(q->why, "usage averages %" PRId64 "m, the target is %" PRId64 "m: ratio %.17g", first.average_milli, target_milli, first.ratio);
+    why_add(q->why, "usage averages %" PRId64 "m, the target is %" PRId64 "m: ratio %.17g", first.average_milli,
+            target_milli, first.ratio);
 
     bool up_with_unready = g.unready.n > 0 && first.ratio > 1.0;
     if (!up_with_unready && g.missing.n == 0) {
@@ -178,20 +186,23 @@ static bool total_to_replicas(const struct question *q, int32_t current, double 
         return true;
     }
     if (q->pod_count == 0)
-        return err_set(err, ERR_IO, "unable to calculate ready pods: no pods returned by selector while calculating replica count");
+        return err_set(err, ERR_IO,
+                       "unable to calculate ready pods: no pods returned by selector while calculating replica count");
     size_t ready = pods_ready_count(q);
     *out = capped(q, ratio * (double)ready);
     why_add(q->why, "ratio %.17g, %zu pods running and ready: %d", ratio, ready, *out);
     return true;
 }
 
-bool calc_object(const struct question *q, int32_t current, int64_t target_milli, int64_t value_milli, struct calculated *out, struct err *err)
+bool calc_object(const struct question *q, int32_t current, int64_t target_milli, int64_t value_milli,
+                 struct calculated *out, struct err *err)
 {
     *out = (struct calculated){ .raw = value_milli };
     return total_to_replicas(q, current, (double)value_milli / (double)target_milli, &out->replicas, err);
 }
 
-static int32_t average_to_replicas(const struct question *q, int32_t status_replicas, int64_t target_milli, int64_t total, bool cap)
+static int32_t average_to_replicas(const struct question *q, int32_t status_replicas, int64_t target_milli, int64_t total,
+                                   bool cap)
 {
     double ratio = (double)total / ((double)target_milli * (double)status_replicas);
     if (within(q, ratio)) {
@@ -204,13 +215,15 @@ static int32_t average_to_replicas(const struct question *q, int32_t status_repl
     return n;
 }
 
-void calc_object_per_pod(const struct question *q, int32_t status_replicas, int64_t target_milli, int64_t value_milli, struct calculated *out)
+void calc_object_per_pod(const struct question *q, int32_t status_replicas, int64_t target_milli, int64_t value_milli,
+                         struct calculated *out)
 {
     *out = (struct calculated){ .replicas = average_to_replicas(q, status_replicas, target_milli, value_milli, false),
                                 .raw = go_int64(ceil((double)value_milli / (double)status_replicas)) };
 }
 
-bool calc_external(const struct question *q, int32_t current, int64_t target_milli, const int64_t *values, size_t n, struct calculated *out, struct err *err)
+bool calc_external(const struct question *q, int32_t current, int64_t target_milli, const int64_t *values, size_t n,
+                   struct calculated *out, struct err *err)
 {
     int64_t total = 0;
     for (size_t i = 0; i < n; i++) {
@@ -224,7 +237,8 @@ bool calc_external(const struct question *q, int32_t current, int64_t target_mil
     return total_to_replicas(q, current, (double)total / (double)target_milli, &out->replicas, err);
 }
 
-void calc_external_per_pod(const struct question *q, int32_t status_replicas, int64_t target_milli, const int64_t *values, size_t n, struct calculated *out)
+void calc_external_per_pod(const struct question *q, int32_t status_replicas, int64_t target_milli, const int64_t *values,
+                           size_t n, struct calculated *out)
 {
     int64_t total = 0;
     for (size_t i = 0; i < n; i++) {

@@ -1,8 +1,9 @@
 /* hpa/scale_client.c - the target's size, through its scale subresource (client-go/scale and a RESTMapper over discovery).
  *
- * An autoscaler names a kind; the API speaks in resources. The group's document says which versions it has, a version's document which resource has the kind. As
- * upstream, only the group of spec.scaleTargetRef.apiVersion matters, and the versions are tried in the server's order. What was found is remembered; what was
- * not is asked for again each time. Order of use: scale_client_new, {scale_get | scale_put}..., scale_client_free.
+ * An autoscaler names a kind; the API speaks in resources. The group's document says which versions it has, a version's
+ * document which resource has the kind. As upstream, only the group of spec.scaleTargetRef.apiVersion matters, and the
+ * versions are tried in the server's order. What was found is remembered; what was not is asked for again each time.
+ * Order of use: scale_client_new, {scale_get | scale_put}..., scale_client_free.
  */
 #include "hpa/hpa_priv.h"
 
@@ -72,7 +73,8 @@ static struct scale_call *call_new(struct scale_client *s, const struct scale_ta
     c->s = s;
     c->a = arena_new();
     task_init(&c->refuse, refuse);
-    c->target = (struct scale_target){ arena_str(c->a, t->ns), arena_str(c->a, t->name), arena_str(c->a, t->kind), arena_str(c->a, t->api_version) };
+    c->target = (struct scale_target){ arena_str(c->a, t->ns), arena_str(c->a, t->name), arena_str(c->a, t->kind),
+                                       arena_str(c->a, t->api_version) };
     c->done = done;
     c->ctx = ctx;
     return c;
@@ -89,7 +91,10 @@ static void fail(struct scale_call *c, const char *error, const char *log_prefix
     arena_free(a);
 }
 
-static struct str mapping_key(struct scale_call *c) { return arena_strf(c->a, STR_FMT "/" STR_FMT, STR_ARG(c->group), STR_ARG(c->target.kind)); }
+static struct str mapping_key(struct scale_call *c)
+{
+    return arena_strf(c->a, STR_FMT "/" STR_FMT, STR_ARG(c->group), STR_ARG(c->target.kind));
+}
 
 static const char *scale_path(struct scale_call *c)
 {
@@ -104,8 +109,9 @@ static void answered(void *ctx, const struct client_result *r, const struct err 
     struct scale_call *c = ctx;
     c->call = NULL;
     if (err->code != ERR_NONE) {
-        const char *prefix = arena_printf(c->a, "failed to query scale subresource for " STR_FMT "/" STR_FMT "/" STR_FMT ": ", STR_ARG(c->target.kind),
-                                          STR_ARG(c->target.ns), STR_ARG(c->target.name));
+        const char *prefix = arena_printf(c->a,
+                                          "failed to query scale subresource for " STR_FMT "/" STR_FMT "/" STR_FMT ": ",
+                                          STR_ARG(c->target.kind), STR_ARG(c->target.ns), STR_ARG(c->target.name));
         scale_done *done = c->done;
         void *done_ctx = c->ctx;
         struct arena *a = c->a;
@@ -127,7 +133,9 @@ static void get_scale(struct scale_call *c);
 
 static void no_match(struct scale_call *c)
 {
-    fail(c, arena_printf(c->a, "no matches for kind \"" STR_FMT "\" in group \"" STR_FMT "\"", STR_ARG(c->target.kind), STR_ARG(c->group)),
+    fail(c,
+         arena_printf(c->a, "no matches for kind \"" STR_FMT "\" in group \"" STR_FMT "\"", STR_ARG(c->target.kind),
+                      STR_ARG(c->group)),
          "unable to determine resource for scale target reference: ");
 }
 
@@ -141,7 +149,8 @@ static void version_answered(void *ctx, const struct client_result *r, const str
             struct str name = json_get_str(res, "name");
             if (!str_eq(json_get_str(res, "kind"), c->target.kind) || str_chr(name, '/') >= 0)
                 continue;
-            const char *found = arena_printf(c->a, STR_FMT " " STR_FMT, STR_ARG(gvk_api_version(c->a, c->group, version)), STR_ARG(name));
+            const char *found = arena_printf(c->a, STR_FMT " " STR_FMT, STR_ARG(gvk_api_version(c->a, c->group, version)),
+                                             STR_ARG(name));
             free(map_put(c->s->mappings, mapping_key(c), xstrdup(found)));
             get_scale(c);
             return;
@@ -155,7 +164,8 @@ static void ask_version(struct scale_call *c)
         no_match(c);
         return;
     }
-    const char *path = arena_printf(c->a, "%s/" STR_FMT, c->group.n ? "/apis" : "/api", STR_ARG(gvk_api_version(c->a, c->group, c->versions[c->version_next])));
+    const char *path = arena_printf(c->a, "%s/" STR_FMT, c->group.n ? "/apis" : "/api",
+                                    STR_ARG(gvk_api_version(c->a, c->group, c->versions[c->version_next])));
     c->call = client_get(c->s->client, path, version_answered, c);
 }
 
@@ -187,7 +197,8 @@ static void get_scale(struct scale_call *c) { c->call = client_get(c->s->client,
 static void refuse(struct task *t)
 {
     struct scale_call *c = container_of(t, struct scale_call, refuse);
-    fail(c, arena_printf(c->a, "unexpected GroupVersion string: " STR_FMT, STR_ARG(c->target.api_version)), "invalid API version in scale target reference: ");
+    fail(c, arena_printf(c->a, "unexpected GroupVersion string: " STR_FMT, STR_ARG(c->target.api_version)),
+         "invalid API version in scale target reference: ");
 }
 
 static bool parse_group(struct scale_call *c)
@@ -220,7 +231,8 @@ struct scale_call *scale_get(struct scale_client *s, const struct scale_target *
     return c;
 }
 
-struct scale_call *scale_put(struct scale_client *s, const struct scale_target *t, const struct json *scale, scale_done *done, void *ctx)
+struct scale_call *scale_put(struct scale_client *s, const struct scale_target *t, const struct json *scale,
+                             scale_done *done, void *ctx)
 {
     struct scale_call *c = call_new(s, t, done, ctx);
     parse_group(c);

@@ -1,9 +1,10 @@
-/* hpa/stabilization.c - do not follow every wobble: the recommendations of the recent past (horizontal.go: stabilizeRecommendation and
- * stabilizeRecommendationWithBehaviors).
+/* hpa/stabilization.c - do not follow every wobble: the recommendations of the recent past (horizontal.go:
+ * stabilizeRecommendation and stabilizeRecommendationWithBehaviors).
  *
- * Without spec.behavior the highest recommendation of the last five minutes wins, so that only scaling down is delayed. With it each direction has a window of
- * its own. The list is not sorted: a new entry overwrites the last one that is too old to matter. A fresh autoscaler begins with its present size as its only
- * recommendation, and so cannot shrink for the first window. It all lives in the controller's memory alone: a restart forgets it.
+ * Without spec.behavior the highest recommendation of the last five minutes wins, so that only scaling down is delayed.
+ * With it each direction has a window of its own. The list is not sorted: a new entry overwrites the last one that is
+ * too old to matter. A fresh autoscaler begins with its present size as its only recommendation, and so cannot shrink
+ * for the first window. It all lives in the controller's memory alone: a restart forgets it.
  */
 #include "hpa/hpa_priv.h"
 
@@ -54,10 +55,12 @@ int32_t stabilize_plain(struct hpa_memory *m, int32_t desired, int64_t now_ns, i
 }
 
 /* v1.18 to v1.20: only the window of the direction that is wanted. */
-static int32_t stabilize_one_way(struct hpa_memory *m, int32_t current, int32_t desired, int64_t now_ns, int64_t up_s, int64_t down_s)
+static int32_t stabilize_one_way(struct hpa_memory *m, int32_t current, int32_t desired, int64_t now_ns, int64_t up_s,
+                                 int64_t down_s)
 {
     bool up = desired >= current;
-    int64_t cutoff = go_add(now_ns, go_mul(up ? up_s : down_s, -SECOND_NS)), obsolete = go_add(now_ns, go_mul(up_s > down_s ? up_s : down_s, -SECOND_NS));
+    int64_t cutoff = go_add(now_ns, go_mul(up ? up_s : down_s, -SECOND_NS)),
+            obsolete = go_add(now_ns, go_mul(up_s > down_s ? up_s : down_s, -SECOND_NS));
     int32_t best = desired;
     size_t old = SIZE_MAX;
     for (size_t i = 0; i < m->rec_count; i++) {
@@ -72,7 +75,8 @@ static int32_t stabilize_one_way(struct hpa_memory *m, int32_t current, int32_t 
 }
 
 /* From v1.21 on: the present size is lifted to the lowest of the up window and lowered to the highest of the down window. */
-static int32_t stabilize_both_ways(struct hpa_memory *m, int32_t current, int32_t desired, int64_t now_ns, int64_t up_s, int64_t down_s)
+static int32_t stabilize_both_ways(struct hpa_memory *m, int32_t current, int32_t desired, int64_t now_ns, int64_t up_s,
+                                   int64_t down_s)
 {
     int64_t up_cutoff = go_add(now_ns, go_mul(up_s, -SECOND_NS)), down_cutoff = go_add(now_ns, go_mul(down_s, -SECOND_NS));
     int32_t lowest = desired, highest = desired;
@@ -91,10 +95,12 @@ static int32_t stabilize_both_ways(struct hpa_memory *m, int32_t current, int32_
     return out > highest ? highest : out;
 }
 
-int32_t stabilize_behavior(struct hpa_memory *m, int minor, int32_t current, int32_t desired, int64_t now_ns, int64_t up_window_s, int64_t down_window_s,
-                           struct why *why)
+int32_t stabilize_behavior(struct hpa_memory *m, int minor, int32_t current, int32_t desired, int64_t now_ns,
+                           int64_t up_window_s, int64_t down_window_s, struct why *why)
 {
-    int32_t out = (minor >= 21 ? stabilize_both_ways : stabilize_one_way)(m, current, desired, now_ns, up_window_s, down_window_s);
-    why_add(why, "stabilized over %" PRId64 " s up and %" PRId64 " s down: %d becomes %d", up_window_s, down_window_s, desired, out);
+    int32_t out = (minor >= 21 ? stabilize_both_ways : stabilize_one_way)(m, current, desired, now_ns, up_window_s,
+                                                                          down_window_s);
+    why_add(why, "stabilized over %" PRId64 " s up and %" PRId64 " s down: %d becomes %d", up_window_s, down_window_s,
+            desired, out);
     return out;
 }

@@ -1,8 +1,8 @@
-/* hpa/utilization.c - usage against requests, and against a target (pkg/controller/podautoscaler/metrics/utilization.go and the request sums of
- * replica_calculator.go).
+/* hpa/utilization.c - usage against requests, and against a target (pkg/controller/podautoscaler/metrics/utilization.go
+ * and the request sums of replica_calculator.go).
  *
- * Requests are summed per pod; one container without a request spoils the whole calculation, in words that differ by version. The percentage is an integer,
- * cut off and not rounded: 199 of 200 milli-cores are 99 %.
+ * Requests are summed per pod; one container without a request spoils the whole calculation, in words that differ by
+ * version. The percentage is an integer, cut off and not rounded: 199 of 200 milli-cores are 99 %.
  */
 #include "hpa/hpa_priv.h"
 
@@ -31,17 +31,20 @@ void why_add(struct why *w, const char *fmt, ...)
 }
 
 /* ---- requests ---- */
-static bool add_container(const struct hpa_container *c, const struct hpa_pod *p, int minor, const char *resource, int64_t *sum, struct err *err)
+static bool add_container(const struct hpa_container *c, const struct hpa_pod *p, int minor, const char *resource,
+                          int64_t *sum, struct err *err)
 {
     if (!c->has_request)
-        return minor >= 26 ? err_set(err, ERR_IO, "missing request for %s in container " STR_FMT " of Pod " STR_FMT, resource, STR_ARG(c->name), STR_ARG(p->name))
+        return minor >= 26 ? err_set(err, ERR_IO, "missing request for %s in container " STR_FMT " of Pod " STR_FMT,
+                                     resource, STR_ARG(c->name), STR_ARG(p->name))
                            : err_set(err, ERR_IO, "missing request for %s", resource);
     *sum = go_add(*sum, c->request_milli);
     return true;
 }
 
 /* The sum of its containers and, from v1.29 on, of its sidecars; or of the one container that is named. */
-static bool request_of_containers(const struct hpa_pod *p, int minor, const char *resource, struct str container, int64_t *sum, struct err *err)
+static bool request_of_containers(const struct hpa_pod *p, int minor, const char *resource, struct str container,
+                                  int64_t *sum, struct err *err)
 {
     for (size_t i = 0; i < p->container_count + p->init_count; i++) {
         bool is_init = i >= p->container_count;
@@ -60,8 +63,8 @@ static bool request_of_containers(const struct hpa_pod *p, int minor, const char
     return true;
 }
 
-/* What the scheduler would reckon with when the pod sets requests as a whole, but not of this resource: containers and sidecars together, or the largest
- * moment of the init phase. */
+/* What the scheduler would reckon with when the pod sets requests as a whole, but not of this resource: containers and
+ * sidecars together, or the largest moment of the init phase. */
 static bool request_of_pod_level(const struct hpa_pod *p, const char *resource, int64_t *sum, struct err *err)
 {
     int64_t running = 0, sidecars = 0, starting = 0;
@@ -96,7 +99,8 @@ bool requests_of_pods(const struct question *q, const char *resource, struct str
     for (size_t i = 0; i < q->pod_count; i++) {
         const struct hpa_pod *p = &q->pods[i];
         bool whole = q->pod_level_resources && p->pod_level && container.n == 0;
-        if (whole ? !request_of_pod_level(p, resource, &out->v[i], err) : !request_of_containers(p, q->minor, resource, container, &out->v[i], err))
+        if (whole ? !request_of_pod_level(p, resource, &out->v[i], err)
+                  : !request_of_containers(p, q->minor, resource, container, &out->v[i], err))
             return false;
         map_put(out->index, p->name, (void *)(uintptr_t)(i + 1));
     }
@@ -104,7 +108,8 @@ bool requests_of_pods(const struct question *q, const char *resource, struct str
 }
 
 /* ---- ratios ---- */
-bool ratio_to_requests(const struct samples *s, const struct requests *r, int32_t target_percent, struct ratio *out, struct err *err)
+bool ratio_to_requests(const struct samples *s, const struct requests *r, int32_t target_percent, struct ratio *out,
+                       struct err *err)
 {
     int64_t usage = 0, requested = 0, n = 0;
     for (size_t i = 0; i < s->n; i++) {

@@ -1,4 +1,5 @@
-/* metricsd/address_resolver.c - by which of its addresses a node is reached (pkg/utils/address_resolver.go): the first of the preferred types that it has. */
+/* metricsd/address_resolver.c - by which of its addresses a node is reached (pkg/utils/address_resolver.go): the first
+ * of the preferred types that it has. */
 #include "metricsd/metricsd_priv.h"
 
 bool resolve_address(const struct metricsd_flags *f, const struct json *node, struct str *address, struct err *err)
@@ -14,7 +15,9 @@ bool resolve_address(const struct metricsd_flags *f, const struct json *node, st
     strbuf_init(&types, 1024);
     for (size_t i = 0; i < f->address_type_count; i++)
         strbuf_addf(&types, "%s" STR_FMT, i ? " " : "", STR_ARG(f->address_types[i]));
-    err_set(err, ERR_NOT_FOUND, "unable to extract connection information for node \"" STR_FMT "\": node " STR_FMT " had no addresses that matched types [" STR_FMT "]",
+    err_set(err, ERR_NOT_FOUND,
+            "unable to extract connection information for node \"" STR_FMT "\": node " STR_FMT
+            " had no addresses that matched types [" STR_FMT "]",
             STR_ARG(name), STR_ARG(name), STR_ARG(strbuf_str(&types)));
     strbuf_deinit(&types);
     return false;

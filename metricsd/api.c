@@ -1,7 +1,8 @@
-/* metricsd/api.c - the server's HTTP face: health, discovery and metrics.k8s.io/v1beta1, each request authenticated and authorized by the API server.
+/* metricsd/api.c - the server's HTTP face: health, discovery and metrics.k8s.io/v1beta1, each request authenticated and
+ * authorized by the API server.
  *
- * Upstream: pkg/apiserver/generic, pkg/storage, and the generic API server of release 1.14. Every path, discovery and health included, is judged by a
- * SubjectAccessReview. Tables are not spoken: kubectl prints NAME and AGE itself.
+ * Upstream: pkg/apiserver/generic, pkg/storage, and the generic API server of release 1.14. Every path, discovery and
+ * health included, is judged by a SubjectAccessReview. Tables are not spoken: kubectl prints NAME and AGE itself.
  */
 #include "metricsd/metricsd_priv.h"
 
@@ -13,8 +14,16 @@ typedef void route_fn(struct api_request *r);
 struct route { const char *path; route_fn *run; };
 static route_fn get_root, get_groups, get_group, get_resources, get_health, get_health_check, get_version, get_metrics;
 static const struct route routes[] = {
-    { "/", get_root }, { "/apis", get_groups }, { GROUP_PATH, get_group }, { GROUP_PATH "/", get_group }, { VERSION_PATH, get_resources }, { VERSION_PATH "/", get_resources },
-    { "/healthz", get_health }, { "/healthz/healthz", get_health_check }, { "/version", get_version }, { "/metrics", get_metrics },
+    { "/", get_root },
+    { "/apis", get_groups },
+    { GROUP_PATH, get_group },
+    { GROUP_PATH "/", get_group },
+    { VERSION_PATH, get_resources },
+    { VERSION_PATH "/", get_resources },
+    { "/healthz", get_health },
+    { "/healthz/healthz", get_health_check },
+    { "/version", get_version },
+    { "/metrics", get_metrics },
 };
 
 /* ---- answers ---- */
@@ -22,7 +31,8 @@ void api_respond(struct api_request *r, int status, const struct json *j)
 {
     struct strbuf out;
     struct str agent = http_headers_get(&r->x->headers, "User-Agent");
-    bool pretty = query_bool(&r->x->query, "pretty") || str_starts(agent, "curl/") || str_starts(agent, "Mozilla/") || str_starts(agent, "Wget/");
+    bool pretty = query_bool(&r->x->query, "pretty") || str_starts(agent, "curl/") || str_starts(agent, "Mozilla/") ||
+                  str_starts(agent, "Wget/");
     strbuf_init(&out, LIMIT_RESPONSE_BYTES);
     json_write(&out, j, pretty ? JSON_PRETTY : 0);
     if (!pretty)
@@ -59,13 +69,21 @@ bool api_selected(const struct api_request *r, const struct json *obj)
 /* ---- paths that are no resources ---- */
 static void get_root(struct api_request *r)
 {
-    api_respond(r, 200, json_buildf(r->x->arena, "{'paths':['/apis','/apis/metrics.k8s.io','/apis/metrics.k8s.io/v1beta1','/healthz','/healthz/healthz','/healthz/log','/healthz/ping',"
-                                                 "'/healthz/poststarthook/generic-apiserver-start-informers','/metrics','/openapi/v2','/version']}"));
+    api_respond(
+        r, 200,
+        json_buildf(
+            r->x->arena,
+            "{'paths':['/apis','/apis/metrics.k8s.io','/apis/metrics.k8s.io/v1beta1','/healthz','/healthz/healthz',"
+            "'/healthz/log','/healthz/ping',"
+            "'/healthz/poststarthook/generic-apiserver-start-informers','/metrics','/openapi/v2','/version']}"));
 }
 
 static struct json *group(struct arena *a)
 {
-    return json_buildf(a, "{'name':'metrics.k8s.io','versions':[{'groupVersion':'metrics.k8s.io/v1beta1','version':'v1beta1'}],'preferredVersion':{'groupVersion':'metrics.k8s.io/v1beta1','version':'v1beta1'}}");
+    return json_buildf(
+        a,
+        "{'name':'metrics.k8s.io','versions':[{'groupVersion':'metrics.k8s.io/v1beta1','version':'v1beta1'}],"
+        "'preferredVersion':{'groupVersion':'metrics.k8s.io/v1beta1','version':'v1beta1'}}");
 }
 
 static void get_groups(struct api_request *r)
@@ -75,14 +93,24 @@ static void get_groups(struct api_request *r)
 
 static void get_group(struct api_request *r)
 {
-    api_respond(r, 200, json_buildf(r->x->arena, "{'kind':'APIGroup','apiVersion':'v1','name':'metrics.k8s.io','versions':[{'groupVersion':'metrics.k8s.io/v1beta1','version':'v1beta1'}],"
-                                                 "'preferredVersion':{'groupVersion':'metrics.k8s.io/v1beta1','version':'v1beta1'}}"));
+    api_respond(
+        r, 200,
+        json_buildf(
+            r->x->arena,
+            "{'kind':'APIGroup','apiVersion':'v1','name':'metrics.k8s.io','versions':["
+            "{'groupVersion':'metrics.k8s.io/v1beta1','version':'v1beta1'}],"
+            "'preferredVersion':{'groupVersion':'metrics.k8s.io/v1beta1','version':'v1beta1'}}"));
 }
 
 static void get_resources(struct api_request *r)
 {
-    api_respond(r, 200, json_buildf(r->x->arena, "{'kind':'APIResourceList','apiVersion':'v1','groupVersion':'metrics.k8s.io/v1beta1','resources':["
-        "{'name':'nodes','singularName':'','namespaced':false,'kind':'NodeMetrics','verbs':['get','list']},{'name':'pods','singularName':'','namespaced':true,'kind':'PodMetrics','verbs':['get','list']}]}"));
+    api_respond(
+        r, 200,
+        json_buildf(
+            r->x->arena,
+            "{'kind':'APIResourceList','apiVersion':'v1','groupVersion':'metrics.k8s.io/v1beta1','resources':["
+            "{'name':'nodes','singularName':'','namespaced':false,'kind':'NodeMetrics','verbs':['get','list']},"
+            "{'name':'pods','singularName':'','namespaced':true,'kind':'PodMetrics','verbs':['get','list']}]}"));
 }
 
 static void get_health(struct api_request *r)
@@ -91,7 +119,10 @@ static void get_health(struct api_request *r)
     if (scraper_healthy(r->m->scraper, &why))
         http_respond(r->x, 200, NULL, "text/plain; charset=utf-8", STR("ok"));
     else
-        http_respond(r->x, 500, NULL, "text/plain; charset=utf-8", STR("[+]ping ok\n[+]log ok\n[+]poststarthook/generic-apiserver-start-informers ok\n[-]healthz failed: reason withheld\nhealthz check failed\n"));
+        http_respond(
+            r->x, 500, NULL, "text/plain; charset=utf-8",
+            STR("[+]ping ok\n[+]log ok\n[+]poststarthook/generic-apiserver-start-informers ok\n"
+                "[-]healthz failed: reason withheld\nhealthz check failed\n"));
 }
 
 static void get_health_check(struct api_request *r)
@@ -105,20 +136,32 @@ static void get_health_check(struct api_request *r)
 
 static void get_version(struct api_request *r)
 {
-    api_respond(r, 200, json_buildf(r->x->arena, "{'major':'','minor':'','gitVersion':'v0.0.0-master+$Format:%%h$','gitCommit':'','gitTreeState':'','buildDate':'1970-01-01T00:00:00Z',"
-                                                 "'goVersion':'go1.10.3','compiler':'gc','platform':'linux/amd64'}"));
+    api_respond(
+        r, 200,
+        json_buildf(
+            r->x->arena,
+            "{'major':'','minor':'','gitVersion':'v0.0.0-master+$Format:%%h$','gitCommit':'','gitTreeState':'',"
+            "'buildDate':'1970-01-01T00:00:00Z',"
+            "'goVersion':'go1.10.3','compiler':'gc','platform':'linux/amd64'}"));
 }
 
 static void get_metrics(struct api_request *r)
 {
     struct arena *a = r->x->arena;
     const struct json *c = scraper_counters(r->m->scraper, a);
-    http_respond(r->x, 200, NULL, "text/plain; version=0.0.4", arena_strf(a,
-        "# HELP metrics_server_kubelet_summary_scrapes_total Total number of attempted Summary API scrapes done by Metrics Server\n# TYPE metrics_server_kubelet_summary_scrapes_total counter\n"
-        "metrics_server_kubelet_summary_scrapes_total{success=\"false\"} %" PRId64 "\nmetrics_server_kubelet_summary_scrapes_total{success=\"true\"} %" PRId64 "\n"
-        "# HELP metrics_server_scraper_last_time_seconds Last time metrics-server performed a scrape since unix epoch in seconds.\n# TYPE metrics_server_scraper_last_time_seconds gauge\n"
-        "metrics_server_scraper_last_time_seconds{source=\"kubelet_summary\"} %" PRId64 "\n",
-        json_get_int(c, "failure", 0), json_get_int(c, "success", 0), json_get_int(c, "last_ns", 0) / (int64_t)NS_PER_S));
+    http_respond(
+        r->x, 200, NULL, "text/plain; version=0.0.4",
+        arena_strf(
+            a,
+            "# HELP metrics_server_kubelet_summary_scrapes_total Total number of attempted Summary API scrapes done "
+            "by Metrics Server\n# TYPE metrics_server_kubelet_summary_scrapes_total counter\n"
+            "metrics_server_kubelet_summary_scrapes_total{success=\"false\"} %" PRId64
+            "\nmetrics_server_kubelet_summary_scrapes_total{success=\"true\"} %" PRId64 "\n"
+            "# HELP metrics_server_scraper_last_time_seconds Last time metrics-server performed a scrape since unix "
+            "epoch in seconds.\n# TYPE metrics_server_scraper_last_time_seconds gauge\n"
+            "metrics_server_scraper_last_time_seconds{source=\"kubelet_summary\"} %" PRId64 "\n",
+            json_get_int(c, "failure", 0), json_get_int(c, "success", 0),
+            json_get_int(c, "last_ns", 0) / (int64_t)NS_PER_S));
 }
 
 /* ---- resources ---- */
@@ -157,7 +200,8 @@ static void serve_resource(struct api_request *r, const struct target *t)
     if (!str_eqc(r->x->method, "GET"))
         err_set(&err, ERR_METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource");
     else if (query_bool(&r->x->query, "watch"))
-        err_set(&err, ERR_METHOD_NOT_ALLOWED, "watch is not supported on resources of kind \"%s.metrics.k8s.io\"", t->pods ? "pods" : "nodes");
+        err_set(&err, ERR_METHOD_NOT_ALLOWED, "watch is not supported on resources of kind \"%s.metrics.k8s.io\"",
+                t->pods ? "pods" : "nodes");
     else if (selectors(r, &err)) {
         (t->name.n ? (t->pods ? api_pod_get : api_node_get) : (t->pods ? api_pod_list : api_node_list))(r);
         return;
@@ -185,11 +229,16 @@ static void forbidden(struct api_request *r, const struct target *t, const struc
 {
     struct err err = { 0 };
     const char *verb = t->name.n ? "get" : "list", *resource = t->pods ? "pods" : "nodes";
-    struct str scope = t->ns.n ? arena_strf(r->x->arena, "in the namespace \"" STR_FMT "\"", STR_ARG(t->ns)) : STR("at the cluster scope");
+    struct str scope = t->ns.n ? arena_strf(r->x->arena, "in the namespace \"" STR_FMT "\"", STR_ARG(t->ns))
+                               : STR("at the cluster scope");
     if (t->is_resource)
-        err_set(&err, ERR_FORBIDDEN, "%s.metrics.k8s.io is forbidden: User \"" STR_FMT "\" cannot %s resource \"%s\" in API group \"metrics.k8s.io\" " STR_FMT, resource, STR_ARG(u->name), verb, resource, STR_ARG(scope));
+        err_set(&err, ERR_FORBIDDEN,
+                "%s.metrics.k8s.io is forbidden: User \"" STR_FMT
+                "\" cannot %s resource \"%s\" in API group \"metrics.k8s.io\" " STR_FMT,
+                resource, STR_ARG(u->name), verb, resource, STR_ARG(scope));
     else
-        err_set(&err, ERR_FORBIDDEN, "forbidden: User \"" STR_FMT "\" cannot get path \"" STR_FMT "\"", STR_ARG(u->name), STR_ARG(r->x->path));
+        err_set(&err, ERR_FORBIDDEN, "forbidden: User \"" STR_FMT "\" cannot get path \"" STR_FMT "\"", STR_ARG(u->name),
+                STR_ARG(r->x->path));
     api_error(r, &err);
     err_clear(&err);
 }
@@ -216,7 +265,9 @@ void api_handle(void *ctx, struct http_exchange *x)
     struct metricsd *m = ctx;
     struct target t = parse_path(x->path);
     struct arena *a = x->arena;
-    struct delegated_attributes at = { .is_resource = t.is_resource, .verb = t.is_resource && !t.name.n ? "list" : "get", .path = arena_cstr(a, x->path) };
+    struct delegated_attributes at = { .is_resource = t.is_resource,
+                                       .verb = t.is_resource && !t.name.n ? "list" : "get",
+                                       .path = arena_cstr(a, x->path) };
     if (t.is_resource) {
         at.ns = arena_cstr(a, t.ns);
         at.group = "metrics.k8s.io";

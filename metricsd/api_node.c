@@ -1,12 +1,16 @@
-/* metricsd/api_node.c - NodeMetrics: the informer's nodes, those that the last tick has figures for (pkg/storage/nodemetrics/reststorage.go). */
+/* metricsd/api_node.c - NodeMetrics: the informer's nodes, those that the last tick has figures for
+ * (pkg/storage/nodemetrics/reststorage.go). */
 #include "metricsd/metricsd_priv.h"
 
 static struct json *node_metrics(struct api_request *r, struct str name, const struct metrics_point *p, bool in_list)
 {
     struct arena *a = r->x->arena;
-    struct json *j = in_list ? json_new_object(a) : json_buildf(a, "{'kind':'NodeMetrics','apiVersion':'metrics.k8s.io/v1beta1'}");
-    json_set(a, j, "metadata", json_buildf(a, "{'name':%S,'selfLink':%S,'creationTimestamp':%S}", name, arena_strf(a, "/apis/metrics.k8s.io/v1beta1/nodes/" STR_FMT, STR_ARG(name)),
-                                           time_rfc3339(a, vtime_now(r->m->loop))));
+    struct json *j = in_list ? json_new_object(a)
+                             : json_buildf(a, "{'kind':'NodeMetrics','apiVersion':'metrics.k8s.io/v1beta1'}");
+    json_set(a, j, "metadata",
+             json_buildf(a, "{'name':%S,'selfLink':%S,'creationTimestamp':%S}", name,
+                         arena_strf(a, "/apis/metrics.k8s.io/v1beta1/nodes/" STR_FMT, STR_ARG(name)),
+                         time_rfc3339(a, vtime_now(r->m->loop))));
     json_set_str(a, j, "timestamp", time_rfc3339(a, p->time_ns));
     json_set_strc(a, j, "window", "30s");          /* a constant of v0.3.6: what cAdvisor's rate is taken over */
     json_set(a, j, "usage", api_usage(a, p->cpu_nanocores, p->memory_bytes));
@@ -17,7 +21,8 @@ static const struct metrics_point *point_of(struct api_request *r, struct str na
 {
     const struct metrics_point *p = map_get(scraper_batch(r->m->scraper)->nodes, name);
     if (!p)
-        klog(r->m, 'E', "reststorage.go:135", "unable to fetch node metrics for node \"" STR_FMT "\": no metrics known for node", STR_ARG(name));
+        klog(r->m, 'E', "reststorage.go:135",
+             "unable to fetch node metrics for node \"" STR_FMT "\": no metrics known for node", STR_ARG(name));
     return p;
 }
 
@@ -34,7 +39,13 @@ void api_node_list(struct api_request *r)
         if (p)
             json_append(items, node_metrics(r, name, p, true));
     }
-    api_respond(r, 200, json_buildf(a, "{'kind':'NodeMetricsList','apiVersion':'metrics.k8s.io/v1beta1','metadata':{'selfLink':'/apis/metrics.k8s.io/v1beta1/nodes'},'items':%j}", items));
+    api_respond(
+        r, 200,
+        json_buildf(
+            a,
+            "{'kind':'NodeMetricsList','apiVersion':'metrics.k8s.io/v1beta1','metadata':"
+            "{'selfLink':'/apis/metrics.k8s.io/v1beta1/nodes'},'items':%j}",
+            items));
 }
 
 void api_node_get(struct api_request *r)
@@ -45,7 +56,9 @@ void api_node_get(struct api_request *r)
         api_respond(r, 200, node_metrics(r, r->name, p, false));
         return;
     }
-    klog(r->m, 'E', "reststorage.go:118", "unable to fetch node metrics for node \"" STR_FMT "\": no metrics known for node \"" STR_FMT "\"", STR_ARG(r->name), STR_ARG(r->name));
+    klog(r->m, 'E', "reststorage.go:118",
+         "unable to fetch node metrics for node \"" STR_FMT "\": no metrics known for node \"" STR_FMT "\"",
+         STR_ARG(r->name), STR_ARG(r->name));
     err_not_found(&err, STR("metrics.k8s.io"), STR("nodemetrics"), r->name);
     api_error(r, &err);
     err_clear(&err);

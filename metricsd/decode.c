@@ -1,7 +1,8 @@
 /* metricsd/decode.c - a kubelet's summary into metric points (pkg/sources/summary/summary.go).
  *
- * CPU is the kubelet's usageNanoCores, memory its workingSetBytes; the time is the CPU sample's, else the memory sample's. A container without one of them costs
- * its whole pod (a rate that leaves a container out would mislead the autoscaler); a node without CPU is complained about and stored as zero all the same.
+ * CPU is the kubelet's usageNanoCores, memory its workingSetBytes; the time is the CPU sample's, else the memory
+ * sample's. A container without one of them costs its whole pod (a rate that leaves a container out would mislead the
+ * autoscaler); a node without CPU is complained about and stored as zero all the same.
  */
 #include "metricsd/metricsd_priv.h"
 
@@ -20,7 +21,13 @@ static bool decode_point(const struct json *stats, const char *what, struct metr
     bool ok = true;
     *p = (struct metrics_point){ 0, json_int(rate, 0), json_int(set, 0) };
     if (!point_time(cpu, memory, &p->time_ns)) {
-        c->fn(c->ctx, arena_printf(c->a, "unable to get a valid timestamp for metric point for %s, discarding data: no non-zero timestamp on either CPU or memory", what));
+        c->fn(
+            c->ctx,
+            arena_printf(
+                c->a,
+                "unable to get a valid timestamp for metric point for %s, discarding data: no non-zero timestamp on "
+                "either CPU or memory",
+                what));
         return false;
     }
     if (!rate) {
@@ -43,7 +50,8 @@ static void decode_pod(struct batch *b, const struct json *stats, const char *ad
     for (const struct json *k = json_first(containers); k; k = json_next(k)) {
         struct container_point *cp = &p->containers[p->count];
         struct str cname = json_get_str(k, "name");
-        const char *what = arena_printf(c->a, "container \"" STR_FMT "\" in pod " STR_FMT "/" STR_FMT " on node \"%s\"", STR_ARG(cname), STR_ARG(ns), STR_ARG(name), address);
+        const char *what = arena_printf(c->a, "container \"" STR_FMT "\" in pod " STR_FMT "/" STR_FMT " on node \"%s\"",
+                                        STR_ARG(cname), STR_ARG(ns), STR_ARG(name), address);
         if (!decode_point(k, what, &cp->point, c))
             return;
         cp->name = arena_str(b->arena, cname);
@@ -53,14 +61,16 @@ static void decode_pod(struct batch *b, const struct json *stats, const char *ad
     map_put(b->pods, arena_strf(c->a, STR_FMT "/" STR_FMT, STR_ARG(ns), STR_ARG(name)), p);
 }
 
-bool decode_summary(struct batch *b, struct str body, const char *address, void (*complain)(void *ctx, const char *text), void *ctx, struct err *err)
+bool decode_summary(struct batch *b, struct str body, const char *address, void (*complain)(void *ctx, const char *text),
+                    void *ctx, struct err *err)
 {
     struct complaint c = { complain, ctx, arena_new() };
     struct err why = { 0 };
     const struct json *summary = json_parse(c.a, body, &why), *node = json_get(summary, "node");
     bool ok = summary != NULL;
     if (!ok) {
-        err_set(err, ERR_PARSE, "failed to parse output. Response: \"" STR_FMT "\". Error: %s", STR_ARG(str_sub(body, 0, 512)), why.msg);
+        err_set(err, ERR_PARSE, "failed to parse output. Response: \"" STR_FMT "\". Error: %s",
+                STR_ARG(str_sub(body, 0, 512)), why.msg);
     } else {
         struct metrics_point *p = ARENA_NEW(b->arena, struct metrics_point);
         decode_point(node, arena_printf(c.a, "node \"%s\"", address), p, &c);

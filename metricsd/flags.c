@@ -1,7 +1,8 @@
-/* metricsd/flags.c - the command line of metrics-server v0.3.6 (cmd/metrics-server/app/start.go, generic apiserver options of release 1.14).
+/* metricsd/flags.c - the command line of metrics-server v0.3.6 (cmd/metrics-server/app/start.go, generic apiserver
+ * options of release 1.14).
  *
- * Its own flags and those of the generic API server that have a meaning here are honoured; the others that v0.3.6 knows are refused by name, since nothing is
- * accepted and ignored.
+ * Its own flags and those of the generic API server that have a meaning here are honoured; the others that v0.3.6 knows
+ * are refused by name, since nothing is accepted and ignored.
  */
 #include "metricsd/metricsd_priv.h"
 
@@ -10,14 +11,23 @@ struct flag { const char *name; enum flag_kind kind; size_t offset; const char *
 #define AT(field) offsetof(struct metricsd_flags, field)
 
 static const struct flag flags[] = {
-    { "cert-dir", KIND_TEXT, AT(cert_dir), "string                              The directory where the TLS certs are located. (default \"apiserver.local.config/certificates\")" },
+    { "cert-dir", KIND_TEXT, AT(cert_dir),
+      "string                              The directory where the TLS certs are located. (default "
+      "\"apiserver.local.config/certificates\")" },
     { "deprecated-kubelet-completely-insecure", KIND_BOOL, AT(completely_insecure), NULL },
-    { "kubelet-certificate-authority", KIND_TEXT, AT(kubelet_ca_file), "string         Path to the CA to use to validate the Kubelet's serving certificates." },
-    { "kubelet-insecure-tls", KIND_BOOL, AT(kubelet_insecure_tls), "                         Do not verify CA of serving certificates presented by Kubelets.  For testing purposes only." },
-    { "kubelet-port", KIND_INT, AT(kubelet_port), "int                             The port to use to connect to Kubelets. (default 10250)" },
-    { "kubelet-preferred-address-types", KIND_LIST, AT(address_types), "strings      The priority of node address types to use when determining which address to use to connect to a particular node (default [Hostname,InternalDNS,InternalIP,ExternalDNS,ExternalIP])" },
-    { "metric-resolution", KIND_DURATION, AT(metric_resolution_ns), "duration                   The resolution at which metrics-server will retain metrics. (default 1m0s)" },
-    { "secure-port", KIND_INT, AT(secure_port), "int                              The port on which to serve HTTPS with authentication and authorization. (default 443)" },
+    { "kubelet-certificate-authority", KIND_TEXT, AT(kubelet_ca_file),
+      "string         Path to the CA to use to validate the Kubelet's serving certificates." },
+    { "kubelet-insecure-tls", KIND_BOOL, AT(kubelet_insecure_tls),
+      "                         Do not verify CA of serving certificates presented by Kubelets.  For testing purposes only." },
+    { "kubelet-port", KIND_INT, AT(kubelet_port),
+      "int                             The port to use to connect to Kubelets. (default 10250)" },
+    { "kubelet-preferred-address-types", KIND_LIST, AT(address_types),
+      "strings      The priority of node address types to use when determining which address to use to connect to a "
+      "particular node (default [Hostname,InternalDNS,InternalIP,ExternalDNS,ExternalIP])" },
+    { "metric-resolution", KIND_DURATION, AT(metric_resolution_ns),
+      "duration                   The resolution at which metrics-server will retain metrics. (default 1m0s)" },
+    { "secure-port", KIND_INT, AT(secure_port),
+      "int                              The port on which to serve HTTPS with authentication and authorization. (default 443)" },
 };
 static const char *const default_types[] = { "Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP" };
 
@@ -59,18 +69,25 @@ static bool set(struct arena *a, struct metricsd_flags *f, const struct flag *fl
     case KIND_DURATION:
         if (duration_parse_go(value, at))
             return true;
-        return err_set(err, ERR_USAGE, "invalid argument \"" STR_FMT "\" for \"--%s\" flag: time: invalid duration " STR_FMT, STR_ARG(value), flag->name, STR_ARG(value));
+        return err_set(err, ERR_USAGE, "invalid argument \"" STR_FMT "\" for \"--%s\" flag: time: invalid duration " STR_FMT,
+                       STR_ARG(value), flag->name, STR_ARG(value));
     case KIND_LIST:
         if (set_list(f, arena_str(a, value)))
             return true;
         break;
     }
-    return err_set(err, ERR_USAGE, "invalid argument \"" STR_FMT "\" for \"--%s\" flag: %s \"" STR_FMT "\": invalid syntax", STR_ARG(value), flag->name, wrong, STR_ARG(value));
+    return err_set(err, ERR_USAGE, "invalid argument \"" STR_FMT "\" for \"--%s\" flag: %s \"" STR_FMT "\": invalid syntax",
+                   STR_ARG(value), flag->name, wrong, STR_ARG(value));
 }
 
 bool flags_parse(struct arena *a, char **argv, struct metricsd_flags *out, struct err *err)
 {
-    *out = (struct metricsd_flags){ .metric_resolution_ns = 60 * (int64_t)NS_PER_S, .kubelet_port = 10250, .secure_port = 443, .cert_dir = "apiserver.local.config/certificates" };
+    *out = (struct metricsd_flags){
+        .metric_resolution_ns = 60 * (int64_t)NS_PER_S,
+        .kubelet_port = 10250,
+        .secure_port = 443,
+        .cert_dir = "apiserver.local.config/certificates",
+    };
     for (size_t i = 0; i < ARRAY_LEN(default_types); i++)
         out->address_types[out->address_type_count++] = str_c(default_types[i]);
     for (char **word = argv[0] ? argv + 1 : argv; *word; word++) {

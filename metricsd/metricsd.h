@@ -1,4 +1,5 @@
-/* metricsd/metricsd.h - the program of the metrics-server images: scrapes kubelets, keeps the last batch, serves metrics.k8s.io. */
+/* metricsd/metricsd.h - the program of the metrics-server images: scrapes kubelets, keeps the last batch, serves
+ * metrics.k8s.io. */
 #ifndef METRICSD_METRICSD_H
 #define METRICSD_METRICSD_H
 #include "sim/client/client.h"

@@ -1,4 +1,5 @@
-/* metricsd/metricsd_priv.h - inside the metrics server: one program, its flags, its scraper, its store, its API. Models v0.3.6. */
+/* metricsd/metricsd_priv.h - inside the metrics server: one program, its flags, its scraper, its store, its API. Models
+ * v0.3.6. */
 #ifndef METRICSD_METRICSD_PRIV_H
 #define METRICSD_METRICSD_PRIV_H
 
@@ -30,8 +31,10 @@ struct batch {                         /* lives in an arena of its own */
 struct batch *batch_new(void);
 void batch_free(struct batch *b);
 
-/* ---- decode.c: a kubelet's /stats/summary into the batch. Messages about what is missing are handed to complain, one by one. ---- */
-bool decode_summary(struct batch *b, struct str body, const char *address, void (*complain)(void *ctx, const char *text), void *ctx, struct err *err);
+/* ---- decode.c ---- */
+/* A kubelet's /stats/summary into the batch. What is missing is told to complain, one message at a time. */
+bool decode_summary(struct batch *b, struct str body, const char *address, void (*complain)(void *ctx, const char *text),
+                    void *ctx, struct err *err);
 
 /* ---- address_resolver.c ---- */
 bool resolve_address(const struct metricsd_flags *f, const struct json *node, struct str *address, struct err *err);
@@ -48,14 +51,21 @@ const struct json *scraper_counters(const struct scraper *s, struct arena *a); /
 
 /* ---- api.c, api_node.c, api_pod.c ---- */
 void api_handle(void *ctx, struct http_exchange *x);
-struct api_request { struct http_exchange *x; struct metricsd *m; struct str ns, name; struct selector *labels; struct field_selector fields; };
+struct api_request {
+    struct http_exchange *x;
+    struct metricsd *m;
+    struct str ns, name;
+    struct selector *labels;
+    struct field_selector fields;
+};
 void api_node_list(struct api_request *r);
 void api_node_get(struct api_request *r);
 void api_pod_list(struct api_request *r);
 void api_pod_get(struct api_request *r);
 void api_respond(struct api_request *r, int status, const struct json *j);
 void api_error(struct api_request *r, const struct err *err);
-bool api_selected(const struct api_request *r, const struct json *meta);        /* label and field selectors against the object's own metadata */
+/* label and field selectors against the object's own metadata */
+bool api_selected(const struct api_request *r, const struct json *meta);
 struct json *api_usage(struct arena *a, int64_t cpu_nanocores, int64_t memory_bytes);
 
 /* ---- server.c ---- */

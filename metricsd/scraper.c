@@ -1,9 +1,10 @@
-/* metricsd/scraper.c - the tick: every --metric-resolution, ask every node's kubelet for its summary, then replace what is known (pkg/manager/manager.go,
- * pkg/sources/manager.go, v0.3.6).
+/* metricsd/scraper.c - the tick: every --metric-resolution, ask every node's kubelet for its summary, then replace what
+ * is known (pkg/manager/manager.go, pkg/sources/manager.go, v0.3.6).
  *
- * The first tick comes before the informers have seen a node: it finds nothing, and that counts as success; so the first figures appear one whole
- * resolution after the start. Each node is asked after a random moment (8 ms a node, at most 4 s), so that a large cluster is not asked all at once. A node that
- * fails is missing from the new batch: nothing old is kept.
+ * The first tick comes before the informers have seen a node: it finds nothing, and that counts as success; so the
+ * first figures appear one whole resolution after the start. Each node is asked after a random moment (8 ms a node, at
+ * most 4 s), so that a large cluster is not asked all at once. A node that fails is missing from the new batch: nothing
+ * old is kept.
  */
 #include "metricsd/metricsd_priv.h"
 
@@ -52,7 +53,9 @@ static void report(struct scraper *s)
     strbuf_init(&text, 65536);
     while (map_next(s->errors, &cursor, &message, &value))
         strbuf_addf(&text, "%s" STR_FMT, text.n ? ", " : "", STR_ARG(message));
-    klog(s->m, 'E', "manager.go:111", n > 1 ? "unable to fully collect metrics: [" STR_FMT "]" : "unable to fully collect metrics: " STR_FMT, STR_ARG(strbuf_str(&text)));
+    klog(s->m, 'E', "manager.go:111",
+         n > 1 ? "unable to fully collect metrics: [" STR_FMT "]" : "unable to fully collect metrics: " STR_FMT,
+         STR_ARG(strbuf_str(&text)));
     strbuf_deinit(&text);
 }
 
@@ -85,7 +88,8 @@ static void source_end(struct source *src, const char *error)
     struct scraper *s = src->scraper;
     if (error) {
         struct str name = src->name;
-        complain(s, arena_printf(src->arena, "unable to fully scrape metrics from source kubelet_summary:" STR_FMT ": %s", STR_ARG(name), error));
+        complain(s, arena_printf(src->arena, "unable to fully scrape metrics from source kubelet_summary:" STR_FMT ": %s",
+                                 STR_ARG(name), error));
         s->failures++;
     } else {
         s->answered++;
@@ -112,7 +116,8 @@ static void decoded(struct source *src, struct str body)
     const char *address = arena_cstr(src->arena, src->address), *error = NULL;
     strbuf_init(&c.text, 65536);
     if (!decode_summary(src->scraper->next, body, address, add_complaint, &c, &err))
-        error = arena_printf(src->arena, "unable to fetch metrics from Kubelet " STR_FMT " (%s): %s", STR_ARG(src->name), address, err.msg);
+        error = arena_printf(src->arena, "unable to fetch metrics from Kubelet " STR_FMT " (%s): %s", STR_ARG(src->name),
+                             address, err.msg);
     else if (c.n)
         error = arena_printf(src->arena, c.n > 1 ? "[" STR_FMT "]" : STR_FMT, STR_ARG(strbuf_str(&c.text)));
     strbuf_deinit(&c.text);
@@ -130,8 +135,11 @@ static void answered(void *ctx, const struct http_result *r, const struct err *e
         decoded(src, r->body);
         return;
     }
-    const char *why = !r ? err->msg : arena_printf(a, "request failed - \"%d " STR_FMT "\", response: \"" STR_FMT "\"", r->status, STR_ARG(http_status_text(r->status)), STR_ARG(r->body));
-    source_end(src, arena_printf(a, "unable to fetch metrics from Kubelet " STR_FMT " (" STR_FMT "): %s", STR_ARG(src->name), STR_ARG(src->address), why));
+    const char *why = !r ? err->msg
+                         : arena_printf(a, "request failed - \"%d " STR_FMT "\", response: \"" STR_FMT "\"", r->status,
+                                        STR_ARG(http_status_text(r->status)), STR_ARG(r->body));
+    source_end(src, arena_printf(a, "unable to fetch metrics from Kubelet " STR_FMT " (" STR_FMT "): %s", STR_ARG(src->name),
+                                 STR_ARG(src->address), why));
 }
 
 static void ask(struct timer *t)
@@ -142,8 +150,12 @@ static void ask(struct timer *t)
     struct http_headers h = { 0 };
     if (!f->completely_insecure)
         http_headers_addf(src->arena, &h, "Authorization", "Bearer " STR_FMT, STR_ARG(m->in.token));
-    struct http_call_options o = { .method = "GET", .headers = &h, .timeout_ns = f->metric_resolution_ns * 9 / 10,
-        .url = arena_printf(src->arena, "%s://" STR_FMT ":%" PRId64 "/stats/summary?only_cpu_and_memory=true", f->completely_insecure ? "http" : "https", STR_ARG(src->address), f->kubelet_port) };
+    struct http_call_options o = { .method = "GET",
+                                   .headers = &h,
+                                   .timeout_ns = f->metric_resolution_ns * 9 / 10,
+                                   .url = arena_printf(
+                                       src->arena, "%s://" STR_FMT ":%" PRId64 "/stats/summary?only_cpu_and_memory=true",
+                                       f->completely_insecure ? "http" : "https", STR_ARG(src->address), f->kubelet_port) };
     src->call = http_fetch(m->kubelets, &o, answered, src);
 }
 
@@ -193,7 +205,9 @@ static void tick(struct timer *t)
 bool scraper_healthy(const struct scraper *s, const char **why)
 {
     int64_t age = vtime_now(s->m->loop) - s->last_tick_ns, limit = s->m->flags.metric_resolution_ns * 11 / 10;
-    *why = !s->last_ok ? "there was an error collecting or saving metrics in the last collection tick" : age > limit ? "time since last tick was greater than expected metrics resolution" : NULL;
+    *why = !s->last_ok    ? "there was an error collecting or saving metrics in the last collection tick"
+           : age > limit ? "time since last tick was greater than expected metrics resolution"
+                         : NULL;
     return *why == NULL;
 }
 

@@ -1,8 +1,10 @@
-/* metricsd/server.c - the metrics server as a program: what it does from its first line to its last (cmd/metrics-server/app/start.go, v0.3.6).
+/* metricsd/server.c - the metrics server as a program: what it does from its first line to its last
+ * (cmd/metrics-server/app/start.go, v0.3.6).
  *
- * Order: flags; in-cluster configuration; a self-signed certificate in --cert-dir unless one is there; the port; the API server's client CAs from ConfigMap
- * extension-apiserver-authentication (without the right to read it: the end); the first, empty tick; serving; informers. A start that fails ends as the
- * Go program does, with Error, usage and a panic, and status 2.
+ * Order: flags; in-cluster configuration; a self-signed certificate in --cert-dir unless one is there; the port; the
+ * API server's client CAs from ConfigMap extension-apiserver-authentication (without the right to read it: the end);
+ * the first, empty tick; serving; informers. A start that fails ends as the Go program does, with Error, usage and a
+ * panic, and status 2.
  */
 #include "metricsd/metricsd_priv.h"
 
@@ -55,7 +57,11 @@ static void die(struct metricsd *m, const char *why)
     strbuf_init(&out, 65536);
     strbuf_addf(&out, "Error: %s\n", why);
     flags_usage(&out);
-    strbuf_addf(&out, "\npanic: %s\n\ngoroutine 1 [running]:\nmain.main()\n\t/go/src/github.com/kubernetes-incubator/metrics-server/cmd/metrics-server/metrics-server.go:39 +0x13b\n", why);
+    strbuf_addf(
+        &out,
+        "\npanic: %s\n\ngoroutine 1 [running]:\nmain.main()\n"
+        "\t/go/src/github.com/kubernetes-incubator/metrics-server/cmd/metrics-server/metrics-server.go:39 +0x13b\n",
+        why);
     process_write(m->process, 2, strbuf_str(&out));
     strbuf_deinit(&out);
     process_exit(m->process, 2);
@@ -69,7 +75,10 @@ static struct identity *make_pair(struct metricsd *m, struct err *err)
 {
     int64_t now = vtime_now(m->loop);
     const char *dns[] = { "localhost", NULL }, *ips[] = { "127.0.0.1", NULL };
-    struct cert_template ca = { .not_before_ns = now, .not_after_ns = now + 365ll * 24 * 3600 * (int64_t)NS_PER_S, .is_ca = true, .serial_len = 8,
+    struct cert_template ca = { .not_before_ns = now,
+                                .not_after_ns = now + 365ll * 24 * 3600 * (int64_t)NS_PER_S,
+                                .is_ca = true,
+                                .serial_len = 8,
                                 .key_usage = CERT_KU_DIGITAL_SIGNATURE | CERT_KU_KEY_ENCIPHERMENT | CERT_KU_CERT_SIGN };
     ca.cn = arena_printf(m->arena, "localhost-ca@%" PRId64, now / (int64_t)NS_PER_S);
     rng_bytes(&m->rng, ca.serial, 8);
@@ -82,7 +91,8 @@ static struct identity *make_pair(struct metricsd *m, struct err *err)
     leaf.key_usage = CERT_KU_DIGITAL_SIGNATURE | CERT_KU_KEY_ENCIPHERMENT;
     leaf.ext_usage = CERT_EKU_SERVER;
     struct key *ca_key = key_generate_ec(&m->rng), *key = key_generate_ec(&m->rng);
-    struct cert *ca_cert = cert_issue(&ca, ca_key, NULL, ca_key, err), *cert = ca_cert ? cert_issue(&leaf, key, ca_cert, ca_key, err) : NULL;
+    struct cert *ca_cert = cert_issue(&ca, ca_key, NULL, ca_key, err),
+                *cert = ca_cert ? cert_issue(&leaf, key, ca_cert, ca_key, err) : NULL;
     struct identity *id = cert ? identity_new(cert, key) : NULL;
     cert_unref(cert);
     cert_unref(ca_cert);
@@ -96,7 +106,8 @@ static bool certificate(struct metricsd *m, struct err *err)
     struct vfs *files = process_options(m->process)->files;
     struct arena *a = m->arena;
     const char *slash = *m->flags.cert_dir == '/' ? "" : "/";
-    const char *crt_path = arena_printf(a, "%s%s/apiserver.crt", slash, m->flags.cert_dir), *key_path = arena_printf(a, "%s%s/apiserver.key", slash, m->flags.cert_dir);
+    const char *crt_path = arena_printf(a, "%s%s/apiserver.crt", slash, m->flags.cert_dir),
+               *key_path = arena_printf(a, "%s%s/apiserver.key", slash, m->flags.cert_dir);
     struct str crt, key;
     if (vfs_read(files, crt_path, &crt) && vfs_read(files, key_path, &key)) {
         m->identity = identity_parse_pem(crt, key, err);
@@ -105,16 +116,21 @@ static bool certificate(struct metricsd *m, struct err *err)
     if (!(m->identity = make_pair(m, err)))
         return false;
     int64_t now = vtime_now(m->loop);
-    if (!vfs_put(files, crt_path, cert_pem(a, m->identity->chain[0]), 0644, now) || !vfs_put(files, key_path, key_pem(a, m->identity->key), 0600, now))
-        return err_set(err, ERR_IO, "error creating self-signed certificates: mkdir %s: read-only file system", m->flags.cert_dir);
-    klog(m, 'I', "serving.go:312", "Generated self-signed cert (%s/apiserver.crt, %s/apiserver.key)", m->flags.cert_dir, m->flags.cert_dir);
+    if (!vfs_put(files, crt_path, cert_pem(a, m->identity->chain[0]), 0644, now) ||
+        !vfs_put(files, key_path, key_pem(a, m->identity->key), 0600, now))
+        return err_set(err, ERR_IO, "error creating self-signed certificates: mkdir %s: read-only file system",
+                       m->flags.cert_dir);
+    klog(m, 'I', "serving.go:312", "Generated self-signed cert (%s/apiserver.crt, %s/apiserver.key)", m->flags.cert_dir,
+         m->flags.cert_dir);
     return true;
 }
 
 /* ---- the API server's word on whom to trust ---- */
 static void warn_missing(struct metricsd *m, const char *key, const char *place, const char *what)
 {
-    klog(m, 'W', place, "Cluster doesn't provide %s in configmap/extension-apiserver-authentication in kube-system, so %s won't work.", key, what);
+    klog(m, 'W', place,
+         "Cluster doesn't provide %s in configmap/extension-apiserver-authentication in kube-system, so %s won't work.", key,
+         what);
 }
 
 static void use_config(struct metricsd *m, const struct json *data)
@@ -134,7 +150,8 @@ static void use_config(struct metricsd *m, const struct json *data)
     if (proxy.n && trust_add_pem(m->proxy_ca, proxy, NULL))
         delegated_auth_set_requestheader(m->auth, m->proxy_ca, allowed, n);
     else
-        warn_missing(m, "requestheader-client-ca-file", "authentication.go:296", "request-header client certificate authentication");
+        warn_missing(m, "requestheader-client-ca-file", "authentication.go:296",
+                     "request-header client certificate authentication");
 }
 
 static void config_read(void *ctx, const struct client_result *r, const struct err *err)
@@ -143,7 +160,11 @@ static void config_read(void *ctx, const struct client_result *r, const struct e
     m->config_call = NULL;
     if (err->code != ERR_NONE && err->code != ERR_NOT_FOUND) {
         if (err->code == ERR_FORBIDDEN)
-            klog(m, 'W', "authentication.go:262", "Unable to get configmap/extension-apiserver-authentication in kube-system.  Usually fixed by 'kubectl create rolebinding -n kube-system ROLEBINDING_NAME --role=extension-apiserver-authentication-reader --serviceaccount=YOUR_NS:YOUR_SA'");
+            klog(
+                m, 'W', "authentication.go:262",
+                "Unable to get configmap/extension-apiserver-authentication in kube-system.  Usually fixed by "
+                "'kubectl create rolebinding -n kube-system ROLEBINDING_NAME "
+                "--role=extension-apiserver-authentication-reader --serviceaccount=YOUR_NS:YOUR_SA'");
         die(m, err->msg);
         return;
     }
@@ -184,7 +205,13 @@ static void handle(void *ctx, struct http_exchange *x)
 
 static bool listen_port(struct metricsd *m, struct err *err)
 {
-    struct http_server_options so = { .loop = m->loop, .name = "metrics-server", .handler = handle, .ctx = m, .identity = serving, .identity_ctx = m, .request_client_cert = true };
+    struct http_server_options so = { .loop = m->loop,
+                                      .name = "metrics-server",
+                                      .handler = handle,
+                                      .ctx = m,
+                                      .identity = serving,
+                                      .identity_ctx = m,
+                                      .request_client_cert = true };
     struct err why = { 0 };
     m->http = http_server_new(&so, err);
     if (!m->http)
@@ -201,7 +228,9 @@ static bool kubelet_trust(struct metricsd *m, struct err *err)
 {
     struct str pem = m->in.ca_pem;
     if (m->flags.kubelet_ca_file && !vfs_read(process_options(m->process)->files, m->flags.kubelet_ca_file, &pem))
-        return err_set(err, ERR_NOT_FOUND, "unable to construct a client to connect to the kubelets: open %s: no such file or directory", m->flags.kubelet_ca_file);
+        return err_set(err, ERR_NOT_FOUND,
+                       "unable to construct a client to connect to the kubelets: open %s: no such file or directory",
+                       m->flags.kubelet_ca_file);
     m->cluster_roots = trust_new();
     m->kubelet_roots = trust_new();
     return trust_add_pem(m->cluster_roots, m->in.ca_pem, err) && trust_add_pem(m->kubelet_roots, pem, err);
@@ -210,12 +239,24 @@ static bool kubelet_trust(struct metricsd *m, struct err *err)
 static void clients_make(struct metricsd *m)
 {
     const struct process_options *o = process_options(m->process);
-    struct client_options co = { .from = o->net, .server = m->in.server, .roots = m->cluster_roots, .token = bearer, .token_ctx = m,
-                                 .user_agent = "metrics-server/v0.0.0 (linux/amd64) kubernetes/$Format", .name = o->name };
-    struct http_client_options ko = { .from = o->net, .roots = m->kubelet_roots, .insecure_skip_verify = m->flags.kubelet_insecure_tls, .user_agent = "Go-http-client/1.1" };
+    struct client_options co = { .from = o->net,
+                                 .server = m->in.server,
+                                 .roots = m->cluster_roots,
+                                 .token = bearer,
+                                 .token_ctx = m,
+                                 .user_agent = "metrics-server/v0.0.0 (linux/amd64) kubernetes/$Format",
+                                 .name = o->name };
+    struct http_client_options ko = { .from = o->net,
+                                      .roots = m->kubelet_roots,
+                                      .insecure_skip_verify = m->flags.kubelet_insecure_tls,
+                                      .user_agent = "Go-http-client/1.1" };
     m->client = client_new(&co);
     m->kubelets = http_client_new(&ko);
-    struct delegated_auth_options ao = { .client = m->client, .review_version = "v1beta1", .anonymous = true, .token_ttl_ns = 10 * (int64_t)NS_PER_S, .allow_ttl_ns = 10 * (int64_t)NS_PER_S,
+    struct delegated_auth_options ao = { .client = m->client,
+                                         .review_version = "v1beta1",
+                                         .anonymous = true,
+                                         .token_ttl_ns = 10 * (int64_t)NS_PER_S,
+                                         .allow_ttl_ns = 10 * (int64_t)NS_PER_S,
                                          .deny_ttl_ns = 10 * (int64_t)NS_PER_S };
     m->auth = delegated_auth_new(&ao);
 }
@@ -223,8 +264,8 @@ static void clients_make(struct metricsd *m)
 static bool begin(struct metricsd *m, struct err *err)
 {
     const struct process_options *o = process_options(m->process);
-    return flags_parse(m->arena, o->argv, &m->flags, err) && process_in_cluster(m->process, m->arena, &m->in, err) && kubelet_trust(m, err) &&
-           certificate(m, err) && (clients_make(m), true) && listen_port(m, err);
+    return flags_parse(m->arena, o->argv, &m->flags, err) && process_in_cluster(m->process, m->arena, &m->in, err) &&
+           kubelet_trust(m, err) && certificate(m, err) && (clients_make(m), true) && listen_port(m, err);
 }
 
 static void *metricsd_start(struct process *p, struct err *err)
@@ -276,4 +317,6 @@ static void metricsd_signal(void *state, int signo)
         process_exit(m->process, 0);
 }
 
-const struct program_ops metricsd_program = { .name = "metrics-server", .start = metricsd_start, .signal = metricsd_signal, .stop = metricsd_stop };
+const struct program_ops metricsd_program = {
+    .name = "metrics-server", .start = metricsd_start, .signal = metricsd_signal, .stop = metricsd_stop
+};

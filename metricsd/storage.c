@@ -1,4 +1,5 @@
-/* metricsd/storage.c - what the last tick brought (pkg/provider/sink/sinkprov.go): v0.3.6 keeps no history and no sums, it hands on what the kubelet computed. */
+/* metricsd/storage.c - what the last tick brought (pkg/provider/sink/sinkprov.go): v0.3.6 keeps no history and no sums,
+ * it hands on what the kubelet computed. */
 #include "metricsd/metricsd_priv.h"
 
 #include <stdlib.h>

@@ -1,22 +1,31 @@
-/* apiserver/openapi/model.c - types and resources as OpenAPI sees them; the encodings (v2_json, v2_protobuf, v3) only write it down.
+/* apiserver/openapi/model.c - types and resources as OpenAPI sees them; the encodings (v2_json, v2_protobuf, v3) only
+ * write it down.
  *
- * Upstream: kube-openapi's builder walks Go structs and go-restful routes. Here the walk is over the type tables and the list of resources.
+ * Upstream: kube-openapi's builder walks Go structs and go-restful routes. Here the walk is over the type tables and
+ * the list of resources.
  */
 #include "apiserver/openapi/openapi_priv.h"
 
 #define META "io.k8s.apimachinery.pkg.apis.meta.v1."
 
-const char *const patch_media_types[] = { "application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json",
-                                          "application/apply-patch+yaml" };
+const char *const patch_media_types[] = { "application/json-patch+json", "application/merge-patch+json",
+                                          "application/strategic-merge-patch+json", "application/apply-patch+yaml" };
 const size_t patch_media_types_count = ARRAY_LEN(patch_media_types);
 
 static const struct { enum field_kind kind; const char *ref, *type, *format; } scalars[] = {
-    { FIELD_STRING, NULL, "string", NULL }, { FIELD_BOOL, NULL, "boolean", NULL }, { FIELD_INT32, NULL, "integer", "int32" },
-    { FIELD_INT64, NULL, "integer", "int64" }, { FIELD_DOUBLE, NULL, "number", "double" }, { FIELD_BYTES, NULL, "string", "byte" },
-    { FIELD_TIME, META "Time", "string", "date-time" }, { FIELD_MICROTIME, META "MicroTime", "string", "date-time" },
-    { FIELD_DURATION, META "Duration", "string", NULL }, { FIELD_QUANTITY, "io.k8s.apimachinery.pkg.api.resource.Quantity", "string", NULL },
+    { FIELD_STRING, NULL, "string", NULL },
+    { FIELD_BOOL, NULL, "boolean", NULL },
+    { FIELD_INT32, NULL, "integer", "int32" },
+    { FIELD_INT64, NULL, "integer", "int64" },
+    { FIELD_DOUBLE, NULL, "number", "double" },
+    { FIELD_BYTES, NULL, "string", "byte" },
+    { FIELD_TIME, META "Time", "string", "date-time" },
+    { FIELD_MICROTIME, META "MicroTime", "string", "date-time" },
+    { FIELD_DURATION, META "Duration", "string", NULL },
+    { FIELD_QUANTITY, "io.k8s.apimachinery.pkg.api.resource.Quantity", "string", NULL },
     { FIELD_INTSTR, "io.k8s.apimachinery.pkg.util.intstr.IntOrString", "string", "int-or-string" },
-    { FIELD_OBJECT, NULL, "object", NULL }, { FIELD_ANY, NULL, "object", NULL },
+    { FIELD_OBJECT, NULL, "object", NULL },
+    { FIELD_ANY, NULL, "object", NULL },
 };
 
 static struct shape shape_of(const struct schema *s, enum field_kind kind, const char *type_name)
@@ -90,7 +99,8 @@ size_t property_extensions(struct arena *a, const struct field *f, struct extens
 
 static struct str gvk_json(struct arena *a, struct str group, struct str version, struct str kind)
 {
-    return arena_strf(a, "{\"group\":\"" STR_FMT "\",\"kind\":\"" STR_FMT "\",\"version\":\"" STR_FMT "\"}", STR_ARG(group), STR_ARG(kind), STR_ARG(version));
+    return arena_strf(a, "{\"group\":\"" STR_FMT "\",\"kind\":\"" STR_FMT "\",\"version\":\"" STR_FMT "\"}", STR_ARG(group),
+                      STR_ARG(kind), STR_ARG(version));
 }
 
 struct str type_gvks(const struct schema *s, struct arena *a, const struct type *t)
@@ -150,11 +160,13 @@ static struct str path_text(struct arena *a, const struct openapi_resource *r, b
 {
     struct str base = group_version_path(a, r->group, r->version), resource, sub;
     bool has_sub = str_cut(str_c(r->resource), '/', &resource, &sub);
-    return arena_strf(a, "/" STR_FMT "%s/" STR_FMT "%s%s" STR_FMT, STR_ARG(base), by_namespace ? "/namespaces/{namespace}" : "", STR_ARG(resource),
-                      by_name ? "/{name}" : "", has_sub ? "/" : "", STR_ARG(sub));
+    return arena_strf(a, "/" STR_FMT "%s/" STR_FMT "%s%s" STR_FMT, STR_ARG(base),
+                      by_namespace ? "/namespaces/{namespace}" : "", STR_ARG(resource), by_name ? "/{name}" : "",
+                      has_sub ? "/" : "", STR_ARG(sub));
 }
 
-void paths_each(const struct schema *s, struct arena *a, const struct openapi_resource *r, size_t n, void (*fn)(void *ctx, const struct path *p), void *ctx)
+void paths_each(const struct schema *s, struct arena *a, const struct openapi_resource *r, size_t n,
+                void (*fn)(void *ctx, const struct path *p), void *ctx)
 {
     for (size_t i = 0; i < n; i++) {
         const char *group = r[i].kind_version ? (r[i].kind_group ? r[i].kind_group : "") : r[i].group;
@@ -183,7 +195,8 @@ void paths_each(const struct schema *s, struct arena *a, const struct openapi_re
 
 static const struct query_parameter dry_run = { "dryRun", "string", "All: do everything but store the result." };
 static const struct query_parameter field_manager = { "fieldManager", "string", "Who makes the change, for managedFields." };
-static const struct query_parameter field_validation = { "fieldValidation", "string", "Ignore, Warn or Strict: what becomes of unknown fields." };
+static const struct query_parameter field_validation = { "fieldValidation", "string",
+                                                         "Ignore, Warn or Strict: what becomes of unknown fields." };
 static const struct query_parameter force = { "force", "boolean", "Take over fields that other managers own (apply only)." };
 static const struct query_parameter label_selector = { "labelSelector", "string", "Restrict by labels." };
 static const struct query_parameter field_selector = { "fieldSelector", "string", "Restrict by fields." };
@@ -222,7 +235,12 @@ static void add_words(struct strbuf *b, struct str s)
 const char *operation_id(struct arena *a, const struct path *p, const struct operation *op)
 {
     static const struct { const char *action, *word; } words[] = {
-        { "get", "read" }, { "list", "list" }, { "post", "create" }, { "put", "replace" }, { "patch", "patch" }, { "delete", "delete" },
+        { "get", "read" },
+        { "list", "list" },
+        { "post", "create" },
+        { "put", "replace" },
+        { "patch", "patch" },
+        { "delete", "delete" },
         { "deletecollection", "deleteCollection" },
     };
     struct strbuf b;

@@ -16,7 +16,8 @@ struct property {
     const struct field *field;
 };
 struct property property_of(const struct schema *s, const struct field *f);
-struct shape scalar_shape(const struct type *t);                 /* of a type that is a scalar on the wire, or that has no fields */
+/* of a type that is a scalar on the wire, or that has no fields */
+struct shape scalar_shape(const struct type *t);
 /* x-kubernetes-* of a property: name and, as JSON, the value. Returns how many. */
 enum { EXTENSIONS_MAX = 4 };
 struct extension { const char *name; struct str json; };
@@ -27,7 +28,8 @@ struct str type_gvks(const struct schema *s, struct arena *a, const struct type 
 /* A path of the API and what can be done there. */
 struct operation {
     const char *method;                /* "get", "post", "put", "patch", "delete" */
-    const char *action;                /* x-kubernetes-action: "get", "list", "post", "put", "patch", "delete", "deletecollection" */
+    /* x-kubernetes-action: "get", "list", "post", "put", "patch", "delete", "deletecollection" */
+    const char *action;
     bool        writes, body;
 };
 struct path {
@@ -39,7 +41,8 @@ struct path {
     struct operation ops[5];
     size_t           count;
 };
-void paths_each(const struct schema *s, struct arena *a, const struct openapi_resource *r, size_t n, void (*fn)(void *ctx, const struct path *p), void *ctx);
+void paths_each(const struct schema *s, struct arena *a, const struct openapi_resource *r, size_t n,
+                void (*fn)(void *ctx, const struct path *p), void *ctx);
 /* Parameters of the query, in the order shown. */
 struct query_parameter { const char *name, *type, *help; };
 size_t operation_parameters(const struct operation *op, bool field_validation, const struct query_parameter *v[5]);

@@ -1,9 +1,11 @@
-/* apiserver/openapi/protobuf.c - request bodies in protobuf, which kubectl 1.32 and later sends for built-in kinds, read into JSON trees.
+/* apiserver/openapi/protobuf.c - request bodies in protobuf, which kubectl 1.32 and later sends for built-in kinds,
+ * read into JSON trees.
  *
  * Upstream: apimachinery pkg/runtime/serializer/protobuf and each group's generated.proto. A body is the four bytes `k8s\0` and a
- * runtime.Unknown {typeMeta{apiVersion, kind}, raw, contentEncoding, contentType}; raw is the kind's message, whose numbers the type tables
- * carry. A number above 0xffff is that of a message which Go embeds (outer << 16 | inner): its fields are the object's own in JSON. Zero
- * scalars are dropped where JSON would omit them; pointers to zero are on the wire, so they survive where the field is one.
+ * runtime.Unknown {typeMeta{apiVersion, kind}, raw, contentEncoding, contentType}; raw is the kind's message, whose
+ * numbers the type tables carry. A number above 0xffff is that of a message which Go embeds (outer << 16 | inner): its
+ * fields are the object's own in JSON. Zero scalars are dropped where JSON would omit them; pointers to zero are on the
+ * wire, so they survive where the field is one.
  */
 #include "apiserver/openapi/openapi_priv.h"
 #include "apiserver/openapi/wire.h"
@@ -116,9 +118,12 @@ static struct json *read_scalar(struct reader *r, enum field_kind kind, const st
 {
     double d;
     switch (kind) {
-    case FIELD_BOOL:   return w->type == WIRE_VARINT ? json_new_bool(r->a, w->value != 0) : malformed(r, "wrong wireType for bool");
-    case FIELD_INT32:  return w->type == WIRE_VARINT ? json_new_int(r->a, (int32_t)w->value) : malformed(r, "wrong wireType for int32");
-    case FIELD_INT64:  return w->type == WIRE_VARINT ? json_new_int(r->a, (int64_t)w->value) : malformed(r, "wrong wireType for int64");
+    case FIELD_BOOL:
+        return w->type == WIRE_VARINT ? json_new_bool(r->a, w->value != 0) : malformed(r, "wrong wireType for bool");
+    case FIELD_INT32:
+        return w->type == WIRE_VARINT ? json_new_int(r->a, (int32_t)w->value) : malformed(r, "wrong wireType for int32");
+    case FIELD_INT64:
+        return w->type == WIRE_VARINT ? json_new_int(r->a, (int64_t)w->value) : malformed(r, "wrong wireType for int64");
     case FIELD_DOUBLE:
         if (w->type != WIRE_FIXED64)
             return malformed(r, "wrong wireType for double");
@@ -137,7 +142,9 @@ static struct json *read_value(struct reader *r, enum field_kind kind, const str
     if (w->type != WIRE_BYTES)
         return malformed(r, arena_printf(r->a, "wrong wireType = %d for field %s", (int)w->type, f->name));
     switch (kind) {
-    case FIELD_STRING:    return utf8_valid(w->bytes) ? json_new_str(r->a, arena_str(r->a, w->bytes)) : malformed(r, "string field contains invalid UTF-8");
+    case FIELD_STRING:
+        return utf8_valid(w->bytes) ? json_new_str(r->a, arena_str(r->a, w->bytes))
+                                    : malformed(r, "string field contains invalid UTF-8");
     case FIELD_BYTES:     return json_new_str(r->a, base64_encode(r->a, w->bytes));
     case FIELD_TIME:      return read_time(r, w->bytes, false);
     case FIELD_MICROTIME: return read_time(r, w->bytes, true);
@@ -145,7 +152,9 @@ static struct json *read_value(struct reader *r, enum field_kind kind, const str
     case FIELD_QUANTITY:  return read_quantity(r, w->bytes);
     case FIELD_INTSTR:    return read_intstr(r, w->bytes);
     case FIELD_ANY:       return read_raw(r, w->bytes);
-    case FIELD_OBJECT:    return f->type ? read_object(r, f->type, w->bytes) : malformed(r, arena_printf(r->a, "unknown type of field %s", f->name));
+    case FIELD_OBJECT:
+        return f->type ? read_object(r, f->type, w->bytes)
+                       : malformed(r, arena_printf(r->a, "unknown type of field %s", f->name));
     case FIELD_LIST: {                               /* of a map's values: a message with the strings in field 1 */
         struct json *list = json_new_array(r->a);
         struct str rest = w->bytes;
@@ -269,7 +278,8 @@ static bool read_fields(struct reader *r, const struct type *t, struct json *obj
     while (wire_next(&bytes, &w, &bad)) {
         const struct field *f = w.number > 0xffff ? NULL : field_by_number(t, outer << 16 | w.number);
         if (f ? !read_field(r, obj, f, &w)
-              : !outer && w.number <= 0xffff && w.type == WIRE_BYTES && embeds(t, w.number) && !read_fields(r, t, obj, w.bytes, w.number))
+              : !outer && w.number <= 0xffff && w.type == WIRE_BYTES && embeds(t, w.number) &&
+                    !read_fields(r, t, obj, w.bytes, w.number))
             return false;
     }
     return !bad || malformed(r, "illegal tag or unexpected EOF") != NULL;
@@ -300,7 +310,8 @@ static bool has_numbers(const struct type *t)
 struct json *protobuf_decode(const struct schema *s, struct arena *a, struct str body, struct gvk *gvk, struct err *err)
 {
     struct reader r = { s, a, err, 0 };
-    struct wire_field meta = { 0, WIRE_BYTES, 0, STR_NULL }, raw = meta, encoding = meta, media = meta, version = meta, kind = meta;
+    struct wire_field meta = { 0, WIRE_BYTES, 0, STR_NULL }, raw = meta, encoding = meta, media = meta, version = meta,
+                      kind = meta;
     bool bad = false;
     *gvk = (struct gvk){ STR_NULL, STR_NULL, STR_NULL };
     if (body.n < 4 || memcmp(body.p, "k8s\0", 4)) {
@@ -323,7 +334,10 @@ struct json *protobuf_decode(const struct schema *s, struct arena *a, struct str
         return json_parse(a, raw.bytes, err);
     const struct type *t = schema_kind(s, gvk->group, gvk->version, gvk->kind);
     if (!t || !has_numbers(t)) {
-        err_set(err, ERR_UNSUPPORTED_MEDIA_TYPE, "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml");
+        err_set(
+            err, ERR_UNSUPPORTED_MEDIA_TYPE,
+            "the body of the request was in an unknown format - accepted media types include: application/json, "
+            "application/yaml");
         return NULL;
     }
     struct json *fields = read_object(&r, t, raw.bytes);

@@ -1,8 +1,8 @@
 /* apiserver/openapi/v2_json.c - the document as JSON: OpenAPI v2 whole, and the parts that v3 shares.
  *
- * Upstream: kube-openapi pkg/builder and builder3. v2 keeps models under definitions and parameters with a type; v3 keeps models under
- * components.schemas, parameters with a schema, and bodies apart. What a model says is the same, but for references: in v3 a reference may have
- * no siblings, so a property that says more than its type wraps it in allOf.
+ * Upstream: kube-openapi pkg/builder and builder3. v2 keeps models under definitions and parameters with a type; v3
+ * keeps models under components.schemas, parameters with a schema, and bodies apart. What a model says is the same, but
+ * for references: in v3 a reference may have no siblings, so a property that says more than its type wraps it in allOf.
  */
 #include "apiserver/openapi/json_priv.h"
 
@@ -91,8 +91,11 @@ void json_model(struct doc *d, const struct type *t)
 
 static void write_parameter(struct doc *d, const char *name, const char *in, const char *type, const char *help)
 {
-    strbuf_addf(d->out, "{\"description\":\"%s\",\"in\":\"%s\",\"name\":\"%s\"%s,", help, in, name, strcmp(in, "path") ? "" : ",\"required\":true");
-    strbuf_addf(d->out, d->v3 ? "\"schema\":{\"type\":\"%s\",\"uniqueItems\":true}}" : "\"type\":\"%s\",\"uniqueItems\":true}", type);
+    strbuf_addf(d->out, "{\"description\":\"%s\",\"in\":\"%s\",\"name\":\"%s\"%s,", help, in, name,
+                strcmp(in, "path") ? "" : ",\"required\":true");
+    strbuf_addf(d->out,
+                d->v3 ? "\"schema\":{\"type\":\"%s\",\"uniqueItems\":true}}" : "\"type\":\"%s\",\"uniqueItems\":true}",
+                type);
 }
 
 /* What goes in: the object itself, a patch of no fixed form, or DeleteOptions. */
@@ -127,11 +130,13 @@ static void write_body(struct doc *d, const struct path *p, const struct operati
 
 static void write_response(struct doc *d, const struct path *p, const struct operation *op)
 {
-    const char *type = strcmp(op->method, "delete") ? p->type ? p->type->name : NULL : "io.k8s.apimachinery.pkg.apis.meta.v1.Status";
+    const char *type = strcmp(op->method, "delete") ? p->type ? p->type->name : NULL
+                                                    : "io.k8s.apimachinery.pkg.apis.meta.v1.Status";
     if (p->type && !strcmp(op->action, "list"))
         type = arena_printf(d->a, "%sList", p->type->name);
     struct shape s = { type && schema_type(d->s, str_c(type)) ? type : NULL, "object", NULL };
-    strbuf_addc(d->out, d->v3 ? "\"responses\":{\"200\":{\"content\":{\"application/json\":{\"schema\":{" : "\"responses\":{\"200\":{\"description\":\"OK\",\"schema\":{");
+    strbuf_addc(d->out, d->v3 ? "\"responses\":{\"200\":{\"content\":{\"application/json\":{\"schema\":{"
+                              : "\"responses\":{\"200\":{\"description\":\"OK\",\"schema\":{");
     write_shape(d, s, false);
     strbuf_addc(d->out, d->v3 ? "}}},\"description\":\"OK\"}}" : "}}}");
 }
@@ -143,7 +148,8 @@ static void write_operation(struct doc *d, const struct path *p, const struct op
     strbuf_addf(d->out, "\"%s\":{\"operationId\":\"%s\"", op->method, operation_id(d->a, p, op));
     if (!d->v3 && !strcmp(op->method, "patch"))
         for (size_t i = 0; i < patch_media_types_count; i++)
-            strbuf_addf(d->out, "%s\"%s\"%s", i ? "," : ",\"consumes\":[", patch_media_types[i], i + 1 == patch_media_types_count ? "]" : "");
+            strbuf_addf(d->out, "%s\"%s\"%s", i ? "," : ",\"consumes\":[", patch_media_types[i],
+                        i + 1 == patch_media_types_count ? "]" : "");
     strbuf_addc(d->out, ",\"parameters\":[");
     if (!d->v3 && op->body)
         write_body(d, p, op);
@@ -157,7 +163,8 @@ static void write_operation(struct doc *d, const struct path *p, const struct op
         write_body(d, p, op);
     strbuf_addch(d->out, ',');
     write_response(d, p, op);
-    strbuf_addf(d->out, ",\"x-kubernetes-action\":\"%s\",\"x-kubernetes-group-version-kind\":" STR_FMT "}", op->action, STR_ARG(p->gvk_json));
+    strbuf_addf(d->out, ",\"x-kubernetes-action\":\"%s\",\"x-kubernetes-group-version-kind\":" STR_FMT "}", op->action,
+                STR_ARG(p->gvk_json));
 }
 
 void json_path_item(void *ctx, const struct path *p)
@@ -186,7 +193,8 @@ void openapi_v2_json(const struct schema *s, const struct openapi_resource *r, s
     struct doc d = { .s = s, .a = arena_new(), .out = out };
     size_t cursor = 0, count = 0;
     const struct type *t;
-    strbuf_addf(out, "{\"swagger\":\"2.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"v1.%d\"},\"paths\":{", schema_minor(s));
+    strbuf_addf(out, "{\"swagger\":\"2.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"v1.%d\"},\"paths\":{",
+                schema_minor(s));
     paths_each(s, d.a, r, n, json_path_item, &d);
     strbuf_addc(out, "},\"definitions\":{");
     while (schema_each_type(s, &cursor, &t)) {

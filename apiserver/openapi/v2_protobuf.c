@@ -1,26 +1,28 @@
-/* apiserver/openapi/v2_protobuf.c - OpenAPI v2 as gnostic's openapi_v2.Document, the form in which kubectl up to 1.26 asks for it.
+/* apiserver/openapi/v2_protobuf.c - OpenAPI v2 as gnostic's openapi_v2.Document, the form in which kubectl up to 1.26
+ * asks for it.
  *
- * Field numbers are those of gnostic-models' openapiv2/OpenAPIv2.proto; the table below names each that is used. Vendor extensions travel as
- * YAML in an Any; JSON is YAML, so JSON is what is written. Content is the same as v2_json.c's.
+ * Field numbers are those of gnostic-models' openapiv2/OpenAPIv2.proto; the table below names each that is used. Vendor
+ * extensions travel as YAML in an Any; JSON is YAML, so JSON is what is written. Content is the same as v2_json.c's.
  */
 #include "apiserver/openapi/openapi_priv.h"
 #include "apiserver/openapi/wire.h"
 
 enum {
-    DOCUMENT_SWAGGER = 1, DOCUMENT_INFO = 2, DOCUMENT_PATHS = 8, DOCUMENT_DEFINITIONS = 9,
-    INFO_TITLE = 1, INFO_VERSION = 2,
-    NAMED_NAME = 1, NAMED_VALUE = 2,                             /* NamedSchema, NamedAny, NamedPathItem, NamedResponseValue */
+    DOCUMENT_SWAGGER = 1, DOCUMENT_INFO = 2, DOCUMENT_PATHS = 8, DOCUMENT_DEFINITIONS = 9, INFO_TITLE = 1,
+    INFO_VERSION = 2, NAMED_NAME = 1,
+    NAMED_VALUE = 2, /* NamedSchema, NamedAny, NamedPathItem, NamedResponseValue */
     ANY_YAML = 2,
-    DEFINITIONS_ITEM = 1, PROPERTIES_ITEM = 1, PATHS_PATH = 2, RESPONSES_CODE = 1,
-    SCHEMA_REF = 1, SCHEMA_FORMAT = 2, SCHEMA_DESCRIPTION = 4, SCHEMA_REQUIRED = 19, SCHEMA_ADDITIONAL = 21, SCHEMA_TYPE = 22, SCHEMA_ITEMS = 23,
-    SCHEMA_PROPERTIES = 25, SCHEMA_EXTENSION = 31,
-    ADDITIONAL_SCHEMA = 1, TYPE_VALUE = 1, ITEMS_SCHEMA = 1,
+    DEFINITIONS_ITEM = 1, PROPERTIES_ITEM = 1, PATHS_PATH = 2, RESPONSES_CODE = 1, SCHEMA_REF = 1,
+    SCHEMA_FORMAT = 2, SCHEMA_DESCRIPTION = 4, SCHEMA_REQUIRED = 19, SCHEMA_ADDITIONAL = 21, SCHEMA_TYPE = 22,
+    SCHEMA_ITEMS = 23, SCHEMA_PROPERTIES = 25, SCHEMA_EXTENSION = 31, ADDITIONAL_SCHEMA = 1, TYPE_VALUE = 1,
+    ITEMS_SCHEMA = 1,
     PATH_PARAMETERS = 9,
-    OPERATION_ID = 5, OPERATION_CONSUMES = 7, OPERATION_PARAMETERS = 8, OPERATION_RESPONSES = 9, OPERATION_EXTENSION = 13,
-    ITEM_PARAMETER = 1, PARAMETER_BODY = 1, PARAMETER_NON_BODY = 2, NON_BODY_QUERY = 3, NON_BODY_PATH = 4,
-    BODY_NAME = 2, BODY_IN = 3, BODY_REQUIRED = 4, BODY_SCHEMA = 5,
-    SUB_REQUIRED = 1, SUB_IN = 2, SUB_DESCRIPTION = 3, SUB_NAME = 4, QUERY_TYPE = 6, QUERY_UNIQUE = 20, PATH_TYPE = 5, PATH_UNIQUE = 19,
-    VALUE_RESPONSE = 1, RESPONSE_DESCRIPTION = 1, RESPONSE_SCHEMA = 2, SCHEMA_ITEM_SCHEMA = 1,
+    OPERATION_ID = 5, OPERATION_CONSUMES = 7, OPERATION_PARAMETERS = 8, OPERATION_RESPONSES = 9,
+    OPERATION_EXTENSION = 13, ITEM_PARAMETER = 1, PARAMETER_BODY = 1, PARAMETER_NON_BODY = 2,
+    NON_BODY_QUERY = 3, NON_BODY_PATH = 4, BODY_NAME = 2, BODY_IN = 3, BODY_REQUIRED = 4, BODY_SCHEMA = 5,
+    SUB_REQUIRED = 1, SUB_IN = 2, SUB_DESCRIPTION = 3, SUB_NAME = 4, QUERY_TYPE = 6, QUERY_UNIQUE = 20,
+    PATH_TYPE = 5, PATH_UNIQUE = 19, VALUE_RESPONSE = 1, RESPONSE_DESCRIPTION = 1, RESPONSE_SCHEMA = 2,
+    SCHEMA_ITEM_SCHEMA = 1,
 };
 
 struct proto_doc {
@@ -110,10 +112,12 @@ static void put_model(struct proto_doc *d, const struct type *t)
 
 /* ---- paths ---- */
 
-static void put_parameter(struct proto_doc *d, unsigned field, const char *name, const char *in, const char *type, const char *help)
+static void put_parameter(struct proto_doc *d, unsigned field, const char *name, const char *in, const char *type,
+                          const char *help)
 {
     bool path = !strcmp(in, "path");
-    size_t item = wire_begin(d->out, field), parameter = wire_begin(d->out, ITEM_PARAMETER), non_body = wire_begin(d->out, PARAMETER_NON_BODY);
+    size_t item = wire_begin(d->out, field), parameter = wire_begin(d->out, ITEM_PARAMETER),
+           non_body = wire_begin(d->out, PARAMETER_NON_BODY);
     size_t sub = wire_begin(d->out, path ? NON_BODY_PATH : NON_BODY_QUERY);
     wire_bool(d->out, SUB_REQUIRED, path);
     wire_text(d->out, SUB_IN, in);
@@ -139,7 +143,8 @@ static void put_body(struct proto_doc *d, const struct path *p, const struct ope
                        : deletes                    ? "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
                        : p->type                    ? p->type->name
                                                     : NULL;
-    size_t item = wire_begin(d->out, OPERATION_PARAMETERS), parameter = wire_begin(d->out, ITEM_PARAMETER), body = wire_begin(d->out, PARAMETER_BODY);
+    size_t item = wire_begin(d->out, OPERATION_PARAMETERS), parameter = wire_begin(d->out, ITEM_PARAMETER),
+           body = wire_begin(d->out, PARAMETER_BODY);
     wire_text(d->out, BODY_NAME, "body");
     wire_text(d->out, BODY_IN, "body");
     wire_bool(d->out, BODY_REQUIRED, !deletes);
@@ -174,7 +179,8 @@ static void put_response(struct proto_doc *d, const struct path *p, const struct
 
 static unsigned method_field(const char *method)
 {
-    static const char *const order[] = { "get", "put", "post", "delete", "options", "head", "patch" };   /* fields 2 to 8 of PathItem */
+    /* fields 2 to 8 of PathItem */
+    static const char *const order[] = { "get", "put", "post", "delete", "options", "head", "patch" };
     unsigned i = 0;
     while (strcmp(order[i], method))
         i++;

@@ -1,7 +1,7 @@
 /* apiserver/openapi/v3.c - OpenAPI v3: an index, and one document per group-version with just the models that it can reach.
  *
- * Upstream: kube-openapi pkg/handler3 and builder3. kubectl 1.27 and later read the index, then the documents they need, and keep those by
- * their URL; so the hash in the URL changes with whatever the document is made from.
+ * Upstream: kube-openapi pkg/handler3 and builder3. kubectl 1.27 and later read the index, then the documents they
+ * need, and keep those by their URL; so the hash in the URL changes with whatever the document is made from.
  */
 #include "apiserver/openapi/json_priv.h"
 
@@ -81,7 +81,8 @@ static uint64_t schema_digest(const struct schema *s)
         h = mix(h, t->name);
         for (size_t i = 0; i < t->count; i++) {
             const struct field *f = &t->fields[i];
-            h = mix(mix(mix(mix(h + (uint64_t)f->kind * 31 + f->required, f->name), f->type_name), f->patch_merge_key), f->list_type);
+            h = mix(mix(mix(mix(h + (uint64_t)f->kind * 31 + f->required, f->name), f->type_name), f->patch_merge_key),
+                    f->list_type);
             h = mix(mix(h, f->dflt), f->help);
         }
     }
@@ -103,8 +104,8 @@ void openapi_v3_index(const struct schema *s, const struct openapi_resource *r, 
         for (size_t i = 0; i < n; i++)
             if (str_eq(path, group_version_path(a, r[i].group, r[i].version)))
                 h = mix(mix(mix(h, r[i].resource), r[i].kind), r[i].verbs);
-        strbuf_addf(out, "%s\"" STR_FMT "\":{\"serverRelativeURL\":\"/openapi/v3/" STR_FMT "?hash=%016" PRIX64 "\"}", count ? "," : "", STR_ARG(path),
-                    STR_ARG(path), h);
+        strbuf_addf(out, "%s\"" STR_FMT "\":{\"serverRelativeURL\":\"/openapi/v3/" STR_FMT "?hash=%016" PRIX64 "\"}",
+                    count ? "," : "", STR_ARG(path), STR_ARG(path), h);
     }
     strbuf_addc(out, "}}");
     map_free(seen, NULL);
@@ -124,7 +125,8 @@ static void reach_kinds(struct reach *reach, struct str group, struct str versio
     reach_type(reach, schema_type(reach->s, STR("io.k8s.apimachinery.pkg.apis.meta.v1.Patch")));
 }
 
-bool openapi_v3_document(const struct schema *s, const struct openapi_resource *r, size_t n, struct str group, struct str version, struct strbuf *out)
+bool openapi_v3_document(const struct schema *s, const struct openapi_resource *r, size_t n, struct str group,
+                         struct str version, struct strbuf *out)
 {
     struct openapi_resource *mine = xcalloc(n + 1, sizeof *mine);
     size_t count = 0;
@@ -137,7 +139,8 @@ bool openapi_v3_document(const struct schema *s, const struct openapi_resource *
         reach_open(&reach, s);
         reach_kinds(&reach, group, version);
         paths_each(s, d.a, mine, count, reach_path, &reach);
-        strbuf_addf(out, "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"v1.%d\"},\"paths\":{", schema_minor(s));
+        strbuf_addf(out, "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"v1.%d\"},\"paths\":{",
+                    schema_minor(s));
         paths_each(s, d.a, mine, count, json_path_item, &d);
         strbuf_addc(out, "},\"components\":{\"schemas\":{");
         size_t written = 0;

@@ -1,9 +1,10 @@
 /* apiserver/patch/apply.c - server-side apply: "these fields shall be so, and they are mine".
  *
- * Upstream: structured-merge-diff merge/update.go (Updater.Apply) under apimachinery pkg/util/managedfields. Steps: merge what is applied into the live
- * object; take out what this manager applied last time, does not name now, and nobody else owns; see what that changes; whoever else owns a
- * changed field is a conflict, or loses it when forced; write down who owns what.
- * Simplified: managers who wrote another version of the type are compared by path, without converting.
+ * Upstream: structured-merge-diff merge/update.go (Updater.Apply) under apimachinery pkg/util/managedfields. Steps:
+ * merge what is applied into the live object; take out what this manager applied last time, does not name now, and
+ * nobody else owns; see what that changes; whoever else owns a changed field is a conflict, or loses it when forced;
+ * write down who owns what. Simplified: managers who wrote another version of the type are compared by path, without
+ * converting.
  */
 #include "apiserver/patch/fields_priv.h"
 
@@ -72,7 +73,8 @@ static void take_out(struct json *holder, const struct json *child)
 }
 
 /* Take out of value what is in `last` and not, in whole or in part, in `keep`. */
-static void prune(struct arena *a, const struct place_type *p, struct json *value, const struct json *last, const struct json *keep)
+static void prune(struct arena *a, const struct place_type *p, struct json *value, const struct json *last,
+                  const struct json *keep)
 {
     for (const struct json *l = json_first(last); l; l = json_next(l)) {
         struct str element = json_key(l);
@@ -145,7 +147,8 @@ static bool check_conflicts(struct apply *ap, const struct json *changed, struct
         set_each_path(ap->a, theirs, add_conflict, &c);
     }
     if (c.n == 1)
-        err_set(err, ERR_CONFLICT, "Apply failed with 1 conflict: conflict with " STR_FMT ": " STR_FMT, STR_ARG(first_who), STR_ARG(c.first_path));
+        err_set(err, ERR_CONFLICT, "Apply failed with 1 conflict: conflict with " STR_FMT ": " STR_FMT, STR_ARG(first_who),
+                STR_ARG(c.first_path));
     else if (c.n)
         err_set(err, ERR_CONFLICT, "Apply failed with %zu conflicts: " STR_FMT, c.n, STR_ARG(strbuf_str(&c.message)));
     if (c.n && err)
@@ -182,7 +185,8 @@ static struct json *fields_to_keep(struct apply *ap, const struct manager *self,
     return keep;
 }
 
-static void hand_over(struct apply *ap, struct manager *self, struct json *applied_set, const struct json *changed, const struct json *removed, int64_t now_ns)
+static void hand_over(struct apply *ap, struct manager *self, struct json *applied_set, const struct json *changed,
+                      const struct json *removed, int64_t now_ns)
 {
     for (size_t i = 0; i < ap->managers.n; i++) {
         if (&ap->managers.v[i] == self)
@@ -191,14 +195,15 @@ static void hand_over(struct apply *ap, struct manager *self, struct json *appli
         set_subtract(ap->managers.v[i].fields, removed);
     }
     if (!self)
-        self = managers_add(ap->a, &ap->managers, (struct manager){ ap->manager, STR("Apply"), ap->api_version, STR_NULL, STR_NULL, NULL });
+        self = managers_add(ap->a, &ap->managers,
+                            (struct manager){ ap->manager, STR("Apply"), ap->api_version, STR_NULL, STR_NULL, NULL });
     self->fields = applied_set;
     self->api_version = ap->api_version;
     self->time = time_rfc3339(ap->a, now_ns);
 }
 
-struct json *patch_apply(struct arena *a, const struct schema *s, const struct gvk *gvk, const struct json *live, const struct json *applied,
-                         struct str manager, bool force, int64_t now_ns, struct err *err)
+struct json *patch_apply(struct arena *a, const struct schema *s, const struct gvk *gvk, const struct json *live,
+                         const struct json *applied, struct str manager, bool force, int64_t now_ns, struct err *err)
 {
     if (!json_is(applied, JSON_OBJECT) || json_type(json_path(applied, "metadata.managedFields")) != JSON_NULL) {
         err_set(err, ERR_BAD_REQUEST, "metadata.managedFields must be nil");

@@ -1,9 +1,10 @@
 /* apiserver/patch/field_set.c - sets of field paths, in the very notation of metadata.managedFields.
  *
- * Upstream: sigs.k8s.io/structured-merge-diff (fieldpath.Set, typed.ToFieldSet, typed.Compare), and kube-openapi's schemaconv, which decides from
- * OpenAPI extensions what is atomic. A set here is the JSON that it is stored as, so nothing is converted on the way in or out.
- * On creation upstream compares with an empty Go struct: parts that Go writes even when empty are there already, so they get no "." of
- * their own. That is why a field's omitempty matters below.
+ * Upstream: sigs.k8s.io/structured-merge-diff (fieldpath.Set, typed.ToFieldSet, typed.Compare), and kube-openapi's
+ * schemaconv, which decides from OpenAPI extensions what is atomic. A set here is the JSON that it is stored as, so
+ * nothing is converted on the way in or out. On creation upstream compares with an empty Go struct: parts that Go
+ * writes even when empty are there already, so they get no "." of their own. That is why a field's omitempty matters
+ * below.
  */
 #include "apiserver/patch/fields_priv.h"
 
@@ -13,15 +14,32 @@
 
 /* Structs that change hands as a whole (x-kubernetes-map-type: atomic), with the first version that says so. */
 static const struct { const char *suffix; int since; } atomic_types[] = {
-    { ".meta.v1.LabelSelector", 19 }, { ".meta.v1.OwnerReference", 21 }, { ".core.v1.ConfigMapKeySelector", 21 }, { ".core.v1.SecretKeySelector", 21 },
-    { ".core.v1.LocalObjectReference", 21 }, { ".core.v1.ObjectReference", 21 }, { ".core.v1.ObjectFieldSelector", 21 }, { ".core.v1.ResourceFieldSelector", 21 },
-    { ".core.v1.NodeSelector", 21 }, { ".core.v1.NodeSelectorTerm", 21 }, { ".core.v1.ScopeSelector", 21 }, { ".core.v1.SecretReference", 21 },
-    { ".core.v1.TopologySelectorTerm", 21 }, { ".core.v1.TypedLocalObjectReference", 21 }, { ".core.v1.EndpointAddress", 21 }, { ".core.v1.EndpointPort", 21 },
-    { ".rbac.v1.RoleRef", 21 }, { ".rbac.v1.Subject", 21 }, { ".CrossVersionObjectReference", 21 }, { ".networking.v1.ServiceBackendPort", 21 },
+    { ".meta.v1.LabelSelector", 19 },
+    { ".meta.v1.OwnerReference", 21 },
+    { ".core.v1.ConfigMapKeySelector", 21 },
+    { ".core.v1.SecretKeySelector", 21 },
+    { ".core.v1.LocalObjectReference", 21 },
+    { ".core.v1.ObjectReference", 21 },
+    { ".core.v1.ObjectFieldSelector", 21 },
+    { ".core.v1.ResourceFieldSelector", 21 },
+    { ".core.v1.NodeSelector", 21 },
+    { ".core.v1.NodeSelectorTerm", 21 },
+    { ".core.v1.ScopeSelector", 21 },
+    { ".core.v1.SecretReference", 21 },
+    { ".core.v1.TopologySelectorTerm", 21 },
+    { ".core.v1.TypedLocalObjectReference", 21 },
+    { ".core.v1.EndpointAddress", 21 },
+    { ".core.v1.EndpointPort", 21 },
+    { ".rbac.v1.RoleRef", 21 },
+    { ".rbac.v1.Subject", 21 },
+    { ".CrossVersionObjectReference", 21 },
+    { ".networking.v1.ServiceBackendPort", 21 },
 };
 /* Maps likewise: field and the type it is in. */
 static const struct { const char *field, *suffix; } atomic_maps[] = {
-    { "selector", ".core.v1.ServiceSpec" }, { "selector", ".core.v1.ReplicationControllerSpec" }, { "nodeSelector", ".core.v1.PodSpec" },
+    { "selector", ".core.v1.ServiceSpec" },
+    { "selector", ".core.v1.ReplicationControllerSpec" },
+    { "nodeSelector", ".core.v1.PodSpec" },
     { "nodeSelector", ".node.v1.Scheduling" },
 };
 
@@ -242,8 +260,10 @@ void set_sort(struct json *set)
 
 void set_strip(struct json *set)
 {
-    static const char *const unowned[] = { "f:name", "f:namespace", "f:creationTimestamp", "f:selfLink", "f:uid", "f:clusterName", "f:generation",
-                                           "f:managedFields", "f:resourceVersion", "." };
+    static const char *const unowned[] = {
+        "f:name",        "f:namespace",  "f:creationTimestamp", "f:selfLink",        "f:uid",
+        "f:clusterName", "f:generation", "f:managedFields",     "f:resourceVersion", "."
+    };
     json_remove(set, "f:apiVersion");
     json_remove(set, "f:kind");
     struct json *meta = json_get(set, "f:metadata");
@@ -266,7 +286,8 @@ static struct place_type place_of_part(const struct place_type *p, const struct 
     return p->rel == REL_LIST_MAP || p->rel == REL_LIST_SET ? place_of_item(p) : place_of_child(p, json_key(child));
 }
 
-/* Members for a value and all below it. all: containers are members too (they are new); else only map entries and list items are. */
+/* Members for a value and all below it. all: containers are members too (they are new); else only map entries and list
+ * items are. */
 static void add_parts(struct arena *a, struct json *set, const struct place_type *p, const struct json *value, bool all)
 {
     for (const struct json *c = json_first(value); c; c = json_next(c)) {
@@ -293,7 +314,8 @@ struct json *set_of_value(struct arena *a, const struct place_type *p, const str
 
 /* ---- comparison ---- */
 
-static void compare_parts(struct arena *a, const struct place_type *p, const struct json *old, const struct json *obj, struct json *changed, struct json *removed);
+static void compare_parts(struct arena *a, const struct place_type *p, const struct json *old, const struct json *obj,
+                          struct json *changed, struct json *removed);
 
 static struct json *everything(struct arena *a, const struct place_type *p, const struct json *value)
 {
@@ -305,8 +327,8 @@ static struct json *everything(struct arena *a, const struct place_type *p, cons
     return node;
 }
 
-static void compare_child(struct arena *a, const struct place_type *cp, const struct json *old, const struct json *obj, struct str element,
-                          struct json *changed, struct json *removed)
+static void compare_child(struct arena *a, const struct place_type *cp, const struct json *old, const struct json *obj,
+                          struct str element, struct json *changed, struct json *removed)
 {
     if (!has_parts(cp, old) && !has_parts(cp, obj)) {
         if (!json_equal(old, obj))
@@ -345,7 +367,8 @@ static const struct json *go_empty(struct arena *a, const struct place_type *cp,
     return json_new_object(a);
 }
 
-static void compare_parts(struct arena *a, const struct place_type *p, const struct json *old, const struct json *obj, struct json *changed, struct json *removed)
+static void compare_parts(struct arena *a, const struct place_type *p, const struct json *old, const struct json *obj,
+                          struct json *changed, struct json *removed)
 {
     for (const struct json *n = json_first(obj); n; n = json_next(n)) {
         struct str element = element_of(a, p, n);
@@ -366,7 +389,8 @@ static void compare_parts(struct arena *a, const struct place_type *p, const str
     }
 }
 
-void set_compare(struct arena *a, const struct place_type *p, const struct json *old, const struct json *obj, struct json *changed, struct json *removed)
+void set_compare(struct arena *a, const struct place_type *p, const struct json *old, const struct json *obj,
+                 struct json *changed, struct json *removed)
 {
     compare_parts(a, p, old, obj, changed, removed);
     set_strip(changed);
@@ -386,7 +410,8 @@ static void add_element(struct arena *a, struct strbuf *b, struct str element)
         const struct json *keys = json_parse(a, body, NULL);
         strbuf_addch(b, '[');
         for (const struct json *k = json_first(keys); k; k = json_next(k))
-            strbuf_addf(b, "%s" STR_FMT "=" STR_FMT, k == json_first(keys) ? "" : ",", STR_ARG(json_key(k)), STR_ARG(json_text(a, k)));
+            strbuf_addf(b, "%s" STR_FMT "=" STR_FMT, k == json_first(keys) ? "" : ",", STR_ARG(json_key(k)),
+                        STR_ARG(json_text(a, k)));
         strbuf_addch(b, ']');
     }
 }

@@ -26,15 +26,18 @@ struct place_type place_of_item(const struct place_type *p);                    
 struct str element_of(struct arena *a, const struct place_type *p, const struct json *child);
 struct json *child_by_element(struct arena *a, const struct place_type *p, const struct json *value, struct str element);
 
-/* A set is a JSON object in fieldsV1's own form: {} is a member without members below, "." marks a member with some. The root is no member. */
+/* A set is a JSON object in fieldsV1's own form: {} is a member without members below, "." marks a member with some.
+ * The root is no member. */
 void set_union(struct arena *a, struct json *into, const struct json *from);
 void set_subtract(struct json *from, const struct json *what);                   /* exactly the members of what */
 struct json *set_intersection(struct arena *a, const struct json *x, const struct json *y);
 bool set_is_empty(const struct json *set);
 void set_sort(struct json *set);
-struct json *set_of_value(struct arena *a, const struct place_type *p, const struct json *value);    /* what somebody says who applies value */
+/* what somebody says who applies value */
+struct json *set_of_value(struct arena *a, const struct place_type *p, const struct json *value);
 /* What changed from old to new: members added or modified, and members removed. */
-void set_compare(struct arena *a, const struct place_type *p, const struct json *old, const struct json *obj, struct json *changed, struct json *removed);
+void set_compare(struct arena *a, const struct place_type *p, const struct json *old, const struct json *obj,
+                 struct json *changed, struct json *removed);
 void set_strip(struct json *set);                                                /* fields of metadata that nobody owns */
 /* Each member's path in words: .spec.containers[name="c"].image */
 void set_each_path(struct arena *a, const struct json *set, void (*fn)(void *ctx, struct str path), void *ctx);
@@ -48,7 +51,8 @@ struct managers {
     size_t          n, cap;
 };
 struct managers managers_read(struct arena *a, const struct json *obj);          /* of metadata.managedFields */
-struct manager *managers_find(struct managers *m, struct str name, const char *operation, struct str api_version, struct str subresource);
+struct manager *managers_find(struct managers *m, struct str name, const char *operation, struct str api_version,
+                              struct str subresource);
 struct manager *managers_add(struct arena *a, struct managers *m, struct manager one);
 void managers_write(struct arena *a, struct managers *m, struct json *obj);      /* drops the empty, sorts, caps */
 

@@ -1,14 +1,16 @@
 /* apiserver/patch/json_patch.c - JSON Patch (RFC 6902), with the habits of the library that the API server uses.
  *
- * Upstream: github.com/evanphx/json-patch v4 (patch.go), called by apiserver's pkg/endpoints/handlers/patch.go. Where that library
- * departs from the RFC we go with it: indices may be negative, a path's first piece is ignored, the whole document cannot be addressed,
- * and a `test` of something absent succeeds when null is expected. Text that is no patch is 400; one that cannot be applied is 422.
+ * Upstream: github.com/evanphx/json-patch v4 (patch.go), called by apiserver's pkg/endpoints/handlers/patch.go. Where
+ * that library departs from the RFC we go with it: indices may be negative, a path's first piece is ignored, the whole
+ * document cannot be addressed, and a `test` of something absent succeeds when null is expected. Text that is no patch
+ * is 400; one that cannot be applied is 422.
  */
 #include "apiserver/patch/patch_priv.h"
 
 enum {
     OPERATIONS_MAX = 10000,            /* maxJSONPatchOperations */
-    COPY_BYTES_MAX = 3 * 1024 * 1024,  /* jsonpatch.AccumulatedCopySizeLimit: a short patch must not grow a document without bound */
+    /* jsonpatch.AccumulatedCopySizeLimit: a short patch must not grow a document without bound */
+    COPY_BYTES_MAX = 3 * 1024 * 1024,
 };
 
 struct place {
@@ -30,7 +32,8 @@ static bool op_copy(struct run *r, const struct json *op);
 static bool op_test(struct run *r, const struct json *op);
 
 static const struct { const char *name; op_fn *fn; } operations[] = {
-    { "add", op_add }, { "remove", op_remove }, { "replace", op_replace }, { "move", op_move }, { "copy", op_copy }, { "test", op_test },
+    { "add", op_add },   { "remove", op_remove }, { "replace", op_replace },
+    { "move", op_move }, { "copy", op_copy },     { "test", op_test },
 };
 
 static bool parse(struct arena *a, struct str patch, struct json **ops, struct err *err)
@@ -45,13 +48,20 @@ static bool parse(struct arena *a, struct str patch, struct json **ops, struct e
         return false;
     if (json_type(*ops) != JSON_ARRAY && json_type(*ops) != JSON_NULL)
         return err_set(err, ERR_BAD_REQUEST, "json: cannot unmarshal %s into Go value of type jsonpatch.Patch",
-                       json_is(*ops, JSON_OBJECT) ? "object" : json_is(*ops, JSON_STRING) ? "string" : json_is(*ops, JSON_BOOL) ? "bool" : "number");
+                       json_is(*ops, JSON_OBJECT)   ? "object"
+                       : json_is(*ops, JSON_STRING) ? "string"
+                       : json_is(*ops, JSON_BOOL)   ? "bool"
+                                                    : "number");
     if (json_len(*ops) > OPERATIONS_MAX)
-        return err_set(err, ERR_TOO_LARGE, "The allowed maximum operations in a JSON patch is %d, got %zu", OPERATIONS_MAX, json_len(*ops));
+        return err_set(err, ERR_TOO_LARGE, "The allowed maximum operations in a JSON patch is %d, got %zu", OPERATIONS_MAX,
+                       json_len(*ops));
     for (const struct json *op = json_first(*ops); op; op = json_next(op))
         if (json_type(op) != JSON_OBJECT && json_type(op) != JSON_NULL)
             return err_set(err, ERR_BAD_REQUEST, "json: cannot unmarshal %s into Go value of type jsonpatch.Operation",
-                           json_is(op, JSON_ARRAY) ? "array" : json_is(op, JSON_STRING) ? "string" : json_is(op, JSON_BOOL) ? "bool" : "number");
+                           json_is(op, JSON_ARRAY)    ? "array"
+                           : json_is(op, JSON_STRING) ? "string"
+                           : json_is(op, JSON_BOOL)   ? "bool"
+                                                      : "number");
     return true;
 }
 

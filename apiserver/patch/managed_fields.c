@@ -1,7 +1,8 @@
 /* apiserver/patch/managed_fields.c - metadata.managedFields: who last set which field, and what an update does to that.
  *
- * Upstream: apimachinery pkg/util/managedfields (fieldManager, capManagers, buildManagerInfo) and structured-merge-diff merge/update.go. An update takes
- * what it changed from everybody else, gives it to the manager who made it, and takes what it removed from all.
+ * Upstream: apimachinery pkg/util/managedfields (fieldManager, capManagers, buildManagerInfo) and structured-merge-diff
+ * merge/update.go. An update takes what it changed from everybody else, gives it to the manager who made it, and takes
+ * what it removed from all.
  */
 #include "apiserver/patch/fields_priv.h"
 
@@ -24,9 +25,10 @@ struct managers managers_read(struct arena *a, const struct json *obj)
     for (const struct json *e = json_first(json_path(obj, "metadata.managedFields")); e; e = json_next(e)) {
         if (!json_get_str(e, "operation").n)
             continue;                                            /* [{}] asks for a reset */
-        managers_add(a, &m, (struct manager){ json_get_str(e, "manager"), json_get_str(e, "operation"), json_get_str(e, "apiVersion"),
-                                              json_get_str(e, "subresource"), json_get_str(e, "time"),
-                                              clean(a, json_get(e, "fieldsV1")) });
+        managers_add(a, &m,
+                     (struct manager){ json_get_str(e, "manager"), json_get_str(e, "operation"),
+                                       json_get_str(e, "apiVersion"), json_get_str(e, "subresource"),
+                                       json_get_str(e, "time"), clean(a, json_get(e, "fieldsV1")) });
     }
     return m;
 }
@@ -43,12 +45,14 @@ struct manager *managers_add(struct arena *a, struct managers *m, struct manager
 }
 
 /* Who applies is known by name alone, who updates by the version written too. */
-struct manager *managers_find(struct managers *m, struct str name, const char *operation, struct str api_version, struct str subresource)
+struct manager *managers_find(struct managers *m, struct str name, const char *operation, struct str api_version,
+                              struct str subresource)
 {
     for (size_t i = 0; i < m->n; i++) {
         struct manager *c = &m->v[i];
         bool apply = str_eqc(c->operation, "Apply");
-        if (str_eq(c->name, name) && str_eqc(c->operation, operation) && str_eq(c->subresource, subresource) && (apply || str_eq(c->api_version, api_version)))
+        if (str_eq(c->name, name) && str_eqc(c->operation, operation) && str_eq(c->subresource, subresource) &&
+            (apply || str_eq(c->api_version, api_version)))
             return c;
     }
     return NULL;
@@ -145,13 +149,14 @@ static bool keep_old_list(struct arena *a, const struct json *old, struct json *
     return json_len(was) > 0;
 }
 
-void managed_fields_update(struct arena *a, const struct schema *s, const struct gvk *gvk, const struct json *old, struct json *obj, struct str manager,
-                           const char *subresource, int64_t now_ns)
+void managed_fields_update(struct arena *a, const struct schema *s, const struct gvk *gvk, const struct json *old,
+                           struct json *obj, struct str manager, const char *subresource, int64_t now_ns)
 {
     int minor = schema_minor(s);
     bool tracked = keep_old_list(a, old, obj);
     if (!tracked && (old || minor < 18))
-        return;                                                  /* made before anybody kept track, or in a version that does so for applied objects alone */
+        /* made before anybody kept track, or in a version that does so for applied objects alone */
+        return;
     struct managers m = managers_read(a, obj);
     if (tracked && !m.n) {
         json_remove(json_get(obj, "metadata"), "managedFields"); /* a reset */

@@ -15,8 +15,10 @@ struct json *nodes_array(struct arena *a, const struct nodes *l);    /* a new ar
 
 /* Go's %v and %s of a decoded JSON value: map[a:1 b:[x y]], <nil>. Upstream's errors are full of it. */
 void go_print(struct strbuf *out, const struct json *j);
-const char *go_type_name(const struct json *j);                      /* "map[string]interface {}", "[]interface {}", "string", ... */
+/* "map[string]interface {}", "[]interface {}", "string", ... */
+const char *go_type_name(const struct json *j);
 
-bool fail_unprocessable(struct err *err);                            /* the 422 without words that a patch which cannot be applied gets */
+/* the 422 without words that a patch which cannot be applied gets */
+bool fail_unprocessable(struct err *err);
 
 #endif

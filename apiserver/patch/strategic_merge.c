@@ -1,13 +1,15 @@
-/* apiserver/patch/strategic_merge.c - the merge that knows the types: lists of containers merge by name, lists of arguments are replaced.
+/* apiserver/patch/strategic_merge.c - the merge that knows the types: lists of containers merge by name, lists of
+ * arguments are replaced.
  *
- * Upstream: apimachinery pkg/util/strategicpatch/patch.go (StrategicMergeMapPatch), with the server's options: parallel lists are merged
- * and nulls without a counterpart are dropped. The directives, all inside of the patch:
- *   $patch: delete|replace          in an object: empty it, or put the patch in its place; in an element of a merge list: drop the element
+ * Upstream: apimachinery pkg/util/strategicpatch/patch.go (StrategicMergeMapPatch), with the server's options: parallel
+ * lists are merged and nulls without a counterpart are dropped. The directives, all inside of the patch:
+ *   $patch: delete|replace in an object: empty it, or put the patch in its place; in an element of a merge list: drop
+ *   the element
  *   $retainKeys: [..]               keys of this object that survive (unions such as a Deployment's strategy)
  *   $deleteFromPrimitiveList/x      values to drop from the list x
  *   $setElementOrder/x              the order the client wants for x; what only the server has is woven in by best effort
- * Order of reading: merge_object, merge_field, merge_list, weave. Simplified: a type's metadata ends at maps of objects (no API type
- * has a merge list below one).
+ * Order of reading: merge_object, merge_field, merge_list, weave. Simplified: a type's metadata ends at maps of objects
+ * (no API type has a merge list below one).
  */
 #include "apiserver/patch/patch_priv.h"
 
@@ -30,7 +32,8 @@ struct how {
 };
 
 static bool merge_object(struct merge *m, const struct type *t, struct json *original, struct json *patch, struct json **out);
-static bool merge_list(struct merge *m, const struct how *h, struct json *original, struct json *patch, bool deletion, struct json **out);
+static bool merge_list(struct merge *m, const struct how *h, struct json *original, struct json *patch, bool deletion,
+                       struct json **out);
 
 static bool fail(struct merge *m, const char *text) { return err_set(m->err, ERR_BAD_REQUEST, "%s", text); }
 static bool fail_primitive_list(struct merge *m) { return fail(m, "invalid patch format of primitive list"); }
@@ -40,7 +43,7 @@ static bool fail_order(struct merge *m) { return fail(m, "invalid patch format o
 /* Errors that upstream does not classify leave the API server as 500. */
 static bool fail_type(struct merge *m, const char *expected, const struct json *got)
 {
-    return err_set(m->err, ERR_INTERNAL, "expected a %s, but received a %s", expected, go_type_name(got));
+    return err_set(m->err, ERR_IO, "expected a %s, but received a %s", expected, go_type_name(got));
 }
 
 static bool fail_with_value(struct merge *m, const char *before, const struct json *value, const char *after)
@@ -48,7 +51,7 @@ static bool fail_with_value(struct merge *m, const char *before, const struct js
     struct strbuf b;
     strbuf_init(&b, 1024);
     go_print(&b, value);
-    err_set(m->err, ERR_INTERNAL, "%s" STR_FMT "%s", before, STR_ARG(strbuf_str(&b)), after);
+    err_set(m->err, ERR_IO, "%s" STR_FMT "%s", before, STR_ARG(strbuf_str(&b)), after);
     strbuf_deinit(&b);
     return false;
 }
@@ -60,10 +63,12 @@ static bool fail_no_key(struct merge *m, const struct json *map, const char *key
 
 static bool fail_directive(struct merge *m, const struct json *directive, const struct json *map)
 {
-    return fail_with_value(m, arena_printf(m->a, "unknown patch type: " STR_FMT " in map: ", STR_ARG(json_str(directive))), map, "");
+    return fail_with_value(m, arena_printf(m->a, "unknown patch type: " STR_FMT " in map: ", STR_ARG(json_str(directive))),
+                           map, "");
 }
 
-struct json *patch_strategic(struct arena *a, const struct type *t, const struct json *original, const struct json *patch, struct err *err)
+struct json *patch_strategic(struct arena *a, const struct type *t, const struct json *original, const struct json *patch,
+                             struct err *err)
 {
     if (!json_is(patch, JSON_OBJECT)) {
         enum json_type k = json_type(patch);
@@ -213,8 +218,10 @@ static void sort_by(struct nodes *l, const struct nodes *order, const char *merg
     free(place);
 }
 
-/* Weave what only the server has into what the patch orders: an element goes in before the first one that follows it on the server. */
-static struct json *weave(struct merge *m, const struct nodes *merged, const struct nodes *wanted, const struct nodes *server, const char *merge_key)
+/* Weave what only the server has into what the patch orders: an element goes in before the first one that follows it on
+ * the server. */
+static struct json *weave(struct merge *m, const struct nodes *merged, const struct nodes *wanted,
+                          const struct nodes *server, const char *merge_key)
 {
     struct nodes patch_items = { NULL, 0, 0 }, server_only = { NULL, 0, 0 }, all = { NULL, 0, 0 };
     for (size_t i = 0; i < merged->n; i++)
@@ -283,7 +290,8 @@ static struct nodes borrow(struct arena *a, const struct json *list)
     return l;
 }
 
-static bool apply_order(struct merge *m, const struct type *t, struct json *original, struct json *patch, struct json *order_field)
+static bool apply_order(struct merge *m, const struct type *t, struct json *original, struct json *patch,
+                        struct json *order_field)
 {
     struct str head, key;
     if (!str_cut(json_key(order_field), '/', &head, &key) || !str_eqc(head, SET_ORDER))
@@ -430,7 +438,7 @@ static bool apply_specials(struct merge *m, struct json *original, struct json *
         } else if (str_eqc(json_str(directive), "replace")) {
             *replace = true;
         } else if (str_eqc(json_str(directive), "merge")) {
-            return err_set(m->err, ERR_INTERNAL, "merging lists cannot yet be specified in the patch");
+            return err_set(m->err, ERR_IO, "merging lists cannot yet be specified in the patch");
         } else {
             return fail_directive(m, directive, p);
         }
@@ -490,7 +498,8 @@ static bool merge_scalars(struct merge *m, struct json *original, struct json *p
     return true;
 }
 
-static bool merge_list(struct merge *m, const struct how *h, struct json *original, struct json *patch, bool deletion, struct json **out)
+static bool merge_list(struct merge *m, const struct how *h, struct json *original, struct json *patch, bool deletion,
+                       struct json **out)
 {
     *out = original;
     if (!h->merge && !deletion) {
@@ -504,7 +513,7 @@ static bool merge_list(struct merge *m, const struct how *h, struct json *origin
     if (!json_is(json_len(original) ? json_first(original) : json_first(patch), JSON_OBJECT))
         return merge_scalars(m, original, patch, deletion, out);
     if (!*h->merge_key)
-        return err_set(m->err, ERR_INTERNAL, "cannot merge lists without merge key for %s", h->type ? h->type->name : "");
+        return err_set(m->err, ERR_IO, "cannot merge lists without merge key for %s", h->type ? h->type->name : "");
     bool replace = false;
     if (!apply_specials(m, original, patch, h->merge_key, &replace))
         return false;

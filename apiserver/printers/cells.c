@@ -221,6 +221,6 @@ void kind_and_name(struct row *r, const char *arg)
     if (!json_is(o, JSON_OBJECT))
         put_str(r, otherwise);
     else
-        put_str(r, arena_strf(r->a, STR_FMT "%s" STR_FMT "/" STR_FMT, STR_ARG(json_get_str(o, "kind")), group.n ? "." : "", STR_ARG(group),
-                              STR_ARG(json_get_str(o, "name"))));
+        put_str(r, arena_strf(r->a, STR_FMT "%s" STR_FMT "/" STR_FMT, STR_ARG(json_get_str(o, "kind")), group.n ? "." : "",
+                              STR_ARG(group), STR_ARG(json_get_str(o, "name"))));
 }

@@ -27,11 +27,14 @@ static struct metrics metrics_v1(struct row *r)
     if (!json_is(specs, JSON_ARRAY))
         specs = json_new_array(r->a);
     if (target)
-        json_append(specs, json_buildf(r->a, "{'type':'Resource','resource':{'name':'cpu','targetAverageUtilization':%d}}", json_int(target, 0)));
+        json_append(specs, json_buildf(r->a, "{'type':'Resource','resource':{'name':'cpu','targetAverageUtilization':%d}}",
+                                       json_int(target, 0)));
     if (!json_is(statuses, JSON_ARRAY)) {
         statuses = json_new_array(r->a);
         if (current)
-            json_append(statuses, json_buildf(r->a, "{'type':'Resource','resource':{'name':'cpu','currentAverageUtilization':%d}}", json_int(current, 0)));
+            json_append(statuses,
+                        json_buildf(r->a, "{'type':'Resource','resource':{'name':'cpu','currentAverageUtilization':%d}}",
+                                    json_int(current, 0)));
     }
     return (struct metrics){ specs, statuses };
 }
@@ -43,12 +46,13 @@ static struct metrics metrics_of(struct row *r)
     return (struct metrics){ json_path(r->obj, "spec.metrics"), json_path(r->obj, "status.currentMetrics") };
 }
 
-/* The quantity called `name` ("averageValue", "value", "averageUtilization") of a source, under either spelling; side is "target" or "current". */
+/* The quantity called `name` ("averageValue", "value", "averageUtilization") of a source, under either spelling; side
+ * is "target" or "current". */
 static const struct json *quantity_of(struct row *r, const struct json *source, const char *side, const char *name)
 {
     const struct json *nested = json_get(source, side);
-    if (json_is(nested, JSON_OBJECT) && (json_get(nested, "type") || json_get(nested, "value") || json_get(nested, "averageValue") ||
-                                         json_get(nested, "averageUtilization")))
+    if (json_is(nested, JSON_OBJECT) && (json_get(nested, "type") || json_get(nested, "value") ||
+                                         json_get(nested, "averageValue") || json_get(nested, "averageUtilization")))
         return json_get(nested, name);
     const char *flat = arena_printf(r->a, "%s%c%s", side, name[0] - 'a' + 'A', name + 1);
     const struct json *q = json_get(source, flat);
@@ -84,7 +88,8 @@ static struct str resource_metric(struct row *r, const struct json *spec, const 
     return arena_strf(r->a, "%s" STR_FMT "/" STR_FMT, prefix, STR_ARG(current), STR_ARG(wanted));
 }
 
-static struct str value_metric(struct row *r, const struct json *spec, const struct json *status, const char *name, const char *suffix)
+static struct str value_metric(struct row *r, const struct json *spec, const struct json *status, const char *name,
+                               const char *suffix)
 {
     struct str current = text_of(r, quantity_of(r, status, "current", name), "<unknown>");
     struct str target = text_of(r, quantity_of(r, spec, "target", name), "<unknown>");

@@ -97,7 +97,8 @@ void service_external_ip(struct row *r, const char *arg)
         cell_list(r, "spec.externalIPs|<none>");
         return;
     }
-    struct str *v = arena_alloc(r->a, (json_len(json_path(r->obj, "status.loadBalancer.ingress")) + json_len(external) + 1) * sizeof *v);
+    struct str *v = arena_alloc(r->a, (json_len(json_path(r->obj, "status.loadBalancer.ingress")) + json_len(external) + 1) *
+                                          sizeof *v);
     size_t n = balancer_addresses(r->obj, v);
     if (!json_len(external)) {
         put_set(r, v, n, "<pending>");

@@ -98,7 +98,8 @@ void event_first_seen(struct row *r, const char *arg)
 void event_last_seen(struct row *r, const char *arg)
 {
     (void)arg;
-    struct str t = first_of(r->obj, "lastTimestamp", "deprecatedLastTimestamp"), series = json_path_str(r->obj, "series.lastObservedTime");
+    struct str t = first_of(r->obj, "lastTimestamp", "deprecatedLastTimestamp"),
+               series = json_path_str(r->obj, "series.lastObservedTime");
     if (series.n && r->minor >= 20)
         t = series;
     put_str(r, t.n ? age_since(r, t) : first_seen(r));
@@ -151,7 +152,8 @@ void event_count(struct row *r, const char *arg)
 void binding_role(struct row *r, const char *arg)
 {
     (void)arg;
-    put_str(r, arena_strf(r->a, STR_FMT "/" STR_FMT, STR_ARG(json_path_str(r->obj, "roleRef.kind")), STR_ARG(json_path_str(r->obj, "roleRef.name"))));
+    put_str(r, arena_strf(r->a, STR_FMT "/" STR_FMT, STR_ARG(json_path_str(r->obj, "roleRef.kind")),
+                          STR_ARG(json_path_str(r->obj, "roleRef.name"))));
 }
 
 /* arg: the kind of subject */
@@ -181,7 +183,8 @@ void csr_condition(struct row *r, const char *arg)
         failed |= str_eqc(json_get_str(c, "type"), "Failed");
     }
     const char *word = denied ? "Denied" : approved ? "Approved" : "Pending";
-    put_str(r, arena_strf(r->a, "%s%s%s", word, failed ? ",Failed" : "", json_path_str(r->obj, "status.certificate").n ? ",Issued" : ""));
+    put_str(r, arena_strf(r->a, "%s%s%s", word, failed ? ",Failed" : "",
+                          json_path_str(r->obj, "status.certificate").n ? ",Issued" : ""));
 }
 
 void csr_duration(struct row *r, const char *arg)
@@ -235,7 +238,9 @@ void volume_claim(struct row *r, const char *arg)
 {
     (void)arg;
     const struct json *c = json_path(r->obj, "spec.claimRef");
-    put_str(r, c ? arena_strf(r->a, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(c, "namespace")), STR_ARG(json_get_str(c, "name"))) : STR_NULL);
+    put_str(
+        r, c ? arena_strf(r->a, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(c, "namespace")), STR_ARG(json_get_str(c, "name")))
+             : STR_NULL);
 }
 
 void volume_class(struct row *r, const char *arg)
@@ -273,7 +278,8 @@ void quota_column(struct row *r, const char *arg)
     for (i = 0; i < n; i++) {
         struct str u = json_str(json_getn(used, json_key(v[i])));
         if (str_starts(json_key(v[i]), "limits.") == (arg != NULL))
-            join_add(&j, arena_strf(r->a, STR_FMT ": " STR_FMT "/" STR_FMT, STR_ARG(json_key(v[i])), STR_ARG(u.n ? u : STR("0")), STR_ARG(json_str(v[i]))));
+            join_add(&j, arena_strf(r->a, STR_FMT ": " STR_FMT "/" STR_FMT, STR_ARG(json_key(v[i])),
+                                    STR_ARG(u.n ? u : STR("0")), STR_ARG(json_str(v[i]))));
     }
     join_put(r, &j, "");
 }
@@ -285,7 +291,8 @@ void apiservice_service(struct row *r, const char *arg)
     (void)arg;
     const struct json *s = json_path(r->obj, "spec.service");
     put_str(r, !json_is(s, JSON_OBJECT) ? STR("Local")
-                                        : arena_strf(r->a, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(s, "namespace")), STR_ARG(json_get_str(s, "name"))));
+                                        : arena_strf(r->a, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(s, "namespace")),
+                                                     STR_ARG(json_get_str(s, "name"))));
 }
 
 void apiservice_available(struct row *r, const char *arg)

@@ -1,7 +1,8 @@
 /* apiserver/printers/pod.c - the cells of a pod, above all STATUS.
  *
- * Upstream: printPod in pkg/printers/internalversion/printers.go. STATUS is no field of a pod: it is worked out from the phase, the reason, the
- * init containers in order, the containers from last to first (so the first one that complains wins), and deletion.
+ * Upstream: printPod in pkg/printers/internalversion/printers.go. STATUS is no field of a pod: it is worked out from
+ * the phase, the reason, the init containers in order, the containers from last to first (so the first one that
+ * complains wins), and deletion.
  */
 #include "apiserver/printers/printers_priv.h"
 
@@ -20,7 +21,8 @@ static void count_restart(struct pod_summary *s, const struct json *container)
 {
     int64_t finished;
     s->restarts += json_get_int(container, "restartCount", 0);
-    if (time_parse_rfc3339(json_path_str(container, "lastState.terminated.finishedAt"), &finished) && finished > s->last_restart_ns)
+    if (time_parse_rfc3339(json_path_str(container, "lastState.terminated.finishedAt"), &finished) &&
+        finished > s->last_restart_ns)
         s->last_restart_ns = finished;
 }
 
@@ -143,7 +145,8 @@ void pod_restarts(struct row *r, const char *arg)
     else if (!s.restarts || !s.last_restart_ns)
         put_str(r, arena_strf(r->a, "%" PRId64, s.restarts));
     else
-        put_str(r, arena_strf(r->a, "%" PRId64 " (" STR_FMT " ago)", s.restarts, STR_ARG(duration_human(r->a, r->now_ns - s.last_restart_ns))));
+        put_str(r, arena_strf(r->a, "%" PRId64 " (" STR_FMT " ago)", s.restarts,
+                              STR_ARG(duration_human(r->a, r->now_ns - s.last_restart_ns))));
 }
 
 void pod_ip(struct row *r, const char *arg)
@@ -169,7 +172,8 @@ const char *pod_conditions(const struct json *pod)
 {
     struct str phase = json_path_str(pod, "status.phase");
     if (str_eqc(phase, "Succeeded"))
-        return "[{\"type\":\"Completed\",\"status\":\"True\",\"reason\":\"Succeeded\",\"message\":\"The pod has completed successfully.\"}]";
+        return "[{\"type\":\"Completed\",\"status\":\"True\",\"reason\":\"Succeeded\",\"message\":\"The pod has "
+               "completed successfully.\"}]";
     if (str_eqc(phase, "Failed"))
         return "[{\"type\":\"Completed\",\"status\":\"True\",\"reason\":\"Failed\",\"message\":\"The pod failed.\"}]";
     return NULL;

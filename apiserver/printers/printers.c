@@ -1,8 +1,8 @@
 /* apiserver/printers/printers.c - Tables: find a resource's columns, write a row.
  *
- * Upstream: pkg/printers/internalversion (the columns) and pkg/printers/tablegenerator.go. What is printed is declared in resources.c; a
- * column says from which and until which server version it is shown, and which function makes its cells. Order of use: printer_find once
- * per request, printer_columns for the frame, printer_row per object.
+ * Upstream: pkg/printers/internalversion (the columns) and pkg/printers/tablegenerator.go. What is printed is declared
+ * in resources.c; a column says from which and until which server version it is shown, and which function makes its
+ * cells. Order of use: printer_find once per request, printer_columns for the frame, printer_row per object.
  */
 #include "apiserver/printers/printers_priv.h"
 
@@ -49,7 +49,8 @@ const struct printer *printer_find(int minor, struct str group, struct str versi
 {
     size_t v = minor < 20 ? 0 : minor < 34 ? 1 : 2, i = 0;
     ASSERT(resources_count < RESOURCES_MAX);
-    while (i < resources_count && !(str_eqc(resource, resources[i].name) && same_group(group, version, &resources[i]) && minor >= resources[i].since))
+    while (i < resources_count && !(str_eqc(resource, resources[i].name) && same_group(group, version, &resources[i]) &&
+                                    minor >= resources[i].since))
         i++;
     return make(&printers[v][i], i < resources_count ? &resources[i] : &default_resource, minor);
 }
@@ -60,7 +61,8 @@ const struct table_column *printer_columns(const struct printer *p, size_t *coun
     return p->columns;
 }
 
-void printer_row(const struct printer *p, const struct json *obj, int64_t now_ns, struct strbuf *cells, const char **conditions_json)
+void printer_row(const struct printer *p, const struct json *obj, int64_t now_ns, struct strbuf *cells,
+                 const char **conditions_json)
 {
     struct row r = { obj, now_ns, p->minor, arena_new(), cells };
     for (size_t i = 0; i < p->count; i++) {

@@ -47,13 +47,13 @@ void join_put(struct row *r, struct joined *j, const char *when_empty);      /* 
 struct str format_labels(struct arena *a, const struct json *labels);        /* a=b,c=d sorted, or <none> */
 
 /* ---- cells that many resources share; what arg means is said at the definitions in cells.c ---- */
-cell_fn cell_name, cell_age, cell_created_at, cell_text, cell_number, cell_flag, cell_flag_text, cell_count, cell_containers, cell_images,
-        cell_selector, cell_labels, cell_list, cell_fraction, cell_conditions;
+cell_fn cell_name, cell_age, cell_created_at, cell_text, cell_number, cell_flag, cell_flag_text, cell_count, cell_containers,
+    cell_images, cell_selector, cell_labels, cell_list, cell_fraction, cell_conditions;
 /* ---- of one resource each ---- */
 cell_fn pod_ready, print_pod_status, pod_restarts, pod_ip, pod_gates;
 cell_fn node_status, node_roles, node_address;
-cell_fn service_cluster_ip, service_external_ip, service_ports, endpoints_list, slice_ports, slice_endpoints, ingress_hosts, ingress_address, ingress_ports,
-        ingress_class_parameters;
+cell_fn service_cluster_ip, service_external_ip, service_ports, endpoints_list, slice_ports, slice_endpoints, ingress_hosts,
+    ingress_address, ingress_ports, ingress_class_parameters;
 cell_fn deployment_ready, job_status, job_completions, job_duration, age_at, revision_owner;
 cell_fn hpa_reference, hpa_targets;
 cell_fn event_last_seen, event_first_seen, event_object, event_subobject, event_source, event_message, event_count;

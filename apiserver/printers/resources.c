@@ -1,8 +1,8 @@
 /* apiserver/printers/resources.c - the columns of every resource, as data.
  *
- * Upstream: AddHandlers in pkg/printers/internalversion/printers.go (v1.16, v1.20, v1.34). A column that came or went between these
- * says so with since and until; order is the order shown. Priority 1 is what `-o wide` adds. Resources that are not here, or not yet in the
- * version that is emulated, get Name and Created At.
+ * Upstream: AddHandlers in pkg/printers/internalversion/printers.go (v1.16, v1.20, v1.34). A column that came or went
+ * between these says so with since and until; order is the order shown. Priority 1 is what `-o wide` adds. Resources
+ * that are not here, or not yet in the version that is emulated, get Name and Created At.
  */
 #include "apiserver/printers/printers_priv.h"
 
@@ -68,7 +68,10 @@ static const struct column deployments[] = {
     COL("Selector", "string", 1, cell_selector, "spec.selector", "Which pods are counted."),
 };
 static const struct column stateful_sets[] = {
-    NAME, COL("Ready", "string", 0, deployment_ready, NULL, "Pods that are ready, of those wanted."), AGE, TEMPLATE("spec.template"),
+    NAME,
+    COL("Ready", "string", 0, deployment_ready, NULL, "Pods that are ready, of those wanted."),
+    AGE,
+    TEMPLATE("spec.template"),
 };
 static const struct column daemon_sets[] = {
     NAME,
@@ -103,7 +106,10 @@ static const struct column cron_jobs[] = {
     COL("Selector", "string", 1, cell_selector, "spec.jobTemplate.spec.selector", "Which pods are counted."),
 };
 static const struct column controller_revisions[] = {
-    NAME, COL("Controller", "string", 0, revision_owner, NULL, "Whose revision this is."), COL("Revision", "string", 0, cell_number, "revision", "Its number."), AGE,
+    NAME,
+    COL("Controller", "string", 0, revision_owner, NULL, "Whose revision this is."),
+    COL("Revision", "string", 0, cell_number, "revision", "Its number."),
+    AGE,
 };
 static const struct column services[] = {
     NAME,
@@ -114,7 +120,9 @@ static const struct column services[] = {
     AGE,
     COL("Selector", "string", 1, cell_labels, "spec.selector", "Which pods get the traffic."),
 };
-static const struct column endpoints[] = { NAME, COL("Endpoints", "string", 0, endpoints_list, NULL, "Addresses and ports that are ready."), AGE };
+static const struct column endpoints[] = {
+    NAME, COL("Endpoints", "string", 0, endpoints_list, NULL, "Addresses and ports that are ready."), AGE
+};
 static const struct column endpoint_slices[] = {
     NAME,
     TEXT("AddressType", "addressType", "Kind of addresses in the slice."),
@@ -135,9 +143,12 @@ static const struct column nodes[] = {
     WIDE("Container-Runtime", "status.nodeInfo.containerRuntimeVersion|<unknown>", "Container runtime and its version."),
 };
 static const struct column namespaces[] = { NAME, TEXT("Status", "status.phase", "Active or Terminating."), AGE };
-static const struct column secrets[] = { NAME, TEXT("Type", "type", "What the data is for."), COL("Data", "string", 0, cell_count, "data", "Entries."), AGE };
+static const struct column secrets[] = { NAME, TEXT("Type", "type", "What the data is for."),
+                                         COL("Data", "string", 0, cell_count, "data", "Entries."), AGE };
 static const struct column config_maps[] = { NAME, COL("Data", "string", 0, cell_count, "data,binaryData", "Entries."), AGE };
-static const struct column service_accounts[] = { NAME, COL("Secrets", "string", 0, cell_count, "secrets", "Secrets that pods of the account may use."), AGE };
+static const struct column service_accounts[] = {
+    NAME, COL("Secrets", "string", 0, cell_count, "secrets", "Secrets that pods of the account may use."), AGE
+};
 static const struct column events[] = {
     COL("Last Seen", "string", 0, event_last_seen, NULL, "Since it last happened."),
     TEXT("Type", "type", "Normal or Warning."),
@@ -160,8 +171,10 @@ static const struct column autoscalers[] = {
     AGE,
 };
 /* v1.16 has no table of its own for RBAC: kubectl falls back to a name and an age, which is what these columns amount to. */
-static const struct column roles[] = { NAME, UPTO(17, "Age", "string", 0, cell_age, NULL, "Time since the object was made."),
-                                       { "Created At", "date", "", 0, 18, 0, cell_created_at, NULL, "When the server made the object." } };
+static const struct column roles[] = { NAME,
+                                       UPTO(17, "Age", "string", 0, cell_age, NULL, "Time since the object was made."),
+                                       { "Created At", "date", "", 0, 18, 0, cell_created_at, NULL,
+                                         "When the server made the object." } };
 static const struct column bindings[] = {
     NAME,
     FROM(18, "Role", "string", 0, binding_role, NULL, "The role that is given."),
@@ -203,7 +216,8 @@ static const struct column claims[] = {
     COL("Capacity", "string", 0, claim_capacity, NULL, "Size of that volume."),
     COL("Access Modes", "string", 0, volume_modes, "claim", "How it may be mounted."),
     COL("StorageClass", "string", 0, volume_class, NULL, "The storage class asked for."),
-    FROM(29, "VolumeAttributesClass", "string", 0, cell_text, "spec.volumeAttributesClassName|<unset>", "The attributes class asked for."),
+    FROM(29, "VolumeAttributesClass", "string", 0, cell_text, "spec.volumeAttributesClassName|<unset>",
+         "The attributes class asked for."),
     AGE,
     WIDE("VolumeMode", "spec.volumeMode|<unset>", "Filesystem or Block."),
 };
@@ -227,7 +241,9 @@ static const struct column ingress_classes[] = {
     NAME, TEXT("Controller", "spec.controller", "Who serves Ingresses of the class."),
     COL("Parameters", "string", 0, ingress_class_parameters, NULL, "An object with its settings."), AGE,
 };
-static const struct column network_policies[] = { NAME, COL("Pod-Selector", "string", 0, cell_selector, "spec.podSelector", "Pods it is about."), AGE };
+static const struct column network_policies[] = {
+    NAME, COL("Pod-Selector", "string", 0, cell_selector, "spec.podSelector", "Pods it is about."), AGE
+};
 static const struct column disruption_budgets[] = {
     NAME,
     TEXT("Min Available", "spec.minAvailable|N/A", "Pods that must stay."),
@@ -243,22 +259,31 @@ static const struct column quotas[] = {
     FROM(34, "Age", "string", 0, cell_age, NULL, "Time since the object was made."),
 };
 static const struct column priority_classes[] = {
-    NAME, NUMBER("Value", "value", "The priority itself."), COL("Global-Default", "boolean", 0, cell_flag, "globalDefault|false", "Whether pods without a class get it."),
-    AGE, FROM(34, "PreemptionPolicy", "string", 0, cell_text, "preemptionPolicy|<unset>", "Whether such pods push others out."),
+    NAME,
+    NUMBER("Value", "value", "The priority itself."),
+    COL("Global-Default", "boolean", 0, cell_flag, "globalDefault|false", "Whether pods without a class get it."),
+    AGE,
+    FROM(34, "PreemptionPolicy", "string", 0, cell_text, "preemptionPolicy|<unset>", "Whether such pods push others out."),
 };
 static const struct column runtime_classes[] = { NAME, TEXT("Handler", "handler", "The runtime's own name for it."), AGE };
-static const struct column webhooks[] = { NAME, COL("Webhooks", "integer", 0, cell_count, "webhooks", "Webhooks in the configuration."), AGE };
+static const struct column webhooks[] = {
+    NAME, COL("Webhooks", "integer", 0, cell_count, "webhooks", "Webhooks in the configuration."), AGE
+};
 static const struct column csi_drivers[] = {
     NAME,
     COL("AttachRequired", "boolean", 0, cell_flag, "spec.attachRequired|true", "Whether volumes are attached first."),
     COL("PodInfoOnMount", "boolean", 0, cell_flag, "spec.podInfoOnMount|false", "Whether the driver is told about the pod."),
-    FROM(22, "StorageCapacity", "boolean", 0, cell_flag, "spec.storageCapacity|false", "Whether the scheduler asks for capacity."),
+    FROM(22, "StorageCapacity", "boolean", 0, cell_flag, "spec.storageCapacity|false",
+         "Whether the scheduler asks for capacity."),
     FROM(22, "TokenRequests", "string", 0, cell_text, "spec.tokenRequests|<unset>", "Tokens that the driver wants."),
-    FROM(22, "RequiresRepublish", "boolean", 0, cell_flag, "spec.requiresRepublish|false", "Whether volumes are published again and again."),
+    FROM(22, "RequiresRepublish", "boolean", 0, cell_flag, "spec.requiresRepublish|false",
+         "Whether volumes are published again and again."),
     COL("Modes", "string", 0, cell_list, "spec.volumeLifecycleModes|<none>", "Kinds of volumes it serves."),
     AGE,
 };
-static const struct column csi_nodes[] = { NAME, COL("Drivers", "integer", 0, cell_count, "spec.drivers", "Drivers on the node."), AGE };
+static const struct column csi_nodes[] = { NAME,
+                                           COL("Drivers", "integer", 0, cell_count, "spec.drivers", "Drivers on the node."),
+                                           AGE };
 static const struct column attachments[] = {
     NAME,
     { "Attacher", "string", "name", 0, 0, 0, cell_text, "spec.attacher", "The driver." },
@@ -278,15 +303,19 @@ static const struct column flow_schemas[] = {
 static const struct column priority_levels[] = {
     NAME,
     TEXT("Type", "spec.type", "Limited or Exempt."),
-    UPTO(28, "AssuredConcurrencyShares", "string", 0, cell_text, "spec.limited.assuredConcurrencyShares|<none>", "Share of the server's seats."),
-    FROM(29, "NominalConcurrencyShares", "string", 0, cell_text, "spec.limited.nominalConcurrencyShares|<none>", "Share of the server's seats."),
+    UPTO(28, "AssuredConcurrencyShares", "string", 0, cell_text, "spec.limited.assuredConcurrencyShares|<none>",
+         "Share of the server's seats."),
+    FROM(29, "NominalConcurrencyShares", "string", 0, cell_text, "spec.limited.nominalConcurrencyShares|<none>",
+         "Share of the server's seats."),
     TEXT("Queues", "spec.limited.limitResponse.queuing.queues|<none>", "Queues."),
     TEXT("HandSize", "spec.limited.limitResponse.queuing.handSize|<none>", "Queues that a flow is dealt."),
     TEXT("QueueLengthLimit", "spec.limited.limitResponse.queuing.queueLengthLimit|<none>", "Requests in one queue."),
     AGE,
 };
 static const struct column component_statuses[] = {
-    NAME, COL("Status", "string", 0, component_status, "status", "Healthy or not."), COL("Message", "string", 0, component_status, "message", "What it says."),
+    NAME,
+    COL("Status", "string", 0, component_status, "status", "Healthy or not."),
+    COL("Message", "string", 0, component_status, "message", "What it says."),
     COL("Error", "string", 0, component_status, "error", "What went wrong."),
 };
 static const struct column pod_security_policies[] = {
@@ -305,10 +334,16 @@ static const struct column admission_policies[] = {
     COL("ParamKind", "string", 0, cell_text, "spec.paramKind.kind|<unset>", "Kind of its parameters."), AGE,
 };
 static const struct column admission_bindings[] = {
-    NAME, TEXT("PolicyName", "spec.policyName", "The policy that is bound."), TEXT("ParamRef", "spec.paramRef.name|<unset>", "Its parameters."), AGE,
+    NAME,
+    TEXT("PolicyName", "spec.policyName", "The policy that is bound."),
+    TEXT("ParamRef", "spec.paramRef.name|<unset>", "Its parameters."),
+    AGE,
 };
-static const struct column ip_addresses[] = { NAME, COL("ParentRef", "string", 0, kind_and_name, "spec.parentRef|<none>", "Who has the address.") };
-static const struct column service_cidrs[] = { NAME, COL("CIDRs", "string", 0, cell_list, "spec.cidrs|", "Ranges for cluster IPs."), AGE };
+static const struct column ip_addresses[] = { NAME, COL("ParentRef", "string", 0, kind_and_name, "spec.parentRef|<none>",
+                                                        "Who has the address.") };
+static const struct column service_cidrs[] = {
+    NAME, COL("CIDRs", "string", 0, cell_list, "spec.cidrs|", "Ranges for cluster IPs."), AGE
+};
 static const struct column attributes_classes[] = { NAME, TEXT("DriverName", "driverName", "The driver."), AGE };
 static const struct column resource_slices[] = {
     NAME, TEXT("Node", "spec.nodeName|<unset>", "Where the devices are."), TEXT("Driver", "spec.driver", "Who offers them."),
@@ -319,32 +354,60 @@ static const struct column name_and_age[] = { NAME, AGE };
 #define ROW(group, name, since, columns) { group, name, since, columns, ARRAY_LEN(columns) }
 const struct resource default_resource = ROW("", "", 0, fallback);
 const struct resource resources[] = {
-    ROW("", "componentstatuses", 17, component_statuses), ROW("", "configmaps", 0, config_maps), ROW("", "endpoints", 0, endpoints), ROW("", "events", 0, events),
-    ROW("", "namespaces", 0, namespaces), ROW("", "nodes", 0, nodes), ROW("", "persistentvolumeclaims", 0, claims), ROW("", "persistentvolumes", 0, volumes),
-    ROW("", "pods", 0, pods), ROW("", "podtemplates", 0, pod_templates), ROW("", "replicationcontrollers", 0, replication_controllers),
-    ROW("", "resourcequotas", 18, quotas), ROW("", "secrets", 0, secrets), ROW("", "serviceaccounts", 0, service_accounts), ROW("", "services", 0, services),
+    ROW("", "componentstatuses", 17, component_statuses),
+    ROW("", "configmaps", 0, config_maps),
+    ROW("", "endpoints", 0, endpoints),
+    ROW("", "events", 0, events),
+    ROW("", "namespaces", 0, namespaces),
+    ROW("", "nodes", 0, nodes),
+    ROW("", "persistentvolumeclaims", 0, claims),
+    ROW("", "persistentvolumes", 0, volumes),
+    ROW("", "pods", 0, pods),
+    ROW("", "podtemplates", 0, pod_templates),
+    ROW("", "replicationcontrollers", 0, replication_controllers),
+    ROW("", "resourcequotas", 18, quotas),
+    ROW("", "secrets", 0, secrets),
+    ROW("", "serviceaccounts", 0, service_accounts),
+    ROW("", "services", 0, services),
     ROW("apiregistration.k8s.io", "apiservices", 0, api_services),
-    ROW("apps", "controllerrevisions", 0, controller_revisions), ROW("apps", "daemonsets", 0, daemon_sets), ROW("apps", "deployments", 0, deployments),
-    ROW("apps", "replicasets", 0, replica_sets), ROW("apps", "statefulsets", 0, stateful_sets),
-    ROW("events.k8s.io", "events", 0, events), ROW("autoscaling", "horizontalpodautoscalers", 0, autoscalers),
-    ROW("batch", "jobs", 0, jobs), ROW("batch", "cronjobs", 0, cron_jobs), ROW("certificates.k8s.io", "certificatesigningrequests", 0, signing_requests),
-    ROW("networking.k8s.io", "ingressclasses", 0, ingress_classes), ROW("networking.k8s.io", "ingresses", 0, ingresses),
-    ROW("networking.k8s.io", "networkpolicies", 0, network_policies), ROW("networking.k8s.io", "ipaddresses", 0, ip_addresses),
+    ROW("apps", "controllerrevisions", 0, controller_revisions),
+    ROW("apps", "daemonsets", 0, daemon_sets),
+    ROW("apps", "deployments", 0, deployments),
+    ROW("apps", "replicasets", 0, replica_sets),
+    ROW("apps", "statefulsets", 0, stateful_sets),
+    ROW("events.k8s.io", "events", 0, events),
+    ROW("autoscaling", "horizontalpodautoscalers", 0, autoscalers),
+    ROW("batch", "jobs", 0, jobs),
+    ROW("batch", "cronjobs", 0, cron_jobs),
+    ROW("certificates.k8s.io", "certificatesigningrequests", 0, signing_requests),
+    ROW("networking.k8s.io", "ingressclasses", 0, ingress_classes),
+    ROW("networking.k8s.io", "ingresses", 0, ingresses),
+    ROW("networking.k8s.io", "networkpolicies", 0, network_policies),
+    ROW("networking.k8s.io", "ipaddresses", 0, ip_addresses),
     ROW("networking.k8s.io", "servicecidrs", 0, service_cidrs),
-    ROW("policy", "poddisruptionbudgets", 0, disruption_budgets), ROW("policy", "podsecuritypolicies", 0, pod_security_policies),
-    ROW("rbac.authorization.k8s.io", "clusterrolebindings", 0, bindings), ROW("rbac.authorization.k8s.io", "clusterroles", 0, roles),
-    ROW("rbac.authorization.k8s.io", "rolebindings", 0, bindings), ROW("rbac.authorization.k8s.io", "roles", 0, roles),
-    ROW("storage.k8s.io", "csidrivers", 18, csi_drivers), ROW("storage.k8s.io", "csinodes", 18, csi_nodes),
-    ROW("storage.k8s.io", "storageclasses", 0, storage_classes), ROW("storage.k8s.io", "volumeattachments", 0, attachments),
+    ROW("policy", "poddisruptionbudgets", 0, disruption_budgets),
+    ROW("policy", "podsecuritypolicies", 0, pod_security_policies),
+    ROW("rbac.authorization.k8s.io", "clusterrolebindings", 0, bindings),
+    ROW("rbac.authorization.k8s.io", "clusterroles", 0, roles),
+    ROW("rbac.authorization.k8s.io", "rolebindings", 0, bindings),
+    ROW("rbac.authorization.k8s.io", "roles", 0, roles),
+    ROW("storage.k8s.io", "csidrivers", 18, csi_drivers),
+    ROW("storage.k8s.io", "csinodes", 18, csi_nodes),
+    ROW("storage.k8s.io", "storageclasses", 0, storage_classes),
+    ROW("storage.k8s.io", "volumeattachments", 0, attachments),
     ROW("storage.k8s.io", "volumeattributesclasses", 0, attributes_classes),
     ROW("admissionregistration.k8s.io", "mutatingwebhookconfigurations", 18, webhooks),
     ROW("admissionregistration.k8s.io", "validatingwebhookconfigurations", 18, webhooks),
     ROW("admissionregistration.k8s.io", "validatingadmissionpolicies", 0, admission_policies),
     ROW("admissionregistration.k8s.io", "validatingadmissionpolicybindings", 0, admission_bindings),
-    ROW("scheduling.k8s.io", "priorityclasses", 0, priority_classes), ROW("coordination.k8s.io", "leases", 0, leases),
-    ROW("node.k8s.io", "runtimeclasses", 18, runtime_classes), ROW("discovery.k8s.io", "endpointslices", 0, endpoint_slices),
-    ROW("resource.k8s.io", "deviceclasses", 0, name_and_age), ROW("resource.k8s.io", "resourceclaimtemplates", 0, name_and_age),
+    ROW("scheduling.k8s.io", "priorityclasses", 0, priority_classes),
+    ROW("coordination.k8s.io", "leases", 0, leases),
+    ROW("node.k8s.io", "runtimeclasses", 18, runtime_classes),
+    ROW("discovery.k8s.io", "endpointslices", 0, endpoint_slices),
+    ROW("resource.k8s.io", "deviceclasses", 0, name_and_age),
+    ROW("resource.k8s.io", "resourceclaimtemplates", 0, name_and_age),
     ROW("resource.k8s.io", "resourceslices", 0, resource_slices),
-    ROW("flowcontrol.apiserver.k8s.io", "flowschemas", 0, flow_schemas), ROW("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations", 0, priority_levels),
+    ROW("flowcontrol.apiserver.k8s.io", "flowschemas", 0, flow_schemas),
+    ROW("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations", 0, priority_levels),
 };
 const size_t resources_count = ARRAY_LEN(resources);

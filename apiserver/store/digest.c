@@ -1,6 +1,7 @@
 /* apiserver/store/digest.c - one number for everything that is stored: two runs with the same seed and inputs have the same.
  *
- * SHA-256 chained over the objects in order of key: each link is the digest so far, the lengths, the key and the bytes. The revision comes last. */
+ * SHA-256 chained over the objects in order of key: each link is the digest so far, the lengths, the key and the bytes.
+ * The revision comes last. */
 #include "apiserver/store/store_priv.h"
 
 #include "sim/pki/pki.h"

@@ -1,12 +1,13 @@
 /* apiserver/store/sqlite.c - the disk: one SQLite file in place of etcd's. The only file with SQL.
  *
- * objects(key, rev, value) is the latest state alone; history lives in memory, as an API server's watch cache does. meta(name, value) has the
- * revision and small facts. Write-ahead log: a commit appends to PATH-wal, and every 1000 pages or so they move into the file.
- * synchronous=NORMAL loses nothing when the process dies; FULL also survives a loss of power, at the price of an fsync per commit.
+ * objects(key, rev, value) is the latest state alone; history lives in memory, as an API server's watch cache does.
+ * meta(name, value) has the revision and small facts. Write-ahead log: a commit appends to PATH-wal, and every 1000
+ * pages or so they move into the file. synchronous=NORMAL loses nothing when the process dies; FULL also survives a
+ * loss of power, at the price of an fsync per commit.
  *
- * One process at a time: a lock on PATH.lock, which holds the owner's pid and vanishes with the process however it dies. Before SQLite may
- * touch a file, its header is read by hand: a file that is not ours stays byte for byte as it is. A database whose pages
- * do not make sense is closed without a checkpoint, for the same reason.
+ * One process at a time: a lock on PATH.lock, which holds the owner's pid and vanishes with the process however it
+ * dies. Before SQLite may touch a file, its header is read by hand: a file that is not ours stays byte for byte as it
+ * is. A database whose pages do not make sense is closed without a checkpoint, for the same reason.
  * Order of use: disk_open, disk_load, { disk_begin, { disk_put ... }, disk_commit | disk_rollback }, disk_close.
  */
 #include "apiserver/store/store_priv.h"
@@ -101,7 +102,8 @@ static bool check_header(const char *path, bool *fresh, struct err *err) {
     if (n < HEADER_BYTES || memcmp(h, "SQLite format 3", 16) != 0 || big_endian(h + 68) != APPLICATION_ID)
         return err_set(err, ERR_IO, "%s is not a kubelab database; move it away or choose another data folder", path);
     if (big_endian(h + 60) > FORMAT)
-        return err_set(err, ERR_IO, "%s was written by a newer kubelab (format %u, this one reads %d)", path, (unsigned)big_endian(h + 60), FORMAT);
+        return err_set(err, ERR_IO, "%s was written by a newer kubelab (format %u, this one reads %d)", path,
+                       (unsigned)big_endian(h + 60), FORMAT);
     return true;
 }
 
@@ -136,7 +138,8 @@ static bool prepare(struct disk *d, struct err *err) {
 }
 
 static bool set_up(struct disk *d, bool fresh, bool durable, struct err *err) {
-    /* Exclusive locking also spares the shared-memory file; the page cache is small since reads are served from our own memory. */
+    /* Exclusive locking also spares the shared-memory file; the page cache is small since reads are served from our own
+     * memory. */
     return exec(d, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-512; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY", err) &&
            (!fresh || create(d, durable, err)) &&
            exec(d, "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=8388608", err) &&
@@ -191,7 +194,9 @@ static void bind_blob(sqlite3_stmt *st, int i, struct str s) {
     sqlite3_bind_blob64(st, i, s.p ? s.p : "", s.n, SQLITE_STATIC);
 }
 
-bool disk_load(struct disk *d, void (*row)(void *ctx, struct str key, int64_t rev, struct str value), void *ctx, struct err *err) {
+bool disk_load(struct disk *d, void (*row)(void *ctx, struct str key, int64_t rev, struct str value), void *ctx,
+               struct err *err)
+{
     sqlite3_stmt *st = d->stmts[LOAD];
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW)

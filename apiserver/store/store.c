@@ -1,12 +1,14 @@
 /* apiserver/store/store.c - keys and their objects, revisions, and one commit per turn.
  *
- * What etcd is to a cluster (compare-and-swap on a revision, apiserver pkg/storage/etcd3/store.go), without its network: one process owns the
- * data. Everything lives in memory in one array sorted by key: a list is a binary search and a walk, an insertion moves pointers.
- * A write changes memory at once and marks the entry dirty; the before-sleep hook writes what is dirty in one transaction, several writes
- * to one key as one. Answers leave after that hook, so what a client was told is on disk.
+ * What etcd is to a cluster (compare-and-swap on a revision, apiserver pkg/storage/etcd3/store.go), without its
+ * network: one process owns the data. Everything lives in memory in one array sorted by key: a list is a binary search
+ * and a walk, an insertion moves pointers. A write changes memory at once and marks the entry dirty; the before-sleep
+ * hook writes what is dirty in one transaction, several writes to one key as one. Answers leave after that hook, so
+ * what a client was told is on disk.
  *
- * When the commit fails, nothing was acknowledged yet: store_after_commit tells the writers of the turn. The dirty marks stay, so trying
- * again needs no bookkeeping; a retry that works makes disk and memory equal again, in one transaction.
+ * When the commit fails, nothing was acknowledged yet: store_after_commit tells the writers of the turn. The dirty
+ * marks stay, so trying again needs no bookkeeping; a retry that works makes disk and memory equal again, in one
+ * transaction.
  */
 #include "apiserver/store/store_priv.h"
 
@@ -282,7 +284,9 @@ static bool under(const struct entry *e, struct str prefix) {
     return e->key_n >= prefix.n && (prefix.n == 0 || memcmp(e->key, prefix.p, prefix.n) == 0);
 }
 
-void store_list(struct store *s, struct str prefix, struct str after, bool (*visit)(void *ctx, struct str key, struct object *o), void *ctx) {
+void store_list(struct store *s, struct str prefix, struct str after,
+                bool (*visit)(void *ctx, struct str key, struct object *o), void *ctx)
+{
     bool resume = after.n > 0 && str_cmp(after, prefix) > 0;
     s->visiting++;
     for (size_t i = lower_bound(s, resume ? after : prefix, resume); i < s->n && under(s->index[i], prefix); i++)
@@ -424,7 +428,9 @@ static int compare_meta(const void *a, const void *b) {
     return str_cmp(((const struct meta_pair *)a)->name, ((const struct meta_pair *)b)->name);
 }
 
-void store_each_meta(struct store *s, const char *prefix, void (*visit)(void *ctx, struct str name, struct str value), void *ctx) {
+void store_each_meta(struct store *s, const char *prefix, void (*visit)(void *ctx, struct str name, struct str value),
+                     void *ctx)
+{
     struct meta_walk w = { .s = s, .a = arena_new() };
     disk_meta_each(s->disk, str_c(prefix), on_disk_meta, &w);
     struct str name;

@@ -4,7 +4,8 @@
 
 #include "apiserver/store/store.h"
 
-enum { STORE_HISTORY_BYTES = 4 * 1024 * 1024 };    /* of objects that only the history keeps: an eighth of what the whole process may use */
+/* of objects that only the history keeps: an eighth of what the whole process may use */
+enum { STORE_HISTORY_BYTES = 4 * 1024 * 1024 };
 
 /* ---- disk: sqlite.c, the one file with SQL ---- */
 struct disk;

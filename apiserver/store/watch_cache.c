@@ -1,12 +1,14 @@
 /* apiserver/store/watch_cache.c - what happened lately, and who wants to know.
  *
- * Upstream: apiserver pkg/storage/cacher/{watch_cache.go,cacher.go}: a ring of events per resource, filled by one watch on etcd, from which every
- * client's watch is served and may resume. Here one ring serves all resources, since there is one revision counter and one process. Each
- * write is one revision and one event, so an event's place follows from its revision.
+ * Upstream: apiserver pkg/storage/cacher/{watch_cache.go,cacher.go}: a ring of events per resource, filled by one watch
+ * on etcd, from which every client's watch is served and may resume. Here one ring serves all resources, since there is
+ * one revision counter and one process. Each write is one revision and one event, so an event's place follows from its
+ * revision.
  *
- * Delivery is never inside a write: the watcher's task runs later in the turn, in the order in which watchers were woken. A watcher whose
- * prefix did not match sleeps on, and when it is woken starts at that very event. While anybody has something to deliver
- * nothing is evicted, so a burst in one turn may outgrow the ring for that turn, and no watcher ever misses an event.
+ * Delivery is never inside a write: the watcher's task runs later in the turn, in the order in which watchers were
+ * woken. A watcher whose prefix did not match sleeps on, and when it is woken starts at that very event. While anybody
+ * has something to deliver nothing is evicted, so a burst in one turn may outgrow the ring for that turn, and no
+ * watcher ever misses an event.
  */
 #include "apiserver/store/store_priv.h"
 

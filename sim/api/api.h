@@ -22,7 +22,8 @@ struct object *object_new(struct str bytes);                     /* copies; one 
 struct object *object_from_json(const struct json *j);           /* writes j */
 struct object *object_ref(struct object *o);
 void object_unref(struct object *o);                             /* accepts NULL */
-const struct json *object_json(struct object *o);                /* never NULL for an object that the API made; do not change it: json_copy */
+/* never NULL for an object that the API made; do not change it: json_copy */
+const struct json *object_json(struct object *o);
 void object_forget_tree(struct object *o);                       /* drop the parsed tree (memory) */
 
 /* ---- metadata, of an object's tree ---- */
@@ -30,7 +31,8 @@ struct str meta_name(const struct json *obj);
 struct str meta_namespace(const struct json *obj);
 struct str meta_uid(const struct json *obj);
 int64_t    meta_rv(const struct json *obj);
-struct str meta_key(struct arena *a, const struct json *obj);    /* "ns/name", or "name" when cluster-scoped: client-go's MetaNamespaceKey */
+/* "ns/name", or "name" when cluster-scoped: client-go's MetaNamespaceKey */
+struct str meta_key(struct arena *a, const struct json *obj);
 const struct json *meta_labels(const struct json *obj);          /* object or NULL */
 struct str meta_label(const struct json *obj, const char *key);
 struct str meta_annotation(const struct json *obj, const char *key);
@@ -38,7 +40,8 @@ bool meta_deleting(const struct json *obj);                      /* deletionTime
 bool meta_created_ns(const struct json *obj, int64_t *unix_ns);
 const struct json *meta_controller(const struct json *obj);      /* the ownerReference with controller: true, or NULL */
 bool meta_owned_by(const struct json *obj, struct str owner_uid);/* controller's uid matches */
-struct json *meta_owner_ref(struct arena *a, const char *api_version, const char *kind, struct str name, struct str uid); /* controller, blockOwnerDeletion true */
+/* controller, blockOwnerDeletion true */
+struct json *meta_owner_ref(struct arena *a, const char *api_version, const char *kind, struct str name, struct str uid);
 
 /* ---- group, version, kind ---- */
 struct gvk { struct str group, version, kind; };
@@ -48,12 +51,13 @@ struct str gvk_api_version(struct arena *a, struct str group, struct str version
 /* ---- conditions: status.conditions[] ---- */
 struct json *condition_find(const struct json *conditions, const char *type);      /* borrowed or NULL */
 bool condition_is_true(const struct json *obj, const char *type);                  /* of obj.status.conditions */
-/* Set in place (lastTransitionTime changes only with status) or append. Returns whether anything changed. Key order as upstream's structs:
- * type, status, lastTransitionTime, reason, message; an empty or NULL reason or message is left out. Pointers to the old condition dangle. */
+/* Set in place (lastTransitionTime changes only with status) or append. Returns whether anything changed. Key order as
+ * upstream's structs: type, status, lastTransitionTime, reason, message; an empty or NULL reason or message is left
+ * out. Pointers to the old condition dangle. */
 bool condition_set(struct arena *a, struct json *conditions, const char *type, const char *status, const char *reason,
                    const char *message, int64_t now_ns);
-/* The same with one more time before lastTransitionTime: "lastUpdateTime", "lastProbeTime" (null when extra_ns < 0), "lastHeartbeatTime".
- * It is written when anything else changes, and alone does not count as a change. */
+/* The same with one more time before lastTransitionTime: "lastUpdateTime", "lastProbeTime" (null when extra_ns < 0),
+ * "lastHeartbeatTime". It is written when anything else changes, and alone does not count as a change. */
 bool condition_set_ext(struct arena *a, struct json *conditions, const char *type, const char *status, const char *reason,
                        const char *message, int64_t now_ns, const char *extra_time_key, int64_t extra_ns);
 
@@ -64,10 +68,11 @@ bool pod_is_active(const struct json *pod);                      /* not Succeede
 /* ---- quantities: apimachinery pkg/api/resource ---- */
 enum quantity_format { QUANTITY_DECIMAL_SI, QUANTITY_BINARY_SI, QUANTITY_DECIMAL_EXPONENT };
 struct quantity { __int128 nano; enum quantity_format format; };  /* exact to 1e-9 as upstream (finer values round up) */
-bool quantity_parse(struct str text, struct quantity *out, struct err *err);       /* "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'" */
+/* "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'" */
+bool quantity_parse(struct str text, struct quantity *out, struct err *err);
 struct str quantity_text(struct arena *a, struct quantity q);    /* canonical form: "200m", "170Mi", "1500u" */
-/* What a server makes of a client's text (a string's or number's) when it stores it: mostly the canonical form, but upstream keeps some spellings
- * as they came ("1.500", "+1"). Errors as quantity_parse. */
+/* What a server makes of a client's text (a string's or number's) when it stores it: mostly the canonical form, but
+ * upstream keeps some spellings as they came ("1.500", "+1"). Errors as quantity_parse. */
 bool quantity_stored_text(struct arena *a, struct str text, struct str *out, struct err *err);
 int64_t quantity_milli(struct quantity q);                       /* rounded away from zero, as MilliValue; clamped to int64 */
 int64_t quantity_value(struct quantity q);                       /* rounded away from zero, as Value; clamped to int64 */
@@ -83,12 +88,15 @@ bool intstr_scaled(const struct json *j, int64_t total, bool round_up, int64_t *
 
 /* ---- selectors ---- */
 struct selector;                                                 /* lives in an arena; NULL selects everything */
-struct selector *selector_parse(struct arena *a, struct str text, struct err *err);    /* "a=b,c in (d,e),!f"; ERR_BAD_REQUEST, words of labels.Parse; empty text selects everything (returns non-NULL) */
-struct selector *selector_from_json(struct arena *a, const struct json *label_selector, struct err *err); /* metav1.LabelSelector; an empty one selects everything, NULL (or null) selects nothing; NULL on error */
+/* "a=b,c in (d,e),!f"; ERR_BAD_REQUEST, words of labels.Parse; empty text selects everything (returns non-NULL) */
+struct selector *selector_parse(struct arena *a, struct str text, struct err *err);
+/* metav1.LabelSelector; an empty one selects everything, NULL (or null) selects nothing; NULL on error */
+struct selector *selector_from_json(struct arena *a, const struct json *label_selector, struct err *err);
 struct selector *selector_from_map(struct arena *a, const struct json *labels);        /* v1 Service/RC selectors */
 bool selector_matches(const struct selector *s, const struct json *labels);            /* labels may be NULL */
 bool selector_empty(const struct selector *s);
-struct str selector_text(struct arena *a, const struct selector *s);                   /* canonical, keys sorted: "app=web1,x in (a,b)" */
+/* canonical, keys sorted: "app=web1,x in (a,b)" */
+struct str selector_text(struct arena *a, const struct selector *s);
 struct field_term { struct str key, value; bool not_equal; };
 struct field_selector { struct field_term *v; size_t n; };
 bool field_selector_parse(struct arena *a, struct str text, struct field_selector *out, struct err *err);
@@ -96,14 +104,18 @@ bool field_selector_parse(struct arena *a, struct str text, struct field_selecto
 /* ---- Status and names ---- */
 /* {"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":..,"reason":..,"details":{..},"code":N} */
 struct str status_text(struct arena *a, const struct err *err);
-/* The reverse: what a client gets from an answer that is not 2xx. A body that is no Status becomes what client-go makes of it ("the server could not
- * find the requested resource (get pods.metrics.k8s.io)"...): what is "get nodes.metrics.k8s.io", may be empty. */
+/* The reverse: what a client gets from an answer that is not 2xx. A body that is no Status becomes what client-go makes
+ * of it ("the server could not find the requested resource (get pods.metrics.k8s.io)"...): what is "get
+ * nodes.metrics.k8s.io", may be empty. */
 void status_to_err(int http_status, struct str body, const char *what, struct err *err);
 /* Common API errors, worded as apimachinery pkg/api/errors; they fill details {name, group, kind} too. */
-bool err_not_found(struct err *err, struct str group, struct str resource, struct str name);       /* pods "x" not found; deployments.apps "x" not found */
+/* pods "x" not found; deployments.apps "x" not found */
+bool err_not_found(struct err *err, struct str group, struct str resource, struct str name);
 bool err_already_exists(struct err *err, struct str group, struct str resource, struct str name);
-bool err_conflict(struct err *err, struct str group, struct str resource, struct str name, const char *why); /* Operation cannot be fulfilled on ...: why */
-bool err_object_modified(struct err *err, struct str group, struct str resource, struct str name); /* conflict: the object has been modified; please apply your changes to the latest version and try again */
+/* Operation cannot be fulfilled on ...: why */
+bool err_conflict(struct err *err, struct str group, struct str resource, struct str name, const char *why);
+/* conflict: the object has been modified; please apply your changes to the latest version and try again */
+bool err_object_modified(struct err *err, struct str group, struct str resource, struct str name);
 struct str name_generate(struct arena *a, struct rng *r, struct str base);             /* base cut to 58 + 5 random */
 bool name_is_dns1123_subdomain(struct str s);
 bool name_is_dns1123_label(struct str s);

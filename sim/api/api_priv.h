@@ -6,7 +6,8 @@
 
 void go_quote(struct strbuf *out, struct str s);                 /* as fmt's %q: "a\"b", "\x00", "\u200b" */
 
-/* Append the reasons for which a name is refused, joined by "; "; nothing when it is good. util/validation's IsQualifiedName, IsValidLabelValue. */
+/* Append the reasons for which a name is refused, joined by "; "; nothing when it is good. util/validation's
+ * IsQualifiedName, IsValidLabelValue. */
 void qualified_name_reasons(struct strbuf *out, struct str name);
 void label_value_reasons(struct strbuf *out, struct str value);
 

@@ -2,8 +2,8 @@
  *
  * Each kind has its own condition struct upstream and its own SetXCondition helper (pkg/api/v1/pod/util.go, deployment/util,
  * podautoscaler/horizontal.go's setConditionInList); they agree on this: one entry per type, in order of first appearance, and
- * lastTransitionTime moves only when status does. They differ in one more time: lastProbeTime (pods), lastUpdateTime (deployments),
- * lastHeartbeatTime (nodes), which stands before lastTransitionTime.
+ * lastTransitionTime moves only when status does. They differ in one more time: lastProbeTime (pods), lastUpdateTime
+ * (deployments), lastHeartbeatTime (nodes), which stands before lastTransitionTime.
  */
 #include "sim/api/api.h"
 

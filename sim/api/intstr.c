@@ -1,4 +1,5 @@
-/* sim/api/intstr.c - "25%" or 3: maxSurge, maxUnavailable. Upstream: apimachinery pkg/util/intstr GetScaledValueFromIntOrPercent. */
+/* sim/api/intstr.c - "25%" or 3: maxSurge, maxUnavailable. Upstream: apimachinery pkg/util/intstr
+ * GetScaledValueFromIntOrPercent. */
 #include "sim/api/api.h"
 
 bool intstr_scaled(const struct json *j, int64_t total, bool round_up, int64_t *out) {

@@ -1,7 +1,8 @@
 /* sim/api/names.c - which names are legal, why not, and names that the server makes up.
  *
- * Upstream: apimachinery pkg/util/validation/validation.go (the reasons are told word for word, v1.20, since students search for them)
- * and apiserver pkg/storage/names/generate.go. The regular expressions are short enough to be walked by hand.
+ * Upstream: apimachinery pkg/util/validation/validation.go (the reasons are told word for word, v1.20, since students
+ * search for them) and apiserver pkg/storage/names/generate.go. The regular expressions are short enough to be walked
+ * by hand.
  */
 #include "sim/api/api_priv.h"
 
@@ -97,7 +98,8 @@ void qualified_name_reasons(struct strbuf *out, struct str name) {
     struct str prefix, rest;
     if (str_cut(name, '/', &prefix, &rest)) {
         if (str_chr(rest, '/') >= 0) {
-            reason(out, "a qualified name ", QUALIFIED_WHY " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')");
+            reason(out, "a qualified name ",
+                   QUALIFIED_WHY " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')");
             return;
         }
         prefix_reasons(out, prefix);
@@ -161,7 +163,8 @@ void go_quote(struct strbuf *out, struct str s) {
         else if (len == 0 || (len == 1 && (rune < 0x20 || rune == 0x7f)))
             strbuf_addf(out, "\\x%02x", (unsigned)(unsigned char)s.p[i]);
         else if ((rune >= 0x80 && rune <= 0xa0) || (rune >= 0x2000 && rune <= 0x200f) || rune == 0xad || rune == 0xfeff)
-            strbuf_addf(out, "\\u%04x", (unsigned)rune);         /* not printable; Go's table is longer, but these are the ones met */
+            /* not printable; Go's table is longer, but these are the ones met */
+            strbuf_addf(out, "\\u%04x", (unsigned)rune);
         else
             strbuf_add(out, (struct str){ s.p + i, len });
         i += len ? len : 1;

@@ -1,9 +1,10 @@
 /* sim/api/object.c - an API object: its bytes, and a tree of them while somebody looks.
  *
- * Real components hold decoded Go structs and encode them again for every list, watch and write. Here the encoded text is the object;
- * the API server, the store and every informer share one copy by counting references. An object is immutable once published: whoever
- * wants a change copies the tree (json_copy), changes the copy and makes a new object of it.
- * Order of use: object_new | object_from_json, { object_ref | object_json | object_forget_tree }, object_unref by every holder.
+ * Real components hold decoded Go structs and encode them again for every list, watch and write. Here the encoded text
+ * is the object; the API server, the store and every informer share one copy by counting references. An object is
+ * immutable once published: whoever wants a change copies the tree (json_copy), changes the copy and makes a new object
+ * of it. Order of use: object_new | object_from_json, { object_ref | object_json | object_forget_tree }, object_unref
+ * by every holder.
  */
 #include "sim/api/api.h"
 

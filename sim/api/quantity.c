@@ -1,10 +1,13 @@
 /* sim/api/quantity.c - "200m", "170Mi", "1e3": amounts of CPU, memory and whatever is counted.
  *
- * Upstream: apimachinery pkg/api/resource/{quantity.go,suffix.go,amount.go}. There a quantity is an int64 with a power of ten, or, when that
- * does not do, an arbitrary decimal; values finer than 1e-9 round up, away from zero. So a 128-bit count of nanos holds everything
- * but decimal values above 1.7e29, which are clamped here. Kept from upstream, odd as they are:
- *   - "M" alone is 0; a binary value is capped at 2^63-1 and one below 1 becomes decimal; 1e21 in decimal SI is written without a suffix;
- *   - a text in nearly canonical form is stored as it was typed ("1.500" stays "1.500", "0.5" becomes "500m"): quantity_stored_text.
+ * Upstream: apimachinery pkg/api/resource/{quantity.go,suffix.go,amount.go}. There a quantity is an int64 with a power
+ * of ten, or, when that does not do, an arbitrary decimal; values finer than 1e-9 round up, away from zero. So a
+ * 128-bit count of nanos holds everything but decimal values above 1.7e29, which are clamped here. Kept from upstream,
+ * odd as they are:
+ *   - "M" alone is 0; a binary value is capped at 2^63-1 and one below 1 becomes decimal; 1e21 in decimal SI is written
+ *   without a suffix;
+ *   - a text in nearly canonical form is stored as it was typed ("1.500" stays "1.500", "0.5" becomes "500m"):
+ *   quantity_stored_text.
  */
 #include "sim/api/api.h"
 
@@ -14,7 +17,8 @@ typedef __int128 nanos;
 #define NANOS_MAX ((nanos)(~(unsigned __int128)0 >> 1))
 #define NANO      1000000000
 
-enum { DIGITS_FAST = 18 };                         /* digits that surely fit an int64: upstream's fast path, which decides what is kept as typed */
+/* digits that surely fit an int64: upstream's fast path, which decides what is kept as typed */
+enum { DIGITS_FAST = 18 };
 
 /* A text cut into its parts; exponent is of two for binary suffixes, else of ten. */
 struct parts {
@@ -26,10 +30,12 @@ struct parts {
 };
 
 static const struct { const char *text; int exponent; enum quantity_format format; } suffixes[] = {
-    { "", 0, QUANTITY_DECIMAL_SI },    { "n", -9, QUANTITY_DECIMAL_SI },  { "u", -6, QUANTITY_DECIMAL_SI }, { "m", -3, QUANTITY_DECIMAL_SI },
-    { "k", 3, QUANTITY_DECIMAL_SI },   { "M", 6, QUANTITY_DECIMAL_SI },   { "G", 9, QUANTITY_DECIMAL_SI },  { "T", 12, QUANTITY_DECIMAL_SI },
-    { "P", 15, QUANTITY_DECIMAL_SI },  { "E", 18, QUANTITY_DECIMAL_SI },  { "Ki", 10, QUANTITY_BINARY_SI }, { "Mi", 20, QUANTITY_BINARY_SI },
-    { "Gi", 30, QUANTITY_BINARY_SI },  { "Ti", 40, QUANTITY_BINARY_SI },  { "Pi", 50, QUANTITY_BINARY_SI }, { "Ei", 60, QUANTITY_BINARY_SI },
+    { "", 0, QUANTITY_DECIMAL_SI },   { "n", -9, QUANTITY_DECIMAL_SI }, { "u", -6, QUANTITY_DECIMAL_SI },
+    { "m", -3, QUANTITY_DECIMAL_SI }, { "k", 3, QUANTITY_DECIMAL_SI },  { "M", 6, QUANTITY_DECIMAL_SI },
+    { "G", 9, QUANTITY_DECIMAL_SI },  { "T", 12, QUANTITY_DECIMAL_SI }, { "P", 15, QUANTITY_DECIMAL_SI },
+    { "E", 18, QUANTITY_DECIMAL_SI }, { "Ki", 10, QUANTITY_BINARY_SI }, { "Mi", 20, QUANTITY_BINARY_SI },
+    { "Gi", 30, QUANTITY_BINARY_SI }, { "Ti", 40, QUANTITY_BINARY_SI }, { "Pi", 50, QUANTITY_BINARY_SI },
+    { "Ei", 60, QUANTITY_BINARY_SI },
 };
 
 static const char *suffix_of(int exponent, enum quantity_format format) {
@@ -90,12 +96,14 @@ static bool interpret(struct parts *p, struct err *err) {
         }
     }
     p->format = QUANTITY_DECIMAL_EXPONENT;
-    if (p->suffix.n > 1 && (p->suffix.p[0] == 'e' || p->suffix.p[0] == 'E') && str_int(str_sub(p->suffix, 1, p->suffix.n), &p->exponent))
+    if (p->suffix.n > 1 && (p->suffix.p[0] == 'e' || p->suffix.p[0] == 'E') &&
+        str_int(str_sub(p->suffix, 1, p->suffix.n), &p->exponent))
         return true;
     return err_set(err, ERR_BAD_REQUEST, "unable to parse quantity's suffix");
 }
 
-/* Does upstream parse this with int64 arithmetic? Only then can it keep the text; the other path also needs digits to stand there. */
+/* Does upstream parse this with int64 arithmetic? Only then can it keep the text; the other path also needs digits to
+ * stand there. */
 static bool is_fast(const struct parts *p) {
     int64_t digits = (int64_t)(p->num.n + p->denom.n);
     if (p->format == QUANTITY_BINARY_SI)

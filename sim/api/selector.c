@@ -1,8 +1,9 @@
 /* sim/api/selector.c - which labels are meant: "app=web1,tier in (a,b),!legacy", metav1.LabelSelector, and field selectors.
  *
- * Upstream: apimachinery pkg/labels/selector.go (a lexer, a recursive parser, requirements validated one by one, then sorted by key),
- * pkg/apis/meta/v1/helpers.go LabelSelectorAsSelector and pkg/fields/selector.go. Error texts are those of v1.20. "in" and "notin" are words only
- * where an operator may stand; elsewhere they are ordinary names, so the parser asks for a token with what it expects.
+ * Upstream: apimachinery pkg/labels/selector.go (a lexer, a recursive parser, requirements validated one by one, then
+ * sorted by key), pkg/apis/meta/v1/helpers.go LabelSelectorAsSelector and pkg/fields/selector.go. Error texts are those
+ * of v1.20. "in" and "notin" are words only where an operator may stand; elsewhere they are ordinary names, so the
+ * parser asks for a token with what it expects.
  */
 #include "sim/api/api_priv.h"
 
@@ -23,7 +24,10 @@ struct selector {
 
 /* ---- tokens ---- */
 
-enum token { T_END, T_CLOSE, T_COMMA, T_NOT, T_DOUBLE_EQUALS, T_EQUALS, T_GREATER, T_NAME, T_IN, T_LESS, T_NOT_EQUALS, T_NOT_IN, T_OPEN };
+enum token {
+    T_END, T_CLOSE, T_COMMA, T_NOT, T_DOUBLE_EQUALS, T_EQUALS, T_GREATER, T_NAME, T_IN, T_LESS, T_NOT_EQUALS,
+    T_NOT_IN, T_OPEN
+};
 static const struct { const char *text; enum token token; } literals[] = {    /* longer ones first */
     { "==", T_DOUBLE_EQUALS }, { "!=", T_NOT_EQUALS }, { "=", T_EQUALS }, { "!", T_NOT }, { ")", T_CLOSE }, { "(", T_OPEN },
     { ",", T_COMMA }, { ">", T_GREATER }, { "<", T_LESS }, { "in", T_IN }, { "notin", T_NOT_IN },
@@ -456,7 +460,8 @@ static bool parse_term(struct arena *a, struct str text, struct str term, struct
         out->not_equal = rest.p[0] == '!';
         return unescape(a, str_sub(rest, op_n, rest.n), &out->value, err);
     }
-    return err_set(err, ERR_BAD_REQUEST, "invalid selector: '" STR_FMT "'; can't understand '" STR_FMT "'", STR_ARG(text), STR_ARG(term));
+    return err_set(err, ERR_BAD_REQUEST, "invalid selector: '" STR_FMT "'; can't understand '" STR_FMT "'", STR_ARG(text),
+                   STR_ARG(term));
 }
 
 static int compare_terms(const void *a, const void *b) {

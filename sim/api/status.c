@@ -1,9 +1,9 @@
 /* sim/api/status.c - errors as the API tells them (metav1.Status), and Status as an error again on the client's side.
  *
- * Upstream: apimachinery pkg/api/errors/errors.go (words), apiserver pkg/endpoints/handlers/responsewriters/status.go (err -> Status), and
- * client-go rest/request.go transformResponse (Status -> err; an answer that is no Status gets the generic words of
- * NewGenericServerResponse, with the operation in brackets). One simplification: whether a body that is no Status is text is judged by
- * its first byte, not by its Content-Type.
+ * Upstream: apimachinery pkg/api/errors/errors.go (words), apiserver pkg/endpoints/handlers/responsewriters/status.go
+ * (err -> Status), and client-go rest/request.go transformResponse (Status -> err; an answer that is no Status gets the
+ * generic words of NewGenericServerResponse, with the operation in brackets). One simplification: whether a body that
+ * is no Status is text is judged by its first byte, not by its Content-Type.
  */
 #include "sim/api/api_priv.h"
 
@@ -54,8 +54,9 @@ static void set_details(struct err *err, struct str name, struct str group, stru
 }
 
 /* "before RESOURCE.GROUP "NAME" after" */
-static bool object_error(struct err *err, enum err_code code, const char *before, struct str group, struct str resource, struct str name,
-                         const char *after) {
+static bool object_error(struct err *err, enum err_code code, const char *before, struct str group, struct str resource,
+                         struct str name, const char *after)
+{
     if (!err)
         return false;
     struct arena *a = arena_new();

@@ -1,8 +1,8 @@
 /* sim/base/arena.c - bump allocation: many small results, one death.
  *
  * An arena starts as one block of 1 KB, which also holds the arena's own record, since there are thousands of small ones (one per
- * cached API object). Blocks double up to 64 KB. A request that is large beside them gets a block of its own, and the room left in the
- * current one is still used. Built with the address sanitizer, memory not handed out is poisoned, so
+ * cached API object). Blocks double up to 64 KB. A request that is large beside them gets a block of its own, and the
+ * room left in the current one is still used. Built with the address sanitizer, memory not handed out is poisoned, so
  * that overruns and use after arena_reset are reported as they would be for malloc.
  */
 #include "sim/base/base.h"

@@ -54,7 +54,8 @@ struct str str_trim(struct str s);                 /* ASCII white space off both
 ptrdiff_t str_find(struct str s, struct str needle);             /* index or -1 */
 ptrdiff_t str_chr(struct str s, char c);           /* index or -1 */
 bool str_cut(struct str s, char sep, struct str *head, struct str *tail);  /* false, head = s, tail = empty, when sep is absent */
-struct str str_token(struct str *rest, char sep);  /* next piece of *rest, which is advanced; rest->p becomes NULL after the last */
+/* next piece of *rest, which is advanced; rest->p becomes NULL after the last */
+struct str str_token(struct str *rest, char sep);
 bool str_int(struct str s, int64_t *out);          /* whole string is a decimal int64 */
 uint64_t str_hash(struct str s);                   /* FNV-1a 64 */
 
@@ -96,13 +97,13 @@ char *strbuf_detach(struct strbuf *b, size_t *n);  /* ownership of the bytes to 
 /* ---- err: what an operation reports. Last parameter, untouched on success, may be NULL. -------------------
  * The codes are the API's own vocabulary (metav1.Status reason and HTTP status), so that an error made in any room can leave
  * through the API as it is. Upstream: apimachinery pkg/apis/meta/v1/types.go StatusReason, v1.16 to v1.34. */
-#define ERR_MAP(X)                                                                                                                   \
-    X(NONE, 0, "") X(BAD_REQUEST, 400, "BadRequest") X(UNAUTHORIZED, 401, "Unauthorized") X(FORBIDDEN, 403, "Forbidden")             \
-    X(NOT_FOUND, 404, "NotFound") X(METHOD_NOT_ALLOWED, 405, "MethodNotAllowed") X(NOT_ACCEPTABLE, 406, "NotAcceptable")             \
-    X(ALREADY_EXISTS, 409, "AlreadyExists") X(CONFLICT, 409, "Conflict") X(GONE, 410, "Gone") X(EXPIRED, 410, "Expired")             \
-    X(TOO_LARGE, 413, "RequestEntityTooLarge") X(UNSUPPORTED_MEDIA_TYPE, 415, "UnsupportedMediaType") X(INVALID, 422, "Invalid")     \
-    X(TOO_MANY_REQUESTS, 429, "TooManyRequests") X(INTERNAL, 500, "InternalError") X(UNAVAILABLE, 503, "ServiceUnavailable")         \
-    X(TIMEOUT, 504, "Timeout") X(SERVER_TIMEOUT, 500, "ServerTimeout") X(IO, 500, "") X(PARSE, 400, "") X(REFUSED, 503, "")          \
+#define ERR_MAP(X)                                                                                                        \
+    X(NONE, 0, "") X(BAD_REQUEST, 400, "BadRequest") X(UNAUTHORIZED, 401, "Unauthorized") X(FORBIDDEN, 403, "Forbidden")  \
+    X(NOT_FOUND, 404, "NotFound") X(METHOD_NOT_ALLOWED, 405, "MethodNotAllowed") X(NOT_ACCEPTABLE, 406, "NotAcceptable")  \
+    X(ALREADY_EXISTS, 409, "AlreadyExists") X(CONFLICT, 409, "Conflict") X(GONE, 410, "Gone") X(EXPIRED, 410, "Expired")  \
+    X(TOO_LARGE, 413, "RequestEntityTooLarge") X(UNSUPPORTED_MEDIA_TYPE, 415, "UnsupportedMediaType") X(INVALID, 422, "Invalid")\
+    X(TOO_MANY_REQUESTS, 429, "TooManyRequests") X(INTERNAL, 500, "InternalError") X(UNAVAILABLE, 503, "ServiceUnavailable")\
+    X(TIMEOUT, 504, "Timeout") X(SERVER_TIMEOUT, 500, "ServerTimeout") X(IO, 500, "") X(PARSE, 400, "") X(REFUSED, 503, "")\
     X(TLS, 500, "") X(CANCELED, 500, "") X(USAGE, 400, "")
 enum err_code {
 #define ERR_ENUM(id, http, reason) ERR_##id,
@@ -128,17 +129,20 @@ bool list_empty(const struct list *l);
 void list_push(struct list *head, struct list *node);            /* at the tail */
 void list_push_front(struct list *head, struct list *node);
 void list_remove(struct list *node);               /* and init; legal on a node that is nowhere */
-#define list_for(it, head) for (struct list *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)
+#define list_for(it, head)                                                                                             \
+    for (struct list *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)
 
 /* ---- map: str -> void *, iterated in insertion order (removal keeps the order of the rest) ------------------ */
 struct map;                                        /* keys are copied; values are the caller's */
 struct map *map_new(void);
 void  map_free(struct map *m, void (*free_value)(void *));       /* free_value may be NULL; accepts NULL map */
 void *map_get(const struct map *m, struct str key);              /* NULL when absent */
-void *map_put(struct map *m, struct str key, void *value);       /* returns the value that was there, or NULL; value must not be NULL */
+/* returns the value that was there, or NULL; value must not be NULL */
+void *map_put(struct map *m, struct str key, void *value);
 void *map_take(struct map *m, struct str key);                   /* removes; returns the value or NULL */
 size_t map_len(const struct map *m);
-bool  map_next(const struct map *m, size_t *cursor, struct str *key, void **value); /* cursor starts at 0; removing the entry just visited is legal */
+/* cursor starts at 0; removing the entry just visited is legal */
+bool  map_next(const struct map *m, size_t *cursor, struct str *key, void **value);
 void *map_getc(const struct map *m, const char *key);
 void *map_putc(struct map *m, const char *key, void *value);
 
@@ -183,8 +187,10 @@ struct str time_klog(struct arena *a, int64_t unix_ns);                      /* 
 bool time_parse_rfc3339(struct str s, int64_t *unix_ns);                     /* with or without fraction, any offset */
 struct str duration_go(struct arena *a, int64_t ns);                         /* 1m30.5s, 0s, 1.5ms; time.Duration.String */
 bool duration_parse_go(struct str s, int64_t *ns);                           /* 1h15m30.918s, -1.5h */
-struct str duration_human(struct arena *a, int64_t ns);                      /* 5s, 3m11s, 24h, 2d3h: apimachinery duration.HumanDuration */
-void time_civil(int64_t unix_s, int *year, int *mon, int *day, int *hour, int *min, int *sec, int *wday); /* UTC; mon 1..12, wday 0 = Sunday */
+/* 5s, 3m11s, 24h, 2d3h: apimachinery duration.HumanDuration */
+struct str duration_human(struct arena *a, int64_t ns);
+/* UTC; mon 1..12, wday 0 = Sunday */
+void time_civil(int64_t unix_s, int *year, int *mon, int *day, int *hour, int *min, int *sec, int *wday);
 int64_t time_from_civil(int year, int mon, int day, int hour, int min, int sec);
 
 /* ---- files ------------------------------------------------------------------------------------------------- */
@@ -195,7 +201,8 @@ bool dir_make(const char *path, unsigned mode, struct err *err);             /* 
 /* ---- embed: a file of the source tree as bytes of the binary (assembler's .incbin). -------------------------
  * EMBED(name, "labs/lab8/guide.md") at file scope defines `static struct str name(void)`. Paths are relative to the root. */
 #define EMBED(name, path)                                                                                              \
-    __asm__(".pushsection .rodata\n.balign 16\nembed_" #name ":\n.incbin \"" path "\"\nembed_" #name "_end:\n.byte 0\n.popsection\n"); \
+    __asm__(".pushsection .rodata\n.balign 16\nembed_" #name ":\n.incbin \"" path "\"\nembed_" #name            \
+            "_end:\n.byte 0\n.popsection\n");                                                                          \
     extern const char embed_##name[], embed_##name##_end[];                                                            \
     static inline struct str name(void) { return (struct str){ embed_##name, (size_t)(embed_##name##_end - embed_##name) }; }
 

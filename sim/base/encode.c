@@ -1,7 +1,7 @@
 /* sim/base/encode.c - the notations bytes travel in: base64 (Secrets, kubeconfigs, CSRs), base64url (JWT), hex, percent, UTF-8.
  *
- * Decoders refuse what Go's encoding/base64 and encoding/hex refuse, since a broken Secret must fail here as it fails in a cluster.
- * Results are NUL-terminated beyond n.
+ * Decoders refuse what Go's encoding/base64 and encoding/hex refuse, since a broken Secret must fail here as it fails
+ * in a cluster. Results are NUL-terminated beyond n.
  */
 #include "sim/base/base.h"
 
@@ -149,7 +149,8 @@ struct str percent_decode(struct arena *a, struct str in, bool plus_is_space) {
 }
 
 static bool unreserved(unsigned char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+           c == '~';
 }
 
 struct str percent_encode(struct arena *a, struct str in) {

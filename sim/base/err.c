@@ -1,7 +1,8 @@
 /* sim/base/err.c - what an operation reports when the world, not the program, is wrong.
  *
- * The codes are metav1.Status's reasons (apimachinery pkg/apis/meta/v1/types.go), so an error made in any room can leave through the
- * API unchanged. Codes without a reason (IO, PARSE ...) are for inside use; at the API they show as their HTTP code only.
+ * The codes are metav1.Status's reasons (apimachinery pkg/apis/meta/v1/types.go), so an error made in any room can
+ * leave through the API unchanged. Codes without a reason (IO, PARSE ...) are for inside use; at the API they show as
+ * their HTTP code only.
  */
 #include "sim/base/base.h"
 

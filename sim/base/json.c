@@ -1,8 +1,9 @@
 /* sim/base/json.c - JSON trees: reading, comparing and changing them.
  *
- * Models the part that k8s.io/apimachinery/pkg/apis/meta/v1/unstructured plays in Go: an object as a tree, with accessors that forgive what is
- * missing. cJSON gives the node and the linking of children; what it cannot do is made up for here and in json_priv.h: exact
- * int64 (cJSON has doubles only), case-sensitive keys, strings with NUL bytes, arena memory without a global allocator.
+ * Models the part that k8s.io/apimachinery/pkg/apis/meta/v1/unstructured plays in Go: an object as a tree, with
+ * accessors that forgive what is missing. cJSON gives the node and the linking of children; what it cannot do is made
+ * up for here and in json_priv.h: exact int64 (cJSON has doubles only), case-sensitive keys, strings with NUL bytes,
+ * arena memory without a global allocator.
  *
  * cJSON's list of children: next ends in NULL, but the first child's prev points to the last child, which makes appending O(1).
  *

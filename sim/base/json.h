@@ -14,23 +14,31 @@ struct json;
 enum json_type { JSON_NULL, JSON_BOOL, JSON_INT, JSON_FLOAT, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
 /* -- parse and write. Errors are ERR_PARSE with Go's encoding/json words where a client would see them. -- */
-struct json *json_parse(struct arena *a, struct str text, struct err *err);          /* NULL on error; one value, white space around it */
+/* NULL on error; one value, white space around it */
+struct json *json_parse(struct arena *a, struct str text, struct err *err);
 struct json *json_parse_prefix(struct arena *a, struct str text, size_t *used, struct err *err); /* one value, then anything */
-enum { JSON_PRETTY = 1, JSON_NO_HTML_ESCAPE = 2 };   /* pretty: two spaces, as apiserver's ?pretty; Go escapes < > & as \u003c.. unless told not to */
-void json_write(struct strbuf *out, const struct json *j, unsigned flags);           /* compact unless JSON_PRETTY; no trailing newline */
+/* pretty: two spaces, as apiserver's ?pretty; Go escapes < > & as \u003c.. unless told not to */
+enum { JSON_PRETTY = 1, JSON_NO_HTML_ESCAPE = 2 };
+/* compact unless JSON_PRETTY; no trailing newline */
+void json_write(struct strbuf *out, const struct json *j, unsigned flags);
 struct str json_text(struct arena *a, const struct json *j);                         /* compact */
-void json_write_string(struct strbuf *out, struct str s);                            /* quoted and escaped as Go does; bad UTF-8 becomes U+FFFD */
+/* quoted and escaped as Go does; bad UTF-8 becomes U+FFFD */
+void json_write_string(struct strbuf *out, struct str s);
 
-/* YAML 1.1 as sigs.k8s.io/yaml reads it: implicit types, anchors refused past LIMIT_YAML_BYTES of expansion, keys become strings. */
-struct json *yaml_parse(struct arena *a, struct str text, struct err *err);          /* first document; error if there is a second */
-bool yaml_parse_all(struct arena *a, struct str text, struct json **docs_array, struct err *err); /* a JSON array of the non-empty documents */
+/* YAML 1.1 as sigs.k8s.io/yaml reads it: implicit types, anchors refused past LIMIT_YAML_BYTES of expansion, keys
+ * become strings. */
+/* first document; error if there is a second */
+struct json *yaml_parse(struct arena *a, struct str text, struct err *err);
+/* a JSON array of the non-empty documents */
+bool yaml_parse_all(struct arena *a, struct str text, struct json **docs_array, struct err *err);
 
 /* -- read -- */
 enum json_type json_type(const struct json *j);      /* JSON_NULL for NULL */
 bool json_is(const struct json *j, enum json_type t);/* false for NULL pointer, also with JSON_NULL */
 struct json *json_get(const struct json *obj, const char *key);                      /* borrowed or NULL */
 struct json *json_getn(const struct json *obj, struct str key);
-struct json *json_path(const struct json *j, const char *path);                      /* "spec.template.metadata.labels", array index by number; keys with dots cannot be reached */
+/* "spec.template.metadata.labels", array index by number; keys with dots cannot be reached */
+struct json *json_path(const struct json *j, const char *path);
 struct str json_str(const struct json *j);           /* of a string node, else empty */
 struct str json_get_str(const struct json *obj, const char *key);
 struct str json_path_str(const struct json *obj, const char *path);
@@ -45,7 +53,8 @@ struct json *json_at(const struct json *arr, size_t i);                         
 struct json *json_first(const struct json *j);       /* children of an array or object in order: */
 struct json *json_next(const struct json *child);    /*   for (c = json_first(j); c; c = json_next(c)) */
 struct str json_key(const struct json *child);       /* its name in its object; empty in an array */
-bool json_equal(const struct json *a, const struct json *b);                         /* order of keys does not matter; 1 equals 1.0 */
+/* order of keys does not matter; 1 equals 1.0 */
+bool json_equal(const struct json *a, const struct json *b);
 
 /* -- make and change; `val` passes to the parent -- */
 struct json *json_null(struct arena *a);
@@ -63,7 +72,8 @@ void json_set_str(struct arena *a, struct json *obj, const char *key, struct str
 void json_set_strc(struct arena *a, struct json *obj, const char *key, const char *s);
 void json_set_int(struct arena *a, struct json *obj, const char *key, int64_t v);
 void json_set_bool(struct arena *a, struct json *obj, const char *key, bool v);
-struct json *json_ensure(struct arena *a, struct json *obj, const char *key);        /* the object under key, made if absent or null */
+/* the object under key, made if absent or null */
+struct json *json_ensure(struct arena *a, struct json *obj, const char *key);
 struct json *json_ensure_array(struct arena *a, struct json *obj, const char *key);
 struct json *json_remove(struct json *obj, const char *key);                         /* detached child or NULL */
 struct json *json_removen(struct json *obj, struct str key);
@@ -75,8 +85,8 @@ void json_sort_keys(struct json *obj);               /* bytewise by key, this ob
 
 /* json_buildf(a, "{'kind': %s, 'n': %d, 'ok': %b, 'spec': %j, 'name': %S, %k: 1}", cstr, int64, int, node, str, cstr)
  * JSON text in which ' may stand for ". %s C string (NULL writes null), %S struct str, %d int64_t, %f double, %b bool (int),
- * %j struct json * (moved in, not copied; NULL writes null), %k a C string as an object key. Anything else in the text is literal.
- * A format that is not JSON is a bug and ASSERTs. */
+ * %j struct json * (moved in, not copied; NULL writes null), %k a C string as an object key. Anything else in the text
+ * is literal. A format that is not JSON is a bug and ASSERTs. */
 struct json *json_buildf(struct arena *a, const char *fmt, ...);
 
 #endif

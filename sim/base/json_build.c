@@ -1,7 +1,8 @@
 /* sim/base/json_build.c - json_buildf: a tree from a template in the source, with holes for values.
  *
  * The place where Go code would fill a struct. Templates are literals in our own source, so a template that is not JSON is a bug,
- * and found by the first test that passes over it. Values go in as nodes, never as text: nothing needs quoting, nothing can be injected.
+ * and found by the first test that passes over it. Values go in as nodes, never as text: nothing needs quoting, nothing
+ * can be injected.
  */
 #include "sim/base/json_priv.h"
 

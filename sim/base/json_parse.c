@@ -1,12 +1,13 @@
 /* sim/base/json_parse.c - JSON text to tree, as strict as Go's encoding/json and in its words.
  *
- * Models encoding/json/scanner.go and decode.go, through which every body passes that a real API server reads; a student who sends a
- * stray comma is told "invalid character '}' looking for beginning of object key string" here as there. cJSON's own parser is not
- * used: it lets through leading zeros, control characters and trailing bytes, folds integers into doubles, ends strings at
- * \u0000, and has one error for everything. Checking first and letting cJSON parse again would read each body twice; so this one
- * pass checks and makes the (cJSON) nodes.
+ * Models encoding/json/scanner.go and decode.go, through which every body passes that a real API server reads; a
+ * student who sends a stray comma is told "invalid character '}' looking for beginning of object key string" here as
+ * there. cJSON's own parser is not used: it lets through leading zeros, control characters and trailing bytes, folds
+ * integers into doubles, ends strings at \u0000, and has one error for everything. Checking first and letting cJSON
+ * parse again would read each body twice; so this one pass checks and makes the (cJSON) nodes.
  *
- * Recursive descent, bounded by LIMIT_JSON_DEPTH. Go's scanner acts on the end of input as if one more blank came; `fail` does too.
+ * Recursive descent, bounded by LIMIT_JSON_DEPTH. Go's scanner acts on the end of input as if one more blank came;
+ * `fail` does too.
  */
 #include "sim/base/json_priv.h"
 
@@ -17,10 +18,12 @@
 struct parser {
     struct arena *a;
     const char   *p, *end;                         /* next byte, and past the last */
-    char         *slab;                            /* strings are cut from here, so that a key costs its length and not an aligned block */
+    /* strings are cut from here, so that a key costs its length and not an aligned block */
+    char         *slab;
     size_t        slab_left;
     unsigned      depth;
-    struct str    too_big;                         /* the first number past the doubles; reported if the syntax is right, as Go does */
+    /* the first number past the doubles; reported if the syntax is right, as Go does */
+    struct str    too_big;
     struct err   *err;
 };
 
@@ -31,8 +34,8 @@ static struct json *parse_value(struct parser *p);
 /* Go's quoteChar: the byte as a rune, quoted as strconv.Quote does, but in single quotes. */
 static void quote_char(unsigned char c, char out[16])
 {
-    static const char *const named[] = { ['\a'] = "\\a", ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\v'] = "\\v", ['\f'] = "\\f", ['\r'] = "\\r",
-                                         ['\''] = "\\'", ['\\'] = "\\\\" };
+    static const char *const named[] = { ['\a'] = "\\a", ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\v'] = "\\v",
+                                         ['\f'] = "\\f", ['\r'] = "\\r", ['\''] = "\\'", ['\\'] = "\\\\" };
     if (c < ARRAY_LEN(named) && named[c])
         snprintf(out, 16, "%s", named[c]);
     else if (c < 0x20 || c == 0x7f)
@@ -45,7 +48,8 @@ static void quote_char(unsigned char c, char out[16])
         snprintf(out, 16, "%c%c", 0xc0 | c >> 6, 0x80 | (c & 0x3f));
 }
 
-enum where { BETWEEN, INSIDE };                    /* is a blank allowed at this place? INSIDE a literal it is the blank that Go names */
+/* is a blank allowed at this place? INSIDE a literal it is the blank that Go names */
+enum where { BETWEEN, INSIDE };
 
 static struct json *fail(struct parser *p, enum where where, const char *context)
 {
@@ -140,7 +144,9 @@ static size_t utf8_len(const char *s, const char *end)
 /* Unescape [s, end), already checked, into out; what is not UTF-8, and half of a surrogate pair, becomes U+FFFD as in Go. */
 static size_t unescape(char *out, const char *s, const char *end)
 {
-    static const char single[256] = { ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t', ['"'] = '"', ['\\'] = '\\', ['/'] = '/' };
+    static const char single[256] = {
+        ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t', ['"'] = '"', ['\\'] = '\\', ['/'] = '/'
+    };
     char *o = out;
     while (s < end) {
         unsigned char c = (unsigned char)*s;
@@ -235,7 +241,8 @@ static bool digits(struct parser *p, const char *context)
     return true;
 }
 
-/* An integer without fraction and exponent that fits, as k8s.io/apimachinery/pkg/util/json decides it; everything else is a double. */
+/* An integer without fraction and exponent that fits, as k8s.io/apimachinery/pkg/util/json decides it; everything else
+ * is a double. */
 static struct json *make_number(struct parser *p, struct str text, bool integral)
 {
     int64_t v;

@@ -1,8 +1,9 @@
 /* sim/base/json_priv.h - what a `struct json` is, for the four files that make up sim/base/json.h and no other.
  *
- * A node is a cJSON node with three numbers behind it that cJSON has no room for. So cJSON's own linking functions work on our trees,
- * while integers stay exact and strings may hold NUL bytes. Consequence: nodes are always made here, never by cJSON_Create* or
- * cJSON_Parse (which would allocate a shorter one), and cJSON_Delete is never called: the arena owns everything.
+ * A node is a cJSON node with three numbers behind it that cJSON has no room for. So cJSON's own linking functions work
+ * on our trees, while integers stay exact and strings may hold NUL bytes. Consequence: nodes are always made here,
+ * never by cJSON_Create* or cJSON_Parse (which would allocate a shorter one), and cJSON_Delete is never called: the
+ * arena owns everything.
  */
 #ifndef SIM_BASE_JSON_PRIV_H
 #define SIM_BASE_JSON_PRIV_H
@@ -11,13 +12,15 @@
 
 #include <cjson/cJSON.h>
 
-enum { NODE_INTEGER = 1 << 16 };                   /* beside cJSON_Number in cJSON.type: `integer` holds the value. cJSON looks at the low 8 bits only */
+/* beside cJSON_Number in cJSON.type: `integer` holds the value. cJSON looks at the low 8 bits only */
+enum { NODE_INTEGER = 1 << 16 };
 
 struct json {
     cJSON    c;                                    /* must be first: children are linked as cJSON and cast back */
     uint32_t key_len;                              /* bytes of c.string */
     uint32_t str_len;                              /* bytes of c.valuestring */
-    int64_t  integer;                              /* exact value when c.type has NODE_INTEGER; c.valuedouble is then its nearest double */
+    /* exact value when c.type has NODE_INTEGER; c.valuedouble is then its nearest double */
+    int64_t  integer;
 };
 
 static inline struct json *node_of(const cJSON *c)
@@ -38,9 +41,11 @@ static inline struct str node_key(const struct json *j)
 }
 
 struct json *node_new(struct arena *a, int cjson_type);
-void node_link(struct json *parent, struct json *child);        /* appends in O(1); the child's key is set already, or none in arrays */
+/* appends in O(1); the child's key is set already, or none in arrays */
+void node_link(struct json *parent, struct json *child);
 void node_set_key(struct arena *a, struct json *child, struct str key);
-void node_drop_duplicates(struct json *obj, size_t count);      /* of children with the same key only the last stays, as in Go's decoder */
+/* of children with the same key only the last stays, as in Go's decoder */
+void node_drop_duplicates(struct json *obj, size_t count);
 
 /* Text of a double as Go's encoding/json writes it (shortest that reads back the same; exponent form outside 1e-6..1e21).
  * buf has at least 40 bytes; returns the length. */

@@ -1,8 +1,9 @@
 /* sim/base/json_write.c - tree to text, byte for byte as Go's encoding/json writes it.
  *
- * Models encoding/json/encode.go and indent.go: what `kubectl get -o json --raw` and curl show, what managers hash. Kept: no blanks
- * in the compact form; < > & escaped for HTML's sake, and U+2028, U+2029; shortest doubles; "{}" and "[]" for what is empty.
- * Not kept: Go sorts a map's keys, a tree keeps the order it was made in (Go's structs do so too).
+ * Models encoding/json/encode.go and indent.go: what `kubectl get -o json --raw` and curl show, what managers hash.
+ * Kept: no blanks in the compact form; < > & escaped for HTML's sake, and U+2028, U+2029; shortest doubles; "{}" and
+ * "[]" for what is empty. Not kept: Go sorts a map's keys, a tree keeps the order it was made in (Go's structs do so
+ * too).
  */
 #include "sim/base/json_priv.h"
 
@@ -27,7 +28,8 @@ static void write_escape(struct strbuf *out, unsigned char c)
     }
 }
 
-/* The sequence at s begins with a byte >= 0x80: how many bytes to step over, and what to write in their stead (NULL: themselves). */
+/* The sequence at s begins with a byte >= 0x80: how many bytes to step over, and what to write in their stead (NULL:
+ * themselves). */
 static size_t high_bytes(const char *s, const char *end, const char **instead)
 {
     size_t max = (size_t)(end - s);
@@ -108,7 +110,8 @@ size_t json_format_double(double v, char *buf, size_t size)
     digits[n] = '\0';
     const char *sign = v < 0 ? "-" : "";
     if (exponent < -6 || exponent >= 21)
-        return (size_t)snprintf(buf, size, "%s%c%s%se%c%02d", sign, digits[0], n > 1 ? "." : "", digits + 1, exponent < 0 ? '-' : '+', abs(exponent));
+        return (size_t)snprintf(buf, size, "%s%c%s%se%c%02d", sign, digits[0], n > 1 ? "." : "", digits + 1,
+                                exponent < 0 ? '-' : '+', abs(exponent));
     if (exponent < 0)
         return (size_t)snprintf(buf, size, "%s0.%.*s%s", sign, -exponent - 1, "000000", digits);
     if (n <= exponent + 1)

@@ -3,8 +3,10 @@
 #define SIM_BASE_LIMITS_H
 
 enum {
-    LIMIT_BODY_BYTES         = 3 * 1024 * 1024,   /* request body; kube-apiserver's own limit for a resource (MaxRequestBodyBytes) */
-    LIMIT_HEADER_BYTES       = 64 * 1024,         /* all headers of one message; Go's default is 1 MB, no client of ours comes near */
+    /* request body; kube-apiserver's own limit for a resource (MaxRequestBodyBytes) */
+    LIMIT_BODY_BYTES         = 3 * 1024 * 1024,
+    /* all headers of one message; Go's default is 1 MB, no client of ours comes near */
+    LIMIT_HEADER_BYTES       = 64 * 1024,
     LIMIT_TARGET_BYTES       = 16 * 1024,         /* path and query */
     LIMIT_RESPONSE_BYTES     = 64 * 1024 * 1024,  /* a buffered answer: the OpenAPI document is about 3 MB */
     LIMIT_JSON_DEPTH         = 128,               /* nesting; the deepest real object is about 20 */
@@ -17,7 +19,8 @@ enum {
     LIMIT_WATCH_HISTORY      = 4096,              /* events that a watch may resume from; older is 410 */
     LIMIT_LOG_FILE_BYTES     = 1024 * 1024,       /* one container's log; the oldest half is dropped, as rotation does */
     LIMIT_SHELL_LINE_BYTES   = 64 * 1024,
-    LIMIT_PHP_OPERATIONS     = 200 * 1000 * 1000, /* one evaluation: about 16 virtual CPU seconds, half of PHP's max_execution_time */
+    /* one evaluation: about 16 virtual CPU seconds, half of PHP's max_execution_time */
+    LIMIT_PHP_OPERATIONS     = 200 * 1000 * 1000,
     LIMIT_PHP_MEMORY_BYTES   = 128 * 1024 * 1024, /* PHP's default memory_limit */
     LIMIT_TASKS_PER_TURN     = 10000,             /* run-next tasks before the loop polls its sockets again */
     LIMIT_BUILD_CONTEXT_BYTES = 32 * 1024 * 1024,

@@ -1,4 +1,5 @@
-/* sim/base/list.c - an intrusive ring: the head is a node too, so no case is special, and a node that is nowhere points at itself.
+/* sim/base/list.c - an intrusive ring: the head is a node too, so no case is special, and a node that is nowhere points
+ * at itself.
  */
 #include "sim/base/base.h"
 

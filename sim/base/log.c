@@ -1,8 +1,9 @@
 /* sim/base/log.c - one line per event on standard error, for people: `[12.350s hpa default/web1] desired 1 -> 4`.
  *
- * The bracket holds the virtual time (once sim/loop has installed its clock), the component and whatever it speaks about. Warnings
- * and errors say so: `[12.350s metricsd] warning: ...`. Nothing a client or a grader reads comes from here, so the level changes
- * nothing that happens. A message stays one line: line ends inside are written as \n, other control characters as ?.
+ * The bracket holds the virtual time (once sim/loop has installed its clock), the component and whatever it speaks
+ * about. Warnings and errors say so: `[12.350s metricsd] warning: ...`. Nothing a client or a grader reads comes from
+ * here, so the level changes nothing that happens. A message stays one line: line ends inside are written as \n, other
+ * control characters as ?.
  */
 #include "sim/base/base.h"
 

@@ -3,8 +3,9 @@
  * Two arrays, as in CPython's dict: `entries` in order of insertion, and `slots`, an open-addressing index of positions in it. A
  * removed entry stays as a tombstone (value NULL) until the entries are compacted, which also rebuilds the index.
  *
- * A cursor of map_next is not a position but the serial number of the next entry to look at, so it survives compaction: whatever is
- * removed or added while iterating, an entry that is there all the time is visited exactly once. Keys are NUL-terminated copies.
+ * A cursor of map_next is not a position but the serial number of the next entry to look at, so it survives compaction:
+ * whatever is removed or added while iterating, an entry that is there all the time is visited exactly once. Keys are
+ * NUL-terminated copies.
  */
 #include "sim/base/base.h"
 
@@ -129,7 +130,8 @@ size_t map_len(const struct map *m) {
     return m->live;
 }
 
-/* The position of the first entry whose serial is not below `serial`. Without tombstones lost to compaction it is a subtraction. */
+/* The position of the first entry whose serial is not below `serial`. Without tombstones lost to compaction it is a
+ * subtraction. */
 static size_t position_of(const struct map *m, size_t serial) {
     size_t lo = m->dead_head, hi = m->n;
     if (lo == hi || serial <= m->entries[lo].serial)

@@ -1,7 +1,7 @@
 /* sim/base/strbuf.c - bytes that grow up to a maximum stated at birth.
  *
- * Nothing here fails: what does not fit is dropped and `overflow` is set, from then on nothing more is added (what is there stays a
- * true prefix of what was written), and whoever owns the buffer asks once, at the end.
+ * Nothing here fails: what does not fit is dropped and `overflow` is set, from then on nothing more is added (what is
+ * there stays a true prefix of what was written), and whoever owns the buffer asks once, at the end.
  */
 #include "sim/base/base.h"
 

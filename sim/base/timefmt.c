@@ -81,7 +81,8 @@ struct str time_http(struct arena *a, int64_t unix_ns) {
     static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
     static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
     struct civil c = civil_of(unix_ns);
-    return arena_strf(a, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[c.wday], c.day, months[c.mon - 1], c.year, c.hour, c.min, c.sec);
+    return arena_strf(a, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[c.wday], c.day, months[c.mon - 1], c.year, c.hour,
+                      c.min, c.sec);
 }
 
 struct str time_klog(struct arena *a, int64_t unix_ns) {

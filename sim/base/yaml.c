@@ -1,8 +1,9 @@
 /* sim/base/yaml.c - YAML text to JSON trees, as kubectl and the components read it.
  *
- * Models sigs.k8s.io/yaml (yaml.go, YAMLToJSON) on top of go-yaml v2 (resolve.go, decode.go): YAML 1.1's notion of plain scalars, so that
- * `yes` is a boolean, 0777 is octal and `on:` as a key reads "true", as those who have met it remember. go-yaml is a translation of libyaml,
- * which reads the text here; errors therefore carry the same words and lines. Timestamps stay strings, as go-yaml v2 leaves them.
+ * Models sigs.k8s.io/yaml (yaml.go, YAMLToJSON) on top of go-yaml v2 (resolve.go, decode.go): YAML 1.1's notion of
+ * plain scalars, so that `yes` is a boolean, 0777 is octal and `on:` as a key reads "true", as those who have met it
+ * remember. go-yaml is a translation of libyaml, which reads the text here; errors therefore carry the same words and
+ * lines. Timestamps stay strings, as go-yaml v2 leaves them.
  *
  * Simplified: keys keep the order of the text (Go sorts them by passing through a map); integers above int64 become doubles. An
  * alias is a copy of what it stands for; the copies of one document are bounded, so that a "billion laughs" text is refused.
@@ -16,8 +17,9 @@
 #include <yaml.h>
 
 #define TAG "tag:yaml.org,2002:"
-static const char TAG_STR[] = TAG "str", TAG_INT[] = TAG "int", TAG_FLOAT[] = TAG "float", TAG_BOOL[] = TAG "bool", TAG_NULL[] = TAG "null",
-                  TAG_TIMESTAMP[] = TAG "timestamp", TAG_BINARY[] = TAG "binary", TAG_MERGE[] = TAG "merge";
+static const char TAG_STR[] = TAG "str", TAG_INT[] = TAG "int", TAG_FLOAT[] = TAG "float", TAG_BOOL[] = TAG "bool",
+                  TAG_NULL[] = TAG "null", TAG_TIMESTAMP[] = TAG "timestamp", TAG_BINARY[] = TAG "binary",
+                  TAG_MERGE[] = TAG "merge";
 
 struct anchor {
     struct anchor *older;
@@ -77,14 +79,45 @@ static bool next_event(struct reader *r)
 
 enum word { WORD_TRUE, WORD_FALSE, WORD_NULL, WORD_NOT_FINITE };
 static const struct { const char *text; enum word word; } words[] = {
-    { "y", WORD_TRUE },      { "Y", WORD_TRUE },      { "yes", WORD_TRUE },    { "Yes", WORD_TRUE },    { "YES", WORD_TRUE },   { "true", WORD_TRUE },
-    { "True", WORD_TRUE },   { "TRUE", WORD_TRUE },   { "on", WORD_TRUE },     { "On", WORD_TRUE },     { "ON", WORD_TRUE },    { "n", WORD_FALSE },
-    { "N", WORD_FALSE },     { "no", WORD_FALSE },    { "No", WORD_FALSE },    { "NO", WORD_FALSE },    { "false", WORD_FALSE },{ "False", WORD_FALSE },
-    { "FALSE", WORD_FALSE }, { "off", WORD_FALSE },   { "Off", WORD_FALSE },   { "OFF", WORD_FALSE },   { "", WORD_NULL },      { "~", WORD_NULL },
-    { "null", WORD_NULL },   { "Null", WORD_NULL },   { "NULL", WORD_NULL },
-    { ".nan", WORD_NOT_FINITE },  { ".NaN", WORD_NOT_FINITE },  { ".NAN", WORD_NOT_FINITE },  { ".inf", WORD_NOT_FINITE },  { ".Inf", WORD_NOT_FINITE },
-    { ".INF", WORD_NOT_FINITE },  { "+.inf", WORD_NOT_FINITE }, { "+.Inf", WORD_NOT_FINITE }, { "+.INF", WORD_NOT_FINITE }, { "-.inf", WORD_NOT_FINITE },
-    { "-.Inf", WORD_NOT_FINITE }, { "-.INF", WORD_NOT_FINITE },
+    { "y", WORD_TRUE },
+    { "Y", WORD_TRUE },
+    { "yes", WORD_TRUE },
+    { "Yes", WORD_TRUE },
+    { "YES", WORD_TRUE },
+    { "true", WORD_TRUE },
+    { "True", WORD_TRUE },
+    { "TRUE", WORD_TRUE },
+    { "on", WORD_TRUE },
+    { "On", WORD_TRUE },
+    { "ON", WORD_TRUE },
+    { "n", WORD_FALSE },
+    { "N", WORD_FALSE },
+    { "no", WORD_FALSE },
+    { "No", WORD_FALSE },
+    { "NO", WORD_FALSE },
+    { "false", WORD_FALSE },
+    { "False", WORD_FALSE },
+    { "FALSE", WORD_FALSE },
+    { "off", WORD_FALSE },
+    { "Off", WORD_FALSE },
+    { "OFF", WORD_FALSE },
+    { "", WORD_NULL },
+    { "~", WORD_NULL },
+    { "null", WORD_NULL },
+    { "Null", WORD_NULL },
+    { "NULL", WORD_NULL },
+    { ".nan", WORD_NOT_FINITE },
+    { ".NaN", WORD_NOT_FINITE },
+    { ".NAN", WORD_NOT_FINITE },
+    { ".inf", WORD_NOT_FINITE },
+    { ".Inf", WORD_NOT_FINITE },
+    { ".INF", WORD_NOT_FINITE },
+    { "+.inf", WORD_NOT_FINITE },
+    { "+.Inf", WORD_NOT_FINITE },
+    { "+.INF", WORD_NOT_FINITE },
+    { "-.inf", WORD_NOT_FINITE },
+    { "-.Inf", WORD_NOT_FINITE },
+    { "-.INF", WORD_NOT_FINITE },
 };
 
 static unsigned digits(const char **p)
@@ -133,7 +166,9 @@ static struct json *parse_integer(struct arena *a, const char *s)
     if (!*s)
         return NULL;
     for (; *s; s++) {
-        unsigned d = *s >= '0' && *s <= '9' ? (unsigned)(*s - '0') : (*s | 0x20) >= 'a' && (*s | 0x20) <= 'f' ? (unsigned)((*s | 0x20) - 'a' + 10) : 99;
+        unsigned d = *s >= '0' && *s <= '9'                     ? (unsigned)(*s - '0')
+                     : (*s | 0x20) >= 'a' && (*s | 0x20) <= 'f' ? (unsigned)((*s | 0x20) - 'a' + 10)
+                                                                : 99;
         if (d >= base || __builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, d, &v))
             return NULL;
     }
@@ -190,8 +225,10 @@ static struct json *resolve_word(struct reader *r, struct str s, bool *found)
 
 static const char *tag_of(const struct json *j)
 {
-    static const char *const tags[] = { [JSON_NULL] = TAG_NULL, [JSON_BOOL] = TAG_BOOL, [JSON_INT] = TAG_INT, [JSON_FLOAT] = TAG_FLOAT, [JSON_STRING] = TAG_STR,
-                                        [JSON_ARRAY] = "", [JSON_OBJECT] = "" };
+    static const char *const tags[] = {
+        [JSON_NULL] = TAG_NULL,  [JSON_BOOL] = TAG_BOOL, [JSON_INT] = TAG_INT, [JSON_FLOAT] = TAG_FLOAT,
+        [JSON_STRING] = TAG_STR, [JSON_ARRAY] = "",      [JSON_OBJECT] = ""
+    };
     return tags[json_type(j)];
 }
 
@@ -204,7 +241,8 @@ static struct json *check_tag(struct reader *r, const char *want, struct json *j
         return json_new_double(r->a, json_double(j, 0));
     if (strcmp(want, TAG_TIMESTAMP) == 0 && json_is(j, JSON_STRING) && text.n > 4 && text.p[4] == '-')
         return j;
-    return fail(r, "yaml: cannot decode !!%s `" STR_FMT "` as a !!%s", tag_of(j) + strlen(TAG), STR_ARG(text), want + strlen(TAG));
+    return fail(r, "yaml: cannot decode !!%s `" STR_FMT "` as a !!%s", tag_of(j) + strlen(TAG), STR_ARG(text),
+                want + strlen(TAG));
 }
 
 /* Bytes that are not UTF-8 leave Go's JSON encoder as U+FFFD. */
@@ -374,7 +412,8 @@ static bool key_text(struct reader *r, const struct json *key, struct str *out)
 static bool is_merge(const struct reader *r)
 {
     const char *tag = (const char *)r->ev.data.scalar.tag;
-    return r->ev.type == YAML_SCALAR_EVENT && str_eqc(event_text(r), "<<") && (r->ev.data.scalar.plain_implicit || (tag && strcmp(tag, TAG_MERGE) == 0));
+    return r->ev.type == YAML_SCALAR_EVENT && str_eqc(event_text(r), "<<") &&
+           (r->ev.data.scalar.plain_implicit || (tag && strcmp(tag, TAG_MERGE) == 0));
 }
 
 static size_t move_children(struct json *to, struct json *from)
@@ -388,7 +427,8 @@ static size_t move_children(struct json *to, struct json *from)
     return count;
 }
 
-/* The value of `<<`: a mapping or several, the earlier one preferred. As in go-yaml v2, keys written above a `<<` give way to it. */
+/* The value of `<<`: a mapping or several, the earlier one preferred. As in go-yaml v2, keys written above a `<<` give
+ * way to it. */
 static bool merge(struct reader *r, struct json *obj, size_t *count)
 {
     static const char want[] = "yaml: map merge requires map or sequence of maps as the value";
@@ -507,7 +547,8 @@ static bool read_document(struct reader *r, struct json **doc)
     if (!next_event(r))
         return false;
     struct json *j = read_node(r);
-    if (!j && r->parser.error == YAML_NO_ERROR) {  /* Go reads the whole document first: a syntax error further down is the one it reports */
+    if (!j && r->parser.error == YAML_NO_ERROR) {
+        /* Go reads the whole document first: a syntax error further down is the one it reports */
         while (next_event(r) && r->ev.type != YAML_DOCUMENT_END_EVENT)
             continue;
     }
@@ -521,7 +562,8 @@ static bool reader_open(struct reader *r, struct arena *a, struct str text, stru
 {
     *r = (struct reader){ .a = a, .err = err };
     if (text.n > LIMIT_YAML_BYTES)
-        return err_set(err, ERR_TOO_LARGE, "error converting YAML to JSON: yaml: the text is longer than %d bytes", LIMIT_YAML_BYTES);
+        return err_set(err, ERR_TOO_LARGE, "error converting YAML to JSON: yaml: the text is longer than %d bytes",
+                       LIMIT_YAML_BYTES);
     ASSERT(yaml_parser_initialize(&r->parser));
     yaml_parser_set_input_string(&r->parser, (const unsigned char *)(text.p ? text.p : ""), text.n);
     return true;
@@ -533,7 +575,8 @@ static void reader_close(struct reader *r)
     yaml_parser_delete(&r->parser);
 }
 
-/* After the first document: no other may follow. Empty ones are let pass, and so is what begins no document, since Go never reads it. */
+/* After the first document: no other may follow. Empty ones are let pass, and so is what begins no document, since Go
+ * never reads it. */
 static bool single(struct reader *r)
 {
     struct err *err = r->err;

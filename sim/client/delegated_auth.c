@@ -1,7 +1,9 @@
-/* sim/client/delegated_auth.c - how a kubelet and an extension API server find out who asks and whether they may: they ask the API server.
+/* sim/client/delegated_auth.c - how a kubelet and an extension API server find out who asks and whether they may: they
+ * ask the API server.
  *
- * Authentication: a front proxy's certificate with X-Remote-* headers, a client certificate of the cluster's CA, a bearer token by TokenReview, else anonymous
- * or 401. Authorization: SubjectAccessReview. Both answers are cached for a while. Upstream: apiserver pkg/authentication/authenticatorfactory/delegating.go,
+ * Authentication: a front proxy's certificate with X-Remote-* headers, a client certificate of the cluster's CA, a
+ * bearer token by TokenReview, else anonymous or 401. Authorization: SubjectAccessReview. Both answers are cached for a
+ * while. Upstream: apiserver pkg/authentication/authenticatorfactory/delegating.go,
  * pkg/authorization/authorizerfactory/delegating.go, kubelet cmd/kubelet/app/auth.go.
  */
 #include "sim/client/client_priv.h"
@@ -38,7 +40,7 @@ struct check {
     struct task            finish;     /* answers that are known at once still come later */
     int                    status;
     const char            *reason;
-    void                 (*done)(void *ctx, struct http_exchange *x, const struct delegated_user *u, int status, const char *reason);
+    void (*done)(void *ctx, struct http_exchange *x, const struct delegated_user *u, int status, const char *reason);
     void                  *ctx;
 };
 
@@ -101,7 +103,9 @@ static void add_group(struct check *c, struct str group)
 
 static void user_copy(struct arena *a, struct delegated_user *to, const struct delegated_user *from)
 {
-    *to = (struct delegated_user){ .name = arena_str(a, from->name), .uid = arena_str(a, from->uid), .group_count = from->group_count };
+    *to = (struct delegated_user){
+        .name = arena_str(a, from->name), .uid = arena_str(a, from->uid), .group_count = from->group_count
+    };
     to->groups = arena_alloc(a, (from->group_count + 1) * sizeof *to->groups);
     for (size_t i = 0; i < from->group_count; i++)
         to->groups[i] = arena_str(a, from->groups[i]);
@@ -213,8 +217,10 @@ static void by_token(struct check *c)
         return;
     }
     const char *version = arena_printf(c->arena, "authentication.k8s.io/%s", c->d->opt.review_version);
-    struct json *review = json_buildf(c->arena, "{'kind':'TokenReview','apiVersion':%s,'metadata':{},'spec':{'token':%S}}", version, c->token);
-    c->call = client_create(c->d->opt.client, client_path(c->arena, version, "tokenreviews", STR_NULL, STR_NULL, NULL), review, token_reviewed, c);
+    struct json *review = json_buildf(c->arena, "{'kind':'TokenReview','apiVersion':%s,'metadata':{},'spec':{'token':%S}}",
+                                      version, c->token);
+    c->call = client_create(c->d->opt.client, client_path(c->arena, version, "tokenreviews", STR_NULL, STR_NULL, NULL),
+                            review, token_reviewed, c);
 }
 
 /* ---- authorization ---- */
@@ -283,12 +289,17 @@ static void authorize(struct check *c)
         return;
     }
     const char *version = arena_printf(c->arena, "authorization.k8s.io/%s", c->d->opt.review_version);
-    struct json *review = json_buildf(c->arena, "{'kind':'SubjectAccessReview','apiVersion':%s,'metadata':{},'spec':%j}", version, spec);
-    c->call = client_create(c->d->opt.client, client_path(c->arena, version, "subjectaccessreviews", STR_NULL, STR_NULL, NULL), review, access_reviewed, c);
+    struct json *review = json_buildf(c->arena, "{'kind':'SubjectAccessReview','apiVersion':%s,'metadata':{},'spec':%j}",
+                                      version, spec);
+    c->call = client_create(c->d->opt.client,
+                            client_path(c->arena, version, "subjectaccessreviews", STR_NULL, STR_NULL, NULL), review,
+                            access_reviewed, c);
 }
 
 void delegated_auth_check(struct delegated_auth *d, struct http_exchange *x, const struct delegated_attributes *at,
-                          void (*done)(void *ctx, struct http_exchange *x, const struct delegated_user *u, int status, const char *reason), void *ctx)
+                          void (*done)(void *ctx, struct http_exchange *x, const struct delegated_user *u, int status,
+                                       const char *reason),
+                          void *ctx)
 {
     struct check *c = NEW(struct check);
     list_init(&c->node);
@@ -302,7 +313,8 @@ void delegated_auth_check(struct delegated_auth *d, struct http_exchange *x, con
     c->ctx = ctx;
     x->ctx = c;
     x->on_gone = check_gone;
-    const char **texts[] = { &c->at.verb, &c->at.ns, &c->at.group, &c->at.version, &c->at.resource, &c->at.subresource, &c->at.name, &c->at.path };
+    const char **texts[] = { &c->at.verb,     &c->at.ns,          &c->at.group, &c->at.version,
+                             &c->at.resource, &c->at.subresource, &c->at.name,  &c->at.path };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         *texts[i] = *texts[i] ? arena_strdup(c->arena, *texts[i]) : NULL;
     struct str authorization = http_headers_get(&x->headers, "Authorization");
@@ -353,7 +365,8 @@ void delegated_auth_free(struct delegated_auth *d)
 
 void delegated_auth_set_client_ca(struct delegated_auth *d, const struct trust *ca) { d->client_ca = ca; }
 
-void delegated_auth_set_requestheader(struct delegated_auth *d, const struct trust *ca, const char *const *allowed_names, size_t n)
+void delegated_auth_set_requestheader(struct delegated_auth *d, const struct trust *ca, const char *const *allowed_names,
+                                      size_t n)
 {
     d->proxy_ca = ca;
     allowed_names_free(d);

@@ -1,8 +1,10 @@
-/* sim/client/event_recorder.c - events: what components tell students (client-go tools/record/event.go, events_cache.go, v0.16 to v0.34).
+/* sim/client/event_recorder.c - events: what components tell students (client-go tools/record/event.go,
+ * events_cache.go, v0.16 to v0.34).
  *
- * An event passes the correlator: a spam filter (a burst of 25 per source and object, then one in five minutes), aggregation (more than ten similar
- * messages within ten minutes become one "(combined from similar events): ..."), and counting (the same message again is a PATCH of count and
- * lastTimestamp instead of a new object). They are sent one after the other, in the order of recording.
+ * An event passes the correlator: a spam filter (a burst of 25 per source and object, then one in five minutes),
+ * aggregation (more than ten similar messages within ten minutes become one "(combined from similar events): ..."), and
+ * counting (the same message again is a PATCH of count and lastTimestamp instead of a new object). They are sent one
+ * after the other, in the order of recording.
  */
 #include "sim/client/client_priv.h"
 
@@ -157,16 +159,21 @@ static struct json *reference(struct arena *a, const struct json *obj, const cha
     return ref;
 }
 
-static struct json *event_object(struct event_recorder *r, struct arena *a, struct json *ref, const char *type, const char *reason, struct str message,
-                                 const struct known *k, int64_t now)
+static struct json *event_object(struct event_recorder *r, struct arena *a, struct json *ref, const char *type,
+                                 const char *reason, struct str message, const struct known *k, int64_t now)
 {
     struct str ns = json_get_str(ref, "namespace");
     struct json *source = json_buildf(a, "{'component':%s}", r->component);
     if (r->host)
         json_set_strc(a, source, "host", r->host);
-    return json_buildf(a, "{'kind':'Event','apiVersion':'v1','metadata':{'name':%s,'namespace':%S},'involvedObject':%j,'reason':%s,'message':%S,'source':%j,"
-                          "'firstTimestamp':%S,'lastTimestamp':%S,'count':%d,'type':%s,'eventTime':null,'reportingComponent':'','reportingInstance':''}",
-                       k->name, ns.n ? ns : STR("default"), json_copy(a, ref), reason, message, source, time_rfc3339(a, k->first_ns), time_rfc3339(a, now), k->count, type);
+    return json_buildf(
+        a,
+        "{'kind':'Event','apiVersion':'v1','metadata':{'name':%s,'namespace':%S},'involvedObject':%j,'reason':%s,"
+        "'message':%S,'source':%j,"
+        "'firstTimestamp':%S,'lastTimestamp':%S,'count':%d,'type':%s,'eventTime':null,'reportingComponent':'',"
+        "'reportingInstance':''}",
+        k->name, ns.n ? ns : STR("default"), json_copy(a, ref), reason, message, source, time_rfc3339(a, k->first_ns),
+        time_rfc3339(a, now), k->count, type);
 }
 
 /* ---- sending ---- */
@@ -213,12 +220,14 @@ static void enqueue(struct event_recorder *r, struct arena *a, struct str ns, co
     struct pending *p = NEW(struct pending);
     list_init(&p->node);
     struct str space = ns.n ? ns : STR("default");
-    char *collection = xstrdup(client_path(a, "v1", "events", space, STR_NULL, NULL)), *whole = xstrdup(arena_cstr(a, json_text(a, event)));
+    char *collection = xstrdup(client_path(a, "v1", "events", space, STR_NULL, NULL)),
+         *whole = xstrdup(arena_cstr(a, json_text(a, event)));
     if (k->count == 1) {
         p->path = collection;
         p->body = whole;
     } else {
-        struct json *patch = json_buildf(a, "{'count':%d,'lastTimestamp':%S,'message':%S}", k->count, json_get_str(event, "lastTimestamp"), json_get_str(event, "message"));
+        struct json *patch = json_buildf(a, "{'count':%d,'lastTimestamp':%S,'message':%S}", k->count,
+                                         json_get_str(event, "lastTimestamp"), json_get_str(event, "message"));
         p->path = xstrdup(client_path(a, "v1", "events", space, str_c(k->name), NULL));
         p->body = xstrdup(arena_cstr(a, json_text(a, patch)));
         p->create_path = collection;
@@ -236,7 +245,8 @@ static struct known *known_event(struct event_recorder *r, struct str key, struc
         forget_all_when_full(&r->known, known_free);
         k = NEW(struct known);
         struct arena *a = arena_new();
-        /* Names are made of the nanosecond, and lists are in the names' order. Virtual time stands while much happens: what a real clock would add is drawn. */
+        /* Names are made of the nanosecond, and lists are in the names' order. Virtual time stands while much happens:
+         * what a real clock would add is drawn. */
         r->last_name_ns = (now > r->last_name_ns ? now : r->last_name_ns) + 1 + (int64_t)rng_below(&r->rng, 50 * NS_PER_US);
         k->name = xstrdup(arena_printf(a, STR_FMT ".%" PRIx64, STR_ARG(object_name), (uint64_t)r->last_name_ns));
         arena_free(a);
@@ -247,8 +257,11 @@ static struct known *known_event(struct event_recorder *r, struct str key, struc
     return k;
 }
 
-void event_record(struct event_recorder *r, const struct json *regarding, const char *field_path, const char *type, const char *reason, const char *fmt, ...)
+void event_record(struct event_recorder *r, const struct json *regarding, const char *field_path, const char *type,
+                  const char *reason, const char *fmt, ...)
 {
+    if (!r)
+        return;
     struct arena *a = arena_new();
     char text[MESSAGE_MAX_BYTES + 1];
     va_list ap;
@@ -258,8 +271,10 @@ void event_record(struct event_recorder *r, const struct json *regarding, const 
     int64_t now = vtime_now(client_loop(r->client));
     struct json *ref = reference(a, regarding, field_path);
     struct json *object = json_copy(a, ref);
-    json_remove(object, "resourceVersion");        /* an object that has changed is still the same one: getEventKey leaves it out too */
-    struct str source_and_object = arena_strf(a, "%s %s " STR_FMT, r->component, r->host ? r->host : "", STR_ARG(json_text(a, object)));
+    /* an object that has changed is still the same one: getEventKey leaves it out too */
+    json_remove(object, "resourceVersion");
+    struct str source_and_object = arena_strf(a, "%s %s " STR_FMT, r->component, r->host ? r->host : "",
+                                              STR_ARG(json_text(a, object)));
     struct str kind_of_event = arena_strf(a, STR_FMT " %s %s", STR_ARG(source_and_object), type, reason), message = str_c(text);
     bool aggregate = is_similar(r, kind_of_event, message, now);
     if (aggregate)

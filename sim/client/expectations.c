@@ -1,7 +1,8 @@
-/* sim/client/expectations.c - what a controller asked for and has not yet seen in its informer (pkg/controller/controller_utils.go).
+/* sim/client/expectations.c - what a controller asked for and has not yet seen in its informer
+ * (pkg/controller/controller_utils.go).
  *
- * A ReplicaSet that has just created three pods must not count before it has seen them, or it would create three more. Expectations older than five
- * minutes are taken as met: an event was lost, and acting is better than waiting for ever.
+ * A ReplicaSet that has just created three pods must not count before it has seen them, or it would create three more.
+ * Expectations older than five minutes are taken as met: an event was lost, and acting is better than waiting for ever.
  */
 #include "sim/client/client.h"
 

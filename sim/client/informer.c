@@ -1,8 +1,10 @@
-/* sim/client/informer.c - a reflector and its store: list, then watch, for ever (client-go tools/cache/reflector.go, shared_informer.go).
+/* sim/client/informer.c - a reflector and its store: list, then watch, for ever (client-go tools/cache/reflector.go,
+ * shared_informer.go).
  *
- * List gives the state and a revision, watch the changes after it. A watch that ends cleanly is taken up where it stopped; a 410 or a broken list starts
- * over, after a back-off of 0.8 to 30 s. Objects are kept by "namespace/name" in order of first sight; handlers are called from the task in which the
- * event arrived, and only enqueue. One informer serves everyone who asks its client for the same collection.
+ * List gives the state and a revision, watch the changes after it. A watch that ends cleanly is taken up where it
+ * stopped; a 410 or a broken list starts over, after a back-off of 0.8 to 30 s. Objects are kept by "namespace/name" in
+ * order of first sight; handlers are called from the task in which the event arrived, and only enqueue. One informer
+ * serves everyone who asks its client for the same collection.
  */
 #include "sim/client/client_priv.h"
 
@@ -192,8 +194,10 @@ static void start_list(struct informer *i)
     struct http_headers h = { 0 };
     client_headers(i->client, a, &h);
     i->watching = false;
-    struct http_call_options o = { .method = "GET", .headers = &h,
-        .url = arena_printf(a, "%s%s?%s%slimit=500&resourceVersion=0", i->client->server, i->path, i->query, *i->query ? "&" : "") };
+    struct http_call_options o = { .method = "GET",
+                                   .headers = &h,
+                                   .url = arena_printf(a, "%s%s?%s%slimit=500&resourceVersion=0", i->client->server, i->path,
+                                                       i->query, *i->query ? "&" : "") };
     i->call = http_fetch(i->client->http, &o, list_done, i);
     arena_free(a);
 }
@@ -266,9 +270,14 @@ static void start_watch(struct informer *i)
     client_headers(i->client, a, &h);
     i->watching = true;
     int timeout_s = 300 + (int)rng_below(&i->rng, 300);
-    struct http_call_options o = { .method = "GET", .headers = &h, .ev = &events, .ctx = i,
-        .url = arena_printf(a, "%s%s?%s%sallowWatchBookmarks=true&resourceVersion=%" PRId64 "&timeoutSeconds=%d&watch=true", i->client->server, i->path, i->query,
-                            *i->query ? "&" : "", i->rv, timeout_s) };
+    struct http_call_options o = {
+        .method = "GET",
+        .headers = &h,
+        .ev = &events,
+        .ctx = i,
+        .url = arena_printf(a, "%s%s?%s%sallowWatchBookmarks=true&resourceVersion=%" PRId64 "&timeoutSeconds=%d&watch=true",
+                            i->client->server, i->path, i->query, *i->query ? "&" : "", i->rv, timeout_s)
+    };
     i->call = http_call_start(i->client->http, &o);
     arena_free(a);
 }

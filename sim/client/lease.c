@@ -1,7 +1,9 @@
-/* sim/client/lease.c - leader election (client-go tools/leaderelection): who of several managers acts. Lease 15 s, renewed every 2 s.
+/* sim/client/lease.c - leader election (client-go tools/leaderelection): who of several managers acts. Lease 15 s,
+ * renewed every 2 s.
  *
- * The lock is an annotation on an Endpoints object (v1.16, resource lock "endpoints") or a Lease (v1.20). A candidate reads the record; it may take it when it
- * is its own, or when the record it saw has not changed for the lease's duration.
+ * The lock is an annotation on an Endpoints object (v1.16, resource lock "endpoints") or a Lease (v1.20). A candidate
+ * reads the record; it may take it when it is its own, or when the record it saw has not changed for the lease's
+ * duration.
  */
 #include "sim/client/client_priv.h"
 
@@ -36,16 +38,22 @@ static struct json *record_new(struct arena *a, const struct leader_election *e,
     struct str at = e->use_lease ? time_rfc3339_micro(a, now) : time_rfc3339(a, now);
     bool mine = str_eqc(json_get_str(old, "holderIdentity"), e->identity);
     struct str acquired = mine && json_get_str(old, "acquireTime").n ? json_get_str(old, "acquireTime") : at;
-    int64_t transitions = json_get_int(old, e->use_lease ? "leaseTransitions" : "leaderTransitions", 0) + (old && !mine && json_get_str(old, "holderIdentity").n ? 1 : 0);
+    int64_t transitions = json_get_int(old, e->use_lease ? "leaseTransitions" : "leaderTransitions", 0) +
+                          (old && !mine && json_get_str(old, "holderIdentity").n ? 1 : 0);
     if (e->use_lease)
-        return json_buildf(a, "{'holderIdentity':%s,'leaseDurationSeconds':%d,'acquireTime':%S,'renewTime':%S,'leaseTransitions':%d}", e->identity, (int64_t)LEASE_S, acquired, at, transitions);
-    return json_buildf(a, "{'holderIdentity':%s,'leaseDurationSeconds':%d,'acquireTime':%S,'renewTime':%S,'leaderTransitions':%d}", e->identity, (int64_t)LEASE_S, acquired, at, transitions);
+        return json_buildf(
+            a, "{'holderIdentity':%s,'leaseDurationSeconds':%d,'acquireTime':%S,'renewTime':%S,'leaseTransitions':%d}",
+            e->identity, (int64_t)LEASE_S, acquired, at, transitions);
+    return json_buildf(
+        a, "{'holderIdentity':%s,'leaseDurationSeconds':%d,'acquireTime':%S,'renewTime':%S,'leaderTransitions':%d}",
+        e->identity, (int64_t)LEASE_S, acquired, at, transitions);
 }
 
 static struct json *lock_object(struct arena *a, const struct leader_election *e, const struct json *old, struct json *record)
 {
     struct json *obj = old ? json_copy(a, old)
-                           : json_buildf(a, "{'kind':%s,'apiVersion':%s,'metadata':{'name':%s,'namespace':'kube-system'}}", e->use_lease ? "Lease" : "Endpoints",
+                           : json_buildf(a, "{'kind':%s,'apiVersion':%s,'metadata':{'name':%s,'namespace':'kube-system'}}",
+                                         e->use_lease ? "Lease" : "Endpoints",
                                          e->use_lease ? "coordination.k8s.io/v1" : "v1", e->name);
     if (e->use_lease)
         json_set(a, obj, "spec", record);

@@ -1,7 +1,8 @@
 /* sim/client/rest.c - REST calls of a component (client-go rest/request.go in small).
  *
- * A call is one HTTP exchange whose whole answer is handed over: parsed when it is a 2xx, turned into an error by status_to_err when it is not. Nothing is
- * retried here: callers have work queues for that. Order of use: client_new, { client_get | ... }, client_free.
+ * A call is one HTTP exchange whose whole answer is handed over: parsed when it is a 2xx, turned into an error by
+ * status_to_err when it is not. Nothing is retried here: callers have work queues for that. Order of use: client_new, {
+ * client_get | ... }, client_free.
  */
 #include "sim/client/client_priv.h"
 
@@ -19,7 +20,10 @@ struct client_call {
 struct client *client_new(const struct client_options *opt)
 {
     struct client *c = NEW(struct client);
-    struct http_client_options ho = { .from = opt->from, .roots = opt->roots, .identity = opt->identity, .user_agent = opt->user_agent };
+    struct http_client_options ho = {
+        .from = opt->from, .roots = opt->roots, .insecure_skip_verify = opt->insecure,
+        .identity = opt->identity, .user_agent = opt->user_agent
+    };
     c->loop = vnet_loop(vnet_host_net(opt->from));
     c->http = http_client_new(&ho);
     c->server = xstrdup(opt->server);
@@ -33,6 +37,7 @@ struct client *client_new(const struct client_options *opt)
 
 struct loop *client_loop(struct client *c) { return c->loop; }
 struct http_client *client_http(struct client *c) { return c->http; }
+void client_set_identity(struct client *c, struct identity *id) { http_client_set_identity(c->http, id); }
 
 static void call_free(struct client_call *call)
 {
@@ -92,8 +97,8 @@ static void call_done(void *ctx, const struct http_result *r, const struct err *
     err_clear(&err);
 }
 
-static struct client_call *call_start(struct client *c, const char *method, const char *verb, const char *path, const char *content_type, struct str body,
-                                      client_done *done, void *ctx)
+static struct client_call *call_start(struct client *c, const char *method, const char *verb, const char *path,
+                                      const char *content_type, struct str body, client_done *done, void *ctx)
 {
     struct arena *a = arena_new();
     struct http_headers h = { 0 };
@@ -107,14 +112,16 @@ static struct client_call *call_start(struct client *c, const char *method, cons
     call->ctx = ctx;
     call->what = xstrdup(arena_printf(a, "%s %s", verb, path));
     list_push(&c->calls, &call->node);
-    struct http_call_options o = { .method = method, .url = arena_printf(a, "%s%s", c->server, path), .headers = &h, .body = body };
+    struct http_call_options o = {
+        .method = method, .url = arena_printf(a, "%s%s", c->server, path), .headers = &h, .body = body
+    };
     call->http = http_fetch(c->http, &o, call_done, call);
     arena_free(a);
     return call;
 }
 
-static struct client_call *call_json(struct client *c, const char *method, const char *verb, const char *path, const char *content_type,
-                                     const struct json *j, client_done *done, void *ctx)
+static struct client_call *call_json(struct client *c, const char *method, const char *verb, const char *path,
+                                     const char *content_type, const struct json *j, client_done *done, void *ctx)
 {
     struct strbuf text;
     strbuf_init(&text, LIMIT_BODY_BYTES);
@@ -140,10 +147,13 @@ struct client_call *client_update(struct client *c, const char *path, const stru
     return call_json(c, "PUT", "put", path, "application/json", obj, done, ctx);
 }
 
-struct client_call *client_patch(struct client *c, const char *path, enum client_patch type, const struct json *patch, client_done *done, void *ctx)
+struct client_call *client_patch(struct client *c, const char *path, enum client_patch type, const struct json *patch,
+                                 client_done *done, void *ctx)
 {
-    static const char *const types[] = { [PATCH_JSON] = "application/json-patch+json", [PATCH_MERGE] = "application/merge-patch+json",
-                                         [PATCH_STRATEGIC] = "application/strategic-merge-patch+json", [PATCH_APPLY] = "application/apply-patch+yaml" };
+    static const char *const types[] = { [PATCH_JSON] = "application/json-patch+json",
+                                         [PATCH_MERGE] = "application/merge-patch+json",
+                                         [PATCH_STRATEGIC] = "application/strategic-merge-patch+json",
+                                         [PATCH_APPLY] = "application/apply-patch+yaml" };
     return call_json(c, "PATCH", "patch", path, types[type], patch, done, ctx);
 }
 
@@ -152,10 +162,12 @@ struct client_call *client_delete(struct client *c, const char *path, const stru
     return call_json(c, "DELETE", "delete", path, "application/json", options, done, ctx);
 }
 
-const char *client_path(struct arena *a, const char *api_version, const char *resource, struct str ns, struct str name, const char *subresource)
+const char *client_path(struct arena *a, const char *api_version, const char *resource, struct str ns, struct str name,
+                        const char *subresource)
 {
     const char *root = strchr(api_version, '/') ? "/apis" : "/api";
     struct str n = ns.n ? arena_strf(a, "/namespaces/" STR_FMT, STR_ARG(ns)) : STR_NULL;
     struct str m = name.n ? arena_strf(a, "/" STR_FMT, STR_ARG(name)) : STR_NULL;
-    return arena_printf(a, "%s/%s" STR_FMT "/%s" STR_FMT "%s%s", root, api_version, STR_ARG(n), resource, STR_ARG(m), subresource ? "/" : "", subresource ? subresource : "");
+    return arena_printf(a, "%s/%s" STR_FMT "/%s" STR_FMT "%s%s", root, api_version, STR_ARG(n), resource, STR_ARG(m),
+                        subresource ? "/" : "", subresource ? subresource : "");
 }

@@ -1,5 +1,6 @@
-/* sim/client/workqueue.c - keys to be worked on (client-go util/workqueue): a key is processed by one worker at a time, however often it was added;
- * added again while it is processed, it runs once more afterwards. Failures come back with exponential back-off per key.
+/* sim/client/workqueue.c - keys to be worked on (client-go util/workqueue): a key is processed by one worker at a time,
+ * however often it was added; added again while it is processed, it runs once more afterwards. Failures come back with
+ * exponential back-off per key.
  */
 #include "sim/client/client.h"
 
@@ -78,7 +79,8 @@ static void work(struct task *t)
     }
 }
 
-struct workqueue *workqueue_new(struct loop *l, const char *name, size_t workers, void (*process)(void *ctx, struct str key), void *ctx)
+struct workqueue *workqueue_new(struct loop *l, const char *name, size_t workers, void (*process)(void *ctx, struct str key),
+                                void *ctx)
 {
     (void)name;
     struct workqueue *q = NEW(struct workqueue);

@@ -1,8 +1,9 @@
 /* sim/http/answer.c - an exchange's answer as bytes of HTTP/1.1, in the order in which Go's server writes them.
  *
- * Upstream: net/http/server.go, chunkWriter.writeHeader: the handler's headers sorted by name, then Date, Content-Length, Connection,
- * Transfer-Encoding. A large answer is compressed as apiserver pkg/endpoints/handlers/responsewriters/writers.go does: over 128 KiB, level 1, when the
- * client accepts it. Nothing leaves from here: tcp.c holds the bytes until the turn's end.
+ * Upstream: net/http/server.go, chunkWriter.writeHeader: the handler's headers sorted by name, then Date,
+ * Content-Length, Connection, Transfer-Encoding. A large answer is compressed as apiserver
+ * pkg/endpoints/handlers/responsewriters/writers.go does: over 128 KiB, level 1, when the client accepts it. Nothing
+ * leaves from here: tcp.c holds the bytes until the turn's end.
  */
 #include "sim/http/edge_priv.h"
 
@@ -192,8 +193,8 @@ static struct stream *edge_upgrade(struct exchange *e, const struct http_headers
 
 const struct exchange_ops edge_ops = { edge_respond, edge_begin, edge_write, edge_unsent, edge_end, edge_abort, edge_upgrade };
 
-/* What Go's server writes when there is no request to hand to a handler: no Date, the status as text. A body that is too large is told in the API
- * server's words (apimachinery errors.NewRequestEntityTooLargeError). */
+/* What Go's server writes when there is no request to hand to a handler: no Date, the status as text. A body that is
+ * too large is told in the API server's words (apimachinery errors.NewRequestEntityTooLargeError). */
 void answer_failure(struct edge_conn *c, int status, const char *detail)
 {
     struct strbuf b;

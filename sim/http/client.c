@@ -1,9 +1,10 @@
 /* sim/http/client.c - the client inside the process: what Go's net/http.Client does, minus the bytes.
  *
- * A call resolves the host's name with its own host's resolver, dials the addresses in order (the first error is the one told), judges the server's
- * certificate as crypto/tls would, and sends the request by the direct transport. Errors carry Go's words, wrapped as url.Error does.
- * Simplified: each call dials anew; with connections costing nothing, a pool would only hide faults (a real one keeps a connection to a pod that
- * has left the Service). No redirects, no cookies, no HTTP/2.
+ * A call resolves the host's name with its own host's resolver, dials the addresses in order (the first error is the
+ * one told), judges the server's certificate as crypto/tls would, and sends the request by the direct transport. Errors
+ * carry Go's words, wrapped as url.Error does. Simplified: each call dials anew; with connections costing nothing, a
+ * pool would only hide faults (a real one keeps a connection to a pod that has left the Service). No redirects, no
+ * cookies, no HTTP/2.
  *
  * Order of use: http_client_new, http_call_start ... on_response, on_data*, on_done (or http_call_cancel), http_client_free.
  */
@@ -17,6 +18,7 @@ struct http_client {
     struct http_client_options opt;
     char       *server_name, *user_agent;
     bool        quote_urls;
+    struct identity **retired; size_t retired_count;   /* certificates of before: a call under way may still show one */
     struct list calls;                             /* in order of start */
 };
 
@@ -66,6 +68,17 @@ void http_client_quote_urls(struct http_client *c, bool quote)
     c->quote_urls = quote;
 }
 
+void http_client_set_identity(struct http_client *c, struct identity *id)
+{
+    if (c->opt.identity == id)
+        return;
+    if (c->opt.identity != NULL) {
+        c->retired = xrealloc(c->retired, (c->retired_count + 1) * sizeof(*c->retired));
+        c->retired[c->retired_count++] = c->opt.identity;
+    }
+    c->opt.identity = id != NULL ? identity_ref(id) : NULL;
+}
+
 static void call_finish(struct http_call *c, const struct err *err);
 
 void http_client_free(struct http_client *c)
@@ -78,8 +91,10 @@ void http_client_free(struct http_client *c)
         err_set(&call->err, ERR_CANCELED, "context canceled");
         call_fail(call);
     }
-    if (c->opt.identity != NULL)
-        identity_unref(c->opt.identity);
+    identity_unref(c->opt.identity);
+    for (size_t i = 0; i < c->retired_count; i++)
+        identity_unref(c->retired[i]);
+    free(c->retired);
     free(c->server_name);
     free(c->user_agent);
     free(c);
@@ -162,9 +177,11 @@ static void on_timeout(struct timer *t)
         text = c->told_response ? "context deadline exceeded (Client.Timeout or context cancellation while reading body)"
                                 : "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
     else
-        text = c->told_response ? "net/http: request canceled (Client.Timeout exceeded while reading body)"
-             : c->connected     ? "net/http: request canceled (Client.Timeout exceeded while awaiting headers)"
-                                : "net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)";
+        text =
+            c->told_response ? "net/http: request canceled (Client.Timeout exceeded while reading body)"
+            : c->connected
+                ? "net/http: request canceled (Client.Timeout exceeded while awaiting headers)"
+                : "net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)";
     err_clear(&c->err);
     err_set(&c->err, ERR_TIMEOUT, "%s", text);
     call_fail(c);
@@ -180,7 +197,8 @@ static void request_build(struct http_call *c, const struct http_call_options *o
     const char *open = str_chr(u->host, ':') >= 0 ? "[" : "", *close = open[0] != '\0' ? "]" : "";
     req->arena = a;
     req->method = arena_str(a, str_c(c->method));
-    req->target = u->query.n > 0 ? arena_strf(a, STR_FMT "?" STR_FMT, STR_ARG(u->path), STR_ARG(u->query)) : arena_str(a, u->path);
+    req->target = u->query.n > 0 ? arena_strf(a, STR_FMT "?" STR_FMT, STR_ARG(u->path), STR_ARG(u->query))
+                                 : arena_str(a, u->path);
     req->body = arena_str(a, opt->body);
     req->identity = c->client->opt.identity;
     req->from = c->client->opt.from;
@@ -255,8 +273,13 @@ static bool judge_tls(struct http_call *c, struct http_server *s, struct err *er
     if (s->opt.identity == NULL)
         return err_set(err, ERR_TLS, "http: server gave HTTP response to HTTPS client");
     const struct identity *id = s->opt.identity(s->opt.identity_ctx);
-    if (id == NULL)
+    if (id == NULL) {
+        char remote[96];
+        snprintf(remote, sizeof remote, "%s:%d", c->dial.local_ip, c->dial.local_port);
+        if (s->opt.no_identity != NULL)
+            s->opt.no_identity(s->opt.identity_ctx, str_c(remote));
         return err_set(err, ERR_TLS, "remote error: tls: internal error");
+    }
     if (opt->insecure_skip_verify)
         return true;
     struct trust_check check = {
@@ -347,7 +370,8 @@ static void tell_end(struct http_call *c)
         return;
     }
     if (strncmp(c->link.broken, "read:", 5) == 0)
-        err_set(&c->err, ERR_IO, "read tcp %s:%d->%s:%d: %s", c->dial.local_ip, c->dial.local_port, c->dial.ip, c->dial.port, c->link.broken);
+        err_set(&c->err, ERR_IO, "read tcp %s:%d->%s:%d: %s", c->dial.local_ip, c->dial.local_port, c->dial.ip, c->dial.port,
+                c->link.broken);
     else
         err_set(&c->err, ERR_IO, "%s", c->link.broken);
     call_fail(c);
@@ -414,7 +438,9 @@ static void fetch_deinit(void *ctx)
 struct http_call *http_fetch(struct http_client *client, const struct http_call_options *opt,
                              void (*done)(void *ctx, const struct http_result *r, const struct err *err), void *ctx)
 {
-    static const struct http_call_events events = { .on_response = fetch_on_response, .on_data = fetch_on_data, .on_done = fetch_on_done };
+    static const struct http_call_events events = { .on_response = fetch_on_response,
+                                                    .on_data = fetch_on_data,
+                                                    .on_done = fetch_on_done };
     struct fetch *f = NEW(struct fetch);
     f->arena = arena_new();
     f->done = done;

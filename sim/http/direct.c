@@ -1,8 +1,10 @@
-/* sim/http/direct.c - the direct transport: a request's fields go to the server's handler, and the answer's come back, without a byte of HTTP.
+/* sim/http/direct.c - the direct transport: a request's fields go to the server's handler, and the answer's come back,
+ * without a byte of HTTP.
  *
- * Between the client's call and the server's exchange stands a link: the call's mailbox. The server's side puts head, body and end into it and
- * posts its task; the client's side empties it from that task. So neither ever runs inside the other's call, and either may leave at any time:
- * the client by direct_close (the handler's on_gone follows), the server by http_abort or its end, the network by tearing a host down.
+ * Between the client's call and the server's exchange stands a link: the call's mailbox. The server's side puts head,
+ * body and end into it and posts its task; the client's side empties it from that task. So neither ever runs inside the
+ * other's call, and either may leave at any time: the client by direct_close (the handler's on_gone follows), the
+ * server by http_abort or its end, the network by tearing a host down.
  */
 #include "sim/http/http_priv.h"
 

@@ -1,12 +1,13 @@
 /* sim/http/edge.c - a connection from outside: socket, TLS if the server has an identity, requests one after another.
  *
- * Upstream: net/http/server.go, conn.serve. Bytes come from the stream, pass the TLS session, and wait in `in` until the request in front has been
- * answered. Everything that happens to a connection happens in its stream's events or in its own task; a handler that answers at once does so from
- * inside `conn_process`, which then goes on to the next request. A client that leaves while an answer is pending is told to the handler (on_gone),
- * as Go cancels the request's context.
+ * Upstream: net/http/server.go, conn.serve. Bytes come from the stream, pass the TLS session, and wait in `in` until
+ * the request in front has been answered. Everything that happens to a connection happens in its stream's events or in
+ * its own task; a handler that answers at once does so from inside `conn_process`, which then goes on to the next
+ * request. A client that leaves while an answer is pending is told to the handler (on_gone), as Go cancels the
+ * request's context.
  *
- * Stalling clients are dropped on wall time: LIMIT_HANDSHAKE_MS for the TLS handshake, LIMIT_REQUEST_IDLE_MS between bytes of one request. A
- * connection that is idle between requests may stay.
+ * Stalling clients are dropped on wall time: LIMIT_HANDSHAKE_MS for the TLS handshake, LIMIT_REQUEST_IDLE_MS between
+ * bytes of one request. A connection that is idle between requests may stay.
  */
 #include "sim/http/edge_priv.h"
 
@@ -186,6 +187,9 @@ static void on_tls_closed(void *ctx, bool clean, const struct err *why)
     struct edge_conn *c = ctx;
     if (!clean && !c->established && why != NULL)
         log_msg(LOG_INFO, c->server->name, "http: TLS handshake error from %s: %s", c->peer, why->msg);
+    if (!clean && !c->established && why != NULL && c->server->opt.no_identity != NULL &&
+        str_starts(str_c(why->msg), "no serving certificate"))
+        c->server->opt.no_identity(c->server->opt.identity_ctx, str_c(c->peer));
     if (!clean && why != NULL)
         err_set(&c->why, why->code, "%s", why->msg);
     c->tls_closed = true;
@@ -203,7 +207,8 @@ static bool refuse_plain(struct edge_conn *c, struct str bytes)
         plain = plain || str_starts(bytes, verbs[i]);
     if (!plain)
         return false;
-    log_msg(LOG_INFO, c->server->name, "http: TLS handshake error from %s: tls: first record does not look like a TLS handshake", c->peer);
+    log_msg(LOG_INFO, c->server->name,
+            "http: TLS handshake error from %s: tls: first record does not look like a TLS handshake", c->peer);
     stream_write(c->s, STR("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"));
     c->tls_closed = true;
     conn_finish(c, false);
@@ -302,7 +307,8 @@ static void tls_drop(struct edge_conn *c)
     c->tls = NULL;
 }
 
-/* The server ends; handlers are told by exchange_gone_all. Upgraded connections belong to whoever took the stream, and only lose their server. */
+/* The server ends; handlers are told by exchange_gone_all. Upgraded connections belong to whoever took the stream, and
+ * only lose their server. */
 void edge_conn_drop_all(struct http_server *s)
 {
     while (!list_empty(&s->edge_conns)) {

@@ -1,5 +1,5 @@
-/* sim/http/edge_priv.h - one connection at the edge, as its files share it: parse.c (bytes to a request), edge.c (its life), answer.c (what goes
- * back), tunnel.c (what it becomes after an upgrade). */
+/* sim/http/edge_priv.h - one connection at the edge, as its files share it: parse.c (bytes to a request), edge.c (its
+ * life), answer.c (what goes back), tunnel.c (what it becomes after an upgrade). */
 #ifndef SIM_HTTP_EDGE_PRIV_H
 #define SIM_HTTP_EDGE_PRIV_H
 
@@ -17,11 +17,13 @@ struct parsed_request {                            /* valid in PARSE_DONE; lives
 struct http_parser *http_parser_new(void);
 void http_parser_free(struct http_parser *p);      /* accepts NULL */
 void http_parser_begin(struct http_parser *p, struct arena *a);
-size_t http_parser_feed(struct http_parser *p, struct str bytes);              /* how many were used; less than given once DONE or FAILED */
+/* how many were used; less than given once DONE or FAILED */
+size_t http_parser_feed(struct http_parser *p, struct str bytes);
 enum parse_state http_parser_state(const struct http_parser *p);
 const struct parsed_request *http_parser_request(const struct http_parser *p);
 bool http_parser_expects_continue(const struct http_parser *p);                /* asked in PARSE_BODY */
-int http_parser_failure(const struct http_parser *p, const char **detail);     /* status to answer, and what Go appends to its text */
+/* status to answer, and what Go appends to its text */
+int http_parser_failure(const struct http_parser *p, const char **detail);
 
 /* ---- edge.c ---- */
 struct edge_conn {

@@ -1,10 +1,12 @@
 /* sim/http/exchange.c - one request and its answer, whatever carries them: Go's http.ResponseWriter and Request in one.
  *
- * A carrier (edge.c, direct.c) makes the exchange and calls the server's handler. The handler answers at once or later with exactly one of
- * http_respond, http_begin .. http_end, http_upgrade, http_abort. If the client leaves first, on_gone is called from a task, and the handler may not
- * touch the exchange any more; a handler that has set no on_gone does not care, and answers an exchange whose carrier is gone: into the void.
+ * A carrier (edge.c, direct.c) makes the exchange and calls the server's handler. The handler answers at once or later
+ * with exactly one of http_respond, http_begin .. http_end, http_upgrade, http_abort. If the client leaves first,
+ * on_gone is called from a task, and the handler may not touch the exchange any more; a handler that has set no on_gone
+ * does not care, and answers an exchange whose carrier is gone: into the void.
  *
- * The exchange lives in its arena. It is freed by a task after the answer, so that a handler may still look at it until it returns.
+ * The exchange lives in its arena. It is freed by a task after the answer, so that a handler may still look at it until
+ * it returns.
  */
 #include "sim/http/http_priv.h"
 
@@ -129,8 +131,10 @@ static int by_name(const void *a, const void *b)
     return str_cmp(x->name, y->name);
 }
 
-/* Go writes a handler's headers sorted by name, then Date and what the server itself adds. Insertion sort keeps equal names in order. */
-static struct http_headers answer_headers(struct exchange *e, int status, const struct http_headers *extra, const char *content_type)
+/* Go writes a handler's headers sorted by name, then Date and what the server itself adds. Insertion sort keeps equal
+ * names in order. */
+static struct http_headers answer_headers(struct exchange *e, int status, const struct http_headers *extra,
+                                          const char *content_type)
 {
     struct arena *a = e->x.arena;
     struct http_headers h = { .v = NULL };
@@ -150,7 +154,8 @@ static struct http_headers answer_headers(struct exchange *e, int status, const 
     return h;
 }
 
-void http_respond(struct http_exchange *x, int status, const struct http_headers *extra, const char *content_type, struct str body)
+void http_respond(struct http_exchange *x, int status, const struct http_headers *extra, const char *content_type,
+                  struct str body)
 {
     struct exchange *e = exchange_of(x);
     ASSERT(e->state == EXCHANGE_OPEN);

@@ -1,9 +1,9 @@
-/* sim/http/http.h - HTTP/1.1: a server with one handler interface for real sockets and for callers inside the process, and a client
- * for use inside the process.
+/* sim/http/http.h - HTTP/1.1: a server with one handler interface for real sockets and for callers inside the process,
+ * and a client for use inside the process.
  *
- * At the edge a request is parsed by llhttp from a (TLS) socket. Inside, the client resolves the name, dials through the virtual network,
- * verifies the server's certificate as Go would, and hands the request's fields to the server's handler directly: no ciphering, no parsing
- * (design.md, "direct transport"). Handlers cannot tell the two apart.
+ * At the edge a request is parsed by llhttp from a (TLS) socket. Inside, the client resolves the name, dials through
+ * the virtual network, verifies the server's certificate as Go would, and hands the request's fields to the server's
+ * handler directly: no ciphering, no parsing (design.md, "direct transport"). Handlers cannot tell the two apart.
  */
 #ifndef SIM_HTTP_HTTP_H
 #define SIM_HTTP_HTTP_H
@@ -16,7 +16,8 @@ struct http_header { struct str name, value; };
 struct http_headers { struct http_header *v; size_t n, cap; };   /* lives in an arena */
 void http_headers_add(struct arena *a, struct http_headers *h, const char *name, struct str value);    /* copies */
 void http_headers_addf(struct arena *a, struct http_headers *h, const char *name, const char *fmt, ...) PRINTF(4, 5);
-struct str http_headers_get(const struct http_headers *h, const char *name);       /* first value, case-insensitive; empty if absent */
+/* first value, case-insensitive; empty if absent */
+struct str http_headers_get(const struct http_headers *h, const char *name);
 bool http_headers_has(const struct http_headers *h, const char *name);
 
 /* ---- URL and query ---- */
@@ -26,34 +27,44 @@ struct query { struct http_header *v; size_t n; };               /* decoded pair
 void query_parse(struct arena *a, struct str text, struct query *out);
 struct str query_get(const struct query *q, const char *name);   /* first; empty if absent */
 bool query_has(const struct query *q, const char *name);
-bool query_bool(const struct query *q, const char *name);        /* "1", "true", and present-without-value count, as apiserver's conversion does */
+/* "1", "true", and present-without-value count, as apiserver's conversion does */
+bool query_bool(const struct query *q, const char *name);
 
 /* ---- server: one request and its answer ---- */
-struct http_exchange {                                           /* read-only for handlers, but for `ctx` and through the functions below */
+struct http_exchange {
+    /* read-only for handlers, but for `ctx` and through the functions below */
     struct arena       *arena;                                   /* dies with the exchange */
     struct str          method, target, path, query_text;        /* path is percent-decoded */
     struct query        query;
     struct http_headers headers;
-    struct str          body;                                    /* whole; at most LIMIT_BODY_BYTES (the server answers 413 itself) */
+    /* whole; at most LIMIT_BODY_BYTES (the server answers 413 itself) */
+    struct str          body;
     struct str          remote_addr;                             /* "127.0.0.1:41234" */
-    struct cert       **peer_chain; size_t peer_count;           /* the client's certificates, unverified beyond possession; 0 if none */
+    /* the client's certificates, unverified beyond possession; 0 if none */
+    struct cert       **peer_chain; size_t peer_count;
     bool                tls, edge;                               /* edge: came through a real socket */
-    int64_t             time_shift_s;                            /* edge: seconds to add to Time fields on the way out (design.md, Time); 0 inside */
+    /* edge: seconds to add to Time fields on the way out (design.md, Time); 0 inside */
+    int64_t             time_shift_s;
     void               *ctx;                                     /* the handler's */
-    void              (*on_gone)(struct http_exchange *x);       /* set by the handler: the client left before the end. Called once; afterwards the exchange must not be used */
+    /* set by the handler: the client left before the end. Called once; afterwards the exchange must not be used */
+    void              (*on_gone)(struct http_exchange *x);
     void               *priv;                                    /* private */
 };
-typedef void http_handler(void *ctx, struct http_exchange *x);   /* must answer now or later: exactly one of respond, begin..end, upgrade, abort */
-/* A whole answer. Content-Length, Date and (at the edge) connection headers are added; gzip at the edge when accepted and over 128 KiB.
- * A HEAD's body is dropped. After it returns x is gone (its memory may live until the turn ends). */
-void http_respond(struct http_exchange *x, int status, const struct http_headers *extra, const char *content_type, struct str body);
+/* must answer now or later: exactly one of respond, begin..end, upgrade, abort */
+typedef void http_handler(void *ctx, struct http_exchange *x);
+/* A whole answer. Content-Length, Date and (at the edge) connection headers are added; gzip at the edge when accepted
+ * and over 128 KiB. A HEAD's body is dropped. After it returns x is gone (its memory may live until the turn ends). */
+void http_respond(struct http_exchange *x, int status, const struct http_headers *extra, const char *content_type,
+                  struct str body);
 /* A streamed answer: chunked at the edge. Write may be called until end; each write is one chunk, sent when the turn ends. */
 void http_begin(struct http_exchange *x, int status, const struct http_headers *extra, const char *content_type);
 void http_write(struct http_exchange *x, struct str bytes);
-size_t http_unsent(const struct http_exchange *x);               /* bytes the client has not taken: what a watch drops its client by */
+/* bytes the client has not taken: what a watch drops its client by */
+size_t http_unsent(const struct http_exchange *x);
 void http_end(struct http_exchange *x);
 void http_abort(struct http_exchange *x);                        /* cut the connection */
-/* 101 Switching Protocols: the connection becomes a stream of bytes; the caller owns it. Bytes that followed the request are delivered first. */
+/* 101 Switching Protocols: the connection becomes a stream of bytes; the caller owns it. Bytes that followed the
+ * request are delivered first. */
 struct stream *http_upgrade(struct http_exchange *x, const struct http_headers *extra);
 
 struct http_server;
@@ -63,12 +74,15 @@ struct http_server_options {
     http_handler  *handler; void *ctx;
     struct identity *(*identity)(void *ctx); void *identity_ctx; /* NULL function: plain HTTP */
     bool           request_client_cert;
+    /* Told when a handshake ends for want of an identity (crypto/tls: GetCertificate failed); optional, with identity_ctx. */
+    void         (*no_identity)(void *ctx, struct str remote_addr);
     int64_t      (*time_shift_s)(void *ctx); void *shift_ctx;    /* asked once per edge connection; NULL: 0 */
 };
 struct http_server *http_server_new(const struct http_server_options *opt, struct err *err);
 void http_server_free(struct http_server *s);                    /* drops connections, closes listeners */
 bool http_server_listen_edge(struct http_server *s, const char *addr, int port, int *bound_port, struct err *err);
-bool http_server_listen_vnet(struct http_server *s, struct vnet_host *h, const char *ip, int port, struct err *err); /* several times if wanted */
+/* several times if wanted */
+bool http_server_listen_vnet(struct http_server *s, struct vnet_host *h, const char *ip, int port, struct err *err);
 bool http_server_listen_unix(struct http_server *s, const char *path, struct err *err);    /* plain, mode 0600 */
 size_t http_server_connections(const struct http_server *s);
 
@@ -101,20 +115,25 @@ struct http_call_options {
     bool        want_upgrade;
     const struct http_call_events *ev; void *ctx;
 };
-/* Never calls back inside the call. Errors carry Go's url.Error words: `Get https://ubuntu:10250/x: dial tcp 66.96.162.149:10250: connect: connection
- * refused` (unquoted URL, Go < 1.14: http_client_quote_urls(true) for clusters from v1.19 on quotes it), `...: x509: ...`, `...: net/http: request
- * canceled (Client.Timeout exceeded while awaiting headers)`, `...: remote error: tls: internal error`, `...: EOF`. */
+/* Never calls back inside the call. Errors carry Go's url.Error words: `Get https://ubuntu:10250/x: dial tcp
+ * 66.96.162.149:10250: connect: connection refused` (unquoted URL, Go < 1.14: http_client_quote_urls(true) for clusters
+ * from v1.19 on quotes it), `...: x509: ...`, `...: net/http: request canceled (Client.Timeout exceeded while awaiting
+ * headers)`, `...: remote error: tls: internal error`, `...: EOF`. */
 struct http_call *http_call_start(struct http_client *c, const struct http_call_options *opt);
 void http_call_cancel(struct http_call *call);                   /* no more events; frees. on_done is not called. */
 void http_client_quote_urls(struct http_client *c, bool quote);
+/* Another client certificate from the next call on (NULL: none): certificates are rotated while their owner runs. */
+void http_client_set_identity(struct http_client *c, struct identity *id);
 /* The whole answer at once: body in an arena that lives during done. */
 struct http_result { int status; struct http_headers headers; struct str body; struct arena *arena; };
 struct http_call *http_fetch(struct http_client *c, const struct http_call_options *opt,
-                             void (*done)(void *ctx, const struct http_result *r, const struct err *err), void *ctx); /* r NULL on error; opt->ev unused */
+                             /* r NULL on error; opt->ev unused */
+                             void (*done)(void *ctx, const struct http_result *r, const struct err *err), void *ctx);
 
 /* ---- small helpers that servers share ---- */
 struct str http_status_text(int status);
-/* Pick the first media type of `offered` (full types with parameters allowed) that an Accept header admits, by its order; -1: none. Parses q only to drop q=0. */
+/* Pick the first media type of `offered` (full types with parameters allowed) that an Accept header admits, by its
+ * order; -1: none. Parses q only to drop q=0. */
 int http_negotiate(struct str accept, const char *const *offered, size_t n);
 
 #endif

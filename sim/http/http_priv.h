@@ -1,7 +1,8 @@
 /* sim/http/http_priv.h - what the files of the room share.
  *
- * Reading order: headers.c url.c negotiate.c (values), exchange.c (one request and its answer, apart from what carries it), server.c, then the
- * two carriers: direct.c with client.c (inside), and parse.c edge.c answer.c tunnel.c (real sockets).
+ * Reading order: headers.c url.c negotiate.c (values), exchange.c (one request and its answer, apart from what carries
+ * it), server.c, then the two carriers: direct.c with client.c (inside), and parse.c edge.c answer.c tunnel.c (real
+ * sockets).
  */
 #ifndef SIM_HTTP_HTTP_PRIV_H
 #define SIM_HTTP_HTTP_PRIV_H
@@ -10,7 +11,8 @@
 
 /* ---- exchange.c ---- */
 struct exchange;
-struct exchange_ops {                              /* what carries the answer; headers are complete but for length and connection */
+struct exchange_ops {
+    /* what carries the answer; headers are complete but for length and connection */
     void (*respond)(struct exchange *e, int status, struct http_headers *h, struct str body);
     void (*begin)(struct exchange *e, int status, struct http_headers *h);
     void (*write)(struct exchange *e, struct str bytes);

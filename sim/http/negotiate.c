@@ -1,8 +1,9 @@
 /* sim/http/negotiate.c - which of the offered media types an Accept header admits.
  *
- * Upstream: apiserver pkg/endpoints/handlers/negotiation/negotiate.go. Clauses are tried in the order in which the client wrote them; only the
- * parameters that change what is served count (as, v, g: Table and friends, and aggregated discovery), the others (charset, pretty, stream,
- * version) are ignored. Simplified: q orders nothing, q=0 drops its clause. No header at all admits everything, as in Go.
+ * Upstream: apiserver pkg/endpoints/handlers/negotiation/negotiate.go. Clauses are tried in the order in which the
+ * client wrote them; only the parameters that change what is served count (as, v, g: Table and friends, and aggregated
+ * discovery), the others (charset, pretty, stream, version) are ignored. Simplified: q orders nothing, q=0 drops its
+ * clause. No header at all admits everything, as in Go.
  */
 #include "sim/http/http.h"
 

@@ -1,8 +1,9 @@
 /* sim/http/parse.c - bytes to a request: llhttp behind a small door, with the limits that Go's server and the API server have.
  *
- * llhttp calls back with pieces; they are put together in the message's arena. The parser stops at the end of each message, so that a pipelined
- * request is not looked at before the one in front of it is answered. Head and target are bounded by their number of bytes (431), the body by
- * LIMIT_BODY_BYTES, told from Content-Length when there is one (413), so that a client that waits for 100 Continue never sends it.
+ * llhttp calls back with pieces; they are put together in the message's arena. The parser stops at the end of each
+ * message, so that a pipelined request is not looked at before the one in front of it is answered. Head and target are
+ * bounded by their number of bytes (431), the body by LIMIT_BODY_BYTES, told from Content-Length when there is one
+ * (413), so that a client that waits for 100 Continue never sends it.
  */
 #include "sim/http/edge_priv.h"
 

@@ -1,7 +1,8 @@
 /* sim/http/server.c - a server: one handler behind any number of listeners, on real sockets and in the virtual network.
  *
- * Order of use: http_server_new, http_server_listen_*, then the handler is called for each request; http_server_free ends everything at once:
- * listeners, connections, and exchanges that are still open (their on_gone is called before it returns).
+ * Order of use: http_server_new, http_server_listen_*, then the handler is called for each request; http_server_free
+ * ends everything at once: listeners, connections, and exchanges that are still open (their on_gone is called before it
+ * returns).
  */
 #include "sim/http/http_priv.h"
 
@@ -20,7 +21,9 @@ struct http_server *http_server_new(const struct http_server_options *opt, struc
     list_init(&s->exchanges);
     if (opt->identity == NULL)
         return s;
-    struct tls_server_options tls = { .identity = opt->identity, .ctx = opt->identity_ctx, .request_client_cert = opt->request_client_cert };
+    struct tls_server_options tls = { .identity = opt->identity,
+                                      .ctx = opt->identity_ctx,
+                                      .request_client_cert = opt->request_client_cert };
     s->tls = tls_server_new(&tls, err);
     if (s->tls == NULL) {
         http_server_free(s);

@@ -1,7 +1,8 @@
 /* sim/http/tunnel.c - an edge connection after 101: a stream of bytes for whoever took it (exec, attach, port-forward, CONNECT).
  *
- * Upstream: http.Hijacker. The connection keeps its socket and TLS session and becomes the stream itself. Bytes that came behind the request wait
- * in `in` and are the first that on_data sees. While the owner has paused, the socket is paused too, and so the client.
+ * Upstream: http.Hijacker. The connection keeps its socket and TLS session and becomes the stream itself. Bytes that
+ * came behind the request wait in `in` and are the first that on_data sees. While the owner has paused, the socket is
+ * paused too, and so the client.
  */
 #include "sim/http/edge_priv.h"
 
@@ -79,7 +80,8 @@ void tunnel_deliver(struct edge_conn *c)
         c->told_eof = true;
         stream_emit_eof(t);
     }
-    if (!t->closing && !c->told_close && (c->s == NULL || (ended && c->tls != NULL)) && (c->in.n == 0 || c->why.code != ERR_NONE)) {
+    if (!t->closing && !c->told_close && (c->s == NULL || (ended && c->tls != NULL)) &&
+        (c->in.n == 0 || c->why.code != ERR_NONE)) {
         c->told_close = true;
         stream_emit_close(t, &c->why);
     }

@@ -24,7 +24,8 @@ static bool parse_authority(struct arena *a, struct str text, struct str auth, s
     }
     int64_t n = str_eqc(out->scheme, "https") ? 443 : 80;
     if (port.n > 0 && (!str_int(port, &n) || n < 0 || n > 65535 || port.p[0] == '-' || port.p[0] == '+'))
-        return err_set(err, ERR_BAD_REQUEST, "parse " STR_FMT ": invalid port \":" STR_FMT "\" after host", STR_ARG(text), STR_ARG(port));
+        return err_set(err, ERR_BAD_REQUEST, "parse " STR_FMT ": invalid port \":" STR_FMT "\" after host", STR_ARG(text),
+                       STR_ARG(port));
     if (host.n == 0)
         return url_fail(text, err, "http: no Host in request URL");
     out->host = arena_str(a, host);
@@ -91,7 +92,8 @@ bool query_has(const struct query *q, const char *name)
     return false;
 }
 
-/* apimachinery pkg/conversion/queryparams and runtime/converter.go: "false" and "0" are false, anything else that is present is true. */
+/* apimachinery pkg/conversion/queryparams and runtime/converter.go: "false" and "0" are false, anything else that is
+ * present is true. */
 bool query_bool(const struct query *q, const char *name)
 {
     struct str v = query_get(q, name);

@@ -1,12 +1,13 @@
 /* sim/loop/clock.c - virtual time, and the only reader of the wall's.
  *
  * Every component of a cluster reads one clock, as machines of a real one agree through NTP. It starts where the wall stood and
- * runs at `speed`. Two numbers: target is how far the wall (or an advance) allows time to go; vtime is what is seen, and moves from
- * event to event up to target. So a timer sees exactly the time it was due at, however late the CPU came to it, and what
- * happens does not depend on how quick the machine is.
+ * runs at `speed`. Two numbers: target is how far the wall (or an advance) allows time to go; vtime is what is seen,
+ * and moves from event to event up to target. So a timer sees exactly the time it was due at, however late the CPU came
+ * to it, and what happens does not depend on how quick the machine is.
  *
- * The wall may leave us far behind (a suspended laptop, a stopped VM, a debugger, a speed that the CPU cannot follow). Then virtual time
- * is late for good and does not leap: more than WALL_STEP_MAX of backlog is forgotten. The loop wakes at least twice in that time.
+ * The wall may leave us far behind (a suspended laptop, a stopped VM, a debugger, a speed that the CPU cannot follow).
+ * Then virtual time is late for good and does not leap: more than WALL_STEP_MAX of backlog is forgotten. The loop wakes
+ * at least twice in that time.
  */
 #include "sim/loop/loop_priv.h"
 

@@ -5,8 +5,8 @@
  *     2. each timer that is due, in order, and after each the tasks that came of it, before the next;
  *     3. the before-sleep hooks (the store's commit, then the edge's flush);
  *     4. how long to sleep: not at all while there is work, else until the next timer at the present speed, else until a socket.
- * In a long run of timers (an advance, a great speed) the turn ends after TIMERS_PER_TURN or TURN_WALL_NS, so that sockets are heard.
- * Nothing that happens depends on where a turn was cut, as hooks only hand on what was decided.
+ * In a long run of timers (an advance, a great speed) the turn ends after TIMERS_PER_TURN or TURN_WALL_NS, so that
+ * sockets are heard. Nothing that happens depends on where a turn was cut, as hooks only hand on what was decided.
  *
  * An advance makes the same turns, except that time follows it and not the wall.
  */

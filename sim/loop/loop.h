@@ -1,12 +1,13 @@
 /* sim/loop/loop.h - the one loop, the one clock, the one dice.
  *
  * All time is virtual: nanoseconds since 1970 UTC on a clock that starts where the wall stood and then runs at `speed`, stands
- * (speed 0), or is moved by loop_advance. The wall clock is read in clock.c alone. Timers are a heap on virtual time; those due at the
- * same instant fire in the order in which they were started. One libuv timer is armed for the next deadline at the present speed.
+ * (speed 0), or is moved by loop_advance. The wall clock is read in clock.c alone. Timers are a heap on virtual time;
+ * those due at the same instant fire in the order in which they were started. One libuv timer is armed for the next
+ * deadline at the present speed.
  *
  * A turn: due timers and polled sockets run their callbacks, which only enqueue; then tasks run until none is left (or
- * LIMIT_TASKS_PER_TURN); then the before-sleep hooks, in the order of registration (the store's commit first, then the edge's flush). So an
- * answer leaves only after what it acknowledges is on disk.
+ * LIMIT_TASKS_PER_TURN); then the before-sleep hooks, in the order of registration (the store's commit first, then the
+ * edge's flush). So an answer leaves only after what it acknowledges is on disk.
  */
 #ifndef SIM_LOOP_LOOP_H
 #define SIM_LOOP_LOOP_H
@@ -30,16 +31,20 @@ void loop_turn(struct loop *l);                        /* one non-blocking turn;
 
 /* -- clock -- */
 int64_t  vtime_now(const struct loop *l);              /* virtual ns since 1970 UTC; constant within a callback */
-int64_t  wall_now_ns(void);                            /* the one other reader of the wall: edge offsets and progress on a terminal */
+/* the one other reader of the wall: edge offsets and progress on a terminal */
+int64_t  wall_now_ns(void);
 uint64_t loop_speed_milli(const struct loop *l);
 void loop_set_speed(struct loop *l, uint64_t speed_milli);
-/* Move a clock by ns, running everything due on the way, in order, as fast as the CPU allows. done(ctx) is called in the turn after
- * the last of it has happened (tasks drained, hooks run). A further advance while one runs is queued. Sockets are polled between events. */
+/* Move a clock by ns, running everything due on the way, in order, as fast as the CPU allows. done(ctx) is called in
+ * the turn after the last of it has happened (tasks drained, hooks run). A further advance while one runs is queued.
+ * Sockets are polled between events. */
 void loop_advance(struct loop *l, int64_t ns, void (*done)(void *ctx), void *ctx);
 bool loop_advancing(const struct loop *l);
-/* The clock goes on while nothing happens, as for a machine that slept: not backwards, and not while an advance runs. Timers that fell due meanwhile fire now, late. */
+/* The clock goes on while nothing happens, as for a machine that slept: not backwards, and not while an advance runs.
+ * Timers that fell due meanwhile fire now, late. */
 void loop_jump(struct loop *l, int64_t vtime_ns);
-/* Work on another thread holds virtual time still: between hold and release no timer fires (keys being made, files being built). */
+/* Work on another thread holds virtual time still: between hold and release no timer fires (keys being made, files
+ * being built). */
 void loop_hold(struct loop *l);
 void loop_release(struct loop *l);
 
@@ -92,10 +97,11 @@ uint64_t rng_below(struct rng *r, uint64_t n);         /* uniform in [0, n); n >
 double rng_unit(struct rng *r);                        /* [0, 1) */
 double rng_normal(struct rng *r);                      /* mean 0, deviation 1 */
 void rng_bytes(struct rng *r, void *out, size_t n);
-void rng_suffix(struct rng *r, char *out, size_t n);   /* n characters of bcdfghjklmnpqrstvwxz2456789 and a NUL; apimachinery rand.String */
+/* n characters of bcdfghjklmnpqrstvwxz2456789 and a NUL; apimachinery rand.String */
+void rng_suffix(struct rng *r, char *out, size_t n);
 void rng_uuid(struct rng *r, char out[37]);            /* version 4 */
-/* Streams initialised from now on are those of the n-th life on the same data: a cluster that starts again must not draw the names, UIDs and
- * tokens of its last life once more. Life 0 is the seed itself. */
+/* Streams initialised from now on are those of the n-th life on the same data: a cluster that starts again must not
+ * draw the names, UIDs and tokens of its last life once more. Life 0 is the seed itself. */
 void loop_begin_life(struct loop *l, uint64_t n);
 void loop_seed_from_int(uint8_t seed[32], uint64_t n); /* an explicit --seed */
 bool loop_seed_from_system(uint8_t seed[32], struct err *err);

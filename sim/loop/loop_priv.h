@@ -6,8 +6,9 @@
 
 #include <uv.h>
 
-/* The clock. `vtime` is what callbacks see. `target` is how far time may go in this turn: it follows the wall (or an advance), and vtime
- * follows it from event to event. Invariant: vtime <= target, and no timer in the heap is due before vtime. */
+/* The clock. `vtime` is what callbacks see. `target` is how far time may go in this turn: it follows the wall (or an
+ * advance), and vtime follows it from event to event. Invariant: vtime <= target, and no timer in the heap is due
+ * before vtime. */
 struct clock {
     int64_t  vtime, target;
     uint64_t wall_ns;                              /* monotonic, when target was last brought forward */
@@ -37,14 +38,16 @@ struct trace {
 struct loop {
     uv_loop_t    uv;
     uv_prepare_t prepare;                          /* a turn happens here, just before the poll */
-    uv_idle_t    idle;                             /* active while there is work that needs no waiting: the poll returns at once */
+    /* active while there is work that needs no waiting: the poll returns at once */
+    uv_idle_t    idle;
     uv_timer_t   wake;                             /* armed for the next timer, at the present speed */
     struct clock clock;
     int64_t      start_vtime;                      /* log lines count from here */
     struct heap  timers;
     struct list  tasks, hooks, works;
     struct list  advances;                         /* first is the one that runs */
-    bool         advance_running, advance_arrived; /* arrived: nothing is left to do on the way, done may be called in the next turn */
+    /* arrived: nothing is left to do on the way, done may be called in the next turn */
+    bool         advance_running, advance_arrived;
     bool         stopping;
     uint8_t      seed[32], life_seed[32];          /* as given; and of the present life, which streams are made of */
     struct trace trace;

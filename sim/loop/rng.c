@@ -1,8 +1,9 @@
 /* sim/loop/rng.c - the dice: streams by name out of one seed of 256 bits.
  *
- * A stream is ChaCha20 (RFC 8439) under a key of its own, which is made from the seed and the name by HChaCha20 (the key derivation of
- * XChaCha20), name block by name block. Keys and tokens are drawn from such streams, so they have to be as good as the seed: whoever
- * sees one stream learns nothing of another, nor of the seed. One stream per consumer: one that draws more shifts nobody else's.
+ * A stream is ChaCha20 (RFC 8439) under a key of its own, which is made from the seed and the name by HChaCha20 (the
+ * key derivation of XChaCha20), name block by name block. Keys and tokens are drawn from such streams, so they have to
+ * be as good as the seed: whoever sees one stream learns nothing of another, nor of the seed. One stream per consumer:
+ * one that draws more shifts nobody else's.
  */
 #include "sim/loop/loop_priv.h"
 
@@ -132,7 +133,8 @@ uint64_t rng_u64(struct rng *r)
 uint64_t rng_below(struct rng *r, uint64_t n)
 {
     ASSERT(n > 0);
-    uint64_t uneven = (0 - n) % n, v;              /* 2^64 mod n: as many values are thrown away, so that all remainders are equally likely */
+    /* 2^64 mod n: as many values are thrown away, so that all remainders are equally likely */
+    uint64_t uneven = (0 - n) % n, v;
     do
         v = rng_u64(r);
     while (v < uneven);

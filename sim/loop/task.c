@@ -1,8 +1,8 @@
 /* sim/loop/task.c - work that shall happen soon, but not inside the caller: the loop's run queue, and the hooks before it sleeps.
  *
- * Callbacks run to completion and only enqueue; this is the queue. It takes the place of Go's `go func()` where no waiting is meant.
- * First in, first out, so the order of effects is the order of causes. A task is posted or not; posting twice is posting once, which is
- * also how client-go's work queue folds repeated keys.
+ * Callbacks run to completion and only enqueue; this is the queue. It takes the place of Go's `go func()` where no
+ * waiting is meant. First in, first out, so the order of effects is the order of causes. A task is posted or not;
+ * posting twice is posting once, which is also how client-go's work queue folds repeated keys.
  */
 #include "sim/loop/loop_priv.h"
 
@@ -16,7 +16,8 @@ void task_init(struct task *t, void (*fn)(struct task *t))
 void task_post(struct loop *l, struct task *t)
 {
     ASSERT(t->fn);
-    vtime_now(l);                                  /* a socket's callback posts it: it runs at the time of the callback, not of the sleep's begin */
+    /* a socket's callback posts it: it runs at the time of the callback, not of the sleep's begin */
+    vtime_now(l);
     if (list_empty(&t->node))
         list_push(&l->tasks, &t->node);
 }

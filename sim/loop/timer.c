@@ -1,8 +1,9 @@
 /* sim/loop/timer.c - timers: owners embed them, a heap on virtual time orders them.
  *
- * What time.Timer and client-go's clock package are to Go code. A timer is started for an instant, not for a span of waiting: in its
- * callback vtime_now is that instant. Equal instants fire in the order of starting (the heap numbers its insertions).
- * Order of use: timer_init, { timer_start | timer_start_at | timer_stop }. The callback may restart or free its own timer.
+ * What time.Timer and client-go's clock package are to Go code. A timer is started for an instant, not for a span of
+ * waiting: in its callback vtime_now is that instant. Equal instants fire in the order of starting (the heap numbers
+ * its insertions). Order of use: timer_init, { timer_start | timer_start_at | timer_stop }. The callback may restart or
+ * free its own timer.
  */
 #include "sim/loop/loop_priv.h"
 

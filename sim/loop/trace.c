@@ -1,4 +1,5 @@
-/* sim/loop/trace.c - what happened lately, for whoever debugs, and a digest of all that ever happened, for whoever compares two runs.
+/* sim/loop/trace.c - what happened lately, for whoever debugs, and a digest of all that ever happened, for whoever
+ * compares two runs.
  *
  * Same seed and same inputs must give the same digest: that is a test, and the reason why a student's failure can be replayed.
  * The digest tells runs apart; it does not resist forgery, and need not. When an ASSERT fails, the ring is printed.

@@ -1,11 +1,13 @@
 /* sim/net/dns.c - names: the resolver of each host, and the name servers that it asks.
  *
- * The resolver is Go's own (net/dnsclient_unix.go, Go 1.12), which kubelet, metrics-server and the rest are built with: /etc/hosts first; then the
- * search list of resolv.conf, where a name with at least `ndots` dots is tried as it is first, any other last, and one with a last dot alone;
- * each candidate is asked for up to two times, five seconds apart; an unknown name goes on to the next candidate; the error told at the end
- * is that of the last candidate, under the name that was asked for.
+ * The resolver is Go's own (net/dnsclient_unix.go, Go 1.12), which kubelet, metrics-server and the rest are built with:
+ * /etc/hosts first; then the search list of resolv.conf, where a name with at least `ndots` dots is tried as it is
+ * first, any other last, and one with a last dot alone; each candidate is asked for up to two times, five seconds
+ * apart; an unknown name goes on to the next candidate; the error told at the end is that of the last candidate, under
+ * the name that was asked for.
  *
- * A query is a UDP packet: it goes through kube-proxy's translation and the route like a dial. Simplified: A records alone, one name server, no cache.
+ * A query is a UDP packet: it goes through kube-proxy's translation and the route like a dial. Simplified: A records
+ * alone, one name server, no cache.
  */
 #include "sim/net/net_priv.h"
 
@@ -59,7 +61,8 @@ struct hosts_line {
 static void lookup_ask(struct lookup *l);
 
 /* ---- name servers ---- */
-struct dns_listener *dns_listen(struct vnet_host *h, int port, void (*on_query)(void *ctx, struct dns_query *q), void *ctx, struct err *err)
+struct dns_listener *dns_listen(struct vnet_host *h, int port, void (*on_query)(void *ctx, struct dns_query *q), void *ctx,
+                                struct err *err)
 {
     list_for(it, &h->dns_listeners)
         if (container_of(it, struct dns_listener, node)->port == port) {
@@ -245,7 +248,8 @@ static void on_timer(struct timer *t)
     };
     struct lookup *l = container_of(t, struct lookup, timer);
     char what[256];
-    snprintf(what, sizeof what, "read udp %s:%d->%s:%d: %s", l->local_ip, l->local_port, l->host->rc.nameserver, DNS_PORT, fates[l->fate].text);
+    snprintf(what, sizeof what, "read udp %s:%d->%s:%d: %s", l->local_ip, l->local_port, l->host->rc.nameserver, DNS_PORT,
+             fates[l->fate].text);
     if (l->pending != NULL)
         l->pending->lookup = NULL;
     l->pending = NULL;

@@ -1,8 +1,9 @@
 /* sim/net/listen.c - where edge connections come from: listeners on 127.0.0.1, the control socket, and dialing out on loopback.
  *
- * Order of use: tcp_listen or unix_listen, on_accept for each client with a stream that nobody is attached to yet, tcp_listener_close.
- * Past LIMIT_CONN_COUNT a client is accepted and dropped at once, which it sees as a reset rather than as a hang.
- * IPv4 only: a name that is not an IPv4 address is refused, so that nothing listens on more than was asked for.
+ * Order of use: tcp_listen or unix_listen, on_accept for each client with a stream that nobody is attached to yet,
+ * tcp_listener_close. Past LIMIT_CONN_COUNT a client is accepted and dropped at once, which it sees as a reset rather
+ * than as a hang. IPv4 only: a name that is not an IPv4 address is refused, so that nothing listens on more than was
+ * asked for.
  */
 #include "sim/net/tcp_priv.h"
 
@@ -131,8 +132,8 @@ static int listen_unix(struct tcp_listener *t, const char *path)
     return rc == 0 ? uv_listen(&t->u.stream, BACKLOG, on_connection) : rc;
 }
 
-struct tcp_listener *unix_listen(struct loop *l, const char *path, void (*on_accept)(void *ctx, struct stream *s, struct str peer),
-                                 void *ctx, struct err *err)
+struct tcp_listener *unix_listen(struct loop *l, const char *path,
+                                 void (*on_accept)(void *ctx, struct stream *s, struct str peer), void *ctx, struct err *err)
 {
     struct tcp_listener *t = listener_new(l, true, on_accept, ctx);
     int rc = listen_unix(t, path);
@@ -178,7 +179,8 @@ static void dial_finish(struct dial *d)
         d->done(d->ctx, &c->s, NULL);
     } else {
         struct err err = { .code = ERR_NONE };
-        err_set(&err, d->rc == UV_ECONNREFUSED ? ERR_REFUSED : ERR_IO, "dial tcp %s:%d: connect: %s", d->addr, d->port, connect_error(d->rc));
+        err_set(&err, d->rc == UV_ECONNREFUSED ? ERR_REFUSED : ERR_IO, "dial tcp %s:%d: connect: %s", d->addr, d->port,
+                connect_error(d->rc));
         c->s.closing = true;
         conn_destroy(c);
         d->done(d->ctx, NULL, &err);
@@ -198,7 +200,8 @@ static void on_dial_task(struct task *t)
     dial_finish(container_of(t, struct dial, task));
 }
 
-void tcp_dial(struct loop *l, const char *addr, int port, void (*done)(void *ctx, struct stream *s, const struct err *err), void *ctx)
+void tcp_dial(struct loop *l, const char *addr, int port, void (*done)(void *ctx, struct stream *s, const struct err *err),
+              void *ctx)
 {
     struct dial *d = NEW(struct dial);
     d->conn = conn_new(edge_of(l), false);

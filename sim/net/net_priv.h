@@ -40,8 +40,8 @@ bool vip_translate(struct vnet *v, const char *proto, char ip[64], int *port);
 
 void dns_host_free(struct vnet_host *h);           /* drop the host's name servers and what its resolver waits for */
 
-/* How long the network takes to say no. Success takes no virtual time: inside one node it is some 50 us, far below what the model resolves,
- * and so a paused clock can still be asked questions. */
+/* How long the network takes to say no. Success takes no virtual time: inside one node it is some 50 us, far below what
+ * the model resolves, and so a paused clock can still be asked questions. */
 #define NET_REFUSED_NS   (50 * (int64_t)NS_PER_US)      /* a reset; not 0, so that a loop without pause cannot stop the clock */
 #define NET_OUTSIDE_NS   (200 * (int64_t)NS_PER_US)     /* a reset from outside of the node */
 #define NET_NO_ROUTE_NS  (3 * (int64_t)NS_PER_S)        /* three ARP requests go unanswered */

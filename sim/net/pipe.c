@@ -1,8 +1,9 @@
 /* sim/net/pipe.c - a connection inside the process: two queues of bytes, and the pattern for every other kind of stream.
  *
- * Each end owns the queue of what it has not read yet. Writing appends to the other end's queue and posts the pipe's one task; the task
- * hands over what is due, end 0 first, then end 1, so the order never depends on addresses. An end that was closed leaves its last bytes in
- * the other's queue; the memory of both goes when both are closed and no event is being delivered.
+ * Each end owns the queue of what it has not read yet. Writing appends to the other end's queue and posts the pipe's
+ * one task; the task hands over what is due, end 0 first, then end 1, so the order never depends on addresses. An end
+ * that was closed leaves its last bytes in the other's queue; the memory of both goes when both are closed and no event
+ * is being delivered.
  *
  * Simplified: delivery takes no virtual time (a connection inside one node takes microseconds), and there are no segments.
  */
@@ -132,7 +133,8 @@ static void pipe_run(struct task *t)
 
 static const struct stream_ops pipe_ops = { pipe_write, pipe_unsent, pipe_pause, pipe_shutdown, pipe_close };
 
-/* Two connected ends, each to be closed by its owner. Nothing leaks when both are closed and the loop's tasks have run once more. */
+/* Two connected ends, each to be closed by its owner. Nothing leaks when both are closed and the loop's tasks have run
+ * once more. */
 void stream_pair(struct loop *l, struct stream **a, struct stream **b)
 {
     struct pipe *p = NEW(struct pipe);

@@ -1,8 +1,9 @@
 /* sim/net/splice.c - join two streams: what a tunnel does (the API server's CONNECT, exec and port-forward proxies).
  *
- * Bytes of either side are written to the other; a side whose other is congested is paused until that drains. Ends of file are passed on, and
- * when both directions have ended, or either side is gone, both streams are closed and the splice is no more.
- * Upstream: apimachinery pkg/util/proxy/upgradeaware.go, two io.Copy and a wait for the first to end.
+ * Bytes of either side are written to the other; a side whose other is congested is paused until that drains. Ends of
+ * file are passed on, and when both directions have ended, or either side is gone, both streams are closed and the
+ * splice is no more. Upstream: apimachinery pkg/util/proxy/upgradeaware.go, two io.Copy and a wait for the first to
+ * end.
  */
 #include <stdlib.h>
 

@@ -1,8 +1,9 @@
 /* sim/net/stream.c - one end of a two-way connection, whatever carries it.
  *
- * What Go spreads over net.Conn, io.Reader and io.Writer is one structure with a table of five operations here. The kinds are pipe.c (inside
- * the process), tcp.c (the edge), and those of other rooms (SPDY streams, upgraded connections). This file holds what all kinds share: the
- * rules of shutdown, pause and close, so that a kind sees each of them at most once and never after its end.
+ * What Go spreads over net.Conn, io.Reader and io.Writer is one structure with a table of five operations here. The
+ * kinds are pipe.c (inside the process), tcp.c (the edge), and those of other rooms (SPDY streams, upgraded
+ * connections). This file holds what all kinds share: the rules of shutdown, pause and close, so that a kind sees each
+ * of them at most once and never after its end.
  */
 #include "sim/net/net.h"
 

@@ -1,13 +1,14 @@
 /* sim/net/tcp.c - a real connection at the edge: TCP on loopback, or the control socket.
  *
- * Reading: libuv's callback only appends to `in` and posts the connection's task, which hands the bytes over; a paused reader, or one that is
- * LIMIT_STREAM_BYTES behind, stops the socket. Writing: bytes are kept in `out` until the edge flushes, at the end of the turn and after the
- * store has committed, so no client ever sees an answer whose effect could still be lost. A peer that does not read is dropped when bytes
- * from earlier turns exceed LIMIT_CONN_OUT_BYTES.
+ * Reading: libuv's callback only appends to `in` and posts the connection's task, which hands the bytes over; a paused
+ * reader, or one that is LIMIT_STREAM_BYTES behind, stops the socket. Writing: bytes are kept in `out` until the edge
+ * flushes, at the end of the turn and after the store has committed, so no client ever sees an answer whose effect
+ * could still be lost. A peer that does not read is dropped when bytes from earlier turns exceed LIMIT_CONN_OUT_BYTES.
  *
- * Closing: what was written is still sent, then our half is shut, and the socket lingers until the peer has closed too, for at most half a
- * second, as net/http/server.go's closeWriteAndWait does: closing with unread input would send a reset that overtakes the answer.
- * That wait and tcp_deadline are on wall time: they guard against clients and are no part of the simulation.
+ * Closing: what was written is still sent, then our half is shut, and the socket lingers until the peer has closed too,
+ * for at most half a second, as net/http/server.go's closeWriteAndWait does: closing with unread input would send a
+ * reset that overtakes the answer. That wait and tcp_deadline are on wall time: they guard against clients and are no
+ * part of the simulation.
  */
 #include "sim/net/tcp_priv.h"
 

@@ -30,7 +30,8 @@ struct conn {
     struct list   dirty, linger;                   /* nodes in the edge's lists */
     struct strbuf in, out;                         /* read but not handed over; written but not given to the system */
     struct strbuf sending;                         /* given to libuv, which borrows it until the write is done */
-    size_t        fresh;                           /* of what is unsent: written since the last flush, so not yet the peer's fault */
+    /* of what is unsent: written since the last flush, so not yet the peer's fault */
+    size_t        fresh;
     uv_write_t    write_req;
     uv_shutdown_t shutdown_req;
     uv_connect_t  connect_req;

@@ -1,9 +1,10 @@
 /* sim/net/vip.c - Service addresses: what kube-proxy's iptables rules do to a new connection.
  *
- * Upstream: pkg/proxy/iptables/proxier.go. A Service port has a chain that jumps to one of n endpoint chains with `-m statistic --mode random`,
- * which comes to a uniform choice per connection; without endpoints a REJECT rule answers, which a dialer sees as "connection refused".
- * An address or port that no Service has is not touched and goes on to the route.
- * Simplified: no session affinity, no masquerading (the peer sees the dialer's own address, as it does in iptables mode inside a cluster).
+ * Upstream: pkg/proxy/iptables/proxier.go. A Service port has a chain that jumps to one of n endpoint chains with `-m
+ * statistic --mode random`, which comes to a uniform choice per connection; without endpoints a REJECT rule answers,
+ * which a dialer sees as "connection refused". An address or port that no Service has is not touched and goes on to the
+ * route. Simplified: no session affinity, no masquerading (the peer sees the dialer's own address, as it does in
+ * iptables mode inside a cluster).
  */
 #include "sim/net/net_priv.h"
 
@@ -105,7 +106,8 @@ static bool restore_line(struct vnet *v, struct str line)
     struct str proto = STR_NULL, word;
     char ip[64];
     int port = 0;
-    bool ok = next_part(&line, ' ', &proto) && next_part(&line, ' ', &word) && (str_eqc(proto, "TCP") || str_eqc(proto, "UDP")) && parse_address(word, ip, &port);
+    bool ok = next_part(&line, ' ', &proto) && next_part(&line, ' ', &word) &&
+              (str_eqc(proto, "TCP") || str_eqc(proto, "UDP")) && parse_address(word, ip, &port);
     struct vip_backend *b = xcalloc(line.n + 1, sizeof *b);
     size_t n = 0;
     while (ok && next_part(&line, ' ', &word)) {

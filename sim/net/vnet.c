@@ -1,8 +1,9 @@
 /* sim/net/vnet.c - the network that the cluster lives in: hosts (network namespaces), addresses, listeners, and dialing.
  *
- * A dial goes through the same stations as a packet: kube-proxy's translation (vip.c), the route, then the listener on the host that has the
- * address. It ends in Go's words for what came back: a reset is "connection refused", unanswered ARP is "no route to host", silence is
- * "i/o timeout". Hosts are the node's own namespace and one for each pod; whoever tears one down cuts everything that goes through it.
+ * A dial goes through the same stations as a packet: kube-proxy's translation (vip.c), the route, then the listener on
+ * the host that has the address. It ends in Go's words for what came back: a reset is "connection refused", unanswered
+ * ARP is "no route to host", silence is "i/o timeout". Hosts are the node's own namespace and one for each pod; whoever
+ * tears one down cuts everything that goes through it.
  *
  * Order of use: vnet_new, vnet_host_new, vnet_host_add_addr, vnet_listen; then vnet_dial_start from any host.
  * Simplified: no packets and no bandwidth; a connection is refused or there (net_priv.h has the delays).
@@ -100,7 +101,8 @@ struct str vnet_host_addr(const struct vnet_host *h)
 static void reset_conns(struct list *head, bool from)
 {
     while (!list_empty(head)) {
-        struct vnet_conn *c = from ? container_of(head->next, struct vnet_conn, from_node) : container_of(head->next, struct vnet_conn, to_node);
+        struct vnet_conn *c = from ? container_of(head->next, struct vnet_conn, from_node)
+                                   : container_of(head->next, struct vnet_conn, to_node);
         vnet_conn_close(c);
         c->reset(c);
     }
@@ -199,7 +201,9 @@ void vnet_set_outside(struct vnet *v, const char *ip, enum vnet_outside what)
 
 enum route vnet_route(struct vnet_host *from, const char *ip, struct vnet_host **to)
 {
-    static const enum route of_kind[] = { [VNET_REFUSE] = ROUTE_REFUSE, [VNET_BLACKHOLE] = ROUTE_BLACKHOLE, [VNET_NO_ROUTE] = ROUTE_NO_ROUTE };
+    static const enum route of_kind[] = {
+        [VNET_REFUSE] = ROUTE_REFUSE, [VNET_BLACKHOLE] = ROUTE_BLACKHOLE, [VNET_NO_ROUTE] = ROUTE_NO_ROUTE
+    };
     *to = vnet_is_loopback(ip) ? from : map_getc(from->net->addrs, ip);
     if (*to != NULL)
         return ROUTE_HOST;

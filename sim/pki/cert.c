@@ -1,8 +1,9 @@
 /* sim/pki/cert.c - X.509 certificates, read as Go's crypto/x509 reads them (src/crypto/x509/x509.go).
  *
- * A certificate is parsed once into a read-only view; what only verification needs (raw names, key ids, the signed bytes) is in cert_priv.
- * Extensions that nobody understands are remembered if critical, and fail verification rather than parsing, as in Go. Name constraints
- * count among them. Signatures: RSA PKCS#1 v1.5 and ECDSA with SHA-1 and SHA-2. Order of use: cert_parse_*, read fields, cert_unref.
+ * A certificate is parsed once into a read-only view; what only verification needs (raw names, key ids, the signed
+ * bytes) is in cert_priv. Extensions that nobody understands are remembered if critical, and fail verification rather
+ * than parsing, as in Go. Name constraints count among them. Signatures: RSA PKCS#1 v1.5 and ECDSA with SHA-1 and
+ * SHA-2. Order of use: cert_parse_*, read fields, cert_unref.
  */
 #include "sim/pki/pki_priv.h"
 
@@ -52,7 +53,10 @@ static bool read_basic_constraints(struct cert_priv *c, struct x509_names *names
 static bool read_key_usage(struct cert_priv *c, struct x509_names *names, struct str value, struct err *err)
 {
     static const struct { unsigned mask, usage; } bits[] = {
-        { 0x80, CERT_KU_DIGITAL_SIGNATURE }, { 0x20, CERT_KU_KEY_ENCIPHERMENT }, { 0x04, CERT_KU_CERT_SIGN }, { 0x02, CERT_KU_CRL_SIGN },
+        { 0x80, CERT_KU_DIGITAL_SIGNATURE },
+        { 0x20, CERT_KU_KEY_ENCIPHERMENT },
+        { 0x04, CERT_KU_CERT_SIGN },
+        { 0x02, CERT_KU_CRL_SIGN },
     };
     (void)names;
     struct str v;
@@ -342,8 +346,9 @@ const char *signature_check(struct str sig_alg_oid, struct str tbs, struct str s
         if (!str_eq(alg->oid, sig_alg_oid))
             continue;
         if (alg->rsa != key_is_rsa(k))
-            return alg->rsa ? "x509: signature algorithm specifies an RSA public key, but have public key of type *ecdsa.PublicKey"
-                            : "x509: signature algorithm specifies an ECDSA public key, but have public key of type *rsa.PublicKey";
+            return alg->rsa
+                       ? "x509: signature algorithm specifies an RSA public key, but have public key of type *ecdsa.PublicKey"
+                       : "x509: signature algorithm specifies an ECDSA public key, but have public key of type *rsa.PublicKey";
         if (key_verify(k, alg->md, tbs, sig))
             return NULL;
         return alg->rsa ? "crypto/rsa: verification error" : "x509: ECDSA verification failure";
@@ -351,8 +356,8 @@ const char *signature_check(struct str sig_alg_oid, struct str tbs, struct str s
     return "x509: cannot verify signature: algorithm unimplemented";
 }
 
-/* Certificate.CheckSignatureFrom. Who has signed never changes, so a good answer is remembered: in-process connections verify the same
- * few certificates thousands of times. */
+/* Certificate.CheckSignatureFrom. Who has signed never changes, so a good answer is remembered: in-process connections
+ * verify the same few certificates thousands of times. */
 const char *cert_check_signature(const struct cert *c, const struct cert *parent)
 {
     struct cert_priv *child = c->priv;

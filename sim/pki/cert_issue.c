@@ -1,8 +1,9 @@
 /* sim/pki/cert_issue.c - making certificates, as x509.CreateCertificate of Go does for kubeadm, the CSR signer and the kubelet.
  *
- * The signed part is written by hand (der.c), because mbedTLS 2.28's writer knows no IP names. Order of extensions is Go's: key usage,
- * extended usage, basic constraints, subject key id, authority key id, alternative names. A subject key id is given to CAs alone, and is
- * the SHA-1 of the public key's bits; the authority key id is the issuer's, unless that is the certificate itself.
+ * The signed part is written by hand (der.c), because mbedTLS 2.28's writer knows no IP names. Order of extensions is
+ * Go's: key usage, extended usage, basic constraints, subject key id, authority key id, alternative names. A subject
+ * key id is given to CAs alone, and is the SHA-1 of the public key's bits; the authority key id is the issuer's, unless
+ * that is the certificate itself.
  */
 #include "sim/pki/pki_priv.h"
 
@@ -25,8 +26,12 @@ static void subject_key_id(const struct key *k, uint8_t id[20])
 
 static void write_key_usage(struct der_out *o, unsigned usage)
 {
-    static const struct { unsigned usage; uint8_t mask; } bits[] = {   /* from the last bit of the BIT STRING to the first */
-        { CERT_KU_CRL_SIGN, 0x02 }, { CERT_KU_CERT_SIGN, 0x04 }, { CERT_KU_KEY_ENCIPHERMENT, 0x20 }, { CERT_KU_DIGITAL_SIGNATURE, 0x80 },
+    static const struct { unsigned usage; uint8_t mask; } bits[] = {
+        /* from the last bit of the BIT STRING to the first */
+        { CERT_KU_CRL_SIGN, 0x02 },
+        { CERT_KU_CERT_SIGN, 0x04 },
+        { CERT_KU_KEY_ENCIPHERMENT, 0x20 },
+        { CERT_KU_DIGITAL_SIGNATURE, 0x80 },
     };
     if (usage == 0)
         return;
@@ -72,7 +77,8 @@ static void write_basic_constraints(struct der_out *o, bool is_ca)
     x509_extension_write(o, oid_basic_constraints, true, mark);
 }
 
-static void write_key_ids(struct der_out *o, const struct cert_template *tpl, const struct key *subject_key, const struct cert *issuer)
+static void write_key_ids(struct der_out *o, const struct cert_template *tpl, const struct key *subject_key,
+                          const struct cert *issuer)
 {
     size_t mark = o->at;
     if (issuer && cert_of(issuer)->subject_key_id.n > 0) {
@@ -182,7 +188,8 @@ struct cert *cert_issue(const struct cert_template *tpl, const struct key *subje
 {
     ASSERT(key_is_private(issuer_key));
     ASSERT(tpl->serial_len > 0 && tpl->serial_len <= sizeof tpl->serial);
-    if (!key_same_public(issuer ? cert_of(issuer)->key : subject_key, issuer_key)) {   /* a ca.key that belongs to another ca.crt */
+    if (!key_same_public(issuer ? cert_of(issuer)->key : subject_key, issuer_key)) {
+        /* a ca.key that belongs to another ca.crt */
         err_set(err, ERR_INVALID, "x509: provided PrivateKey doesn't match parent's PublicKey");
         return NULL;
     }

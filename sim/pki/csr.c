@@ -1,7 +1,9 @@
-/* sim/pki/csr.c - certificate requests (PKCS#10), read as the API server and the CSR controllers do (pkg/apis/certificates ParseCSR).
+/* sim/pki/csr.c - certificate requests (PKCS#10), read as the API server and the CSR controllers do
+ * (pkg/apis/certificates ParseCSR).
  *
- * Names come out by the same functions as a certificate's. The request's own signature is checked here, since nothing may be said of a
- * request whose sender does not hold the key. Attributes other than extensionRequest, and extensions other than the names, are passed over.
+ * Names come out by the same functions as a certificate's. The request's own signature is checked here, since nothing
+ * may be said of a request whose sender does not hold the key. Attributes other than extensionRequest, and extensions
+ * other than the names, are passed over.
  */
 #include "sim/pki/pki_priv.h"
 
@@ -55,8 +57,8 @@ static bool csr_parse_der(struct arena *a, struct str der, struct csr *out, stru
         !der_take(&frame, DER_SEQUENCE, &alg) || !der_take(&alg, DER_OID, &sig_alg) ||
         !der_take(&frame, DER_BIT_STRING, &bits) || bits.n < 1)
         return err_set(err, ERR_PARSE, "x509: malformed certificate request");
-    if (!der_take(&info, DER_INTEGER, &v) || !der_take(&info, DER_SEQUENCE, &subject) || !x509_subject_parse(a, subject, &names) ||
-        !der_next(&info, &tag, &v, &spki) || tag != DER_SEQUENCE)
+    if (!der_take(&info, DER_INTEGER, &v) || !der_take(&info, DER_SEQUENCE, &subject) ||
+        !x509_subject_parse(a, subject, &names) || !der_next(&info, &tag, &v, &spki) || tag != DER_SEQUENCE)
         return err_set(err, ERR_PARSE, "x509: malformed certificate request");
     if (!read_attributes(a, info, &names, err))
         return false;

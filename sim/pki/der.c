@@ -1,8 +1,9 @@
 /* sim/pki/der.c - ASN.1 DER: reading forwards, writing backwards.
  *
- * Written here rather than taken from mbedTLS so that both of its versions read the same certificates, requests and names: 2.28 neither reads
- * nor writes IP names, and knows no attributes of requests. The writer runs from the end of its buffer to the front, because an element's
- * length stands ahead of its contents: write the contents, then der_close puts length and tag before them.
+ * Written here rather than taken from mbedTLS so that both of its versions read the same certificates, requests and
+ * names: 2.28 neither reads nor writes IP names, and knows no attributes of requests. The writer runs from the end of
+ * its buffer to the front, because an element's length stands ahead of its contents: write the contents, then der_close
+ * puts length and tag before them.
  */
 #include "sim/pki/pki_priv.h"
 

@@ -1,7 +1,8 @@
-/* sim/pki/identity.c - what one end of a TLS connection shows: a chain of certificates and the key of its first (Go's tls.Certificate).
+/* sim/pki/identity.c - what one end of a TLS connection shows: a chain of certificates and the key of its first (Go's
+ * tls.Certificate).
  *
- * Besides the chain of struct cert, which in-process connections pass around, it holds the same certificates as mbedTLS' linked list for
- * handshakes at the edge; made once here, so that a handshake parses nothing of its own side.
+ * Besides the chain of struct cert, which in-process connections pass around, it holds the same certificates as
+ * mbedTLS' linked list for handshakes at the edge; made once here, so that a handshake parses nothing of its own side.
  */
 #include "sim/pki/pki_priv.h"
 

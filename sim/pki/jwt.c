@@ -1,7 +1,8 @@
 /* sim/pki/jwt.c - JSON web tokens: RS256 for service accounts, HS256 detached for the bootstrap signer.
  *
- * Upstream: pkg/serviceaccount/jwt.go, with go-jose's words for errors; the kid is the base64url of SHA-256 over the public key's DER
- * (keyIDFromPublicKey). The signed text is what was received, byte for byte; nothing is written anew before it is verified.
+ * Upstream: pkg/serviceaccount/jwt.go, with go-jose's words for errors; the kid is the base64url of SHA-256 over the
+ * public key's DER (keyIDFromPublicKey). The signed text is what was received, byte for byte; nothing is written anew
+ * before it is verified.
  */
 #include "sim/pki/pki_priv.h"
 
@@ -65,7 +66,8 @@ bool jwt_verify_rs256(struct arena *a, const struct key *k, struct str token, st
     return true;
 }
 
-/* cluster-bootstrap/token/jws ComputeDetachedSignature: the payload is signed but left out, as the reader has it (cluster-info's kubeconfig). */
+/* cluster-bootstrap/token/jws ComputeDetachedSignature: the payload is signed but left out, as the reader has it
+ * (cluster-info's kubeconfig). */
 struct str jws_detached_hs256(struct arena *a, struct str key_id_text, struct str secret, struct str payload)
 {
     struct str header = b64_json_header(a, "HS256", key_id_text), body = base64url_encode(a, payload);

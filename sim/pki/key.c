@@ -1,14 +1,15 @@
 /* sim/pki/key.c - private and public keys: RSA and the NIST curves.
  *
- * Kubeadm 1.16 makes RSA 2048 keys; the kubelet's bootstrap makes P-256 ones (client-go util/certificate). kubelab uses P-256 wherever
- * nobody reads the algorithm, since an RSA key costs a hundred times as much.
+ * Kubeadm 1.16 makes RSA 2048 keys; the kubelet's bootstrap makes P-256 ones (client-go util/certificate). kubelab uses
+ * P-256 wherever nobody reads the algorithm, since an RSA key costs a hundred times as much.
  *
- * A key that belongs to the cluster's contents is drawn from a seeded stream: the same seed makes the same key, and since ECDSA signatures
- * are RFC 6979's, the same certificates. mbedTLS also wants random numbers to blind its arithmetic against an observer of the process'
- * timing; there is none to defend against in a simulator, so blinding comes from a fixed stream and cannot change a result.
+ * A key that belongs to the cluster's contents is drawn from a seeded stream: the same seed makes the same key, and
+ * since ECDSA signatures are RFC 6979's, the same certificates. mbedTLS also wants random numbers to blind its
+ * arithmetic against an observer of the process' timing; there is none to defend against in a simulator, so blinding
+ * comes from a fixed stream and cannot change a result.
  *
- * Generation and parsing may run on any thread. One key must be used by one thread at a time, because signing fills the key's table of
- * multiples (a third faster from the second signature on).
+ * Generation and parsing may run on any thread. One key must be used by one thread at a time, because signing fills the
+ * key's table of multiples (a third faster from the second signature on).
  */
 #include "sim/pki/pki_priv.h"
 
@@ -17,7 +18,8 @@
 
 static pthread_once_t pki_once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t base_lock = PTHREAD_MUTEX_INITIALIZER;    /* guards base_group */
-static mbedtls_ecp_group base_group;   /* P-256; it remembers multiples of the base point, which makes each key after the first cheaper */
+/* P-256; it remembers multiples of the base point, which makes each key after the first cheaper */
+static mbedtls_ecp_group base_group;
 
 static void pki_init(void)
 {
@@ -73,7 +75,8 @@ struct key *key_generate_ec(struct rng *r)
     mbedtls_ecp_keypair *ec = mbedtls_pk_ec(k->pk);
     ASSERT(mbedtls_ecp_group_load(&ec->grp, MBEDTLS_ECP_DP_SECP256R1) == 0);
     uint8_t secret[32];
-    do {                               /* drawn here and not by mbedTLS, so that every version makes the same key of the same seed */
+    do {
+        /* drawn here and not by mbedTLS, so that every version makes the same key of the same seed */
         rng_bytes(r, secret, sizeof secret);
         ASSERT(mbedtls_mpi_read_binary(&ec->d, secret, sizeof secret) == 0);
     } while (mbedtls_ecp_check_privkey(&ec->grp, &ec->d) != 0);

@@ -1,8 +1,9 @@
 /* sim/pki/names.c - subjects and subject alternative names, read and written alike for certificates and requests.
  *
- * Kubernetes keeps its users in subjects: CN is the user's name, each O a group (apiserver/pkg/authentication/request/x509). Written as Go
- * does (crypto/x509/pkix): O before CN, one attribute to a set, PrintableString where the characters allow it and UTF8String elsewhere.
- * Read: CN and O alone; DNS, IP, e-mail and URI names; other kinds are passed over.
+ * Kubernetes keeps its users in subjects: CN is the user's name, each O a group
+ * (apiserver/pkg/authentication/request/x509). Written as Go does (crypto/x509/pkix): O before CN, one attribute to a
+ * set, PrintableString where the characters allow it and UTF8String elsewhere. Read: CN and O alone; DNS, IP, e-mail
+ * and URI names; other kinds are passed over.
  */
 #include "sim/pki/pki_priv.h"
 
@@ -129,7 +130,8 @@ void x509_subject_write(struct der_out *o, const struct cert_template *tpl)
     size_t mark = o->at;
     if (tpl->cn && *tpl->cn)
         write_attribute(o, oid_common_name, tpl->cn);
-    for (size_t i = names_count(tpl->orgs); i > 0; i--)          /* Go has one set of several values here; a set each reads the same */
+    /* Go has one set of several values here; a set each reads the same */
+    for (size_t i = names_count(tpl->orgs); i > 0; i--)
         write_attribute(o, oid_organization, tpl->orgs[i - 1]);
     der_close(o, DER_SEQUENCE, mark);
 }

@@ -1,7 +1,9 @@
-/* sim/pki/pem.c - PEM armour, read as leniently as Go's encoding/pem does: anything may stand between blocks, a broken block is skipped.
+/* sim/pki/pem.c - PEM armour, read as leniently as Go's encoding/pem does: anything may stand between blocks, a broken
+ * block is skipped.
  *
- * The kubelet's kubelet-client-current.pem holds a certificate and a key in one file, and openssl writes "EC PARAMETERS" ahead of a key;
- * so callers walk over all blocks and take those of a type they want. Headers (encrypted keys) make a block unusable, and it is skipped.
+ * The kubelet's kubelet-client-current.pem holds a certificate and a key in one file, and openssl writes "EC
+ * PARAMETERS" ahead of a key; so callers walk over all blocks and take those of a type they want. Headers (encrypted
+ * keys) make a block unusable, and it is skipped.
  */
 #include "sim/pki/pki_priv.h"
 

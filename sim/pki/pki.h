@@ -22,14 +22,16 @@ bool crypto_equal(struct str a, struct str b);                   /* constant tim
 struct key;                                                      /* a private key, or a public one alone */
 struct key *key_generate_ec(struct rng *r);                      /* P-256; about 5 ms of CPU */
 struct key *key_generate_rsa(struct rng *r, unsigned bits);      /* 2048: up to a second; call it from loop_work. Thread-safe. */
-struct key *key_parse_pem(struct str pem, struct err *err);      /* private (PKCS#1, SEC1, PKCS#8) or public (SPKI); NULL on error */
+/* private (PKCS#1, SEC1, PKCS#8) or public (SPKI); NULL on error */
+struct key *key_parse_pem(struct str pem, struct err *err);
 struct key *key_ref(struct key *k);
 void key_unref(struct key *k);                                   /* accepts NULL */
 bool key_is_private(const struct key *k);
 bool key_is_rsa(const struct key *k);
 struct str key_pem(struct arena *a, const struct key *k);        /* "RSA PRIVATE KEY" or "EC PRIVATE KEY" */
 struct str key_public_pem(struct arena *a, const struct key *k); /* "PUBLIC KEY" */
-struct str key_spki_der(struct arena *a, const struct key *k);   /* SubjectPublicKeyInfo; its SHA-256 names the key in a JWT's kid */
+/* SubjectPublicKeyInfo; its SHA-256 names the key in a JWT's kid */
+struct str key_spki_der(struct arena *a, const struct key *k);
 bool key_same_public(const struct key *a, const struct key *b);
 
 /* ---- certificates ---- */
@@ -52,7 +54,8 @@ enum { CERT_KU_DIGITAL_SIGNATURE = 1, CERT_KU_KEY_ENCIPHERMENT = 2, CERT_KU_CERT
 enum { CERT_EKU_SERVER = 1, CERT_EKU_CLIENT = 2, CERT_EKU_ANY = 4, CERT_EKU_OTHER = 8 };
 struct cert *cert_parse_der(struct str der, struct err *err);
 struct cert *cert_parse_pem(struct str pem, struct err *err);    /* the first CERTIFICATE block */
-bool cert_parse_pem_all(struct str pem, struct cert ***certs, size_t *count, struct err *err); /* array malloc'ed; each a reference; certs_free */
+/* array malloc'ed; each a reference; certs_free */
+bool cert_parse_pem_all(struct str pem, struct cert ***certs, size_t *count, struct err *err);
 void certs_free(struct cert **certs, size_t count);
 struct cert *cert_ref(struct cert *c);
 void cert_unref(struct cert *c);
@@ -67,8 +70,9 @@ struct cert_template {                                           /* what to issu
     unsigned     key_usage, ext_usage;
     uint8_t      serial[20]; size_t serial_len;                  /* non-zero; the caller draws it */
 };
-/* Sign tpl for subject_key with issuer (NULL: self-signed with issuer_key, which is then subject_key's private half). Extensions: basic
- * constraints, key usage, extended usage, SANs with IP names, subject/authority key ids. Signature SHA-256. NULL on error. */
+/* Sign tpl for subject_key with issuer (NULL: self-signed with issuer_key, which is then subject_key's private half).
+ * Extensions: basic constraints, key usage, extended usage, SANs with IP names, subject/authority key ids. Signature
+ * SHA-256. NULL on error. */
 struct cert *cert_issue(const struct cert_template *tpl, const struct key *subject_key, const struct cert *issuer,
                         const struct key *issuer_key, struct err *err);
 
@@ -79,7 +83,8 @@ struct csr {                                                     /* lives in the
     struct key *public_key;                                      /* owned by the arena (deferred unref) */
 };
 bool csr_parse_pem(struct arena *a, struct str pem, struct csr *out, struct err *err);   /* checks the request's own signature */
-struct str csr_make(struct arena *a, const struct key *k, const struct cert_template *tpl, struct err *err); /* cn, orgs, dns_names, ips are used */
+/* cn, orgs, dns_names, ips are used */
+struct str csr_make(struct arena *a, const struct key *k, const struct cert_template *tpl, struct err *err);
 
 /* ---- trust: a pool of roots, and Go's x509.Verify on virtual time ---- */
 struct trust;
@@ -93,12 +98,13 @@ struct trust_check {
     unsigned usage;                    /* CERT_EKU_SERVER or _CLIENT */
     struct str server_name;            /* DNS name or IP text to match against SANs; empty: no name check (client certificates) */
 };
-/* Verify chain[0] with the rest as intermediates. Errors (ERR_TLS) in Go 1.12's words, without the later "tls: failed to verify certificate: ":
- * "x509: certificate signed by unknown authority", "x509: certificate has expired or is not yet valid", "x509: cannot validate certificate for
- * 192.168.229.132 because it doesn't contain any IP SANs", "x509: certificate is valid for a, not b", "x509: certificate specifies an
- * incompatible key usage". The
+/* Verify chain[0] with the rest as intermediates. Errors (ERR_TLS) in Go 1.12's words, without the later "tls: failed
+ * to verify certificate: ": "x509: certificate signed by unknown authority", "x509: certificate has expired or is not
+ * yet valid", "x509: cannot validate certificate for 192.168.229.132 because it doesn't contain any IP SANs", "x509:
+ * certificate is valid for a, not b", "x509: certificate specifies an incompatible key usage". The
  * order of checks is that of crypto/x509/verify.go in Go 1.12: dates of the leaf, its name, the chain, usages. */
-bool trust_verify(const struct trust *t, struct cert *const *chain, size_t count, const struct trust_check *check, struct err *err);
+bool trust_verify(const struct trust *t, struct cert *const *chain, size_t count, const struct trust_check *check,
+                  struct err *err);
 
 /* ---- identity: what one end of a TLS connection shows ---- */
 struct identity {                                                /* refcounted */
@@ -112,15 +118,20 @@ struct identity *identity_ref(struct identity *id);
 void identity_unref(struct identity *id);
 
 /* ---- JWT: RS256 compact tokens ---- */
-struct str jwt_sign_rs256(struct arena *a, const struct key *k, struct str claims_json);         /* header {"alg":"RS256","kid":...}; kid = base64url(SHA-256(SPKI)) */
-/* Split and verify against the key; ERR_UNAUTHORIZED on anything else than RS256 with a good signature. claims is parsed into the arena. */
+/* header {"alg":"RS256","kid":...}; kid = base64url(SHA-256(SPKI)) */
+struct str jwt_sign_rs256(struct arena *a, const struct key *k, struct str claims_json);
+/* Split and verify against the key; ERR_UNAUTHORIZED on anything else than RS256 with a good signature. claims is
+ * parsed into the arena. */
 bool jwt_verify_rs256(struct arena *a, const struct key *k, struct str token, struct json **claims, struct err *err);
-struct str jws_detached_hs256(struct arena *a, struct str key_id, struct str secret, struct str payload);  /* bootstrap signer: header..signature */
+/* bootstrap signer: header..signature */
+struct str jws_detached_hs256(struct arena *a, struct str key_id, struct str secret, struct str payload);
 
 /* ---- TLS server side at the edge: bytes in, bytes out; no sockets here ---- */
-struct tls_server;                                               /* shared configuration: session tickets, ALPN http/1.1, TLS 1.2+ */
+/* shared configuration: session tickets, ALPN http/1.1, TLS 1.2+ */
+struct tls_server;
 struct tls_server_options {
-    /* The identity for a new handshake (borrowed), or NULL to fail it with alert internal_error, as a kubelet without a serving certificate. */
+    /* The identity for a new handshake (borrowed), or NULL to fail it with alert internal_error, as a kubelet without a
+     * serving certificate. */
     struct identity *(*identity)(void *ctx);
     void *ctx;
     bool  request_client_cert;         /* ask, but judge later (Go's tls.RequestClientCert) */
@@ -132,7 +143,8 @@ struct tls_session;
 struct tls_callbacks {
     void (*on_output)(void *ctx, struct str ciphertext);         /* to be sent */
     void (*on_data)(void *ctx, struct str plaintext);
-    void (*on_closed)(void *ctx, bool clean, const struct err *why); /* close_notify or failure; once; the session may be freed after it returns */
+    /* close_notify or failure; once; the session may be freed after it returns */
+    void (*on_closed)(void *ctx, bool clean, const struct err *why);
 };
 struct tls_session *tls_session_new(struct tls_server *s, const struct tls_callbacks *cb, void *ctx);
 void tls_session_input(struct tls_session *t, struct str ciphertext);          /* empty: the peer's end of file */

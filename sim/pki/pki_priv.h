@@ -1,7 +1,8 @@
 /* sim/pki/pki_priv.h - what the files of this room share, and the one place that knows which mbedTLS this is.
  *
- * mbedTLS 2.28 (Debian 12) and 3.6 (Debian 13) differ in signatures (3.x wants a random source to parse a key, and sizes of buffers),
- * in hidden fields and in the names of a few settings. The static functions at the end hide that; no other file asks for the version.
+ * mbedTLS 2.28 (Debian 12) and 3.6 (Debian 13) differ in signatures (3.x wants a random source to parse a key, and
+ * sizes of buffers), in hidden fields and in the names of a few settings. The static functions at the end hide that; no
+ * other file asks for the version.
  */
 #ifndef SIM_PKI_PKI_PRIV_H
 #define SIM_PKI_PKI_PRIV_H
@@ -64,7 +65,8 @@ struct der_out { uint8_t *buf; size_t cap, at; };                /* at moves dow
 void der_out_init(struct der_out *o, struct arena *a, size_t cap);
 void der_put(struct der_out *o, const void *bytes, size_t n);
 void der_put_str(struct der_out *o, struct str s);
-void der_close(struct der_out *o, unsigned tag, size_t mark);    /* what was written since at == mark becomes the element's contents */
+/* what was written since at == mark becomes the element's contents */
+void der_close(struct der_out *o, unsigned tag, size_t mark);
 void der_put_bits(struct der_out *o, struct str bytes);          /* a BIT STRING of whole bytes */
 struct str der_out_str(const struct der_out *o);
 
@@ -98,7 +100,8 @@ struct cert_priv {                     /* struct cert's hidden half */
     struct str    san_raw;             /* the extension's value, for telling certificates apart */
     bool          has_san, has_basic, has_key_usage, unhandled_critical;
     int           version, path_len;   /* path_len -1: no limit */
-    uint8_t       verified_by[32];     /* SHA-256 of the last SPKI under which the signature was good: a fact that cannot change */
+    /* SHA-256 of the last SPKI under which the signature was good: a fact that cannot change */
+    uint8_t       verified_by[32];
     bool          verified;
 };
 const struct cert_priv *cert_of(const struct cert *c);
@@ -122,7 +125,8 @@ struct identity_priv *identity_of(struct identity *id);
 
 static inline bool compat_handshake_is_over(mbedtls_ssl_context *ssl) { return mbedtls_ssl_is_handshake_over(ssl) != 0; }
 static inline void compat_init(void) { ASSERT(psa_crypto_init() == PSA_SUCCESS); }
-static inline int compat_pk_parse_key(mbedtls_pk_context *pk, struct str der, int (*rng)(void *, unsigned char *, size_t), void *ctx)
+static inline int compat_pk_parse_key(mbedtls_pk_context *pk, struct str der, int (*rng)(void *, unsigned char *, size_t),
+                                      void *ctx)
 {
     return mbedtls_pk_parse_key(pk, (const unsigned char *)der.p, der.n, NULL, 0, rng, ctx);
 }
@@ -136,8 +140,9 @@ static inline int compat_pk_sign(mbedtls_pk_context *pk, mbedtls_md_type_t md, c
 {
     return mbedtls_pk_sign(pk, md, hash, hash_len, sig, cap, n, rng, ctx);
 }
-static inline int compat_ecdsa_sign(mbedtls_ecp_keypair *ec, mbedtls_md_type_t md, const uint8_t *hash, size_t hash_len, uint8_t *sig,
-                                    size_t cap, size_t *n, int (*rng)(void *, unsigned char *, size_t), void *ctx)
+static inline int compat_ecdsa_sign(mbedtls_ecp_keypair *ec, mbedtls_md_type_t md, const uint8_t *hash, size_t hash_len,
+                                    uint8_t *sig, size_t cap, size_t *n, int (*rng)(void *, unsigned char *, size_t),
+                                    void *ctx)
 {
     return mbedtls_ecdsa_write_signature(ec, md, hash, hash_len, sig, cap, n, rng, ctx);
 }
@@ -155,7 +160,8 @@ static inline void compat_ssl_conf(mbedtls_ssl_config *conf)
 
 static inline bool compat_handshake_is_over(mbedtls_ssl_context *ssl) { return ssl->state == MBEDTLS_SSL_HANDSHAKE_OVER; }
 static inline void compat_init(void) { }
-static inline int compat_pk_parse_key(mbedtls_pk_context *pk, struct str der, int (*rng)(void *, unsigned char *, size_t), void *ctx)
+static inline int compat_pk_parse_key(mbedtls_pk_context *pk, struct str der, int (*rng)(void *, unsigned char *, size_t),
+                                      void *ctx)
 {
     (void)rng; (void)ctx;
     return mbedtls_pk_parse_key(pk, (const unsigned char *)der.p, der.n, NULL, 0);
@@ -172,8 +178,9 @@ static inline int compat_pk_sign(mbedtls_pk_context *pk, mbedtls_md_type_t md, c
     (void)cap;
     return mbedtls_pk_sign(pk, md, hash, hash_len, sig, n, rng, ctx);
 }
-static inline int compat_ecdsa_sign(mbedtls_ecp_keypair *ec, mbedtls_md_type_t md, const uint8_t *hash, size_t hash_len, uint8_t *sig,
-                                    size_t cap, size_t *n, int (*rng)(void *, unsigned char *, size_t), void *ctx)
+static inline int compat_ecdsa_sign(mbedtls_ecp_keypair *ec, mbedtls_md_type_t md, const uint8_t *hash, size_t hash_len,
+                                    uint8_t *sig, size_t cap, size_t *n, int (*rng)(void *, unsigned char *, size_t),
+                                    void *ctx)
 {
     (void)cap;
     return mbedtls_ecdsa_write_signature(ec, md, hash, hash_len, sig, n, rng, ctx);

@@ -1,13 +1,13 @@
 /* sim/pki/tls.c - the server side of TLS 1.2 at the edge: ciphertext in, ciphertext out; sockets are the caller's.
  *
- * What Go's net/http and crypto/tls do for kube-apiserver and kubelet: ALPN http/1.1, ECDHE with AES-GCM or ChaCha20 only, session
- * tickets, a client certificate that is asked for and judged later (tls.RequestClientCert), errors in Go's words for the server's log. TLS 1.3
- * is left out for both versions of mbedTLS: Go 1.12, of which Kubernetes 1.16 is made, did not offer it, and a ticket of TLS 1.2 carries the
- * client's certificate, so that an identity survives resumption. A client that shows more than one certificate gets no ticket, for the
- * ticket would keep the first alone.
+ * What Go's net/http and crypto/tls do for kube-apiserver and kubelet: ALPN http/1.1, ECDHE with AES-GCM or ChaCha20
+ * only, session tickets, a client certificate that is asked for and judged later (tls.RequestClientCert), errors in
+ * Go's words for the server's log. TLS 1.3 is left out for both versions of mbedTLS: Go 1.12, of which Kubernetes 1.16
+ * is made, did not offer it, and a ticket of TLS 1.2 carries the client's certificate, so that an identity survives
+ * resumption. A client that shows more than one certificate gets no ticket, for the ticket would keep the first alone.
  *
- * A session is a state machine fed by tls_session_input: handshake, then data, then closed. All output of one turn leaves in one on_output;
- * callbacks may write to the session, shut it down, or free it.
+ * A session is a state machine fed by tls_session_input: handshake, then data, then closed. All output of one turn
+ * leaves in one on_output; callbacks may write to the session, shut it down, or free it.
  */
 #include "sim/pki/pki_priv.h"
 
@@ -88,9 +88,11 @@ static int configure(struct tls_server *s)
     };
     int rc = mbedtls_ctr_drbg_seed(&s->drbg, mbedtls_entropy_func, &s->entropy, NULL, 0);
     if (rc == 0)
-        rc = mbedtls_ssl_config_defaults(&s->conf, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
+        rc = mbedtls_ssl_config_defaults(&s->conf, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                         MBEDTLS_SSL_PRESET_DEFAULT);
     if (rc == 0)
-        rc = mbedtls_ssl_ticket_setup(&s->tickets, mbedtls_ctr_drbg_random, &s->drbg, MBEDTLS_CIPHER_AES_256_GCM, TICKET_LIFETIME_S);
+        rc = mbedtls_ssl_ticket_setup(&s->tickets, mbedtls_ctr_drbg_random, &s->drbg, MBEDTLS_CIPHER_AES_256_GCM,
+                                      TICKET_LIFETIME_S);
     if (rc == 0)
         rc = mbedtls_ssl_conf_alpn_protocols(&s->conf, protocols);
     if (rc != 0)
@@ -206,12 +208,29 @@ static void session_close(struct tls_session *t, bool clean)
 static const char *alert_text(unsigned alert)
 {
     static const struct { uint8_t alert; const char *text; } texts[] = {
-        { 10, "unexpected message" }, { 20, "bad record MAC" }, { 21, "decryption failed" }, { 22, "record overflow" },
-        { 30, "decompression failure" }, { 40, "handshake failure" }, { 42, "bad certificate" }, { 43, "unsupported certificate" },
-        { 44, "revoked certificate" }, { 45, "expired certificate" }, { 46, "unknown certificate" }, { 47, "illegal parameter" },
-        { 48, "unknown certificate authority" }, { 49, "access denied" }, { 50, "error decoding message" }, { 51, "error decrypting message" },
-        { 70, "protocol version not supported" }, { 71, "insufficient security level" }, { 80, "internal error" },
-        { 86, "inappropriate fallback" }, { 90, "user canceled" }, { 100, "no renegotiation" }, { 110, "unsupported extension" },
+        { 10, "unexpected message" },
+        { 20, "bad record MAC" },
+        { 21, "decryption failed" },
+        { 22, "record overflow" },
+        { 30, "decompression failure" },
+        { 40, "handshake failure" },
+        { 42, "bad certificate" },
+        { 43, "unsupported certificate" },
+        { 44, "revoked certificate" },
+        { 45, "expired certificate" },
+        { 46, "unknown certificate" },
+        { 47, "illegal parameter" },
+        { 48, "unknown certificate authority" },
+        { 49, "access denied" },
+        { 50, "error decoding message" },
+        { 51, "error decrypting message" },
+        { 70, "protocol version not supported" },
+        { 71, "insufficient security level" },
+        { 80, "internal error" },
+        { 86, "inappropriate fallback" },
+        { 90, "user canceled" },
+        { 100, "no renegotiation" },
+        { 110, "unsupported extension" },
         { 120, "no application protocol" },
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
@@ -234,14 +253,16 @@ static void session_fail(struct tls_session *t, int rc)
 /* ---- the first bytes ---- */
 static bool looks_like_http(const char *p)
 {
-    static const char *const starts[] = { "GET /", "HEAD ", "POST ", "PUT /", "OPTIO" };    /* net/http tlsRecordHeaderLooksLikeHTTP */
+    /* net/http tlsRecordHeaderLooksLikeHTTP */
+    static const char *const starts[] = { "GET /", "HEAD ", "POST ", "PUT /", "OPTIO" };
     for (size_t i = 0; i < ARRAY_LEN(starts); i++)
         if (memcmp(p, starts[i], RECORD_HEAD_BYTES) == 0)
             return true;
     return false;
 }
 
-/* A ClientHello that nobody can answer: Go's server has read it before GetCertificate fails, and then sends internal_error (80). */
+/* A ClientHello that nobody can answer: Go's server has read it before GetCertificate fails, and then sends
+ * internal_error (80). */
 static void refuse_without_identity(struct tls_session *t)
 {
     const uint8_t *p = (const uint8_t *)t->in.p + t->in_at;
@@ -288,8 +309,8 @@ static bool session_start(struct tls_session *t)
 }
 
 /* ---- the handshake ---- */
-/* The names of client CAs are given while the request is written, and taken back before the answer is read: with them mbedTLS would verify the
- * client's chain, at the price of a signature check that trust_verify makes again. */
+/* The names of client CAs are given while the request is written, and taken back before the answer is read: with them
+ * mbedTLS would verify the client's chain, at the price of a signature check that trust_verify makes again. */
 static int handshake(struct tls_session *t)
 {
     while (!compat_handshake_is_over(&t->ssl)) {

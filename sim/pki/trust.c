@@ -1,9 +1,10 @@
 /* sim/pki/trust.c - a pool of roots and x509.Certificate.Verify, as Go 1.12 does it and says it (src/crypto/x509/verify.go).
  *
- * Done here and not by mbedtls_x509_crt_verify for three reasons: dates are judged on virtual time, IP names are judged at all, and the words
- * are those that students search for. Order of checks: dates of the leaf, its names, the chain (roots before intermediates, parents found
- * by key id, else by name), usages. The first error wins, with Go's hint when a CA of the right name has another key, which is what a
- * student sees who runs `kubeadm init` again with an old kubeconfig.
+ * Done here and not by mbedtls_x509_crt_verify for three reasons: dates are judged on virtual time, IP names are judged
+ * at all, and the words are those that students search for. Order of checks: dates of the leaf, its names, the chain
+ * (roots before intermediates, parents found by key id, else by name), usages. The first error wins, with Go's hint
+ * when a CA of the right name has another key, which is what a student sees who runs `kubeadm init` again with an old
+ * kubeconfig.
  *
  * Simplified: no name constraints, no system roots, and a chain is at most CHAIN_MAX long.
  */
@@ -122,7 +123,8 @@ static bool names_error(struct str host, const struct str *v, size_t n, struct e
     struct strbuf valid;
     strbuf_init(&valid, sizeof err->msg);
     if (join_names(&valid, v, n))
-        err_set(err, ERR_TLS, "x509: certificate is valid for " STR_FMT ", not " STR_FMT, STR_ARG(strbuf_str(&valid)), STR_ARG(host));
+        err_set(err, ERR_TLS, "x509: certificate is valid for " STR_FMT ", not " STR_FMT, STR_ARG(strbuf_str(&valid)),
+                STR_ARG(host));
     else
         err_set(err, ERR_TLS, "x509: certificate is not valid for any names, but wanted to match " STR_FMT, STR_ARG(host));
     strbuf_deinit(&valid);
@@ -140,7 +142,9 @@ static bool verify_ip(const struct cert *leaf, struct str text, const uint8_t *i
     if (found)
         return true;
     if (leaf->ip_count == 0)
-        return err_set(err, ERR_TLS, "x509: cannot validate certificate for " STR_FMT " because it doesn't contain any IP SANs", STR_ARG(text));
+        return err_set(err, ERR_TLS,
+                       "x509: cannot validate certificate for " STR_FMT " because it doesn't contain any IP SANs",
+                       STR_ARG(text));
     return names_error(text, leaf->ips, leaf->ip_count, err);
 }
 
@@ -227,8 +231,8 @@ static bool in_chain(const struct walk *w, const struct cert *c)
 struct hint { const char *why; const struct cert *cert; };
 static bool build_chains(struct walk *w, struct err *err);
 
-/* Try each certificate of one pool as parent of the chain's last. True when a chain to a root is complete. `reason` gets the last reason why a
- * parent with a good signature would not do. */
+/* Try each certificate of one pool as parent of the chain's last. True when a chain to a root is complete. `reason`
+ * gets the last reason why a parent with a good signature would not do. */
 static bool try_pool(struct walk *w, enum place place, struct cert *const *pool, size_t n, struct hint *hint, struct err *reason)
 {
     const struct cert *child = w->chain[w->depth - 1];
@@ -289,7 +293,8 @@ static bool unknown_authority(const struct hint *hint, struct err *err)
     if (!hint->why)
         return err_set(err, ERR_TLS, "%s", text);
     struct str name = hint_name(hint->cert, serial);
-    return err_set(err, ERR_TLS, "%s (possibly because of \"%s\" while trying to verify candidate authority certificate \"" STR_FMT "\")",
+    return err_set(err, ERR_TLS,
+                   "%s (possibly because of \"%s\" while trying to verify candidate authority certificate \"" STR_FMT "\")",
                    text, hint->why, STR_ARG(name));
 }
 
@@ -315,7 +320,8 @@ static bool is_root(const struct trust *t, const struct cert *c)
     return false;
 }
 
-bool trust_verify(const struct trust *t, struct cert *const *chain, size_t count, const struct trust_check *check, struct err *err)
+bool trust_verify(const struct trust *t, struct cert *const *chain, size_t count, const struct trust_check *check,
+                  struct err *err)
 {
     ASSERT(count > 0);
     struct walk w = { .trust = t, .extra = chain + 1, .extra_count = count - 1, .check = check };

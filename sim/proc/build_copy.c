@@ -1,8 +1,9 @@
 /* sim/proc/build_copy.c - ADD and COPY: files from the build's context, or from another stage, into the image.
  *
- * Models dockerd builder/dockerfile/copy.go: patterns as Go's filepath.Match, a folder means what is in it, a destination that ends in '/' or is
- * a folder takes the files under their names, modes and times are kept. Simplified: files have no owners, so --chown is checked against the
- * image's /etc/passwd and has no further effect; ADD neither fetches URLs nor unpacks archives, and says so.
+ * Models dockerd builder/dockerfile/copy.go: patterns as Go's filepath.Match, a folder means what is in it, a
+ * destination that ends in '/' or is a folder takes the files under their names, modes and times are kept. Simplified:
+ * files have no owners, so --chown is checked against the image's /etc/passwd and has no further effect; ADD neither
+ * fetches URLs nor unpacks archives, and says so.
  */
 #include "sim/proc/build_priv.h"
 #include "sim/pki/pki.h"
@@ -37,8 +38,10 @@ static bool match_name(const char *pattern, const char *name)
         }
         if (!*name && !*p)
             return true;
-        bool hit = *name && *p && (*p == '?' ? (pattern++, true) : *p == '[' ? match_class(&pattern, *name)
-                                                                             : (pattern += 1 + (*p == '\\' && p[1]), *name == (*p == '\\' && p[1] ? p[1] : *p)));
+        bool hit = *name && *p &&
+                   (*p == '?'   ? (pattern++, true)
+                    : *p == '[' ? match_class(&pattern, *name)
+                                : (pattern += 1 + (*p == '\\' && p[1]), *name == (*p == '\\' && p[1] ? p[1] : *p)));
         if (hit) {
             name++;
             continue;
@@ -102,7 +105,10 @@ bool build_user_known(struct arena *a, const struct vfs *files, struct str user,
         if (str_cut(line, ':', &login, &more) && str_eq(login, name))
             return true;
     }
-    return err_set(err, ERR_NOT_FOUND, "unable to convert uid/gid chown string to host mapping: can't find uid for user " STR_FMT ": no such user: " STR_FMT, STR_ARG(name), STR_ARG(name));
+    return err_set(err, ERR_NOT_FOUND,
+                   "unable to convert uid/gid chown string to host mapping: can't find uid for user " STR_FMT
+                   ": no such user: " STR_FMT,
+                   STR_ARG(name), STR_ARG(name));
 }
 
 /* ---- copying ---- */
@@ -114,7 +120,9 @@ static bool copy_file(struct arena *a, struct build_copy *c, const char *from, c
         return true;                               /* a device or a mount: nothing to copy */
     strbuf_addf(&c->content, "%s %o " STR_FMT "\n", to, st.mode, STR_ARG(sha256_hex(a, bytes)));
     c->bytes += (int64_t)bytes.n;
-    return vfs_put(c->to, to, bytes, st.mode, st.mtime_ns) || err_set(err, ERR_TOO_LARGE, "%s failed: failed to copy files: copy file range failed: %s", c->what, "no space left on device");
+    return vfs_put(c->to, to, bytes, st.mode, st.mtime_ns) ||
+           err_set(err, ERR_TOO_LARGE, "%s failed: failed to copy files: copy file range failed: %s", c->what,
+                   "no space left on device");
 }
 
 static bool copy_tree(struct arena *a, struct build_copy *c, const char *from, const char *to, int depth, struct err *err)
@@ -129,7 +137,8 @@ static bool copy_tree(struct arena *a, struct build_copy *c, const char *from, c
     if (!vfs_mkdir(c->to, to, depth ? st.mode : 0755) || depth > VFS_DEPTH)
         return err_set(err, ERR_CONFLICT, "%s failed: failed to copy files: cannot copy to non-directory: %s", c->what, to);
     while (vfs_next(c->from, from, &cursor, &name))
-        if (!copy_tree(a, c, arena_printf(a, "%s/" STR_FMT, from, STR_ARG(name)), arena_printf(a, "%s/" STR_FMT, to, STR_ARG(name)), depth + 1, err))
+        if (!copy_tree(a, c, arena_printf(a, "%s/" STR_FMT, from, STR_ARG(name)),
+                       arena_printf(a, "%s/" STR_FMT, to, STR_ARG(name)), depth + 1, err))
             return false;
     return true;
 }
@@ -146,14 +155,21 @@ static bool find_sources(struct arena *a, struct build_copy *c, struct json *out
     for (size_t i = 0; i + 1 < c->argc; i++) {
         const char *source = c->args[i], *path = vfs_normalize(a, "/", source);
         if (str_starts(str_c(source), "http://") || str_starts(str_c(source), "https://") || str_starts(str_c(source), "git://"))
-            return err_set(err, ERR_BAD_REQUEST, "%s failed: %s: sources outside of the build context are not supported here", c->what, source);
-        if (strcmp(c->what, "ADD") == 0 && (str_ends(str_c(source), ".tar") || str_ends(str_c(source), ".tar.gz") || str_ends(str_c(source), ".tgz") || str_ends(str_c(source), ".tar.xz")))
-            return err_set(err, ERR_BAD_REQUEST, "%s failed: %s: unpacking archives is not supported here, use COPY", c->what, source);
+            return err_set(err, ERR_BAD_REQUEST,
+                           "%s failed: %s: sources outside of the build context are not supported here", c->what, source);
+        if (strcmp(c->what, "ADD") == 0 && (str_ends(str_c(source), ".tar") || str_ends(str_c(source), ".tar.gz") ||
+                                            str_ends(str_c(source), ".tgz") || str_ends(str_c(source), ".tar.xz")))
+            return err_set(err, ERR_BAD_REQUEST, "%s failed: %s: unpacking archives is not supported here, use COPY",
+                           c->what, source);
         if (!path || (c->from_context && (strncmp(source, "../", 3) == 0 || strcmp(source, "..") == 0)))
             return err_set(err, ERR_BAD_REQUEST, "%s failed: Forbidden path outside the build context: %s ()", c->what, source);
         if (!is_pattern(path) && !vfs_stat(c->from, path, NULL))
-            return c->from_context ? err_set(err, ERR_NOT_FOUND, "%s failed: stat /var/lib/docker/tmp/docker-builder%" PRIu64 "%s: no such file or directory", c->what, c->scratch, path)
-                                   : err_set(err, ERR_NOT_FOUND, "%s failed: stat %s: no such file or directory", c->what, path);
+            return c->from_context
+                       ? err_set(err, ERR_NOT_FOUND,
+                                 "%s failed: stat /var/lib/docker/tmp/docker-builder%" PRIu64
+                                 "%s: no such file or directory",
+                                 c->what, c->scratch, path)
+                       : err_set(err, ERR_NOT_FOUND, "%s failed: stat %s: no such file or directory", c->what, path);
         struct json *found = is_pattern(path) ? build_glob(a, c->from, path) : NULL;
         for (const struct json *f = json_first(found); f; f = json_next(f))
             json_append(out, json_new_str(a, json_str(f)));
@@ -178,13 +194,16 @@ bool build_copy(struct arena *a, struct build_copy *c, struct err *err)
         return false;
     bool into = str_ends(str_c(given), "/") || str_ends(str_c(given), "/.") || strcmp(given, ".") == 0;
     if (json_len(sources) > 1 && !into)
-        return err_set(err, ERR_BAD_REQUEST, "When using %s with more than one source file, the destination must be a directory and end with a /", c->what);
+        return err_set(err, ERR_BAD_REQUEST,
+                       "When using %s with more than one source file, the destination must be a directory and end with a /",
+                       c->what);
     into = into || (vfs_stat(c->to, to, &target) && target.is_dir);
     strbuf_addf(&c->content, "chown %s\n", c->chown ? c->chown : "");
     for (const struct json *s = json_first(sources); s; s = json_next(s)) {
         const char *from = arena_cstr(a, json_str(s));
         vfs_stat(c->from, from, &st);
-        bool ok = st.is_dir ? copy_tree(a, c, from, to, 0, err) : copy_file(a, c, from, into ? arena_printf(a, "%s/%s", to, base_name(from)) : to, err);
+        bool ok = st.is_dir ? copy_tree(a, c, from, to, 0, err)
+                            : copy_file(a, c, from, into ? arena_printf(a, "%s/%s", to, base_name(from)) : to, err);
         if (!ok)
             return false;
     }

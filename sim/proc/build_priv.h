@@ -1,25 +1,29 @@
-/* sim/proc/build_priv.h - the classic builder's parts: dockerfile.c reads, builder.c goes from step to step, build_copy.c and build_run.c do the work. */
+/* sim/proc/build_priv.h - the classic builder's parts: dockerfile.c reads, builder.c goes from step to step,
+ * build_copy.c and build_run.c do the work. */
 #ifndef SIM_PROC_BUILD_PRIV_H
 #define SIM_PROC_BUILD_PRIV_H
 
 #include "sim/proc/proc_priv.h"
 
 enum docker_op {
-    OP_ADD, OP_ARG, OP_CMD, OP_COPY, OP_ENTRYPOINT, OP_ENV, OP_EXPOSE, OP_FROM, OP_HEALTHCHECK, OP_LABEL, OP_MAINTAINER, OP_RUN, OP_STOPSIGNAL, OP_USER,
-    OP_VOLUME, OP_WORKDIR, OP_COUNT
+    OP_ADD, OP_ARG, OP_CMD, OP_COPY, OP_ENTRYPOINT, OP_ENV, OP_EXPOSE, OP_FROM, OP_HEALTHCHECK, OP_LABEL,
+    OP_MAINTAINER, OP_RUN, OP_STOPSIGNAL, OP_USER, OP_VOLUME, OP_WORKDIR, OP_COUNT
 };
 struct docker_step {
     enum docker_op op;
-    const char    *original;                       /* the whole instruction on one line: what the Step line shows and the cache knows it by */
+    /* the whole instruction on one line: what the Step line shows and the cache knows it by */
+    const char    *original;
     struct str     rest;                           /* behind the name and its flags */
-    char         **args; size_t argc;              /* of the JSON form, else rest cut at white space (ENV, LABEL: outside of quotes) */
+    /* of the JSON form, else rest cut at white space (ENV, LABEL: outside of quotes) */
+    char         **args; size_t argc;
     bool           json;                           /* exec form */
     const char    *chown, *from;                   /* flags, or NULL */
     int            line;
 };
 /* Reads a Dockerfile. Errors as dockerd gives them, "Error response from daemon: " included. */
 bool dockerfile_parse(struct arena *a, struct str text, struct docker_step **steps, size_t *count, struct err *err);
-/* One word with its quotes taken off and $NAME, ${NAME}, ${NAME:-word}, ${NAME:+word} replaced; env is an array of "NAME=value". */
+/* One word with its quotes taken off and $NAME, ${NAME}, ${NAME:-word}, ${NAME:+word} replaced; env is an array of
+ * "NAME=value". */
 const char *docker_expand(struct arena *a, struct str word, const struct json *env);
 struct str env_get(const struct json *env, struct str name);               /* p is NULL when absent */
 void env_set(struct arena *a, struct json *env, struct str name, struct str value);
@@ -38,7 +42,8 @@ struct build_copy {
     int64_t           bytes;                       /* out */
 };
 bool build_copy(struct arena *a, struct build_copy *c, struct err *err);
-bool build_user_known(struct arena *a, const struct vfs *files, struct str user, struct err *err);     /* of --chown, chown: a number or in /etc/passwd */
+/* of --chown, chown: a number or in /etc/passwd */
+bool build_user_known(struct arena *a, const struct vfs *files, struct str user, struct err *err);
 /* Names that a pattern with * ? [..] matches in v, sorted; the pattern is absolute. Empty when none does. */
 struct json *build_glob(struct arena *a, const struct vfs *v, const char *pattern);
 

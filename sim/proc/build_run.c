@@ -1,9 +1,9 @@
 /* sim/proc/build_run.c - RUN: commands that arrange files, executed for real on the image's files.
  *
- * Stands for /bin/sh and a handful of coreutils inside of a build container: lists with && || ; and new lines, quotes, variables, patterns, > and
- * >>, and the commands of the table below. Whatever else is asked for is not there and is told so with status 127, as a shell tells it:
- * no command succeeds without having done its work. Simplified: no pipes, substitutions, loops or subshells (a syntax error); no owners, so
- * chown checks its arguments and changes nothing.
+ * Stands for /bin/sh and a handful of coreutils inside of a build container: lists with && || ; and new lines, quotes,
+ * variables, patterns, > and >>, and the commands of the table below. Whatever else is asked for is not there and is
+ * told so with status 127, as a shell tells it: no command succeeds without having done its work. Simplified: no pipes,
+ * substitutions, loops or subshells (a syntax error); no owners, so chown checks its arguments and changes nothing.
  */
 #include "sim/proc/build_priv.h"
 
@@ -110,7 +110,10 @@ static bool symbolic(struct str clause, bool is_dir, unsigned *mode)
         return false;
     char op = clause.p[i++];
     for (; i < clause.n; i++) {
-        static const struct { char letter; unsigned bits; } letters[] = { { 'r', 0444 }, { 'w', 0222 }, { 'x', 0111 }, { 's', 06000 }, { 't', 01000 } };
+        static const struct {
+            char letter;
+            unsigned bits;
+        } letters[] = { { 'r', 0444 }, { 'w', 0222 }, { 'x', 0111 }, { 's', 06000 }, { 't', 01000 } };
         size_t k = 0;
         while (k < ARRAY_LEN(letters) && letters[k].letter != clause.p[i])
             k++;
@@ -233,7 +236,8 @@ static int do_rmdir(struct run *x, struct argv args)
         size_t cursor = 0;
         const char *path = path_of(x, args.v[i]);
         if (!vfs_stat(x->r->files, path, &st) || !st.is_dir)
-            status = complain(x, "rmdir", "failed to remove ", args.v[i], vfs_stat(x->r->files, path, NULL) ? "Not a directory" : no_file);
+            status = complain(x, "rmdir", "failed to remove ", args.v[i],
+                              vfs_stat(x->r->files, path, NULL) ? "Not a directory" : no_file);
         else if (vfs_next(x->r->files, path, &cursor, &name) || !vfs_remove(x->r->files, path))
             status = complain(x, "rmdir", "failed to remove ", args.v[i], "Directory not empty");
     }
@@ -253,7 +257,8 @@ static void copy_one(struct run *x, const char *path, void *ctx)
     if (st.is_dir)
         c->failed = !vfs_mkdir(x->r->files, to, st.mode) || c->failed;
     else
-        c->failed = !vfs_read(x->r->files, path, &bytes) || !vfs_put(x->r->files, to, bytes, st.mode, c->keep_times ? st.mtime_ns : x->r->now_ns) || c->failed;
+        c->failed = !vfs_read(x->r->files, path, &bytes) ||
+                    !vfs_put(x->r->files, to, bytes, st.mode, c->keep_times ? st.mtime_ns : x->r->now_ns) || c->failed;
 }
 
 /* cp and mv: to a folder, or one file to one name. */
@@ -286,7 +291,8 @@ static int do_copy(struct run *x, struct argv args)
         }
         size_t n = strlen(from);
         if (strcmp(from, c.to) == 0 || (st.is_dir && strncmp(c.to, from, n) == 0 && (from[1] == 0 || c.to[n] == '/'))) {
-            status = complain(x, command, "cannot copy ", args.v[i], "source and destination are the same or one holds the other");
+            status = complain(x, command, "cannot copy ", args.v[i],
+                              "source and destination are the same or one holds the other");
             continue;
         }
         walk(x, from, true, copy_one, &c);
@@ -338,7 +344,8 @@ static int do_cat(struct run *x, struct argv args)
                 x->r->out(x->r->ctx, bytes);
             continue;
         }
-        SAY(x, 2, "cat: %s%s: %s\n", x->r->ash ? "can't open " : "", args.v[i], vfs_stat(x->r->files, path, NULL) ? "Is a directory" : no_file);
+        SAY(x, 2, "cat: %s%s: %s\n", x->r->ash ? "can't open " : "", args.v[i],
+            vfs_stat(x->r->files, path, NULL) ? "Is a directory" : no_file);
         status = 1;
     }
     return status;
@@ -405,10 +412,11 @@ static int do_true(struct run *x, struct argv args) { (void)x; (void)args; retur
 static int do_false(struct run *x, struct argv args) { (void)x; (void)args; return 1; }
 
 static const struct { const char *name; int (*fn)(struct run *x, struct argv args); bool builtin; } commands[] = {
-    { "chmod", do_chmod, false }, { "chown", do_chown, false }, { "chgrp", do_chown, false }, { "mkdir", do_mkdir, false }, { "rm", do_rm, false },
-    { "rmdir", do_rmdir, false }, { "cp", do_copy, false }, { "mv", do_copy, false }, { "touch", do_touch, false }, { "echo", do_echo, false },
-    { "cat", do_cat, false }, { "ls", do_ls, false }, { "pwd", do_pwd, false }, { "true", do_true, false }, { "false", do_false, false },
-    { "cd", do_cd, true }, { "set", do_set, true }, { "exit", do_exit, true }, { ":", do_true, true },
+    { "chmod", do_chmod, false }, { "chown", do_chown, false }, { "chgrp", do_chown, false }, { "mkdir", do_mkdir, false },
+    { "rm", do_rm, false },       { "rmdir", do_rmdir, false }, { "cp", do_copy, false },     { "mv", do_copy, false },
+    { "touch", do_touch, false }, { "echo", do_echo, false },   { "cat", do_cat, false },     { "ls", do_ls, false },
+    { "pwd", do_pwd, false },     { "true", do_true, false },   { "false", do_false, false }, { "cd", do_cd, true },
+    { "set", do_set, true },      { "exit", do_exit, true },    { ":", do_true, true },
 };
 
 static int run_command(struct run *x, struct argv args, bool in_shell)
@@ -429,8 +437,11 @@ static int run_command(struct run *x, struct argv args, bool in_shell)
 /* ---- the shell ---- */
 static struct token next_token(struct str *rest)
 {
-    static const struct { const char *text; enum token_kind kind; } signs[] = { { "&&", T_AND }, { "||", T_OR }, { ">>", T_APPEND }, { ">", T_OUT }, { ";", T_SEMI }, { "\n", T_SEMI },
-                                                                               { "|", T_BAD }, { "&", T_BAD }, { "<", T_BAD }, { "(", T_BAD }, { ")", T_BAD }, { "`", T_BAD } };
+    static const struct {
+        const char *text;
+        enum token_kind kind;
+    } signs[] = { { "&&", T_AND }, { "||", T_OR }, { ">>", T_APPEND }, { ">", T_OUT }, { ";", T_SEMI }, { "\n", T_SEMI },
+                  { "|", T_BAD },  { "&", T_BAD }, { "<", T_BAD },     { "(", T_BAD }, { ")", T_BAD },  { "`", T_BAD } };
     while (rest->n && (*rest->p == ' ' || *rest->p == '\t' || *rest->p == '\r'))
         *rest = str_sub(*rest, 1, rest->n);
     for (size_t i = 0; i < ARRAY_LEN(signs); i++)
@@ -491,7 +502,8 @@ static bool assignment(struct run *x, struct str raw)
     if (!str_cut(raw, '=', &name, &value) || name.n == 0)
         return false;
     for (size_t i = 0; i < name.n; i++)
-        if (!(name.p[i] == '_' || (name.p[i] >= 'a' && name.p[i] <= 'z') || (name.p[i] >= 'A' && name.p[i] <= 'Z') || (i && name.p[i] >= '0' && name.p[i] <= '9')))
+        if (!(name.p[i] == '_' || (name.p[i] >= 'a' && name.p[i] <= 'z') || (name.p[i] >= 'A' && name.p[i] <= 'Z') ||
+              (i && name.p[i] >= '0' && name.p[i] <= '9')))
             return false;
     env_set(x->a, x->env, name, str_c(docker_expand(x->a, value, x->env)));
     return true;
@@ -522,7 +534,8 @@ static int redirect(struct run *x, struct argv args, const char *target, bool ap
     return status;
 }
 
-/* One simple command up to && || ; or the end. `skip`: read it, but do not run it. Returns its status, or -1 on a syntax error. */
+/* One simple command up to && || ; or the end. `skip`: read it, but do not run it. Returns its status, or -1 on a
+ * syntax error. */
 static int simple(struct run *x, struct str *rest, bool skip, struct token *end)
 {
     struct argv args = { 0 };
@@ -564,7 +577,8 @@ int build_run_shell(struct arena *a, struct build_run *r, struct str script)
         bool skip = (end.kind == T_AND && status != 0) || (end.kind == T_OR && status == 0);
         int got = simple(&x, &script, skip, &end);
         if (got < 0) {
-            SAY(&x, 2, "/bin/sh: 1: Syntax error: \"%s\" unexpected\n", end.raw.n ? arena_cstr(a, str_sub(end.raw, 0, 60)) : "end of file");
+            SAY(&x, 2, "/bin/sh: 1: Syntax error: \"%s\" unexpected\n",
+                end.raw.n ? arena_cstr(a, str_sub(end.raw, 0, 60)) : "end of file");
             return 2;
         }
         status = skip ? status : got;

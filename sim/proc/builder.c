@@ -1,12 +1,13 @@
 /* sim/proc/builder.c - `docker build`, the classic builder: step by step from a Dockerfile to an image.
  *
- * Models dockerd 19.03 builder/dockerfile (dispatchers.go, evaluator.go) and what its client prints. Each step makes an image from the one
- * before. A step's id is the SHA-256 of its parent's id, the instruction and what it read, so that equal input gives equal ids, and an id that is
- * known already is the cache ("Using cache"). A base image that is not there is pulled, with its lines and its time; RUN takes a container's
- * start and end of time. Everything is done from timers: out and done are never called inside image_build_start.
+ * Models dockerd 19.03 builder/dockerfile (dispatchers.go, evaluator.go) and what its client prints. Each step makes an
+ * image from the one before. A step's id is the SHA-256 of its parent's id, the instruction and what it read, so that
+ * equal input gives equal ids, and an id that is known already is the cache ("Using cache"). A base image that is not
+ * there is pulled, with its lines and its time; RUN takes a container's start and end of time. Everything is done from
+ * timers: out and done are never called inside image_build_start.
  *
- * Simplified: ids do not depend on the time of the build; the cache does not outlive the process; RUN knows the commands of build_run.c and
- * fails honestly on others; no --build-arg, .dockerignore is the client's business.
+ * Simplified: ids do not depend on the time of the build; the cache does not outlive the process; RUN knows the
+ * commands of build_run.c and fails honestly on others; no --build-arg, .dockerignore is the client's business.
  */
 #include "sim/proc/build_priv.h"
 #include "sim/pki/pki.h"
@@ -119,12 +120,15 @@ static void cache_put(struct build *b)
     }
 }
 
-/* The step's id from its parent's and `content`. True: it was built before, and is b->now again. Else b->now is a fresh layer under that id. */
+/* The step's id from its parent's and `content`. True: it was built before, and is b->now again. Else b->now is a fresh
+ * layer under that id. */
 static bool step_begin(struct build *b, const char *content)
 {
     struct arena *a = b->arena;
     const struct docker_step *s = &b->steps[b->at];
-    struct str hash = sha256_hex(a, arena_strf(a, STR_FMT "\n%s\n" STR_FMT "\n%s", STR_ARG(json_get_str(b->now.record, "id")), s->original, STR_ARG(json_text(a, b->now.args)), content));
+    struct str hash = sha256_hex(a,
+                                 arena_strf(a, STR_FMT "\n%s\n" STR_FMT "\n%s", STR_ARG(json_get_str(b->now.record, "id")),
+                                            s->original, STR_ARG(json_text(a, b->now.args)), content));
     const char *id = arena_printf(a, "sha256:" STR_FMT, STR_ARG(hash));
     const struct built *known = map_getc(image_store_cache(b->store, built_free), id);
     now_set(b, built_layered(known ? known : &b->now));
@@ -184,7 +188,8 @@ static void build_finish(struct build *b)
         return;
     }
     SAY(b, "Successfully built " STR_FMT "\n", STR_ARG(short_id(b->now.record)));
-    const char *ref = tag ? tag : arena_cstr(b->arena, short_id(b->now.record));        /* without a tag it is found by its id alone */
+    /* without a tag it is found by its id alone */
+    const char *ref = tag ? tag : arena_cstr(b->arena, short_id(b->now.record));
     image_put_saved(b->store, str_c(ref), b->now.record, b->now.files);
     if (tag)
         SAY(b, "Successfully tagged %s\n", image_display(b->arena, str_c(tag)));
@@ -219,7 +224,13 @@ static void stage_from_nothing(struct build *b)
 {
     struct arena *a = arena_new();
     struct vfs *empty = vfs_new();
-    stage_from_image(b, json_buildf(a, "{'id':'','size':0,'created':'','program':'','entrypoint':[],'cmd':[],'env':[],'workdir':'','user':'','layers':[],'fs':'scratch'}"), empty);
+    stage_from_image(
+        b,
+        json_buildf(
+            a,
+            "{'id':'','size':0,'created':'','program':'','entrypoint':[],'cmd':[],'env':[],'workdir':'','user':'',"
+            "'layers':[],'fs':'scratch'}"),
+        empty);
     vfs_free(empty);
     arena_free(a);
 }
@@ -311,15 +322,24 @@ static const struct vfs *copy_source(struct build *b, const struct docker_step *
     const struct built *stage = stage_find(b, str_c(s->from));
     const struct vfs *files = stage && stage->arena ? stage->files : image_files(b->store, str_c(s->from));
     if (!files)
-        err_set(err, ERR_NOT_FOUND, "invalid from flag value %s: pull access denied for %s, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
-                s->from, s->from);
+        err_set(
+            err, ERR_NOT_FOUND,
+            "invalid from flag value %s: pull access denied for %s, repository does not exist or may require 'docker "
+            "login': denied: requested access to the resource is denied",
+            s->from, s->from);
     return files;
 }
 
 static bool do_copy(struct build *b, const struct docker_step *s, struct err *err)
 {
-    struct build_copy c = { .what = s->op == OP_ADD ? "ADD" : "COPY", .from = copy_source(b, s, err), .from_context = !s->from, .workdir = workdir(b), .args = expanded(b, s),
-                            .argc = s->argc, .chown = s->chown, .scratch = rng_below(&b->rng, 1000000000) };
+    struct build_copy c = { .what = s->op == OP_ADD ? "ADD" : "COPY",
+                            .from = copy_source(b, s, err),
+                            .from_context = !s->from,
+                            .workdir = workdir(b),
+                            .args = expanded(b, s),
+                            .argc = s->argc,
+                            .chown = s->chown,
+                            .scratch = rng_below(&b->rng, 1000000000) };
     if (!c.from)
         return false;
     struct vfs *files = c.to = vfs_layered(b->now.files);
@@ -350,11 +370,19 @@ static bool do_run(struct build *b, const struct docker_step *s, struct err *err
         return say_id(b), true;
     const char *container = container_id(b);
     struct str fs = json_get_str(b->now.record, "fs");
-    struct build_run r = { .files = b->now.files, .env = env, .cwd = workdir(b), .ash = str_eqc(fs, "busybox") || str_eqc(fs, "alpine"),
-                           .now_ns = vtime_now(image_store_loop(b->store)), .out = run_out, .ctx = b };
+    struct build_run r = { .files = b->now.files,
+                           .env = env,
+                           .cwd = workdir(b),
+                           .ash = str_eqc(fs, "busybox") || str_eqc(fs, "alpine"),
+                           .now_ns = vtime_now(image_store_loop(b->store)),
+                           .out = run_out,
+                           .ctx = b };
     SAY(b, " ---> Running in %s\n", container);
     if (str_eqc(fs, "scratch"))
-        return err_set(err, ERR_INTERNAL, "OCI runtime create failed: container_linux.go:349: starting container process caused \"exec: \\\"/bin/sh\\\": stat /bin/sh: no such file or directory\": unknown");
+        return err_set(
+            err, ERR_INTERNAL,
+            "OCI runtime create failed: container_linux.go:349: starting container process caused \"exec: "
+            "\\\"/bin/sh\\\": stat /bin/sh: no such file or directory\": unknown");
     int status = s->json ? build_run_argv(b->arena, &r, s->args, s->argc) : build_run_shell(b->arena, &r, s->rest);
     if (status != 0) {
         struct strbuf words;
@@ -428,7 +456,8 @@ static bool check_signal(const char *name, struct err *err)
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (strcmp(bare, known[i]) == 0)
             return true;
-    return (str_int(str_c(name), &number) && number > 0 && number < 65) || err_set(err, ERR_BAD_REQUEST, "Invalid signal: %s", name);
+    return (str_int(str_c(name), &number) && number > 0 && number < 65) ||
+           err_set(err, ERR_BAD_REQUEST, "Invalid signal: %s", name);
 }
 
 static void set_config(struct build *b, const struct docker_step *s, char **args, const char *new_workdir)
@@ -463,14 +492,16 @@ static bool check_config(struct build *b, const struct docker_step *s, char **ar
     struct vfs_stat st;
     if (s->op == OP_STOPSIGNAL)
         return check_signal(args[0], err);
-    if (s->op == OP_HEALTHCHECK && !str_eqi(str_c(s->args[0]), STR("NONE")) && !str_eqi(str_c(s->args[0]), STR("CMD")) && strncmp(s->args[0], "--", 2) != 0)
+    if (s->op == OP_HEALTHCHECK && !str_eqi(str_c(s->args[0]), STR("NONE")) && !str_eqi(str_c(s->args[0]), STR("CMD")) &&
+        strncmp(s->args[0], "--", 2) != 0)
         return err_set(err, ERR_BAD_REQUEST, "Unknown type %s in HEALTHCHECK (try CMD)", s->args[0]);
     if (s->op == OP_EXPOSE)
         for (size_t i = 0; i < s->argc; i++) {
             struct str port, proto;
             int64_t number;
             str_cut(str_c(args[i]), '/', &port, &proto);
-            if (!str_int(port, &number) || number < 1 || number > 65535 || (proto.n && !str_eqi(proto, STR("tcp")) && !str_eqi(proto, STR("udp"))))
+            if (!str_int(port, &number) || number < 1 || number > 65535 ||
+                (proto.n && !str_eqi(proto, STR("tcp")) && !str_eqi(proto, STR("udp"))))
                 return err_set(err, ERR_BAD_REQUEST, "invalid containerPort: %s", args[i]);
         }
     if (s->op != OP_WORKDIR)
@@ -484,7 +515,8 @@ static bool check_config(struct build *b, const struct docker_step *s, char **ar
 static bool do_config(struct build *b, const struct docker_step *s, struct err *err)
 {
     const char *new_workdir = NULL;
-    bool literal = s->op == OP_CMD || s->op == OP_ENTRYPOINT || s->op == OP_HEALTHCHECK || s->op == OP_MAINTAINER || s->op == OP_ARG;
+    bool literal = s->op == OP_CMD || s->op == OP_ENTRYPOINT || s->op == OP_HEALTHCHECK || s->op == OP_MAINTAINER ||
+                   s->op == OP_ARG;
     char **args = literal ? s->args : expanded(b, s);
     if (!check_config(b, s, args, &new_workdir, err))
         return false;

@@ -1,18 +1,21 @@
 /* sim/proc/catalog.c - what the registries out there have: sim/proc/images/catalog.json, read once.
  *
- * Stands for docker.io, k8s.gcr.io and registry.k8s.io: the only images that can be pulled are those that are described there. A family of
- * the file becomes one record per repository and tag, as sim/proc/proc.h describes it, with these members besides:
- *   "load": {"profile", "mean_nanocores", "memory_bytes", ...}   what the program uses when nobody asks anything of it (figures of the lab's `top pod`)
+ * Stands for docker.io, k8s.gcr.io and registry.k8s.io: the only images that can be pulled are those that are described
+ * there. A family of the file becomes one record per repository and tag, as sim/proc/proc.h describes it, with these
+ * members besides:
+ *   "load": {"profile", "mean_nanocores", "memory_bytes", ...} what the program uses when nobody asks anything of it
+ *   (figures of the lab's `top pod`)
  *   "ports": ["80/tcp"], "webroot": folder that a web server serves, "php": its PHP's version, "pull_bytes": compressed size
- * Derived where the file is silent: id and digest are hashes of name and tag (an id given in short form is filled up), layers as many as said,
- * the compressed size two fifths of the size, which is what gzip leaves of such images.
+ * Derived where the file is silent: id and digest are hashes of name and tag (an id given in short form is filled up),
+ * layers as many as said, the compressed size two fifths of the size, which is what gzip leaves of such images.
  */
 #include "sim/proc/proc_priv.h"
 #include "sim/pki/pki.h"
 
 EMBED(catalog_text, "sim/proc/images/catalog.json")
 
-static struct { struct arena *a; struct json *file; struct map *by_ref; } catalog;         /* immutable once loaded; lives as long as the process */
+/* immutable once loaded; lives as long as the process */
+static struct { struct arena *a; struct json *file; struct map *by_ref; } catalog;
 
 static struct str hash_of(struct arena *a, const char *what, const char *ref)
 {
@@ -23,7 +26,9 @@ static void derive_id(struct arena *a, struct json *r, const char *key, const ch
 {
     struct str given = json_get_str(r, key), full = arena_strf(a, "sha256:" STR_FMT, STR_ARG(hash_of(a, key, ref)));
     if (given.n < full.n)
-        json_set_str(a, r, key, given.n ? arena_strf(a, STR_FMT STR_FMT, STR_ARG(given), STR_ARG(str_sub(full, given.n, full.n))) : full);
+        json_set_str(a, r, key,
+                     given.n ? arena_strf(a, STR_FMT STR_FMT, STR_ARG(given), STR_ARG(str_sub(full, given.n, full.n)))
+                             : full);
 }
 
 static void derive_layers(struct arena *a, struct json *r, const char *ref)
@@ -37,11 +42,14 @@ static void derive_layers(struct arena *a, struct json *r, const char *ref)
         json_append(layers, json_new_str(a, str_sub(hash_of(a, arena_printf(a, "layer %" PRId64, i), ref), 0, 12)));
 }
 
-static void add_record(struct arena *a, const char *repo, struct str first_repo, const struct json *common, const struct json *tag)
+static void add_record(struct arena *a, const char *repo, struct str first_repo, const struct json *common,
+                       const struct json *tag)
 {
     const char *ref = arena_printf(a, "%s:" STR_FMT, repo, STR_ARG(json_key(tag)));
     /* One family's names mean the same bytes: hashes are made of its first name. */
-    const char *origin = json_get(tag, "id_of") ? arena_cstr(a, json_get_str(tag, "id_of")) : arena_printf(a, STR_FMT ":" STR_FMT, STR_ARG(first_repo), STR_ARG(json_key(tag)));
+    const char *origin = json_get(tag, "id_of")
+                             ? arena_cstr(a, json_get_str(tag, "id_of"))
+                             : arena_printf(a, STR_FMT ":" STR_FMT, STR_ARG(first_repo), STR_ARG(json_key(tag)));
     struct json *r = json_new_object(a);
     json_set_strc(a, r, "ref", image_display(a, str_c(ref)));
     for (const struct json *m = json_first(tag); m; m = json_next(m))
@@ -68,7 +76,8 @@ static void load(void)
     for (const struct json *f = json_first(json_get(catalog.file, "families")); f; f = json_next(f))
         for (const struct json *repo = json_first(json_get(f, "repos")); repo; repo = json_next(repo))
             for (const struct json *tag = json_first(json_get(f, "tags")); tag; tag = json_next(tag))
-                add_record(a, arena_cstr(a, json_str(repo)), json_str(json_first(json_get(f, "repos"))), json_get(f, "record"), tag);
+                add_record(a, arena_cstr(a, json_str(repo)), json_str(json_first(json_get(f, "repos"))),
+                           json_get(f, "record"), tag);
 }
 
 static const struct json *find_digest(const char *repo, const char *digest)
@@ -91,7 +100,8 @@ const struct json *image_catalog_find(struct str ref)
     struct arena *a = arena_new();
     struct image_name name;
     image_split(a, ref, &name);
-    const struct json *r = name.digest[0] ? find_digest(name.repo, name.digest) : map_getc(catalog.by_ref, image_normalize(a, ref));
+    const struct json *r = name.digest[0] ? find_digest(name.repo, name.digest)
+                                          : map_getc(catalog.by_ref, image_normalize(a, ref));
     arena_free(a);
     return r;
 }

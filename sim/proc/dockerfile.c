@@ -1,9 +1,11 @@
 /* sim/proc/dockerfile.c - a Dockerfile's text as a list of steps.
  *
- * Models moby/buildkit frontend/dockerfile/parser and instructions (as dockerd 19.03 uses them): comments, continuation lines, flags, the
- * JSON ("exec") and shell forms, and shell.Lex for variables. Errors carry the line at which the instruction begins.
+ * Models moby/buildkit frontend/dockerfile/parser and instructions (as dockerd 19.03 uses them): comments, continuation
+ * lines, flags, the JSON ("exec") and shell forms, and shell.Lex for variables. Errors carry the line at which the
+ * instruction begins.
  *
- * Refused by name, for want of what is behind them: ONBUILD, SHELL, the escape directive. Here-documents came after the classic builder.
+ * Refused by name, for want of what is behind them: ONBUILD, SHELL, the escape directive. Here-documents came after the
+ * classic builder.
  */
 #include "sim/proc/build_priv.h"
 
@@ -15,22 +17,26 @@ static const struct docker_word {
     const char *complaint;
     const char *flags;                             /* "chown from" */
 } words[OP_COUNT] = {
-    [OP_ADD]         = { "ADD", JSON_OR_WORDS, 2, SIZE_MAX, "requires at least two arguments, but only one was provided. Destination could not be determined.", "chown" },
-    [OP_ARG]         = { "ARG", PAIRS, 1, SIZE_MAX, "requires at least one argument", "" },
-    [OP_CMD]         = { "CMD", JSON_OR_SHELL, 0, SIZE_MAX, "", "" },
-    [OP_COPY]        = { "COPY", JSON_OR_WORDS, 2, SIZE_MAX, "requires at least two arguments, but only one was provided. Destination could not be determined.", "chown from" },
-    [OP_ENTRYPOINT]  = { "ENTRYPOINT", JSON_OR_SHELL, 0, SIZE_MAX, "", "" },
-    [OP_ENV]         = { "ENV", PAIRS, 1, SIZE_MAX, "requires at least one argument", "" },
-    [OP_EXPOSE]      = { "EXPOSE", WORDS, 1, SIZE_MAX, "requires at least one argument", "" },
-    [OP_FROM]        = { "FROM", WORDS, 1, 3, "requires either one or three arguments", "" },
+    [OP_ADD] = { "ADD", JSON_OR_WORDS, 2, SIZE_MAX,
+                 "requires at least two arguments, but only one was provided. Destination could not be determined.",
+                 "chown" },
+    [OP_ARG] = { "ARG", PAIRS, 1, SIZE_MAX, "requires at least one argument", "" },
+    [OP_CMD] = { "CMD", JSON_OR_SHELL, 0, SIZE_MAX, "", "" },
+    [OP_COPY] = { "COPY", JSON_OR_WORDS, 2, SIZE_MAX,
+                  "requires at least two arguments, but only one was provided. Destination could not be determined.",
+                  "chown from" },
+    [OP_ENTRYPOINT] = { "ENTRYPOINT", JSON_OR_SHELL, 0, SIZE_MAX, "", "" },
+    [OP_ENV] = { "ENV", PAIRS, 1, SIZE_MAX, "requires at least one argument", "" },
+    [OP_EXPOSE] = { "EXPOSE", WORDS, 1, SIZE_MAX, "requires at least one argument", "" },
+    [OP_FROM] = { "FROM", WORDS, 1, 3, "requires either one or three arguments", "" },
     [OP_HEALTHCHECK] = { "HEALTHCHECK", WORDS, 1, SIZE_MAX, "requires at least one argument", NULL },
-    [OP_LABEL]       = { "LABEL", PAIRS, 1, SIZE_MAX, "requires at least one argument", "" },
-    [OP_MAINTAINER]  = { "MAINTAINER", JSON_OR_SHELL, 1, SIZE_MAX, "requires exactly one argument", "" },
-    [OP_RUN]         = { "RUN", JSON_OR_SHELL, 1, SIZE_MAX, "requires at least one argument", "" },
-    [OP_STOPSIGNAL]  = { "STOPSIGNAL", WORDS, 1, 1, "requires exactly one argument", "" },
-    [OP_USER]        = { "USER", WORDS, 1, 1, "requires exactly one argument", "" },
-    [OP_VOLUME]      = { "VOLUME", JSON_OR_WORDS, 1, SIZE_MAX, "requires at least one argument", "" },
-    [OP_WORKDIR]     = { "WORKDIR", JSON_OR_SHELL, 1, 1, "requires exactly one argument", "" },
+    [OP_LABEL] = { "LABEL", PAIRS, 1, SIZE_MAX, "requires at least one argument", "" },
+    [OP_MAINTAINER] = { "MAINTAINER", JSON_OR_SHELL, 1, SIZE_MAX, "requires exactly one argument", "" },
+    [OP_RUN] = { "RUN", JSON_OR_SHELL, 1, SIZE_MAX, "requires at least one argument", "" },
+    [OP_STOPSIGNAL] = { "STOPSIGNAL", WORDS, 1, 1, "requires exactly one argument", "" },
+    [OP_USER] = { "USER", WORDS, 1, 1, "requires exactly one argument", "" },
+    [OP_VOLUME] = { "VOLUME", JSON_OR_WORDS, 1, SIZE_MAX, "requires at least one argument", "" },
+    [OP_WORKDIR] = { "WORKDIR", JSON_OR_SHELL, 1, 1, "requires exactly one argument", "" },
 };
 
 #define DAEMON "Error response from daemon: "
@@ -157,9 +163,11 @@ static bool take_flags(struct arena *a, const struct docker_word *w, struct dock
         if (word.n == 2)
             break;
         if (!has_word(w->flags, name))
-            return err_set(err, ERR_BAD_REQUEST, DAEMON "dockerfile parse error line %d: Unknown flag: " STR_FMT, s->line, STR_ARG(name));
+            return err_set(err, ERR_BAD_REQUEST, DAEMON "dockerfile parse error line %d: Unknown flag: " STR_FMT, s->line,
+                           STR_ARG(name));
         if (!has_value)
-            return err_set(err, ERR_BAD_REQUEST, DAEMON "dockerfile parse error line %d: Missing a value on flag: " STR_FMT, s->line, STR_ARG(name));
+            return err_set(err, ERR_BAD_REQUEST, DAEMON "dockerfile parse error line %d: Missing a value on flag: " STR_FMT,
+                           s->line, STR_ARG(name));
         *(str_eqc(name, "chown") ? &s->chown : &s->from) = arena_cstr(a, value);
         s->rest = str_trim(rest);
     }
@@ -174,16 +182,22 @@ static bool check_pairs(struct arena *a, struct docker_step *s, struct err *err)
     if (!strchr(s->args[0], '=')) {
         struct str rest = s->rest, name = next_word(&rest, true), value = str_trim(rest);
         if (value.n == 0)
-            return err_set(err, ERR_BAD_REQUEST, DAEMON "dockerfile parse error line %d: %s must have two arguments", s->line, words[s->op].name);
+            return err_set(err, ERR_BAD_REQUEST, DAEMON "dockerfile parse error line %d: %s must have two arguments",
+                           s->line, words[s->op].name);
         s->args[0] = arena_printf(a, STR_FMT "=" STR_FMT, STR_ARG(name), STR_ARG(value));
         s->argc = 1;
         return true;
     }
     for (size_t i = 0; i < s->argc; i++) {
         if (!strchr(s->args[i], '='))
-            return err_set(err, ERR_BAD_REQUEST, DAEMON "dockerfile parse error line %d: Syntax error - can't find = in \"%s\". Must be of the form: name=value", s->line, s->args[i]);
+            return err_set(
+                err, ERR_BAD_REQUEST,
+                DAEMON
+                "dockerfile parse error line %d: Syntax error - can't find = in \"%s\". Must be of the form: name=value",
+                s->line, s->args[i]);
         if (s->args[i][0] == '=')
-            return err_set(err, ERR_BAD_REQUEST, DAEMON "dockerfile parse error line %d: %s names can not be blank", s->line, words[s->op].name);
+            return err_set(err, ERR_BAD_REQUEST, DAEMON "dockerfile parse error line %d: %s names can not be blank", s->line,
+                           words[s->op].name);
     }
     return true;
 }
@@ -196,7 +210,9 @@ static bool parse_step(struct arena *a, struct str text, struct docker_step *s, 
     for (s->op = 0; s->op < OP_COUNT && !str_eqi(name, str_c(words[s->op].name)); s->op++)
         ;
     if (str_eqi(name, STR("ONBUILD")) || str_eqi(name, STR("SHELL")))
-        return err_set(err, ERR_BAD_REQUEST, DAEMON "dockerfile parse error line %d: instruction not supported here: " STR_FMT, s->line, STR_ARG(name));
+        return err_set(err, ERR_BAD_REQUEST,
+                       DAEMON "dockerfile parse error line %d: instruction not supported here: " STR_FMT, s->line,
+                       STR_ARG(name));
     if (s->op == OP_COUNT) {
         char *upper = arena_cstr(a, str_sub(name, 0, 100));
         for (char *c = upper; *c; c++)
@@ -207,8 +223,13 @@ static bool parse_step(struct arena *a, struct str text, struct docker_step *s, 
     if (!take_flags(a, w, s, err))
         return false;
     split_args(a, s, w->shape);
-    if (s->argc < w->least || s->argc > w->most || (s->op == OP_FROM && (s->argc == 2 || (s->argc == 3 && !str_eqi(str_c(s->args[1]), STR("AS"))))))
-        return err_set(err, ERR_BAD_REQUEST, DAEMON "dockerfile parse error line %d: %s %s", s->line, w->name, s->argc == 0 && w->least == 2 ? "requires at least two arguments, but only one was provided. Destination could not be determined." : w->complaint);
+    if (s->argc < w->least || s->argc > w->most ||
+        (s->op == OP_FROM && (s->argc == 2 || (s->argc == 3 && !str_eqi(str_c(s->args[1]), STR("AS"))))))
+        return err_set(
+            err, ERR_BAD_REQUEST, DAEMON "dockerfile parse error line %d: %s %s", s->line, w->name,
+            s->argc == 0 && w->least == 2
+                ? "requires at least two arguments, but only one was provided. Destination could not be determined."
+                : w->complaint);
     return w->shape != PAIRS || check_pairs(a, s, err);
 }
 

@@ -1,8 +1,9 @@
 /* sim/proc/image.c - the images that a node has, and how it comes by more.
  *
- * Models: dockerd's image store and `docker pull` as the kubelet uses it (pkg/kubelet/images with --serialize-image-pulls): one pull at a
- * time, the others wait. A pull asks the registry (half a second), then fetches what layers are missing at a constant bandwidth; both are
- * virtual time. Records are immutable: an image that is replaced or removed keeps its record until the store goes, since processes hold it.
+ * Models: dockerd's image store and `docker pull` as the kubelet uses it (pkg/kubelet/images with
+ * --serialize-image-pulls): one pull at a time, the others wait. A pull asks the registry (half a second), then fetches
+ * what layers are missing at a constant bandwidth; both are virtual time. Records are immutable: an image that is
+ * replaced or removed keeps its record until the store goes, since processes hold it.
  *
  * Simplified: no dangling <none> images; all tags of one repository are independent; a registry is never slow and never fails.
  */
@@ -127,7 +128,8 @@ static struct image *find(struct image_store *s, struct str ref)
         struct image_name its;
         image_split(a, str_c(i->ref), &its);
         bool by_id = id.n >= 12 && id.n <= its_id.n && str_eq(id, str_sub(its_id, 0, id.n));
-        if (by_id || (name.digest[0] && strcmp(name.repo, its.repo) == 0 && str_eqc(json_get_str(i->record, "digest"), name.digest)))
+        if (by_id ||
+            (name.digest[0] && strcmp(name.repo, its.repo) == 0 && str_eqc(json_get_str(i->record, "digest"), name.digest)))
             found = i;
     }
     arena_free(a);
@@ -213,18 +215,30 @@ static bool no_such_image(struct arena *a, struct str ref, struct err *err)
 {
     struct image_name name;
     image_split(a, ref, &name);
-    const char *shown = image_display(a, str_c(name.repo)), *full = image_display(a, ref), *wanted = name.tag[0] ? name.tag : name.digest;
+    const char *shown = image_display(a, str_c(name.repo)), *full = image_display(a, ref),
+               *wanted = name.tag[0] ? name.tag : name.digest;
     struct str repo = str_c(name.repo), host, path;
     str_cut(repo, '/', &host, &path);
     shown = str_ends(str_c(shown), ":latest") ? arena_cstr(a, str_sub(str_c(shown), 0, strlen(shown) - 7)) : shown;
     if (str_ends(host, "k8s.gcr.io") || str_ends(host, "registry.k8s.io"))
-        return err_set(err, ERR_NOT_FOUND, "Error response from daemon: manifest for %s not found: manifest unknown: Failed to fetch \"%s\" from request \"/v2/" STR_FMT "/manifests/%s\".",
-                       full, wanted, STR_ARG(path), wanted);
+        return err_set(
+            err, ERR_NOT_FOUND,
+            "Error response from daemon: manifest for %s not found: manifest unknown: Failed to fetch \"%s\" from "
+            "request \"/v2/" STR_FMT
+            "/manifests/%s\".",
+            full, wanted, STR_ARG(path), wanted);
     if (!str_eqc(host, "docker.io"))
-        return err_set(err, ERR_NOT_FOUND, "Error response from daemon: Get https://" STR_FMT "/v2/: dial tcp: lookup " STR_FMT ": no such host", STR_ARG(host), STR_ARG(host));
+        return err_set(err, ERR_NOT_FOUND,
+                       "Error response from daemon: Get https://" STR_FMT "/v2/: dial tcp: lookup " STR_FMT ": no such host",
+                       STR_ARG(host), STR_ARG(host));
     if (image_catalog_has_repo(name.repo))
-        return err_set(err, ERR_NOT_FOUND, "Error response from daemon: manifest for %s not found: manifest unknown: manifest unknown", full);
-    return err_set(err, ERR_NOT_FOUND, "Error response from daemon: pull access denied for %s, repository does not exist or may require 'docker login': denied: requested access to the resource is denied", shown);
+        return err_set(err, ERR_NOT_FOUND,
+                       "Error response from daemon: manifest for %s not found: manifest unknown: manifest unknown", full);
+    return err_set(
+        err, ERR_NOT_FOUND,
+        "Error response from daemon: pull access denied for %s, repository does not exist or may require 'docker "
+        "login': denied: requested access to the resource is denied",
+        shown);
 }
 
 static bool layer_present(struct image_store *s, struct str id)
@@ -330,7 +344,8 @@ void image_pull_lines(struct image_store *s, struct str ref, void (*line)(void *
     pulls_go_on(s);
 }
 
-void image_pull(struct image_store *s, struct str ref, void (*done)(void *ctx, const struct json *record, const struct err *err), void *ctx)
+void image_pull(struct image_store *s, struct str ref,
+                void (*done)(void *ctx, const struct json *record, const struct err *err), void *ctx)
 {
     image_pull_lines(s, ref, NULL, done, ctx);
 }

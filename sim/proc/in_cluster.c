@@ -1,7 +1,8 @@
 /* sim/proc/in_cluster.c - how a program in a pod finds the API server and its own name.
  *
- * Models client-go rest/config.go InClusterConfig: the kubernetes Service from the environment, the service account's token and CA from
- * the mounted secret. As there, a missing token is an error and a missing ca.crt is not (the connection fails to verify later).
+ * Models client-go rest/config.go InClusterConfig: the kubernetes Service from the environment, the service account's
+ * token and CA from the mounted secret. As there, a missing token is an error and a missing ca.crt is not (the
+ * connection fails to verify later).
  */
 #include "sim/proc/proc_priv.h"
 
@@ -20,11 +21,14 @@ bool process_in_cluster(const struct process *p, struct arena *a, struct in_clus
     const char *host = process_getenv(p, "KUBERNETES_SERVICE_HOST"), *port = process_getenv(p, "KUBERNETES_SERVICE_PORT");
     bool found;
     if (!host || !*host || !port || !*port)
-        return err_set(err, ERR_NOT_FOUND, "unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined");
+        return err_set(
+            err, ERR_NOT_FOUND,
+            "unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined");
     struct str token = account_file(p, a, "token", &found);
     if (!found)
         return err_set(err, ERR_NOT_FOUND, "open " ACCOUNT_DIR "/token: no such file or directory");
-    out->server = strchr(host, ':') ? arena_printf(a, "https://[%s]:%s", host, port) : arena_printf(a, "https://%s:%s", host, port);
+    out->server = strchr(host, ':') ? arena_printf(a, "https://[%s]:%s", host, port)
+                                    : arena_printf(a, "https://%s:%s", host, port);
     out->token = token;
     out->ca_pem = account_file(p, a, "ca.crt", &found);
     out->ns = account_file(p, a, "namespace", &found);

@@ -21,15 +21,19 @@ char *vfs_normalize(struct arena *a, const char *base, const char *path);  /* ab
 bool vfs_chmod(struct vfs *v, const char *path, unsigned mode);            /* false: not there, or read-only */
 
 /* ---- images ---- */
-struct image_name { const char *repo, *tag, *digest; };                    /* "docker.io/library/php", "5-apache" or "", "sha256:..." or "" */
+/* "docker.io/library/php", "5-apache" or "", "sha256:..." or "" */
+struct image_name { const char *repo, *tag, *digest; };
 void image_split(struct arena *a, struct str ref, struct image_name *out);
 struct vfs *image_catalog_files(const struct json *catalog_record);        /* a new file system as the record and its base say */
 bool image_catalog_has_repo(const char *repo);                             /* normalized, without tag */
-void image_put_saved(struct image_store *s, struct str ref, const struct json *record, struct vfs *files); /* image_put, and told to ops->save */
+/* image_put, and told to ops->save */
+void image_put_saved(struct image_store *s, struct str ref, const struct json *record, struct vfs *files);
 struct loop *image_store_loop(const struct image_store *s);
-struct list *image_store_builds(struct image_store *s);                    /* builds under way, for build_free when the store goes */
+/* builds under way, for build_free when the store goes */
+struct list *image_store_builds(struct image_store *s);
 void build_free(struct list *node);
-struct map *image_store_cache(struct image_store *s, void (*free_entry)(void *entry));     /* build steps by id, freed with the store */
+/* build steps by id, freed with the store */
+struct map *image_store_cache(struct image_store *s, void (*free_entry)(void *entry));
 /* A pull with a say while it runs: line(ctx, text) for each line that docker prints. done as in image_pull. */
 void image_pull_lines(struct image_store *s, struct str ref, void (*line)(void *ctx, struct str text),
                       void (*done)(void *ctx, const struct json *record, const struct err *err), void *ctx);

@@ -1,8 +1,9 @@
 /* sim/proc/process.c - a running program: its arguments, its standard streams, its signals and its end.
  *
- * Models: what containerd-shim and the kernel do for the first process of a container. The kubelet makes one per container and one per
- * exec; the program behind program_ops does the rest. Nothing that the program calls here calls it back before it returned: its end
- * (exit or kill) is a task, in which first the program is stopped and then the maker is told, once.
+ * Models: what containerd-shim and the kernel do for the first process of a container. The kubelet makes one per
+ * container and one per exec; the program behind program_ops does the rest. Nothing that the program calls here calls
+ * it back before it returned: its end (exit or kill) is a task, in which first the program is stopped and then the
+ * maker is told, once.
  *
  * Order of use: process_start, { process_input, process_kill ... }, io->exited, process_free.
  */
@@ -36,9 +37,12 @@ static char **copy_strings(struct arena *a, char **v)
 
 static void copy_options(struct process *p, const struct process_options *o)
 {
-    static const size_t texts[] = { offsetof(struct process_options, name), offsetof(struct process_options, cwd), offsetof(struct process_options, hostname),
-                                    offsetof(struct process_options, pod_namespace), offsetof(struct process_options, pod_name),
-                                    offsetof(struct process_options, pod_ip), offsetof(struct process_options, node_name) };
+    static const size_t texts[] = {
+        offsetof(struct process_options, name),     offsetof(struct process_options, cwd),
+        offsetof(struct process_options, hostname), offsetof(struct process_options, pod_namespace),
+        offsetof(struct process_options, pod_name), offsetof(struct process_options, pod_ip),
+        offsetof(struct process_options, node_name)
+    };
     p->opt = *o;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         const char **text = (const char **)(void *)((char *)&p->opt + texts[i]);

@@ -1,7 +1,7 @@
 /* sim/proc/program.c - the programs that there are, by name.
  *
- * What /usr/bin is to a container: an image's record names a program, this table has its code. The composition root fills it once; nobody
- * includes a program's header to start one.
+ * What /usr/bin is to a container: an image's record names a program, this table has its code. The composition root
+ * fills it once; nobody includes a program's header to start one.
  */
 #include "sim/proc/proc_priv.h"
 

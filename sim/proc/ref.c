@@ -1,7 +1,8 @@
 /* sim/proc/ref.c - names of images: what people write, and what is meant.
  *
- * Models docker/distribution reference/normalize.go: "busybox" means docker.io/library/busybox:latest, "a/b" means docker.io/a/b:latest, and a
- * first part with a dot, a colon or the name localhost is a registry. "repo@sha256:..." names one image for ever and has no tag.
+ * Models docker/distribution reference/normalize.go: "busybox" means docker.io/library/busybox:latest, "a/b" means
+ * docker.io/a/b:latest, and a first part with a dot, a colon or the name localhost is a registry. "repo@sha256:..."
+ * names one image for ever and has no tag.
  */
 #include "sim/proc/proc_priv.h"
 

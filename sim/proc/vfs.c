@@ -1,12 +1,14 @@
 /* sim/proc/vfs.c - the files that a container sees.
  *
- * Models: an image's layers below, a writable layer on top (overlayfs), volumes mounted over folders. Kept as one persistent tree: a node
- * that two file systems share has more than one reference and is copied before it is changed, and so are the folders above it. So a
- * layer costs nothing until it is written, a hundred containers of one image share its bytes, and removing needs no white-outs.
+ * Models: an image's layers below, a writable layer on top (overlayfs), volumes mounted over folders. Kept as one
+ * persistent tree: a node that two file systems share has more than one reference and is copied before it is changed,
+ * and so are the folders above it. So a layer costs nothing until it is written, a hundred containers of one image
+ * share its bytes, and removing needs no white-outs.
  *
- * Simplified: no symbolic links, no owners, no devices. A file system that is layered over another sees it as it was at that moment.
- * Paths: absolute or relative to the root, "." and ".." are resolved by name, ".." of the root is the root. A mount sits on a node; walking
- * into that node goes on in the mounted file system's root, so nothing else knows of mounts.
+ * Simplified: no symbolic links, no owners, no devices. A file system that is layered over another sees it as it was at
+ * that moment. Paths: absolute or relative to the root, "." and ".." are resolved by name, ".." of the root is the
+ * root. A mount sits on a node; walking into that node goes on in the mounted file system's root, so nothing else knows
+ * of mounts.
  */
 #include "sim/proc/proc_priv.h"
 
@@ -194,8 +196,8 @@ static const struct vfs_node *look(const struct vfs *v, const char *path)
     return n;
 }
 
-/* The writable walk: v, the folder that holds the last name of p, owned. Mounts on the way change *v. NULL: a parent is a file, is read-only, or is
- * missing and make_parents is not set, or there are too many. */
+/* The writable walk: v, the folder that holds the last name of p, owned. Mounts on the way change *v. NULL: a parent is
+ * a file, is read-only, or is missing and make_parents is not set, or there are too many. */
 static struct vfs_node *own_parent(struct vfs **v, const struct vfs_path *p, bool make_parents, int64_t mtime_ns)
 {
     struct vfs_node **slot = &(*v)->root;
@@ -268,7 +270,8 @@ bool vfs_put(struct vfs *v, const char *path, struct str bytes, unsigned mode, i
     bool there = child_find(dir, p.part[p.count - 1], &at);
     const struct vfs_node *old = there ? dir->children[at].node : NULL;
     size_t old_size = old ? old->size : 0;
-    if ((old && old->is_dir) || bytes.n > VFS_BYTES || v->bytes - old_size + bytes.n > VFS_BYTES || (!old && v->nodes >= VFS_NODES))
+    if ((old && old->is_dir) || bytes.n > VFS_BYTES || v->bytes - old_size + bytes.n > VFS_BYTES ||
+        (!old && v->nodes >= VFS_NODES))
         return false;
     struct vfs_node *n = node_make(false, mode, mtime_ns);      /* copied before the old one goes: bytes may be its own */
     n->bytes = xmalloc(bytes.n + 1);

@@ -1,9 +1,10 @@
 /* sim/upgrade/handshake.c - from an HTTP request to a SPDY connection: what both sides say before the first frame.
  *
- * Upstream: apimachinery pkg/util/httpstream/httpstream.go (Handshake) and spdy/upgrade.go (UpgradeResponse), v0.20. The client lists the
- * subprotocols that it speaks, best first, in X-Stream-Protocol-Version, one per line or comma-separated; the answer names the chosen one.
- * Simplified: the upgrade headers are checked before the subprotocol (so a WebSocket client learns that it is not served, and falls back), and a
- * refusal carries its text once, where Go's double write repeats it.
+ * Upstream: apimachinery pkg/util/httpstream/httpstream.go (Handshake) and spdy/upgrade.go (UpgradeResponse), v0.20.
+ * The client lists the subprotocols that it speaks, best first, in X-Stream-Protocol-Version, one per line or
+ * comma-separated; the answer names the chosen one. Simplified: the upgrade headers are checked before the subprotocol
+ * (so a WebSocket client learns that it is not served, and falls back), and a refusal carries its text once, where Go's
+ * double write repeats it.
  */
 #include <ctype.h>
 
@@ -21,8 +22,8 @@ static struct str go_headers(struct arena *a, const struct http_headers *h)
     for (;;) {
         const struct http_header *next = NULL;
         for (size_t i = 0; i < h->n; i++)
-            if ((last == NULL || str_cmp(h->v[i].name, last->name) > 0) && (next == NULL || str_cmp(h->v[i].name, next->name) < 0) &&
-                !str_eqi(h->v[i].name, STR("Host")))
+            if ((last == NULL || str_cmp(h->v[i].name, last->name) > 0) &&
+                (next == NULL || str_cmp(h->v[i].name, next->name) < 0) && !str_eqi(h->v[i].name, STR("Host")))
                 next = &h->v[i];
         if (next == NULL)
             break;
@@ -48,7 +49,8 @@ static bool contains_word(struct arena *a, struct str value, const char *word)
     return strstr(low, word) != NULL;
 }
 
-static struct stream *refuse(struct http_exchange *x, int status, const struct http_headers *extra, struct str text, struct err *err)
+static struct stream *refuse(struct http_exchange *x, int status, const struct http_headers *extra, struct str text,
+                             struct err *err)
 {
     err_set(err, status == 403 ? ERR_FORBIDDEN : ERR_BAD_REQUEST, STR_FMT, STR_ARG(text));
     http_respond(x, status, extra, "text/plain; charset=utf-8", arena_strf(x->arena, STR_FMT "\n", STR_ARG(text)));
@@ -76,7 +78,8 @@ static bool negotiate(const struct http_exchange *x, const char *const *protocol
     return found;
 }
 
-static struct stream *refuse_protocols(struct http_exchange *x, struct str wanted, const char *const *protocols, size_t n, struct err *err)
+static struct stream *refuse_protocols(struct http_exchange *x, struct str wanted, const char *const *protocols, size_t n,
+                                       struct err *err)
 {
     struct arena *a = x->arena;
     struct http_headers extra = { .v = NULL };
@@ -85,8 +88,12 @@ static struct stream *refuse_protocols(struct http_exchange *x, struct str wante
         http_headers_add(a, &extra, "X-Accepted-Stream-Protocol-Versions", str_c(protocols[i]));
         ours = arena_strf(a, STR_FMT "%s%s", STR_ARG(ours), i > 0 ? " " : "", protocols[i]);
     }
-    return refuse(x, 403, &extra, arena_strf(a, "unable to upgrade: unable to negotiate protocol: client supports [" STR_FMT "], server accepts [" STR_FMT "]",
-                                             STR_ARG(wanted), STR_ARG(ours)), err);
+    return refuse(x, 403, &extra,
+                  arena_strf(a,
+                             "unable to upgrade: unable to negotiate protocol: client supports [" STR_FMT
+                             "], server accepts [" STR_FMT "]",
+                             STR_ARG(wanted), STR_ARG(ours)),
+                  err);
 }
 
 struct stream *upgrade_spdy(struct http_exchange *x, const char *const *protocols, size_t n, size_t *picked, struct err *err)

@@ -1,8 +1,8 @@
 /* sim/upgrade/portforward.c - kubectl port-forward: many forwarded connections over one, each a pair of streams.
  *
- * Upstream: kubernetes pkg/kubelet/cri/streaming/portforward/httpstream.go. The client opens an error stream and a data stream with the same
- * requestid; what is written on the error stream is what kubectl prints. Clients older than requestid count on the ids of the streams: the data
- * stream is the one opened right after its error stream.
+ * Upstream: kubernetes pkg/kubelet/cri/streaming/portforward/httpstream.go. The client opens an error stream and a data
+ * stream with the same requestid; what is written on the error stream is what kubectl prints. Clients older than
+ * requestid count on the ids of the streams: the data stream is the one opened right after its error stream.
  *
  * Order of use: portforward_new, { on_pair }, on_gone, portforward_free. A pair that has been handed out is the callee's alone.
  */
@@ -38,7 +38,8 @@ static void on_task(struct task *t);
 
 static const struct spdy_events connection_events = { .on_stream = on_stream, .on_close = on_gone };
 
-struct portforward *portforward_new(struct http_exchange *x, struct loop *l, const struct portforward_events *ev, void *ctx, struct err *err)
+struct portforward *portforward_new(struct http_exchange *x, struct loop *l, const struct portforward_events *ev, void *ctx,
+                                    struct err *err)
 {
     size_t picked;
     struct stream *conn = upgrade_spdy(x, protocols, ARRAY_LEN(protocols), &picked, err);

@@ -1,17 +1,19 @@
 /* sim/upgrade/remotecommand.c - exec and attach: which SPDY stream is stdin, and how a command's end is told.
  *
- * Upstream: kubernetes pkg/kubelet/cri/streaming/remotecommand/{httpstream,exec,attach}.go; the client is client-go tools/remotecommand v1..v4.go.
- * The client opens error, stdin, stdout, stderr, resize, each with a header streamtype; when all that were asked for are there, the command starts.
- * From v4 on its end is a metav1.Status in JSON on the error stream; before, a line of text, or nothing for success.
+ * Upstream: kubernetes pkg/kubelet/cri/streaming/remotecommand/{httpstream,exec,attach}.go; the client is client-go
+ * tools/remotecommand v1..v4.go. The client opens error, stdin, stdout, stderr, resize, each with a header streamtype;
+ * when all that were asked for are there, the command starts. From v4 on its end is a metav1.Status in JSON on the
+ * error stream; before, a line of text, or nothing for success.
  *
  * Order of use: remotecommand_new, on_ready, output and input, remotecommand_finish, remotecommand_free.
  *
- * The end: the kubelet closes the connection at once, but its commands take their time to start. Ours may end within the turn, while kubectl is still
- * sending the terminal's first size, and a kubectl whose write fails prints that ("v3.go:79] EOF"). So after the verdict the connection is left to the
- * client to close, which kubectl does at once, and is closed here when it has not after 10 s.
+ * The end: the kubelet closes the connection at once, but its commands take their time to start. Ours may end within
+ * the turn, while kubectl is still sending the terminal's first size, and a kubectl whose write fails prints that
+ * ("v3.go:79] EOF"). So after the verdict the connection is left to the client to close, which kubectl does at once,
+ * and is closed here when it has not after 10 s.
  *
- * Simplified: v1 differs from v2 only in name here (its kubelet reset stdin in an odd way that no client of ours needs); a stream that was not asked
- * for, or comes twice, is refused rather than left open.
+ * Simplified: v1 differs from v2 only in name here (its kubelet reset stdin in an odd way that no client of ours
+ * needs); a stream that was not asked for, or comes twice, is refused rather than left open.
  */
 #include <stdlib.h>
 
@@ -283,12 +285,17 @@ static struct str verdict(struct arena *a, size_t protocol, int exit_code, const
     struct json *status;
     if (message != NULL) {
         text = arena_strf(a, "Internal error occurred: %s", message);
-        status = json_buildf(a, "{'metadata':{},'status':'Failure','message':%S,'reason':'InternalError','details':{'causes':[{'message':%s}]},'code':%d}",
-                             text, message, (int64_t)500);
+        status = json_buildf(
+            a,
+            "{'metadata':{},'status':'Failure','message':%S,'reason':'InternalError','details':{'causes':["
+            "{'message':%s}]},'code':%d}",
+            text, message, (int64_t)500);
     } else {
         text = arena_strf(a, "command terminated with non-zero exit code: exit status %d", exit_code);
-        status = json_buildf(a, "{'metadata':{},'status':'Failure','message':%S,'reason':'NonZeroExitCode',"
-                                "'details':{'causes':[{'reason':'ExitCode','message':%S}]}}", text, arena_strf(a, "%d", exit_code));
+        status = json_buildf(a,
+                             "{'metadata':{},'status':'Failure','message':%S,'reason':'NonZeroExitCode',"
+                             "'details':{'causes':[{'reason':'ExitCode','message':%S}]}}",
+                             text, arena_strf(a, "%d", exit_code));
     }
     return protocol == PROTOCOL_V4 ? json_text(a, status) : text;
 }

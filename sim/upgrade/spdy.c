@@ -1,13 +1,14 @@
 /* sim/upgrade/spdy.c - one SPDY/3.1 connection: frames in, frames out.
  *
- * Upstream: github.com/moby/spdystream connection.go and spdy/{read,write}.go, as kubectl and the kubelet use it. Like there, there is no
- * flow control but the connection's own, WINDOW_UPDATE and SETTINGS are read and ignored, and what no longer belongs to a stream is dropped
- * in silence. Whatever cannot be read ends the connection.
+ * Upstream: github.com/moby/spdystream connection.go and spdy/{read,write}.go, as kubectl and the kubelet use it. Like
+ * there, there is no flow control but the connection's own, WINDOW_UPDATE and SETTINGS are read and ignored, and what
+ * no longer belongs to a stream is dropped in silence. Whatever cannot be read ends the connection.
  *
- * Reading order: spdy_new, on_data (cuts bytes into frames), the table of frame types and its handlers, sending, the end. Data frames are
- * handed on as they come, in pieces; control frames are collected whole in `in`.
+ * Reading order: spdy_new, on_data (cuts bytes into frames), the table of frame types and its handlers, sending, the
+ * end. Data frames are handed on as they come, in pieces; control frames are collected whole in `in`.
  *
- * Callbacks into the owner: on_stream from the parser (hence `busy`: the owner may free us meanwhile), everything else from tasks.
+ * Callbacks into the owner: on_stream from the parser (hence `busy`: the owner may free us meanwhile), everything else
+ * from tasks.
  */
 #include <stdlib.h>
 

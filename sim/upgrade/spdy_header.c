@@ -1,8 +1,8 @@
 /* sim/upgrade/spdy_header.c - header blocks of SPDY/3: length-prefixed pairs, compressed with a dictionary that both sides know.
  *
- * Upstream: github.com/moby/spdystream spdy/{read,write,dictionary}.go; the dictionary is that of draft-mbelshe-httpbis-spdy-00, 2.6.10.1.
- * The zlib stream of each direction lives as long as the connection, so every block must be inflated, also one that is then refused:
- * a block that is skipped would put the rest out of step.
+ * Upstream: github.com/moby/spdystream spdy/{read,write,dictionary}.go; the dictionary is that of
+ * draft-mbelshe-httpbis-spdy-00, 2.6.10.1. The zlib stream of each direction lives as long as the connection, so every
+ * block must be inflated, also one that is then refused: a block that is skipped would put the rest out of step.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -13,18 +13,21 @@
 
 /* In the dictionary each of these is preceded by its length as four bytes ... */
 static const char *const dictionary_words[] = {
-    "options", "head", "post", "put", "delete", "trace", "accept", "accept-charset", "accept-encoding", "accept-language", "accept-ranges",
-    "age", "allow", "authorization", "cache-control", "connection", "content-base", "content-encoding", "content-language", "content-length",
-    "content-location", "content-md5", "content-range", "content-type", "date", "etag", "expect", "expires", "from", "host", "if-match",
-    "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "last-modified", "location", "max-forwards", "pragma",
-    "proxy-authenticate", "proxy-authorization", "range", "referer", "retry-after", "server", "te", "trailer", "transfer-encoding", "upgrade",
-    "user-agent", "vary", "via", "warning", "www-authenticate", "method", "get", "status", "200 OK", "version", "HTTP/1.1", "url", "public",
+    "options", "head", "post", "put", "delete", "trace", "accept", "accept-charset", "accept-encoding",
+    "accept-language", "accept-ranges", "age", "allow", "authorization", "cache-control", "connection",
+    "content-base", "content-encoding", "content-language", "content-length", "content-location", "content-md5",
+    "content-range", "content-type", "date", "etag", "expect", "expires", "from", "host", "if-match",
+    "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "last-modified", "location",
+    "max-forwards", "pragma", "proxy-authenticate", "proxy-authorization", "range", "referer", "retry-after",
+    "server", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "vary", "via", "warning",
+    "www-authenticate", "method", "get", "status", "200 OK", "version", "HTTP/1.1", "url", "public",
     "set-cookie", "keep-alive", "origin",
 };
 /* ... and this follows as it is. */
 static const char dictionary_text[] =
     "100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505"
-    "203 Non-Authoritative Information204 No Content301 Moved Permanently400 Bad Request401 Unauthorized403 Forbidden404 Not Found"
+    "203 Non-Authoritative Information204 No Content301 Moved Permanently400 Bad Request401 Unauthorized403 "
+    "Forbidden404 Not Found"
     "500 Internal Server Error501 Not Implemented503 Service Unavailable"
     "Jan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec 00:00:00 Mon, Tue, Wed, Thu, Fri, Sat, Sun, GMT"
     "chunked,text/html,image/png,image/jpg,image/gif,application/xml,application/xhtml+xml,text/plain,text/javascript,"

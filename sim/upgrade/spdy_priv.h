@@ -13,13 +13,17 @@ size_t spdy_dictionary(char *out, size_t size);    /* the preset dictionary, 142
 void spdy_encode(struct spdy_codec *c, const struct http_headers *h, struct strbuf *out);
 enum spdy_decoded {
     SPDY_BLOCK_OK,
-    SPDY_BLOCK_BAD,                                /* readable but not acceptable: the stream is refused, the connection goes on */
+    /* readable but not acceptable: the stream is refused, the connection goes on */
+    SPDY_BLOCK_BAD,
     SPDY_BLOCK_BROKEN,                             /* the compression is out of step: the connection cannot go on */
 };
 enum spdy_decoded spdy_decode(struct spdy_codec *c, struct str block, struct arena *a, struct http_headers *out, struct err *err);
 
 /* ---- spdy.c: the connection ---- */
-enum spdy_frame_type { SPDY_SYN_STREAM = 1, SPDY_SYN_REPLY, SPDY_RST_STREAM, SPDY_SETTINGS, SPDY_PING = 6, SPDY_GOAWAY, SPDY_HEADERS, SPDY_WINDOW_UPDATE };
+enum spdy_frame_type {
+    SPDY_SYN_STREAM = 1, SPDY_SYN_REPLY, SPDY_RST_STREAM, SPDY_SETTINGS, SPDY_PING = 6, SPDY_GOAWAY,
+    SPDY_HEADERS, SPDY_WINDOW_UPDATE
+};
 enum { SPDY_FLAG_FIN = 1, SPDY_FLAG_UNIDIRECTIONAL = 2 };
 
 struct spdy {
@@ -28,7 +32,8 @@ struct spdy {
     const struct spdy_events *ev;
     void                     *ctx;
     bool                      server;
-    bool                      freed;               /* by its owner, inside one of our events: memory goes when the parser is left */
+    /* by its owner, inside one of our events: memory goes when the parser is left */
+    bool                      freed;
     bool                      goaway;              /* the peer opens and takes no further streams */
     int                       busy;                /* the parser is on the stack */
     struct strbuf             in;                  /* a control frame or frame header that is not whole yet */
@@ -36,7 +41,8 @@ struct spdy {
     bool                      data_fin;
     uint32_t                  peer_id, next_id;    /* the peer's last stream; our next */
     uint32_t                  next_ping;
-    size_t                    held;                /* bytes that streams keep for their owners; past LIMIT_STREAM_BYTES we stop reading */
+    /* bytes that streams keep for their owners; past LIMIT_STREAM_BYTES we stop reading */
+    size_t                    held;
     struct spdy_codec        *codec;
     struct list               streams;             /* struct spdy_stream.node, in the order of opening */
     size_t                    stream_count;
@@ -71,7 +77,8 @@ struct spdy_stream *spdy_stream_find(struct spdy *s, uint32_t id);
 void spdy_stream_reply(struct spdy_stream *st);
 void spdy_stream_data(struct spdy_stream *st, struct str bytes);
 void spdy_stream_fin(struct spdy_stream *st);
-void spdy_stream_end(struct spdy_stream *st, const struct err *why);  /* takes it off the connection; ERR_NONE: what came before is still delivered */
+/* takes it off the connection; ERR_NONE: what came before is still delivered */
+void spdy_stream_end(struct spdy_stream *st, const struct err *why);
 void spdy_stream_refuse(struct spdy_stream *st);                      /* nobody took it: free */
 void spdy_stream_drain(struct spdy_stream *st);
 

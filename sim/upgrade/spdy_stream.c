@@ -1,10 +1,12 @@
 /* sim/upgrade/spdy_stream.c - one stream of a SPDY connection as a struct stream.
  *
- * Upstream: github.com/moby/spdystream stream.go. Input is kept in `in` and handed over by a task, so that events never come from inside a call
- * and an owner that has paused, or is not attached yet, loses nothing. Output goes straight into the connection.
+ * Upstream: github.com/moby/spdystream stream.go. Input is kept in `in` and handed over by a task, so that events never
+ * come from inside a call and an owner that has paused, or is not attached yet, loses nothing. Output goes straight
+ * into the connection.
  *
- * A stream leaves its connection (st->spdy = NULL) when both halves are closed, when either side resets it, when its owner closes it, or when the
- * connection ends; its memory stays until the owner has closed it. Frames that still come for its id are dropped.
+ * A stream leaves its connection (st->spdy = NULL) when both halves are closed, when either side resets it, when its
+ * owner closes it, or when the connection ends; its memory stays until the owner has closed it. Frames that still come
+ * for its id are dropped.
  */
 #include <stdlib.h>
 

@@ -1,9 +1,10 @@
 /* workloads/programs/applets.c - busybox: finding an applet by name, its options and its inputs, and what running one costs.
  *
- * Applets are functions that are called until they say that they are done; between calls their state is in the run. Builtin ones are part of the shell; the others
- * cost a fork and an exec. Prices are ns of the simulated node's CPU: a fork of a small static process (page tables, exit and wait
- * included) about 150 us, execve and busybox's start about 200 us, on the lab's node; wget then spends about 270 us in resolver, sockets and copying. So a wget
- * loop against a server that takes 80 ms costs the driver 0.62 ms each 81 ms: the 7 to 10 millicores that the lab shows.
+ * Applets are functions that are called until they say that they are done; between calls their state is in the run.
+ * Builtin ones are part of the shell; the others cost a fork and an exec. Prices are ns of the simulated node's CPU: a
+ * fork of a small static process (page tables, exit and wait included) about 150 us, execve and busybox's start about
+ * 200 us, on the lab's node; wget then spends about 270 us in resolver, sockets and copying. So a wget loop against a
+ * server that takes 80 ms costs the driver 0.62 ms each 81 ms: the 7 to 10 millicores that the lab shows.
  */
 #include "workloads/programs/applets.h"
 
@@ -112,7 +113,8 @@ static bool open_next(struct run *r) {
         int e = sh_file_open(r->p, name, "<", &r->in);
         if (e == 0)
             return true;
-        ERR(r, "%s: %s'%s': %s\n", r->applet->name, strcmp(r->applet->name, "grep") == 0 ? "" : "can't open ", name, sh_strerror(e));
+        ERR(r, "%s: %s'%s': %s\n", r->applet->name, strcmp(r->applet->name, "grep") == 0 ? "" : "can't open ", name,
+            sh_strerror(e));
         r->in = NULL;
         r->status = 1;
     }

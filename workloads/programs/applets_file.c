@@ -1,6 +1,8 @@
-/* workloads/programs/applets_file.c - busybox's commands about files, the machine and time: ls, env, date, sleep, ps ... (coreutils/, procps/).
+/* workloads/programs/applets_file.c - busybox's commands about files, the machine and time: ls, env, date, sleep, ps
+ * ... (coreutils/, procps/).
  *
- * Everything they tell comes from the container: its files, its host name, virtual time. Simplified: no owners but root, no links, no permissions to change.
+ * Everything they tell comes from the container: its files, its host name, virtual time. Simplified: no owners but
+ * root, no links, no permissions to change.
  */
 #include "workloads/programs/applets.h"
 
@@ -14,7 +16,8 @@ static int stat_of(struct run *r, const char *name, struct sh_stat *st, char pat
 }
 static const char *const MONTHS[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 static const char *const DAYS[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
-static const char *const LONG_MONTHS[] = { "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December" };
+static const char *const LONG_MONTHS[] = { "January", "February", "March",     "April",   "May",      "June",
+                                           "July",    "August",   "September", "October", "November", "December" };
 
 /* ---- ls ---- */
 static void collect(void *ctx, const char *name) {
@@ -43,7 +46,8 @@ static void ls_names(struct run *r, struct fields *names, const char *dir, bool 
     for (size_t i = 0; i < names->n; i++)
         if (all || names->v[i][0] != '.')
             longest = strlen(names->v[i]) > longest ? strlen(names->v[i]) : longest, shown++;
-    size_t width = longest + 2, columns = one || !r->p->sh->tty || r->p->fds[1]->kind != FILE_OUT ? 1 : (size_t)r->p->sh->columns / width;
+    size_t width = longest + 2,
+           columns = one || !r->p->sh->tty || r->p->fds[1]->kind != FILE_OUT ? 1 : (size_t)r->p->sh->columns / width;
     columns = columns ? columns : 1;
     size_t rows = (shown + columns - 1) / columns, k = 0;
     char **list = arena_alloc(r->arena, (shown + 1) * sizeof *list);
@@ -173,7 +177,8 @@ static enum verdict do_rm(struct run *r) {           /* rm and rmdir */
         else if (e == 0)
             e = rmdir ? r->p->sh->ops->vfs.remove(r->p->sh->ctx, path) : remove_tree(r, path, 0);
         if (e && !(e == ENOENT && flags & 1)) {
-            ERR(r, e == EISDIR ? "%s: '%s' is a directory\n" : "%s: can't remove '%s': %s\n", r->applet->name, r->argv[i], sh_strerror(e));
+            ERR(r, e == EISDIR ? "%s: '%s' is a directory\n" : "%s: can't remove '%s': %s\n", r->applet->name, r->argv[i],
+                sh_strerror(e));
             r->status = 1;
         }
     }
@@ -291,7 +296,8 @@ static enum verdict do_uname(struct run *r) {
     int first = run_options(r, "asnrvmpio", &flags, values);
     if (first < 0)
         return run_done(r, 1);
-    const char *parts[] = { "Linux", r->p->sh->hostname, "4.15.0-74-generic", "#84-Ubuntu SMP Thu Dec 19 08:06:28 UTC 2019", "x86_64" };
+    const char *parts[] = { "Linux", r->p->sh->hostname, "4.15.0-74-generic", "#84-Ubuntu SMP Thu Dec 19 08:06:28 UTC 2019",
+                            "x86_64" };
     bool any = false;
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         if (!(flags & 1 || (flags == 0 && i == 0) || flags >> (i + 1) & 1))
@@ -409,20 +415,58 @@ static enum verdict do_missing(struct run *r) {
 }
 
 const struct applet sh_file_applets[] = {
-    { "ls", do_ls, false, 90, "[-1AaCxdLHRFplinshrSXvctu] [-w WIDTH] [FILE]..." }, { "mkdir", do_mkdir, false, 60, "[OPTIONS] DIRECTORY..." },
-    { "rm", do_rm, false, 60, "[-irf] FILE..." }, { "rmdir", do_rm, false, 60, NULL }, { "touch", do_touch, false, 60, NULL }, { "cp", do_cp, false, 70, NULL },
-    { "mv", do_cp, false, 70, NULL }, { "basename", do_basename, false, 50, NULL }, { "dirname", do_basename, false, 50, NULL }, { "env", do_env, false, 50, NULL },
-    { "printenv", do_env, false, 50, NULL }, { "hostname", do_hostname, false, 50, NULL }, { "whoami", do_whoami, false, 50, NULL }, { "id", do_id, false, 50, NULL },
-    { "uname", do_uname, false, 50, "[-amnrspvio]" }, { "ps", do_ps, false, 300, NULL }, { "clear", do_clear, false, 40, NULL }, { "nproc", do_nproc, false, 40, NULL },
-    { "date", do_date, false, 60, NULL }, { "sleep", do_sleep, false, 40, NULL },
+    { "ls", do_ls, false, 90, "[-1AaCxdLHRFplinshrSXvctu] [-w WIDTH] [FILE]..." },
+    { "mkdir", do_mkdir, false, 60, "[OPTIONS] DIRECTORY..." },
+    { "rm", do_rm, false, 60, "[-irf] FILE..." },
+    { "rmdir", do_rm, false, 60, NULL },
+    { "touch", do_touch, false, 60, NULL },
+    { "cp", do_cp, false, 70, NULL },
+    { "mv", do_cp, false, 70, NULL },
+    { "basename", do_basename, false, 50, NULL },
+    { "dirname", do_basename, false, 50, NULL },
+    { "env", do_env, false, 50, NULL },
+    { "printenv", do_env, false, 50, NULL },
+    { "hostname", do_hostname, false, 50, NULL },
+    { "whoami", do_whoami, false, 50, NULL },
+    { "id", do_id, false, 50, NULL },
+    { "uname", do_uname, false, 50, "[-amnrspvio]" },
+    { "ps", do_ps, false, 300, NULL },
+    { "clear", do_clear, false, 40, NULL },
+    { "nproc", do_nproc, false, 40, NULL },
+    { "date", do_date, false, 60, NULL },
+    { "sleep", do_sleep, false, 40, NULL },
     /* in the real busybox, and often tried: refused by name instead of "not found" */
-    { "vi", do_missing, false, 50, NULL }, { "top", do_missing, false, 50, NULL }, { "awk", do_missing, false, 50, NULL }, { "find", do_missing, false, 50, NULL },
-    { "xargs", do_missing, false, 50, NULL }, { "ping", do_missing, false, 50, NULL }, { "nc", do_missing, false, 50, NULL }, { "telnet", do_missing, false, 50, NULL },
-    { "ip", do_missing, false, 50, NULL }, { "ifconfig", do_missing, false, 50, NULL }, { "netstat", do_missing, false, 50, NULL }, { "free", do_missing, false, 50, NULL },
-    { "df", do_missing, false, 50, NULL }, { "du", do_missing, false, 50, NULL }, { "mount", do_missing, false, 50, NULL }, { "tar", do_missing, false, 50, NULL },
-    { "gzip", do_missing, false, 50, NULL }, { "watch", do_missing, false, 50, NULL }, { "timeout", do_missing, false, 50, NULL }, { "less", do_missing, false, 50, NULL },
-    { "more", do_missing, false, 50, NULL }, { "chmod", do_missing, false, 50, NULL }, { "chown", do_missing, false, 50, NULL }, { "ln", do_missing, false, 50, NULL },
-    { "dd", do_missing, false, 50, NULL }, { "md5sum", do_missing, false, 50, NULL }, { "expr", do_missing, false, 50, NULL }, { "uptime", do_missing, false, 50, NULL },
-    { "traceroute", do_missing, false, 50, NULL }, { "httpd", do_missing, false, 50, NULL }, { "su", do_missing, false, 50, NULL }, { "killall", do_missing, false, 50, NULL },
+    { "vi", do_missing, false, 50, NULL },
+    { "top", do_missing, false, 50, NULL },
+    { "awk", do_missing, false, 50, NULL },
+    { "find", do_missing, false, 50, NULL },
+    { "xargs", do_missing, false, 50, NULL },
+    { "ping", do_missing, false, 50, NULL },
+    { "nc", do_missing, false, 50, NULL },
+    { "telnet", do_missing, false, 50, NULL },
+    { "ip", do_missing, false, 50, NULL },
+    { "ifconfig", do_missing, false, 50, NULL },
+    { "netstat", do_missing, false, 50, NULL },
+    { "free", do_missing, false, 50, NULL },
+    { "df", do_missing, false, 50, NULL },
+    { "du", do_missing, false, 50, NULL },
+    { "mount", do_missing, false, 50, NULL },
+    { "tar", do_missing, false, 50, NULL },
+    { "gzip", do_missing, false, 50, NULL },
+    { "watch", do_missing, false, 50, NULL },
+    { "timeout", do_missing, false, 50, NULL },
+    { "less", do_missing, false, 50, NULL },
+    { "more", do_missing, false, 50, NULL },
+    { "chmod", do_missing, false, 50, NULL },
+    { "chown", do_missing, false, 50, NULL },
+    { "ln", do_missing, false, 50, NULL },
+    { "dd", do_missing, false, 50, NULL },
+    { "md5sum", do_missing, false, 50, NULL },
+    { "expr", do_missing, false, 50, NULL },
+    { "uptime", do_missing, false, 50, NULL },
+    { "traceroute", do_missing, false, 50, NULL },
+    { "httpd", do_missing, false, 50, NULL },
+    { "su", do_missing, false, 50, NULL },
+    { "killall", do_missing, false, 50, NULL },
     { 0 },
 };

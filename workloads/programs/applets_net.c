@@ -1,7 +1,8 @@
 /* workloads/programs/applets_net.c - wget and nslookup (busybox 1.31 networking/wget.c, nslookup.c).
  *
- * The exchange itself is an operation of the surrounding program; here are the URL, redirects, files, progress and the words. What arrives is written as it
- * arrives. Simplified: no FTP, no proxy, no continued downloads, no authentication in URLs; names, ports and texts of errors are busybox's.
+ * The exchange itself is an operation of the surrounding program; here are the URL, redirects, files, progress and the
+ * words. What arrives is written as it arrives. Simplified: no FTP, no proxy, no continued downloads, no authentication
+ * in URLs; names, ports and texts of errors are busybox's.
  */
 #include "workloads/programs/applets.h"
 
@@ -58,8 +59,10 @@ static bool parse_url(struct run *r, struct wget *w, const char *url) {
 }
 static bool wget_long(struct run *r, struct wget *w, int *i) {       /* --quiet, --post-data=X, --header X ... */
     static const struct { const char *name; bool value; char letter; } LONG[] = {
-        { "quiet", false, 'q' }, { "server-response", false, 'S' }, { "spider", false, 's' }, { "output-document", true, 'O' }, { "timeout", true, 'T' },
-        { "user-agent", true, 'U' }, { "post-data", true, 'p' }, { "header", true, 'h' }, { "no-check-certificate", false, 'n' }, { "directory-prefix", true, 'P' },
+        { "quiet", false, 'q' },           { "server-response", false, 'S' }, { "spider", false, 's' },
+        { "output-document", true, 'O' },  { "timeout", true, 'T' },          { "user-agent", true, 'U' },
+        { "post-data", true, 'p' },        { "header", true, 'h' },           { "no-check-certificate", false, 'n' },
+        { "directory-prefix", true, 'P' },
     };
     const char *arg = r->argv[*i] + 2, *value = NULL;
     size_t n = strcspn(arg, "=");
@@ -129,8 +132,11 @@ static bool wget_options(struct run *r, struct wget *w) {
         }
     }
     if (!w->url)
-        ERR(r, "BusyBox v1.31.1 multi-call binary.\n\nUsage: wget [-c|--continue] [--spider] [-q|--quiet] [-O|--output-document FILE]\n"
-               "\t[--header 'header: value'] [-Y|--proxy on/off]\n\t[-P DIR] [-S|--server-response] [-U|--user-agent AGENT] [-T SEC] URL...\n");
+        ERR(r,
+            "BusyBox v1.31.1 multi-call binary.\n\nUsage: wget [-c|--continue] [--spider] [-q|--quiet] "
+            "[-O|--output-document FILE]\n"
+            "\t[--header 'header: value'] [-Y|--proxy on/off]\n\t[-P DIR] [-S|--server-response] [-U|--user-agent "
+            "AGENT] [-T SEC] URL...\n");
     return w->url != NULL;
 }
 static void wget_send(struct run *r, struct wget *w) {
@@ -138,12 +144,22 @@ static void wget_send(struct run *r, struct wget *w) {
     bool brackets = strchr(w->host, ':') != NULL;
     if (w->port != (w->tls ? 443 : 80))
         snprintf(port, sizeof port, ":%d", w->port);
-    char *headers = arena_printf(r->arena, "Host: %s%s%s%s\r\nUser-Agent: %s\r\nConnection: close\r\n%s", brackets ? "[" : "", w->host, brackets ? "]" : "", port, w->agent,
+    char *headers = arena_printf(r->arena, "Host: %s%s%s%s\r\nUser-Agent: %s\r\nConnection: close\r\n%s",
+                                 brackets ? "[" : "", w->host, brackets ? "]" : "", port, w->agent,
                                  w->headers ? w->headers : "");
     if (w->post)
-        headers = arena_printf(r->arena, "%sContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n", headers, strlen(w->post));
-    struct sh_wget req = { .tls = w->tls, .host = w->host, .port = w->port, .target = w->target, .method = w->post ? "POST" : w->flags & W_SPIDER ? "HEAD" : "GET",
-                           .headers = headers, .body = w->post ? str_c(w->post) : STR_NULL, .timeout_ns = w->timeout_ns };
+        headers = arena_printf(r->arena, "%sContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n",
+                               headers, strlen(w->post));
+    struct sh_wget req = { .tls = w->tls,
+                           .host = w->host,
+                           .port = w->port,
+                           .target = w->target,
+                           .method = w->post               ? "POST"
+                                     : w->flags & W_SPIDER ? "HEAD"
+                                                           : "GET",
+                           .headers = headers,
+                           .body = w->post ? str_c(w->post) : STR_NULL,
+                           .timeout_ns = w->timeout_ns };
     w->status = 0;
     w->location[0] = '\0';
     w->length = -1;
@@ -185,15 +201,20 @@ static void wget_finish(struct run *r, struct wget *w) {
     if (w->flags & W_Q)
         return;
     const char *name = strcmp(w->file, "-") == 0 ? "-" : w->file, *slash = strrchr(name, '/');
-    ERR(r, "\r%-20.20s 100%% |%.*s| %5" PRId64 "  0:00:00 ETA\n", slash ? slash + 1 : name, 32, "********************************", w->received);
+    ERR(r, "\r%-20.20s 100%% |%.*s| %5" PRId64 "  0:00:00 ETA\n", slash ? slash + 1 : name, 32,
+        "********************************", w->received);
     if (strcmp(name, "-") == 0)
         ERR(r, "written to stdout\n");
     else
         ERR(r, "'%s' saved\n", name);
 }
 static void wget_failure(struct run *r, struct wget *w, const struct sh_wget_event *ev) {
-    static const char *const WHY[] = { [SH_NET_REFUSED] = "Connection refused", [SH_NET_NO_ROUTE] = "No route to host", [SH_NET_TIMED_OUT] = "Operation timed out", [SH_NET_RESET] = "Connection reset by peer" };
-    bool connecting = !w->told || ev->failure == SH_NET_REFUSED || ev->failure == SH_NET_NO_ROUTE;   /* CONNECTED may have been said when the name was resolved */
+    static const char *const WHY[] = { [SH_NET_REFUSED] = "Connection refused",
+                                       [SH_NET_NO_ROUTE] = "No route to host",
+                                       [SH_NET_TIMED_OUT] = "Operation timed out",
+                                       [SH_NET_RESET] = "Connection reset by peer" };
+    /* CONNECTED may have been said when the name was resolved */
+    bool connecting = !w->told || ev->failure == SH_NET_REFUSED || ev->failure == SH_NET_NO_ROUTE;
     w->failed = true;
     switch (ev->failure) {
     case SH_NET_BAD_ADDRESS: ERR(r, "wget: bad address '%s'\n", w->shown); return;

@@ -1,7 +1,9 @@
-/* workloads/programs/applets_text.c - busybox's filters: cat head tail wc grep sort uniq cut tr sed seq yes tee rev tac nl (coreutils/, findutils/grep.c, editors/sed.c).
+/* workloads/programs/applets_text.c - busybox's filters: cat head tail wc grep sort uniq cut tr sed seq yes tee rev tac
+ * nl (coreutils/, findutils/grep.c, editors/sed.c).
  *
- * Each reads its inputs line by line, so that it works in the middle of a pipe that never ends. Regular expressions are the C library's, as in busybox. sed
- * has s, d, p and q with line or pattern addresses; anything else is refused by name.
+ * Each reads its inputs line by line, so that it works in the middle of a pipe that never ends. Regular expressions are
+ * the C library's, as in busybox. sed has s, d, p and q with line or pattern addresses; anything else is refused by
+ * name.
  */
 #include "workloads/programs/applets.h"
 
@@ -31,7 +33,13 @@ static enum read_result one_line(struct run *r) {
     strbuf_reset(b);
     return run_line(r, b);
 }
-#define NEXT_LINE(r) do { enum read_result got_ = one_line(r); if (got_ == READ_WAIT) return RUN_WAIT; eof = got_ == READ_EOF; } while (0)
+#define NEXT_LINE(r)                                                                                                       \
+    do {                                                                                                                   \
+        enum read_result got_ = one_line(r);                                                                               \
+        if (got_ == READ_WAIT)                                                                                             \
+            return RUN_WAIT;                                                                                               \
+        eof = got_ == READ_EOF;                                                                                            \
+    } while (0)
 
 static enum verdict do_cat(struct run *r) {
     struct { int line; } *s = run_state(r, sizeof *s);
@@ -220,7 +228,10 @@ static regex_t *compile(struct run *r, const char *pattern, int flags) {
     return re;
 }
 struct grep { regex_t *re; const char *fixed; int64_t count, limit, line; bool hit, many; uint32_t flags; };
-enum { G_I = 1, G_V = 2, G_C = 4, G_N = 8, G_Q = 16, G_E = 32, G_F = 64, G_L = 128, G_O = 256, G_W = 512, G_R = 1024, G_H = 2048, G_M = 4096, G_EXPR = 8192 };
+enum {
+    G_I = 1, G_V = 2, G_C = 4, G_N = 8, G_Q = 16, G_E = 32, G_F = 64, G_L = 128, G_O = 256, G_W = 512,
+    G_R = 1024, G_H = 2048, G_M = 4096, G_EXPR = 8192
+};
 
 static enum verdict grep_start(struct run *r, struct grep *g) {
     const char *values[32];
@@ -269,7 +280,9 @@ static enum verdict do_grep(struct run *r) {
     struct str line = chomp(r->lines);
     char *text = arena_cstr(r->arena, line);
     regmatch_t at = { 0, 0 };
-    bool match = g->re ? regexec(g->re, text, 1, &at, 0) == 0 : g->flags & G_I ? strcasestr(text, g->fixed) != NULL : strstr(text, g->fixed) != NULL;
+    bool match = g->re            ? regexec(g->re, text, 1, &at, 0) == 0
+                 : g->flags & G_I ? strcasestr(text, g->fixed) != NULL
+                                  : strstr(text, g->fixed) != NULL;
     g->line++;
     if (match == !!(g->flags & G_V))
         return RUN_AGAIN;
@@ -283,7 +296,8 @@ static enum verdict do_grep(struct run *r) {
     if (g->flags & G_N)
         snprintf(prefix + strlen(prefix), sizeof prefix - strlen(prefix), "%" PRId64 ":", g->line);
     if (g->flags & G_O && g->re) {
-        for (const char *s = text; regexec(g->re, s, 1, &at, s != text ? REG_NOTBOL : 0) == 0 && at.rm_eo > at.rm_so; s += at.rm_eo)
+        for (const char *s = text; regexec(g->re, s, 1, &at, s != text ? REG_NOTBOL : 0) == 0 && at.rm_eo > at.rm_so;
+             s += at.rm_eo)
             OUT(r, "%s%.*s\n", prefix, (int)(at.rm_eo - at.rm_so), s + at.rm_so);
     } else if (!(g->flags & G_C)) {
         OUT(r, "%s", prefix);
@@ -466,7 +480,8 @@ static enum verdict do_cut(struct run *r) {
 }
 static size_t tr_set(const char *s, unsigned char set[512]) {        /* ranges, classes, escapes */
     static const struct { const char *name; int (*is)(int); } CLASSES[] = {
-        { "[:alpha:]", isalpha }, { "[:digit:]", isdigit }, { "[:alnum:]", isalnum }, { "[:lower:]", islower }, { "[:upper:]", isupper }, { "[:space:]", isspace }, { "[:punct:]", ispunct },
+        { "[:alpha:]", isalpha }, { "[:digit:]", isdigit }, { "[:alnum:]", isalnum }, { "[:lower:]", islower },
+        { "[:upper:]", isupper }, { "[:space:]", isspace }, { "[:punct:]", ispunct },
     };
     size_t n = 0;
     while (*s && n < 256) {
@@ -543,7 +558,14 @@ static enum verdict do_tr(struct run *r) {
 }
 
 /* ---- sed ---- */
-struct sed_command { int64_t from, to; regex_t *match, *re; const char *with; char what; bool global, print, active, last; int nth; };
+struct sed_command {
+    int64_t from, to;
+    regex_t *match, *re;
+    const char *with;
+    char what;
+    bool global, print, active, last;
+    int nth;
+};
 struct sed { struct sed_command c[16]; size_t n; int64_t line; bool quiet; };
 static char *sed_part(struct run *r, const char **s, char sep) {
     struct strbuf b;
@@ -771,11 +793,21 @@ static enum verdict do_tee(struct run *r) {
 }
 
 const struct applet sh_text_applets[] = {
-    { "cat", do_cat, false, 60, "[-nbvteA] [FILE]..." }, { "head", do_head, false, 60, "[OPTIONS] [FILE]..." }, { "tail", do_tail, false, 60, "[OPTIONS] [FILE]..." },
-    { "tac", do_tac, false, 60, NULL }, { "rev", do_tac, false, 60, NULL }, { "wc", do_wc, false, 60, "[-clwL] [FILE]..." },
-    { "grep", do_grep, false, 90, "[-HhnlLoqvsrRiwFE] [-m N] { PATTERN | -e PATTERN... } [FILE]..." }, { "egrep", do_grep, false, 90, NULL },
-    { "sort", do_sort, false, 90, "[-nrugMcszbdfiokt] [FILE]..." }, { "uniq", do_uniq, false, 60, "[-cdu] [INPUT]" },
-    { "cut", do_cut, false, 60, "[OPTIONS] [FILE]..." }, { "tr", do_tr, false, 60, NULL }, { "sed", do_sed, false, 100, "[-nrE] [-e CMD]... [FILE]..." },
-    { "seq", do_seq, false, 60, NULL }, { "yes", do_yes, false, 60, NULL }, { "tee", do_tee, false, 60, "[-ai] [FILE]..." },
+    { "cat", do_cat, false, 60, "[-nbvteA] [FILE]..." },
+    { "head", do_head, false, 60, "[OPTIONS] [FILE]..." },
+    { "tail", do_tail, false, 60, "[OPTIONS] [FILE]..." },
+    { "tac", do_tac, false, 60, NULL },
+    { "rev", do_tac, false, 60, NULL },
+    { "wc", do_wc, false, 60, "[-clwL] [FILE]..." },
+    { "grep", do_grep, false, 90, "[-HhnlLoqvsrRiwFE] [-m N] { PATTERN | -e PATTERN... } [FILE]..." },
+    { "egrep", do_grep, false, 90, NULL },
+    { "sort", do_sort, false, 90, "[-nrugMcszbdfiokt] [FILE]..." },
+    { "uniq", do_uniq, false, 60, "[-cdu] [INPUT]" },
+    { "cut", do_cut, false, 60, "[OPTIONS] [FILE]..." },
+    { "tr", do_tr, false, 60, NULL },
+    { "sed", do_sed, false, 100, "[-nrE] [-e CMD]... [FILE]..." },
+    { "seq", do_seq, false, 60, NULL },
+    { "yes", do_yes, false, 60, NULL },
+    { "tee", do_tee, false, 60, "[-ai] [FILE]..." },
     { 0 },
 };

@@ -1,8 +1,9 @@
 /* workloads/programs/coredns.c - CoreDNS with the plugins of kubeadm's Corefile: kubernetes, forward, health, ready.
  *
- * Watches Services and Endpoints as its service account. A Service's name gives its cluster address, a headless one's the addresses of its
- * endpoints, 10-32-0-5.ns.pod.cluster.local the address it spells (pods insecure). Names outside of cluster.local are forwarded to the resolver of
- * /etc/resolv.conf, the node's, as dnsPolicy Default has it. Upstream: coredns plugin/kubernetes v1.6.2.
+ * Watches Services and Endpoints as its service account. A Service's name gives its cluster address, a headless one's
+ * the addresses of its endpoints, 10-32-0-5.ns.pod.cluster.local the address it spells (pods insecure). Names outside
+ * of cluster.local are forwarded to the resolver of /etc/resolv.conf, the node's, as dnsPolicy Default has it.
+ * Upstream: coredns plugin/kubernetes v1.6.2.
  */
 #include "sim/client/client.h"
 #include "workloads/programs/programs_priv.h"
@@ -43,7 +44,11 @@ static bool is_ready(void *ctx)
 
 static const struct health_route health_routes[] = { { "/health", 200, "text/plain; charset=utf-8", "OK", NULL }, { 0 } };
 static const struct health_route ready_routes[] = { { "/ready", 200, "text/plain; charset=utf-8", "OK", is_ready }, { 0 } };
-static const struct health_route metrics_routes[] = { { "/metrics", 200, "text/plain; version=0.0.4", "# TYPE coredns_build_info gauge\ncoredns_build_info{version=\"1.6.2\"} 1\n", NULL }, { 0 } };
+static const struct health_route metrics_routes[] = {
+    { "/metrics", 200, "text/plain; version=0.0.4",
+      "# TYPE coredns_build_info gauge\ncoredns_build_info{version=\"1.6.2\"} 1\n", NULL },
+    { 0 }
+};
 
 /* ---- CPU ---- */
 static void pay(struct coredns *c)
@@ -80,7 +85,8 @@ static void answer_headless(struct coredns *c, struct arena *a, struct str key, 
                 add_ip(answer, json_get_str(addr, "ip"));
 }
 
-static void answer_service(struct coredns *c, struct arena *a, struct str host, struct str name, struct str ns, struct dns_answer *answer)
+static void answer_service(struct coredns *c, struct arena *a, struct str host, struct str name, struct str ns,
+                           struct dns_answer *answer)
 {
     struct str key = arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(ns), STR_ARG(name));
     struct object *o = informer_get(c->services, key);
@@ -202,8 +208,13 @@ static bool connect_api(struct coredns *c, struct err *err)
     c->roots = trust_new();
     if (!trust_add_pem(c->roots, in.ca_pem, err))
         return false;
-    struct client_options o = { .from = process_options(c->process)->net, .server = in.server, .roots = c->roots, .token = bearer, .token_ctx = c,
-                                .user_agent = "coredns/1.6.2 (linux/amd64)", .name = process_options(c->process)->name };
+    struct client_options o = { .from = process_options(c->process)->net,
+                                .server = in.server,
+                                .roots = c->roots,
+                                .token = bearer,
+                                .token_ctx = c,
+                                .user_agent = "coredns/1.6.2 (linux/amd64)",
+                                .name = process_options(c->process)->name };
     c->client = client_new(&o);
     c->services = informer_shared(c->client, "/api/v1/services", "");
     c->endpoints = informer_shared(c->client, "/api/v1/endpoints", "");
@@ -219,7 +230,8 @@ static void *coredns_start(struct process *p, struct err *err)
     list_init(&c->work.node);
     list_init(&c->forwards);
     if (!connect_api(c, err) || !(c->dns = dns_listen(process_options(p)->net, 53, on_query, c, err)) ||
-        !(c->health = health_server_new(p, NULL, 8080, false, health_routes, c, err)) || !(c->ready = health_server_new(p, NULL, 8181, false, ready_routes, c, err)) ||
+        !(c->health = health_server_new(p, NULL, 8080, false, health_routes, c, err)) ||
+        !(c->ready = health_server_new(p, NULL, 8181, false, ready_routes, c, err)) ||
         !(c->metrics = health_server_new(p, NULL, 9153, false, metrics_routes, c, err))) {
         coredns_stop(c);
         return NULL;
@@ -239,4 +251,6 @@ static void coredns_signal(void *state, int signo)
     }
 }
 
-const struct program_ops coredns_program = { .name = "coredns", .start = coredns_start, .signal = coredns_signal, .stop = coredns_stop };
+const struct program_ops coredns_program = {
+    .name = "coredns", .start = coredns_start, .signal = coredns_signal, .stop = coredns_stop
+};

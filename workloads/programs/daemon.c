@@ -1,6 +1,8 @@
-/* workloads/programs/daemon.c - containers whose work is done elsewhere in this process, or is only to be there: etcd, the control plane, weave; and pause.
+/* workloads/programs/daemon.c - containers whose work is done elsewhere in this process, or is only to be there: etcd,
+ * the control plane, weave; and pause.
  *
- * They consume their named load profile, answer their probes on the node's network, and end on SIGTERM. What kube-apiserver does is the room apiserver.
+ * They consume their named load profile, answer their probes on the node's network, and end on SIGTERM. What
+ * kube-apiserver does is the room apiserver.
  */
 #include "workloads/programs/programs_priv.h"
 
@@ -9,10 +11,21 @@
 
 static const struct health_route etcd_routes[] = { { "/health", 200, "application/json", "{\"health\":\"true\"}", NULL }, { 0 } };
 static const struct health_route component_routes[] = { { "/healthz", 200, "text/plain; charset=utf-8", "ok", NULL }, { 0 } };
-static const struct health_route weave_routes[] = { { "/status", 200, "text/plain", "        Version: 2.6.0\n\n        Service: router\n       Protocol: weave 1..2\n", NULL }, { 0 } };
+static const struct health_route weave_routes[] = {
+    { "/status", 200, "text/plain", "        Version: 2.6.0\n\n        Service: router\n       Protocol: weave 1..2\n",
+      NULL },
+    { 0 }
+};
 
-/* Which program listens where; the control plane's ports moved behind TLS in v1.17 to v1.20, and what runs is told by the image's version. */
-static const struct { const char *program; const char *image_part; int port; bool tls; const struct health_route *routes; } listeners[] = {
+/* Which program listens where; the control plane's ports moved behind TLS in v1.17 to v1.20, and what runs is told by
+ * the image's version. */
+static const struct {
+    const char *program;
+    const char *image_part;
+    int port;
+    bool tls;
+    const struct health_route *routes;
+} listeners[] = {
     { "etcd", "", 2381, false, etcd_routes },
     { "kube-controller-manager", ":v1.16.", 10252, false, component_routes },
     { "kube-scheduler", ":v1.16.", 10251, false, component_routes },
@@ -64,5 +77,7 @@ static void daemon_stop(void *state)
     free(d);
 }
 
-const struct program_ops daemon_program = { .name = "daemon", .start = daemon_start, .signal = daemon_signal, .stop = daemon_stop };
+const struct program_ops daemon_program = {
+    .name = "daemon", .start = daemon_start, .signal = daemon_signal, .stop = daemon_stop
+};
 const struct program_ops pause_program = { .name = "pause", .start = daemon_start, .signal = daemon_signal, .stop = daemon_stop };

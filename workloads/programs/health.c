@@ -33,8 +33,15 @@ static struct identity *self_signed(struct loop *l, const char *name, struct err
 {
     struct rng r;
     const char *dns[] = { "localhost", NULL }, *ips[] = { "127.0.0.1", NULL };
-    struct cert_template t = { .cn = name, .dns_names = dns, .ips = ips, .not_before_ns = vtime_now(l), .not_after_ns = vtime_now(l) + 365ll * 24 * 3600 * (int64_t)NS_PER_S,
-                               .key_usage = CERT_KU_DIGITAL_SIGNATURE | CERT_KU_KEY_ENCIPHERMENT, .ext_usage = CERT_EKU_SERVER, .serial = { 1 }, .serial_len = 1 };
+    struct cert_template t = { .cn = name,
+                               .dns_names = dns,
+                               .ips = ips,
+                               .not_before_ns = vtime_now(l),
+                               .not_after_ns = vtime_now(l) + 365ll * 24 * 3600 * (int64_t)NS_PER_S,
+                               .key_usage = CERT_KU_DIGITAL_SIGNATURE | CERT_KU_KEY_ENCIPHERMENT,
+                               .ext_usage = CERT_EKU_SERVER,
+                               .serial = { 1 },
+                               .serial_len = 1 };
     rng_init(&r, l, name);
     struct key *k = key_generate_ec(&r);
     struct cert *c = cert_issue(&t, k, NULL, k, err);
@@ -44,7 +51,8 @@ static struct identity *self_signed(struct loop *l, const char *name, struct err
     return id;
 }
 
-struct health_server *health_server_new(struct process *p, const char *ip, int port, bool tls, const struct health_route *routes, void *ctx, struct err *err)
+struct health_server *health_server_new(struct process *p, const char *ip, int port, bool tls,
+                                        const struct health_route *routes, void *ctx, struct err *err)
 {
     const struct process_options *o = process_options(p);
     struct health_server *h = NEW(struct health_server);

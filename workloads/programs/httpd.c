@@ -1,7 +1,9 @@
-/* workloads/programs/httpd.c - Apache with PHP as the php:*-apache images run it (mpm_prefork, mod_php), and static files for other web images.
+/* workloads/programs/httpd.c - Apache with PHP as the php:*-apache images run it (mpm_prefork, mod_php), and static
+ * files for other web images.
  *
- * A request is taken by a worker, costs what its page costs in CPU (image record, see evaluate.c), and is answered when the node's cores have delivered
- * that; requests past MaxRequestWorkers wait in the listen queue. SIGWINCH (the image's stop signal) lets the running ones finish, SIGTERM ends at once.
+ * A request is taken by a worker, costs what its page costs in CPU (image record, see evaluate.c), and is answered when
+ * the node's cores have delivered that; requests past MaxRequestWorkers wait in the listen queue. SIGWINCH (the image's
+ * stop signal) lets the running ones finish, SIGTERM ends at once.
  */
 #include "workloads/programs/programs_priv.h"
 
@@ -42,21 +44,32 @@ static void start_waiting(struct httpd *h);
 static struct str error_page(struct arena *a, int status, const char *title, const char *text)
 {
     (void)status;
-    return arena_strf(a, "<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">\n<html><head>\n<title>%d %s</title>\n</head><body>\n<h1>%s</h1>\n<p>%s</p>\n</body></html>\n",
-                      status, title, title, text);
+    return arena_strf(
+        a,
+        "<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">\n<html><head>\n<title>%d %s</title>\n</head><body>\n"
+        "<h1>%s</h1>\n<p>%s</p>\n</body></html>\n",
+        status, title, title, text);
 }
 
 static void page_of_record(struct arena *a, const struct json *entry, struct page *p)
 {
-    *p = (struct page){ .status = (int)json_get_int(entry, "status", 200), .type = json_get_str(entry, "content_type"), .log = json_get_str(entry, "log"),
-                        .headers = json_get(entry, "headers"), .cpu_ns = json_get_int(entry, "cpu_ns", STATIC_CPU_NS), .wait_ns = json_get_int(entry, "wait_ns", 0) };
+    *p = (struct page){ .status = (int)json_get_int(entry, "status", 200),
+                        .type = json_get_str(entry, "content_type"),
+                        .log = json_get_str(entry, "log"),
+                        .headers = json_get(entry, "headers"),
+                        .cpu_ns = json_get_int(entry, "cpu_ns", STATIC_CPU_NS),
+                        .wait_ns = json_get_int(entry, "wait_ns", 0) };
     base64_decode(a, json_get_str(entry, "body"), &p->body);
 }
 
 static const char *type_of(struct str path)
 {
-    static const struct { const char *suffix, *type; } types[] = { { ".html", "text/html" }, { ".txt", "text/plain" }, { ".css", "text/css" }, { ".js", "application/javascript" },
-                                                                   { ".json", "application/json" }, { ".png", "image/png" }, { ".svg", "image/svg+xml" } };
+    static const struct {
+        const char *suffix, *type;
+    } types[] = { { ".html", "text/html" },        { ".txt", "text/plain" },
+                  { ".css", "text/css" },          { ".js", "application/javascript" },
+                  { ".json", "application/json" }, { ".png", "image/png" },
+                  { ".svg", "image/svg+xml" } };
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         if (str_ends(path, types[i].suffix))
             return types[i].type;
@@ -87,7 +100,9 @@ static void choose_page(struct httpd *h, struct arena *a, struct str path, struc
         if (find_page(h, a, arena_strf(a, STR_FMT "%s", STR_ARG(path), indexes[i]), p))
             return;
     bool folder = str_ends(path, "/");
-    *p = (struct page){ .status = folder && path.n == 1 ? 403 : 404, .type = STR("text/html; charset=iso-8859-1"), .cpu_ns = STATIC_CPU_NS };
+    *p = (struct page){
+        .status = folder && path.n == 1 ? 403 : 404, .type = STR("text/html; charset=iso-8859-1"), .cpu_ns = STATIC_CPU_NS
+    };
     p->body = p->status == 403 ? error_page(a, 403, "Forbidden", "You don't have permission to access this resource.")
                                : error_page(a, 404, "Not Found", "The requested URL was not found on this server.");
 }
@@ -110,8 +125,11 @@ static void log_request(struct httpd *h, struct request *r, size_t bytes)
     int64_t now = vtime_now(process_options(h->process)->loop);
     if (r->page.log.n)
         process_write(h->process, 2, r->page.log);
-    process_printf(h->process, 1, STR_FMT " - - [" STR_FMT "] \"" STR_FMT " " STR_FMT " HTTP/1.1\" %d %zu \"" STR_FMT "\" \"" STR_FMT "\"\n", STR_ARG(ip), STR_ARG(apache_time(a, now)),
-                   STR_ARG(x->method), STR_ARG(x->target), r->page.status, bytes, STR_ARG(referer.n ? referer : STR("-")), STR_ARG(agent.n ? agent : STR("-")));
+    process_printf(h->process, 1,
+                   STR_FMT " - - [" STR_FMT "] \"" STR_FMT " " STR_FMT " HTTP/1.1\" %d %zu \"" STR_FMT "\" \"" STR_FMT
+                           "\"\n",
+                   STR_ARG(ip), STR_ARG(apache_time(a, now)), STR_ARG(x->method), STR_ARG(x->target), r->page.status, bytes,
+                   STR_ARG(referer.n ? referer : STR("-")), STR_ARG(agent.n ? agent : STR("-")));
     arena_free(a);
 }
 
@@ -218,7 +236,9 @@ static void handle(void *ctx, struct http_exchange *x)
 /* ---- life ---- */
 static void say_started(struct httpd *h)
 {
-    static const char *const days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }, *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+    static const char *const days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }, *const months[] = {
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
+    };
     const struct process_options *o = process_options(h->process);
     int64_t now = vtime_now(o->loop);
     int year, mon, day, hour, min, sec, wday;
@@ -226,13 +246,21 @@ static void say_started(struct httpd *h)
     if (!h->apache)
         return;
     for (int i = 0; i < 2; i++)
-        process_printf(h->process, 2, "AH00558: apache2: Could not reliably determine the server's fully qualified domain name, using %s. Set the 'ServerName' directive globally to suppress this message\n",
-                       o->pod_ip ? o->pod_ip : "127.0.0.1");
+        process_printf(
+            h->process, 2,
+            "AH00558: apache2: Could not reliably determine the server's fully qualified domain name, using %s. Set "
+            "the 'ServerName' directive globally to suppress this message\n",
+            o->pod_ip ? o->pod_ip : "127.0.0.1");
     const char *when = days[wday];
-    process_printf(h->process, 2, "[%s %s %02d %02d:%02d:%02d.%06d %d] [mpm_prefork:notice] [pid 1] AH00163: Apache/2.4.25 (Debian) PHP/5.6.40 configured -- resuming normal operations\n",
-                   when, months[mon - 1], day, hour, min, sec, (int)(now % (int64_t)NS_PER_S / 1000), year);
-    process_printf(h->process, 2, "[%s %s %02d %02d:%02d:%02d.%06d %d] [core:notice] [pid 1] AH00094: Command line: 'apache2 -D FOREGROUND'\n",
-                   when, months[mon - 1], day, hour, min, sec, (int)(now % (int64_t)NS_PER_S / 1000), year);
+    process_printf(
+        h->process, 2,
+        "[%s %s %02d %02d:%02d:%02d.%06d %d] [mpm_prefork:notice] [pid 1] AH00163: Apache/2.4.25 (Debian) PHP/5.6.40 "
+        "configured -- resuming normal operations\n",
+        when, months[mon - 1], day, hour, min, sec, (int)(now % (int64_t)NS_PER_S / 1000), year);
+    process_printf(
+        h->process, 2,
+        "[%s %s %02d %02d:%02d:%02d.%06d %d] [core:notice] [pid 1] AH00094: Command line: 'apache2 -D FOREGROUND'\n", when,
+        months[mon - 1], day, hour, min, sec, (int)(now % (int64_t)NS_PER_S / 1000), year);
 }
 
 static void httpd_stop(void *state)

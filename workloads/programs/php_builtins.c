@@ -1,8 +1,10 @@
-/* workloads/programs/php_builtins.c - how PHP's own functions are called: found by name, arguments counted and converted by signature.
+/* workloads/programs/php_builtins.c - how PHP's own functions are called: found by name, arguments counted and
+ * converted by signature.
  *
- * Upstream: Zend/zend_API.c (zend_parse_parameters). A signature names the arguments as there: s l d b a, n for "int or float", z for anything, c for
- * a callable, f for something that becomes a string or stays an array, & before one taken by reference, | before the optional ones, * for any more.
- * Wrong counts and types are PHP's warnings, and the result is null. The functions themselves are tables in php_lib_*.c.
+ * Upstream: Zend/zend_API.c (zend_parse_parameters). A signature names the arguments as there: s l d b a, n for "int or
+ * float", z for anything, c for a callable, f for something that becomes a string or stays an array, & before one taken
+ * by reference, | before the optional ones, * for any more. Wrong counts and types are PHP's warnings, and the result
+ * is null. The functions themselves are tables in php_lib_*.c.
  */
 #include "workloads/programs/php_priv.h"
 
@@ -66,7 +68,8 @@ static bool to_number(struct php_vm *vm, const struct php_builtin *b, size_t i, 
         if (php_numeric(pv_view(*v), false, &n, &d) == PHP_NULL)
             php_report(vm, SEV_NOTICE, "A non well formed numeric value encountered");
     }
-    struct pval r = type == 'd' ? pv_float(pv_to_float(*v)) : pv_int(v->type == PHP_FLOAT ? php_float_to_int(v->d) : pv_to_int(*v));
+    struct pval r = type == 'd' ? pv_float(pv_to_float(*v))
+                                : pv_int(v->type == PHP_FLOAT ? php_float_to_int(v->d) : pv_to_int(*v));
     pv_free(vm, *v);
     *v = r;
     return true;
@@ -105,9 +108,12 @@ static bool convert(struct php_vm *vm, const struct php_builtin *b, size_t i, ch
         if (php_callable(vm, *v))
             return true;
         if (v->type == PHP_STRING)
-            php_report(vm, SEV_WARNING, "%s() expects parameter %zu to be a valid callback, function '%s' not found or invalid function name", b->name, i + 1, v->s->p);
+            php_report(vm, SEV_WARNING,
+                       "%s() expects parameter %zu to be a valid callback, function '%s' not found or invalid function name",
+                       b->name, i + 1, v->s->p);
         else
-            php_report(vm, SEV_WARNING, "%s() expects parameter %zu to be a valid callback, no array or string given", b->name, i + 1);
+            php_report(vm, SEV_WARNING, "%s() expects parameter %zu to be a valid callback, no array or string given",
+                       b->name, i + 1);
         return false;
     default: return true;
     }
@@ -125,8 +131,11 @@ struct pval php_builtin_call(struct php_vm *vm, const struct php_builtin *b, str
     vm->operations++;
     if (n < min || n > max) {
         size_t want = n < min ? min : max;
-        php_report(vm, SEV_WARNING, "%s() expects %s %zu parameter%s, %zu given", b->name, min == max ? "exactly" : n < min ? "at least" : "at most", want,
-                   want == 1 ? "" : "s", n);
+        php_report(vm, SEV_WARNING, "%s() expects %s %zu parameter%s, %zu given", b->name,
+                   min == max ? "exactly"
+                   : n < min  ? "at least"
+                              : "at most",
+                   want, want == 1 ? "" : "s", n);
         ok = false;
     }
     for (size_t i = 0; ok && i < n; i++) {

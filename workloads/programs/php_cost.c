@@ -1,10 +1,11 @@
 /* workloads/programs/php_cost.c - what each kind of operation costs on the simulated node, in nanoseconds of CPU.
  *
- * Kinds follow the opcodes of the Zend Engine 2.6 (PHP 5.6, zend_vm_def.h): reading a variable or a literal is part of the opcode that uses it and costs
- * nothing by itself. Two sources. The proportions are those that PHP's own Zend/bench.php and the published PHP 5 micro-benchmarks agree on: a jump
- * is the cheapest opcode, arithmetic on two numbers costs two to three jumps, calling an internal function some ten, a user function twice
- * that, a hash access a little more than arithmetic. The scale is set by the one figure that the lab gives: its loop of 1,000,001 turns of
- * { $i <= 1000000; $x += sqrt($x); $i++ } takes about 80 ms of one core of this node, which makes 80 ns a turn:
+ * Kinds follow the opcodes of the Zend Engine 2.6 (PHP 5.6, zend_vm_def.h): reading a variable or a literal is part of
+ * the opcode that uses it and costs nothing by itself. Two sources. The proportions are those that PHP's own
+ * Zend/bench.php and the published PHP 5 micro-benchmarks agree on: a jump is the cheapest opcode, arithmetic on two
+ * numbers costs two to three jumps, calling an internal function some ten, a user function twice that, a hash access a
+ * little more than arithmetic. The scale is set by the one figure that the lab gives: its loop of 1,000,001 turns of {
+ * $i <= 1000000; $x += sqrt($x); $i++ } takes about 80 ms of one core of this node, which makes 80 ns a turn:
  *     compare 8, two jumps 2 * 4, send 6, call 28, sqrt itself 7, += 14, ++ 7, free 2.
  * Functions add their own cost from the table in which they are listed (php_lib_*.c); bytes are priced per 16.
  */

@@ -1,8 +1,9 @@
 /* workloads/programs/php_eval.c - walks the tree (upstream: Zend/zend_vm_def.h of PHP 5.6).
  *
- * php_eval gives a value that the caller owns, exec runs a statement and tells how it ended. Every node spends what its opcodes would cost. Order of evaluation is
- * PHP's where a script can tell: computed subscripts on the left, then the right side, then plain-variable subscripts and the write.
- * Simplified: foreach over a variable always iterates over the array as it was; destructors and objects do not exist.
+ * php_eval gives a value that the caller owns, exec runs a statement and tells how it ended. Every node spends what its
+ * opcodes would cost. Order of evaluation is PHP's where a script can tell: computed subscripts on the left, then the
+ * right side, then plain-variable subscripts and the write. Simplified: foreach over a variable always iterates over
+ * the array as it was; destructors and objects do not exist.
  */
 #include "workloads/programs/php_place.h"
 
@@ -28,7 +29,8 @@ static struct pval eval_assign(struct php_vm *vm, struct pnode *n) {
     }
     return v;
 }
-static void assign_list(struct php_vm *vm, struct pnode *list, struct pval v) {         /* borrows v; from right to left, as PHP 5 */
+static void assign_list(struct php_vm *vm, struct pnode *list, struct pval v) {
+    /* borrows v; from right to left, as PHP 5 */
     for (size_t i = list->n; i-- > 0;) {
         if (!list->list[i])
             continue;
@@ -169,7 +171,10 @@ static struct pval eval_binary(struct php_vm *vm, struct pnode *n) {
     case '<': case '>': case OP2('<', '='): case OP2('>', '='): {
         SPEND(vm, COST_COMPARE);
         int c = a.type == PHP_INT && b.type == PHP_INT ? (a.i > b.i) - (a.i < b.i) : pv_compare(vm, a, b);
-        v = pv_bool(n->op == '<' ? c == -1 : n->op == '>' ? c == 1 : n->op == OP2('<', '=') ? c == -1 || c == 0 : c == 1 || c == 0);
+        v = pv_bool(n->op == '<'             ? c == -1
+                    : n->op == '>'           ? c == 1
+                    : n->op == OP2('<', '=') ? c == -1 || c == 0
+                                             : c == 1 || c == 0);
         break;
     }
     case OP2('=', '='): case OP2('!', '='):
@@ -252,7 +257,8 @@ static struct pval eval_array(struct php_vm *vm, struct pnode *n) {
     SPEND(vm, COST_ARRAY_INIT);
     for (size_t i = 0; i < n->n; i++) {
         struct pnode *e = n->list[i];
-        struct pval key = e->a ? php_eval(vm, e->a) : PV_NULL, v = e->by_ref ? pe_reference_to(vm, e->b) : php_eval(vm, e->b), hold;
+        struct pval key = e->a ? php_eval(vm, e->a) : PV_NULL,
+                    v = e->by_ref ? pe_reference_to(vm, e->b) : php_eval(vm, e->b), hold;
         struct pkey k;
         SPEND(vm, COST_ELEMENT);
         if (!e->a) {
@@ -335,7 +341,8 @@ void php_declare(struct php_vm *vm, struct pfunc *fn) {
         *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
     struct pfunc *old = map_getc(vm->functions, lower);
     if (old)
-        php_fatal(vm, "Cannot redeclare " STR_FMT "() (previously declared in %s:%d)", STR_ARG(old->name), vm->opt->script_path, old->line);
+        php_fatal(vm, "Cannot redeclare " STR_FMT "() (previously declared in %s:%d)", STR_ARG(old->name),
+                  vm->opt->script_path, old->line);
     if (php_builtin_find(str_c(lower)))
         php_fatal(vm, "Cannot redeclare " STR_FMT "()", STR_ARG(fn->name));
     map_putc(vm->functions, lower, fn);
@@ -353,7 +360,9 @@ static bool resolve(struct php_vm *vm, struct str name, struct pfunc **fn, const
 static bool takes_reference(const struct pfunc *fn, const struct php_builtin *b, size_t i) {
     return fn ? i < fn->param_count && fn->params[i].by_ref : php_builtin_by_ref(b, i);
 }
-static struct pval call_with(struct php_vm *vm, struct pnode *n, struct pfunc *fn, const struct php_builtin *b, struct pclosure *closure) {
+static struct pval call_with(struct php_vm *vm, struct pnode *n, struct pfunc *fn, const struct php_builtin *b,
+                             struct pclosure *closure)
+{
     struct pval few[ARGS_INLINE], *args = n->n <= ARGS_INLINE ? few : php_alloc(vm, n->n * sizeof *args), v;
     for (size_t i = 0; i < n->n; i++) {
         SPEND(vm, COST_SEND);
@@ -361,7 +370,8 @@ static struct pval call_with(struct php_vm *vm, struct pnode *n, struct pfunc *f
             args[i] = php_eval(vm, n->list[i]);
         } else if (n->list[i]->kind == N_VAR || n->list[i]->kind == N_GLOBAL_VAR || n->list[i]->kind == N_INDEX) {
             args[i] = pe_reference_to(vm, n->list[i]);
-        } else {                                   /* a temporary: "Only variables should be passed by reference", a strict notice that is off */
+        } else {
+            /* a temporary: "Only variables should be passed by reference", a strict notice that is off */
             struct pval temporary = php_eval(vm, n->list[i]);
             args[i] = pv_make_ref(vm, &temporary);
             args[i].r->refs--;
@@ -429,13 +439,16 @@ static void bind_param(struct php_vm *vm, struct pframe *f, size_t i, struct pva
     } else if (param->dflt) {
         v = *slot = php_eval(vm, param->dflt);
     } else {
-        php_report(vm, SEV_WARNING, "Missing argument %zu for " STR_FMT "(), called in %s on line %d and defined", i + 1, STR_ARG(f->fn->name), vm->opt->script_path, f->call_line);
+        php_report(vm, SEV_WARNING, "Missing argument %zu for " STR_FMT "(), called in %s on line %d and defined", i + 1,
+                   STR_ARG(f->fn->name), vm->opt->script_path, f->call_line);
         return;
     }
-    bool ok = !param->hint || (v.type == PHP_NULL && param->dflt) || (strcmp(param->hint, "array") == 0 ? v.type == PHP_ARRAY : php_callable(vm, v));
+    bool ok = !param->hint || (v.type == PHP_NULL && param->dflt) ||
+              (strcmp(param->hint, "array") == 0 ? v.type == PHP_ARRAY : php_callable(vm, v));
     if (!ok)
-        php_fatal(vm, "Argument %zu passed to " STR_FMT "() must be %s %s, %s given, called in %s on line %d and defined", i + 1, STR_ARG(f->fn->name),
-                  strcmp(param->hint, "array") == 0 ? "of the type" : "", param->hint, pv_type_name(v), vm->opt->script_path, f->call_line);
+        php_fatal(vm, "Argument %zu passed to " STR_FMT "() must be %s %s, %s given, called in %s on line %d and defined",
+                  i + 1, STR_ARG(f->fn->name), strcmp(param->hint, "array") == 0 ? "of the type" : "", param->hint,
+                  pv_type_name(v), vm->opt->script_path, f->call_line);
 }
 /* Takes the arguments. The frame's variables live in a block of their own; the C stack grows by what the body's tree is deep. */
 static struct pval call_function(struct php_vm *vm, struct pfunc *fn, struct pval *args, size_t n, struct pclosure *closure) {

@@ -1,7 +1,8 @@
 /* workloads/programs/php_lex.c - PHP text to tokens (upstream: Zend/zend_language_scanner.l of PHP 5.6).
  *
- * Outside <?php ... ?> everything is one T_INLINE_HTML; <?= reads as echo and ?> as ';', swallowing one line end. Strings are delivered
- * raw: taking escapes and interpolated variables apart is the parser's, which calls back here for the {$...} parts.
+ * Outside <?php ... ?> everything is one T_INLINE_HTML; <?= reads as echo and ?> as ';', swallowing one line end.
+ * Strings are delivered raw: taking escapes and interpolated variables apart is the parser's, which calls back here for
+ * the {$...} parts.
  */
 #include "workloads/programs/php_priv.h"
 
@@ -20,18 +21,46 @@ static const bool KEYWORD_SUPPORTED[] = {
 #define KW_OK(id, text, supported) supported,
     PHP_KEYWORD_MAP(KW_OK)
 };
-static const struct { const char *text, *token; } OPERATORS[] = {    /* longest first */
-    { "===", "T_IS_IDENTICAL" }, { "!==", "T_IS_NOT_IDENTICAL" }, { "<<=", "T_SL_EQUAL" }, { ">>=", "T_SR_EQUAL" }, { "**=", "T_POW_EQUAL" }, { "...", "T_ELLIPSIS" },
-    { "==", "T_IS_EQUAL" }, { "!=", "T_IS_NOT_EQUAL" }, { "<>", "T_IS_NOT_EQUAL" }, { "<=", "T_IS_SMALLER_OR_EQUAL" }, { ">=", "T_IS_GREATER_OR_EQUAL" },
-    { "&&", "T_BOOLEAN_AND" }, { "||", "T_BOOLEAN_OR" }, { "++", "T_INC" }, { "--", "T_DEC" }, { "+=", "T_PLUS_EQUAL" }, { "-=", "T_MINUS_EQUAL" },
-    { "*=", "T_MUL_EQUAL" }, { "/=", "T_DIV_EQUAL" }, { ".=", "T_CONCAT_EQUAL" }, { "%=", "T_MOD_EQUAL" }, { "&=", "T_AND_EQUAL" }, { "|=", "T_OR_EQUAL" },
-    { "^=", "T_XOR_EQUAL" }, { "<<", "T_SL" }, { ">>", "T_SR" }, { "=>", "T_DOUBLE_ARROW" }, { "->", "T_OBJECT_OPERATOR" }, { "::", "T_PAAMAYIM_NEKUDOTAYIM" },
+static const struct { const char *text, *token; } OPERATORS[] = {
+    /* longest first */
+    { "===", "T_IS_IDENTICAL" },
+    { "!==", "T_IS_NOT_IDENTICAL" },
+    { "<<=", "T_SL_EQUAL" },
+    { ">>=", "T_SR_EQUAL" },
+    { "**=", "T_POW_EQUAL" },
+    { "...", "T_ELLIPSIS" },
+    { "==", "T_IS_EQUAL" },
+    { "!=", "T_IS_NOT_EQUAL" },
+    { "<>", "T_IS_NOT_EQUAL" },
+    { "<=", "T_IS_SMALLER_OR_EQUAL" },
+    { ">=", "T_IS_GREATER_OR_EQUAL" },
+    { "&&", "T_BOOLEAN_AND" },
+    { "||", "T_BOOLEAN_OR" },
+    { "++", "T_INC" },
+    { "--", "T_DEC" },
+    { "+=", "T_PLUS_EQUAL" },
+    { "-=", "T_MINUS_EQUAL" },
+    { "*=", "T_MUL_EQUAL" },
+    { "/=", "T_DIV_EQUAL" },
+    { ".=", "T_CONCAT_EQUAL" },
+    { "%=", "T_MOD_EQUAL" },
+    { "&=", "T_AND_EQUAL" },
+    { "|=", "T_OR_EQUAL" },
+    { "^=", "T_XOR_EQUAL" },
+    { "<<", "T_SL" },
+    { ">>", "T_SR" },
+    { "=>", "T_DOUBLE_ARROW" },
+    { "->", "T_OBJECT_OPERATOR" },
+    { "::", "T_PAAMAYIM_NEKUDOTAYIM" },
     { "**", "T_POW" },
 };
 static const struct { const char *text; enum php_type type; const char *token; } CASTS[] = {
-    { "int", PHP_INT, "T_INT_CAST" }, { "integer", PHP_INT, "T_INT_CAST" }, { "float", PHP_FLOAT, "T_DOUBLE_CAST" }, { "double", PHP_FLOAT, "T_DOUBLE_CAST" },
-    { "real", PHP_FLOAT, "T_DOUBLE_CAST" }, { "string", PHP_STRING, "T_STRING_CAST" }, { "array", PHP_ARRAY, "T_ARRAY_CAST" }, { "bool", PHP_BOOL, "T_BOOL_CAST" },
-    { "boolean", PHP_BOOL, "T_BOOL_CAST" }, { "unset", PHP_NULL, "T_UNSET_CAST" }, { "binary", PHP_STRING, "T_STRING_CAST" },
+    { "int", PHP_INT, "T_INT_CAST" },          { "integer", PHP_INT, "T_INT_CAST" },
+    { "float", PHP_FLOAT, "T_DOUBLE_CAST" },   { "double", PHP_FLOAT, "T_DOUBLE_CAST" },
+    { "real", PHP_FLOAT, "T_DOUBLE_CAST" },    { "string", PHP_STRING, "T_STRING_CAST" },
+    { "array", PHP_ARRAY, "T_ARRAY_CAST" },    { "bool", PHP_BOOL, "T_BOOL_CAST" },
+    { "boolean", PHP_BOOL, "T_BOOL_CAST" },    { "unset", PHP_NULL, "T_UNSET_CAST" },
+    { "binary", PHP_STRING, "T_STRING_CAST" },
 };
 
 bool php_keyword_supported(enum php_keyword k) {
@@ -178,7 +207,8 @@ static bool lex_heredoc(struct php_lexer *l) {
     size_t body = l->pos;
     l->kind = quote == '\'' ? T_NOWDOC : T_HEREDOC;
     for (;;) {                                     /* each turn starts a line */
-        if (l->pos + label.n <= l->src.n && str_eq(str_sub(l->src, l->pos, l->pos + label.n), label) && !name_char(at(l, label.n))) {
+        if (l->pos + label.n <= l->src.n && str_eq(str_sub(l->src, l->pos, l->pos + label.n), label) &&
+            !name_char(at(l, label.n))) {
             size_t end = l->pos > body ? l->pos - 1 : body;
             if (end > body && s[end - 1] == '\r')
                 end--;

@@ -1,6 +1,7 @@
 /* workloads/programs/php_lib_array.c - PHP's array functions (upstream: ext/standard/array.c of PHP 5.6).
  *
- * Sorting is a merge sort and therefore stable; PHP 5's is a quicksort that is not, so elements that compare equal may stand in another order there.
+ * Sorting is a merge sort and therefore stable; PHP 5's is a quicksort that is not, so elements that compare equal may
+ * stand in another order there.
  */
 #include "workloads/programs/php_priv.h"
 
@@ -190,7 +191,8 @@ static struct pval fn_array_reverse(struct php_vm *vm, struct php_call *c) {
 }
 static struct pval fn_array_slice(struct php_vm *vm, struct php_call *c) {
     struct parr *a = arr(c, 0);
-    int64_t n = (int64_t)a->live, from = c->v[1].i, length = c->n > 2 && c->v[2].type != PHP_NULL ? pv_to_int(c->v[2]) : n, at = 0;
+    int64_t n = (int64_t)a->live, from = c->v[1].i, length = c->n > 2 && c->v[2].type != PHP_NULL ? pv_to_int(c->v[2]) : n,
+            at = 0;
     bool keep = c->n > 3 && c->v[3].b;
     from = from < 0 ? (from + n < 0 ? 0 : from + n) : from > n ? n : from;
     int64_t to = length < 0 ? n + length : length > n - from ? n : from + length;
@@ -211,7 +213,8 @@ static struct pval fn_range(struct php_vm *vm, struct php_call *c) {
     struct pval a = c->v[0], b = c->v[1], r;
     double step = c->n > 2 ? pv_to_float(c->v[2]) : 1, ignored_d;
     int64_t ignored_i;
-    bool chars = a.type == PHP_STRING && b.type == PHP_STRING && a.s->n > 0 && b.s->n > 0 && php_numeric(pv_view(a), false, &ignored_i, &ignored_d) == PHP_NULL &&
+    bool chars = a.type == PHP_STRING && b.type == PHP_STRING && a.s->n > 0 && b.s->n > 0 &&
+                 php_numeric(pv_view(a), false, &ignored_i, &ignored_d) == PHP_NULL &&
                  php_numeric(pv_view(b), false, &ignored_i, &ignored_d) == PHP_NULL;
     struct pval na = pv_to_number(a), nb = pv_to_number(b);
     bool floats = !chars && (na.type == PHP_FLOAT || nb.type == PHP_FLOAT || step != (double)(int64_t)step);
@@ -379,7 +382,8 @@ static struct pval fn_array_walk(struct php_vm *vm, struct php_call *c) {
     for (size_t i = 0; i < a->n; i++) {
         if (!a->e[i].used)
             continue;
-        struct pval ref = pv_make_ref(vm, &a->e[i].v), key = parr_key_value(&a->e[i]), args[3] = { ref, key, c->n > 2 ? c->v[2] : PV_NULL };
+        struct pval ref = pv_make_ref(vm, &a->e[i].v), key = parr_key_value(&a->e[i]),
+                    args[3] = { ref, key, c->n > 2 ? c->v[2] : PV_NULL };
         pv_free(vm, php_call(vm, c->v[1], args, c->n > 2 ? 3 : 2));
         pv_free(vm, key);
         pv_free(vm, ref);
@@ -471,11 +475,15 @@ static struct pval sort_with(struct php_vm *vm, struct php_call *c, struct sorti
     replace(vm, c, r);
     return pv_bool(true);
 }
-static struct pval fn_sort(struct php_vm *vm, struct php_call *c) {      /* sort rsort asort arsort ksort krsort usort uasort uksort, by the letters before "sort" */
+static struct pval fn_sort(struct php_vm *vm, struct php_call *c) {
+    /* sort rsort asort arsort ksort krsort usort uasort uksort, by the letters before "sort" */
     const char *name = c->name;
     bool user = name[0] == 'u';
     name += user;
-    return sort_with(vm, c, (struct sorting){ .by_key = name[0] == 'k', .reverse = strstr(name, "rsort") != NULL, .callback = user ? &c->v[1] : NULL },
+    return sort_with(vm, c,
+                     (struct sorting){ .by_key = name[0] == 'k',
+                                       .reverse = strstr(name, "rsort") != NULL,
+                                       .callback = user ? &c->v[1] : NULL },
                      name[0] == 'a' || name[0] == 'k');
 }
 static struct pval fn_shuffle(struct php_vm *vm, struct php_call *c) {
@@ -529,20 +537,53 @@ static struct pval fn_cursor(struct php_vm *vm, struct php_call *c) {    /* curr
 }
 
 const struct php_builtin php_lib_array[] = {
-    { "count", "z|l", fn_count, 5 }, { "sizeof", "z|l", fn_count, 5 }, { "in_array", "za|b", fn_in_array, 15 }, { "array_search", "za|b", fn_array_search, 15 },
-    { "array_key_exists", "za", fn_array_key_exists, 15 }, { "key_exists", "za", fn_array_key_exists, 15 }, { "array_push", "&az*", fn_array_push, 15 },
-    { "array_pop", "&a", fn_array_pop, 30 }, { "array_shift", "&a", fn_array_shift, 40 }, { "array_unshift", "&az*", fn_array_unshift, 40 },
-    { "array_merge", "z*", fn_array_merge, 60 }, { "array_sum", "a", fn_array_sum, 15 }, { "array_product", "a", fn_array_sum, 15 },
-    { "array_keys", "a|z", fn_array_keys, 40 }, { "array_values", "a", fn_array_values, 40 }, { "array_flip", "a", fn_array_flip, 40 },
-    { "array_reverse", "a|b", fn_array_reverse, 40 }, { "array_slice", "al|zb", fn_array_slice, 45 }, { "range", "zz|z", fn_range, 60 },
-    { "array_fill", "llz", fn_array_fill, 45 }, { "array_combine", "aa", fn_array_combine, 45 }, { "array_unique", "a|l", fn_array_unique, 90 },
-    { "array_diff", "az*", fn_array_diff, 60 }, { "array_diff_key", "az*", fn_array_diff, 60 }, { "array_intersect", "az*", fn_array_intersect, 60 },
-    { "array_intersect_key", "az*", fn_array_intersect, 60 }, { "array_map", "cz*", fn_array_map, 60 }, { "array_filter", "a|c", fn_array_filter, 50 },
-    { "array_reduce", "ac|z", fn_array_reduce, 50 }, { "array_walk", "&ac|z", fn_array_walk, 50 }, { "call_user_func", "c*", fn_call_user_func, 60 },
-    { "call_user_func_array", "ca", fn_call_user_func_array, 70 }, { "sort", "&a|l", fn_sort, 60 }, { "rsort", "&a|l", fn_sort, 60 },
-    { "asort", "&a|l", fn_sort, 60 }, { "arsort", "&a|l", fn_sort, 60 }, { "ksort", "&a|l", fn_sort, 60 }, { "krsort", "&a|l", fn_sort, 60 },
-    { "usort", "&ac", fn_sort, 70 }, { "uasort", "&ac", fn_sort, 70 }, { "uksort", "&ac", fn_sort, 70 }, { "shuffle", "&a", fn_shuffle, 60 },
-    { "current", "&a", fn_cursor, 10 }, { "reset", "&a", fn_cursor, 10 }, { "end", "&a", fn_cursor, 10 }, { "next", "&a", fn_cursor, 12 },
-    { "prev", "&a", fn_cursor, 12 }, { "key", "&a", fn_cursor, 12 },
+    { "count", "z|l", fn_count, 5 },
+    { "sizeof", "z|l", fn_count, 5 },
+    { "in_array", "za|b", fn_in_array, 15 },
+    { "array_search", "za|b", fn_array_search, 15 },
+    { "array_key_exists", "za", fn_array_key_exists, 15 },
+    { "key_exists", "za", fn_array_key_exists, 15 },
+    { "array_push", "&az*", fn_array_push, 15 },
+    { "array_pop", "&a", fn_array_pop, 30 },
+    { "array_shift", "&a", fn_array_shift, 40 },
+    { "array_unshift", "&az*", fn_array_unshift, 40 },
+    { "array_merge", "z*", fn_array_merge, 60 },
+    { "array_sum", "a", fn_array_sum, 15 },
+    { "array_product", "a", fn_array_sum, 15 },
+    { "array_keys", "a|z", fn_array_keys, 40 },
+    { "array_values", "a", fn_array_values, 40 },
+    { "array_flip", "a", fn_array_flip, 40 },
+    { "array_reverse", "a|b", fn_array_reverse, 40 },
+    { "array_slice", "al|zb", fn_array_slice, 45 },
+    { "range", "zz|z", fn_range, 60 },
+    { "array_fill", "llz", fn_array_fill, 45 },
+    { "array_combine", "aa", fn_array_combine, 45 },
+    { "array_unique", "a|l", fn_array_unique, 90 },
+    { "array_diff", "az*", fn_array_diff, 60 },
+    { "array_diff_key", "az*", fn_array_diff, 60 },
+    { "array_intersect", "az*", fn_array_intersect, 60 },
+    { "array_intersect_key", "az*", fn_array_intersect, 60 },
+    { "array_map", "cz*", fn_array_map, 60 },
+    { "array_filter", "a|c", fn_array_filter, 50 },
+    { "array_reduce", "ac|z", fn_array_reduce, 50 },
+    { "array_walk", "&ac|z", fn_array_walk, 50 },
+    { "call_user_func", "c*", fn_call_user_func, 60 },
+    { "call_user_func_array", "ca", fn_call_user_func_array, 70 },
+    { "sort", "&a|l", fn_sort, 60 },
+    { "rsort", "&a|l", fn_sort, 60 },
+    { "asort", "&a|l", fn_sort, 60 },
+    { "arsort", "&a|l", fn_sort, 60 },
+    { "ksort", "&a|l", fn_sort, 60 },
+    { "krsort", "&a|l", fn_sort, 60 },
+    { "usort", "&ac", fn_sort, 70 },
+    { "uasort", "&ac", fn_sort, 70 },
+    { "uksort", "&ac", fn_sort, 70 },
+    { "shuffle", "&a", fn_shuffle, 60 },
+    { "current", "&a", fn_cursor, 10 },
+    { "reset", "&a", fn_cursor, 10 },
+    { "end", "&a", fn_cursor, 10 },
+    { "next", "&a", fn_cursor, 12 },
+    { "prev", "&a", fn_cursor, 12 },
+    { "key", "&a", fn_cursor, 12 },
     { 0 },
 };

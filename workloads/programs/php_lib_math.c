@@ -1,7 +1,9 @@
-/* workloads/programs/php_lib_math.c - PHP's numbers: functions and constants (upstream: ext/standard/math.c, rand.c, Zend/zend_ini of PHP 5.6).
+/* workloads/programs/php_lib_math.c - PHP's numbers: functions and constants (upstream: ext/standard/math.c, rand.c,
+ * Zend/zend_ini of PHP 5.6).
  *
- * Simplified: rand and mt_rand draw from the generator that the caller gives, not from PHP's Mersenne twister, also after mt_srand (then from
- * a small generator with that seed), so the numbers differ from PHP's while their distribution does not.
+ * Simplified: rand and mt_rand draw from the generator that the caller gives, not from PHP's Mersenne twister, also
+ * after mt_srand (then from a small generator with that seed), so the numbers differ from PHP's while their
+ * distribution does not.
  */
 #include "workloads/programs/php_priv.h"
 
@@ -10,14 +12,29 @@
 #include <stdlib.h>
 #include <stdio.h>
 
-#define FLOAT1(name_, expr_) static struct pval fn_##name_(struct php_vm *vm, struct php_call *c) { (void)vm; double x = c->v[0].d; return pv_float(expr_); }
-#define FLOAT2(name_, expr_) static struct pval fn_##name_(struct php_vm *vm, struct php_call *c) { (void)vm; double x = c->v[0].d, y = c->v[1].d; return pv_float(expr_); }
-FLOAT1(sqrt, sqrt(x)) FLOAT1(sin, sin(x)) FLOAT1(cos, cos(x)) FLOAT1(tan, tan(x)) FLOAT1(asin, asin(x)) FLOAT1(acos, acos(x)) FLOAT1(atan, atan(x))
-FLOAT1(sinh, sinh(x)) FLOAT1(cosh, cosh(x)) FLOAT1(tanh, tanh(x)) FLOAT1(exp, exp(x)) FLOAT1(expm1, expm1(x)) FLOAT1(log10, log10(x)) FLOAT1(log1p, log1p(x))
-FLOAT1(log2, log2(x)) FLOAT1(deg2rad, x / 180.0 * 3.14159265358979323846) FLOAT1(rad2deg, x / 3.14159265358979323846 * 180.0)
-FLOAT2(atan2, atan2(x, y)) FLOAT2(fmod, fmod(x, y)) FLOAT2(hypot, hypot(x, y))
+#define FLOAT1(name_, expr_)                                                                                               \
+    static struct pval fn_##name_(struct php_vm *vm, struct php_call *c)                                                   \
+    {                                                                                                                      \
+        (void)vm;                                                                                                          \
+        double x = c->v[0].d;                                                                                              \
+        return pv_float(expr_);                                                                                            \
+    }
+#define FLOAT2(name_, expr_)                                                                                               \
+    static struct pval fn_##name_(struct php_vm *vm, struct php_call *c)                                                   \
+    {                                                                                                                      \
+        (void)vm;                                                                                                          \
+        double x = c->v[0].d, y = c->v[1].d;                                                                               \
+        return pv_float(expr_);                                                                                            \
+    }
+FLOAT1(sqrt, sqrt(x))
+FLOAT1(sin, sin(x)) FLOAT1(cos, cos(x)) FLOAT1(tan, tan(x)) FLOAT1(asin, asin(x)) FLOAT1(acos, acos(x)) FLOAT1(atan, atan(x))
+    FLOAT1(sinh, sinh(x)) FLOAT1(cosh, cosh(x)) FLOAT1(tanh, tanh(x)) FLOAT1(exp, exp(x)) FLOAT1(expm1, expm1(x))
+        FLOAT1(log10, log10(x)) FLOAT1(log1p, log1p(x)) FLOAT1(log2, log2(x))
+            FLOAT1(deg2rad, x / 180.0 * 3.14159265358979323846) FLOAT1(rad2deg, x / 3.14159265358979323846 * 180.0)
+                FLOAT2(atan2, atan2(x, y)) FLOAT2(fmod, fmod(x, y)) FLOAT2(hypot, hypot(x, y))
 
-static struct pval fn_pi(struct php_vm *vm, struct php_call *c) {
+                    static struct pval fn_pi(struct php_vm *vm, struct php_call *c)
+{
     (void)vm, (void)c;
     return pv_float(3.14159265358979323846);
 }
@@ -164,13 +181,16 @@ static struct pval to_base(struct php_vm *vm, uint64_t v, unsigned base) {
     while (v /= base);
     return php_str(vm, (struct str){ p, (size_t)(buf + sizeof buf - p) });
 }
-static struct pval from_base(struct str s, unsigned base) {          /* what is no digit is skipped; floats when it gets too large */
+static struct pval from_base(struct str s, unsigned base) {
+    /* what is no digit is skipped; floats when it gets too large */
     uint64_t v = 0;
     double d = 0;
     bool big = false;
     for (size_t i = 0; i < s.n; i++) {
         char ch = s.p[i];
-        unsigned digit = ch >= '0' && ch <= '9' ? (unsigned)(ch - '0') : (ch | 32) >= 'a' && (ch | 32) <= 'z' ? (unsigned)((ch | 32) - 'a' + 10) : 99;
+        unsigned digit = ch >= '0' && ch <= '9'                 ? (unsigned)(ch - '0')
+                         : (ch | 32) >= 'a' && (ch | 32) <= 'z' ? (unsigned)((ch | 32) - 'a' + 10)
+                                                                : 99;
         if (digit >= base)
             continue;
         d = d * base + digit;
@@ -233,35 +253,92 @@ static struct pval fn_number_format(struct php_vm *vm, struct php_call *c) {
 }
 
 const struct php_builtin php_lib_math[] = {
-    { "sqrt", "d", fn_sqrt, 7 }, { "sin", "d", fn_sin, 18 }, { "cos", "d", fn_cos, 18 }, { "tan", "d", fn_tan, 24 }, { "asin", "d", fn_asin, 22 },
-    { "acos", "d", fn_acos, 22 }, { "atan", "d", fn_atan, 22 }, { "atan2", "dd", fn_atan2, 30 }, { "sinh", "d", fn_sinh, 26 }, { "cosh", "d", fn_cosh, 26 },
-    { "tanh", "d", fn_tanh, 26 }, { "exp", "d", fn_exp, 18 }, { "expm1", "d", fn_expm1, 20 }, { "log", "d|d", fn_log, 18 }, { "log10", "d", fn_log10, 20 },
-    { "log2", "d", fn_log2, 20 }, { "log1p", "d", fn_log1p, 20 }, { "deg2rad", "d", fn_deg2rad, 8 }, { "rad2deg", "d", fn_rad2deg, 8 }, { "fmod", "dd", fn_fmod, 20 },
-    { "hypot", "dd", fn_hypot, 16 }, { "pi", "", fn_pi, 4 }, { "abs", "n", fn_abs, 8 }, { "floor", "n", fn_floor, 9 }, { "ceil", "n", fn_ceil, 9 },
-    { "round", "n|l", fn_round, 45 }, { "pow", "nn", fn_pow, 30 }, { "min", "z*", fn_min, 10 }, { "max", "z*", fn_max, 10 }, { "is_nan", "d", fn_is_nan, 5 },
-    { "is_finite", "d", fn_is_finite, 5 }, { "is_infinite", "d", fn_is_infinite, 5 }, { "rand", "|ll", fn_rand, 30 }, { "mt_rand", "|ll", fn_rand, 22 },
-    { "srand", "|l", fn_srand, 50 }, { "mt_srand", "|l", fn_srand, 2000 }, { "getrandmax", "", fn_getrandmax, 3 }, { "mt_getrandmax", "", fn_getrandmax, 3 },
-    { "lcg_value", "", fn_lcg_value, 30 }, { "dechex", "l", fn_dechex, 45 }, { "decbin", "l", fn_decbin, 60 }, { "decoct", "l", fn_decoct, 45 },
-    { "hexdec", "s", fn_hexdec, 30 }, { "bindec", "s", fn_bindec, 30 }, { "octdec", "s", fn_octdec, 30 }, { "base_convert", "sll", fn_base_convert, 90 },
+    { "sqrt", "d", fn_sqrt, 7 },
+    { "sin", "d", fn_sin, 18 },
+    { "cos", "d", fn_cos, 18 },
+    { "tan", "d", fn_tan, 24 },
+    { "asin", "d", fn_asin, 22 },
+    { "acos", "d", fn_acos, 22 },
+    { "atan", "d", fn_atan, 22 },
+    { "atan2", "dd", fn_atan2, 30 },
+    { "sinh", "d", fn_sinh, 26 },
+    { "cosh", "d", fn_cosh, 26 },
+    { "tanh", "d", fn_tanh, 26 },
+    { "exp", "d", fn_exp, 18 },
+    { "expm1", "d", fn_expm1, 20 },
+    { "log", "d|d", fn_log, 18 },
+    { "log10", "d", fn_log10, 20 },
+    { "log2", "d", fn_log2, 20 },
+    { "log1p", "d", fn_log1p, 20 },
+    { "deg2rad", "d", fn_deg2rad, 8 },
+    { "rad2deg", "d", fn_rad2deg, 8 },
+    { "fmod", "dd", fn_fmod, 20 },
+    { "hypot", "dd", fn_hypot, 16 },
+    { "pi", "", fn_pi, 4 },
+    { "abs", "n", fn_abs, 8 },
+    { "floor", "n", fn_floor, 9 },
+    { "ceil", "n", fn_ceil, 9 },
+    { "round", "n|l", fn_round, 45 },
+    { "pow", "nn", fn_pow, 30 },
+    { "min", "z*", fn_min, 10 },
+    { "max", "z*", fn_max, 10 },
+    { "is_nan", "d", fn_is_nan, 5 },
+    { "is_finite", "d", fn_is_finite, 5 },
+    { "is_infinite", "d", fn_is_infinite, 5 },
+    { "rand", "|ll", fn_rand, 30 },
+    { "mt_rand", "|ll", fn_rand, 22 },
+    { "srand", "|l", fn_srand, 50 },
+    { "mt_srand", "|l", fn_srand, 2000 },
+    { "getrandmax", "", fn_getrandmax, 3 },
+    { "mt_getrandmax", "", fn_getrandmax, 3 },
+    { "lcg_value", "", fn_lcg_value, 30 },
+    { "dechex", "l", fn_dechex, 45 },
+    { "decbin", "l", fn_decbin, 60 },
+    { "decoct", "l", fn_decoct, 45 },
+    { "hexdec", "s", fn_hexdec, 30 },
+    { "bindec", "s", fn_bindec, 30 },
+    { "octdec", "s", fn_octdec, 30 },
+    { "base_convert", "sll", fn_base_convert, 90 },
     { "number_format", "d|lss", fn_number_format, 250 },
     { 0 },
 };
 
 static const struct { const char *name; struct pval v; } CONSTANTS[] = {
-    { "M_PI", { .type = PHP_FLOAT, .d = 3.14159265358979323846 } }, { "M_E", { .type = PHP_FLOAT, .d = 2.7182818284590452354 } },
-    { "M_SQRT2", { .type = PHP_FLOAT, .d = 1.41421356237309504880 } }, { "M_PI_2", { .type = PHP_FLOAT, .d = 1.57079632679489661923 } },
-    { "M_LN2", { .type = PHP_FLOAT, .d = 0.69314718055994530942 } }, { "M_LN10", { .type = PHP_FLOAT, .d = 2.30258509299404568402 } },
-    { "PHP_INT_MAX", { .type = PHP_INT, .i = INT64_MAX } }, { "PHP_INT_SIZE", { .type = PHP_INT, .i = 8 } },
-    { "PHP_MAJOR_VERSION", { .type = PHP_INT, .i = 5 } }, { "PHP_MINOR_VERSION", { .type = PHP_INT, .i = 6 } }, { "PHP_RELEASE_VERSION", { .type = PHP_INT, .i = 40 } },
-    { "PHP_VERSION_ID", { .type = PHP_INT, .i = 50640 } }, { "INF", { .type = PHP_FLOAT, .d = INFINITY } }, { "NAN", { .type = PHP_FLOAT, .d = NAN } },
-    { "E_ALL", { .type = PHP_INT, .i = 32767 } }, { "E_ERROR", { .type = PHP_INT, .i = 1 } }, { "E_WARNING", { .type = PHP_INT, .i = 2 } },
-    { "E_PARSE", { .type = PHP_INT, .i = 4 } }, { "E_NOTICE", { .type = PHP_INT, .i = 8 } }, { "E_STRICT", { .type = PHP_INT, .i = 2048 } },
-    { "E_DEPRECATED", { .type = PHP_INT, .i = 8192 } }, { "SORT_REGULAR", { .type = PHP_INT, .i = 0 } }, { "SORT_NUMERIC", { .type = PHP_INT, .i = 1 } },
-    { "SORT_STRING", { .type = PHP_INT, .i = 2 } }, { "COUNT_RECURSIVE", { .type = PHP_INT, .i = 1 } }, { "STR_PAD_LEFT", { .type = PHP_INT, .i = 0 } },
-    { "STR_PAD_RIGHT", { .type = PHP_INT, .i = 1 } }, { "STR_PAD_BOTH", { .type = PHP_INT, .i = 2 } },
+    { "M_PI", { .type = PHP_FLOAT, .d = 3.14159265358979323846 } },
+    { "M_E", { .type = PHP_FLOAT, .d = 2.7182818284590452354 } },
+    { "M_SQRT2", { .type = PHP_FLOAT, .d = 1.41421356237309504880 } },
+    { "M_PI_2", { .type = PHP_FLOAT, .d = 1.57079632679489661923 } },
+    { "M_LN2", { .type = PHP_FLOAT, .d = 0.69314718055994530942 } },
+    { "M_LN10", { .type = PHP_FLOAT, .d = 2.30258509299404568402 } },
+    { "PHP_INT_MAX", { .type = PHP_INT, .i = INT64_MAX } },
+    { "PHP_INT_SIZE", { .type = PHP_INT, .i = 8 } },
+    { "PHP_MAJOR_VERSION", { .type = PHP_INT, .i = 5 } },
+    { "PHP_MINOR_VERSION", { .type = PHP_INT, .i = 6 } },
+    { "PHP_RELEASE_VERSION", { .type = PHP_INT, .i = 40 } },
+    { "PHP_VERSION_ID", { .type = PHP_INT, .i = 50640 } },
+    { "INF", { .type = PHP_FLOAT, .d = INFINITY } },
+    { "NAN", { .type = PHP_FLOAT, .d = NAN } },
+    { "E_ALL", { .type = PHP_INT, .i = 32767 } },
+    { "E_ERROR", { .type = PHP_INT, .i = 1 } },
+    { "E_WARNING", { .type = PHP_INT, .i = 2 } },
+    { "E_PARSE", { .type = PHP_INT, .i = 4 } },
+    { "E_NOTICE", { .type = PHP_INT, .i = 8 } },
+    { "E_STRICT", { .type = PHP_INT, .i = 2048 } },
+    { "E_DEPRECATED", { .type = PHP_INT, .i = 8192 } },
+    { "SORT_REGULAR", { .type = PHP_INT, .i = 0 } },
+    { "SORT_NUMERIC", { .type = PHP_INT, .i = 1 } },
+    { "SORT_STRING", { .type = PHP_INT, .i = 2 } },
+    { "COUNT_RECURSIVE", { .type = PHP_INT, .i = 1 } },
+    { "STR_PAD_LEFT", { .type = PHP_INT, .i = 0 } },
+    { "STR_PAD_RIGHT", { .type = PHP_INT, .i = 1 } },
+    { "STR_PAD_BOTH", { .type = PHP_INT, .i = 2 } },
 };
 static const struct { const char *name, *text; } TEXT_CONSTANTS[] = {
-    { "PHP_EOL", "\n" }, { "PHP_VERSION", "5.6.40" }, { "PHP_OS", "Linux" }, { "PHP_SAPI", "apache2handler" }, { "DIRECTORY_SEPARATOR", "/" },
+    { "PHP_EOL", "\n" },
+    { "PHP_VERSION", "5.6.40" },
+    { "PHP_OS", "Linux" },
+    { "PHP_SAPI", "apache2handler" },
+    { "DIRECTORY_SEPARATOR", "/" },
 };
 bool php_constant(struct php_vm *vm, struct str name, struct pval *out) {
     for (size_t i = 0; i < ARRAY_LEN(CONSTANTS); i++) {

@@ -1,6 +1,8 @@
-/* workloads/programs/php_lib_string.c - PHP's string functions (upstream: ext/standard/string.c, formatted_print.c, md5.c, crc32.c of PHP 5.6).
+/* workloads/programs/php_lib_string.c - PHP's string functions (upstream: ext/standard/string.c, formatted_print.c,
+ * md5.c, crc32.c of PHP 5.6).
  *
- * Bytes, not characters, as in PHP. Each function states its own cost in the table at the end; those whose work grows with the text also spend per byte.
+ * Bytes, not characters, as in PHP. Each function states its own cost in the table at the end; those whose work grows
+ * with the text also spend per byte.
  */
 #include "workloads/programs/php_priv.h"
 
@@ -332,7 +334,11 @@ static struct pval fn_htmlspecialchars(struct php_vm *vm, struct php_call *c) {
     struct pval out = php_str(vm, STR_NULL);
     struct str s = php_arg_str(c, 0);
     for (size_t i = 0; i < s.n; i++) {
-        const char *e = s.p[i] == '&' ? "&amp;" : s.p[i] == '<' ? "&lt;" : s.p[i] == '>' ? "&gt;" : s.p[i] == '"' ? "&quot;" : NULL;
+        const char *e = s.p[i] == '&'   ? "&amp;"
+                        : s.p[i] == '<' ? "&lt;"
+                        : s.p[i] == '>' ? "&gt;"
+                        : s.p[i] == '"' ? "&quot;"
+                                        : NULL;
         php_append(vm, &out, e ? str_c(e) : str_sub(s, i, i + 1));
     }
     return out;
@@ -565,17 +571,49 @@ static struct pval fn_urlencode(struct php_vm *vm, struct php_call *c) {
 }
 
 const struct php_builtin php_lib_string[] = {
-    { "strlen", "s", fn_strlen, 5 }, { "strtolower", "s", fn_strtolower, 40 }, { "strtoupper", "s", fn_strtoupper, 40 }, { "ucfirst", "s", fn_ucfirst, 40 },
-    { "lcfirst", "s", fn_ucfirst, 40 }, { "ucwords", "s", fn_ucwords, 45 }, { "strrev", "s", fn_strrev, 40 }, { "trim", "s|s", fn_trim, 45 },
-    { "ltrim", "s|s", fn_trim, 45 }, { "rtrim", "s|s", fn_trim, 45 }, { "chop", "s|s", fn_trim, 45 }, { "substr", "sl|l", fn_substr, 35 },
-    { "strpos", "sf|l", fn_strpos, 20 }, { "stripos", "sf|l", fn_strpos, 60 }, { "strrpos", "sf|l", fn_strpos, 25 }, { "strripos", "sf|l", fn_strpos, 60 },
-    { "strstr", "sf|b", fn_strstr, 40 }, { "substr_count", "ss|ll", fn_substr_count, 30 }, { "str_repeat", "sl", fn_str_repeat, 45 },
-    { "str_pad", "sl|sl", fn_str_pad, 55 }, { "str_replace", "fff|&z", fn_str_replace, 90 }, { "str_ireplace", "fff|&z", fn_str_replace, 120 },
-    { "implode", "z|z", fn_implode, 50 }, { "join", "z|z", fn_implode, 50 }, { "explode", "ss|l", fn_explode, 60 }, { "str_split", "s|l", fn_str_split, 50 },
-    { "strcmp", "ss", fn_strcmp, 10 }, { "strcasecmp", "ss", fn_strcmp, 18 }, { "strncmp", "ssl", fn_strcmp, 12 }, { "strncasecmp", "ssl", fn_strcmp, 20 },
-    { "ord", "s", fn_ord, 5 }, { "chr", "l", fn_chr, 30 }, { "nl2br", "s|b", fn_nl2br, 60 }, { "htmlspecialchars", "s|l", fn_htmlspecialchars, 120 },
-    { "htmlentities", "s|l", fn_htmlspecialchars, 120 }, { "wordwrap", "s|lsb", fn_wordwrap, 80 }, { "sprintf", "s*", fn_sprintf, 120 },
-    { "printf", "s*", fn_printf, 120 }, { "md5", "s", fn_md5, 180 }, { "crc32", "s", fn_crc32, 20 }, { "bin2hex", "s", fn_bin2hex, 60 },
-    { "base64_encode", "s", fn_base64_encode, 60 }, { "urlencode", "s", fn_urlencode, 60 }, { "rawurlencode", "s", fn_urlencode, 60 },
+    { "strlen", "s", fn_strlen, 5 },
+    { "strtolower", "s", fn_strtolower, 40 },
+    { "strtoupper", "s", fn_strtoupper, 40 },
+    { "ucfirst", "s", fn_ucfirst, 40 },
+    { "lcfirst", "s", fn_ucfirst, 40 },
+    { "ucwords", "s", fn_ucwords, 45 },
+    { "strrev", "s", fn_strrev, 40 },
+    { "trim", "s|s", fn_trim, 45 },
+    { "ltrim", "s|s", fn_trim, 45 },
+    { "rtrim", "s|s", fn_trim, 45 },
+    { "chop", "s|s", fn_trim, 45 },
+    { "substr", "sl|l", fn_substr, 35 },
+    { "strpos", "sf|l", fn_strpos, 20 },
+    { "stripos", "sf|l", fn_strpos, 60 },
+    { "strrpos", "sf|l", fn_strpos, 25 },
+    { "strripos", "sf|l", fn_strpos, 60 },
+    { "strstr", "sf|b", fn_strstr, 40 },
+    { "substr_count", "ss|ll", fn_substr_count, 30 },
+    { "str_repeat", "sl", fn_str_repeat, 45 },
+    { "str_pad", "sl|sl", fn_str_pad, 55 },
+    { "str_replace", "fff|&z", fn_str_replace, 90 },
+    { "str_ireplace", "fff|&z", fn_str_replace, 120 },
+    { "implode", "z|z", fn_implode, 50 },
+    { "join", "z|z", fn_implode, 50 },
+    { "explode", "ss|l", fn_explode, 60 },
+    { "str_split", "s|l", fn_str_split, 50 },
+    { "strcmp", "ss", fn_strcmp, 10 },
+    { "strcasecmp", "ss", fn_strcmp, 18 },
+    { "strncmp", "ssl", fn_strcmp, 12 },
+    { "strncasecmp", "ssl", fn_strcmp, 20 },
+    { "ord", "s", fn_ord, 5 },
+    { "chr", "l", fn_chr, 30 },
+    { "nl2br", "s|b", fn_nl2br, 60 },
+    { "htmlspecialchars", "s|l", fn_htmlspecialchars, 120 },
+    { "htmlentities", "s|l", fn_htmlspecialchars, 120 },
+    { "wordwrap", "s|lsb", fn_wordwrap, 80 },
+    { "sprintf", "s*", fn_sprintf, 120 },
+    { "printf", "s*", fn_printf, 120 },
+    { "md5", "s", fn_md5, 180 },
+    { "crc32", "s", fn_crc32, 20 },
+    { "bin2hex", "s", fn_bin2hex, 60 },
+    { "base64_encode", "s", fn_base64_encode, 60 },
+    { "urlencode", "s", fn_urlencode, 60 },
+    { "rawurlencode", "s", fn_urlencode, 60 },
     { 0 },
 };

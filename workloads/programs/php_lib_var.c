@@ -1,7 +1,8 @@
 /* workloads/programs/php_lib_var.c - PHP's functions about variables, output, the request, time and the machine.
  *
- * Upstream: ext/standard/{var.c,type.c,basic_functions.c,head.c,info.c}, main/output.c, ext/date of PHP 5.6. Time is virtual: the request's start, plus the CPU time that
- * evaluation has spent, plus what was slept; so a script that measures itself sees the node's speed, not this machine's.
+ * Upstream: ext/standard/{var.c,type.c,basic_functions.c,head.c,info.c}, main/output.c, ext/date of PHP 5.6. Time is
+ * virtual: the request's start, plus the CPU time that evaluation has spent, plus what was slept; so a script that
+ * measures itself sees the node's speed, not this machine's.
  */
 #include "workloads/programs/php_priv.h"
 
@@ -16,9 +17,17 @@ static int64_t now_ns(struct php_vm *vm) {
 /* ---- types ---- */
 static struct pval fn_is_type(struct php_vm *vm, struct php_call *c) {
     static const struct { const char *name; unsigned types; } KINDS[] = {
-        { "is_int", 1u << PHP_INT }, { "is_integer", 1u << PHP_INT }, { "is_long", 1u << PHP_INT }, { "is_float", 1u << PHP_FLOAT }, { "is_double", 1u << PHP_FLOAT },
-        { "is_string", 1u << PHP_STRING }, { "is_bool", 1u << PHP_BOOL }, { "is_array", 1u << PHP_ARRAY }, { "is_null", 1u << PHP_NULL },
-        { "is_object", 1u << PHP_CLOSURE }, { "is_scalar", 1u << PHP_INT | 1u << PHP_FLOAT | 1u << PHP_STRING | 1u << PHP_BOOL },
+        { "is_int", 1u << PHP_INT },
+        { "is_integer", 1u << PHP_INT },
+        { "is_long", 1u << PHP_INT },
+        { "is_float", 1u << PHP_FLOAT },
+        { "is_double", 1u << PHP_FLOAT },
+        { "is_string", 1u << PHP_STRING },
+        { "is_bool", 1u << PHP_BOOL },
+        { "is_array", 1u << PHP_ARRAY },
+        { "is_null", 1u << PHP_NULL },
+        { "is_object", 1u << PHP_CLOSURE },
+        { "is_scalar", 1u << PHP_INT | 1u << PHP_FLOAT | 1u << PHP_STRING | 1u << PHP_BOOL },
     };
     (void)vm;
     for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
@@ -31,7 +40,8 @@ static struct pval fn_is_numeric(struct php_vm *vm, struct php_call *c) {
     double d;
     (void)vm;
     struct pval v = c->v[0];
-    return pv_bool(v.type == PHP_INT || v.type == PHP_FLOAT || (v.type == PHP_STRING && php_numeric(pv_view(v), false, &i, &d) != PHP_NULL));
+    return pv_bool(v.type == PHP_INT || v.type == PHP_FLOAT ||
+                   (v.type == PHP_STRING && php_numeric(pv_view(v), false, &i, &d) != PHP_NULL));
 }
 static struct pval fn_is_callable(struct php_vm *vm, struct php_call *c) {
     return pv_bool(php_callable(vm, c->v[0]));
@@ -95,7 +105,9 @@ static void dump(struct php_vm *vm, struct strbuf *b, struct pval v, int depth) 
 static void print_r(struct php_vm *vm, struct strbuf *b, struct pval v, int depth) {
     v = *pv_deref(&v);
     if (v.type != PHP_ARRAY || depth > 400) {
-        struct pval text = v.type == PHP_CLOSURE ? php_strc(vm, "Closure Object\n(\n)\n") : v.type == PHP_ARRAY ? php_strc(vm, "*RECURSION*") : pv_to_string(vm, v);
+        struct pval text = v.type == PHP_CLOSURE ? php_strc(vm, "Closure Object\n(\n)\n")
+                           : v.type == PHP_ARRAY ? php_strc(vm, "*RECURSION*")
+                                                 : pv_to_string(vm, v);
         strbuf_add(b, pv_view(text));
         pv_free(vm, text);
         return;
@@ -187,7 +199,8 @@ static void json(struct php_vm *vm, struct strbuf *b, struct pval v, int depth) 
         for (size_t i = 0; i < v.s->n; i++) {
             unsigned char ch = (unsigned char)v.s->p[i];
             const char *at = strchr("\"\"\\\\//\nn\rr\tt\bb\ff", ch);
-            if (ch && at && (at - "\"\"\\\\//\nn\rr\tt\bb\ff") % 2 == 0 && ch != 'n' && ch != 'r' && ch != 't' && ch != 'b' && ch != 'f')
+            if (ch && at && (at - "\"\"\\\\//\nn\rr\tt\bb\ff") % 2 == 0 && ch != 'n' && ch != 'r' && ch != 't' &&
+                ch != 'b' && ch != 'f')
                 strbuf_addf(b, "\\%c", at[1]);
             else if (ch < 0x20)
                 strbuf_addf(b, "\\u%04x", ch);
@@ -261,7 +274,8 @@ static struct pval fn_microtime(struct php_vm *vm, struct php_call *c) {
 static struct pval fn_usleep(struct php_vm *vm, struct php_call *c) {
     bool seconds = c->name[0] == 's';
     if (c->v[0].i < 0) {
-        php_report(vm, SEV_WARNING, "%s(): Number of %sseconds must be greater than or equal to 0", c->name, seconds ? "" : "micro");
+        php_report(vm, SEV_WARNING, "%s(): Number of %sseconds must be greater than or equal to 0", c->name,
+                   seconds ? "" : "micro");
         return pv_bool(false);
     }
     int64_t n = c->v[0].i < 86400LL * 1000000 ? c->v[0].i : 86400LL * 1000000;
@@ -270,7 +284,8 @@ static struct pval fn_usleep(struct php_vm *vm, struct php_call *c) {
 }
 static struct pval fn_date(struct php_vm *vm, struct php_call *c) {
     static const char *const DAYS[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
-    static const char *const MONTHS[] = { "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December" };
+    static const char *const MONTHS[] = { "January", "February", "March",     "April",   "May",      "June",
+                                          "July",    "August",   "September", "October", "November", "December" };
     int64_t t = c->n > 1 ? c->v[1].i : now_ns(vm) / (int64_t)NS_PER_S;
     int y, mo, d, h, mi, s, w;
     time_civil(t, &y, &mo, &d, &h, &mi, &s, &w);
@@ -304,7 +319,9 @@ static struct pval fn_date(struct php_vm *vm, struct php_call *c) {
         case 'O': snprintf(buf, sizeof buf, "+0000"); break;
         case 'P': snprintf(buf, sizeof buf, "+00:00"); break;
         case 'c': snprintf(buf, sizeof buf, "%04d-%02d-%02dT%02d:%02d:%02d+00:00", y, mo, d, h, mi, s); break;
-        case 'r': snprintf(buf, sizeof buf, "%.3s, %02d %.3s %04d %02d:%02d:%02d +0000", DAYS[w], d, MONTHS[mo - 1], y, h, mi, s); break;
+        case 'r':
+            snprintf(buf, sizeof buf, "%.3s, %02d %.3s %04d %02d:%02d:%02d +0000", DAYS[w], d, MONTHS[mo - 1], y, h, mi, s);
+            break;
         case '\\': buf[0] = i + 1 < f.n ? f.p[++i] : '\0'; break;
         default: break;
         }
@@ -353,7 +370,8 @@ static struct pval fn_header(struct php_vm *vm, struct php_call *c) {
         }
     }
     if (out->header_count < 64) {
-        out->headers = arena_realloc(vm->arena, out->headers, out->header_count * sizeof *out->headers, (out->header_count + 1) * sizeof *out->headers);
+        out->headers = arena_realloc(vm->arena, out->headers, out->header_count * sizeof *out->headers,
+                                     (out->header_count + 1) * sizeof *out->headers);
         out->headers[out->header_count++] = (struct php_header){ name, value };
     }
     return PV_NULL;
@@ -513,22 +531,64 @@ static struct pval fn_flush(struct php_vm *vm, struct php_call *c) {
 }
 
 const struct php_builtin php_lib_var[] = {
-    { "is_int", "z", fn_is_type, 4 }, { "is_integer", "z", fn_is_type, 4 }, { "is_long", "z", fn_is_type, 4 }, { "is_float", "z", fn_is_type, 4 },
-    { "is_double", "z", fn_is_type, 4 }, { "is_string", "z", fn_is_type, 4 }, { "is_bool", "z", fn_is_type, 4 }, { "is_array", "z", fn_is_type, 4 },
-    { "is_null", "z", fn_is_type, 4 }, { "is_object", "z", fn_is_type, 4 }, { "is_scalar", "z", fn_is_type, 4 }, { "is_numeric", "z", fn_is_numeric, 15 },
-    { "is_callable", "z", fn_is_callable, 30 }, { "gettype", "z", fn_gettype, 35 }, { "intval", "z|l", fn_intval, 10 }, { "floatval", "z", fn_floatval, 10 },
-    { "doubleval", "z", fn_floatval, 10 }, { "strval", "z", fn_strval, 40 }, { "boolval", "z", fn_boolval, 8 }, { "var_dump", "z*", fn_var_dump, 200 },
-    { "print_r", "z|b", fn_print_r, 200 }, { "var_export", "z|b", fn_var_export, 200 }, { "json_encode", "z|l", fn_json_encode, 200 },
-    { "time", "", fn_time, 40 }, { "microtime", "|b", fn_microtime, 60 }, { "usleep", "l", fn_usleep, 1500 }, { "sleep", "l", fn_usleep, 1500 },
-    { "date", "s|l", fn_date, 900 }, { "gmdate", "s|l", fn_date, 900 }, { "date_default_timezone_set", "s", fn_timezone, 100 },
-    { "date_default_timezone_get", "", fn_timezone, 100 }, { "header", "s|bl", fn_header, 250 }, { "http_response_code", "|l", fn_http_response_code, 20 },
-    { "gethostname", "", fn_hostname, 300 }, { "php_uname", "|s", fn_php_uname, 400 }, { "phpversion", "", fn_phpversion, 30 },
-    { "php_sapi_name", "", fn_php_sapi_name, 30 }, { "memory_get_usage", "|b", fn_memory_usage, 5 }, { "memory_get_peak_usage", "|b", fn_memory_usage, 5 },
-    { "getenv", "s", fn_getenv, 60 }, { "set_time_limit", "l", fn_set_time_limit, 900 }, { "error_reporting", "|l", fn_error_reporting, 60 },
-    { "ini_set", "ss", fn_ini_set, 120 }, { "error_log", "s", fn_error_log, 2500 }, { "trigger_error", "s|l", fn_trigger_error, 200 },
-    { "user_error", "s|l", fn_trigger_error, 200 }, { "define", "sz|b", fn_define, 60 }, { "defined", "s", fn_defined, 25 }, { "constant", "s", fn_constant, 30 },
-    { "function_exists", "s", fn_function_exists, 30 }, { "func_get_args", "", fn_func_get_args, 60 }, { "func_num_args", "", fn_func_get_args, 20 },
-    { "ob_start", "", fn_ob, 150 }, { "ob_get_clean", "", fn_ob, 120 }, { "ob_get_contents", "", fn_ob, 60 }, { "ob_end_clean", "", fn_ob, 60 },
-    { "ob_end_flush", "", fn_ob, 90 }, { "ob_get_flush", "", fn_ob, 90 }, { "flush", "", fn_flush, 2000 },
+    { "is_int", "z", fn_is_type, 4 },
+    { "is_integer", "z", fn_is_type, 4 },
+    { "is_long", "z", fn_is_type, 4 },
+    { "is_float", "z", fn_is_type, 4 },
+    { "is_double", "z", fn_is_type, 4 },
+    { "is_string", "z", fn_is_type, 4 },
+    { "is_bool", "z", fn_is_type, 4 },
+    { "is_array", "z", fn_is_type, 4 },
+    { "is_null", "z", fn_is_type, 4 },
+    { "is_object", "z", fn_is_type, 4 },
+    { "is_scalar", "z", fn_is_type, 4 },
+    { "is_numeric", "z", fn_is_numeric, 15 },
+    { "is_callable", "z", fn_is_callable, 30 },
+    { "gettype", "z", fn_gettype, 35 },
+    { "intval", "z|l", fn_intval, 10 },
+    { "floatval", "z", fn_floatval, 10 },
+    { "doubleval", "z", fn_floatval, 10 },
+    { "strval", "z", fn_strval, 40 },
+    { "boolval", "z", fn_boolval, 8 },
+    { "var_dump", "z*", fn_var_dump, 200 },
+    { "print_r", "z|b", fn_print_r, 200 },
+    { "var_export", "z|b", fn_var_export, 200 },
+    { "json_encode", "z|l", fn_json_encode, 200 },
+    { "time", "", fn_time, 40 },
+    { "microtime", "|b", fn_microtime, 60 },
+    { "usleep", "l", fn_usleep, 1500 },
+    { "sleep", "l", fn_usleep, 1500 },
+    { "date", "s|l", fn_date, 900 },
+    { "gmdate", "s|l", fn_date, 900 },
+    { "date_default_timezone_set", "s", fn_timezone, 100 },
+    { "date_default_timezone_get", "", fn_timezone, 100 },
+    { "header", "s|bl", fn_header, 250 },
+    { "http_response_code", "|l", fn_http_response_code, 20 },
+    { "gethostname", "", fn_hostname, 300 },
+    { "php_uname", "|s", fn_php_uname, 400 },
+    { "phpversion", "", fn_phpversion, 30 },
+    { "php_sapi_name", "", fn_php_sapi_name, 30 },
+    { "memory_get_usage", "|b", fn_memory_usage, 5 },
+    { "memory_get_peak_usage", "|b", fn_memory_usage, 5 },
+    { "getenv", "s", fn_getenv, 60 },
+    { "set_time_limit", "l", fn_set_time_limit, 900 },
+    { "error_reporting", "|l", fn_error_reporting, 60 },
+    { "ini_set", "ss", fn_ini_set, 120 },
+    { "error_log", "s", fn_error_log, 2500 },
+    { "trigger_error", "s|l", fn_trigger_error, 200 },
+    { "user_error", "s|l", fn_trigger_error, 200 },
+    { "define", "sz|b", fn_define, 60 },
+    { "defined", "s", fn_defined, 25 },
+    { "constant", "s", fn_constant, 30 },
+    { "function_exists", "s", fn_function_exists, 30 },
+    { "func_get_args", "", fn_func_get_args, 60 },
+    { "func_num_args", "", fn_func_get_args, 20 },
+    { "ob_start", "", fn_ob, 150 },
+    { "ob_get_clean", "", fn_ob, 120 },
+    { "ob_get_contents", "", fn_ob, 60 },
+    { "ob_end_clean", "", fn_ob, 60 },
+    { "ob_end_flush", "", fn_ob, 90 },
+    { "ob_get_flush", "", fn_ob, 90 },
+    { "flush", "", fn_flush, 2000 },
     { 0 },
 };

@@ -1,26 +1,53 @@
 /* workloads/programs/php_parse.c - tokens to a tree (upstream: Zend/zend_language_parser.y of PHP 5.6).
  *
- * Recursive descent for statements, precedence climbing for expressions. Variables become slot numbers of their function while parsing, so
- * that evaluation never looks a name up. Errors are worded as bison words them for PHP: what is unexpected always, what was expected where PHP's
- * grammar leaves only one or two choices. What PHP has and the subset has not (classes, include, exceptions ...) ends parsing too, but
- * says so by name instead of pretending to be a syntax error. Order of use: php_parse.
+ * Recursive descent for statements, precedence climbing for expressions. Variables become slot numbers of their
+ * function while parsing, so that evaluation never looks a name up. Errors are worded as bison words them for PHP: what
+ * is unexpected always, what was expected where PHP's grammar leaves only one or two choices. What PHP has and the
+ * subset has not (classes, include, exceptions ...) ends parsing too, but says so by name instead of pretending to be a
+ * syntax error. Order of use: php_parse.
  */
 #include "workloads/programs/php_parse.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-static const struct { int op, prec; bool right, single; } BINARY[] = {         /* single: not associative */
-    { OP2('|', '|'), PREC_BOOL_OR, 0, 0 }, { OP2('&', '&'), PREC_BOOL_AND, 0, 0 }, { '|', PREC_BIT_OR, 0, 0 }, { '^', PREC_BIT_XOR, 0, 0 },
-    { '&', PREC_BIT_AND, 0, 0 }, { OP2('=', '='), PREC_EQUAL, 0, 1 }, { OP2('!', '='), PREC_EQUAL, 0, 1 }, { OP3('=', '=', '='), PREC_EQUAL, 0, 1 },
-    { OP3('!', '=', '='), PREC_EQUAL, 0, 1 }, { '<', PREC_LESS, 0, 1 }, { OP2('<', '='), PREC_LESS, 0, 1 }, { '>', PREC_LESS, 0, 1 },
-    { OP2('>', '='), PREC_LESS, 0, 1 }, { OP2('<', '<'), PREC_SHIFT, 0, 0 }, { OP2('>', '>'), PREC_SHIFT, 0, 0 }, { '+', PREC_ADD, 0, 0 },
-    { '-', PREC_ADD, 0, 0 }, { '.', PREC_ADD, 0, 0 }, { '*', PREC_MUL, 0, 0 }, { '/', PREC_MUL, 0, 0 }, { '%', PREC_MUL, 0, 0 },
+static const struct { int op, prec; bool right, single; } BINARY[] = {
+    /* single: not associative */
+    { OP2('|', '|'), PREC_BOOL_OR, 0, 0 },
+    { OP2('&', '&'), PREC_BOOL_AND, 0, 0 },
+    { '|', PREC_BIT_OR, 0, 0 },
+    { '^', PREC_BIT_XOR, 0, 0 },
+    { '&', PREC_BIT_AND, 0, 0 },
+    { OP2('=', '='), PREC_EQUAL, 0, 1 },
+    { OP2('!', '='), PREC_EQUAL, 0, 1 },
+    { OP3('=', '=', '='), PREC_EQUAL, 0, 1 },
+    { OP3('!', '=', '='), PREC_EQUAL, 0, 1 },
+    { '<', PREC_LESS, 0, 1 },
+    { OP2('<', '='), PREC_LESS, 0, 1 },
+    { '>', PREC_LESS, 0, 1 },
+    { OP2('>', '='), PREC_LESS, 0, 1 },
+    { OP2('<', '<'), PREC_SHIFT, 0, 0 },
+    { OP2('>', '>'), PREC_SHIFT, 0, 0 },
+    { '+', PREC_ADD, 0, 0 },
+    { '-', PREC_ADD, 0, 0 },
+    { '.', PREC_ADD, 0, 0 },
+    { '*', PREC_MUL, 0, 0 },
+    { '/', PREC_MUL, 0, 0 },
+    { '%', PREC_MUL, 0, 0 },
     { OP2('*', '*'), PREC_POW, 1, 0 },
 };
 static const struct { int token, op; } ASSIGN_OPS[] = {
-    { OP2('+', '='), '+' }, { OP2('-', '='), '-' }, { OP2('*', '='), '*' }, { OP2('/', '='), '/' }, { OP2('.', '='), '.' }, { OP2('%', '='), '%' },
-    { OP2('&', '='), '&' }, { OP2('|', '='), '|' }, { OP2('^', '='), '^' }, { OP3('<', '<', '='), OP2('<', '<') }, { OP3('>', '>', '='), OP2('>', '>') },
+    { OP2('+', '='), '+' },
+    { OP2('-', '='), '-' },
+    { OP2('*', '='), '*' },
+    { OP2('/', '='), '/' },
+    { OP2('.', '='), '.' },
+    { OP2('%', '='), '%' },
+    { OP2('&', '='), '&' },
+    { OP2('|', '='), '|' },
+    { OP2('^', '='), '^' },
+    { OP3('<', '<', '='), OP2('<', '<') },
+    { OP3('>', '>', '='), OP2('>', '>') },
     { OP3('*', '*', '='), OP2('*', '*') },
 };
 static const char *const SUPERGLOBALS[] = { "_SERVER", "_GET", "_POST", "_COOKIE", "_REQUEST", "_FILES", "_ENV" };
@@ -38,7 +65,8 @@ void pp_unexpected(struct parser *p, const char *expecting) {
     if (p->lex.kind == T_KEYWORD && !php_keyword_supported((enum php_keyword)p->lex.op))
         pp_refuse(p, arena_printf(p->arena, "'%s'", php_keyword_text((enum php_keyword)p->lex.op)));
     struct str what = php_lex_describe(p->arena, &p->lex);
-    p->error->text = arena_strf(p->arena, "syntax error, unexpected " STR_FMT "%s%s", STR_ARG(what), expecting ? ", expecting " : "", expecting ? expecting : "");
+    p->error->text = arena_strf(p->arena, "syntax error, unexpected " STR_FMT "%s%s", STR_ARG(what),
+                                expecting ? ", expecting " : "", expecting ? expecting : "");
     p->error->line = p->lex.token_line;
     longjmp(p->fail, 1);
 }
@@ -407,7 +435,11 @@ static struct pnode *parse_name(struct parser *p) {
         n->kind = N_CALL;
         return parse_args(p, n);
     }
-    static const struct { const char *name; enum php_type type; bool b; } WORDS[] = { { "true", PHP_BOOL, true }, { "false", PHP_BOOL, false }, { "null", PHP_NULL, false } };
+    static const struct {
+        const char *name;
+        enum php_type type;
+        bool b;
+    } WORDS[] = { { "true", PHP_BOOL, true }, { "false", PHP_BOOL, false }, { "null", PHP_NULL, false } };
     for (size_t i = 0; i < ARRAY_LEN(WORDS); i++) {
         if (str_eqi(token.text, str_c(WORDS[i].name))) {
             n->kind = N_LIT;
@@ -440,7 +472,9 @@ static struct pnode *parse_keyword_expr(struct parser *p) {
         do {
             struct pnode *v = pp_expr(p, PREC_OR);
             if (!pp_is_variable(v))
-                pp_compile_error(p, line, "Cannot use isset() on the result of an expression (you can use \"null !== expression\" instead)");
+                pp_compile_error(
+                    p, line,
+                    "Cannot use isset() on the result of an expression (you can use \"null !== expression\" instead)");
             pp_append(p, n, v);
         } while (pp_accept_op(p, ','));
         pp_expect_op(p, ')', "',' or ')'");
@@ -555,7 +589,8 @@ struct pnode *pp_postfix(struct parser *p) {
         }
     }
 }
-/* A variable and what may be done to it: =, =&, op=, ++, --. Assignment binds to the variable on its left whatever stands before it. */
+/* A variable and what may be done to it: =, =&, op=, ++, --. Assignment binds to the variable on its left whatever
+ * stands before it. */
 static struct pnode *parse_operand(struct parser *p) {
     struct pnode *n = pp_postfix(p);
     if (!pp_is_variable(n) || p->lex.kind != T_OP)
@@ -594,7 +629,8 @@ static struct pnode *parse_operand(struct parser *p) {
 }
 static struct pnode *parse_unary(struct parser *p) {
     static const struct { int op; enum php_kind kind; int prec; } UNARY[] = {
-        { '!', N_NOT, PREC_NOT }, { '-', N_NEGATE, PREC_UNARY }, { '+', N_PLUS, PREC_UNARY }, { '~', N_BITNOT, PREC_UNARY }, { '@', N_SILENCE, PREC_UNARY },
+        { '!', N_NOT, PREC_NOT },      { '-', N_NEGATE, PREC_UNARY },  { '+', N_PLUS, PREC_UNARY },
+        { '~', N_BITNOT, PREC_UNARY }, { '@', N_SILENCE, PREC_UNARY },
     };
     int line = p->lex.token_line;
     struct pnode *n;
@@ -635,7 +671,10 @@ static int binary_prec(const struct parser *p, enum php_kind *kind, bool *right,
     *right = *single = false;
     if (p->lex.kind == T_KEYWORD) {
         *kind = pp_is_kw(p, KW_LOGICAL_AND) ? N_AND : pp_is_kw(p, KW_LOGICAL_OR) ? N_OR : N_XOR;
-        return pp_is_kw(p, KW_LOGICAL_AND) ? PREC_AND : pp_is_kw(p, KW_LOGICAL_OR) ? PREC_OR : pp_is_kw(p, KW_LOGICAL_XOR) ? PREC_XOR : 0;
+        return pp_is_kw(p, KW_LOGICAL_AND)   ? PREC_AND
+               : pp_is_kw(p, KW_LOGICAL_OR)  ? PREC_OR
+               : pp_is_kw(p, KW_LOGICAL_XOR) ? PREC_XOR
+                                             : 0;
     }
     if (p->lex.kind != T_OP)
         return 0;

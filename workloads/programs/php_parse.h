@@ -1,12 +1,16 @@
-/* workloads/programs/php_parse.h - what the two halves of the PHP parser share: php_parse.c (tokens, nodes, expressions) and php_parse_stmt.c. */
+/* workloads/programs/php_parse.h - what the two halves of the PHP parser share: php_parse.c (tokens, nodes,
+ * expressions) and php_parse_stmt.c. */
 #ifndef WORKLOADS_PROGRAMS_PHP_PARSE_H
 #define WORKLOADS_PROGRAMS_PHP_PARSE_H
 
 #include "workloads/programs/php_priv.h"
 
 enum { NESTING_MAX = 200, TREE_DEPTH_MAX = 2000, NAMES_MAX = 20000 };
-enum { PREC_OR = 1, PREC_XOR, PREC_AND, PREC_ASSIGN, PREC_TERNARY, PREC_BOOL_OR, PREC_BOOL_AND, PREC_BIT_OR, PREC_BIT_XOR, PREC_BIT_AND, PREC_EQUAL,
-       PREC_LESS, PREC_SHIFT, PREC_ADD, PREC_MUL, PREC_NOT, PREC_UNARY, PREC_POW };
+enum {
+    PREC_OR = 1, PREC_XOR, PREC_AND, PREC_ASSIGN, PREC_TERNARY, PREC_BOOL_OR, PREC_BOOL_AND, PREC_BIT_OR,
+    PREC_BIT_XOR, PREC_BIT_AND, PREC_EQUAL, PREC_LESS, PREC_SHIFT, PREC_ADD, PREC_MUL, PREC_NOT, PREC_UNARY,
+    PREC_POW
+};
 
 struct parser {
     struct arena           *arena;

@@ -1,6 +1,7 @@
 /* workloads/programs/php_parse_stmt.c - statements and functions of PHP (upstream: Zend/zend_language_parser.y of PHP 5.6).
  *
- * One function per statement; both notations of blocks, { } and : end...;. Functions declared at the top level are hoisted: they exist before the first statement runs.
+ * One function per statement; both notations of blocks, { } and : end...;. Functions declared at the top level are
+ * hoisted: they exist before the first statement runs.
  */
 #include "workloads/programs/php_parse.h"
 
@@ -19,7 +20,9 @@ static void parse_params(struct parser *p, struct pfunc *fn) {       /* after '(
         if (pp_is_op(p, OP3('.', '.', '.')))
             pp_refuse(p, "variadic functions (...)");
         if (p->lex.kind != T_VARIABLE)
-            pp_unexpected(p, param.hint || param.by_ref ? "variable (T_VARIABLE)" : fn->param_count ? "variable (T_VARIABLE)" : "')'");
+            pp_unexpected(p, param.hint || param.by_ref ? "variable (T_VARIABLE)"
+                             : fn->param_count          ? "variable (T_VARIABLE)"
+                                                        : "')'");
         param.name = arena_str(p->arena, str_sub(p->lex.text, 1, p->lex.text.n));
         param.slot = pp_variable(p, param.name)->slot;
         pp_next(p);
@@ -273,7 +276,8 @@ static struct pnode *parse_break(struct parser *p, enum php_kind kind) {
         n->op = v.i < 1000 ? (int)v.i : 1000;
         pp_next(p);
     } else if (!pp_is_op(p, ';')) {
-        pp_compile_error(p, n->line, arena_printf(p->arena, "'%s' operator with non-constant operand is no longer supported", word));
+        pp_compile_error(p, n->line,
+                         arena_printf(p->arena, "'%s' operator with non-constant operand is no longer supported", word));
     }
     pp_expect_semicolon(p, "';'");
     if (p->loops == 0 || n->op > (int)p->loops)    /* at run time in PHP 5, and fatal there: nothing that works is lost */

@@ -1,7 +1,9 @@
-/* workloads/programs/php_place.c - variables and elements, read and written (upstream: zend_fetch_dimension_address and friends, Zend/zend_execute.c).
+/* workloads/programs/php_place.c - variables and elements, read and written (upstream: zend_fetch_dimension_address and
+ * friends, Zend/zend_execute.c).
  *
- * A place is a pointer into a slot or an array. It stays good only as long as no code of the script runs, so computed subscripts are evaluated first (struct
- * early), and the place is looked for when everything else is known. Missing arrays and elements are made on the way when writing.
+ * A place is a pointer into a slot or an array. It stays good only as long as no code of the script runs, so computed
+ * subscripts are evaluated first (struct early), and the place is looked for when everything else is known. Missing
+ * arrays and elements are made on the way when writing.
  */
 #include "workloads/programs/php_place.h"
 
@@ -102,12 +104,14 @@ static struct pval *scratch(struct php_vm *vm) {
     vm->scratch = PV_NULL;
     return &vm->scratch;
 }
-/* A subscript's value: computed ones were evaluated before the place was looked for, since their code may change what is there. */
+/* A subscript's value: computed ones were evaluated before the place was looked for, since their code may change what
+ * is there. */
 static struct pval subscript(struct php_vm *vm, struct pnode *n, struct early *early) {
     return !n->b ? PV_NULL : computed(n->b) ? early->v[early->used++] : php_eval(vm, n->b);
 }
-/* The storage of n; missing arrays and elements are made. notice: it is read too, so what is missing is worth one. raw: not looked through
- * if it is a reference, so that another can be put there. Nothing here runs the script's code: pointers into arrays stay good. */
+/* The storage of n; missing arrays and elements are made. notice: it is read too, so what is missing is worth one. raw:
+ * not looked through if it is a reference, so that another can be put there. Nothing here runs the script's code:
+ * pointers into arrays stay good. */
 struct pval *pe_place(struct php_vm *vm, struct pnode *n, struct early *early, bool notice, bool raw) {
     if (n->kind == N_VAR || n->kind == N_GLOBAL_VAR) {
         struct pval *p = pe_slot(vm, n);

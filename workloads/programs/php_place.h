@@ -5,7 +5,8 @@
 #include "workloads/programs/php_priv.h"
 
 enum { SUBSCRIPTS_MAX = 16 };
-struct early { struct pval v[SUBSCRIPTS_MAX]; size_t n, used; };      /* subscripts that were evaluated before the right side was */
+/* subscripts that were evaluated before the right side was */
+struct early { struct pval v[SUBSCRIPTS_MAX]; size_t n, used; };
 
 struct pval *pe_slot(struct php_vm *vm, struct pnode *n);
 struct pval pe_undefined_variable(struct php_vm *vm, struct pnode *n);

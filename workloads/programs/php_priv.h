@@ -1,7 +1,8 @@
-/* workloads/programs/php_priv.h - what the files of the PHP engine share: values, the tree that a source is compiled to, the machine.
+/* workloads/programs/php_priv.h - what the files of the PHP engine share: values, the tree that a source is compiled
+ * to, the machine.
  *
- * php_lex.c cuts the text into tokens, php_parse.c makes a tree in which every variable is already a slot number, php_eval.c walks it,
- * php_value.c knows what a value is, php_lib_*.c are the functions that PHP brings.
+ * php_lex.c cuts the text into tokens, php_parse.c makes a tree in which every variable is already a slot number,
+ * php_eval.c walks it, php_value.c knows what a value is, php_lib_*.c are the functions that PHP brings.
  */
 #ifndef WORKLOADS_PROGRAMS_PHP_PRIV_H
 #define WORKLOADS_PROGRAMS_PHP_PRIV_H
@@ -25,7 +26,8 @@ struct pval {
     };
 };
 #define PV_NULL ((struct pval){ .type = PHP_NULL, .i = 0 })
-#define PV_UNDEFINED ((struct pval){ .type = PHP_NULL, .i = 0x756e646566 })    /* a slot that was never assigned: null, but reading it is worth a notice */
+/* a slot that was never assigned: null, but reading it is worth a notice */
+#define PV_UNDEFINED ((struct pval){ .type = PHP_NULL, .i = 0x756e646566 })
 static inline struct pval pv_bool(bool b) { return (struct pval){ .type = PHP_BOOL, .b = b }; }
 static inline struct pval pv_int(int64_t i) { return (struct pval){ .type = PHP_INT, .i = i }; }
 static inline struct pval pv_float(double d) { return (struct pval){ .type = PHP_FLOAT, .d = d }; }
@@ -38,7 +40,8 @@ struct pentry { struct pval v; struct pstr *key; int64_t index; bool used; };   
 struct parr {
     uint32_t       refs;
     struct pentry *e;                              /* in order of insertion, with holes where used is false */
-    uint32_t      *slots;                          /* hash index of e (position + 1); NULL while the keys are 0, 1, 2 ... without holes */
+    /* hash index of e (position + 1); NULL while the keys are 0, 1, 2 ... without holes */
+    uint32_t      *slots;
     size_t         n, cap, live, slot_count;
     int64_t        next_index;
     size_t         cursor;                         /* current(), next() ... */
@@ -46,7 +49,8 @@ struct parr {
 
 /* ---- tokens ---- */
 enum php_token {
-    T_EOF, T_INLINE_HTML, T_VARIABLE, T_NAME, T_LNUMBER, T_DNUMBER, T_STRING_CONST, T_TEMPLATE, T_HEREDOC, T_NOWDOC, T_KEYWORD, T_OP, T_CAST, T_BAD,
+    T_EOF, T_INLINE_HTML, T_VARIABLE, T_NAME, T_LNUMBER, T_DNUMBER, T_STRING_CONST, T_TEMPLATE, T_HEREDOC,
+    T_NOWDOC, T_KEYWORD, T_OP, T_CAST, T_BAD,
 };
 struct php_lexer {
     struct str  src;
@@ -56,7 +60,8 @@ struct php_lexer {
     enum php_token kind;                           /* the token under the cursor */
     struct str  text;                              /* as written; a variable's without the $ is text + 1 */
     struct str  body;                              /* of strings: between the quotes; of heredocs: the lines */
-    int         op;                                /* T_OP: operator's characters packed ('<' << 8 | '='); T_KEYWORD, T_CAST: see below */
+    /* T_OP: operator's characters packed ('<' << 8 | '='); T_KEYWORD, T_CAST: see below */
+    int         op;
     int         token_line, body_line;
     bool        close_tag;                         /* the ';' is a ?> */
 };
@@ -65,19 +70,20 @@ struct php_lexer {
 #define OP3(a, b, c) ((a) << 16 | (b) << 8 | (c))
 
 /* keyword, its token's name in PHP's messages, whether the subset has it */
-#define PHP_KEYWORD_MAP(X)                                                                                                       \
-    X(ECHO, "echo", 1) X(PRINT, "print", 1) X(IF, "if", 1) X(ELSEIF, "elseif", 1) X(ELSE, "else", 1) X(ENDIF, "endif", 1)         \
-    X(WHILE, "while", 1) X(ENDWHILE, "endwhile", 1) X(DO, "do", 1) X(FOR, "for", 1) X(ENDFOR, "endfor", 1) X(FOREACH, "foreach", 1) \
-    X(ENDFOREACH, "endforeach", 1) X(AS, "as", 1) X(SWITCH, "switch", 1) X(ENDSWITCH, "endswitch", 1) X(CASE, "case", 1)         \
-    X(DEFAULT, "default", 1) X(BREAK, "break", 1) X(CONTINUE, "continue", 1) X(FUNCTION, "function", 1) X(RETURN, "return", 1)   \
-    X(GLOBAL, "global", 1) X(STATIC, "static", 1) X(UNSET, "unset", 1) X(ISSET, "isset", 1) X(EMPTY, "empty", 1)                 \
-    X(LIST, "list", 1) X(ARRAY, "array", 1) X(EXIT, "exit", 1) X(DIE, "die", 1) X(CONST, "const", 1) X(USE, "use", 1)            \
-    X(LOGICAL_AND, "and", 1) X(LOGICAL_OR, "or", 1) X(LOGICAL_XOR, "xor", 1) X(LINE, "__line__", 1) X(FILE, "__file__", 1)       \
-    X(DIR, "__dir__", 1) X(FUNC_C, "__function__", 1) X(CALLABLE, "callable", 1)                                                 \
-    X(CLASS, "class", 0) X(INTERFACE, "interface", 0) X(TRAIT, "trait", 0) X(ABSTRACT, "abstract", 0) X(FINAL, "final", 0)       \
-    X(NEW, "new", 0) X(CLONE, "clone", 0) X(INSTANCEOF, "instanceof", 0) X(TRY, "try", 0) X(CATCH, "catch", 0)                   \
-    X(FINALLY, "finally", 0) X(THROW, "throw", 0) X(GOTO, "goto", 0) X(YIELD, "yield", 0) X(NAMESPACE, "namespace", 0)           \
-    X(INCLUDE, "include", 0) X(INCLUDE_ONCE, "include_once", 0) X(REQUIRE, "require", 0) X(REQUIRE_ONCE, "require_once", 0)      \
+#define PHP_KEYWORD_MAP(X)                                                                                                      \
+    X(ECHO, "echo", 1) X(PRINT, "print", 1) X(IF, "if", 1) X(ELSEIF, "elseif", 1) X(ELSE, "else", 1) X(ENDIF, "endif", 1)       \
+    X(WHILE, "while", 1) X(ENDWHILE, "endwhile", 1) X(DO, "do", 1) X(FOR, "for", 1) X(ENDFOR, "endfor", 1)                     \
+    X(FOREACH, "foreach", 1)                                                                                                    \
+    X(ENDFOREACH, "endforeach", 1) X(AS, "as", 1) X(SWITCH, "switch", 1) X(ENDSWITCH, "endswitch", 1) X(CASE, "case", 1)        \
+    X(DEFAULT, "default", 1) X(BREAK, "break", 1) X(CONTINUE, "continue", 1) X(FUNCTION, "function", 1) X(RETURN, "return", 1)  \
+    X(GLOBAL, "global", 1) X(STATIC, "static", 1) X(UNSET, "unset", 1) X(ISSET, "isset", 1) X(EMPTY, "empty", 1)                \
+    X(LIST, "list", 1) X(ARRAY, "array", 1) X(EXIT, "exit", 1) X(DIE, "die", 1) X(CONST, "const", 1) X(USE, "use", 1)           \
+    X(LOGICAL_AND, "and", 1) X(LOGICAL_OR, "or", 1) X(LOGICAL_XOR, "xor", 1) X(LINE, "__line__", 1) X(FILE, "__file__", 1)      \
+    X(DIR, "__dir__", 1) X(FUNC_C, "__function__", 1) X(CALLABLE, "callable", 1)                                                \
+    X(CLASS, "class", 0) X(INTERFACE, "interface", 0) X(TRAIT, "trait", 0) X(ABSTRACT, "abstract", 0) X(FINAL, "final", 0)      \
+    X(NEW, "new", 0) X(CLONE, "clone", 0) X(INSTANCEOF, "instanceof", 0) X(TRY, "try", 0) X(CATCH, "catch", 0)                  \
+    X(FINALLY, "finally", 0) X(THROW, "throw", 0) X(GOTO, "goto", 0) X(YIELD, "yield", 0) X(NAMESPACE, "namespace", 0)          \
+    X(INCLUDE, "include", 0) X(INCLUDE_ONCE, "include_once", 0) X(REQUIRE, "require", 0) X(REQUIRE_ONCE, "require_once", 0)     \
     X(EVAL, "eval", 0) X(DECLARE, "declare", 0) X(HALT_COMPILER, "__halt_compiler", 0)
 enum php_keyword {
 #define KW_ENUM(id, text, supported) KW_##id,
@@ -87,24 +93,26 @@ enum php_keyword {
 };
 void php_lex_init(struct php_lexer *l, struct str src, bool in_php, int line);
 void php_lex_next(struct php_lexer *l);
-struct str php_lex_describe(struct arena *a, const struct php_lexer *l);       /* "'$y' (T_VARIABLE)", "end of file": what bison would call unexpected */
+/* "'$y' (T_VARIABLE)", "end of file": what bison would call unexpected */
+struct str php_lex_describe(struct arena *a, const struct php_lexer *l);
 bool php_keyword_supported(enum php_keyword k);
 const char *php_keyword_text(enum php_keyword k);
 
 /* ---- the tree ---- */
 enum php_kind {
     /* expressions */
-    N_LIT, N_VAR, N_GLOBAL_VAR, N_INTERP, N_ARRAY, N_INDEX, N_ASSIGN, N_ASSIGN_REF, N_ASSIGN_OP, N_LIST, N_ASSIGN_LIST, N_BINARY, N_AND, N_OR, N_XOR,
-    N_NOT, N_NEGATE, N_PLUS, N_BITNOT, N_TERNARY, N_PRE, N_POST, N_CALL, N_CALL_VALUE, N_ISSET, N_EMPTY, N_CAST, N_CONST, N_CLOSURE, N_SILENCE,
-    N_PRINT, N_EXIT,
+    N_LIT, N_VAR, N_GLOBAL_VAR, N_INTERP, N_ARRAY, N_INDEX, N_ASSIGN, N_ASSIGN_REF, N_ASSIGN_OP, N_LIST,
+    N_ASSIGN_LIST, N_BINARY, N_AND, N_OR, N_XOR, N_NOT, N_NEGATE, N_PLUS, N_BITNOT, N_TERNARY, N_PRE, N_POST,
+    N_CALL, N_CALL_VALUE, N_ISSET, N_EMPTY, N_CAST, N_CONST, N_CLOSURE, N_SILENCE, N_PRINT, N_EXIT,
     /* statements */
-    N_ECHO, N_EXPR, N_IF, N_WHILE, N_DO, N_FOR, N_FOREACH, N_SWITCH, N_CASE, N_BREAK, N_CONTINUE, N_RETURN, N_BIND_GLOBAL, N_STATIC, N_UNSET, N_BLOCK,
-    N_FUNCTION, N_CONST_DECL, N_ELEMENT,
+    N_ECHO, N_EXPR, N_IF, N_WHILE, N_DO, N_FOR, N_FOREACH, N_SWITCH, N_CASE, N_BREAK, N_CONTINUE, N_RETURN,
+    N_BIND_GLOBAL, N_STATIC, N_UNSET, N_BLOCK, N_FUNCTION, N_CONST_DECL, N_ELEMENT,
 };
 struct pnode {
     enum php_kind  kind;
     int            line, op;                       /* op: operator, +1/-1 of N_PRE and N_POST, type of a cast, levels of break */
-    int            slot;                           /* N_VAR, N_GLOBAL_VAR, N_STATIC, N_BIND_GLOBAL (local; op is the global one) */
+    /* N_VAR, N_GLOBAL_VAR, N_STATIC, N_BIND_GLOBAL (local; op is the global one) */
+    int            slot;
     unsigned       depth;                          /* 1 + the deepest child's: bounds the C stack of the evaluation */
     bool           by_ref;                         /* N_ELEMENT, N_FOREACH */
     struct pnode  *a, *b, *c, *d;
@@ -131,9 +139,11 @@ bool php_parse(struct arena *a, struct str src, const char *path, struct php_pro
 
 /* ---- prices: see php_cost.c ---- */
 enum php_cost {
-    COST_COMPILE_NODE, COST_REQUEST, COST_ASSIGN, COST_ASSIGN_OP, COST_ARITH, COST_DIVIDE, COST_COMPARE, COST_LOGIC, COST_JUMP, COST_INC, COST_FREE, COST_CAST, COST_CONST, COST_CONCAT,
-    COST_STRING_BYTE_16, COST_ECHO, COST_ECHO_BYTE_16, COST_FETCH_DIM, COST_WRITE_DIM, COST_ARRAY_INIT, COST_ELEMENT, COST_FE_FETCH, COST_ISSET, COST_SEND, COST_CALL_INTERNAL,
-    COST_CALL_USER, COST_RECV, COST_RETURN, COST_SORT_COMPARE, COST_ERROR, COST_COUNT
+    COST_COMPILE_NODE, COST_REQUEST, COST_ASSIGN, COST_ASSIGN_OP, COST_ARITH, COST_DIVIDE, COST_COMPARE,
+    COST_LOGIC, COST_JUMP, COST_INC, COST_FREE, COST_CAST, COST_CONST, COST_CONCAT, COST_STRING_BYTE_16,
+    COST_ECHO, COST_ECHO_BYTE_16, COST_FETCH_DIM, COST_WRITE_DIM, COST_ARRAY_INIT, COST_ELEMENT, COST_FE_FETCH,
+    COST_ISSET, COST_SEND, COST_CALL_INTERNAL, COST_CALL_USER, COST_RECV, COST_RETURN, COST_SORT_COMPARE,
+    COST_ERROR, COST_COUNT
 };
 extern const uint32_t php_cost_ns[COST_COUNT];
 
@@ -173,7 +183,8 @@ void *php_alloc(struct php_vm *vm, size_t n);
 void *php_realloc(struct php_vm *vm, void *p, size_t n);
 void php_free(struct php_vm *vm, void *p);         /* accepts NULL */
 void php_account(struct php_vm *vm, ptrdiff_t bytes);
-static inline ptrdiff_t php_string_bytes(size_t n) { return (ptrdiff_t)(48 + ((n + 8) & ~(size_t)7)); }   /* a zval and its text */
+/* a zval and its text */
+static inline ptrdiff_t php_string_bytes(size_t n) { return (ptrdiff_t)(48 + ((n + 8) & ~(size_t)7)); }
 
 /* errors */
 void php_report(struct php_vm *vm, enum php_severity sev, const char *fmt, ...) PRINTF(3, 4);
@@ -214,7 +225,8 @@ struct parr *parr_own(struct php_vm *vm, struct pval *v);            /* v holds 
 struct parr *parr_clone(struct php_vm *vm, const struct parr *a);
 void  parr_free(struct php_vm *vm, struct parr *a);
 struct pkey { struct pstr *s; int64_t i; };                          /* s NULL: integer */
-bool  php_key(struct php_vm *vm, struct pval v, struct pkey *k, struct pval *hold);   /* false: illegal offset (warned); *hold is to be freed after */
+/* false: illegal offset (warned); *hold is to be freed after */
+bool  php_key(struct php_vm *vm, struct pval v, struct pkey *k, struct pval *hold);
 struct pval *parr_find(const struct parr *a, struct pkey k);         /* the element (may be a PHP_REF) or NULL */
 struct pval *parr_put(struct php_vm *vm, struct parr *a, struct pkey k);        /* found or added as null */
 struct pval *parr_push(struct php_vm *vm, struct parr *a, struct pval v);       /* takes v */
@@ -239,8 +251,10 @@ struct pval php_call(struct php_vm *vm, struct pval callable, struct pval *args,
 bool php_callable(struct php_vm *vm, struct pval v);
 
 /* ---- functions ---- */
-struct php_call { struct pval *v; size_t n; const char *name; };     /* arguments, converted as the signature says; by-reference ones point into PHP_REFs */
-/* sig as zend_parse_parameters': s string, l long, d double, b bool, n int or float, a array, z anything, c callable, | optional from here, * any more, & by reference */
+/* arguments, converted as the signature says; by-reference ones point into PHP_REFs */
+struct php_call { struct pval *v; size_t n; const char *name; };
+/* sig as zend_parse_parameters': s string, l long, d double, b bool, n int or float, a array, z anything, c callable, |
+ * optional from here, * any more, & by reference */
 struct php_builtin { const char *name, *sig; struct pval (*fn)(struct php_vm *vm, struct php_call *c); uint32_t cost_ns; };
 const struct php_builtin *php_builtin_find(struct str name);
 struct pval php_builtin_call(struct php_vm *vm, const struct php_builtin *b, struct pval *args, size_t n);   /* takes args */

@@ -1,8 +1,10 @@
-/* workloads/programs/php_run.c - one request: set up, parse, evaluate, report, clean up (upstream: main/main.c, sapi/apache2handler).
+/* workloads/programs/php_run.c - one request: set up, parse, evaluate, report, clean up (upstream: main/main.c,
+ * sapi/apache2handler).
  *
- * What Apache with mod_php 5.6 does without a php.ini, which is how the image ships: errors are shown in the page as HTML and also logged; notices are not
- * reported (error_reporting is E_ALL & ~E_NOTICE & ~E_STRICT & ~E_DEPRECATED); a fatal error that is shown leaves the status at 200, a hidden
- * one makes it 500; memory_limit is 128M and max_execution_time 30 s of CPU.
+ * What Apache with mod_php 5.6 does without a php.ini, which is how the image ships: errors are shown in the page as
+ * HTML and also logged; notices are not reported (error_reporting is E_ALL & ~E_NOTICE & ~E_STRICT & ~E_DEPRECATED); a
+ * fatal error that is shown leaves the status at 200, a hidden one makes it 500; memory_limit is 128M and
+ * max_execution_time 30 s of CPU.
  */
 #include "workloads/programs/php_priv.h"
 
@@ -13,7 +15,8 @@ enum { LOG_MAX = 256 * 1024, ENGINE_BYTES = 230 * 1024, NODE_BYTES = 120 };
 enum { E_ALL_ = 32767, E_NOTICE_ = 8, E_STRICT_ = 2048, E_DEPRECATED_ = 8192 };
 
 static const struct { const char *label; int bit; } SEVERITIES[] = {
-    [SEV_NOTICE] = { "Notice", 8 }, [SEV_WARNING] = { "Warning", 2 }, [SEV_DEPRECATED] = { "Deprecated", 8192 }, [SEV_FATAL] = { "Fatal error", 1 }, [SEV_PARSE] = { "Parse error", 4 },
+    [SEV_NOTICE] = { "Notice", 8 },     [SEV_WARNING] = { "Warning", 2 },   [SEV_DEPRECATED] = { "Deprecated", 8192 },
+    [SEV_FATAL] = { "Fatal error", 1 }, [SEV_PARSE] = { "Parse error", 4 },
 };
 
 void php_options_init(struct php_options *opt) {
@@ -35,7 +38,8 @@ void php_write(struct php_vm *vm, struct str s) {
         strbuf_add(&vm->captured[vm->captured_count - 1], s);
         return;
     }
-    vm->headers_fixed |= s.n > 0 && vm->output.n + s.n > 4096;       /* output_buffering is off, but Apache keeps the first brigade */
+    /* output_buffering is off, but Apache keeps the first brigade */
+    vm->headers_fixed |= s.n > 0 && vm->output.n + s.n > 4096;
     strbuf_add(&vm->output, s);
     if (vm->output.overflow)
         php_stop(vm, PHP_ERROR_TIME);
@@ -50,8 +54,10 @@ static void report(struct php_vm *vm, enum php_severity sev, int line, const cha
         strbuf_addf(&vm->log, "PHP %s:  %s in %s on line %d\n", label, text, path, line);
     if (!vm->display || (vm->silence && sev >= SEV_FATAL))
         return;
-    char *shown = vm->opt->html_errors ? arena_printf(vm->arena, "<br />\n<b>%s</b>:  %s in <b>%s</b> on line <b>%d</b><br />\n", label, text, path, line)
-                                       : arena_printf(vm->arena, "\n%s: %s in %s on line %d\n", label, text, path, line);
+    char *shown = vm->opt->html_errors
+                      ? arena_printf(vm->arena, "<br />\n<b>%s</b>:  %s in <b>%s</b> on line <b>%d</b><br />\n", label, text,
+                                     path, line)
+                      : arena_printf(vm->arena, "\n%s: %s in %s on line %d\n", label, text, path, line);
     php_write(vm, str_c(shown));
 }
 void php_report(struct php_vm *vm, enum php_severity sev, const char *fmt, ...) {
@@ -129,7 +135,8 @@ static void run(struct php_vm *vm, struct str source) {
         php_unsupported(vm, arena_cstr(vm->arena, e.text));
     } else if (!parsed) {
         bool syntax = str_starts(e.text, "syntax error");
-        die(vm, syntax ? PHP_ERROR_PARSE : PHP_ERROR_FATAL, syntax ? SEV_PARSE : SEV_FATAL, e.line, arena_cstr(vm->arena, e.text));
+        die(vm, syntax ? PHP_ERROR_PARSE : PHP_ERROR_FATAL, syntax ? SEV_PARSE : SEV_FATAL, e.line,
+            arena_cstr(vm->arena, e.text));
     }
     php_account(vm, (ptrdiff_t)(ENGINE_BYTES + program.node_count * NODE_BYTES));
     for (size_t i = 0; i < program.hoisted_count; i++) {

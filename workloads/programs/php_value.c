@@ -1,8 +1,9 @@
 /* workloads/programs/php_value.c - PHP's values: juggling between types, comparison, arithmetic, ordered arrays.
  *
- * Upstream: Zend/zend_operators.c and zend_hash.c of PHP 5.6. Values are counted references; an array is copied when it is written to while
- * shared. Kept from PHP 5: integers overflow into floats, "0x1A" is numeric, "abc" == 0, floats print with 14 digits. Memory is accounted as PHP 5.6
- * would use it on 64 bits (a zval 48 bytes, an element of an array 144 with its zval), not as it is used here.
+ * Upstream: Zend/zend_operators.c and zend_hash.c of PHP 5.6. Values are counted references; an array is copied when it
+ * is written to while shared. Kept from PHP 5: integers overflow into floats, "0x1A" is numeric, "abc" == 0, floats
+ * print with 14 digits. Memory is accounted as PHP 5.6 would use it on 64 bits (a zval 48 bytes, an element of an array
+ * 144 with its zval), not as it is used here.
  */
 #include "workloads/programs/php_priv.h"
 
@@ -52,7 +53,8 @@ void php_account(struct php_vm *vm, ptrdiff_t bytes) {
         if (vm->memory_bytes > vm->opt->memory_bytes_max) {
             vm->memory_bytes -= (size_t)bytes;
             vm->out->error = PHP_ERROR_MEMORY;
-            php_fatal(vm, "Allowed memory size of %zu bytes exhausted (tried to allocate %td bytes)", vm->opt->memory_bytes_max, bytes);
+            php_fatal(vm, "Allowed memory size of %zu bytes exhausted (tried to allocate %td bytes)",
+                      vm->opt->memory_bytes_max, bytes);
         }
         vm->memory_peak = vm->memory_bytes;
     }
@@ -279,7 +281,8 @@ int64_t pv_to_int(struct pval v) {
         bool minus = p < text.n && text.p[p] == '-';
         p += p < text.n && (text.p[p] == '-' || text.p[p] == '+');
         for (; p < text.n && isdigit((unsigned char)text.p[p]); p++)
-            if (__builtin_mul_overflow(i, 10, &i) || (minus ? __builtin_sub_overflow(i, text.p[p] - '0', &i) : __builtin_add_overflow(i, text.p[p] - '0', &i)))
+            if (__builtin_mul_overflow(i, 10, &i) ||
+                (minus ? __builtin_sub_overflow(i, text.p[p] - '0', &i) : __builtin_add_overflow(i, text.p[p] - '0', &i)))
                 return minus ? INT64_MIN : INT64_MAX;
         return i;
     }
@@ -369,7 +372,8 @@ int pv_compare(struct php_vm *vm, struct pval a, struct pval b) {
         return compare_numbers(a, b);
     if (a.type == PHP_STRING && b.type == PHP_STRING)
         return compare_strings(a, b);
-    if (a.type == PHP_BOOL || b.type == PHP_BOOL || (a.type == PHP_NULL && b.type != PHP_STRING) || (b.type == PHP_NULL && a.type != PHP_STRING))
+    if (a.type == PHP_BOOL || b.type == PHP_BOOL || (a.type == PHP_NULL && b.type != PHP_STRING) ||
+        (b.type == PHP_NULL && a.type != PHP_STRING))
         return pv_true(a) - pv_true(b);
     if (a.type == PHP_NULL)
         return b.s->n ? -1 : 0;
@@ -410,7 +414,9 @@ static bool identical(struct pval a, struct pval b, unsigned depth) {
     parr_for(e, a.a) {
         while (!f->used)
             f++;
-        if (!e->key != !f->key || (e->key ? !str_eq((struct str){ e->key->p, e->key->n }, (struct str){ f->key->p, f->key->n }) : e->index != f->index) ||
+        if (!e->key != !f->key ||
+            (e->key ? !str_eq((struct str){ e->key->p, e->key->n }, (struct str){ f->key->p, f->key->n })
+                    : e->index != f->index) ||
             !identical(e->v, f->v, depth + 1))
             return false;
         f++;
@@ -467,7 +473,9 @@ static struct pval bitwise(struct php_vm *vm, int op, struct pval a, struct pval
 }
 static struct pval int_arith(int op, int64_t x, int64_t y) {
     int64_t r;
-    if (op == '+' ? __builtin_add_overflow(x, y, &r) : op == '-' ? __builtin_sub_overflow(x, y, &r) : __builtin_mul_overflow(x, y, &r))
+    if (op == '+'   ? __builtin_add_overflow(x, y, &r)
+        : op == '-' ? __builtin_sub_overflow(x, y, &r)
+                    : __builtin_mul_overflow(x, y, &r))
         return pv_float(op == '+' ? (double)x + (double)y : op == '-' ? (double)x - (double)y : (double)x * (double)y);
     return pv_int(r);
 }
@@ -596,7 +604,8 @@ static void parr_grow(struct php_vm *vm, struct parr *a) {
         a->n = n;
     } else {
         if (a->cap >= ARRAY_MAX)
-            php_fatal(vm, "Allowed memory size of %zu bytes exhausted (tried to allocate %zu bytes)", vm->opt->memory_bytes_max, a->cap * 16);
+            php_fatal(vm, "Allowed memory size of %zu bytes exhausted (tried to allocate %zu bytes)",
+                      vm->opt->memory_bytes_max, a->cap * 16);
         a->cap = a->cap ? a->cap * 2 : 8;
         a->e = php_realloc(vm, a->e, a->cap * sizeof *a->e);
     }
@@ -707,7 +716,8 @@ bool php_key(struct php_vm *vm, struct pval v, struct pkey *k, struct pval *hold
     case PHP_STRING: {
         struct str s = pv_view(v);
         size_t digits = s.n > 0 && s.p[0] == '-' ? 1 : 0;
-        if (s.n > digits && s.n < 21 && isdigit((unsigned char)s.p[digits]) && (s.p[digits] != '0' || s.n == 1) && str_int(s, &k->i))
+        if (s.n > digits && s.n < 21 && isdigit((unsigned char)s.p[digits]) && (s.p[digits] != '0' || s.n == 1) &&
+            str_int(s, &k->i))
             return true;
         k->i = 0;
         k->s = v.s;

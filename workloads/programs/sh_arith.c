@@ -8,10 +8,13 @@
 #include <stdlib.h>
 
 enum { DEPTH_MAX = 60 };
-struct arith { struct proc *p; const char *s; unsigned depth; bool skip; const char *error; };   /* skip: parsed but without effect */
-static const struct { const char *op; int prec; } BINARY[] = {       /* longest first */
-    { "<<=", 0 }, { ">>=", 0 }, { "||", 3 }, { "&&", 4 }, { "==", 8 }, { "!=", 8 }, { "<=", 9 }, { ">=", 9 }, { "<<", 10 }, { ">>", 10 }, { "**", 13 },
-    { "|", 5 }, { "^", 6 }, { "&", 7 }, { "<", 9 }, { ">", 9 }, { "+", 11 }, { "-", 11 }, { "*", 12 }, { "/", 12 }, { "%", 12 },
+/* skip: parsed but without effect */
+struct arith { struct proc *p; const char *s; unsigned depth; bool skip; const char *error; };
+static const struct { const char *op; int prec; } BINARY[] = {
+    /* longest first */
+    { "<<=", 0 }, { ">>=", 0 }, { "||", 3 },  { "&&", 4 },  { "==", 8 }, { "!=", 8 }, { "<=", 9 },
+    { ">=", 9 },  { "<<", 10 }, { ">>", 10 }, { "**", 13 }, { "|", 5 },  { "^", 6 },  { "&", 7 },
+    { "<", 9 },   { ">", 9 },   { "+", 11 },  { "-", 11 },  { "*", 12 }, { "/", 12 }, { "%", 12 },
 };
 static int64_t expression(struct arith *a, int min);
 

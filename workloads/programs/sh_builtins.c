@@ -1,6 +1,8 @@
-/* workloads/programs/sh_builtins.c - the commands that are part of ash, and those of busybox that ash runs without a fork (echo, printf, test ...).
+/* workloads/programs/sh_builtins.c - the commands that are part of ash, and those of busybox that ash runs without a
+ * fork (echo, printf, test ...).
  *
- * Upstream: busybox shell/ash.c, coreutils/{echo,printf,test}.c. Those with a price of their own also exist as programs (`kubectl exec pod -- echo`).
+ * Upstream: busybox shell/ash.c, coreutils/{echo,printf,test}.c. Those with a price of their own also exist as programs
+ * (`kubectl exec pod -- echo`).
  */
 #include "workloads/programs/applets.h"
 
@@ -255,7 +257,10 @@ static bool test_primary(struct test *t) {
     if (s[0] == '-' && s[1] && !s[2] && left >= 2 && strchr("nzefdsrwxtcbpSLhuv", s[1])) {
         t->at += 2;
         const char *arg = t->v[t->at - 1];
-        return s[1] == 'n' ? *arg != '\0' : s[1] == 'z' ? *arg == '\0' : s[1] == 'v' ? sh_var_get(t->r->p, arg) != NULL : test_file(t, s[1], arg);
+        return s[1] == 'n'   ? *arg != '\0'
+               : s[1] == 'z' ? *arg == '\0'
+               : s[1] == 'v' ? sh_var_get(t->r->p, arg) != NULL
+                             : test_file(t, s[1], arg);
     }
     t->at++;
     return *s != '\0';
@@ -377,7 +382,12 @@ static enum verdict do_set(struct run *r) {
             break;
         for (const char *c = r->argv[i] + 1; *c; c++) {
             const char *name = *c == 'o' && i + 1 < r->argc ? r->argv[++i] : NULL;
-            char flag = !name ? *c : strcmp(name, "errexit") == 0 ? 'e' : strcmp(name, "xtrace") == 0 ? 'x' : strcmp(name, "nounset") == 0 ? 'u' : strcmp(name, "noglob") == 0 ? 'f' : '?';
+            char flag = !name                          ? *c
+                        : strcmp(name, "errexit") == 0 ? 'e'
+                        : strcmp(name, "xtrace") == 0  ? 'x'
+                        : strcmp(name, "nounset") == 0 ? 'u'
+                        : strcmp(name, "noglob") == 0  ? 'f'
+                                                       : '?';
             switch (flag) {
             case 'e': p->errexit = on; break;
             case 'x': p->xtrace = on; break;
@@ -556,8 +566,8 @@ static enum verdict do_source(struct run *r) {
 
 /* ---- processes ---- */
 static const struct { const char *name; int signo; } SIGNALS[] = {
-    { "EXIT", 0 }, { "HUP", 1 }, { "INT", 2 }, { "QUIT", 3 }, { "KILL", 9 }, { "USR1", 10 }, { "USR2", 12 }, { "PIPE", 13 }, { "ALRM", 14 }, { "TERM", 15 }, { "CHLD", 17 },
-    { "CONT", 18 }, { "STOP", 19 }, { "WINCH", 28 },
+    { "EXIT", 0 },  { "HUP", 1 },   { "INT", 2 },   { "QUIT", 3 },  { "KILL", 9 },  { "USR1", 10 }, { "USR2", 12 },
+    { "PIPE", 13 }, { "ALRM", 14 }, { "TERM", 15 }, { "CHLD", 17 }, { "CONT", 18 }, { "STOP", 19 }, { "WINCH", 28 },
 };
 static int signal_number(const char *s) {
     int64_t n;
@@ -684,7 +694,8 @@ static enum verdict do_kill(struct run *r) {
 static enum verdict do_type(struct run *r) {         /* type NAME..., command -v NAME, which */
     bool v = r->applet->name[0] == 'c', which = r->applet->name[0] == 'w';
     int i = v ? 2 : 1;
-    static const char *const KEYWORDS[] = { "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "{", "}", "!" };
+    static const char *const KEYWORDS[] = { "if", "then", "else", "elif", "fi", "for", "while", "until",
+                                            "do", "done", "case", "esac", "{",  "}",   "!" };
     r->status = 0;
     for (; i < r->argc; i++) {
         const char *name = r->argv[i];
@@ -726,15 +737,24 @@ static enum verdict do_refused(struct run *r) {
 }
 
 const struct applet sh_builtins[] = {
-    { ":", do_true, true, 0, NULL }, { "true", do_true, true, 5, NULL }, { "false", do_false, true, 5, NULL }, { "echo", do_echo, true, 20, NULL },
-    { "printf", do_printf, true, 25, NULL }, { "test", do_test, true, 15, NULL }, { "[", do_test, true, 15, NULL }, { "[[", do_test, true, 15, NULL },
-    { "export", do_export, true, 0, NULL }, { "readonly", do_export, true, 0, NULL }, { "local", do_export, true, 0, NULL }, { "unset", do_unset, true, 0, NULL },
-    { "set", do_set, true, 0, NULL }, { "shift", do_shift, true, 0, NULL }, { "read", do_read, true, 0, NULL }, { "cd", do_cd, true, 0, NULL },
-    { "pwd", do_pwd, true, 15, NULL }, { "break", do_break, true, 0, NULL }, { "continue", do_break, true, 0, NULL }, { "return", do_return, true, 0, NULL },
-    { "exit", do_exit, true, 0, NULL }, { "eval", do_eval, true, 0, NULL }, { ".", do_source, true, 0, NULL }, { "source", do_source, true, 0, NULL },
-    { "trap", do_trap, true, 0, NULL }, { "wait", do_wait, true, 0, NULL }, { "jobs", do_jobs, true, 0, NULL }, { "kill", do_kill, true, 30, NULL },
-    { "type", do_type, true, 0, NULL }, { "command", do_type, true, 0, NULL }, { "which", do_type, false, 60, NULL }, { "umask", do_umask, true, 0, NULL },
-    { "history", do_history, true, 0, NULL }, { "fg", do_refused, true, 0, NULL }, { "bg", do_refused, true, 0, NULL }, { "alias", do_refused, true, 0, NULL },
-    { "getopts", do_refused, true, 0, NULL }, { "ulimit", do_refused, true, 0, NULL }, { "let", do_refused, true, 0, NULL },
-    { 0 },
+    { ":", do_true, true, 0, NULL },          { "true", do_true, true, 5, NULL },
+    { "false", do_false, true, 5, NULL },     { "echo", do_echo, true, 20, NULL },
+    { "printf", do_printf, true, 25, NULL },  { "test", do_test, true, 15, NULL },
+    { "[", do_test, true, 15, NULL },         { "[[", do_test, true, 15, NULL },
+    { "export", do_export, true, 0, NULL },   { "readonly", do_export, true, 0, NULL },
+    { "local", do_export, true, 0, NULL },    { "unset", do_unset, true, 0, NULL },
+    { "set", do_set, true, 0, NULL },         { "shift", do_shift, true, 0, NULL },
+    { "read", do_read, true, 0, NULL },       { "cd", do_cd, true, 0, NULL },
+    { "pwd", do_pwd, true, 15, NULL },        { "break", do_break, true, 0, NULL },
+    { "continue", do_break, true, 0, NULL },  { "return", do_return, true, 0, NULL },
+    { "exit", do_exit, true, 0, NULL },       { "eval", do_eval, true, 0, NULL },
+    { ".", do_source, true, 0, NULL },        { "source", do_source, true, 0, NULL },
+    { "trap", do_trap, true, 0, NULL },       { "wait", do_wait, true, 0, NULL },
+    { "jobs", do_jobs, true, 0, NULL },       { "kill", do_kill, true, 30, NULL },
+    { "type", do_type, true, 0, NULL },       { "command", do_type, true, 0, NULL },
+    { "which", do_type, false, 60, NULL },    { "umask", do_umask, true, 0, NULL },
+    { "history", do_history, true, 0, NULL }, { "fg", do_refused, true, 0, NULL },
+    { "bg", do_refused, true, 0, NULL },      { "alias", do_refused, true, 0, NULL },
+    { "getopts", do_refused, true, 0, NULL }, { "ulimit", do_refused, true, 0, NULL },
+    { "let", do_refused, true, 0, NULL },     { 0 },
 };

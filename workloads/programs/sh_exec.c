@@ -1,8 +1,9 @@
 /* workloads/programs/sh_exec.c - runs the tree, one step at a time (upstream: busybox shell/ash.c, evaltree and friends).
  *
- * Every construct is a frame with a state number. A step of the top frame does a little and then pushes a frame for a part of it, pops itself with a
- * status, or leaves the process waiting (for CPU, an operation, input, a child). break, continue, return, exit and control C are jumps: frames
- * are popped until one takes it. Simplified: no job control (fg, bg, control Z); `set -o` options beyond e, f, u, x do not exist.
+ * Every construct is a frame with a state number. A step of the top frame does a little and then pushes a frame for a
+ * part of it, pops itself with a status, or leaves the process waiting (for CPU, an operation, input, a child). break,
+ * continue, return, exit and control C are jumps: frames are popped until one takes it. Simplified: no job control (fg,
+ * bg, control Z); `set -o` options beyond e, f, u, x do not exist.
  */
 #include "workloads/programs/sh_priv.h"
 
@@ -57,7 +58,8 @@ static void restore_fds(struct proc *p, struct frame *f) {
     }
     f->saved_mask = 0;
 }
-static void restore_vars(struct proc *p, struct frame *f) {          /* triples: name, "x" exported or "-", value; a value of "\1" stands for unset */
+static void restore_vars(struct proc *p, struct frame *f) {
+    /* triples: name, "x" exported or "-", value; a value of "\1" stands for unset */
     for (size_t i = f->saved_vars.n; i >= 3; i -= 3) {
         char **v = f->saved_vars.v + i - 3;
         if (v[2][0] == '\1') {
@@ -239,7 +241,8 @@ static bool redirect(struct proc *p, struct frame *f, const struct redirect *r, 
     int e = sh_file_open(p, target, r->op, &file);
     if (e) {
         bool make = r->op[0] == '>';
-        sh_proc_printf(p, 2, "sh: can't %s %s: %s\n", make ? "create" : "open", target, e == ENOENT ? (make ? "nonexistent directory" : "no such file") : sh_strerror(e));
+        sh_proc_printf(p, 2, "sh: can't %s %s: %s\n", make ? "create" : "open", target,
+                       e == ENOENT ? (make ? "nonexistent directory" : "no such file") : sh_strerror(e));
         return false;
     }
     fd_replace(p, f, r->fd, file);
@@ -304,7 +307,8 @@ static void trace(struct proc *p, struct frame *f) {
     strbuf_init(&b, LIMIT_SHELL_LINE_BYTES);
     strbuf_addc(&b, ps4 ? ps4 : "+ ");
     for (size_t i = 0; i < f->node->assign_count; i++)
-        strbuf_addf(&b, "%.*s=%s%s", (int)strcspn(f->node->assigns[i], "="), f->node->assigns[i], f->values.v[i], i + 1 < f->node->assign_count || f->argv.n ? " " : "");
+        strbuf_addf(&b, "%.*s=%s%s", (int)strcspn(f->node->assigns[i], "="), f->node->assigns[i], f->values.v[i],
+                    i + 1 < f->node->assign_count || f->argv.n ? " " : "");
     for (size_t i = 0; i < f->argv.n; i++) {
         bool quote = !*f->argv.v[i] || strpbrk(f->argv.v[i], " \t\n'\"$`\\*?[]|&;<>()");
         strbuf_addf(&b, quote ? "%s'%s'" : "%s%s", i ? " " : "", f->argv.v[i]);
@@ -404,8 +408,9 @@ static void dispatch(struct proc *p, struct frame *f) {
         sh_frame_pop(p, p->status ? p->status : status);
         return;
     }
-    while (f->argv.n > 1 && (strcmp(f->argv.v[0], "exec") == 0 || strcmp(f->argv.v[0], "busybox") == 0 || strcmp(f->argv.v[0], "/bin/busybox") == 0 ||
-                             strcmp(f->argv.v[0], "time") == 0 || (strcmp(f->argv.v[0], "command") == 0 && f->argv.v[1][0] != '-'))) {
+    while (f->argv.n > 1 && (strcmp(f->argv.v[0], "exec") == 0 || strcmp(f->argv.v[0], "busybox") == 0 ||
+                             strcmp(f->argv.v[0], "/bin/busybox") == 0 || strcmp(f->argv.v[0], "time") == 0 ||
+                             (strcmp(f->argv.v[0], "command") == 0 && f->argv.v[1][0] != '-'))) {
         f->replaces |= strcmp(f->argv.v[0], "exec") == 0;
         if (strcmp(f->argv.v[0], "time") == 0)
             f->started_ns = p->sh->ops->now_ns(p->sh->ctx);
@@ -437,7 +442,8 @@ static void dispatch(struct proc *p, struct frame *f) {
     struct sh_stat st;
     if (a)
         start_applet(p, f, a);
-    else if (slash && p->sh->ops->vfs.stat(p->sh->ctx, sh_path(p, name, path), &st) == 0 && st.kind == SH_FILE_REGULAR && (st.mode & 0111))
+    else if (slash && p->sh->ops->vfs.stat(p->sh->ctx, sh_path(p, name, path), &st) == 0 && st.kind == SH_FILE_REGULAR &&
+             (st.mode & 0111))
         start_script(p, f, true);
     else
         command_not_found(p, name);
@@ -445,7 +451,8 @@ static void dispatch(struct proc *p, struct frame *f) {
 static void command_done(struct proc *p, struct frame *f, int status) {
     if (f->started_ns) {                           /* `time`: what a child used is not told apart from waiting */
         int64_t ms = (p->sh->ops->now_ns(p->sh->ctx) - f->started_ns) / (int64_t)NS_PER_MS;
-        sh_proc_printf(p, 2, "real\t%" PRId64 "m %" PRId64 ".%02" PRId64 "s\nuser\t0m 0.00s\nsys\t0m 0.00s\n", ms / 60000, ms / 1000 % 60, ms % 1000 / 10);
+        sh_proc_printf(p, 2, "real\t%" PRId64 "m %" PRId64 ".%02" PRId64 "s\nuser\t0m 0.00s\nsys\t0m 0.00s\n", ms / 60000,
+                       ms / 1000 % 60, ms % 1000 / 10);
     }
     if (f->replaces && p->jump == JUMP_NONE) {
         p->status = status;
@@ -596,7 +603,8 @@ static bool loop_jump(struct proc *p, struct frame *f, int again) {
         sh_frame_pop(p, 0);
     return leave;
 }
-static void step_loop(struct proc *p, struct frame *f) {             /* 0: enter; 1: condition; 2: decide; after the body 1 again. index: the body's status */
+static void step_loop(struct proc *p, struct frame *f) {
+    /* 0: enter; 1: condition; 2: decide; after the body 1 again. index: the body's status */
     if (loop_jump(p, f, 1))
         return;
     if (f->state == 0) {
@@ -647,7 +655,8 @@ static void step_for(struct proc *p, struct frame *f) {              /* 0: expan
     }
     push_node(p, f, f->node->a, f->tested);
 }
-static void step_case(struct proc *p, struct frame *f) {             /* 0: the word; 1: patterns, one by one; 2: the chosen list has run */
+static void step_case(struct proc *p, struct frame *f) {
+    /* 0: the word; 1: patterns, one by one; 2: the chosen list has run */
     struct fields one = { 0 };
     int done;
     if (f->state == 0) {
@@ -692,7 +701,8 @@ static void step_node(struct proc *p, struct frame *f) {
         step_command(p, f);
         return;
     }
-    if (f->node->redirect_count && !f->replaces) { /* of a compound command: made once, before anything else; replaces says that they are */
+    if (f->node->redirect_count && !f->replaces) {
+        /* of a compound command: made once, before anything else; replaces says that they are */
         int done = redirect_all(p, f);
         if (done < 0)
             sh_frame_pop(p, 1);

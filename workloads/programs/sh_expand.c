@@ -1,9 +1,11 @@
-/* workloads/programs/sh_expand.c - words to fields: parameters, commands, arithmetic, splitting, globbing, quotes (POSIX 2.6; busybox ash.c, expandarg).
+/* workloads/programs/sh_expand.c - words to fields: parameters, commands, arithmetic, splitting, globbing, quotes
+ * (POSIX 2.6; busybox ash.c, expandarg).
  *
- * A command substitution takes time, so an expansion that meets one whose output is not known yet gives up with its text; when the output is
- * there, it is appended to the memo and the expansion starts again, taking from the memo in order everything that was computed before
- * (also what has side effects: arithmetic, ${x:=y}). So no half-done expansion ever has to be kept.
- * Tilde, ${x:-y} := :? :+ # ## % %% ${#x}, $@ and $* as in POSIX, and ${x:offset:length}, ${x/pat/rep} as busybox has them.
+ * A command substitution takes time, so an expansion that meets one whose output is not known yet gives up with its
+ * text; when the output is there, it is appended to the memo and the expansion starts again, taking from the memo in
+ * order everything that was computed before (also what has side effects: arithmetic, ${x:=y}). So no half-done
+ * expansion ever has to be kept. Tilde, ${x:-y} := :? :+ # ## % %% ${#x}, $@ and $* as in POSIX, and
+ * ${x:offset:length}, ${x/pat/rep} as busybox has them.
  */
 #include "workloads/programs/sh_priv.h"
 
@@ -17,7 +19,8 @@ struct expander {
     enum expand_mode mode;
     struct fields   *out;
     char           **command;
-    struct strbuf    text;                         /* of the field being built; with EXPAND_FIELDS and _PATTERN quoted magic characters have a \ before them */
+    /* of the field being built; with EXPAND_FIELDS and _PATTERN quoted magic characters have a \ before them */
+    struct strbuf    text;
     bool             present;                      /* the field exists even if empty: it had quotes */
     bool             failed, needs;
     unsigned         depth;
@@ -48,9 +51,13 @@ static bool match_set(const char **pattern, char c, bool *ok) {      /* past [ ;
     s += not;
     for (bool first = true; *s && (*s != ']' || first); first = false) {
         static const struct { const char *name; const char *chars; } CLASSES[] = {
-            { "[:digit:]", "0123456789" }, { "[:alpha:]", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" }, { "[:space:]", " \t\n\r\v\f" },
-            { "[:alnum:]", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" }, { "[:upper:]", "ABCDEFGHIJKLMNOPQRSTUVWXYZ" },
-            { "[:lower:]", "abcdefghijklmnopqrstuvwxyz" }, { "[:punct:]", "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~" },
+            { "[:digit:]", "0123456789" },
+            { "[:alpha:]", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" },
+            { "[:space:]", " \t\n\r\v\f" },
+            { "[:alnum:]", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" },
+            { "[:upper:]", "ABCDEFGHIJKLMNOPQRSTUVWXYZ" },
+            { "[:lower:]", "abcdefghijklmnopqrstuvwxyz" },
+            { "[:punct:]", "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~" },
         };
         size_t k = 0;
         while (k < ARRAY_LEN(CLASSES) && strncmp(s, CLASSES[k].name, strlen(CLASSES[k].name)) != 0)
@@ -261,7 +268,9 @@ static void expand_text(struct expander *x, struct str s, bool quoted, bool spli
 /* A part of a word expanded on its own, without splitting: a pattern, the text of $((..)), the word of :=. NULL: not now. */
 static char *expand_alone(struct expander *x, struct str s, enum expand_mode mode, bool quoted) {
     struct fields one = { 0 };
-    struct expander inner = { .p = x->p, .memo = x->memo, .mode = mode, .out = &one, .command = x->command, .depth = x->depth + 1 };
+    struct expander inner = {
+        .p = x->p, .memo = x->memo, .mode = mode, .out = &one, .command = x->command, .depth = x->depth + 1
+    };
     strbuf_init(&inner.text, FIELD_MAX);
     expand_text(&inner, s, quoted, false);
     char *result = strbuf_detach(&inner.text, NULL);
@@ -374,7 +383,8 @@ static void put_replaced(struct expander *x, const char *value, struct str spec,
     spec = str_sub(spec, all, spec.n);
     struct str pat, rep;
     str_cut(spec, '/', &pat, &rep);
-    char *pattern = expand_alone(x, pat, EXPAND_PATTERN, false), *with = expand_alone(x, rep, EXPAND_TEXT, false), *v = xstrdup(value);
+    char *pattern = expand_alone(x, pat, EXPAND_PATTERN, false), *with = expand_alone(x, rep, EXPAND_TEXT, false),
+         *v = xstrdup(value);
     struct strbuf out;
     strbuf_init(&out, FIELD_MAX);
     size_t n = strlen(v);
@@ -582,7 +592,9 @@ static struct str expand_tilde(struct expander *x, struct str s) {
         put(x, *home, true);
     return str_sub(s, 1, s.n);
 }
-enum expand_result sh_expand(struct proc *p, struct memo *memo, const char *raw, enum expand_mode mode, struct fields *out, char **command) {
+enum expand_result sh_expand(struct proc *p, struct memo *memo, const char *raw, enum expand_mode mode, struct fields *out,
+                             char **command)
+{
     struct expander x = { .p = p, .memo = memo, .mode = mode, .out = out, .command = command };
     struct str s = str_c(raw);
     size_t before = out->n;

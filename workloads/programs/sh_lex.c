@@ -1,7 +1,7 @@
 /* workloads/programs/sh_lex.c - where quotes and substitutions end (upstream: busybox shell/ash.c, readtoken1).
  *
- * Words are kept as they were written until they are expanded, so parser and expander both have to step over quoted and substituted parts;
- * these are the only functions that know how.
+ * Words are kept as they were written until they are expanded, so parser and expander both have to step over quoted and
+ * substituted parts; these are the only functions that know how.
  */
 #include "workloads/programs/sh_priv.h"
 

@@ -1,7 +1,9 @@
-/* workloads/programs/sh_parse.c - shell text to a tree, one complete command at a time (upstream: busybox shell/ash.c, the parser).
+/* workloads/programs/sh_parse.c - shell text to a tree, one complete command at a time (upstream: busybox shell/ash.c,
+ * the parser).
  *
- * Works on a buffer that may end too early: then INCOMPLETE is the answer, and whoever reads lines asks for another one and tries again from the
- * start. Reserved words count only where a command may begin. Order of use: sh_parse, run the unit, sh_unit_unref.
+ * Works on a buffer that may end too early: then INCOMPLETE is the answer, and whoever reads lines asks for another one
+ * and tries again from the start. Reserved words count only where a command may begin. Order of use: sh_parse, run the
+ * unit, sh_unit_unref.
  */
 #include "workloads/programs/sh_priv.h"
 
@@ -23,7 +25,8 @@ struct parser {
     char          *error;
     jmp_buf        fail;                           /* with an enum sh_parse */
 };
-static const char *const OPERATORS[] = { "<<-", "&&", "||", ";;", "<<", ">>", "<&", ">&", "<>", ">|", ";", "&", "|", "<", ">", "(", ")" };
+static const char *const OPERATORS[] = { "<<-", "&&", "||", ";;", "<<", ">>", "<&", ">&", "<>",
+                                         ">|",  ";",  "&",  "|",  "<",  ">",  "(",  ")" };
 
 static struct shnode *parse_list(struct parser *p, bool newlines);
 static struct shnode *parse_command(struct parser *p);

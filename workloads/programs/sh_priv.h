@@ -1,8 +1,8 @@
 /* workloads/programs/sh_priv.h - what the files of the shell share: the tree, processes and their frames, files, applets.
  *
- * A shell is a set of processes (struct proc: the first one, subshells, members of pipelines, background jobs). Each has a stack of frames in the heap, one per
- * construct that is under way; a step looks at the top frame, which pushes another, pops itself or says what it waits for. Nothing is
- * ever kept on the C stack between steps.
+ * A shell is a set of processes (struct proc: the first one, subshells, members of pipelines, background jobs). Each
+ * has a stack of frames in the heap, one per construct that is under way; a step looks at the top frame, which pushes
+ * another, pops itself or says what it waits for. Nothing is ever kept on the C stack between steps.
  */
 #ifndef WORKLOADS_PROGRAMS_SH_PRIV_H
 #define WORKLOADS_PROGRAMS_SH_PRIV_H
@@ -13,7 +13,8 @@
 
 /* ---- the tree ---- */
 enum sh_kind { SH_COMMAND, SH_PIPE, SH_AND, SH_OR, SH_LIST, SH_SUBSHELL, SH_GROUP, SH_IF, SH_LOOP, SH_FOR, SH_CASE, SH_FUNCTION };
-struct redirect { int fd; char op[4]; char *target; bool heredoc, literal; };  /* op: < > >> <> >& <& >| ; heredoc: target is the text */
+/* op: < > >> <> >& <& >| ; heredoc: target is the text */
+struct redirect { int fd; char op[4]; char *target; bool heredoc, literal; };
 struct shnode {
     enum sh_kind    kind;
     bool            negate, background, until;
@@ -26,13 +27,16 @@ struct shnode {
     bool            has_in;                        /* for x in ... */
     struct str      text;                          /* as written, for jobs */
 };
-struct unit { struct arena *arena; unsigned refs; struct shnode *root; };      /* what was parsed together; functions keep theirs alive */
+/* what was parsed together; functions keep theirs alive */
+struct unit { struct arena *arena; unsigned refs; struct shnode *root; };
 enum sh_parse { SH_PARSE_OK, SH_PARSE_EMPTY, SH_PARSE_INCOMPLETE, SH_PARSE_ERROR };
-/* One complete command (to the end of its line) from text. *used: how much of it that was. ERROR and INCOMPLETE: *error is busybox's words. */
+/* One complete command (to the end of its line) from text. *used: how much of it that was. ERROR and INCOMPLETE: *error
+ * is busybox's words. */
 enum sh_parse sh_parse(struct str text, struct unit **out, size_t *used, char error[200]);
 void sh_unit_unref(struct unit *u);
 
-/* ---- scanning raw text, shared by lexer and expander: index just past the construct that begins at i, or SIZE_MAX when it does not end ---- */
+/* ---- scanning raw text, shared by lexer and expander ---- */
+/* Each gives the index just past the construct that begins at i, or SIZE_MAX when it does not end. */
 size_t sh_skip_single(struct str s, size_t i);     /* at ' */
 size_t sh_skip_double(struct str s, size_t i);     /* at " */
 size_t sh_skip_backtick(struct str s, size_t i);   /* at ` */
@@ -59,7 +63,8 @@ struct var { char *value; bool exported, readonly; };
 
 /* ---- expansion ---- */
 struct fields { char **v; size_t n, cap; };        /* malloc'ed */
-struct memo { struct fields results; size_t cursor; };      /* what $(..), $((..)) and ${x:=..} gave, so that an expansion that had to wait can begin anew */
+/* what $(..), $((..)) and ${x:=..} gave, so that an expansion that had to wait can begin anew */
+struct memo { struct fields results; size_t cursor; };
 enum expand_mode { EXPAND_FIELDS, EXPAND_TEXT, EXPAND_PATTERN, EXPAND_HEREDOC };
 enum expand_result { EXPAND_OK, EXPAND_NEED_COMMAND, EXPAND_FAILED };
 void sh_fields_add(struct fields *f, const char *s, size_t n);
@@ -180,7 +185,8 @@ void sh_proc_set_fd(struct proc *p, int fd, struct file *f);            /* takes
 void sh_proc_write(struct proc *p, int fd, struct str s);
 void sh_proc_printf(struct proc *p, int fd, const char *fmt, ...) PRINTF(3, 4);
 void sh_file_write(struct proc *p, struct file *f, struct str s);
-enum read_result sh_file_read_line(struct proc *p, struct file *f, struct strbuf *out);   /* with its line end; READ_WAIT: the process now waits */
+/* with its line end; READ_WAIT: the process now waits */
+enum read_result sh_file_read_line(struct proc *p, struct file *f, struct strbuf *out);
 enum read_result sh_file_read_some(struct proc *p, struct file *f, struct strbuf *out);
 int  sh_file_open(struct proc *p, const char *path, const char *op, struct file **out);   /* 0 or errno */
 char *sh_path(struct proc *p, const char *path, char out[1024]);     /* absolute and normalized */
@@ -194,7 +200,8 @@ void sh_var_unset(struct proc *p, const char *name);
 void sh_function_free(void *f);
 
 /* ---- sh_expand.c, sh_arith.c ---- */
-enum expand_result sh_expand(struct proc *p, struct memo *memo, const char *raw, enum expand_mode mode, struct fields *out, char **command);
+enum expand_result sh_expand(struct proc *p, struct memo *memo, const char *raw, enum expand_mode mode, struct fields *out,
+                             char **command);
 bool sh_match(const char *pattern, const char *text);                /* glob pattern, with \ before literal characters */
 void sh_glob(struct proc *p, const char *pattern, struct fields *out);         /* nothing added when nothing matches */
 bool sh_arith(struct proc *p, const char *text, int64_t *out);       /* false: told on stderr */
@@ -208,6 +215,7 @@ void sh_frame_push_source(struct proc *p, const char *text, size_t n, bool from_
 void sh_frame_pop(struct proc *p, int status);
 void sh_proc_unwind(struct proc *p);                  /* frees all frames */
 void sh_proc_run_trap(struct proc *p, int signo);
-void sh_load(struct proc *p, char **argv, size_t argc, bool interactive);      /* what `sh` with these arguments runs (sh_proc.c) */
+/* what `sh` with these arguments runs (sh_proc.c) */
+void sh_load(struct proc *p, char **argv, size_t argc, bool interactive);
 
 #endif

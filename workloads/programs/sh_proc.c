@@ -1,8 +1,10 @@
-/* workloads/programs/sh_proc.c - the small kernel under the shell: processes, open files, pipes, the terminal's line discipline, signals, and who may run.
+/* workloads/programs/sh_proc.c - the small kernel under the shell: processes, open files, pipes, the terminal's line
+ * discipline, signals, and who may run.
  *
- * What Linux does for busybox: fork copies variables and shares files; a pipe holds 64 KiB and kills who writes to nobody; a terminal in cooked
- * mode echoes, edits a line and turns control C into SIGINT for the foreground. Scheduling is round robin, one step each, until everybody
- * waits; it is entered from every public function and never from inside an operation. The shell's own CPU is paid in small debts.
+ * What Linux does for busybox: fork copies variables and shares files; a pipe holds 64 KiB and kills who writes to
+ * nobody; a terminal in cooked mode echoes, edits a line and turns control C into SIGINT for the foreground. Scheduling
+ * is round robin, one step each, until everybody waits; it is entered from every public function and never from inside
+ * an operation. The shell's own CPU is paid in small debts.
  */
 #include "workloads/programs/sh_priv.h"
 
@@ -183,9 +185,10 @@ enum read_result sh_file_read_some(struct proc *p, struct file *f, struct strbuf
 }
 const char *sh_strerror(int e) {
     static const struct { int e; const char *text; } TEXTS[] = {
-        { ENOENT, "No such file or directory" }, { EACCES, "Permission denied" }, { EEXIST, "File exists" }, { ENOTDIR, "Not a directory" },
-        { EISDIR, "Is a directory" }, { EROFS, "Read-only file system" }, { ENOSPC, "No space left on device" }, { ENOTEMPTY, "Directory not empty" },
-        { EBADF, "Bad file descriptor" }, { EINVAL, "Invalid argument" }, { EBUSY, "Resource busy" }, { EPERM, "Operation not permitted" },
+        { ENOENT, "No such file or directory" }, { EACCES, "Permission denied" },      { EEXIST, "File exists" },
+        { ENOTDIR, "Not a directory" },          { EISDIR, "Is a directory" },         { EROFS, "Read-only file system" },
+        { ENOSPC, "No space left on device" },   { ENOTEMPTY, "Directory not empty" }, { EBADF, "Bad file descriptor" },
+        { EINVAL, "Invalid argument" },          { EBUSY, "Resource busy" },           { EPERM, "Operation not permitted" },
     };
     for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
         if (TEXTS[i].e == e)
@@ -226,7 +229,10 @@ int sh_file_open(struct proc *p, const char *name, const char *op, struct file *
             return 0;
         }
     }
-    int fd = strcmp(path, "/dev/stdin") == 0 ? 0 : strcmp(path, "/dev/stdout") == 0 ? 1 : strcmp(path, "/dev/stderr") == 0 ? 2 : -1;
+    int fd = strcmp(path, "/dev/stdin") == 0    ? 0
+             : strcmp(path, "/dev/stdout") == 0 ? 1
+             : strcmp(path, "/dev/stderr") == 0 ? 2
+                                                : -1;
     if (fd >= 0 || (strcmp(path, "/dev/tty") == 0 && s->tty)) {
         *out = fd >= 0 ? sh_file_ref(p->fds[fd]) : sh_file_new(FILE_TTY);
         return *out ? 0 : EBADF;
@@ -416,7 +422,8 @@ void sh_proc_kill(struct proc *p, int signo) {
     if (signo <= 0 || signo >= 32)
         return;
     if (!p->trap[signo]) {
-        bool ignored = (p->interactive && signo != SH_SIGHUP && signo != SH_SIGINT) || (first && p->pid == 1 && !(p->interactive && signo == SH_SIGINT));
+        bool ignored = (p->interactive && signo != SH_SIGHUP && signo != SH_SIGINT) ||
+                       (first && p->pid == 1 && !(p->interactive && signo == SH_SIGINT));
         if (ignored || signo == 17 || signo == 18 || signo == 28)      /* CHLD, CONT, WINCH are ignored by default */
             return;
         if (!(p->interactive && signo == SH_SIGINT)) {
@@ -660,14 +667,16 @@ static bool is_shell(const char *name) {
 }
 bool sh_knows(const char *program) {
     const char *name = base_name(program);
-    if (strchr(program, '/') && strncmp(program, "/bin/", 5) != 0 && strncmp(program, "/usr/bin/", 9) != 0 && strncmp(program, "/sbin/", 6) != 0 &&
-        strncmp(program, "/usr/sbin/", 10) != 0)
+    if (strchr(program, '/') && strncmp(program, "/bin/", 5) != 0 && strncmp(program, "/usr/bin/", 9) != 0 &&
+        strncmp(program, "/sbin/", 6) != 0 && strncmp(program, "/usr/sbin/", 10) != 0)
         return false;
     const struct applet *a = sh_applet_find(str_c(name));
     return is_shell(name) || strcmp(name, "busybox") == 0 || (a && a->cpu_us > 0);
 }
 static void set_environment(struct proc *p, const struct sh_options *opt) {
-    static const char *const DEFAULTS[][2] = { { "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" }, { "HOME", "/root" }, { "SHLVL", "1" } };
+    static const char *const DEFAULTS[][2] = { { "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+                                               { "HOME", "/root" },
+                                               { "SHLVL", "1" } };
     for (size_t i = 0; i < opt->env_count; i++) {
         char name[256];
         size_t n = strcspn(opt->env[i], "=");

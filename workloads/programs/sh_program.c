@@ -1,4 +1,5 @@
-/* workloads/programs/sh_program.c - busybox as a process: the shell's operations (sh.h) carried out by the process's CPU, clock, network and files. */
+/* workloads/programs/sh_program.c - busybox as a process: the shell's operations (sh.h) carried out by the process's
+ * CPU, clock, network and files. */
 #include "workloads/programs/programs_priv.h"
 #include "workloads/programs/sh.h"
 
@@ -121,7 +122,9 @@ static void wget_event(struct op *op, struct sh_wget_event *ev)
 
 static void wget_failed(struct op *op, enum sh_net_failure why)
 {
-    struct sh_wget_event ev = { .stage = SH_WGET_FAILED, .failure = why, .ip = op->ip[0] ? op->ip : NULL, .port = op->req.port, .content_length = -1 };
+    struct sh_wget_event ev = {
+        .stage = SH_WGET_FAILED, .failure = why, .ip = op->ip[0] ? op->ip : NULL, .port = op->req.port, .content_length = -1
+    };
     struct sh *sh = op->sp->sh;
     sh_token t = op->token;
     char ip[64];
@@ -135,8 +138,15 @@ static void wget_failed(struct op *op, enum sh_net_failure why)
 static enum sh_net_failure failure_of(struct str msg)
 {
     static const struct { const char *text; enum sh_net_failure why; } table[] = {
-        { "no such host", SH_NET_BAD_ADDRESS }, { "server misbehaving", SH_NET_BAD_ADDRESS }, { "connection refused", SH_NET_REFUSED }, { "no route to host", SH_NET_NO_ROUTE },
-        { "i/o timeout", SH_NET_TIMED_OUT }, { "Client.Timeout", SH_NET_TIMED_OUT }, { "EOF", SH_NET_EARLY_EOF }, { "tls:", SH_NET_TLS }, { "x509:", SH_NET_TLS },
+        { "no such host", SH_NET_BAD_ADDRESS },
+        { "server misbehaving", SH_NET_BAD_ADDRESS },
+        { "connection refused", SH_NET_REFUSED },
+        { "no route to host", SH_NET_NO_ROUTE },
+        { "i/o timeout", SH_NET_TIMED_OUT },
+        { "Client.Timeout", SH_NET_TIMED_OUT },
+        { "EOF", SH_NET_EARLY_EOF },
+        { "tls:", SH_NET_TLS },
+        { "x509:", SH_NET_TLS },
     };
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (str_find(msg, str_c(table[i].text)) >= 0)
@@ -153,7 +163,11 @@ static void wget_response(void *ctx, const struct http_response *r)
         strbuf_addf(&lines, STR_FMT ": " STR_FMT "\r\n", STR_ARG(r->headers.v[i].name), STR_ARG(r->headers.v[i].value));
     int64_t length = -1;
     str_int(http_headers_get(&r->headers, "Content-Length"), &length);
-    struct sh_wget_event ev = { .stage = SH_WGET_HEAD, .status = r->status, .reason = http_status_text(r->status), .headers = strbuf_str(&lines), .content_length = length };
+    struct sh_wget_event ev = { .stage = SH_WGET_HEAD,
+                                .status = r->status,
+                                .reason = http_status_text(r->status),
+                                .headers = strbuf_str(&lines),
+                                .content_length = length };
     wget_event(op, &ev);
     strbuf_deinit(&lines);
 }
@@ -189,8 +203,14 @@ static void wget_send(struct op *op)
         if (line.n && str_cut(line, ':', &name, &value))
             http_headers_add(op->arena, &h, arena_cstr(op->arena, name), str_trim(value));
     }
-    struct http_call_options o = { .method = op->req.method, .headers = &h, .body = op->req.body, .timeout_ns = (int64_t)op->req.timeout_ns, .ev = &events, .ctx = op,
-                                   .url = arena_printf(op->arena, "%s://%s:%d%s", op->req.tls ? "https" : "http", op->ip, op->req.port, op->req.target) };
+    struct http_call_options o = { .method = op->req.method,
+                                   .headers = &h,
+                                   .body = op->req.body,
+                                   .timeout_ns = (int64_t)op->req.timeout_ns,
+                                   .ev = &events,
+                                   .ctx = op,
+                                   .url = arena_printf(op->arena, "%s://%s:%d%s", op->req.tls ? "https" : "http", op->ip,
+                                                       op->req.port, op->req.target) };
     op->call = http_call_start(op->sp->http, &o);
 }
 
@@ -243,8 +263,13 @@ static void looked_up(struct dns_lookup *q, const struct err *err)
     op_free(op);
     for (size_t i = 0; i < answer.ip_count; i++)
         ips[i] = answer.ips[i];
-    struct sh_lookup l = { .server = "10.96.0.10", .name = answer.name, .ips = ips, .ip_count = answer.ip_count, .nxdomain = str_ends(msg, "no such host"),
-                           .servfail = str_ends(msg, "server misbehaving"), .timed_out = str_ends(msg, "i/o timeout") || str_ends(msg, "refused") };
+    struct sh_lookup l = { .server = "10.96.0.10",
+                           .name = answer.name,
+                           .ips = ips,
+                           .ip_count = answer.ip_count,
+                           .nxdomain = str_ends(msg, "no such host"),
+                           .servfail = str_ends(msg, "server misbehaving"),
+                           .timed_out = str_ends(msg, "i/o timeout") || str_ends(msg, "refused") };
     sh_lookup_done(sh, t, &l);
 }
 
@@ -352,7 +377,15 @@ static int file_mkdir(void *ctx, const char *path)
 
 /* ---- the program ---- */
 static const struct sh_ops ops = {
-    .write = do_write, .exited = do_exited, .now_ns = do_now, .random_u64 = do_random, .cpu = do_cpu, .sleep = do_sleep, .wget = do_wget, .lookup = do_lookup, .cancel = do_cancel,
+    .write = do_write,
+    .exited = do_exited,
+    .now_ns = do_now,
+    .random_u64 = do_random,
+    .cpu = do_cpu,
+    .sleep = do_sleep,
+    .wget = do_wget,
+    .lookup = do_lookup,
+    .cancel = do_cancel,
     .vfs = { file_stat, file_list, file_read_all, file_write_all, file_remove, file_mkdir },
 };
 
@@ -389,8 +422,17 @@ static void *sh_program_start(struct process *p, struct err *err)
     rng_init(&sp->rng, o->loop, o->name);
     struct http_client_options ho = { .from = o->net, .insecure_skip_verify = true };
     sp->http = http_client_new(&ho);
-    struct sh_options so = { .ops = &ops, .ctx = sp, .argv = (const char *const *)o->argv, .argc = count_words(o->argv), .env = (const char *const *)o->env,
-                             .env_count = count_words(o->env), .cwd = o->cwd, .hostname = o->hostname, .pid = 1, .tty = o->tty, .stdin_open = o->stdin_open };
+    struct sh_options so = { .ops = &ops,
+                             .ctx = sp,
+                             .argv = (const char *const *)o->argv,
+                             .argc = count_words(o->argv),
+                             .env = (const char *const *)o->env,
+                             .env_count = count_words(o->env),
+                             .cwd = o->cwd,
+                             .hostname = o->hostname,
+                             .pid = 1,
+                             .tty = o->tty,
+                             .stdin_open = o->stdin_open };
     sp->sh = sh_new(&so);
     process_load(p);
     sh_start(sp->sh);
@@ -402,5 +444,10 @@ static void sh_program_eof(void *state) { sh_input_eof(((struct sh_process *)sta
 static void sh_program_resize(void *state, int w, int h) { sh_resize(((struct sh_process *)state)->sh, w, h); }
 static void sh_program_signal(void *state, int signo) { sh_signal(((struct sh_process *)state)->sh, signo); }
 
-const struct program_ops sh_program = { .name = "sh", .start = sh_program_start, .input = sh_program_input, .input_eof = sh_program_eof, .resize = sh_program_resize,
-                                        .signal = sh_program_signal, .stop = sh_stop };
+const struct program_ops sh_program = { .name = "sh",
+                                        .start = sh_program_start,
+                                        .input = sh_program_input,
+                                        .input_eof = sh_program_eof,
+                                        .resize = sh_program_resize,
+                                        .signal = sh_program_signal,
+                                        .stop = sh_stop };

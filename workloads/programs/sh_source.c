@@ -1,7 +1,8 @@
-/* workloads/programs/sh_source.c - where commands come from: a terminal with its prompt, a pipe, a script, the text of eval or a trap (busybox ash.c, cmdloop).
+/* workloads/programs/sh_source.c - where commands come from: a terminal with its prompt, a pipe, a script, the text of
+ * eval or a trap (busybox ash.c, cmdloop).
  *
- * One complete command is parsed and run at a time, so that a syntax error in line 5 lets lines 1 to 4 run. A command that does not end with its line asks for
- * another one (prompt PS2) and is parsed again from its beginning.
+ * One complete command is parsed and run at a time, so that a syntax error in line 5 lets lines 1 to 4 run. A command
+ * that does not end with its line asks for another one (prompt PS2) and is parsed again from its beginning.
  */
 #include "workloads/programs/sh_priv.h"
 
@@ -45,7 +46,10 @@ static void report_jobs(struct proc *p) {
             continue;
         char what[32] = "Done";
         if (kid->status > 128)
-            snprintf(what, sizeof what, "%s", kid->status == 128 + SH_SIGTERM ? "Terminated" : kid->status == 128 + SH_SIGKILL ? "Killed" : "Hangup");
+            snprintf(what, sizeof what, "%s",
+                     kid->status == 128 + SH_SIGTERM   ? "Terminated"
+                     : kid->status == 128 + SH_SIGKILL ? "Killed"
+                                                       : "Hangup");
         else if (kid->status)
             snprintf(what, sizeof what, "Done(%d)", kid->status);
         sh_proc_printf(p, 2, "[%d]+  %-26s %s\n", kid->job_number, what, kid->job.n ? kid->job.v[0] : "");

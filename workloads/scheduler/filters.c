@@ -1,7 +1,8 @@
-/* workloads/scheduler/filters.c - may this pod run on that node? (v1.16 pkg/scheduler/algorithm/predicates, later framework/plugins)
+/* workloads/scheduler/filters.c - may this pod run on that node? (v1.16 pkg/scheduler/algorithm/predicates, later
+ * framework/plugins)
  *
- * Pure functions over JSON. Order as upstream's predicates: unschedulable, host name, resources, ports, selector and affinity, taints. The words of a refusal
- * changed over the versions and are given by each.
+ * Pure functions over JSON. Order as upstream's predicates: unschedulable, host name, resources, ports, selector and
+ * affinity, taints. The words of a refusal changed over the versions and are given by each.
  */
 #include "workloads/scheduler/scheduler_priv.h"
 
@@ -44,9 +45,11 @@ static size_t filter_resources(const struct json *pod, const struct node_state *
 /* ---- host ports ---- */
 static bool same_port(const struct json *a, const struct json *b)
 {
-    struct str pa = json_get_str(a, "protocol"), pb = json_get_str(b, "protocol"), ia = json_get_str(a, "hostIP"), ib = json_get_str(b, "hostIP");
+    struct str pa = json_get_str(a, "protocol"), pb = json_get_str(b, "protocol"), ia = json_get_str(a, "hostIP"),
+               ib = json_get_str(b, "hostIP");
     bool any_ip = !ia.n || !ib.n || str_eqc(ia, "0.0.0.0") || str_eqc(ib, "0.0.0.0") || str_eq(ia, ib);
-    return json_get_int(a, "hostPort", 0) == json_get_int(b, "hostPort", 0) && any_ip && str_eq(pa.n ? pa : STR("TCP"), pb.n ? pb : STR("TCP"));
+    return json_get_int(a, "hostPort", 0) == json_get_int(b, "hostPort", 0) && any_ip &&
+           str_eq(pa.n ? pa : STR("TCP"), pb.n ? pb : STR("TCP"));
 }
 
 static bool port_taken(const struct json *port, const struct node_state *n)
@@ -104,7 +107,8 @@ static bool term_matches(const struct json *term, const struct node_state *n)
         if (!requirement_holds(e, json_getn(meta_labels(n->node), json_get_str(e, "key"))))
             return false;
     for (const struct json *f = json_first(fields); f; f = json_next(f))
-        if (!str_eqc(json_get_str(f, "key"), "metadata.name") || !requirement_holds(f, json_get(json_get(n->node, "metadata"), "name")))
+        if (!str_eqc(json_get_str(f, "key"), "metadata.name") ||
+            !requirement_holds(f, json_get(json_get(n->node, "metadata"), "name")))
             return false;
     return true;
 }
@@ -155,7 +159,8 @@ static const char *taint_reason(struct arena *a, int minor, const struct json *t
         return "node(s) had taints that the pod didn't tolerate";
     struct str key = json_get_str(taint, "key"), value = json_get_str(taint, "value");
     if (minor < 24)
-        return arena_printf(a, "node(s) had taint {" STR_FMT ": " STR_FMT "}, that the pod didn't tolerate", STR_ARG(key), STR_ARG(value));
+        return arena_printf(a, "node(s) had taint {" STR_FMT ": " STR_FMT "}, that the pod didn't tolerate", STR_ARG(key),
+                            STR_ARG(value));
     return arena_printf(a, "node(s) had untolerated taint {" STR_FMT ": " STR_FMT "}", STR_ARG(key), STR_ARG(value));
 }
 
@@ -170,7 +175,8 @@ static bool unschedulable(const struct json *pod, const struct node_state *n)
     return refused;
 }
 
-size_t filters_run(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **reasons, size_t max)
+size_t filters_run(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **reasons,
+                   size_t max)
 {
     ASSERT(max >= FIT_REASONS_MAX);
     if (unschedulable(pod, n))
@@ -179,7 +185,9 @@ size_t filters_run(struct arena *a, int minor, const struct json *pod, const str
     if (!ports_free(pod, n))
         reasons[count++] = "node(s) didn't have free ports for the requested pod ports";
     if (!node_selected(pod, n))
-        reasons[count++] = minor < 20 ? "node(s) didn't match node selector" : minor < 21 ? "node(s) didn't match Pod's node affinity" : "node(s) didn't match Pod's node affinity/selector";
+        reasons[count++] = minor < 20   ? "node(s) didn't match node selector"
+                           : minor < 21 ? "node(s) didn't match Pod's node affinity"
+                                        : "node(s) didn't match Pod's node affinity/selector";
     if (count)
         return count;                              /* upstream stops at the first predicate (group) that fails */
     const struct json *taint = untolerated_taint(pod, n);
@@ -220,7 +228,8 @@ struct str fit_error(struct arena *a, int minor, size_t node_count, const char *
         strbuf_addf(&out, "%s" STR_FMT, i ? ", " : "", STR_ARG(lines[i]));
     strbuf_addc(&out, ".");
     if (minor >= 24)
-        strbuf_addf(&out, " preemption: 0/%zu nodes are available: %zu No preemption victims found for incoming pod.", node_count, node_count);
+        strbuf_addf(&out, " preemption: 0/%zu nodes are available: %zu No preemption victims found for incoming pod.",
+                    node_count, node_count);
     struct str text = arena_str(a, strbuf_str(&out));
     strbuf_deinit(&out);
     return text;

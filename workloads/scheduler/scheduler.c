@@ -1,11 +1,14 @@
-/* workloads/scheduler/scheduler.c - kube-scheduler: one pod at a time, the best node that will have it (pkg/scheduler/scheduler.go).
+/* workloads/scheduler/scheduler.c - kube-scheduler: one pod at a time, the best node that will have it
+ * (pkg/scheduler/scheduler.go).
  *
- * Unbound pods are keys in a work queue. A cycle looks at every node through the filters, takes the best score (ties by name) and posts a Binding. A pod
- * that fits nowhere gets an event and condition PodScheduled=False, and is tried again when a node or a bound pod changes, or after a minute.
- * What was bound in this process counts at once (the scheduler's cache "assumes" it), before the informer has seen it.
+ * Unbound pods are keys in a work queue. A cycle looks at every node through the filters, takes the best score (ties by
+ * name) and posts a Binding. A pod that fits nowhere gets an event and condition PodScheduled=False, and is tried again
+ * when a node or a bound pod changes, or after a minute. What was bound in this process counts at once (the scheduler's
+ * cache "assumes" it), before the informer has seen it.
  *
- * Simplified: no preemption, no inter-pod affinity, no volume binding, no extenders; a pod that asks for these is scheduled without regard to them only
- * where its rule is a preference; required pod affinity is refused by name in the event.
+ * Simplified: no preemption, no inter-pod affinity, no volume binding, no extenders; a pod that asks for these is
+ * scheduled without regard to them only where its rule is a preference; required pod affinity is refused by name in the
+ * event.
  */
 #include "workloads/scheduler/scheduler_priv.h"
 
@@ -60,7 +63,8 @@ static void node_fill(struct scheduler *s, struct arena *a, struct node_state *n
 {
     const struct json *allocatable = json_path(node, "status.allocatable");
     *n = (struct node_state){ .node = node, .name = meta_name(node) };
-    n->allocatable = (struct resources){ quantity_json_milli(json_get(allocatable, "cpu"), 0), quantity_json_value(json_get(allocatable, "memory"), 0),
+    n->allocatable = (struct resources){ quantity_json_milli(json_get(allocatable, "cpu"), 0),
+                                         quantity_json_value(json_get(allocatable, "memory"), 0),
                                          quantity_json_value(json_get(allocatable, "pods"), 110) };
     n->pods = arena_alloc(a, (informer_count(s->pods) + 1) * sizeof *n->pods);
     size_t cursor = 0;
@@ -91,9 +95,13 @@ static void report_failure(struct scheduler *s, struct arena *a, const struct js
     const struct json *old = condition_find(json_path(pod, "status.conditions"), "PodScheduled");
     if (str_eq(json_get_str(old, "message"), message))
         return;
-    struct json *patch = json_buildf(a, "{'status':{'conditions':[{'type':'PodScheduled','status':'False','lastProbeTime':null,'lastTransitionTime':%S,'reason':'Unschedulable','message':%S}]}}",
-                                     old ? json_get_str(old, "lastTransitionTime") : time_rfc3339(a, vtime_now(s->loop)), message);
-    client_patch(s->client, client_path(a, "v1", "pods", meta_namespace(pod), meta_name(pod), "status"), PATCH_STRATEGIC, patch, condition_patched, s);
+    struct json *patch = json_buildf(
+        a,
+        "{'status':{'conditions':[{'type':'PodScheduled','status':'False','lastProbeTime':null,"
+        "'lastTransitionTime':%S,'reason':'Unschedulable','message':%S}]}}",
+        old ? json_get_str(old, "lastTransitionTime") : time_rfc3339(a, vtime_now(s->loop)), message);
+    client_patch(s->client, client_path(a, "v1", "pods", meta_namespace(pod), meta_name(pod), "status"), PATCH_STRATEGIC,
+                 patch, condition_patched, s);
 }
 
 /* ---- binding ---- */
@@ -120,7 +128,8 @@ static void bound(void *ctx, const struct client_result *r, const struct err *er
     } else {
         workqueue_forget(s->queue, key);
         if (o)
-            event_record(s->events, object_json(o), NULL, "Normal", "Scheduled", "Successfully assigned %s to %s", c->key, c->node_name);
+            event_record(s->events, object_json(o), NULL, "Normal", "Scheduled", "Successfully assigned %s to %s", c->key,
+                         c->node_name);
     }
     workqueue_done(s->queue, key);
     cycle_free(c);
@@ -135,9 +144,12 @@ static void bind(struct scheduler *s, struct arena *a, struct str key, const str
     c->key = xstrdup(arena_cstr(a, key));
     c->node_name = xstrdup(arena_cstr(a, node));
     free(map_put(s->assumed, key, xstrdup(c->node_name)));
-    struct json *binding = json_buildf(a, "{'kind':'Binding','apiVersion':'v1','metadata':{'name':%S,'namespace':%S,'uid':%S},'target':{'kind':'Node','name':%S}}",
-                                       meta_name(pod), meta_namespace(pod), meta_uid(pod), node);
-    c->call = client_create(s->client, client_path(a, "v1", "pods", meta_namespace(pod), meta_name(pod), "binding"), binding, bound, c);
+    struct json *binding = json_buildf(
+        a,
+        "{'kind':'Binding','apiVersion':'v1','metadata':{'name':%S,'namespace':%S,'uid':%S},'target':{'kind':'Node','name':%S}}",
+        meta_name(pod), meta_namespace(pod), meta_uid(pod), node);
+    c->call = client_create(s->client, client_path(a, "v1", "pods", meta_namespace(pod), meta_name(pod), "binding"), binding,
+                            bound, c);
 }
 
 /* ---- one cycle ---- */
@@ -263,7 +275,9 @@ static void run(void *ctx)
     s->pods = informer_shared(s->client, "/api/v1/pods", "");
     s->nodes = informer_shared(s->client, "/api/v1/nodes", "");
     s->on_pod = (struct informer_handler){ .on_add = pod_seen, .on_update = pod_updated, .on_delete = pod_gone, .ctx = s };
-    s->on_node = (struct informer_handler){ .on_add = node_changed, .on_update = node_updated, .on_delete = node_changed, .ctx = s };
+    s->on_node = (struct informer_handler){
+        .on_add = node_changed, .on_update = node_updated, .on_delete = node_changed, .ctx = s
+    };
     informer_add_handler(s->nodes, &s->on_node);
     informer_add_handler(s->pods, &s->on_pod);
 }

@@ -17,8 +17,10 @@ struct node_state {                    /* one node as the scheduler sees it in t
     const struct json **pods; size_t pod_count;    /* bound to it, not finished */
 };
 
-/* All reasons why the pod does not fit are appended to reasons (as upstream counts every resource that lacks); returns how many. */
-size_t filters_run(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **reasons, size_t max);
+/* All reasons why the pod does not fit are appended to reasons (as upstream counts every resource that lacks); returns
+ * how many. */
+size_t filters_run(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **reasons,
+                   size_t max);
 /* Higher is better: least requested (cpu and memory averaged), 0 to 100. */
 int64_t score_node(const struct json *pod, const struct node_state *n);
 /* "0/1 nodes are available: 1 Insufficient cpu." from counted reasons, sorted. */

@@ -46,6 +46,7 @@ void control_free(struct control *k);
 
 /* tar.c: a build's context */
 bool tar_read(struct arena *a, struct str tar, struct vfs *out, struct err *err);
+bool dockerignore_excludes(struct str patterns, struct str path);      /* dockerignore.c: the file's text, and a path in the context ("a/b") */
 bool tar_write_dir(const char *dir, struct strbuf *out, struct err *err);
 
 #endif

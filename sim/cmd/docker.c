@@ -1,9 +1,10 @@
-/* sim/cmd/docker.c - the lab host's `docker`: what the lab uses of it, against the node's image store.
+/* sim/cmd/docker.c - the lab host's `docker`: what the lab uses of it, against the node's image store and the node's containers.
  *
- * `docker image build|ls`, `docker build`, `docker images`. Anything else is refused by name, in the words of docker's own command line.
+ * Upstream: docker/cli of 19.03, command/{image,container}. build, images, pull, rmi, tag, ps, version, info; anything else is refused by name, in the words of
+ * docker's own command line. Containers are the kubelet's: none can be run or stopped from here.
  */
 #include "sim/cmd/cluster.h"
-#include "sim/cmd/cmd.h"
+#include "sim/cmd/host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,7 +87,7 @@ static int docker_build(struct arena *a, struct options *o, int argc, char **arg
     return status;
 }
 
-/* ---- ls ---- */
+/* ---- images ---- */
 /* docker's units.HumanSizeWithPrecision(size, 3): three significant digits, decimal units. */
 static const char *human_size(struct arena *a, double bytes)
 {
@@ -97,71 +98,366 @@ static const char *human_size(struct arena *a, double bytes)
     return arena_printf(a, "%.3g%s", bytes, units[u]);
 }
 
-static const char *human_ago(struct arena *a, int64_t ns)
+static int no_daemon(void)
 {
-    static const struct { int64_t seconds; const char *one, *many; } units[] = {
-        { 365 * 24 * 3600, "12 months", "years" }, { 30 * 24 * 3600, "4 weeks", "months" }, { 7 * 24 * 3600, "7 days", "weeks" },
-        { 24 * 3600, "24 hours", "days" }, { 3600, "About an hour", "hours" }, { 60, "About a minute", "minutes" }, { 1, "1 second", "seconds" },
-    };
-    int64_t s = ns / (int64_t)NS_PER_S;
-    if (s < 1)
-        return "Less than a second ago";
-    for (size_t i = 0; i < ARRAY_LEN(units); i++)
-        if (s >= units[i].seconds * (i < ARRAY_LEN(units) - 1 && i < 4 ? 2 : 1))
-            return s / units[i].seconds == 1 ? arena_printf(a, "%s ago", units[i].one) : arena_printf(a, "%" PRId64 " %s ago", s / units[i].seconds, units[i].many);
-    return "1 second ago";
+    fprintf(stderr, "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n");
+    return 1;
 }
 
-static int docker_images(struct arena *a, struct options *o)
+static void split_ref(struct str ref, struct str *repo, struct str *tag)
 {
-    struct err err = { 0 };
-    struct control_reply reply;
-    if (!control_call(a, o, "GET", "/images", STR_NULL, NULL, NULL, &reply, &err)) {
-        fprintf(stderr, "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n");
-        return 1;
+    ptrdiff_t colon = -1;
+    for (size_t k = 0; k < ref.n; k++)
+        colon = ref.p[k] == ':' ? (ptrdiff_t)k : ref.p[k] == '/' ? -1 : colon;
+    *repo = colon >= 0 ? str_sub(ref, 0, (size_t)colon) : ref;
+    *tag = colon >= 0 ? str_sub(ref, (size_t)colon + 1, ref.n) : STR("latest");
+}
+
+struct list_flags { bool quiet, all, no_trunc, bad; const char *word; };
+
+static struct list_flags list_flags_parse(const char *command, int argc, char **argv)
+{
+    struct list_flags f = { 0 };
+    for (int i = 0; i < argc; i++) {
+        const char *w = argv[i];
+        if (w[0] != '-') {
+            f.word = w;
+        } else if (strcmp(w, "--no-trunc") == 0 || strcmp(w, "--all") == 0 || strcmp(w, "--quiet") == 0) {
+            *(w[2] == 'n' ? &f.no_trunc : w[2] == 'a' ? &f.all : &f.quiet) = true;
+        } else if (w[1] == '-' || strspn(w + 1, "aq") != strlen(w + 1)) {
+            fprintf(stderr, "unknown %sflag: %s\nSee 'docker %s --help'.\n", w[1] == '-' ? "" : "shorthand ", w, command);
+            f.bad = true;
+        } else {
+            f.all |= strchr(w, 'a') != NULL;
+            f.quiet |= strchr(w, 'q') != NULL;
+        }
     }
+    return f;
+}
+
+static struct json *image_list(struct arena *a, int64_t *now)
+{
+    struct options o = { 0 };
+    struct control_reply reply;
+    struct err err = { 0 };
+    if (!control_call(a, &o, "GET", "/images", STR_NULL, NULL, NULL, &reply, &err))
+        return NULL;
     struct json *j = json_parse(a, reply.body, NULL);
+    time_parse_rfc3339(json_get_str(j, "now"), now);
+    return json_get(j, "images");
+}
+
+/* Newest first, as the daemon lists them. */
+static struct json *newest_first(struct arena *a, struct json *all)
+{
+    struct json *sorted = json_new_array(a);
+    while (json_len(all)) {
+        struct json *one = json_remove_at(all, 0);
+        size_t at = 0;
+        while (at < json_len(sorted) && str_cmp(json_get_str(json_at(sorted, at), "created"), json_get_str(one, "created")) >= 0)
+            at++;
+        json_insert(sorted, at, one);
+    }
+    return sorted;
+}
+
+static struct str bare_id(const struct json *image)
+{
+    struct str id = json_get_str(image, "id");
+    return str_starts(id, "sha256:") ? str_sub(id, 7, id.n) : id;
+}
+
+static int docker_images(struct arena *a, int argc, char **argv)
+{
+    static const char *const heads[] = { "REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE" };
+    struct list_flags f = list_flags_parse("images", argc, argv);
+    struct host_table t = { .columns = ARRAY_LEN(heads) };
     int64_t now = 0, created = 0;
-    time_parse_rfc3339(json_get_str(j, "now"), &now);
-    printf("%-40s %-20s %-15s %-20s %s\n", "REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE");
-    for (struct json *i = json_first(json_get(j, "images")); i; i = json_next(i)) {
-        struct str ref = str_c(image_display(a, json_get_str(i, "ref"))), repo = ref, tag = STR("latest"), id = json_get_str(i, "id");
-        ptrdiff_t colon = -1;
-        for (size_t k = 0; k < ref.n; k++)
-            colon = ref.p[k] == ':' ? (ptrdiff_t)k : ref.p[k] == '/' ? -1 : colon;
-        if (colon >= 0) {
-            repo = str_sub(ref, 0, (size_t)colon);
-            tag = str_sub(ref, (size_t)colon + 1, ref.n);
+    if (f.bad)
+        return 125;
+    struct json *all = image_list(a, &now);
+    if (!all)
+        return no_daemon();
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++)
+        host_table_add(a, &t, str_c(heads[i]));
+    all = newest_first(a, all);
+    for (struct json *i = json_first(all); i; i = json_next(i)) {
+        struct str repo, tag, id = bare_id(i);
+        split_ref(str_c(image_display(a, json_get_str(i, "ref"))), &repo, &tag);
+        if (f.word && !str_eqc(repo, f.word) && !str_eqc(arena_strf(a, STR_FMT ":" STR_FMT, STR_ARG(repo), STR_ARG(tag)), f.word))
+            continue;
+        id = f.no_trunc ? arena_strf(a, "sha256:" STR_FMT, STR_ARG(id)) : str_sub(id, 0, 12);
+        if (f.quiet) {
+            printf(STR_FMT "\n", STR_ARG(id));
+            continue;
         }
         if (!time_parse_rfc3339(json_get_str(i, "created"), &created))
             created = now;
-        id = str_starts(id, "sha256:") ? str_sub(id, 7, 19) : str_sub(id, 0, 12);
-        printf("%-40s %-20s %-15s %-20s %s\n", arena_cstr(a, repo), arena_cstr(a, tag), arena_cstr(a, id), human_ago(a, now - created),
-               human_size(a, (double)json_get_int(i, "size", 0)));
+        host_table_add(a, &t, repo);
+        host_table_add(a, &t, tag);
+        host_table_add(a, &t, id);
+        host_table_add(a, &t, arena_strf(a, "%s ago", host_human_duration(a, now - created)));
+        host_table_add(a, &t, str_c(human_size(a, (double)json_get_int(i, "size", 0))));
     }
+    if (!f.quiet)
+        host_table_print(&t, 20, 3, false);
     return 0;
 }
 
+static int docker_pull(struct arena *a, int argc, char **argv)
+{
+    struct list_flags f = list_flags_parse("pull", argc, argv);
+    struct options o = { 0 };
+    struct control_reply reply;
+    struct err err = { 0 };
+    struct outcome oc = { 0 };
+    struct str repo, tag;
+    if (f.bad || argc != 1)
+        return f.bad ? 125 : (fprintf(stderr, "\"docker pull\" requires exactly 1 argument.\nSee 'docker pull --help'.\n\nUsage:  docker pull [OPTIONS] NAME[:TAG|@DIGEST]\n\nPull an image or a repository from a registry\n"), 1);
+    if (!image_ref_check(str_c(f.word), &err)) {
+        fprintf(stderr, "%s\n", err.msg);
+        return 1;
+    }
+    split_ref(str_c(f.word), &repo, &tag);
+    if (repo.n == strlen(f.word) && !strchr(f.word, '@'))
+        printf("Using default tag: latest\n");
+    fflush(stdout);
+    strbuf_init(&oc.error, 65536);
+    const char *path = arena_printf(a, "/host/image/pull?ref=" STR_FMT, STR_ARG(percent_encode(a, str_c(f.word))));
+    int status = 1;
+    if (!control_call(a, &o, "POST", path, STR_NULL, print_piece, &oc, &reply, &err))
+        no_daemon();
+    else if (str_eqc(strbuf_str(&oc.error), "0"))
+        status = (printf("%s\n", image_normalize(a, str_c(f.word))), 0);
+    else
+        fprintf(stderr, STR_FMT "\n", STR_ARG(strbuf_str(&oc.error)));
+    strbuf_deinit(&oc.error);
+    return status;
+}
+
+/* By name, or by the beginning of an id. */
+static struct json *image_named(struct arena *a, struct json *all, const char *word)
+{
+    struct str wanted = str_c(image_normalize(a, str_c(word)));
+    for (struct json *i = json_first(all); i; i = json_next(i))
+        if (str_eq(str_c(image_normalize(a, json_get_str(i, "ref"))), wanted))
+            return i;
+    for (struct json *i = json_first(all); i; i = json_next(i))
+        if (strlen(word) >= 4 && str_starts(bare_id(i), word))
+            return i;
+    return NULL;
+}
+
+static bool post(struct arena *a, const char *path)
+{
+    struct options o = { 0 };
+    struct control_reply reply;
+    struct err err = { 0 };
+    bool ok = control_call(a, &o, "POST", path, STR_NULL, NULL, NULL, &reply, &err);
+    if (!ok)
+        fprintf(stderr, "Error response from daemon: %s\n", err.msg);
+    err_clear(&err);
+    return ok;
+}
+
+/* docker rmi NAME...: the name goes; with the last name of an image its layers do. A container that uses it keeps it. */
+static int remove_image(struct arena *a, const char *word, bool force)
+{
+    struct host_containers containers = { 0 };
+    struct err err = { 0 };
+    int64_t now = 0;
+    struct json *all = image_list(a, &now), *image = image_named(a, all, word);
+    if (!all)
+        return no_daemon();
+    if (!image) {
+        fprintf(stderr, "Error: No such image: %s\n", word);
+        return 1;
+    }
+    struct str id = bare_id(image), shown = str_c(image_display(a, json_get_str(image, "ref"))), repo, tag;
+    int names = 0;
+    for (struct json *i = json_first(all); i; i = json_next(i))
+        names += str_eq(bare_id(i), id);
+    host_containers_load(a, &containers, &err);
+    err_clear(&err);
+    for (size_t i = 0; i < containers.n && names == 1; i++)
+        if (str_eq(containers.v[i].image_id, id) && (containers.v[i].running || !force)) {
+            fprintf(stderr, "Error response from daemon: conflict: unable to remove repository reference \"%s\" (%s) - container " STR_FMT " is using its referenced image " STR_FMT "\n", word,
+                    containers.v[i].running && force ? "cannot be forced" : "must force", STR_ARG(str_sub(containers.v[i].id, 0, 12)), STR_ARG(str_sub(id, 0, 12)));
+            return 1;
+        }
+    if (!post(a, arena_printf(a, "/host/image/untag?ref=" STR_FMT, STR_ARG(percent_encode(a, json_get_str(image, "ref"))))))
+        return 1;
+    split_ref(shown, &repo, &tag);
+    printf("Untagged: " STR_FMT ":" STR_FMT "\n", STR_ARG(repo), STR_ARG(tag));
+    if (names == 1 && json_get_str(image, "digest").n)
+        printf("Untagged: " STR_FMT "@" STR_FMT "\n", STR_ARG(repo), STR_ARG(json_get_str(image, "digest")));
+    if (names == 1)
+        printf("Deleted: sha256:" STR_FMT "\n", STR_ARG(id));
+    return 0;
+}
+
+static int docker_rmi(struct arena *a, int argc, char **argv)
+{
+    bool force = false;
+    int status = 0, words = 0;
+    for (int i = 0; i < argc; i++)
+        force |= strcmp(argv[i], "-f") == 0 || strcmp(argv[i], "--force") == 0;
+    for (int i = 0; i < argc; i++)
+        if (argv[i][0] != '-') {
+            words++;
+            status |= remove_image(a, argv[i], force);
+        }
+    if (!words) {
+        fprintf(stderr, "\"docker rmi\" requires at least 1 argument.\nSee 'docker rmi --help'.\n\nUsage:  docker rmi [OPTIONS] IMAGE [IMAGE...]\n\nRemove one or more images\n");
+        return 1;
+    }
+    return status;
+}
+
+static int docker_tag(struct arena *a, int argc, char **argv)
+{
+    struct err err = { 0 };
+    int64_t now = 0;
+    if (argc != 2) {
+        fprintf(stderr, "\"docker tag\" requires exactly 2 arguments.\nSee 'docker tag --help'.\n\nUsage:  docker tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]\n\n"
+                        "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE\n");
+        return 1;
+    }
+    if (!image_ref_check(str_c(argv[1]), &err)) {
+        fprintf(stderr, "Error parsing reference: \"%s\" is not a valid repository/tag: %s\n", argv[1], err.msg);
+        return 1;
+    }
+    struct json *all = image_list(a, &now), *image = image_named(a, all, argv[0]);
+    if (!all)
+        return no_daemon();
+    if (!image) {
+        fprintf(stderr, "Error response from daemon: No such image: " STR_FMT "\n", STR_ARG(str_c(image_display(a, str_c(image_normalize(a, str_c(argv[0])))))));
+        return 1;
+    }
+    return post(a, arena_printf(a, "/host/image/tag?from=" STR_FMT "&to=" STR_FMT, STR_ARG(percent_encode(a, json_get_str(image, "ref"))), STR_ARG(percent_encode(a, str_c(argv[1]))))) ? 0 : 1;
+}
+
+/* ---- containers ---- */
+/* docker's Ellipsis: at most n characters, the last of them an ellipsis. Commands are ASCII but for a student's jokes; a rune is not cut. */
+static struct str shortened(struct arena *a, struct str s, size_t n)
+{
+    size_t runes = 0, at = 0, cut = 0;
+    for (; at < s.n; at++) {
+        bool begins = ((unsigned char)s.p[at] & 0xc0) != 0x80;
+        if (begins && runes == n - 1)
+            cut = at;
+        runes += begins;
+    }
+    return runes > n ? arena_strf(a, STR_FMT "…", STR_ARG(str_sub(s, 0, cut))) : s;
+}
+
+static void container_row(struct arena *a, struct host_table *t, const struct host_container *c, int64_t now, bool no_trunc)
+{
+    struct str image = str_eqc(c->name, "POD") ? c->image : no_trunc ? arena_strf(a, "sha256:" STR_FMT, STR_ARG(c->image_id)) : str_sub(c->image_id, 0, 12);
+    const char *since = host_human_duration(a, now - (c->running ? c->created_ns : c->finished_ns));
+    host_table_add(a, t, no_trunc ? c->id : str_sub(c->id, 0, 12));
+    host_table_add(a, t, image.n ? image : c->image);
+    host_table_add(a, t, arena_strf(a, "\"" STR_FMT "\"", STR_ARG(no_trunc ? c->command : shortened(a, c->command, 20))));
+    host_table_add(a, t, arena_strf(a, "%s ago", host_human_duration(a, now - c->created_ns)));
+    host_table_add(a, t, c->running ? arena_strf(a, "Up %s", since) : arena_strf(a, "Exited (%d) %s ago", c->exit_code, since));
+    host_table_add(a, t, STR(""));
+    host_table_add(a, t, arena_strf(a, "k8s_" STR_FMT "_" STR_FMT "_" STR_FMT "_" STR_FMT "_%d", STR_ARG(c->name), STR_ARG(c->pod), STR_ARG(c->ns), STR_ARG(c->uid), c->restarts));
+}
+
+static int docker_ps(struct arena *a, int argc, char **argv)
+{
+    static const char *const heads[] = { "CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES" };
+    struct list_flags f = list_flags_parse("ps", argc, argv);
+    struct host_containers all;
+    struct host_table t = { .columns = ARRAY_LEN(heads) };
+    struct err err = { 0 };
+    if (f.bad || f.word)
+        return f.bad ? 125 : (fprintf(stderr, "\"docker ps\" accepts no arguments.\nSee 'docker ps --help'.\n\nUsage:  docker ps [OPTIONS]\n\nList containers\n"), 1);
+    if (!host_containers_load(a, &all, &err)) {
+        fprintf(stderr, "Error response from daemon: %s\n", err.msg);
+        return 1;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++)
+        host_table_add(a, &t, str_c(heads[i]));
+    for (size_t i = 0; i < all.n; i++) {
+        if (!all.v[i].running && !f.all)
+            continue;
+        if (f.quiet)
+            printf(STR_FMT "\n", STR_ARG(f.no_trunc ? all.v[i].id : str_sub(all.v[i].id, 0, 12)));
+        else
+            container_row(a, &t, &all.v[i], all.now_ns, f.no_trunc);
+    }
+    if (!f.quiet)
+        host_table_print(&t, 20, 3, false);
+    return 0;
+}
+
+/* ---- version, info ---- */
+static int docker_version(struct arena *a, int argc, char **argv)
+{
+    (void)a;
+    (void)argc;
+    (void)argv;
+    printf("Client: Docker Engine - Community\n Version:           19.03.5\n API version:       1.40\n Go version:        go1.12.12\n Git commit:        633a0ea838\n OS/Arch:           linux/amd64\n"
+           " Experimental:      false\n\nServer: Docker Engine - Community\n Engine:\n  Version:          19.03.5\n  API version:      1.40 (minimum version 1.12)\n  Go version:       go1.12.12\n"
+           "  Git commit:       633a0ea838\n  OS/Arch:          linux/amd64\n  Experimental:     false\n");
+    return 0;
+}
+
+static int docker_info(struct arena *a, int argc, char **argv)
+{
+    struct host_containers all;
+    struct err err = { 0 };
+    int64_t now = 0;
+    size_t running = 0;
+    (void)argc;
+    (void)argv;
+    struct json *images = image_list(a, &now);
+    if (!images || !host_containers_load(a, &all, &err))
+        return no_daemon();
+    for (size_t i = 0; i < all.n; i++)
+        running += all.v[i].running;
+    printf("Client:\n Debug Mode: false\n\nServer:\n Containers: %zu\n  Running: %zu\n  Paused: 0\n  Stopped: %zu\n Images: %zu\n Server Version: 19.03.5\n Storage Driver: overlay2\n"
+           " Logging Driver: json-file\n Cgroup Driver: cgroupfs\n Operating System: Ubuntu 16.04.6 LTS\n OSType: linux\n Architecture: x86_64\n CPUs: 2\n Total Memory: 3.843GiB\n Name: ubuntu\n"
+           " Docker Root Dir: /var/lib/docker\n", all.n, running, all.n - running, json_len(images));
+    return 0;
+}
+
+/* ---- the tree of commands ---- */
+static int build(struct arena *a, int argc, char **argv)
+{
+    struct options o = { 0 };
+    return docker_build(a, &o, argc, argv);
+}
+
+static const struct { const char *group, *verb; int (*run)(struct arena *a, int argc, char **argv); } tree[] = {
+    { NULL, "build", build }, { "image", "build", build }, { "builder", "build", build },
+    { NULL, "images", docker_images }, { "image", "ls", docker_images }, { "image", "list", docker_images },
+    { NULL, "ps", docker_ps }, { "container", "ls", docker_ps }, { "container", "ps", docker_ps }, { "container", "list", docker_ps },
+    { NULL, "pull", docker_pull }, { "image", "pull", docker_pull },
+    { NULL, "rmi", docker_rmi }, { "image", "rm", docker_rmi },
+    { NULL, "tag", docker_tag }, { "image", "tag", docker_tag },
+    { NULL, "version", docker_version }, { NULL, "info", docker_info }, { "system", "info", docker_info },
+};
+
 int cmd_docker(struct options *o)
 {
-    struct arena *a = arena_new();
     int argc = o->arg_count;
     char **argv = o->args;
-    const char *verb = argc ? argv[0] : "";
-    if (strcmp(verb, "image") == 0 && argc > 1) {
-        argc--;
-        argv++;
-        verb = strcmp(argv[0], "ls") == 0 || strcmp(argv[0], "list") == 0 ? "images" : argv[0];
+    const char *first = argc ? argv[0] : "", *second = argc > 1 ? argv[1] : "";
+    if (strcmp(first, "--version") == 0 || strcmp(first, "-v") == 0)
+        return printf("Docker version 19.03.5, build 633a0ea838\n"), 0;
+    struct arena *a = arena_new();
+    int status = -1;
+    for (size_t i = 0; i < ARRAY_LEN(tree) && status < 0; i++) {
+        const char *group = tree[i].group;
+        if (group ? strcmp(first, group) == 0 && strcmp(second, tree[i].verb) == 0 : strcmp(first, tree[i].verb) == 0)
+            status = tree[i].run(a, argc - (group ? 2 : 1), argv + (group ? 2 : 1));
     }
-    int status = 125;
-    if (strcmp(verb, "build") == 0)
-        status = docker_build(a, o, argc - 1, argv + 1);
-    else if (strcmp(verb, "images") == 0 && argc == 1)
-        status = docker_images(a, o);
-    else if (strcmp(verb, "version") == 0 || strcmp(verb, "--version") == 0)
-        status = (printf("Docker version 19.03.5, build 633a0ea838\n"), 0);
-    else
-        fprintf(stderr, "docker: '%s' is not a docker command that this host has (image build, image ls, build, images).\nSee 'docker --help'\n", verb);
+    if (status < 0) {
+        fprintf(stderr, "docker: '%s%s%s' is not a docker command that this host has (build, images, pull, rmi, tag, ps, version, info).\nSee 'docker --help'\n", first, *second ? " " : "", second);
+        status = argc ? 125 : 1;
+    }
     arena_free(a);
     return status;
 }

@@ -1,7 +1,8 @@
 /* sim/cmd/host_routes.c - the cluster's side of the host's commands: /host/... on the control socket.
  *
  * /host/api passes one request to the API server as kubernetes-admin, as kubeadm does with /etc/kubernetes/admin.conf: it goes through the virtual network, and
- * through authentication, authorization and admission like anybody's. /host/token draws a bootstrap token; /host/proxy names the proxy's port, and starts it.
+ * through authentication, authorization and admission like anybody's. /host/token draws a bootstrap token; /host/proxy names the proxy's port, and starts
+ * it; /host/image/... is the daemon's side of docker pull, rmi and tag.
  */
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/host.h"
@@ -86,10 +87,74 @@ static void post_proxy(struct cluster *c, struct http_exchange *x)
     err_clear(&err);
 }
 
+/* ---- images: docker pull, rmi and tag ---- */
+struct pull_job { struct http_exchange *x; struct cluster *c; };
+
+static void pull_gone(struct http_exchange *x)
+{
+    ((struct pull_job *)x->ctx)->x = NULL;         /* the pull goes on, as the daemon's does */
+}
+
+static void pull_line(void *ctx, struct str text)
+{
+    struct pull_job *job = ctx;
+    if (job->x)
+        http_write(job->x, text);
+}
+
+static void pull_done(void *ctx, const struct json *record, const struct err *err)
+{
+    struct pull_job *job = ctx;
+    if (job->x) {
+        job->x->on_gone = NULL;
+        http_write(job->x, record ? STR("\x04""0") : arena_strf(job->x->arena, "\x04%s", err->msg));
+        http_end(job->x);
+    }
+    free(job);
+}
+
+static void post_pull(struct cluster *c, struct http_exchange *x)
+{
+    struct pull_job *job = NEW(struct pull_job);
+    *job = (struct pull_job){ x, c };
+    x->ctx = job;
+    x->on_gone = pull_gone;
+    http_begin(x, 200, NULL, "text/plain");
+    image_pull_lines(cluster_images(c), query_get(&x->query, "ref"), pull_line, pull_done, job);
+}
+
+static void post_untag(struct cluster *c, struct http_exchange *x)
+{
+    struct str ref = query_get(&x->query, "ref");
+    bool there = image_find(cluster_images(c), ref) != NULL && image_remove(cluster_images(c), ref);
+    answer(x, there ? 200 : 404, there ? STR("ok\n") : STR("no such image\n"));
+}
+
+static void post_tag(struct cluster *c, struct http_exchange *x)
+{
+    struct str from = query_get(&x->query, "from"), to = query_get(&x->query, "to");
+    const struct json *record = image_find(cluster_images(c), from);
+    struct err err = { 0 };
+    if (!image_ref_check(to, &err)) {
+        answer(x, 400, arena_strf(x->arena, "%s\n", err.msg));
+    } else if (!record) {
+        answer(x, 404, STR("no such image\n"));
+    } else {
+        struct json *copy = json_copy(x->arena, record);
+        json_set_str(x->arena, copy, "ref", str_c(image_normalize(x->arena, to)));
+        image_put_saved(cluster_images(c), to, copy, image_files(cluster_images(c), from));
+        answer(x, 200, STR("ok\n"));
+    }
+    err_clear(&err);
+}
+
 static const struct { const char *method, *path; void (*run)(struct cluster *c, struct http_exchange *x); } routes[] = {
     { "POST", "/host/api", post_api },
     { "POST", "/host/token", post_token },
     { "POST", "/host/proxy", post_proxy },
+    { "POST", "/host/image/pull", post_pull },
+    { "POST", "/host/image/untag", post_untag },
+    { "POST", "/host/image/tag", post_tag },
 };
 
 bool host_route(struct cluster *c, struct http_exchange *x)

@@ -59,8 +59,9 @@ static bool add_file(struct strbuf *out, const char *path, const char *name, con
     return ok;
 }
 
-static bool add_dir(struct arena *a, struct strbuf *out, const char *dir, const char *prefix, int depth, struct err *err)
+static bool add_dir(struct arena *a, struct strbuf *out, const char *dir, const char *prefix, struct str ignore, int depth, struct err *err)
 {
+    bool exceptions = str_find(ignore, STR("!")) >= 0;         /* then something below an ignored folder may be wanted */
     if (depth > DEPTH_MAX)
         return err_set(err, ERR_USAGE, "%s: folders are nested too deeply for a build context", dir);
     struct dirent **entries;
@@ -72,13 +73,15 @@ static bool add_dir(struct arena *a, struct strbuf *out, const char *dir, const 
         const char *base = entries[i]->d_name;
         const char *path = arena_printf(a, "%s/%s", dir, base), *name = arena_printf(a, "%s%s", prefix, base);
         struct stat st;
-        bool dots = strcmp(base, ".") == 0 || strcmp(base, "..") == 0;
+        bool dots = strcmp(base, ".") == 0 || strcmp(base, "..") == 0, ignored = !dots && dockerignore_excludes(ignore, str_c(name));
         if (ok && !dots && strlen(name) >= NAME_MAX_BYTES - 1)
             ok = err_set(err, ERR_USAGE, "%s: name too long for a build context", name);
         else if (ok && !dots && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-            add_header(out, arena_printf(a, "%s/", name), '5', 0, &st);
-            ok = add_dir(a, out, path, arena_printf(a, "%s/", name), depth + 1, err);
-        } else if (ok && !dots && S_ISREG(st.st_mode)) {
+            if (!ignored)
+                add_header(out, arena_printf(a, "%s/", name), '5', 0, &st);
+            if (!ignored || exceptions)
+                ok = add_dir(a, out, path, arena_printf(a, "%s/", name), ignore, depth + 1, err);
+        } else if (ok && !dots && !ignored && S_ISREG(st.st_mode)) {
             ok = add_file(out, path, name, &st, err);
         }
         if (ok && out->overflow)
@@ -93,7 +96,9 @@ bool tar_write_dir(const char *dir, struct strbuf *out, struct err *err)
 {
     static const char zeros[2 * BLOCK];
     struct arena *a = arena_new();
-    bool ok = add_dir(a, out, dir, "", 0, err);
+    struct str ignore = STR_NULL;
+    file_read(arena_printf(a, "%s/.dockerignore", dir), 1 << 20, a, &ignore, NULL);
+    bool ok = add_dir(a, out, dir, "", ignore, 0, err);
     strbuf_add(out, (struct str){ zeros, sizeof zeros });
     arena_free(a);
     return ok;

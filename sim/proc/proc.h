@@ -143,6 +143,7 @@ struct vfs *image_files(struct image_store *s, struct str ref);                /
 /* Restored or preloaded: takes a copy of the record and a reference to the files, and does not call ops->save (pulls
  * and builds do). Files of a registry's image come from the catalog. */
 void image_put(struct image_store *s, struct str ref, const struct json *record, struct vfs *files);
+void image_put_saved(struct image_store *s, struct str ref, const struct json *record, struct vfs *files);  /* as image_put, and kept: what `docker tag` makes */
 bool image_remove(struct image_store *s, struct str ref);
 bool image_next(struct image_store *s, size_t *cursor, const struct json **record);
 /* What registries out there have: sim/proc/images/ (data). NULL: no such repository or tag. */
@@ -152,6 +153,9 @@ const struct json *image_catalog_find(struct str ref);
  * is denied", "manifest for busybox:9 not found: manifest unknown: ...". */
 void image_pull(struct image_store *s, struct str ref,
                 void (*done)(void *ctx, const struct json *record, const struct err *err), void *ctx);
+/* The same with the lines that `docker pull` prints, as they come. */
+void image_pull_lines(struct image_store *s, struct str ref, void (*line)(void *ctx, struct str text),
+                      void (*done)(void *ctx, const struct json *record, const struct err *err), void *ctx);
 /* The classic builder: context files, among them the Dockerfile named by `dockerfile` (NULL: "Dockerfile"); tag may be
  * NULL. out gets its lines as they come; done's record NULL on error. PHP web roots are evaluated by `evaluate` (given
  * by the composition root, as this room knows no languages): it may set record.web. */

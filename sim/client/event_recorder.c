@@ -1,19 +1,21 @@
 /* sim/client/event_recorder.c - events: what components tell students (client-go tools/record/event.go,
  * events_cache.go, v0.16 to v0.34).
  *
- * An event passes the correlator: a spam filter (a burst of 25 per source and object, then one in five minutes),
- * aggregation (more than ten similar messages within ten minutes become one "(combined from similar events): ..."), and
- * counting (the same message again is a PATCH of count and lastTimestamp instead of a new object). They are sent one
- * after the other, in the order of recording.
+ * An event passes the correlator: aggregation (the tenth and later messages of a kind within ten minutes become one
+ * "(combined from similar events): ..."), counting (the same message again is a PATCH of count and lastTimestamp instead
+ * of a new object), and a spam filter (a burst of 25 per source and object, then one in five minutes; what it drops has
+ * been counted). Events are sent one after the other, in the order of recording. A server that refuses one has the last
+ * word; one that cannot be reached is tried again, twelve times in two minutes.
  */
 #include "sim/client/client_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SPAM_BURST = 25, SIMILAR_MAX = 10, MEMORY_MAX = 4096, MESSAGE_MAX_BYTES = 1024, QUEUE_MAX = 1000 };
+enum { SPAM_BURST = 25, SIMILAR_MAX = 10, TRIES_MAX = 12, MEMORY_MAX = 4096, MESSAGE_MAX_BYTES = 1024, QUEUE_MAX = 1000 };
 #define SPAM_REFILL_NS  (300 * (int64_t)NS_PER_S)
 #define SIMILAR_NS      (600 * (int64_t)NS_PER_S)
+#define RETRY_NS        (10 * (int64_t)NS_PER_S)
 
 struct spam { double tokens; int64_t last_ns; };
 struct similar { struct map *messages; int64_t last_ns; };
@@ -34,10 +36,13 @@ struct event_recorder {
     int64_t        last_name_ns;
     struct list    queue;              /* struct pending */
     size_t         queued;
-    bool           sending;
+    struct client_call *call;          /* the first of the queue is on its way */
+    struct timer   retry;              /* or waits for the server to come back */
+    int            tries;
 };
 
 static void send_next(struct event_recorder *r);
+static void on_retry(struct timer *t);
 
 /* ---- memory ---- */
 static void similar_free(void *p)
@@ -82,6 +87,7 @@ struct event_recorder *event_recorder_new(struct client *c, const char *componen
     r->similar = map_new();
     r->known = map_new();
     list_init(&r->queue);
+    timer_init(&r->retry, client_loop(c), on_retry);
     return r;
 }
 
@@ -89,6 +95,9 @@ void event_recorder_free(struct event_recorder *r)
 {
     if (!r)
         return;
+    if (r->call)
+        client_cancel(r->call);
+    timer_stop(&r->retry);
     list_for(it, &r->queue)
         pending_free(container_of(it, struct pending, node));
     map_free(r->spam, free);
@@ -118,7 +127,7 @@ static bool spam_allows(struct event_recorder *r, struct str source_and_object, 
     return true;
 }
 
-/* Whether this message is one too many of its kind. */
+/* Whether this message is one too many of its kind. One too many is not remembered, so that those before it stay known. */
 static bool is_similar(struct event_recorder *r, struct str kind_of_event, struct str message, int64_t now)
 {
     struct similar *s = map_get(r->similar, kind_of_event);
@@ -133,11 +142,12 @@ static bool is_similar(struct event_recorder *r, struct str kind_of_event, struc
         s->messages = map_new();
     }
     s->last_ns = now;
-    if (map_len(s->messages) < SIMILAR_MAX || map_get(s->messages, message)) {
+    if (!map_get(s->messages, message)) {
+        if (map_len(s->messages) + 1 >= SIMILAR_MAX)
+            return true;
         map_put(s->messages, message, s);
-        return map_len(s->messages) > SIMILAR_MAX;
     }
-    return true;
+    return false;
 }
 
 /* ---- the object ---- */
@@ -177,12 +187,27 @@ static struct json *event_object(struct event_recorder *r, struct arena *a, stru
 }
 
 /* ---- sending ---- */
+static void done_with(struct event_recorder *r, struct pending *p)
+{
+    pending_free(p);
+    r->queued--;
+    r->tries = 0;
+}
+
+static void on_retry(struct timer *t)
+{
+    send_next(container_of(t, struct event_recorder, retry));
+}
+
 static void sent(void *ctx, const struct client_result *result, const struct err *err)
 {
     struct event_recorder *r = ctx;
-    (void)result;
     struct pending *p = container_of(r->queue.next, struct pending, node);
-    r->sending = false;
+    r->call = NULL;
+    if (result->http_status == 0 && ++r->tries < TRIES_MAX) {  /* the first wait is a part of it, lest all come at once */
+        timer_start(&r->retry, r->tries == 1 ? (int64_t)rng_below(&r->rng, (uint64_t)RETRY_NS) : RETRY_NS);
+        return;
+    }
     if (err->code == ERR_NOT_FOUND && p->create_path) {        /* it had expired: make it anew */
         free(p->path);
         free(p->body);
@@ -192,24 +217,22 @@ static void sent(void *ctx, const struct client_result *result, const struct err
     } else {
         if (err->code != ERR_NONE)
             log_msg(LOG_INFO, r->component, "event not recorded: %s", err->msg);
-        pending_free(p);
-        r->queued--;
+        done_with(r, p);
     }
     send_next(r);
 }
 
 static void send_next(struct event_recorder *r)
 {
-    if (r->sending || list_empty(&r->queue))
+    if (r->call || timer_active(&r->retry) || list_empty(&r->queue))
         return;
     struct pending *p = container_of(r->queue.next, struct pending, node);
     struct arena *a = arena_new();
     struct json *body = json_parse(a, str_c(p->body), NULL);
-    r->sending = true;
     if (p->create_path)
-        client_patch(r->client, p->path, PATCH_STRATEGIC, body, sent, r);
+        r->call = client_patch(r->client, p->path, PATCH_STRATEGIC, body, sent, r);
     else
-        client_create(r->client, p->path, body, sent, r);
+        r->call = client_create(r->client, p->path, body, sent, r);
     arena_free(a);
 }
 
@@ -271,18 +294,19 @@ void event_record(struct event_recorder *r, const struct json *regarding, const 
     int64_t now = vtime_now(client_loop(r->client));
     struct json *ref = reference(a, regarding, field_path);
     struct json *object = json_copy(a, ref);
-    /* an object that has changed is still the same one: getEventKey leaves it out too */
+    /* an object that has changed is still the same one, and so is a pod of which another container speaks */
     json_remove(object, "resourceVersion");
+    json_remove(object, "fieldPath");
     struct str source_and_object = arena_strf(a, "%s %s " STR_FMT, r->component, r->host ? r->host : "",
                                               STR_ARG(json_text(a, object)));
     struct str kind_of_event = arena_strf(a, STR_FMT " %s %s", STR_ARG(source_and_object), type, reason), message = str_c(text);
-    bool aggregate = is_similar(r, kind_of_event, message, now);
-    if (aggregate)
+    struct str key = kind_of_event;
+    if (is_similar(r, kind_of_event, message, now))
         message = arena_strf(a, "(combined from similar events): " STR_FMT, STR_ARG(message));
-    struct str key = aggregate ? kind_of_event : arena_strf(a, STR_FMT " " STR_FMT, STR_ARG(kind_of_event), STR_ARG(message));
-    if (spam_allows(r, source_and_object, now)) {
-        struct known *k = known_event(r, key, json_get_str(ref, "name"), now);
+    else
+        key = arena_strf(a, STR_FMT " %s " STR_FMT, STR_ARG(kind_of_event), field_path ? field_path : "", STR_ARG(message));
+    struct known *k = known_event(r, key, json_get_str(ref, "name"), now);
+    if (spam_allows(r, source_and_object, now))
         enqueue(r, a, json_get_str(ref, "namespace"), event_object(r, a, ref, type, reason, message, k, now), k);
-    }
     arena_free(a);
 }

@@ -2,7 +2,8 @@
  * shared_informer.go).
  *
  * List gives the state and a revision, watch the changes after it. A watch that ends cleanly is taken up where it
- * stopped; a 410 or a broken list starts over, after a back-off of 0.8 to 30 s. Objects are kept by "namespace/name" in
+ * stopped; a 410, a refusal or a broken list starts over, after a back-off of 0.8 to 30 s and up to as much again by
+ * chance. What a list shows once more is told as an update, as client-go does. Objects are kept by "namespace/name" in
  * order of first sight; handlers are called from the task in which the event arrived, and only enqueue. One informer
  * serves everyone who asks its client for the same collection.
  */
@@ -23,8 +24,9 @@ struct informer {
     struct strbuf     frame;           /* of the watch: bytes of an unfinished event */
     int64_t           rv;              /* where the next watch starts */
     bool              synced, watching;
+    int               refused;         /* the HTTP status of a watch that is not to be; its body gathers in frame */
     struct timer      retry, resync;
-    int64_t           retry_ns, resync_ns;
+    int64_t           retry_ns, retried_ns, resync_ns;      /* the last wait, when it began; the period of resyncs */
     struct rng        rng;
     struct task       announce;        /* tells new handlers what is there, and waiters that it is synced */
     struct list       fresh;           /* handlers that have not been told yet */
@@ -105,9 +107,13 @@ static void store_drop(struct informer *i, struct str key, struct object *last)
     object_unref(old);
 }
 
-/* ---- back-off ---- */
+/* ---- back-off: from 0.8 s, doubled up to 30 s, anew after two minutes without trouble ---- */
 static void retry_later(struct informer *i)
 {
+    int64_t now = vtime_now(i->client->loop);
+    if (now - i->retried_ns > 120 * (int64_t)NS_PER_S)
+        i->retry_ns = 0;
+    i->retried_ns = now;
     i->retry_ns = i->retry_ns ? i->retry_ns * 2 : 800 * (int64_t)NS_PER_MS;
     if (i->retry_ns > 30 * (int64_t)NS_PER_S)
         i->retry_ns = 30 * (int64_t)NS_PER_S;
@@ -146,10 +152,7 @@ static void list_apply(struct informer *i, const struct json *list)
             json_set_str(a, item, "apiVersion", api_version);
         }
         struct str key = meta_key(a, item);
-        struct object *known = map_get(i->objects, key);
         map_put(seen, key, i);
-        if (known && known->rv == meta_rv(item))
-            continue;
         store_set(i, key, object_from_json(item));
     }
     size_t cursor = 0;
@@ -233,7 +236,7 @@ static void watch_data(void *ctx, struct str bytes)
 {
     struct informer *i = ctx;
     strbuf_add(&i->frame, bytes);
-    for (;;) {
+    while (!i->refused) {
         ptrdiff_t end = str_chr(strbuf_str(&i->frame), '\n');
         if (end < 0)
             return;
@@ -245,7 +248,8 @@ static void watch_data(void *ctx, struct str bytes)
 static void watch_response(void *ctx, const struct http_response *r)
 {
     struct informer *i = ctx;
-    i->watching = r->status == 200;
+    i->refused = r->status == 200 ? 0 : r->status;
+    i->watching = !i->refused;
 }
 
 static void watch_done(void *ctx, const struct err *err)
@@ -253,9 +257,15 @@ static void watch_done(void *ctx, const struct err *err)
     struct informer *i = ctx;
     bool broken = i->frame.overflow || err->code != ERR_NONE || !i->watching;
     i->call = NULL;
-    strbuf_reset(&i->frame);
-    if (err->code != ERR_NONE)
+    if (err->code != ERR_NONE) {
         report(i, "watch", err);
+    } else if (i->refused) {
+        struct err why = { 0 };
+        status_to_err(i->refused, strbuf_str(&i->frame), i->path, &why);
+        report(i, "watch", &why);
+        err_clear(&why);
+    }
+    strbuf_reset(&i->frame);
     if (!broken)
         start_watch(i);                            /* its time was over */
     else
@@ -269,6 +279,7 @@ static void start_watch(struct informer *i)
     struct http_headers h = { 0 };
     client_headers(i->client, a, &h);
     i->watching = true;
+    i->refused = 0;
     int timeout_s = 300 + (int)rng_below(&i->rng, 300);
     struct http_call_options o = {
         .method = "GET",

@@ -1,0 +1,144 @@
+/* Leader election against one lock: made, renewed, left alone while another renews it, taken once it has stood still. */
+#include "tests/unit/sim/client/bed.h"
+
+/* ---- an object that is kept: GET, POST, PUT; a PUT may be refused ---- */
+struct lock { char object[2048]; bool conflict; int puts; };
+
+static void serve(struct bed *b, struct http_exchange *x)
+{
+    struct lock *k = b->more;
+    if (str_eqc(x->method, "GET") && !*k->object) {
+        bed_answer(x, 404, "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"none\",\"reason\":\"NotFound\",\"code\":404}");
+        return;
+    }
+    if (k->conflict && str_eqc(x->method, "PUT")) {
+        bed_answer(x, 409, "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"changed\",\"reason\":\"Conflict\",\"code\":409}");
+        return;
+    }
+    k->puts += str_eqc(x->method, "PUT");
+    if (x->body.n)
+        snprintf(k->object, sizeof k->object, STR_FMT, STR_ARG(x->body));
+    bed_answer(x, 200, k->object);
+}
+
+static void on_started(void *ctx) { ++*(int *)ctx; }
+static void on_stopped(void *ctx) { (void)ctx; }
+
+/* The lock's record, in either form. */
+static const char *record(struct bed *b, struct arena *a, bool lease)
+{
+    struct lock *k = b->more;
+    const struct json *obj = json_parse(a, str_c(k->object), NULL);
+    return lease ? arena_cstr(a, json_text(a, json_get(obj, "spec")))
+                 : arena_cstr(a, meta_annotation(obj, "control-plane.alpha.kubernetes.io/leader"));
+}
+
+static void first(struct bed *b, bool lease, const char *path, const char *made, const char *renewed)
+{
+    struct arena *a = arena_new();
+    struct lock k = { .puts = 0 };
+    int started = 0;
+    b->serve = serve;
+    b->more = &k;
+    struct leader_election *e = leader_election_new(b->client, "kube-scheduler", "ubuntu_1", lease, on_started, on_stopped, &started);
+    test_advance(b->l, S / 2);
+    assert_int_equal(started, 1);
+    assert_non_null(strstr(bed_log(b, a), path));
+    assert_string_equal(record(b, a, lease), made);
+    test_advance(b->l, 2 * S);
+    assert_int_equal(k.puts, 1);
+    assert_string_equal(record(b, a, lease), renewed);
+    test_advance(b->l, 20 * S);
+    assert_int_equal(k.puts, 11);                  /* every two seconds */
+    assert_int_equal(started, 1);
+    leader_election_free(e);
+    leader_election_free(NULL);
+    b->more = NULL;
+    arena_free(a);
+}
+
+static void lease_lock(void **state)
+{
+    first(*state, true, "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-scheduler",
+          "{\"holderIdentity\":\"ubuntu_1\",\"leaseDurationSeconds\":15,\"acquireTime\":\"2020-01-25T00:00:00.000000Z\","
+          "\"renewTime\":\"2020-01-25T00:00:00.000000Z\",\"leaseTransitions\":0}",
+          "{\"holderIdentity\":\"ubuntu_1\",\"leaseDurationSeconds\":15,\"acquireTime\":\"2020-01-25T00:00:00.000000Z\","
+          "\"renewTime\":\"2020-01-25T00:00:02.000000Z\",\"leaseTransitions\":0}");
+}
+
+static void endpoints_lock(void **state)
+{
+    first(*state, false, "/api/v1/namespaces/kube-system/endpoints/kube-scheduler",
+          "{\"holderIdentity\":\"ubuntu_1\",\"leaseDurationSeconds\":15,\"acquireTime\":\"2020-01-25T00:00:00Z\","
+          "\"renewTime\":\"2020-01-25T00:00:00Z\",\"leaderTransitions\":0}",
+          "{\"holderIdentity\":\"ubuntu_1\",\"leaseDurationSeconds\":15,\"acquireTime\":\"2020-01-25T00:00:00Z\","
+          "\"renewTime\":\"2020-01-25T00:00:02Z\",\"leaderTransitions\":0}");
+}
+
+static void other_holds(struct lock *k, int second)
+{
+    snprintf(k->object, sizeof k->object,
+             "{\"kind\":\"Lease\",\"apiVersion\":\"coordination.k8s.io/v1\",\"metadata\":{\"name\":\"x\",\"labels\":{\"a\":\"b\"}},\"spec\":{\"holderIdentity\":"
+             "\"other\",\"leaseDurationSeconds\":15,\"acquireTime\":\"2020-01-24T00:00:00.000000Z\",\"renewTime\":\"2020-01-25T00:00:%02d.000000Z\",\"leaseTransitions\":3}}",
+             second);
+}
+
+static void takeover(void **state)
+{
+    struct bed *b = *state;
+    struct arena *a = arena_new();
+    struct lock k = { .puts = 0 };
+    int started = 0;
+    b->serve = serve;
+    b->more = &k;
+    other_holds(&k, 0);
+    struct leader_election *e = leader_election_new(b->client, "x", "me", true, on_started, on_stopped, &started);
+    for (int second = 2; second < 40; second += 2) {           /* a holder that renews is left alone, for ever */
+        test_advance(b->l, 2 * S);
+        other_holds(&k, second);
+    }
+    assert_int_equal(k.puts, 0);
+    test_advance(b->l, 14 * S);
+    assert_int_equal(started, 0);
+    k.conflict = true;                             /* another candidate was faster */
+    test_advance(b->l, 4 * S);
+    assert_int_equal(started, 0);
+    k.conflict = false;
+    test_advance(b->l, 3 * S);
+    assert_int_equal(started, 1);
+    const struct json *lease = json_parse(a, str_c(k.object), NULL);
+    assert_true(str_eqc(json_path_str(lease, "spec.holderIdentity"), "me"));
+    assert_int_equal(json_path_int(lease, "spec.leaseTransitions", 0), 4);
+    assert_true(str_starts(json_path_str(lease, "spec.acquireTime"), "2020-01-25T00:00:5"));
+    assert_true(str_eqc(json_path_str(lease, "metadata.labels.a"), "b"));      /* the rest of the object stays */
+    leader_election_free(e);
+    arena_free(a);
+}
+
+/* A lock that its holder gave up is free at once; a lock of one's own is, too (a restart under the same name). */
+static void free_at_once(void **state)
+{
+    struct bed *b = *state;
+    static const char *const objects[] = {
+        "{\"kind\":\"Lease\",\"metadata\":{},\"spec\":{\"holderIdentity\":\"\",\"leaseTransitions\":2}}",
+        "{\"kind\":\"Lease\",\"metadata\":{},\"spec\":{\"holderIdentity\":\"me\",\"leaseTransitions\":2}}",
+        "{\"kind\":\"Lease\",\"metadata\":{}}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
+        struct lock k = { .puts = 0 };
+        int started = 0;
+        b->serve = serve;
+        b->more = &k;
+        snprintf(k.object, sizeof k.object, "%s", objects[i]);
+        struct leader_election *e = leader_election_new(b->client, "x", "me", true, on_started, on_stopped, &started);
+        test_advance(b->l, S);
+        assert_int_equal(started, 1);
+        leader_election_free(e);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { BED_TEST(lease_lock), BED_TEST(endpoints_lock), BED_TEST(takeover), BED_TEST(free_at_once) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -32,15 +32,16 @@ int host_command(const char *name, int argc, char **argv)
 /* ---- this process's place ---- */
 bool host_map_here(struct arena *a, struct host_map *m)
 {
-    const char *data = getenv("KUBELAB_DATA"), *shown = getenv("KUBELAB_REAL_PATHS");
+    const char *data = getenv("KUBELAB_DATA");
     char cwd[4096];
     memset(m, 0, sizeof *m);
-    if (!data || (shown && *shown))                /* the files are at their own places: nothing to be mapped */
+    if (!data)
         return false;
     m->root = arena_strf(a, "%s/node", data);
     m->cwd = arena_str(a, str_c(getcwd(cwd, sizeof cwd) ? cwd : "/"));
-    if (str_starts(m->cwd, arena_cstr(a, m->root)))/* in a folder of the node's: what is relative is right already, and absolute paths are the node's */
-        m->cwd = STR("/");
+    struct host_map top = { m->root, STR("/") };
+    if (str_starts(m->cwd, arena_cstr(a, m->root)) || host_map_path(a, &top, m->cwd).n)
+        m->cwd = STR("/");                         /* in a folder of the node's: what is relative is right already */
     return true;
 }
 

@@ -49,6 +49,9 @@ void host_table_add(struct arena *a, struct host_table *t, struct str cell);
 void host_table_print(const struct host_table *t, size_t min_width, size_t padding, bool pad_last);
 const char *host_human_duration(struct arena *a, int64_t ns);                      /* docker's units.HumanDuration: "About an hour", "23 hours" */
 
+/* namespaces.c: the node's files at their real paths and the host name ubuntu for this process and its children, where that is allowed. False: nothing has changed. */
+bool namespaces_enter(struct arena *a, const char *data);
+
 /* ---- the commands; argv[0] is the name ---- */
 int host_sudo(int argc, char **argv);
 int host_systemctl(int argc, char **argv);

@@ -160,7 +160,7 @@ struct host_argv host_map_argv(struct arena *a, const struct host_map *m, int ar
     struct output o = { .a = a };
     if (argc == 0)
         return o.argv;
-    add_mapped(&o, m, argv[0]);
+    strchr(argv[0], '/') ? add_mapped(&o, m, argv[0]) : add(&o, argv[0]);      /* a bare name is looked for in PATH */
     switch (words_of(argv[0])) {
     case WORDS_NONE:
         for (int i = 1; i < argc; i++)

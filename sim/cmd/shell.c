@@ -125,6 +125,7 @@ static int exec_shell(struct arena *a, struct options *o, const char *bin)
     struct err err = { 0 };
     if (!file_write(rc, str_c(bashrc), 0600, &err))
         return control_fail(&err);
+    namespaces_enter(a, data);
     if (o->rest_count) {
         execvp(o->rest[0], o->rest);
         fprintf(stderr, "kubelab: %s: %s\n", o->rest[0], errno == ENOENT ? "command not found" : strerror(errno));

@@ -108,6 +108,9 @@ static void command_lines(void **state)
         int n = split(a, cases[i].line, words);
         assert_string_equal(joined(a, host_map_argv(a, &at_home, n, words)), cases[i].mapped);
     }
+    struct host_map inside = { STR(ROOT), STR("/etc/kubernetes") };
+    int n = split(a, "cat|kubelet.conf", words);
+    assert_string_equal(joined(a, host_map_argv(a, &inside, n, words)), "cat " ROOT "/etc/kubernetes/kubelet.conf");
     arena_free(a);
 }
 

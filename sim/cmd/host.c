@@ -9,13 +9,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static int host_docker(int argc, char **argv)
+static int host_docker(struct arena *a, int argc, char **argv)
 {
+    (void)a;
     struct options o = { .args = argv + 1, .arg_count = argc - 1 };
     return cmd_docker(&o);
 }
 
-static const struct { const char *name; int (*run)(int argc, char **argv); } table[] = {
+static const struct { const char *name; int (*run)(struct arena *a, int argc, char **argv); } table[] = {
     { "sudo", host_sudo }, { "systemctl", host_systemctl }, { "journalctl", host_journalctl }, { "kubeadm", host_kubeadm }, { "docker", host_docker },
     { "crictl", host_crictl }, { "git", host_git }, { "apt", host_apt }, { "apt-get", host_apt }, { "hostname", host_hostname }, { "ssh", host_ssh },
 };
@@ -23,10 +24,15 @@ const char *const host_command_names[] = { "sudo", "systemctl", "journalctl", "k
 
 int host_command(const char *name, int argc, char **argv)
 {
-    for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (strcmp(table[i].name, name) == 0)
-            return table[i].run(argc, argv);
-    return -1;
+    size_t i = 0;
+    while (i < ARRAY_LEN(table) && strcmp(table[i].name, name) != 0)
+        i++;
+    if (i == ARRAY_LEN(table))
+        return -1;
+    struct arena *a = arena_new();
+    int status = table[i].run(a, argc, argv);
+    arena_free(a);
+    return status;
 }
 
 /* ---- this process's place ---- */

@@ -52,16 +52,16 @@ const char *host_human_duration(struct arena *a, int64_t ns);                   
 /* namespaces.c: the node's files at their real paths and the host name ubuntu for this process and its children, where that is allowed. False: nothing has changed. */
 bool namespaces_enter(struct arena *a, const char *data);
 
-/* ---- the commands; argv[0] is the name ---- */
-int host_sudo(int argc, char **argv);
-int host_systemctl(int argc, char **argv);
-int host_journalctl(int argc, char **argv);
-int host_kubeadm(int argc, char **argv);
-int host_crictl(int argc, char **argv);
-int host_git(int argc, char **argv);
-int host_apt(int argc, char **argv);
-int host_hostname(int argc, char **argv);
-int host_ssh(int argc, char **argv);
+/* ---- the commands; argv[0] is the name, and the arena dies with the command ---- */
+int host_sudo(struct arena *a, int argc, char **argv);
+int host_systemctl(struct arena *a, int argc, char **argv);
+int host_journalctl(struct arena *a, int argc, char **argv);
+int host_kubeadm(struct arena *a, int argc, char **argv);
+int host_crictl(struct arena *a, int argc, char **argv);
+int host_git(struct arena *a, int argc, char **argv);
+int host_apt(struct arena *a, int argc, char **argv);
+int host_hostname(struct arena *a, int argc, char **argv);
+int host_ssh(struct arena *a, int argc, char **argv);
 
 /* ---- host_containers.c: what the container runtime of the node runs, read off the API ---- */
 struct host_container {

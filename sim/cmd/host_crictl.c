@@ -133,9 +133,8 @@ static int logs(struct arena *a, const struct host_containers *all, const char *
     return code == 200 ? 0 : 1;
 }
 
-int host_crictl(int argc, char **argv)
+int host_crictl(struct arena *a, int argc, char **argv)
 {
-    struct arena *a = arena_new();
     struct host_containers all;
     struct err err = { 0 };
     const char *verb = NULL, *word = NULL, *name = NULL, *tail = NULL;
@@ -176,6 +175,5 @@ int host_crictl(int argc, char **argv)
         status = list_sandboxes(a, &all, quiet, name);
     else
         status = logs(a, &all, word, tail);
-    arena_free(a);
     return status;
 }

@@ -452,9 +452,9 @@ static int unknown(int argc, char **argv)
     return argc && argv[0][0] != '-' ? 1 : 0;
 }
 
-int host_kubeadm(int argc, char **argv)
+int host_kubeadm(struct arena *a, int argc, char **argv)
 {
-    struct kubeadm k = { .a = arena_new() };
+    struct kubeadm k = { .a = a };
     struct err err = { 0 };
     struct json *status = host_status(k.a, &err);
     int code = 1;
@@ -473,6 +473,5 @@ int host_kubeadm(int argc, char **argv)
             code = tree[i].run(&k, argc - 1 - n, argv + 1 + n);
     }
     code = found ? code : unknown(argc - 1, argv + 1);
-    arena_free(k.a);
     return code;
 }

@@ -152,7 +152,7 @@ static int service_call(struct arena *a, const struct service_flags *f, const ch
     return (int)status;
 }
 
-int host_systemctl(int argc, char **argv)
+int host_systemctl(struct arena *a, int argc, char **argv)
 {
     struct service_flags f;
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
@@ -178,7 +178,6 @@ int host_systemctl(int argc, char **argv)
                     strchr(f.units[0], '.') ? "" : ".service", f.units[0], strchr(f.units[0], '.') ? "" : ".service");
         return 1;
     }
-    struct arena *a = arena_new();
     struct pager p = pager_open(!f.no_pager && (strcmp(f.verb, "status") == 0 || strcmp(f.verb, "cat") == 0 || strcmp(f.verb, "show") == 0));
     int status = 0;
     FILE *out = f.quiet ? fopen("/dev/null", "w") : p.out;
@@ -187,7 +186,6 @@ int host_systemctl(int argc, char **argv)
         status = one ? one : status;
     }
     pager_close(&p);
-    arena_free(a);
     return status;
 }
 
@@ -265,12 +263,11 @@ static void print_reversed(struct str text, FILE *out)
     }
 }
 
-int host_journalctl(int argc, char **argv)
+int host_journalctl(struct arena *a, int argc, char **argv)
 {
     struct journal_flags f;
     if (!journal_parse(&f, argc, argv))
         return 1;
-    struct arena *a = arena_new();
     struct options o = { 0 };
     struct control_reply reply;
     struct err err = { 0 };
@@ -284,6 +281,5 @@ int host_journalctl(int argc, char **argv)
     pager_close(&p);
     if (!ok)
         fprintf(stderr, "journalctl: %s\n", err.msg);
-    arena_free(a);
     return ok ? 0 : 1;
 }

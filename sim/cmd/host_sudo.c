@@ -219,9 +219,8 @@ static void environment(struct arena *a, const struct sudo_flags *f)
     }
 }
 
-int host_sudo(int argc, char **argv)
+int host_sudo(struct arena *a, int argc, char **argv)
 {
-    struct arena *a = arena_new();
     struct sudo_flags f;
     struct host_map m = { 0 };
     char *bad = NULL;

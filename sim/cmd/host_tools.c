@@ -12,8 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-int host_hostname(int argc, char **argv)
+int host_hostname(struct arena *a, int argc, char **argv)
 {
+    (void)a;
     const char *flag = argc > 1 ? argv[1] : "";
     if (strcmp(flag, "-i") == 0)
         printf("127.0.1.1\n");
@@ -27,7 +28,7 @@ int host_hostname(int argc, char **argv)
 }
 
 /* The one machine there is: a shell here is a shell there. */
-int host_ssh(int argc, char **argv)
+int host_ssh(struct arena *a, int argc, char **argv)
 {
     int i = 1;
     while (i < argc && argv[i][0] == '-')
@@ -41,7 +42,6 @@ int host_ssh(int argc, char **argv)
         fprintf(stderr, "ssh: Could not resolve hostname %s: Name or service not known\n", host);
         return 255;
     }
-    struct arena *a = arena_new();
     struct strbuf line;
     strbuf_init(&line, 1 << 20);
     for (int k = i + 1; k < argc; k++)
@@ -126,9 +126,8 @@ static int apt_install(struct arena *a, int argc, char **argv)
     return missing ? 100 : 0;
 }
 
-int host_apt(int argc, char **argv)
+int host_apt(struct arena *a, int argc, char **argv)
 {
-    struct arena *a = arena_new();
     int i = 1, status = 0;
     while (i < argc && argv[i][0] == '-')
         i++;
@@ -148,7 +147,6 @@ int host_apt(int argc, char **argv)
     } else {
         printf("apt 1.2.32 (amd64)\nUsage: apt-get [options] command\n");
     }
-    arena_free(a);
     return status;
 }
 
@@ -212,9 +210,8 @@ static bool names_lab_repository(int argc, char **argv)
     return false;
 }
 
-int host_git(int argc, char **argv)
+int host_git(struct arena *a, int argc, char **argv)
 {
-    struct arena *a = arena_new();
     const char *git = host_find_program(a, "git"), *data = getenv("KUBELAB_DATA");
     struct stat st;
     if (!git) {

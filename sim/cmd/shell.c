@@ -138,9 +138,8 @@ static int exec_shell(struct arena *a, struct options *o, const char *bin)
     return EXIT_INTERNAL;
 }
 
-int cmd_shell(struct options *o)
+static int shell(struct arena *a, struct options *o)
 {
-    struct arena *a = arena_new();
     struct err err = { 0 };
     const char *lab = o->arg_count ? o->args[0] : NULL;
     if (lab && strcmp(lab, "lab8") != 0) {
@@ -159,9 +158,13 @@ int cmd_shell(struct options *o)
             return status;
     }
     const char *bin = data_path(a, o, "bin");
-    if (!shell_make_bin(a, bin, &err))
-        return control_fail(&err);
-    int status = exec_shell(a, o, bin);
+    return shell_make_bin(a, bin, &err) ? exec_shell(a, o, bin) : control_fail(&err);
+}
+
+int cmd_shell(struct options *o)
+{
+    struct arena *a = arena_new();
+    int status = shell(a, o);
     arena_free(a);
     return status;
 }

@@ -123,7 +123,7 @@ struct delegated_auth_options {
     int64_t        token_ttl_ns, allow_ttl_ns, deny_ttl_ns;    /* caches */
 };
 struct delegated_auth *delegated_auth_new(const struct delegated_auth_options *opt);
-void delegated_auth_free(struct delegated_auth *d);
+void delegated_auth_free(struct delegated_auth *d);             /* accepts NULL; exchanges that are being judged are cut */
 /* borrowed; NULL none */
 void delegated_auth_set_client_ca(struct delegated_auth *d, const struct trust *ca);
 void delegated_auth_set_requestheader(struct delegated_auth *d, const struct trust *ca, const char *const *allowed_names,

@@ -2,7 +2,7 @@
  * ask the API server.
  *
  * Authentication: a front proxy's certificate with X-Remote-* headers, a client certificate of the cluster's CA, a
- * bearer token by TokenReview, else anonymous or 401. Authorization: SubjectAccessReview. Both answers are cached for a
+ * bearer token by TokenReview; who shows nothing of it is anonymous or 401, and who shows something wrong is 401. Authorization: SubjectAccessReview. Both answers are cached for a
  * while. Upstream: apiserver pkg/authentication/authenticatorfactory/delegating.go,
  * pkg/authorization/authorizerfactory/delegating.go, kubelet cmd/kubelet/app/auth.go.
  */
@@ -38,6 +38,7 @@ struct check {
     struct str             token, access_key;
     struct client_call    *call;
     struct task            finish;     /* answers that are known at once still come later */
+    bool                   bad_certificate; /* it shows one that the cluster's CA has not signed: not anonymous then */
     int                    status;
     const char            *reason;
     void (*done)(void *ctx, struct http_exchange *x, const struct delegated_user *u, int status, const char *reason);
@@ -101,6 +102,15 @@ static void add_group(struct check *c, struct str group)
     c->user.groups = v;
 }
 
+/* Whoever is known by whatever means is in the group system:authenticated (group.AuthenticatedGroupAdder). */
+static void add_authenticated(struct check *c)
+{
+    for (size_t i = 0; i < c->user.group_count; i++)
+        if (str_eqc(c->user.groups[i], "system:authenticated"))
+            return;
+    add_group(c, STR("system:authenticated"));
+}
+
 static void user_copy(struct arena *a, struct delegated_user *to, const struct delegated_user *from)
 {
     *to = (struct delegated_user){
@@ -137,24 +147,27 @@ static bool by_front_proxy(struct check *c)
     for (size_t i = 0; i < c->x->headers.n; i++)
         if (str_eqi(c->x->headers.v[i].name, STR("X-Remote-Group")))
             add_group(c, c->x->headers.v[i].value);
+    add_authenticated(c);
     return true;
 }
 
 static bool by_certificate(struct check *c)
 {
-    if (!chain_trusted(c, c->d->client_ca))
+    if (!chain_trusted(c, c->d->client_ca)) {
+        c->bad_certificate = c->d->client_ca && c->x->peer_count;
         return false;
+    }
     const struct cert *leaf = c->x->peer_chain[0];
     c->user.name = arena_str(c->arena, leaf->subject_cn);
     for (size_t i = 0; i < leaf->org_count; i++)
         add_group(c, leaf->orgs[i]);
-    add_group(c, STR("system:authenticated"));
+    add_authenticated(c);
     return true;
 }
 
 static void by_anonymous(struct check *c)
 {
-    if (!c->d->opt.anonymous) {
+    if (!c->d->opt.anonymous || c->bad_certificate) {
         finish(c, 401, "Unauthorized");
         return;
     }
@@ -171,6 +184,7 @@ static void use_token(struct check *c, const struct user_entry *e)
         return;
     }
     user_copy(c->arena, &c->user, &e->user);
+    add_authenticated(c);
     authorize(c);
 }
 
@@ -296,6 +310,15 @@ static void authorize(struct check *c)
                             access_reviewed, c);
 }
 
+/* As apiserver pkg/authentication/request/bearertoken reads it: the second word, when the first is "bearer" in any case. */
+static struct str bearer_token(const struct http_exchange *x)
+{
+    struct str scheme, rest = str_trim(http_headers_get(&x->headers, "Authorization"));
+    if (!str_cut(rest, ' ', &scheme, &rest) || !str_eqi(scheme, STR("bearer")))
+        return STR_NULL;
+    return str_token(&rest, ' ');
+}
+
 void delegated_auth_check(struct delegated_auth *d, struct http_exchange *x, const struct delegated_attributes *at,
                           void (*done)(void *ctx, struct http_exchange *x, const struct delegated_user *u, int status,
                                        const char *reason),
@@ -317,11 +340,10 @@ void delegated_auth_check(struct delegated_auth *d, struct http_exchange *x, con
                              &c->at.resource, &c->at.subresource, &c->at.name,  &c->at.path };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         *texts[i] = *texts[i] ? arena_strdup(c->arena, *texts[i]) : NULL;
-    struct str authorization = http_headers_get(&x->headers, "Authorization");
+    c->token = arena_str(c->arena, bearer_token(x));
     if (by_front_proxy(c) || by_certificate(c)) {
         authorize(c);
-    } else if (str_starts(authorization, "Bearer ")) {
-        c->token = arena_str(c->arena, str_trim(str_sub(authorization, 7, authorization.n)));
+    } else if (c->token.n) {
         by_token(c);
     } else {
         by_anonymous(c);
@@ -355,6 +377,7 @@ void delegated_auth_free(struct delegated_auth *d)
     list_for(it, &d->checks) {
         struct check *c = container_of(it, struct check, node);
         c->x->on_gone = NULL;
+        http_abort(c->x);                          /* nobody else would end it */
         check_free(c);
     }
     allowed_names_free(d);

@@ -81,12 +81,18 @@ static void sync_parent(struct arena *a, const char *path) {
     close(fd);
 }
 
+static bool durable;
+
+void file_write_durably(bool yes) {
+    durable = yes;
+}
+
 static bool write_temporary(const char *tmp, struct str bytes, unsigned mode, struct err *err) {
     unlink(tmp);                                   /* left by a process of the same number that crashed */
     int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail(err, "open", tmp, errno);
-    bool ok = fchmod(fd, (mode_t)mode) == 0 && write_all(fd, bytes) && fsync(fd) == 0;
+    bool ok = fchmod(fd, (mode_t)mode) == 0 && write_all(fd, bytes) && (!durable || fsync(fd) == 0);
     int error = errno;
     if (close(fd) != 0 && ok) {
         ok = false;
@@ -101,10 +107,10 @@ bool file_write(const char *path, struct str bytes, unsigned mode, struct err *e
     bool ok = write_temporary(tmp, bytes, mode, err);
     if (ok && rename(tmp, path) != 0)
         ok = fail(err, "rename", path, errno);
-    if (ok)
-        sync_parent(a, path);
-    else
+    if (!ok)
         unlink(tmp);
+    else if (durable)
+        sync_parent(a, path);
     arena_free(a);
     return ok;
 }

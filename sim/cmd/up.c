@@ -197,6 +197,7 @@ int cmd_up(struct options *o)
     const char *dir = data_path(a, o, "");
     struct cluster_options co = { .port = o->port, .kubelet_port = o->kubelet_port, .seed_explicit = o->seed_given, .speed_milli = 1000, .durable = o->durable };
     struct profile profile = { 0 };
+    file_write_durably(o->durable);
     if (o->arg_count)
         err_set(&err, ERR_USAGE, "up takes no argument \"%s\"", o->args[0]);
     else if (dir_make(dir, 0700, &err)) {

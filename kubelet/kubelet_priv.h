@@ -182,6 +182,7 @@ struct pod_worker {
     struct timer      status_timer;
     struct str        status_sent;     /* malloc'ed text of the last status that was accepted */
     struct str        status_sending;
+    bool              status_waiting, status_turn;               /* for one of the updates that a second allows; and here it is */
     bool              finished_delete;
     char              mirror_uid[64];  /* of the mirror that status_sent was sent to */
     struct json      *conditions;      /* ours, with their times; lives in cond_arena */
@@ -253,6 +254,7 @@ struct kubelet {
     struct informer   *pods, *services;
     struct informer_handler pods_handler;
     struct map        *workers;        /* uid -> struct pod_worker * */
+    int64_t            status_next_ns; /* when the next status of a pod may be written, were there no burst */
     struct map        *host_paths;     /* path -> struct vfs * */
     struct list        pulls;          /* struct pull, first in line is under way */
     struct list        sessions;       /* struct list node first: open exec, attach, log streams */

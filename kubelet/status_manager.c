@@ -194,12 +194,47 @@ static bool all_stopped(const struct pod_worker *p)
     return p->step == POD_STOPPED || p->step == POD_REJECTED;
 }
 
-static void retry(struct timer *t) { status_sync(container_of(t, struct pod_worker, status_timer)); }
+static void on_status_timer(struct timer *t)
+{
+    struct pod_worker *p = container_of(t, struct pod_worker, status_timer);
+    p->status_turn = p->status_waiting;
+    p->status_waiting = false;
+    status_sync(p);
+}
+
+static void status_after(struct pod_worker *p, int64_t delay_ns)
+{
+    if (!p->status_timer.loop)
+        timer_init(&p->status_timer, p->k->o.loop, on_status_timer);
+    timer_start(&p->status_timer, delay_ns);
+}
 
 static void retry_later(struct pod_worker *p)
 {
-    timer_init(&p->status_timer, p->k->o.loop, retry);
-    timer_start(&p->status_timer, 10 * SECOND);
+    if (!p->status_waiting)
+        status_after(p, 10 * SECOND);
+}
+
+/* An update is a GET and a PATCH, and the kubelet's client has --kube-api-qps=5 and --kube-api-burst=10: first come, first served. It is what keeps a
+ * ReplicaSet whose pods this node turns away from spinning at one instant. */
+static bool my_turn(struct pod_worker *p)
+{
+    enum { BURST = 5 };
+    const int64_t each = 400 * MS, now = vtime_now(p->k->o.loop);
+    if (p->status_turn || p->status_waiting) {
+        bool now_ours = p->status_turn;
+        p->status_turn = false;
+        return now_ours;
+    }
+    int64_t *next = &p->k->status_next_ns, wait;
+    *next = *next < now ? now : *next;
+    wait = *next - now - (BURST - 1) * each;
+    *next += each;
+    if (wait <= 0)
+        return true;
+    p->status_waiting = true;
+    status_after(p, wait);
+    return false;
 }
 
 static void deleted(void *ctx, const struct client_result *r, const struct err *err)
@@ -277,9 +312,10 @@ void status_sync(struct pod_worker *p)
         drop(&p->status_sent);
         kubelet_copy(p->mirror_uid, sizeof p->mirror_uid, arena_cstr(a, meta_uid(mirror)));
     }
-    if (!p->status_sent.p || !str_eq(text, p->status_sent))
-        send(p, a, status, text, p->is_static ? meta_uid(mirror) : str_c(p->uid));
-    else if (p->deleting && !p->is_static && all_stopped(p) && !timer_active(&p->timer) && !p->finished_delete)
+    if (!p->status_sent.p || !str_eq(text, p->status_sent)) {
+        if (my_turn(p))
+            send(p, a, status, text, p->is_static ? meta_uid(mirror) : str_c(p->uid));
+    } else if (p->deleting && !p->is_static && all_stopped(p) && !timer_active(&p->timer) && !p->finished_delete)
         delete_object(p);
     arena_free(a);
 }

@@ -331,6 +331,7 @@ void status_stop(struct pod_worker *p)
     p->status_call = p->delete_call = NULL;
     if (p->status_timer.loop)
         timer_stop(&p->status_timer);
+    p->status_waiting = p->status_turn = false;
     drop(&p->status_sent);
     drop(&p->status_sending);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int host_docker(struct arena *a, int argc, char **argv)
@@ -17,10 +18,10 @@ static int host_docker(struct arena *a, int argc, char **argv)
 }
 
 static const struct { const char *name; int (*run)(struct arena *a, int argc, char **argv); } table[] = {
-    { "sudo", host_sudo }, { "systemctl", host_systemctl }, { "journalctl", host_journalctl }, { "kubeadm", host_kubeadm }, { "docker", host_docker },
+    { "sudo", host_sudo }, { "systemctl", host_systemctl }, { "journalctl", host_journalctl }, { "kubeadm", host_kubeadm }, { "kubectl", host_kubectl }, { "docker", host_docker },
     { "crictl", host_crictl }, { "git", host_git }, { "apt", host_apt }, { "apt-get", host_apt }, { "hostname", host_hostname }, { "ssh", host_ssh },
 };
-const char *const host_command_names[] = { "sudo", "systemctl", "journalctl", "kubeadm", "docker", "crictl", "git", "apt", "apt-get", "hostname", "ssh", NULL };
+const char *const host_command_names[] = { "sudo", "systemctl", "journalctl", "kubeadm", "kubectl", "docker", "crictl", "git", "apt", "apt-get", "hostname", "ssh", NULL };
 
 int host_command(const char *name, int argc, char **argv)
 {
@@ -56,6 +57,13 @@ bool host_is_root(void)
     return getenv("KUBELAB_ROOT") != NULL;
 }
 
+/* A link to kubelab in whatever folder: to run it for the real thing would never end. */
+static bool is_ourselves(const char *path)
+{
+    struct stat st, self;
+    return stat(path, &st) == 0 && stat("/proc/self/exe", &self) == 0 && st.st_dev == self.st_dev && st.st_ino == self.st_ino;
+}
+
 const char *host_find_program(struct arena *a, const char *name)
 {
     const char *data = getenv("KUBELAB_DATA"), *own = data ? arena_printf(a, "%s/bin", data) : "";
@@ -65,7 +73,7 @@ const char *host_find_program(struct arena *a, const char *name)
         if (dir.n == 0 || str_eqc(dir, own))
             continue;
         const char *path = arena_printf(a, STR_FMT "/%s", STR_ARG(dir), name);
-        if (access(path, X_OK) == 0)
+        if (access(path, X_OK) == 0 && !is_ourselves(path))
             return path;
     }
     return NULL;

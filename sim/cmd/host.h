@@ -56,6 +56,7 @@ bool namespaces_enter(struct arena *a, const char *data);
 int host_sudo(struct arena *a, int argc, char **argv);
 int host_systemctl(struct arena *a, int argc, char **argv);
 int host_journalctl(struct arena *a, int argc, char **argv);
+int host_kubectl(struct arena *a, int argc, char **argv);
 int host_kubeadm(struct arena *a, int argc, char **argv);
 int host_crictl(struct arena *a, int argc, char **argv);
 int host_git(struct arena *a, int argc, char **argv);

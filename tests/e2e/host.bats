@@ -101,6 +101,17 @@ host() {                                       # host SCRIPT: in the lab's shell
     [ "$("$KUBELAB" status -o json | jq '.proxyPort > 0')" = true ]
 }
 
+@test "kubectl config writes a bootstrap kubeconfig, also with a kubectl that panics over it" {
+    run host 'cd; rm -f b.conf; kubectl config set-cluster bootstrap --kubeconfig=b.conf --certificate-authority=/etc/kubernetes/pki/ca.crt --server=https://192.168.229.132:6443 &&
+        kubectl config set-credentials kubelet-bootstrap --kubeconfig=b.conf --token=abcdef.0123456789abcdef && kubectl config set-context bootstrap --kubeconfig=b.conf --user=kubelet-bootstrap --cluster=bootstrap &&
+        kubectl config use-context bootstrap --kubeconfig=b.conf && kubectl config view --kubeconfig=b.conf --raw -o json; kubectl config use-context nothing --kubeconfig=b.conf'
+    [ "${lines[0]}" = 'Cluster "bootstrap" set.' ] && [ "${lines[1]}" = 'User "kubelet-bootstrap" set.' ] && [ "${lines[2]}" = 'Context "bootstrap" created.' ] && [ "${lines[3]}" = 'Switched to context "bootstrap".' ]
+    [[ $output == *'"certificate-authority": "/etc/kubernetes/pki/ca.crt"'* ]]
+    [[ $output == *'"token": "abcdef.0123456789abcdef"'* ]]
+    [[ $output == *'no context exists with the name: "nothing"'* ]]
+    [ "$status" = 1 ]
+}
+
 @test "docker and crictl show what runs, and images come and go" {
     run host 'docker ps --no-trunc | grep k8s_etcd_etcd-ubuntu_kube-system_; sudo crictl ps | grep -c Running; sudo crictl pods -q | head -1; docker pull busybox:1.31; docker tag busybox:1.31 mine; docker images -q mine | wc -l; docker rmi mine; docker rmi mine; docker rmi k8s.gcr.io/coredns:1.6.2; docker pull no/such'
     [[ $output == *" \"etcd --advertise-client-urls="* ]]

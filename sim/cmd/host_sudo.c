@@ -155,7 +155,7 @@ static _Noreturn void run_child(char **argv, int err_fd, int out_fd)
     if (out_fd >= 0)
         dup2(out_fd, 1);
     execvp(argv[0], argv);
-    if (errno == ENOENT)
+    if (errno == ENOENT || !strchr(argv[0], '/'))  /* EACCES may come from a folder of PATH that is not the user's */
         fprintf(stderr, "sudo: %s: command not found\n", argv[0]);
     else
         fprintf(stderr, "sudo: unable to execute %s: %s\n", argv[0], strerror(errno));

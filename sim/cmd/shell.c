@@ -108,7 +108,7 @@ static const char bashrc[] =
     "  esac; builtin cd \"$@\"; }\n"
     "cd() { _kubelab_cd \"$@\"; }\n"
     "_kubelab_where() { local p=${PWD#$KUBELAB_DATA/node}; [ \"$p\" = \"$HOME\" ] && p='~'; [ \"${p#$HOME/}\" != \"$p\" ] && p=\"~/${p#$HOME/}\"; printf %s \"$p\"; }\n"
-    "PS1='user@ubuntu:$(_kubelab_where)\\$ '\n"
+    "PS1='user@ubuntu:$(_kubelab_where)$ '\n"
     "unset PROMPT_COMMAND\n";
 
 static int exec_shell(struct arena *a, struct options *o, const char *bin)

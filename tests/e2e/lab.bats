@@ -1,0 +1,106 @@
+# A lab's host: its files, its `docker`, what a command's failure leaves, and the lab's own names.
+load helpers
+
+setup_file() {
+    export HOME=$BATS_FILE_TMPDIR DATA=$BATS_FILE_TMPDIR/d
+    export KUBELAB_DATA=$DATA
+    start --lab lab8 --seed 8
+    "$KUBELAB" lab files lab8 "$HOME/lab" --all
+}
+teardown_file() {
+    stop
+}
+setup() {
+    export KUBECONFIG=$DATA/admin.conf
+}
+host() {
+    run "$KUBELAB" shell lab8 -- "$@"
+}
+
+@test "the lab's files: what is given, and with --all what the student would write" {
+    "$KUBELAB" lab files lab8 "$BATS_TEST_TMPDIR/given"
+    [ "$(ls "$BATS_TEST_TMPDIR/given/metrics-server/deploy/1.8+" | wc -l)" = 7 ]
+    [ ! -e "$BATS_TEST_TMPDIR/given/hpa" ]
+    [ "$(ls "$HOME/lab/hpa")" = $'Dockerfile\nindex.php\ntarget-deploy.yaml' ]
+    run "$KUBELAB" lab files lab9 "$BATS_TEST_TMPDIR/nine"
+    [ "$status" = 2 ]
+    [ ! -e "$BATS_TEST_TMPDIR/nine" ]
+    run "$KUBELAB" lab list
+    [[ $output == lab8* ]]
+}
+
+@test "the node is the lab's: its name, version and roles, and kube-system's pods by their known hashes" {
+    [ "$(k get node ubuntu -o jsonpath='{.status.nodeInfo.kubeletVersion}')" = v1.16.6 ]
+    run k get pods -n kube-system
+    [[ $output == *coredns-5644d7b6d9-* ]]
+    [ "$(grep -c ' Running ' <<<"$output")" = 8 ]
+    run k get --raw /version
+    [ "$(jq -r .gitVersion <<<"$output")" = v1.16.6 ]
+}
+
+@test "a shell's command: its status comes back; what is not there is 127" {
+    host sh -c 'exit 7'
+    [ "$status" = 7 ]
+    host nonesuch
+    [ "$status" = 127 ]
+    host kubectl get node -o name
+    [ "$output" = node/ubuntu ]
+    run "$KUBELAB" shell lab9 -- true
+    [ "$status" = 2 ]
+}
+
+@test "docker build: an image, the second time from the cache" {
+    host docker image build -t target "$HOME/lab/hpa"
+    [ "$status" = 0 ]
+    [[ $output == *"Step 1/3 : FROM php:5-apache"* && $output == *"Successfully tagged target:latest"* ]]
+    host docker image build -t target "$HOME/lab/hpa"
+    [ "$status" = 0 ]
+    [ "$(grep -c ' ---> Using cache' <<<"$output")" = 2 ]
+    host docker image ls
+    [ "$(grep -c '^target  *latest ' <<<"$output")" = 1 ]
+}
+
+@test "docker says what is wrong in its own words, and with its statuses" {
+    host docker image build "$HOME/nowhere"
+    [ "$status" = 1 ]
+    [[ $output == *"path \"$HOME/nowhere\" not found"* ]]
+    host docker image build "$HOME/lab"
+    [ "$status" = 1 ]
+    [[ $output == *"unable to evaluate symlinks in Dockerfile path"*"no such file or directory"* ]]
+    host docker build --no-such-flag .
+    [ "$status" = 125 ]
+    [[ $output == *"unknown flag: --no-such-flag"* ]]
+    host docker build
+    [ "$status" = 125 ]
+    [[ $output == *'"docker build" requires exactly 1 argument.'* ]]
+    mkdir -p "$HOME/wrong"
+    printf 'FRUM busybox\n' > "$HOME/wrong/Dockerfile"
+    host docker image build "$HOME/wrong"
+    [ "$status" = 1 ]
+    [[ $output == *"unknown instruction: FRUM"* ]]
+    printf 'FROM busybox\nADD index.php /\n' > "$HOME/wrong/Dockerfile"
+    host docker image build "$HOME/wrong"
+    [ "$status" = 1 ]
+    [[ $output == *"ADD failed:"*"index.php"*"no such file or directory"* ]]
+}
+
+@test "an image that is nowhere: the pod says so" {
+    k run lost --image=nosuchimage --image-pull-policy=Never --restart=Never
+    for _ in $(seq 20); do
+        [ "$(k get pod lost -o jsonpath='{.status.containerStatuses[0].state.waiting.reason}')" = ErrImageNeverPull ] && break
+        "$KUBELAB" clock advance 2s
+    done
+    [ "$(k get pod lost -o jsonpath='{.status.containerStatuses[0].state.waiting.reason}')" = ErrImageNeverPull ]
+    k delete pod lost --wait=false
+}
+
+@test "the newest kubectl works with the lab's old server" {
+    [ -n "${KUBECTL_NEW:-}" ] || skip "KUBECTL_NEW names none"
+    run "$KUBECTL_NEW" get nodes
+    [[ $output == *"ubuntu "*" Ready "* ]]
+    "$KUBECTL_NEW" apply -f "$HOME/lab/metrics-server/deploy/1.8+/"
+    "$KUBECTL_NEW" create deployment web2 --image=target --dry-run=server -o yaml
+    run "$KUBECTL_NEW" explain deployment.spec.replicas
+    [ "$status" = 0 ]
+    "$KUBECTL_NEW" delete -f "$HOME/lab/metrics-server/deploy/1.8+/"
+}

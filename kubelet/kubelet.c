@@ -4,6 +4,7 @@
  * worker (pod_worker.c). The sources are opened when the API's list is there, so that what ran before this process is taken over and not started
  * again; if the API does not answer within 10 s, static pods start without it.
  */
+#include "kubelet/app_priv.h"
 #include "kubelet/kubelet_priv.h"
 
 #include <stdio.h>
@@ -132,6 +133,22 @@ struct pod_worker *kubelet_pod(struct kubelet *k, struct str ns, struct str name
     return NULL;
 }
 
+/* Workers that an agent before this one had, and whose pods are no more: HandlePodCleanups. */
+static void orphans_remove(struct kubelet *k)
+{
+    size_t cursor = 0;
+    void *value;
+    while (map_next(k->workers, &cursor, NULL, &value)) {
+        struct pod_worker *p = value;
+        struct object *o = informer_get(k->pods, str_c(p->key));
+        if (!p->is_static && informer_synced(k->pods) && !(o && str_eqc(meta_uid(object_json(o)), p->uid)))
+            pod_removed(p);
+        else
+            pod_resume(p);
+    }
+    klog_write(k->o.log, 'I', "reconciler.go:154", "Reconciler: start to sync state");
+}
+
 static void sources_open(struct kubelet *k)
 {
     if (k->source_open)
@@ -141,6 +158,7 @@ static void sources_open(struct kubelet *k)
     size_t cursor = 0;
     for (struct object *o; informer_next(k->pods, &cursor, &o);)
         on_pod(k, o);
+    orphans_remove(k);
     file_source_start(k);
 }
 
@@ -148,9 +166,11 @@ static void on_open(struct timer *t)
 {
     struct kubelet *k = container_of(t, struct kubelet, open_timer);
     bool synced = informer_synced(k->pods) && informer_synced(k->services);
-    if (synced || vtime_now(k->o.loop) - k->started_ns >= 10 * SECOND)
+    if (k->source_open && synced)
+        orphans_remove(k);             /* the list came late */
+    else if (synced || vtime_now(k->o.loop) - k->started_ns >= 10 * SECOND)
         sources_open(k);
-    else
+    if (!synced)
         timer_start(t, 100 * MS);
 }
 
@@ -172,7 +192,7 @@ void kubelet_network_ready(struct kubelet *k)
 }
 
 /* ---- cgroups of the machine ---- */
-enum { MIB = 1024 * 1024 };
+enum { MIB = 1024 * 1024, KUBELET_NANOCORES = 30 * 1000 * 1000, KUBELET_MEMORY = 88 * MIB };
 
 static struct cgroup *system_group(struct kubelet *k, const char *name, const char *profile, int64_t nanocores, int64_t memory_bytes)
 {
@@ -187,7 +207,7 @@ static void cgroups_make(struct kubelet *k)
     k->cpus = cgroup_tree_new(k->o.loop, k->o.cores, k->o.memory_bytes, &k->cpu_noise);
     struct cgroup *root = cgroup_root(k->cpus);
     k->system = cgroup_new(root, "system.slice", &(struct cgroup_limits){ 0 }, NULL, NULL);
-    k->system_kubelet = system_group(k, "kubelet.service", "kubelet", 30 * 1000 * 1000, 88ll * MIB);
+    k->system_kubelet = system_group(k, "kubelet.service", "kubelet", KUBELET_NANOCORES, KUBELET_MEMORY);
     k->system_runtime = system_group(k, "docker.service", "runtime", 25 * 1000 * 1000, 180ll * MIB);
     k->system_misc = system_group(k, "user.slice", "idle", 40 * 1000 * 1000, 1128ll * MIB);        /* the desktop and what else the virtual machine runs */
     k->kubepods = cgroup_new(root, "kubepods", &(struct cgroup_limits){ .shares = milli_cpu_to_shares(k->o.cores * 1000) }, NULL, NULL);
@@ -209,18 +229,22 @@ static void cgroups_free(struct kubelet *k)
 }
 
 /* ---- logs reach the disk now and then ---- */
-static void on_flush(struct timer *t)
+static void logs_save(struct kubelet *k)
 {
-    struct kubelet *k = container_of(t, struct kubelet, flush_timer);
     size_t cursor = 0;
     void *value;
-    timer_start(t, 30 * SECOND);
     while (map_next(k->workers, &cursor, NULL, &value)) {
         struct pod_worker *p = value;
         for (size_t i = 0; i < p->count; i++)
             if (p->containers[i].log && p->containers[i].log->saved < p->containers[i].log->lines_dropped + p->containers[i].log->n)
                 container_save_log(&p->containers[i]);
     }
+}
+
+static void on_flush(struct timer *t)
+{
+    timer_start(t, 30 * SECOND);       /* also while the agent is stopped: docker writes them */
+    logs_save(container_of(t, struct kubelet, flush_timer));
 }
 
 /* ---- life ---- */
@@ -233,6 +257,9 @@ static void options_copy(struct kubelet *k, const struct kubelet_options *opt)
     k->o.version = arena_strdup(k->arena, opt->version);
     k->o.manifests_dir = opt->manifests_dir ? arena_strdup(k->arena, opt->manifests_dir) : NULL;
     k->o.log_dir = opt->log_dir ? arena_strdup(k->arena, opt->log_dir) : NULL;
+    k->o.cluster_dns = arena_strdup(k->arena, opt->cluster_dns ? opt->cluster_dns : "10.96.0.10");
+    k->o.cluster_domain = arena_strdup(k->arena, opt->cluster_domain ? opt->cluster_domain : "cluster.local");
+    k->o.max_pods = opt->max_pods ? opt->max_pods : 110;
 }
 
 static void clients_make(struct kubelet *k)
@@ -271,19 +298,82 @@ struct kubelet *kubelet_new(const struct kubelet_options *opt, struct err *err)
     return k;
 }
 
-void kubelet_start(struct kubelet *k)
+static void samplers_start(struct kubelet *k)
 {
-    k->started = true;
-    k->started_ns = vtime_now(k->o.loop);
+    if (k->samplers_on)
+        return;
+    k->samplers_on = true;
     sampler_start(&k->node_sampler, k->o.loop, &k->rng, cgroup_root(k->cpus));
     sampler_start(&k->kubelet_sampler, k->o.loop, &k->rng, k->system_kubelet);
     sampler_start(&k->runtime_sampler, k->o.loop, &k->rng, k->system_runtime);
     sampler_start(&k->pods_sampler, k->o.loop, &k->rng, k->kubepods);
+}
+
+void kubelet_start(struct kubelet *k)
+{
+    k->started = true;
+    k->started_ns = vtime_now(k->o.loop);
+    samplers_start(k);
     k->pods_handler = (struct informer_handler){ .on_add = on_pod, .on_update = on_pod_update, .on_delete = on_pod_delete, .ctx = k };
     informer_add_handler(k->pods, &k->pods_handler);
     node_start(k);
     timer_start(&k->open_timer, 0);
     timer_start(&k->flush_timer, 30 * SECOND);
+}
+
+/* ---- the agent alone: systemctl stop kubelet ---- */
+void kubelet_stop(struct kubelet *k)
+{
+    if (k->stopped)
+        return;
+    k->stopped = true;
+    if (k->started)
+        informer_remove_handler(k->pods, &k->pods_handler);
+    k->started = k->source_open = false;
+    timer_stop(&k->open_timer);
+    server_free(k);
+    k->http = NULL;
+    k->auth = NULL;
+    node_stop(k);
+    k->node = (struct node_status){ 0 };
+    file_source_stop(k);
+    k->files = (struct file_source){ 0 };
+    size_t cursor = 0;
+    void *value;
+    while (map_next(k->workers, &cursor, NULL, &value))
+        pod_pause(value);
+    puller_stop(k);
+    if (k->events)
+        event_recorder_free(k->events);
+    k->events = NULL;
+    k->pods = k->services = NULL;
+    k->o.client = NULL;
+    k->o.log = NULL;
+    cgroup_cpu_ops.set_profile(k->system_kubelet, "kubelet", 0);
+    cgroup_cpu_ops.set_memory(k->system_kubelet, 0);
+}
+
+bool kubelet_again(struct kubelet *k, const struct kubelet_options *opt, struct err *err)
+{
+    ASSERT(k->stopped);
+    options_copy(k, opt);
+    http_client_free(k->probe_http);
+    clients_make(k);
+    node_init(k);
+    k->stopped = false;
+    cgroup_cpu_ops.set_profile(k->system_kubelet, "kubelet", KUBELET_NANOCORES);
+    cgroup_cpu_ops.set_memory(k->system_kubelet, KUBELET_MEMORY);
+    if (server_make(k, err))
+        return true;
+    kubelet_stop(k);
+    return false;
+}
+
+void kubelet_usage(struct kubelet *k, struct kubelet_usage *out)
+{
+    struct cgroup_stats st;
+    cgroup_stats(k->system_kubelet, &st);
+    *out = (struct kubelet_usage){ st.cpu_ns, st.memory_bytes };
 }
 
 static void drop_vfs(void *v) { vfs_free(v); }
@@ -292,16 +382,10 @@ void kubelet_free(struct kubelet *k)
 {
     if (!k)
         return;
-    if (k->started)
-        informer_remove_handler(k->pods, &k->pods_handler);
-    timer_stop(&k->open_timer);
     if (timer_active(&k->flush_timer))
-        on_flush(&k->flush_timer);
+        logs_save(k);
     timer_stop(&k->flush_timer);
-    server_free(k);
-    node_stop(k);
-    file_source_stop(k);
-    puller_stop(k);
+    kubelet_stop(k);
     size_t cursor = 0;
     void *value;
     while (map_next(k->workers, &cursor, NULL, &value))

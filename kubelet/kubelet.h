@@ -6,6 +6,7 @@
 #include "sim/proc/proc.h"
 
 struct kubelet;
+struct klog;
 struct kubelet_options {
     struct loop        *loop;
     struct vnet        *vnet;
@@ -19,16 +20,28 @@ struct kubelet_options {
     const char         *version;               /* "v1.16.6" */
     struct client      *client;                /* as system:node:NAME */
     struct identity  *(*serving)(void *ctx); void *serving_ctx;    /* serving certificate; may return NULL */
+    void            (*no_identity)(void *ctx, struct str remote);  /* told when it did and a handshake failed for it; may be NULL */
     const struct trust *client_ca;
     struct image_store *images;
     const char         *manifests_dir;         /* static pods, /etc/kubernetes/manifests of the node's files in the data folder */
     const char         *log_dir;               /* container logs are kept below it, to survive a restart; NULL: memory only */
     int                 port;                  /* 10250 inside the virtual network */
     int64_t             boot_ns;               /* when the machine started, virtual */
+    const char         *cluster_dns, *cluster_domain;             /* NULL: 10.96.0.10, cluster.local */
+    int64_t             max_pods;              /* 0: 110 */
+    bool                anonymous, always_allow;                  /* authentication.anonymous.enabled; authorization.mode AlwaysAllow */
+    bool                announce;              /* a start that shows: events of a start also on a node that is known */
+    struct klog        *log;                   /* its own log, or NULL */
 };
 struct kubelet *kubelet_new(const struct kubelet_options *opt, struct err *err);
 void kubelet_start(struct kubelet *k);
 void kubelet_free(struct kubelet *k);
+/* The agent ends and its containers go on, as under docker: no status is told, nothing is started again, port 10250 refuses. */
+void kubelet_stop(struct kubelet *k);
+/* A new agent takes over what a stopped one left; then kubelet_start. After an error the kubelet is stopped as before. */
+bool kubelet_again(struct kubelet *k, const struct kubelet_options *opt, struct err *err);
+struct kubelet_usage { uint64_t cpu_ns; int64_t memory_bytes; };
+void kubelet_usage(struct kubelet *k, struct kubelet_usage *out);         /* of kubelet.service's cgroup, since the machine's start */
 struct http_server *kubelet_http(struct kubelet *k);             /* for listen_edge on 127.0.0.1:10250 */
 bool kubelet_node_ready(const struct kubelet *k);
 /* The program of the kube-proxy image: watches Services and Endpoints as its service account and programs vip_set on its process's network. */

@@ -141,10 +141,12 @@ struct pod_ref { char *kind /* "configmap", "secret", "token" */, *name, *volume
 void refs_collect(struct pod_worker *p);
 void refs_fetch(struct pod_worker *p);                           /* what is not there yet; pod_kick when all have answered */
 void refs_free(struct pod_worker *p);
+void refs_pause(struct pod_worker *p);                           /* calls under way are given up, what is there stays */
 bool refs_busy(const struct pod_worker *p);
 const struct pod_ref *refs_find(const struct pod_worker *p, const char *kind, struct str name);
 bool volumes_make(struct pod_worker *p, struct err *err, struct str *volume);    /* false: `volume` could not be set up */
 void volumes_free(struct pod_worker *p);
+void volumes_log(const struct pod_worker *p);                    /* what the volume manager's reconciler prints when it meets them */
 void volumes_mount(struct container *c, struct vfs *files);
 /* argv and env of a container, NULL-terminated, in its run arena. False: CreateContainerConfigError with err->msg. */
 bool environment_make(struct container *c, const struct json *record, char ***env, char ***argv, struct err *err);
@@ -193,6 +195,8 @@ void pod_worker_free(struct pod_worker *p);                      /* silently */
 void pod_update(struct pod_worker *p, const struct json *pod);
 void pod_removed(struct pod_worker *p);                          /* its object, or its file, is gone */
 void pod_kick(struct pod_worker *p);                             /* look again, by task */
+void pod_pause(struct pod_worker *p);                            /* its agent ends: nothing is asked or told any more, containers go on */
+void pod_resume(struct pod_worker *p);                           /* another one cares for it */
 void pod_status_changed(struct pod_worker *p);
 bool pod_hostnetwork(const struct pod_worker *p);
 struct container *pod_container(const struct pod_worker *p, struct str name);
@@ -262,7 +266,7 @@ struct kubelet {
     struct cgroup     *system, *system_kubelet, *system_runtime, *system_misc, *kubepods, *burstable, *besteffort;
     struct sampler     node_sampler, kubelet_sampler, runtime_sampler, pods_sampler;
     bool               ip_used[256];
-    bool               started, source_open, network_ready;
+    bool               started, source_open, network_ready, stopped, samplers_on;
     int64_t            started_ns;
     struct timer       open_timer, flush_timer;
     struct node_status node;

@@ -3,6 +3,7 @@
  * Upstream: pkg/kubelet/{kubelet_node_status.go,nodestatus/setters.go}, pkg/kubelet/nodelease/controller.go. With leases the status itself is sent on change and
  * else once in nodeStatusReportFrequency. The node is Ready when its network plugin is configured, which the weave pod does.
  */
+#include "kubelet/app_priv.h"
 #include "kubelet/kubelet_priv.h"
 
 #include <stdio.h>
@@ -95,8 +96,8 @@ static struct json *capacity_json(struct kubelet *k, struct arena *a, bool alloc
     int64_t memory = (allocatable ? node_allocatable_memory(k) : k->o.memory_bytes) / 1024;
     int64_t reserved = (int64_t)((double)disk * (double)0.1f);   /* nodefs.available<10%, a float32 upstream */
     struct str storage = allocatable ? arena_strf(a, "%" PRId64, disk - reserved) : arena_strf(a, "%" PRId64 "Ki", disk / 1024);
-    return json_buildf(a, "{'cpu':%S,'ephemeral-storage':%S,'hugepages-1Gi':'0','hugepages-2Mi':'0','memory':%S,'pods':'110'}", arena_strf(a, "%u", k->o.cores), storage,
-                       arena_strf(a, "%" PRId64 "Ki", memory));
+    return json_buildf(a, "{'cpu':%S,'ephemeral-storage':%S,'hugepages-1Gi':'0','hugepages-2Mi':'0','memory':%S,'pods':%S}", arena_strf(a, "%u", k->o.cores), storage,
+                       arena_strf(a, "%" PRId64 "Ki", memory), arena_strf(a, "%" PRId64, k->o.max_pods));
 }
 
 static struct json *info_json(struct kubelet *k, struct arena *a)
@@ -167,10 +168,11 @@ static void created(void *ctx, const struct client_result *r, const struct err *
     k->node.call = NULL;
     if (err->code == ERR_NONE) {
         k->node_uid = arena_cstr(k->arena, meta_uid(r->obj));
+        klog_write(k->o.log, 'I', "kubelet_node_status.go:75", "Successfully registered node %s", k->o.node_name);
         tell_start(k);
         registered(k);
     } else {
-        log_msg(LOG_INFO, "kubelet", "Unable to register node \"%s\" with API server: %s", k->o.node_name, err->msg);
+        klog_write(k->o.log, 'E', "kubelet_node_status.go:94", "Unable to register node \"%s\" with API server: %s", k->o.node_name, err->msg);
         retry_later(k);
     }
 }
@@ -191,13 +193,18 @@ static void looked(void *ctx, const struct client_result *r, const struct err *e
     k->node.call = NULL;
     if (err->code == ERR_NONE) {
         k->node_uid = arena_cstr(k->arena, meta_uid(r->obj));
+        klog_write(k->o.log, 'I', "kubelet_node_status.go:114", "Node %s was previously registered", k->o.node_name);
         node_known(k, r->obj);
+        if (k->o.announce)
+            tell_start(k);
+        k->o.announce = false;
         registered(k);
     } else if (err->code == ERR_NOT_FOUND) {
         struct arena *a = arena_new();
         k->node.call = client_create(k->o.client, "/api/v1/nodes", node_json(k, a), created, k);
         arena_free(a);
     } else {
+        klog_write(k->o.log, 'E', "kubelet_node_status.go:94", "Unable to register node \"%s\" with API server: %s", k->o.node_name, err->msg);
         retry_later(k);
     }
 }
@@ -231,7 +238,7 @@ static void sent(void *ctx, const struct client_result *r, const struct err *err
         k->node.registered = false;
         retry_later(k);
     } else if (err->code != ERR_NONE) {
-        log_msg(LOG_INFO, "kubelet", "Error updating node status, will retry: %s", err->msg);
+        klog_write(k->o.log, 'E', "kubelet_node_status.go:379", "Error updating node status, will retry: error getting node \"%s\": %s", k->o.node_name, err->msg);
         strbuf_reset(&k->node.sent);
         timer_start(&k->node.retry, 10 * SECOND);
     } else if (k->node.dirty) {
@@ -286,6 +293,8 @@ static void lease_done(void *ctx, const struct client_result *r, const struct er
     k->node.lease_call = NULL;
     if (err->code != ERR_NONE)
         k->node.have_lease = false;
+    if (err->code != ERR_NONE)
+        klog_write(k->o.log, 'E', "controller.go:170", "failed to update node lease, error: %s", err->msg);
 }
 
 static void lease_looked(void *ctx, const struct client_result *r, const struct err *err)

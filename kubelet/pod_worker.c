@@ -197,8 +197,8 @@ static bool admit(struct pod_worker *p)
         pods++;
     }
     add_requests(json_get(p->pod, "spec"), &cpu, &memory);
-    if (pods + 1 > 110)
-        return reject(p, "pods", 1, pods, 110);
+    if (pods + 1 > p->k->o.max_pods)
+        return reject(p, "pods", 1, pods, p->k->o.max_pods);
     if (cpu > 0 && used_cpu + cpu > p->k->o.cores * 1000)
         return reject(p, "cpu", cpu, used_cpu, p->k->o.cores * 1000);
     if (memory > 0 && used_memory + memory > node_allocatable_memory(p->k))
@@ -227,6 +227,7 @@ static void step_new(struct pod_worker *p)
         return;
     }
     p->step = POD_MOUNTING;
+    volumes_log(p);
     p->mount_since_ns = vtime_now(k->o.loop);
     refs_collect(p);
     refs_fetch(p);
@@ -270,7 +271,8 @@ static void step_mounting(struct pod_worker *p)
 static void resolver_make(struct pod_worker *p)
 {
     struct str policy = json_path_str(p->pod, "spec.dnsPolicy");
-    struct resolv_conf rc = { .nameserver = "10.96.0.10", .ndots = 5, .search_count = 3 };
+    struct resolv_conf rc = { .ndots = 5, .search_count = 3 };
+    kubelet_copy(rc.nameserver, sizeof rc.nameserver, p->k->o.cluster_dns);
     if (str_eqc(policy, "Default") || str_eqc(policy, "None")) {
         struct str ip = str_c(p->k->o.node_ip);                  /* the node's own: the gateway of its virtual machine */
         while (ip.n && ip.p[ip.n - 1] != '.')
@@ -281,10 +283,10 @@ static void resolver_make(struct pod_worker *p)
         arena_free(a);
     } else {
         struct arena *a = arena_new();
-        kubelet_copy(rc.search[0], sizeof rc.search[0], arena_printf(a, "%s.svc.cluster.local", p->ns));
+        kubelet_copy(rc.search[0], sizeof rc.search[0], arena_printf(a, "%s.svc.%s", p->ns, p->k->o.cluster_domain));
+        kubelet_copy(rc.search[1], sizeof rc.search[1], arena_printf(a, "svc.%s", p->k->o.cluster_domain));
+        kubelet_copy(rc.search[2], sizeof rc.search[2], p->k->o.cluster_domain);
         arena_free(a);
-        memcpy(rc.search[1], "svc.cluster.local", sizeof "svc.cluster.local");
-        memcpy(rc.search[2], "cluster.local", sizeof "cluster.local");
     }
     vnet_host_set_resolver(p->net, &rc);
     vnet_host_add_hosts(p->net, "127.0.0.1", "localhost");
@@ -486,9 +488,42 @@ static void step_leaving(struct pod_worker *p)
         forget(p);
 }
 
+/* A start that is under way is given up and begun anew later; what docker was told, it does. */
+void pod_pause(struct pod_worker *p)
+{
+    task_cancel(&p->kick);
+    status_stop(p);
+    for (size_t i = 0; i < p->count; i++) {
+        struct container *c = &p->containers[i];
+        probes_stop(c);
+        if (c->state == CONTAINER_WAITING && c == p->starting)
+            container_cancel_start(c);
+    }
+    p->starting = NULL;
+    if (p->step == POD_MOUNTING || p->step == POD_SANDBOX) {
+        timer_stop(&p->timer);
+        p->step = POD_NEW;
+    }
+    if (p->step == POD_NEW)
+        refs_free(p);
+    refs_pause(p);
+}
+
+void pod_resume(struct pod_worker *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->containers[i].state == CONTAINER_RUNNING && p->containers[i].process && !p->containers[i].killing)
+            probes_start(&p->containers[i], true);
+    if (p->step == POD_RUNNING)
+        volumes_log(p);
+    pod_kick(p);
+}
+
 static void pod_sync(struct task *t)
 {
     struct pod_worker *p = container_of(t, struct pod_worker, kick);
+    if (!p->k->source_open)
+        return;                        /* nobody is there: pod_resume asks again */
     if (p->deleting || p->gone) {
         step_leaving(p);
         return;
@@ -504,6 +539,8 @@ static void pod_sync(struct task *t)
 static void on_timer(struct timer *t)
 {
     struct pod_worker *p = container_of(t, struct pod_worker, timer);
+    if (!p->k->source_open)
+        return;
     if (!p->deleting && !p->gone && p->step == POD_SANDBOX)
         sandbox_start(p);
     else if (!p->deleting && !p->gone && p->step == POD_MOUNTING)

@@ -4,6 +4,7 @@
  * manifest; it runs whether or not the API answers. The mirror lets the API show it: deleting the mirror changes nothing but the mirror, which comes back.
  * Simplified: the hash is the first half of a SHA-256 (upstream: MD5).
  */
+#include "kubelet/app_priv.h"
 #include "kubelet/kubelet_priv.h"
 
 #include <dirent.h>
@@ -96,7 +97,7 @@ static void scan(struct kubelet *k)
         struct err err = { 0 };
         struct json *pod = static_pod(k, a, arena_printf(a, "%s/%s", k->o.manifests_dir, names[i]), &err);
         if (!pod) {
-            log_msg(LOG_WARN, "kubelet", "Can't process manifest file \"%s\": %s", names[i], err.msg);
+            klog_write(k->o.log, 'E', "file_linux.go:60", "Unable to read config path \"/etc/kubernetes/manifests\": can't process manifest file \"/etc/kubernetes/manifests/%s\": %s", names[i], err.msg);
             err_clear(&err);
             continue;
         }

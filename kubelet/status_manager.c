@@ -302,6 +302,8 @@ static void send(struct pod_worker *p, struct arena *a, struct json *status, str
 
 void status_sync(struct pod_worker *p)
 {
+    if (!p->k->source_open)
+        return;
     const struct json *mirror = p->is_static ? mirror_of(p->k, p) : NULL;
     if (p->status_call || p->delete_call || p->gone || p->adopted || (p->is_static && (!mirror || meta_deleting(mirror))))
         return;

@@ -5,9 +5,21 @@
  * Simplified: contents are those of the pod's start (upstream refreshes mounted ConfigMaps and Secrets within about a minute); a hostPath is a
  * tree of this simulated node, shared by the pods that name the same path, not a folder of the machine that runs kubelab.
  */
+#include "kubelet/app_priv.h"
 #include "kubelet/kubelet_priv.h"
 
 #include <stdlib.h>
+
+void volumes_log(const struct pod_worker *p)
+{
+    static const struct { const char *source, *plugin; } plugins[] = { { "hostPath", "host-path" }, { "configMap", "configmap" }, { "secret", "secret" }, { "emptyDir", "empty-dir" },
+                                                                       { "projected", "projected" }, { "downwardAPI", "downward-api" } };
+    for (const struct json *v = json_first(json_path(p->pod, "spec.volumes")); v; v = json_next(v))
+        for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
+            if (json_get(v, plugins[i].source))
+                klog_write(p->k->o.log, 'I', "reconciler.go:207", "operationExecutor.VerifyControllerAttachedVolume started for volume \"" STR_FMT "\" (UniqueName: \"kubernetes.io/%s/%s-" STR_FMT
+                           "\") pod \"%s\" (UID: \"%s\") ", STR_ARG(json_get_str(v, "name")), plugins[i].plugin, p->uid, STR_ARG(json_get_str(v, "name")), p->name, p->uid);
+}
 
 /* ---- references ---- */
 static struct pod_ref *ref_add(struct pod_worker *p, const char *kind, struct str name, struct str volume, bool optional)
@@ -103,6 +115,8 @@ static void ref_done(void *ctx, const struct client_result *r, const struct err 
 
 void refs_fetch(struct pod_worker *p)
 {
+    if (!p->k->o.client)
+        return;
     for (size_t i = 0; i < p->ref_count; i++) {
         struct pod_ref *r = &p->refs[i];
         if (r->done || r->call)
@@ -121,6 +135,15 @@ void refs_fetch(struct pod_worker *p)
     }
     if (!refs_busy(p))
         pod_kick(p);
+}
+
+void refs_pause(struct pod_worker *p)
+{
+    for (size_t i = 0; i < p->ref_count; i++) {
+        if (p->refs[i].call)
+            client_cancel(p->refs[i].call);
+        p->refs[i].call = NULL;
+    }
 }
 
 void refs_free(struct pod_worker *p)
@@ -275,7 +298,8 @@ static void hosts_file(struct container *c, struct vfs *files)
         : arena_strf(a, "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\n"
                         "fe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n%s\t%s\n", p->ip, p->name);
     struct str hostname = arena_strf(a, "%s\n", pod_hostnetwork(p) ? p->k->o.node_name : p->name);
-    struct str resolv = arena_strf(a, "nameserver 10.96.0.10\nsearch %s.svc.cluster.local svc.cluster.local cluster.local localdomain\noptions ndots:5\n", p->ns);
+    const char *domain = p->k->o.cluster_domain;
+    struct str resolv = arena_strf(a, "nameserver %s\nsearch %s.svc.%s svc.%s %s localdomain\noptions ndots:5\n", p->k->o.cluster_dns, p->ns, domain, domain, domain);
     int64_t now = vtime_now(p->k->o.loop);
     vfs_put(files, "/etc/hosts", hosts, 0644, now);
     vfs_put(files, "/etc/hostname", hostname, 0644, now);

@@ -9,6 +9,7 @@
 #include "hpa/hpa.h"
 #include "metricsd/metricsd.h"
 #include "sim/cmd/cmd.h"
+#include "sim/cmd/service.h"
 #include "sim/cmd/components.h"
 #include "sim/cmd/host.h"
 #include "workloads/programs/programs.h"
@@ -22,7 +23,8 @@
 #define SECOND_NS ((int64_t)NS_PER_S)
 
 enum boot_step { BOOT_API, BOOT_OBJECTS, BOOT_SETTLE, BOOT_AGED, BOOT_DONE };
-enum { BOOT_SETTLE_MAX_S = 600, BOOT_CALM_S = 8 };     /* virtual: give up waiting; and how long Ready has to last */
+/* Virtual: give up waiting; how long Ready has to last; and when a kubelet that somebody has stopped or broken is waited for no more. */
+enum { BOOT_SETTLE_MAX_S = 600, BOOT_CALM_S = 8, BOOT_HOPELESS_S = 20 };
 
 struct cluster {
     struct cluster_options opt;
@@ -42,10 +44,10 @@ struct cluster {
     struct key        *sa_key;
     struct apiserver  *api;
     struct client     *admin;          /* as kubernetes-admin: boot's objects, and watching what is Ready */
-    struct client     *kcm_client, *scheduler_client, *node_client;
+    struct client     *kcm_client, *scheduler_client;
     struct controller_manager *kcm;
     struct scheduler  *scheduler;
-    struct kubelet    *kubelet;
+    struct services   *services;       /* the node's systemd, and its kubelet */
     struct image_store *images;
     struct control    *control;
     struct proxy      *proxy;
@@ -69,7 +71,11 @@ struct vnet_host *cluster_node(struct cluster *c) { return c->node; }
 struct client *cluster_admin(struct cluster *c) { return c->admin; }
 struct rng *cluster_token_rng(struct cluster *c) { return &c->token_rng; }
 int cluster_edge_port(const struct cluster *c, int port) { return port == 6443 ? c->edge_port : port == 10250 ? c->kubelet_edge_port : 0; }
+struct services *cluster_services(struct cluster *c) { return c->services; }
 bool cluster_is_up(const struct cluster *c) { return c->step == BOOT_DONE; }
+
+/* No boot has ended on this data: the node's files are still kubeadm's to write. Later they are the node's alone. */
+static bool is_fresh(struct cluster *c) { return store_meta_get(c->store, c->arena, "booted").n == 0; }
 
 /* ---- what outlives the process besides objects: Service rules, lives, the clock ---- */
 /* The node's Service rules are its kernel's: they are there again before any program runs. */
@@ -216,8 +222,6 @@ static bool network_make(struct cluster *c, struct err *err)
 }
 
 /* ---- the API server and the edge ---- */
-static struct identity *serving_kubelet(void *ctx) { return ((struct cluster *)ctx)->pki.kubelet_serving; }
-
 static bool edge_listen(struct http_server *s, int wanted, int usual, int *bound, const char *what, struct err *err)
 {
     if (wanted >= 0)
@@ -262,7 +266,7 @@ static bool apiserver_make(struct cluster *c, struct err *err)
     c->api = apiserver_new(&o, err);
     if (!c->api || !edge_listen(apiserver_http(c->api), c->opt.port, 6443, &c->edge_port, "the API server", err))
         return false;
-    if (!kubeadm_kubeconfigs(&c->pki, &c->kubeadm, c->edge_port, c->opt.bare, err))
+    if (!kubeadm_kubeconfigs(&c->pki, &c->kubeadm, c->edge_port, c->opt.bare || !is_fresh(c), err))
         return false;
     apiserver_start(c->api);
     return true;
@@ -332,43 +336,48 @@ static void scheduler_end(void *ctx)
 
 static const struct components_ops components = { controller_manager_begin, controller_manager_end, scheduler_begin, scheduler_end };
 
+static bool node_listen(void *ctx, struct http_server *server, struct err *err)
+{
+    struct cluster *c = ctx;
+    return edge_listen(server, c->kubelet_edge_port ? c->kubelet_edge_port : c->opt.kubelet_port, 10250, &c->kubelet_edge_port, "the kubelet", err);
+}
+
 static bool node_start(struct cluster *c, struct err *err)
 {
-    struct kubelet_options o = {
-        .loop = c->loop, .vnet = c->vnet, .node_net = c->node, .node_name = NODE_NAME, .node_ip = NODE_IP, .pod_cidr_base = "10.32.0.", .cores = 2,
-        .memory_bytes = 4030184ll * 1024, .minor = c->opt.minor, .version = version_git(c->opt.minor), .client = c->node_client,
-        .serving = serving_kubelet, .serving_ctx = c, .client_ca = c->pki.trust_ca, .images = c->images,
-        .manifests_dir = arena_printf(c->arena, "%s/node/etc/kubernetes/manifests", c->opt.dir), .log_dir = arena_printf(c->arena, "%s/node/var/log/pods", c->opt.dir),
-        .port = 10250, .boot_ns = vtime_now(c->loop) - 60 * SECOND_NS,
+    struct services_options o = {
+        .loop = c->loop, .root = arena_printf(c->arena, "%s/node", c->opt.dir), .hostname = NODE_NAME, .listen = node_listen, .ctx = c,
+        .node = { .loop = c->loop, .vnet = c->vnet, .node_net = c->node, .node_name = NODE_NAME, .node_ip = NODE_IP, .pod_cidr_base = "10.32.0.", .cores = 2,
+                  .memory_bytes = 4030184ll * 1024, .minor = c->opt.minor, .version = version_git(c->opt.minor), .images = c->images,
+                  .log_dir = arena_printf(c->arena, "%s/node/var/log/pods", c->opt.dir), .boot_ns = vtime_now(c->loop) - 60 * SECOND_NS },
     };
-    c->kubelet = kubelet_new(&o, err);
-    if (!c->kubelet)
-        return false;
-    if (!edge_listen(kubelet_http(c->kubelet), c->kubelet_edge_port ? c->kubelet_edge_port : c->opt.kubelet_port, 10250, &c->kubelet_edge_port, "the kubelet", err))
-        return false;
-    kubelet_start(c->kubelet);
-    return true;
+    c->services = services_new(&o);
+    if (is_fresh(c)) {                 /* as the package does when it is installed */
+        struct systemctl enable = { .verb = STR("enable"), .unit = STR("kubelet") };
+        struct strbuf text;
+        strbuf_init(&text, 4096);
+        services_systemctl(c->services, &enable, &text);
+        strbuf_deinit(&text);
+    }
+    return services_boot(c->services, err);
 }
 
 static void machine_stop(struct cluster *c)
 {
-    kubelet_free(c->kubelet);          /* and with it what its static pods run */
-    c->kubelet = NULL;
+    services_free(c->services);        /* and with the kubelet what its static pods run */
+    c->services = NULL;
     controller_manager_end(c);         /* a bare one's */
 }
 
 static bool clients_make(struct cluster *c)
 {
     c->admin = client_make(c, "kubeadm", c->pki.admin);
-    c->node_client = client_make(c, "kubelet", c->pki.node);
     return true;
 }
 
 static void clients_free(struct cluster *c)
 {
     client_free(c->admin);
-    client_free(c->node_client);
-    c->admin = c->node_client = NULL;
+    c->admin = NULL;
     c->pods = NULL;
     c->marking = false;                /* whatever was under way is cancelled */
 }
@@ -411,7 +420,7 @@ static void object_created(void *ctx, const struct client_result *r, const struc
 
 static bool all_ready(struct cluster *c)
 {
-    if (!kubelet_node_ready(c->kubelet) || !informer_synced(c->pods))
+    if (!kubelet_node_ready(services_kubelet(c->services)) || !informer_synced(c->pods))
         return false;
     size_t cursor = 0, ready = 0;
     for (struct object *o; informer_next(c->pods, &cursor, &o); ready++)
@@ -450,7 +459,8 @@ static void settle_tick(void *ctx)
     bool calm = all_ready(c);
     c->calm_s = calm ? c->calm_s + 1 : 0;
     c->settle_s++;
-    if (c->calm_s >= BOOT_CALM_S || c->settle_s >= BOOT_SETTLE_MAX_S) {
+    bool hopeless = c->settle_s >= BOOT_HOPELESS_S && (!services_kubelet(c->services) || (!is_fresh(c) && c->settle_s >= 3 * BOOT_HOPELESS_S));
+    if (c->calm_s >= BOOT_CALM_S || c->settle_s >= BOOT_SETTLE_MAX_S || hopeless) {
         boot_next(c);
         return;
     }
@@ -619,8 +629,8 @@ static bool cluster_make(struct cluster *c, struct err *err)
     rng_init(&c->token_rng, c->loop, arena_printf(c->arena, "kubeadm-token-%" PRId64, vtime_now(c->loop)));    /* not the same again after a restart */
     c->kubeadm = (struct kubeadm_options){ .dir = c->opt.dir, .node_name = NODE_NAME, .node_ip = NODE_IP, .minor = c->opt.minor, .git_version = version_git(c->opt.minor),
                                            .now_ns = vtime_now(c->loop), .rng = &c->rng };
-    if (!kubeadm_pki_init(&c->pki, &c->kubeadm, c->arena, err) || !network_make(c, err) || !kubeadm_node_files(&c->kubeadm, err) ||
-        (!c->opt.bare && !kubeadm_service_files(&c->kubeadm, c->pki.node, err)))
+    if (!kubeadm_pki_init(&c->pki, &c->kubeadm, c->arena, err) || !network_make(c, err) || (is_fresh(c) && !kubeadm_node_files(&c->kubeadm, err)) ||
+        (!c->opt.bare && is_fresh(c) && !kubeadm_service_files(&c->kubeadm, c->pki.node, err)))
         return false;
     vips_restore(c);
     for (size_t i = 0; i < ARRAY_LEN(programs); i++)

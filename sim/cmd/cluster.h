@@ -22,6 +22,7 @@ struct cluster_options {
     int64_t     age_ns;                /* a fresh cluster is this old when it comes up (23 hours in the lab) */
 };
 struct cluster;
+struct services;
 /* ready(ctx, err) once: err->code ERR_NONE when it is up (bare: the API answers; else the node and every pod are Ready and the clock is where it should be). */
 struct cluster *cluster_new(const struct cluster_options *opt, void (*ready)(void *ctx, const struct err *err), void *ctx, struct err *err);
 void cluster_run(struct cluster *c);   /* until cluster_stop */
@@ -38,6 +39,7 @@ int  cluster_edge_port(const struct cluster *c, int port);       /* where 6443 a
 int  cluster_proxy_port(struct cluster *c, bool start, struct err *err);   /* proxy.c's; 0: none (yet), or it could not start */
 void cluster_status(struct cluster *c, struct strbuf *out);      /* status -o json */
 bool cluster_is_up(const struct cluster *c);
+struct services *cluster_services(struct cluster *c);            /* NULL before the machine runs, and bare */
 
 /* control.c: the commands' Unix socket */
 struct control;

@@ -5,6 +5,7 @@
  */
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/host.h"
+#include "sim/cmd/service.h"
 #include "workloads/programs/programs.h"
 
 #include <stdlib.h>
@@ -48,7 +49,7 @@ static void handle(void *ctx, struct http_exchange *x)
             routes[i].run(k, x);
             return;
         }
-    if (host_route(k->cluster, x))
+    if (host_route(k->cluster, x) || service_route(cluster_services(k->cluster), x))
         return;
     answer(x, 404, STR("this cluster's kubelab does not know that request; is the command of another version?\n"));
 }

@@ -61,7 +61,7 @@ static int32_t wrap32(int64_t v) { return (int32_t)(uint32_t)(uint64_t)v; }
 
 static int32_t changed_since(const struct scale_events *e, int64_t now_ns, int64_t period_s)
 {
-    int64_t cutoff = go_add(now_ns, go_mul(period_s, -SECOND_NS));
+    int64_t cutoff = hpa_go_add(now_ns, hpa_go_mul(period_s, -SECOND_NS));
     int32_t sum = 0;
     for (size_t i = 0; i < e->n; i++)
         if (e->v[i].at_ns > cutoff)
@@ -80,10 +80,10 @@ int32_t behavior_up_limit(const struct hpa_memory *m, const struct behavior *b, 
         const struct policy *p = &r->v[i];
         int64_t undone = minor >= 26 ? changed_since(&m->down, now_ns, p->period_s) : 0;
         int32_t start = wrap32((int64_t)current - changed_since(&m->up, now_ns, p->period_s) + undone);
-        int32_t proposed = p->percent ? go_int32(ceil((double)start * (1 + (double)p->value / 100)))
+        int32_t proposed = p->percent ? hpa_go_int32(ceil((double)start * (1 + (double)p->value / 100)))
                                       : wrap32((int64_t)start + p->value);
-        why_add(why, "up policy %s %d in %" PRId64 " s: from %d to at most %d", p->percent ? "Percent" : "Pods", p->value,
-                p->period_s, start, proposed);
+        hpa_why_add(why, "up policy %s %d in %" PRId64 " s: from %d to at most %d", p->percent ? "Percent" : "Pods", p->value,
+                    p->period_s, start, proposed);
         if (r->select == SELECT_MIN ? proposed < limit : proposed > limit)
             limit = proposed;
     }
@@ -101,10 +101,10 @@ int32_t behavior_down_limit(const struct hpa_memory *m, const struct behavior *b
         const struct policy *p = &r->v[i];
         int64_t undone = minor >= 26 ? changed_since(&m->up, now_ns, p->period_s) : 0;
         int32_t start = wrap32((int64_t)current - undone + changed_since(&m->down, now_ns, p->period_s));
-        int32_t proposed = p->percent ? go_int32((double)start * (1 - (double)p->value / 100))
+        int32_t proposed = p->percent ? hpa_go_int32((double)start * (1 - (double)p->value / 100))
                                       : wrap32((int64_t)start - p->value);
-        why_add(why, "down policy %s %d in %" PRId64 " s: from %d to at least %d", p->percent ? "Percent" : "Pods", p->value,
-                p->period_s, start, proposed);
+        hpa_why_add(why, "down policy %s %d in %" PRId64 " s: from %d to at least %d", p->percent ? "Percent" : "Pods", p->value,
+                    p->period_s, start, proposed);
         if (r->select == SELECT_MIN ? proposed > limit : proposed < limit)
             limit = proposed;
     }
@@ -120,7 +120,7 @@ static size_t mark_outdated(struct scale_events *e, const struct rules *r, int64
     for (size_t i = 0; i < r->n; i++)
         longest_s = r->v[i].period_s > longest_s ? r->v[i].period_s : longest_s;
     for (size_t i = 0; i < e->n; i++) {
-        if (e->v[i].at_ns < go_add(now_ns, go_mul(longest_s, -SECOND_NS)))
+        if (e->v[i].at_ns < hpa_go_add(now_ns, hpa_go_mul(longest_s, -SECOND_NS)))
             e->v[i].outdated = true;
         if (e->v[i].outdated)
             last = i;

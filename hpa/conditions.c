@@ -6,8 +6,8 @@
  */
 #include "hpa/hpa_priv.h"
 
-void condition_put(struct arena *a, struct hpa_status *s, const char *type, const char *status, const char *reason,
-                   const char *message, int64_t now_ns)
+void hpa_condition_put(struct arena *a, struct hpa_status *s, const char *type, const char *status, const char *reason,
+                       const char *message, int64_t now_ns)
 {
     struct hpa_condition *c = NULL;
     for (size_t i = 0; i < s->condition_count && !c; i++)
@@ -26,7 +26,7 @@ void condition_put(struct arena *a, struct hpa_status *s, const char *type, cons
     c->message = arena_strdup(a, message);
 }
 
-bool status_equal(const struct hpa_status *x, const struct hpa_status *y)
+bool hpa_status_equal(const struct hpa_status *x, const struct hpa_status *y)
 {
     if (x->current != y->current || x->desired != y->desired || x->condition_count != y->condition_count ||
         x->has_last_scale != y->has_last_scale || (x->has_last_scale && x->last_scale_ns != y->last_scale_ns))
@@ -44,7 +44,7 @@ bool status_equal(const struct hpa_status *x, const struct hpa_status *y)
 
 static const char *text_of(struct arena *a, const struct json *j, const char *key) { return arena_cstr(a, json_get_str(j, key)); }
 
-void status_read(struct arena *a, const struct json *hpa_status, struct hpa_status *out)
+void hpa_status_read(struct arena *a, const struct json *hpa_status, struct hpa_status *out)
 {
     *out = (struct hpa_status){
         .current = (int32_t)json_get_int(hpa_status, "currentReplicas", 0),
@@ -63,7 +63,7 @@ void status_read(struct arena *a, const struct json *hpa_status, struct hpa_stat
     out->has_last_scale = time_parse_rfc3339(json_get_str(hpa_status, "lastScaleTime"), &out->last_scale_ns);
 }
 
-struct json *status_write(struct arena *a, const struct hpa_status *s)
+struct json *hpa_status_write(struct arena *a, const struct hpa_status *s)
 {
     struct json *out = json_new_object(a), *conditions = json_new_array(a);
     if (s->has_last_scale)

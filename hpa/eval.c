@@ -139,9 +139,9 @@ static bool sequence_tick(struct arena *a, int minor, const struct json *tick, s
             return false;
     int32_t current = (int32_t)json_int(json_at(tick, 1), 0), desired = (int32_t)json_int(json_at(tick, 2), 0);
     struct hpa_status st = { 0 };
-    *now_ns = go_add(*now_ns, go_mul(json_int(json_at(tick, 0), 0), (int64_t)NS_PER_MS));
-    memory_seed(m, current, *now_ns);
-    int32_t n = normalize(a, m, &st, lim, b, minor, current, desired, *now_ns, why);
+    *now_ns = hpa_go_add(*now_ns, hpa_go_mul(json_int(json_at(tick, 0), 0), (int64_t)NS_PER_MS));
+    hpa_memory_seed(m, current, *now_ns);
+    int32_t n = hpa_normalize(a, m, &st, lim, b, minor, current, desired, *now_ns, why);
     if (n != current && b)
         behavior_store_event(m, b, current, n, *now_ns);
     const struct hpa_condition *limited = find(&st, "ScalingLimited");
@@ -155,7 +155,7 @@ static struct json *eval_sequence(struct arena *a, int minor, const struct json 
     const struct json *ticks = json_get(record, "ticks"), *defaulted = json_get(record, "behavior_defaulted");
     int64_t window_s = json_get_int(record, "downscale_window_s", 300), now_ns = 0;
     struct limits lim = { (int32_t)json_get_int(record, "min", 0), (int32_t)json_get_int(record, "max", 0), 2,
-                          go_mul(window_s, SECOND_NS) };
+                          hpa_go_mul(window_s, SECOND_NS) };
     struct behavior b;
     struct hpa_memory m = { 0 };
     if (!json_is(ticks, JSON_ARRAY) || !json_is(json_get(record, "min"), JSON_INT) ||
@@ -176,7 +176,7 @@ static struct json *eval_sequence(struct arena *a, int minor, const struct json 
             out = NULL;
         }
     }
-    memory_deinit(&m);
+    hpa_memory_deinit(&m);
     return out;
 }
 

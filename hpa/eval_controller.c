@@ -77,7 +77,7 @@ static struct json *tick_out(struct reconcile *r, struct json *updates)
     for (size_t i = 0; i < r->event_count; i++)
         json_append(events, json_buildf(r->a, "[%s,%s,%s]", r->events[i].type, r->events[i].reason, r->events[i].message));
     return json_buildf(r->a, "{'error':%s,'events':%j,'scale_updates':%j,'status':%j}", r->error, events, updates,
-                       status_equal(&r->before, &r->status) ? NULL : status_out(r));
+                       hpa_status_equal(&r->before, &r->status) ? NULL : status_out(r));
 }
 
 /* ---- a tick ---- */
@@ -146,7 +146,7 @@ static struct json *row_of_ticks(struct reconcile *base, const struct json *tick
 static void read_memory(struct hpa_memory *m, const struct json *in)
 {
     for (const struct json *j = json_first(json_get(in, "recommendations_before")); j; j = json_next(j))
-        memory_store(m, SIZE_MAX, (int32_t)json_get_int(j, "r", 0), eval_time(json_get(j, "t"), 0));
+        hpa_memory_store(m, SIZE_MAX, (int32_t)json_get_int(j, "r", 0), eval_time(json_get(j, "t"), 0));
     static const char *const keys[] = { "scale_up_events_before", "scale_down_events_before" };
     for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
         struct scale_events *e = k == 0 ? &m->up : &m->down;
@@ -162,7 +162,7 @@ static void read_memory(struct hpa_memory *m, const struct json *in)
 /* A status in the records' notation: conditions with t instead of lastTransitionTime. */
 static void read_status(struct arena *a, const struct json *j, struct hpa_status *out)
 {
-    status_read(a, j, out);
+    hpa_status_read(a, j, out);
     const struct json *conditions = json_get(j, "conditions"), *last = json_get(j, "lastScaleTime");
     for (size_t i = 0; i < out->condition_count; i++)
         out->conditions[i].at_ns = eval_time(json_get(json_at(conditions, i), "t"), 0);
@@ -215,6 +215,6 @@ struct json *eval_controller(struct arena *a, int minor, const struct json *reco
     } else {
         bad(err, "a record has hpa_spec and ticks");
     }
-    memory_deinit(&memory);
+    hpa_memory_deinit(&memory);
     return out;
 }

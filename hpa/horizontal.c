@@ -111,12 +111,12 @@ static void round_report(struct round *d)
 {
     struct horizontal *h = d->h;
     send_events(d);
-    if (status_equal(&d->r.before, &d->r.status)) {
+    if (hpa_status_equal(&d->r.before, &d->r.status)) {
         round_over(d);
         return;
     }
     struct json *hpa = json_copy(d->a, d->r.hpa);
-    json_set(d->a, hpa, "status", status_write(d->a, &d->r.status));
+    json_set(d->a, hpa, "status", hpa_status_write(d->a, &d->r.status));
     d->call = client_update(
         h->client,
         client_path(d->a, h->api_version, "horizontalpodautoscalers", meta_namespace(hpa), meta_name(hpa), "status"), hpa,
@@ -299,7 +299,7 @@ static void scale_got(void *ctx, const struct json *scale, const char *error, co
 
 static void memory_free(void *p)
 {
-    memory_deinit(p);
+    hpa_memory_deinit(p);
     free(p);
 }
 
@@ -331,7 +331,7 @@ static void process(void *ctx, struct str key)
     d->target = (struct scale_target){ meta_namespace(hpa), json_get_str(ref, "name"), json_get_str(ref, "kind"),
                                        json_get_str(ref, "apiVersion") };
     d->r = (struct reconcile){ .a = d->a, .cfg = &h->cfg, .memory = memory_of(h, key), .hpa = hpa, .now_ns = vtime_now(h->loop) };
-    status_read(d->a, json_get(hpa, "status"), &d->r.before);
+    hpa_status_read(d->a, json_get(hpa, "status"), &d->r.before);
     reconcile_init(&d->r);
     d->scale_call = scale_get(h->scales, &d->target, scale_got, d);
 }

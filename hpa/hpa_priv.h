@@ -1,6 +1,6 @@
 /* hpa/hpa_priv.h - what the files of this room share. Reading order: README.md.
  *
- * Two halves. The arithmetic (pod_filter, utilization, replica_calculator, stabilization, behavior, normalize,
+ * Two halves. The arithmetic (pod_filter, utilization, replica_calculator, stabilization, behavior, hpa_normalize,
  * conditions, metrics, reconcile) is pure: it is handed pods, samples and a time, and answers. The plumbing
  * (scale_client, metrics_client, horizontal) asks the API for them; eval.c reads them from records. Units: replicas are
  * int32 as in the API; quantities int64 milli-units; times int64 nanoseconds; ratios double, computed in upstream's
@@ -20,13 +20,13 @@
 
 /* ---- why: the steps that led to an answer, for --explain; a NULL receiver costs nothing ---- */
 struct why { struct arena *a; struct json *steps; const char *prefix; };
-void why_add(struct why *w, const char *fmt, ...) PRINTF(2, 3);
+void hpa_why_add(struct why *w, const char *fmt, ...) PRINTF(2, 3);
 
 /* ---- Go's conversions on amd64 ---- */
-int32_t go_int32(double v);                        /* out of range and NaN give INT32_MIN */
-int64_t go_int64(double v);                        /* ... INT64_MIN */
-int64_t go_add(int64_t a, int64_t b);              /* wraps around */
-int64_t go_mul(int64_t a, int64_t b);
+int32_t hpa_go_int32(double v);                        /* out of range and NaN give INT32_MIN */
+int64_t hpa_go_int64(double v);                        /* ... INT64_MIN */
+int64_t hpa_go_add(int64_t a, int64_t b);              /* wraps around */
+int64_t hpa_go_mul(int64_t a, int64_t b);
 
 /* ---- pods and samples, as far as the arithmetic looks at them ---- */
 enum pod_ready { POD_READY_UNSET, POD_READY_TRUE, POD_READY_FALSE, POD_READY_UNKNOWN };
@@ -99,9 +99,9 @@ struct hpa_memory {
     struct recommendation *recs; size_t rec_count, rec_cap;
     struct scale_events    up, down;
 };
-void memory_deinit(struct hpa_memory *m);
-void memory_seed(struct hpa_memory *m, int32_t replicas, int64_t now_ns);     /* the first recommendation, if there is none */
-void memory_store(struct hpa_memory *m, size_t reuse /* index or SIZE_MAX */, int32_t replicas, int64_t now_ns);
+void hpa_memory_deinit(struct hpa_memory *m);
+void hpa_memory_seed(struct hpa_memory *m, int32_t replicas, int64_t now_ns);     /* the first recommendation, if there is none */
+void hpa_memory_store(struct hpa_memory *m, size_t reuse /* index or SIZE_MAX */, int32_t replicas, int64_t now_ns);
 int32_t stabilize_plain(struct hpa_memory *m, int32_t desired, int64_t now_ns, int64_t window_ns, struct why *why);
 int32_t stabilize_behavior(struct hpa_memory *m, int minor, int32_t current, int32_t desired, int64_t now_ns,
                            int64_t up_window_s, int64_t down_window_s, struct why *why);
@@ -131,17 +131,17 @@ struct hpa_status {
     bool                 has_last_scale;
     int64_t              last_scale_ns;
 };
-void condition_put(struct arena *a, struct hpa_status *s, const char *type, const char *status, const char *reason,
-                   const char *message, int64_t now_ns);
-bool status_equal(const struct hpa_status *x, const struct hpa_status *y);
-void status_read(struct arena *a, const struct json *hpa_status, struct hpa_status *out);      /* of an API object */
-struct json *status_write(struct arena *a, const struct hpa_status *s);
+void hpa_condition_put(struct arena *a, struct hpa_status *s, const char *type, const char *status, const char *reason,
+                       const char *message, int64_t now_ns);
+bool hpa_status_equal(const struct hpa_status *x, const struct hpa_status *y);
+void hpa_status_read(struct arena *a, const struct json *hpa_status, struct hpa_status *out);      /* of an API object */
+struct json *hpa_status_write(struct arena *a, const struct hpa_status *s);
 
 /* ---- normalize.c: a wish becomes a permitted number ---- */
 struct limits { int32_t min, max; double up_factor; int64_t down_window_ns; };
-int32_t normalize(struct arena *a, struct hpa_memory *m, struct hpa_status *st, const struct limits *lim,
-                  const struct behavior *behavior /* or NULL */, int minor, int32_t current, int32_t desired, int64_t now_ns,
-                  struct why *why);
+int32_t hpa_normalize(struct arena *a, struct hpa_memory *m, struct hpa_status *st, const struct limits *lim,
+                      const struct behavior *behavior /* or NULL */, int minor, int32_t current, int32_t desired, int64_t now_ns,
+                      struct why *why);
 
 /* ---- metrics.c: what each metric of the spec proposes ---- */
 struct metric_call {                               /* a question to a metrics API, and its answer */
@@ -160,7 +160,7 @@ void metric_call_of_spec(struct arena *a, const struct json *spec, int minor, st
 struct metric_name { const char *name; struct str ns, object_kind, object_name; const char *selector; };
 bool metric_unavailable(struct err *err, enum metric_call_kind kind, const struct metric_name *m, const char *error);
 /* "%+v" of a *metav1.LabelSelector */
-const char *go_label_selector(struct arena *a, const struct json *label_selector);
+const char *hpa_go_label_selector(struct arena *a, const struct json *label_selector);
 
 /* ---- reconcile.c: one pass over one autoscaler ---- */
 struct hpa_config {

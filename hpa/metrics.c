@@ -12,7 +12,7 @@
 struct outcome { int32_t replicas; const char *metric_name, *reason, *message, *error; struct json *status; };
 
 /* ---- words ---- */
-const char *go_label_selector(struct arena *a, const struct json *label_selector)
+const char *hpa_go_label_selector(struct arena *a, const struct json *label_selector)
 {
     if (!json_is(label_selector, JSON_OBJECT))
         return "nil";
@@ -222,7 +222,7 @@ static struct outcome object_metric(struct reconcile *r, const struct question *
                                       average ? "averageValue" : "value", milli_quantity(a, n.raw, false),
                                       json_copy(a, object));
     const char *metric_name = average ? arena_printf(a, "external metric %s(%s)", name,
-                                                     go_label_selector(a, json_path(body, "metric.selector")))
+                                                     hpa_go_label_selector(a, json_path(body, "metric.selector")))
                                       : arena_printf(a, STR_FMT " metric %s", STR_ARG(json_get_str(object, "kind")), name);
     return (struct outcome){ .replicas = n.replicas,
                              .metric_name = metric_name,
@@ -234,7 +234,7 @@ static struct outcome external_metric(struct reconcile *r, const struct question
     struct arena *a = r->a;
     const struct json *body = json_get(c->spec, "external"), *target = json_get(body, "target");
     const char *name = arena_cstr(a, json_path_str(body, "metric.name")),
-               *selector = go_label_selector(a, json_path(body, "metric.selector"));
+               *selector = hpa_go_label_selector(a, json_path(body, "metric.selector"));
     const char *prefix = r->cfg->minor >= 25 ? arena_printf(a, "failed to get %s external metric value: ", name) : "";
     bool average = is_set(target, "averageValue");
     if (c->kind == CALL_NONE) {
@@ -337,12 +337,12 @@ bool reconcile_metrics(struct reconcile *r, int32_t *replicas, const char **metr
         json_append(r->metric_statuses, o.reason ? json_buildf(r->a, "{'type':''}") : o.status);
         if (o.reason) {
             reconcile_event(r, "Warning", o.reason, o.message);
-            why_add(r->why, "metric %zu fails: %s", i + 1, o.message);
+            hpa_why_add(r->why, "metric %zu fails: %s", i + 1, o.message);
             if (invalid++ == 0)
                 first_failure = o;
             continue;
         }
-        why_add(r->why, "metric %zu, %s, proposes %d", i + 1, o.metric_name, o.replicas);
+        hpa_why_add(r->why, "metric %zu, %s, proposes %d", i + 1, o.metric_name, o.replicas);
         if (*replicas == 0 || o.replicas > *replicas) {
             *replicas = o.replicas;
             *metric_name = o.metric_name;
@@ -353,16 +353,16 @@ bool reconcile_metrics(struct reconcile *r, int32_t *replicas, const char **metr
                               first_failure.error);
     if (invalid >= r->call_count || (invalid && r->cfg->minor >= 21 && *replicas < r->spec_replicas)) {
         if (invalid)
-            condition_put(r->a, &r->status, "ScalingActive", "False", first_failure.reason,
-                          arena_printf(r->a, "the HPA was unable to compute the replica count: %s", first_failure.message),
-                          r->now_ns);
+            hpa_condition_put(r->a, &r->status, "ScalingActive", "False", first_failure.reason,
+                              arena_printf(r->a, "the HPA was unable to compute the replica count: %s", first_failure.message),
+                              r->now_ns);
         return false;
     }
     if (r->cfg->minor < 21)
         /* one valid metric was enough, and nobody heard of the others but by their events */
         *error = NULL;
-    condition_put(r->a, &r->status, "ScalingActive", "True", "ValidMetricFound",
-                  arena_printf(r->a, "the HPA was able to successfully calculate a replica count from %s", *metric_name),
-                  r->now_ns);
+    hpa_condition_put(r->a, &r->status, "ScalingActive", "True", "ValidMetricFound",
+                      arena_printf(r->a, "the HPA was able to successfully calculate a replica count from %s", *metric_name),
+                      r->now_ns);
     return true;
 }

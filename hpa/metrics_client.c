@@ -27,7 +27,7 @@ static bool sum_pod(const struct raw_metrics *m, int64_t *milli)
     for (size_t i = 0; i < m->n; i++) {
         if (!m->v[i].has)
             return false;
-        *milli = go_add(*milli, m->v[i].milli);
+        *milli = hpa_go_add(*milli, m->v[i].milli);
     }
     return m->n > 0;
 }

@@ -25,7 +25,7 @@ static struct verdict say(struct verdict v, int32_t replicas)
 
 static struct verdict limit_plain(const struct limits *lim, int32_t current, int32_t desired)
 {
-    int32_t cap = go_int32(fmax(lim->up_factor * (double)current, 4.0));
+    int32_t cap = hpa_go_int32(fmax(lim->up_factor * (double)current, 4.0));
     int32_t upper = lim->max > cap ? cap : lim->max;
     if (desired < lim->min)
         return say(too_few, lim->min);
@@ -53,27 +53,27 @@ static struct verdict limit_rate(const struct hpa_memory *m, const struct limits
     return say(within_range, desired);
 }
 
-int32_t normalize(struct arena *a, struct hpa_memory *m, struct hpa_status *st, const struct limits *lim,
-                  const struct behavior *behavior, int minor, int32_t current, int32_t desired, int64_t now_ns,
-                  struct why *why)
+int32_t hpa_normalize(struct arena *a, struct hpa_memory *m, struct hpa_status *st, const struct limits *lim,
+                      const struct behavior *behavior, int minor, int32_t current, int32_t desired, int64_t now_ns,
+                      struct why *why)
 {
     int32_t stable = behavior ? stabilize_behavior(m, minor, current, desired, now_ns, behavior->up.window_s,
                                                    behavior->down.window_s, why)
                               : stabilize_plain(m, desired, now_ns, lim->down_window_ns, why);
     if (stable == desired)
-        condition_put(a, st, "AbleToScale", "True", "ReadyForNewScale", "recommended size matches current size", now_ns);
+        hpa_condition_put(a, st, "AbleToScale", "True", "ReadyForNewScale", "recommended size matches current size", now_ns);
     else if (behavior && desired >= current)
-        condition_put(a, st, "AbleToScale", "True", "ScaleUpStabilized",
-                      "recent recommendations were lower than current one, applying the lowest recent recommendation",
-                      now_ns);
+        hpa_condition_put(a, st, "AbleToScale", "True", "ScaleUpStabilized",
+                          "recent recommendations were lower than current one, applying the lowest recent recommendation",
+                          now_ns);
     else
-        condition_put(a, st, "AbleToScale", "True", "ScaleDownStabilized",
-                      "recent recommendations were higher than current one, applying the highest recent recommendation",
-                      now_ns);
+        hpa_condition_put(a, st, "AbleToScale", "True", "ScaleDownStabilized",
+                          "recent recommendations were higher than current one, applying the highest recent recommendation",
+                          now_ns);
 
     struct verdict v = behavior ? limit_rate(m, lim, behavior, minor, current, stable, now_ns, why)
                                 : limit_plain(lim, current, stable);
-    condition_put(a, st, "ScalingLimited", v.replicas == stable ? "False" : "True", v.reason, v.message, now_ns);
-    why_add(why, "%d is limited to %d: %s", stable, v.replicas, v.reason);
+    hpa_condition_put(a, st, "ScalingLimited", v.replicas == stable ? "False" : "True", v.reason, v.message, now_ns);
+    hpa_why_add(why, "%d is limited to %d: %s", stable, v.replicas, v.reason);
     return v.replicas;
 }

@@ -66,16 +66,16 @@ static bool too_early(const struct question *q, const struct hpa_pod *p, const s
     if (p->ready == POD_READY_UNSET || !p->has_start)
         return true;
     /* it may still be starting: believe it once it is Ready for a whole window */
-    if (go_add(p->start_ns, q->cpu_init_ns) > q->now_ns)
-        return p->ready == POD_READY_FALSE || s->at_ns < go_add(p->ready_since_ns, s->window_ns);
+    if (hpa_go_add(p->start_ns, q->cpu_init_ns) > q->now_ns)
+        return p->ready == POD_READY_FALSE || s->at_ns < hpa_go_add(p->ready_since_ns, s->window_ns);
     /* an old pod that is not Ready counts, unless it never was: its only transition came right after its start */
-    return p->ready == POD_READY_FALSE && go_add(p->start_ns, q->ready_delay_ns) > p->ready_since_ns;
+    return p->ready == POD_READY_FALSE && hpa_go_add(p->start_ns, q->ready_delay_ns) > p->ready_since_ns;
 }
 
 static void set_add(struct pod_set *set, const struct hpa_pod *p, struct why *why, const char *group, const char *because)
 {
     set->v[set->n++] = p;
-    why_add(why, "pod " STR_FMT " is %s: %s", STR_ARG(p->name), group, because);
+    hpa_why_add(why, "pod " STR_FMT " is %s: %s", STR_ARG(p->name), group, because);
 }
 
 void pods_group(const struct question *q, const struct samples *metrics, const char *resource, struct pod_groups *out)
@@ -99,8 +99,8 @@ void pods_group(const struct question *q, const struct samples *metrics, const c
         else
             out->ready++;
     }
-    why_add(q->why, "%zu pods: %zu ready, %zu unready, %zu missing, %zu ignored", q->pod_count, out->ready, out->unready.n,
-            out->missing.n, out->ignored.n);
+    hpa_why_add(q->why, "%zu pods: %zu ready, %zu unready, %zu missing, %zu ignored", q->pod_count, out->ready, out->unready.n,
+                out->missing.n, out->ignored.n);
 }
 
 size_t pods_ready_count(const struct question *q)

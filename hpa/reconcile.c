@@ -18,7 +18,7 @@ void reconcile_event(struct reconcile *r, const char *type, const char *reason, 
 
 static void put(struct reconcile *r, const char *type, const char *status, const char *reason, const char *message)
 {
-    condition_put(r->a, &r->status, type, status, reason, message, r->now_ns);
+    hpa_condition_put(r->a, &r->status, type, status, reason, message, r->now_ns);
 }
 
 /* before must be filled in by the caller: the status as the API knows it. */
@@ -83,11 +83,11 @@ static bool outside(const struct reconcile *r) { return r->spec_replicas > r->ma
 void reconcile_begin(struct reconcile *r)
 {
     put(r, "AbleToScale", "True", "SucceededGetScale", "the HPA controller was able to get the target's current scale");
-    memory_seed(r->memory, r->spec_replicas, r->now_ns);
+    hpa_memory_seed(r->memory, r->spec_replicas, r->now_ns);
     r->desired = r->spec_replicas;
     r->reason = "";
     r->wants_metrics = !(r->spec_replicas == 0 && r->min != 0) && !outside(r);
-    why_add(r->why, "%s has %d replicas; allowed are %d to %d", r->reference, r->spec_replicas, r->min, r->max);
+    hpa_why_add(r->why, "%s has %d replicas; allowed are %d to %d", r->reference, r->spec_replicas, r->min, r->max);
 }
 
 /* setStatus of upstream: everything but the conditions anew. */
@@ -127,8 +127,8 @@ static bool decide_by_metrics(struct reconcile *r)
     else if (desired < r->spec_replicas)
         r->reason = "All metrics below target";
     struct limits lim = { r->min, r->max, r->cfg->up_factor, r->cfg->down_window_ns };
-    r->desired = normalize(r->a, r->memory, &r->status, &lim, r->has_behavior ? &r->behavior : NULL, r->cfg->minor,
-                           r->spec_replicas, desired, r->now_ns, r->why);
+    r->desired = hpa_normalize(r->a, r->memory, &r->status, &lim, r->has_behavior ? &r->behavior : NULL, r->cfg->minor,
+                               r->spec_replicas, desired, r->now_ns, r->why);
     return true;
 }
 
@@ -149,7 +149,7 @@ bool reconcile_decide(struct reconcile *r)
         return false;
     }
     r->rescale = r->desired != r->spec_replicas;
-    why_add(r->why, r->rescale ? "scale from %d to %d" : "stay at %d", r->spec_replicas, r->desired);
+    hpa_why_add(r->why, r->rescale ? "scale from %d to %d" : "stay at %d", r->spec_replicas, r->desired);
     return true;
 }
 

@@ -36,8 +36,8 @@ static void assume_zero(struct samples *s, const struct pod_set *pods)
 
 static int32_t scaled(const struct question *q, double ratio, size_t pods)
 {
-    int32_t n = go_int32(ceil(ratio * (double)pods));
-    why_add(q->why, "ceil(%.17g * %zu) = %d", ratio, pods, n);
+    int32_t n = hpa_go_int32(ceil(ratio * (double)pods));
+    hpa_why_add(q->why, "ceil(%.17g * %zu) = %d", ratio, pods, n);
     return n;
 }
 
@@ -66,7 +66,7 @@ static bool any_samples(const struct question *q, const struct samples *s, struc
 static int32_t first_answer(const struct question *q, double ratio, int32_t current, size_t ready)
 {
     if (within(q, ratio)) {
-        why_add(q->why, "ratio %.17g is within tolerance: stay at %d", ratio, current);
+        hpa_why_add(q->why, "ratio %.17g is within tolerance: stay at %d", ratio, current);
         return current;
     }
     return scaled(q, ratio, ready);
@@ -76,14 +76,14 @@ static int32_t first_answer(const struct question *q, double ratio, int32_t curr
 static int32_t second_answer(const struct question *q, double before, double ratio, int32_t current, size_t counted,
                              bool check_direction)
 {
-    why_add(q->why, "with assumptions the ratio is %.17g over %zu pods", ratio, counted);
+    hpa_why_add(q->why, "with assumptions the ratio is %.17g over %zu pods", ratio, counted);
     if (within(q, ratio) || opposite(before, ratio)) {
-        why_add(q->why, "within tolerance, or the direction has turned: stay at %d", current);
+        hpa_why_add(q->why, "within tolerance, or the direction has turned: stay at %d", current);
         return current;
     }
     int32_t n = scaled(q, ratio, counted);
     if (check_direction && ((ratio < 1.0 && n > current) || (ratio > 1.0 && n < current))) {
-        why_add(q->why, "%d would move against the ratio: stay at %d", n, current);
+        hpa_why_add(q->why, "%d would move against the ratio: stay at %d", n, current);
         return current;
     }
     return n;
@@ -95,9 +95,9 @@ static void assume_requests(const struct question *q, struct samples *s, const s
     int64_t percent = q->minor >= 26 && target_percent > 100 ? target_percent : 100;
     for (size_t i = 0; i < missing->n; i++) {
         int64_t request = r->v[(uintptr_t)map_get(r->index, missing->v[i]->name) - 1];
-        samples_put(s, missing->v[i]->name, go_mul(request, percent) / 100, 0, 0);
+        samples_put(s, missing->v[i]->name, hpa_go_mul(request, percent) / 100, 0, 0);
     }
-    why_add(q->why, "on a scale-down missing pods are taken to use %" PRId64 "%% of their requests", percent);
+    hpa_why_add(q->why, "on a scale-down missing pods are taken to use %" PRId64 "%% of their requests", percent);
 }
 
 bool calc_utilization(const struct question *q, int32_t current, int32_t target_percent, const char *resource,
@@ -117,7 +117,7 @@ bool calc_utilization(const struct question *q, int32_t current, int32_t target_
         return false;
     out->percent = first.percent;
     out->raw = first.average_milli;
-    why_add(q->why, "usage is %d%% of requests, the target %d%%: ratio %.17g", first.percent, target_percent, first.ratio);
+    hpa_why_add(q->why, "usage is %d%% of requests, the target %d%%: ratio %.17g", first.percent, target_percent, first.ratio);
 
     bool up_with_unready = g.unready.n > 0 && first.ratio > 1.0;
     if (!up_with_unready && g.missing.n == 0) {
@@ -146,8 +146,8 @@ bool calc_plain(const struct question *q, int32_t current, int64_t target_milli,
         return false;
     ratio_to_target(s, target_milli, &first);
     out->raw = first.average_milli;
-    why_add(q->why, "usage averages %" PRId64 "m, the target is %" PRId64 "m: ratio %.17g", first.average_milli,
-            target_milli, first.ratio);
+    hpa_why_add(q->why, "usage averages %" PRId64 "m, the target is %" PRId64 "m: ratio %.17g", first.average_milli,
+                target_milli, first.ratio);
 
     bool up_with_unready = g.unready.n > 0 && first.ratio > 1.0;
     if (!up_with_unready && g.missing.n == 0) {
@@ -170,18 +170,18 @@ bool calc_plain(const struct question *q, int32_t current, int64_t target_milli,
 /* ---- one number for all pods: Object and External ---- */
 static int32_t capped(const struct question *q, double replicas)
 {
-    return q->minor >= 34 && replicas > INT32_MAX ? INT32_MAX : go_int32(ceil(replicas));
+    return q->minor >= 34 && replicas > INT32_MAX ? INT32_MAX : hpa_go_int32(ceil(replicas));
 }
 
 static bool total_to_replicas(const struct question *q, int32_t current, double ratio, int32_t *out, struct err *err)
 {
     if (current == 0) {                            /* scale from zero: no tolerance, no pods to count */
-        *out = go_int32(ceil(ratio));
-        why_add(q->why, "no replicas now: ceil(%.17g) = %d", ratio, *out);
+        *out = hpa_go_int32(ceil(ratio));
+        hpa_why_add(q->why, "no replicas now: ceil(%.17g) = %d", ratio, *out);
         return true;
     }
     if (within(q, ratio)) {
-        why_add(q->why, "ratio %.17g is within tolerance: stay at %d", ratio, current);
+        hpa_why_add(q->why, "ratio %.17g is within tolerance: stay at %d", ratio, current);
         *out = current;
         return true;
     }
@@ -190,7 +190,7 @@ static bool total_to_replicas(const struct question *q, int32_t current, double 
                        "unable to calculate ready pods: no pods returned by selector while calculating replica count");
     size_t ready = pods_ready_count(q);
     *out = capped(q, ratio * (double)ready);
-    why_add(q->why, "ratio %.17g, %zu pods running and ready: %d", ratio, ready, *out);
+    hpa_why_add(q->why, "ratio %.17g, %zu pods running and ready: %d", ratio, ready, *out);
     return true;
 }
 
@@ -206,12 +206,12 @@ static int32_t average_to_replicas(const struct question *q, int32_t status_repl
 {
     double ratio = (double)total / ((double)target_milli * (double)status_replicas);
     if (within(q, ratio)) {
-        why_add(q->why, "ratio %.17g is within tolerance: stay at %d", ratio, status_replicas);
+        hpa_why_add(q->why, "ratio %.17g is within tolerance: stay at %d", ratio, status_replicas);
         return status_replicas;
     }
     double wanted = ceil((double)total / (double)target_milli);
-    int32_t n = cap ? capped(q, wanted) : go_int32(wanted);
-    why_add(q->why, "ratio %.17g: ceil(%" PRId64 " / %" PRId64 ") = %d", ratio, total, target_milli, n);
+    int32_t n = cap ? capped(q, wanted) : hpa_go_int32(wanted);
+    hpa_why_add(q->why, "ratio %.17g: ceil(%" PRId64 " / %" PRId64 ") = %d", ratio, total, target_milli, n);
     return n;
 }
 
@@ -219,7 +219,7 @@ void calc_object_per_pod(const struct question *q, int32_t status_replicas, int6
                          struct calculated *out)
 {
     *out = (struct calculated){ .replicas = average_to_replicas(q, status_replicas, target_milli, value_milli, false),
-                                .raw = go_int64(ceil((double)value_milli / (double)status_replicas)) };
+                                .raw = hpa_go_int64(ceil((double)value_milli / (double)status_replicas)) };
 }
 
 bool calc_external(const struct question *q, int32_t current, int64_t target_milli, const int64_t *values, size_t n,
@@ -231,7 +231,7 @@ bool calc_external(const struct question *q, int32_t current, int64_t target_mil
             total = INT64_MAX;
             break;
         }
-        total = go_add(total, values[i]);
+        total = hpa_go_add(total, values[i]);
     }
     *out = (struct calculated){ .raw = total };
     return total_to_replicas(q, current, (double)total / (double)target_milli, &out->replicas, err);
@@ -242,7 +242,7 @@ void calc_external_per_pod(const struct question *q, int32_t status_replicas, in
 {
     int64_t total = 0;
     for (size_t i = 0; i < n; i++) {
-        total = go_add(total, values[i]);
+        total = hpa_go_add(total, values[i]);
         if (q->minor >= 34 && total < 0) {
             total = INT64_MAX;
             break;
@@ -250,5 +250,5 @@ void calc_external_per_pod(const struct question *q, int32_t status_replicas, in
     }
     bool full = q->minor >= 34 && (double)total >= 9223372036854775807.0;
     *out = (struct calculated){ .replicas = average_to_replicas(q, status_replicas, target_milli, total, true),
-                                .raw = full ? INT64_MAX : go_int64(ceil((double)total / (double)status_replicas)) };
+                                .raw = full ? INT64_MAX : hpa_go_int64(ceil((double)total / (double)status_replicas)) };
 }

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-void memory_deinit(struct hpa_memory *m)
+void hpa_memory_deinit(struct hpa_memory *m)
 {
     free(m->recs);
     free(m->up.v);
@@ -18,7 +18,7 @@ void memory_deinit(struct hpa_memory *m)
     *m = (struct hpa_memory){ 0 };
 }
 
-void memory_store(struct hpa_memory *m, size_t reuse, int32_t replicas, int64_t now_ns)
+void hpa_memory_store(struct hpa_memory *m, size_t reuse, int32_t replicas, int64_t now_ns)
 {
     struct recommendation r = { now_ns, replicas };
     if (reuse != SIZE_MAX) {
@@ -32,15 +32,15 @@ void memory_store(struct hpa_memory *m, size_t reuse, int32_t replicas, int64_t 
     m->recs[m->rec_count++] = r;
 }
 
-void memory_seed(struct hpa_memory *m, int32_t replicas, int64_t now_ns)
+void hpa_memory_seed(struct hpa_memory *m, int32_t replicas, int64_t now_ns)
 {
     if (m->rec_count == 0)
-        memory_store(m, SIZE_MAX, replicas, now_ns);
+        hpa_memory_store(m, SIZE_MAX, replicas, now_ns);
 }
 
 int32_t stabilize_plain(struct hpa_memory *m, int32_t desired, int64_t now_ns, int64_t window_ns, struct why *why)
 {
-    int64_t cutoff = go_add(now_ns, go_mul(window_ns, -1));
+    int64_t cutoff = hpa_go_add(now_ns, hpa_go_mul(window_ns, -1));
     int32_t highest = desired;
     size_t old = SIZE_MAX;
     for (size_t i = 0; i < m->rec_count; i++) {
@@ -49,8 +49,8 @@ int32_t stabilize_plain(struct hpa_memory *m, int32_t desired, int64_t now_ns, i
         else if (m->recs[i].replicas > highest)
             highest = m->recs[i].replicas;
     }
-    memory_store(m, old, desired, now_ns);
-    why_add(why, "highest recommendation of the last %" PRId64 " s: %d (now %d)", window_ns / SECOND_NS, highest, desired);
+    hpa_memory_store(m, old, desired, now_ns);
+    hpa_why_add(why, "highest recommendation of the last %" PRId64 " s: %d (now %d)", window_ns / SECOND_NS, highest, desired);
     return highest;
 }
 
@@ -59,8 +59,8 @@ static int32_t stabilize_one_way(struct hpa_memory *m, int32_t current, int32_t 
                                  int64_t down_s)
 {
     bool up = desired >= current;
-    int64_t cutoff = go_add(now_ns, go_mul(up ? up_s : down_s, -SECOND_NS)),
-            obsolete = go_add(now_ns, go_mul(up_s > down_s ? up_s : down_s, -SECOND_NS));
+    int64_t cutoff = hpa_go_add(now_ns, hpa_go_mul(up ? up_s : down_s, -SECOND_NS)),
+            obsolete = hpa_go_add(now_ns, hpa_go_mul(up_s > down_s ? up_s : down_s, -SECOND_NS));
     int32_t best = desired;
     size_t old = SIZE_MAX;
     for (size_t i = 0; i < m->rec_count; i++) {
@@ -70,7 +70,7 @@ static int32_t stabilize_one_way(struct hpa_memory *m, int32_t current, int32_t 
         if (r->at_ns < obsolete)
             old = i;
     }
-    memory_store(m, old, desired, now_ns);
+    hpa_memory_store(m, old, desired, now_ns);
     return best;
 }
 
@@ -78,7 +78,8 @@ static int32_t stabilize_one_way(struct hpa_memory *m, int32_t current, int32_t 
 static int32_t stabilize_both_ways(struct hpa_memory *m, int32_t current, int32_t desired, int64_t now_ns, int64_t up_s,
                                    int64_t down_s)
 {
-    int64_t up_cutoff = go_add(now_ns, go_mul(up_s, -SECOND_NS)), down_cutoff = go_add(now_ns, go_mul(down_s, -SECOND_NS));
+    int64_t up_cutoff = hpa_go_add(now_ns, hpa_go_mul(up_s, -SECOND_NS)),
+            down_cutoff = hpa_go_add(now_ns, hpa_go_mul(down_s, -SECOND_NS));
     int32_t lowest = desired, highest = desired;
     size_t old = SIZE_MAX;
     for (size_t i = 0; i < m->rec_count; i++) {
@@ -90,7 +91,7 @@ static int32_t stabilize_both_ways(struct hpa_memory *m, int32_t current, int32_
         if (r->at_ns < up_cutoff && r->at_ns < down_cutoff)
             old = i;
     }
-    memory_store(m, old, desired, now_ns);
+    hpa_memory_store(m, old, desired, now_ns);
     int32_t out = current < lowest ? lowest : current;
     return out > highest ? highest : out;
 }
@@ -100,7 +101,7 @@ int32_t stabilize_behavior(struct hpa_memory *m, int minor, int32_t current, int
 {
     int32_t out = (minor >= 21 ? stabilize_both_ways : stabilize_one_way)(m, current, desired, now_ns, up_window_s,
                                                                           down_window_s);
-    why_add(why, "stabilized over %" PRId64 " s up and %" PRId64 " s down: %d becomes %d", up_window_s, down_window_s,
-            desired, out);
+    hpa_why_add(why, "stabilized over %" PRId64 " s up and %" PRId64 " s down: %d becomes %d", up_window_s, down_window_s,
+                desired, out);
     return out;
 }

@@ -9,13 +9,13 @@
 #include <math.h>
 
 /* ---- Go's conversions ---- */
-int32_t go_int32(double v) { return v > -2147483649.0 && v < 2147483648.0 ? (int32_t)v : INT32_MIN; }
-int64_t go_int64(double v) { return v >= -9223372036854775808.0 && v < 9223372036854775808.0 ? (int64_t)v : INT64_MIN; }
-int64_t go_add(int64_t a, int64_t b) { return (int64_t)((uint64_t)a + (uint64_t)b); }
-int64_t go_mul(int64_t a, int64_t b) { return (int64_t)((uint64_t)a * (uint64_t)b); }
+int32_t hpa_go_int32(double v) { return v > -2147483649.0 && v < 2147483648.0 ? (int32_t)v : INT32_MIN; }
+int64_t hpa_go_int64(double v) { return v >= -9223372036854775808.0 && v < 9223372036854775808.0 ? (int64_t)v : INT64_MIN; }
+int64_t hpa_go_add(int64_t a, int64_t b) { return (int64_t)((uint64_t)a + (uint64_t)b); }
+int64_t hpa_go_mul(int64_t a, int64_t b) { return (int64_t)((uint64_t)a * (uint64_t)b); }
 static int64_t go_div(int64_t a, int64_t b) { return b == -1 ? (int64_t)(0 - (uint64_t)a) : a / b; }
 
-void why_add(struct why *w, const char *fmt, ...)
+void hpa_why_add(struct why *w, const char *fmt, ...)
 {
     if (!w)
         return;
@@ -38,7 +38,7 @@ static bool add_container(const struct hpa_container *c, const struct hpa_pod *p
         return minor >= 26 ? err_set(err, ERR_IO, "missing request for %s in container " STR_FMT " of Pod " STR_FMT,
                                      resource, STR_ARG(c->name), STR_ARG(p->name))
                            : err_set(err, ERR_IO, "missing request for %s", resource);
-    *sum = go_add(*sum, c->request_milli);
+    *sum = hpa_go_add(*sum, c->request_milli);
     return true;
 }
 
@@ -71,14 +71,14 @@ static bool request_of_pod_level(const struct hpa_pod *p, const char *resource, 
     bool any = false;
     for (size_t i = 0; i < p->container_count; i++) {
         any = any || p->containers[i].has_request;
-        running = go_add(running, p->containers[i].has_request ? p->containers[i].request_milli : 0);
+        running = hpa_go_add(running, p->containers[i].has_request ? p->containers[i].request_milli : 0);
     }
     for (size_t i = 0; i < p->init_count; i++) {
         const struct hpa_container *c = &p->init[i];
         any = any || c->has_request;
-        int64_t own = c->has_request ? c->request_milli : 0, moment = go_add(sidecars, own);
+        int64_t own = c->has_request ? c->request_milli : 0, moment = hpa_go_add(sidecars, own);
         if (c->restart_always) {
-            running = go_add(running, own);
+            running = hpa_go_add(running, own);
             sidecars = moment;
         }
         starting = moment > starting ? moment : starting;
@@ -116,13 +116,13 @@ bool ratio_to_requests(const struct samples *s, const struct requests *r, int32_
         uintptr_t place = s->v[i].removed ? 0 : (uintptr_t)map_get(r->index, s->v[i].pod);
         if (!place)
             continue;                              /* a sample of a pod that is not ours */
-        usage = go_add(usage, s->v[i].milli);
-        requested = go_add(requested, r->v[place - 1]);
+        usage = hpa_go_add(usage, s->v[i].milli);
+        requested = hpa_go_add(requested, r->v[place - 1]);
         n++;
     }
     if (requested == 0)
         return err_set(err, ERR_IO, "no metrics returned matched known pods");
-    out->percent = (int32_t)(uint32_t)(uint64_t)go_div(go_mul(usage, 100), requested);
+    out->percent = (int32_t)(uint32_t)(uint64_t)go_div(hpa_go_mul(usage, 100), requested);
     out->ratio = (double)out->percent / (double)target_percent;
     out->average_milli = usage / n;
     return true;
@@ -134,7 +134,7 @@ void ratio_to_target(const struct samples *s, int64_t target_milli, struct ratio
     ASSERT(s->live > 0);
     for (size_t i = 0; i < s->n; i++)
         if (!s->v[i].removed)
-            usage = go_add(usage, s->v[i].milli);
+            usage = hpa_go_add(usage, s->v[i].milli);
     out->average_milli = usage / (int64_t)s->live;
     out->ratio = (double)out->average_milli / (double)target_milli;
     out->percent = 0;

@@ -2,7 +2,7 @@
  * of the preferred types that it has. */
 #include "metricsd/metricsd_priv.h"
 
-bool resolve_address(const struct metricsd_flags *f, const struct json *node, struct str *address, struct err *err)
+bool metricsd_resolve_address(const struct metricsd_flags *f, const struct json *node, struct str *address, struct err *err)
 {
     struct str name = meta_name(node);
     for (size_t i = 0; i < f->address_type_count; i++)

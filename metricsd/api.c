@@ -27,7 +27,7 @@ static const struct route routes[] = {
 };
 
 /* ---- answers ---- */
-void api_respond(struct api_request *r, int status, const struct json *j)
+void metricsd_api_respond(struct api_request *r, int status, const struct json *j)
 {
     struct strbuf out;
     struct str agent = http_headers_get(&r->x->headers, "User-Agent");
@@ -41,19 +41,19 @@ void api_respond(struct api_request *r, int status, const struct json *j)
     strbuf_deinit(&out);
 }
 
-void api_error(struct api_request *r, const struct err *err)
+void metricsd_api_error(struct api_request *r, const struct err *err)
 {
     struct json *status = json_parse(r->x->arena, status_text(r->x->arena, err), NULL);
-    api_respond(r, err_http(err->code), status);
+    metricsd_api_respond(r, err_http(err->code), status);
 }
 
-struct json *api_usage(struct arena *a, int64_t cpu_nanocores, int64_t memory_bytes)
+struct json *metricsd_api_usage(struct arena *a, int64_t cpu_nanocores, int64_t memory_bytes)
 {
     return json_buildf(a, "{'cpu':%S,'memory':%S}", quantity_text(a, quantity_from_nano(cpu_nanocores, QUANTITY_DECIMAL_SI)),
                        quantity_text(a, quantity_from_int(memory_bytes, QUANTITY_BINARY_SI)));
 }
 
-bool api_selected(const struct api_request *r, const struct json *obj)
+bool metricsd_api_selected(const struct api_request *r, const struct json *obj)
 {
     if (!selector_matches(r->labels, meta_labels(obj)))
         return false;
@@ -69,7 +69,7 @@ bool api_selected(const struct api_request *r, const struct json *obj)
 /* ---- paths that are no resources ---- */
 static void get_root(struct api_request *r)
 {
-    api_respond(
+    metricsd_api_respond(
         r, 200,
         json_buildf(
             r->x->arena,
@@ -88,12 +88,13 @@ static struct json *group(struct arena *a)
 
 static void get_groups(struct api_request *r)
 {
-    api_respond(r, 200, json_buildf(r->x->arena, "{'kind':'APIGroupList','apiVersion':'v1','groups':[%j]}", group(r->x->arena)));
+    metricsd_api_respond(
+        r, 200, json_buildf(r->x->arena, "{'kind':'APIGroupList','apiVersion':'v1','groups':[%j]}", group(r->x->arena)));
 }
 
 static void get_group(struct api_request *r)
 {
-    api_respond(
+    metricsd_api_respond(
         r, 200,
         json_buildf(
             r->x->arena,
@@ -104,7 +105,7 @@ static void get_group(struct api_request *r)
 
 static void get_resources(struct api_request *r)
 {
-    api_respond(
+    metricsd_api_respond(
         r, 200,
         json_buildf(
             r->x->arena,
@@ -136,7 +137,7 @@ static void get_health_check(struct api_request *r)
 
 static void get_version(struct api_request *r)
 {
-    api_respond(
+    metricsd_api_respond(
         r, 200,
         json_buildf(
             r->x->arena,
@@ -203,10 +204,11 @@ static void serve_resource(struct api_request *r, const struct target *t)
         err_set(&err, ERR_METHOD_NOT_ALLOWED, "watch is not supported on resources of kind \"%s.metrics.k8s.io\"",
                 t->pods ? "pods" : "nodes");
     else if (selectors(r, &err)) {
-        (t->name.n ? (t->pods ? api_pod_get : api_node_get) : (t->pods ? api_pod_list : api_node_list))(r);
+        (t->name.n ? (t->pods ? metricsd_api_pod_get : metricsd_api_node_get)
+                   : (t->pods ? metricsd_api_pod_list : metricsd_api_node_list))(r);
         return;
     }
-    api_error(r, &err);
+    metricsd_api_error(r, &err);
     err_clear(&err);
 }
 
@@ -239,7 +241,7 @@ static void forbidden(struct api_request *r, const struct target *t, const struc
     else
         err_set(&err, ERR_FORBIDDEN, "forbidden: User \"" STR_FMT "\" cannot get path \"" STR_FMT "\"", STR_ARG(u->name),
                 STR_ARG(r->x->path));
-    api_error(r, &err);
+    metricsd_api_error(r, &err);
     err_clear(&err);
 }
 
@@ -255,12 +257,12 @@ static void checked(void *ctx, struct http_exchange *x, const struct delegated_u
         forbidden(&r, &t, u);
     } else {
         err_set(&err, status == 401 ? ERR_UNAUTHORIZED : ERR_INTERNAL, "%s", status == 401 ? "Unauthorized" : reason);
-        api_error(&r, &err);
+        metricsd_api_error(&r, &err);
         err_clear(&err);
     }
 }
 
-void api_handle(void *ctx, struct http_exchange *x)
+void metricsd_api_handle(void *ctx, struct http_exchange *x)
 {
     struct metricsd *m = ctx;
     struct target t = parse_path(x->path);

@@ -13,7 +13,7 @@ static struct json *node_metrics(struct api_request *r, struct str name, const s
                          time_rfc3339(a, vtime_now(r->m->loop))));
     json_set_str(a, j, "timestamp", time_rfc3339(a, p->time_ns));
     json_set_strc(a, j, "window", "30s");          /* a constant of v0.3.6: what cAdvisor's rate is taken over */
-    json_set(a, j, "usage", api_usage(a, p->cpu_nanocores, p->memory_bytes));
+    json_set(a, j, "usage", metricsd_api_usage(a, p->cpu_nanocores, p->memory_bytes));
     return j;
 }
 
@@ -21,25 +21,25 @@ static const struct metrics_point *point_of(struct api_request *r, struct str na
 {
     const struct metrics_point *p = map_get(scraper_batch(r->m->scraper)->nodes, name);
     if (!p)
-        klog(r->m, 'E', "reststorage.go:135",
-             "unable to fetch node metrics for node \"" STR_FMT "\": no metrics known for node", STR_ARG(name));
+        metricsd_klog(r->m, 'E', "reststorage.go:135",
+                      "unable to fetch node metrics for node \"" STR_FMT "\": no metrics known for node", STR_ARG(name));
     return p;
 }
 
-void api_node_list(struct api_request *r)
+void metricsd_api_node_list(struct api_request *r)
 {
     struct arena *a = r->x->arena;
     struct json *items = json_new_array(a);
     size_t cursor = 0;
     for (struct object *o; informer_next(r->m->nodes, &cursor, &o);) {
-        if (!api_selected(r, object_json(o)))
+        if (!metricsd_api_selected(r, object_json(o)))
             continue;
         struct str name = meta_name(object_json(o));
         const struct metrics_point *p = point_of(r, name);
         if (p)
             json_append(items, node_metrics(r, name, p, true));
     }
-    api_respond(
+    metricsd_api_respond(
         r, 200,
         json_buildf(
             a,
@@ -48,18 +48,18 @@ void api_node_list(struct api_request *r)
             items));
 }
 
-void api_node_get(struct api_request *r)
+void metricsd_api_node_get(struct api_request *r)
 {
     const struct metrics_point *p = point_of(r, r->name);
     struct err err = { 0 };
     if (p) {
-        api_respond(r, 200, node_metrics(r, r->name, p, false));
+        metricsd_api_respond(r, 200, node_metrics(r, r->name, p, false));
         return;
     }
-    klog(r->m, 'E', "reststorage.go:118",
-         "unable to fetch node metrics for node \"" STR_FMT "\": no metrics known for node \"" STR_FMT "\"",
-         STR_ARG(r->name), STR_ARG(r->name));
+    metricsd_klog(r->m, 'E', "reststorage.go:118",
+                  "unable to fetch node metrics for node \"" STR_FMT "\": no metrics known for node \"" STR_FMT "\"",
+                  STR_ARG(r->name), STR_ARG(r->name));
     err_not_found(&err, STR("metrics.k8s.io"), STR("nodemetrics"), r->name);
-    api_error(r, &err);
+    metricsd_api_error(r, &err);
     err_clear(&err);
 }

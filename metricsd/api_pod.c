@@ -17,9 +17,9 @@ static struct json *pod_metrics(struct api_request *r, const struct json *pod, c
     json_set_str(a, j, "timestamp", time_rfc3339(a, p->time_ns));
     json_set_strc(a, j, "window", "30s");
     for (size_t i = 0; i < p->count; i++)
-        json_append(containers,
-                    json_buildf(a, "{'name':%S,'usage':%j}", p->containers[i].name,
-                                api_usage(a, p->containers[i].point.cpu_nanocores, p->containers[i].point.memory_bytes)));
+        json_append(containers, json_buildf(a, "{'name':%S,'usage':%j}", p->containers[i].name,
+                                            metricsd_api_usage(a, p->containers[i].point.cpu_nanocores,
+                                                               p->containers[i].point.memory_bytes)));
     json_set(a, j, "containers", containers);
     return j;
 }
@@ -28,8 +28,8 @@ static const struct pod_point *point_of(struct api_request *r, struct str key)
 {
     const struct pod_point *p = map_get(scraper_batch(r->m->scraper)->pods, key);
     if (!p)
-        klog(r->m, 'E', "reststorage.go:160", "unable to fetch pod metrics for pod " STR_FMT ": no metrics known for pod",
-             STR_ARG(key));
+        metricsd_klog(r->m, 'E', "reststorage.go:160",
+                      "unable to fetch pod metrics for pod " STR_FMT ": no metrics known for pod", STR_ARG(key));
     return p;
 }
 
@@ -38,14 +38,14 @@ static bool running(const struct json *pod)
     return str_eqc(json_path_str(pod, "status.phase"), "Running");
 }
 
-void api_pod_list(struct api_request *r)
+void metricsd_api_pod_list(struct api_request *r)
 {
     struct arena *a = r->x->arena;
     struct json *items = json_new_array(a);
     size_t cursor = 0;
     for (struct object *o; informer_next(r->m->pods, &cursor, &o);) {
         const struct json *pod = object_json(o);
-        if ((r->ns.n && !str_eq(r->ns, meta_namespace(pod))) || !api_selected(r, pod) || !running(pod))
+        if ((r->ns.n && !str_eq(r->ns, meta_namespace(pod))) || !metricsd_api_selected(r, pod) || !running(pod))
             continue;
         const struct pod_point *p = point_of(r, meta_key(a, pod));
         if (p)
@@ -53,14 +53,14 @@ void api_pod_list(struct api_request *r)
     }
     struct str link = r->ns.n ? arena_strf(a, "/apis/metrics.k8s.io/v1beta1/namespaces/" STR_FMT "/pods", STR_ARG(r->ns))
                               : STR("/apis/metrics.k8s.io/v1beta1/pods");
-    api_respond(
+    metricsd_api_respond(
         r, 200,
         json_buildf(a,
                     "{'kind':'PodMetricsList','apiVersion':'metrics.k8s.io/v1beta1','metadata':{'selfLink':%S},'items':%j}",
                     link, items));
 }
 
-void api_pod_get(struct api_request *r)
+void metricsd_api_pod_get(struct api_request *r)
 {
     struct arena *a = r->x->arena;
     struct str key = arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(r->ns), STR_ARG(r->name));
@@ -68,19 +68,19 @@ void api_pod_get(struct api_request *r)
     struct err err = { 0 };
     const struct pod_point *p = o && running(object_json(o)) ? point_of(r, key) : NULL;
     if (p) {
-        api_respond(r, 200, pod_metrics(r, object_json(o), p, false));
+        metricsd_api_respond(r, 200, pod_metrics(r, object_json(o), p, false));
         return;
     }
     if (!o) {
-        klog(r->m, 'E', "reststorage.go:117", "Error while getting pod " STR_FMT ": pod \"" STR_FMT "\" not found",
-             STR_ARG(r->name), STR_ARG(r->name));
+        metricsd_klog(r->m, 'E', "reststorage.go:117", "Error while getting pod " STR_FMT ": pod \"" STR_FMT "\" not found",
+                      STR_ARG(r->name), STR_ARG(r->name));
         err_not_found(&err, STR_NULL, STR("pod"), r->name);
     } else {
-        klog(r->m, 'E', "reststorage.go:133",
-             "unable to fetch pod metrics for pod " STR_FMT ": no metrics known for pod \"" STR_FMT "\"", STR_ARG(key),
-             STR_ARG(key));
+        metricsd_klog(r->m, 'E', "reststorage.go:133",
+                      "unable to fetch pod metrics for pod " STR_FMT ": no metrics known for pod \"" STR_FMT "\"", STR_ARG(key),
+                      STR_ARG(key));
         err_not_found(&err, STR("metrics.k8s.io"), STR("podmetrics"), key);
     }
-    api_error(r, &err);
+    metricsd_api_error(r, &err);
     err_clear(&err);
 }

@@ -61,8 +61,8 @@ static void decode_pod(struct batch *b, const struct json *stats, const char *ad
     map_put(b->pods, arena_strf(c->a, STR_FMT "/" STR_FMT, STR_ARG(ns), STR_ARG(name)), p);
 }
 
-bool decode_summary(struct batch *b, struct str body, const char *address, void (*complain)(void *ctx, const char *text),
-                    void *ctx, struct err *err)
+bool metricsd_decode_summary(struct batch *b, struct str body, const char *address, void (*complain)(void *ctx, const char *text),
+                             void *ctx, struct err *err)
 {
     struct complaint c = { complain, ctx, arena_new() };
     struct err why = { 0 };

@@ -80,7 +80,7 @@ static bool set(struct arena *a, struct metricsd_flags *f, const struct flag *fl
                    STR_ARG(value), flag->name, wrong, STR_ARG(value));
 }
 
-bool flags_parse(struct arena *a, char **argv, struct metricsd_flags *out, struct err *err)
+bool metricsd_flags_parse(struct arena *a, char **argv, struct metricsd_flags *out, struct err *err)
 {
     *out = (struct metricsd_flags){
         .metric_resolution_ns = 60 * (int64_t)NS_PER_S,
@@ -112,7 +112,7 @@ bool flags_parse(struct arena *a, char **argv, struct metricsd_flags *out, struc
     return true;
 }
 
-void flags_usage(struct strbuf *out)
+void metricsd_flags_usage(struct strbuf *out)
 {
     strbuf_addc(out, "Launch metrics-server\n\nUsage:\n   [flags]\n\nFlags:\n");
     for (size_t i = 0; i < ARRAY_LEN(flags); i++)

@@ -15,8 +15,8 @@ struct metricsd_flags {
     struct str  address_types[ADDRESS_TYPES_MAX]; size_t address_type_count;
 };
 /* Parse argv[1..]; false with Go's words ("unknown flag: --foo"). Positional words are ignored, as by the real program. */
-bool flags_parse(struct arena *a, char **argv, struct metricsd_flags *out, struct err *err);
-void flags_usage(struct strbuf *out);
+bool metricsd_flags_parse(struct arena *a, char **argv, struct metricsd_flags *out, struct err *err);
+void metricsd_flags_usage(struct strbuf *out);
 
 /* ---- storage.c: the batch of the last tick; each tick replaces it whole ---- */
 struct metrics_point { int64_t time_ns; int64_t cpu_nanocores, memory_bytes; };
@@ -28,16 +28,16 @@ struct batch {                         /* lives in an arena of its own */
     struct map   *pods;                /* "ns/name" -> struct pod_point */
     size_t        errors;
 };
-struct batch *batch_new(void);
-void batch_free(struct batch *b);
+struct batch *metricsd_batch_new(void);
+void metricsd_batch_free(struct batch *b);
 
 /* ---- decode.c ---- */
 /* A kubelet's /stats/summary into the batch. What is missing is told to complain, one message at a time. */
-bool decode_summary(struct batch *b, struct str body, const char *address, void (*complain)(void *ctx, const char *text),
-                    void *ctx, struct err *err);
+bool metricsd_decode_summary(struct batch *b, struct str body, const char *address, void (*complain)(void *ctx, const char *text),
+                             void *ctx, struct err *err);
 
 /* ---- address_resolver.c ---- */
-bool resolve_address(const struct metricsd_flags *f, const struct json *node, struct str *address, struct err *err);
+bool metricsd_resolve_address(const struct metricsd_flags *f, const struct json *node, struct str *address, struct err *err);
 
 struct metricsd;
 
@@ -50,7 +50,7 @@ const struct batch *scraper_batch(const struct scraper *s);     /* borrowed; nev
 const struct json *scraper_counters(const struct scraper *s, struct arena *a); /* {"success":n,"failure":n,"last_ns":n} */
 
 /* ---- api.c, api_node.c, api_pod.c ---- */
-void api_handle(void *ctx, struct http_exchange *x);
+void metricsd_api_handle(void *ctx, struct http_exchange *x);
 struct api_request {
     struct http_exchange *x;
     struct metricsd *m;
@@ -58,15 +58,15 @@ struct api_request {
     struct selector *labels;
     struct field_selector fields;
 };
-void api_node_list(struct api_request *r);
-void api_node_get(struct api_request *r);
-void api_pod_list(struct api_request *r);
-void api_pod_get(struct api_request *r);
-void api_respond(struct api_request *r, int status, const struct json *j);
-void api_error(struct api_request *r, const struct err *err);
+void metricsd_api_node_list(struct api_request *r);
+void metricsd_api_node_get(struct api_request *r);
+void metricsd_api_pod_list(struct api_request *r);
+void metricsd_api_pod_get(struct api_request *r);
+void metricsd_api_respond(struct api_request *r, int status, const struct json *j);
+void metricsd_api_error(struct api_request *r, const struct err *err);
 /* label and field selectors against the object's own metadata */
-bool api_selected(const struct api_request *r, const struct json *meta);
-struct json *api_usage(struct arena *a, int64_t cpu_nanocores, int64_t memory_bytes);
+bool metricsd_api_selected(const struct api_request *r, const struct json *meta);
+struct json *metricsd_api_usage(struct arena *a, int64_t cpu_nanocores, int64_t memory_bytes);
 
 /* ---- server.c ---- */
 struct metricsd {
@@ -90,7 +90,7 @@ struct metricsd {
     bool                   ready;      /* serving */
 };
 /* klog lines of the process: "E0124 23:50:45.557373       1 manager.go:111] text" on standard error. */
-void klog(struct metricsd *m, char level, const char *place, const char *fmt, ...) PRINTF(4, 5);
+void metricsd_klog(struct metricsd *m, char level, const char *place, const char *fmt, ...) PRINTF(4, 5);
 void metricsd_spend(struct metricsd *m, int64_t cpu_ns);
 
 #endif

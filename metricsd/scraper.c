@@ -53,9 +53,9 @@ static void report(struct scraper *s)
     strbuf_init(&text, 65536);
     while (map_next(s->errors, &cursor, &message, &value))
         strbuf_addf(&text, "%s" STR_FMT, text.n ? ", " : "", STR_ARG(message));
-    klog(s->m, 'E', "manager.go:111",
-         n > 1 ? "unable to fully collect metrics: [" STR_FMT "]" : "unable to fully collect metrics: " STR_FMT,
-         STR_ARG(strbuf_str(&text)));
+    metricsd_klog(s->m, 'E', "manager.go:111",
+                  n > 1 ? "unable to fully collect metrics: [" STR_FMT "]" : "unable to fully collect metrics: " STR_FMT,
+                  STR_ARG(strbuf_str(&text)));
     strbuf_deinit(&text);
 }
 
@@ -63,7 +63,7 @@ static void finish(struct scraper *s)
 {
     report(s);
     s->last_ok = s->asked == 0 || s->answered > 0;
-    batch_free(s->current);
+    metricsd_batch_free(s->current);
     s->current = s->next;
     s->next = NULL;
 }
@@ -115,7 +115,7 @@ static void decoded(struct source *src, struct str body)
     struct err err = { 0 };
     const char *address = arena_cstr(src->arena, src->address), *error = NULL;
     strbuf_init(&c.text, 65536);
-    if (!decode_summary(src->scraper->next, body, address, add_complaint, &c, &err))
+    if (!metricsd_decode_summary(src->scraper->next, body, address, add_complaint, &c, &err))
         error = arena_printf(src->arena, "unable to fetch metrics from Kubelet " STR_FMT " (%s): %s", STR_ARG(src->name),
                              address, err.msg);
     else if (c.n)
@@ -164,7 +164,7 @@ static void source_start(struct scraper *s, const struct json *node)
     struct err err = { 0 };
     struct str address;
     s->asked++;
-    if (!resolve_address(&s->m->flags, node, &address, &err)) {
+    if (!metricsd_resolve_address(&s->m->flags, node, &address, &err)) {
         complain(s, err.msg);
         s->failures++;
         err_clear(&err);
@@ -189,10 +189,10 @@ static void tick(struct timer *t)
     timer_start(t, s->m->flags.metric_resolution_ns);
     list_for(it, &s->sources)                      /* of the tick before: its time is over */
         source_free(container_of(it, struct source, node));
-    batch_free(s->next);
+    metricsd_batch_free(s->next);
     map_free(s->errors, NULL);
     s->errors = map_new();
-    s->next = batch_new();
+    s->next = metricsd_batch_new();
     s->asked = s->answered = 0;
     s->last_tick_ns = vtime_now(s->m->loop);
     size_t cursor = 0;
@@ -215,7 +215,7 @@ struct scraper *scraper_new(struct metricsd *m)
 {
     struct scraper *s = NEW(struct scraper);
     s->m = m;
-    s->current = batch_new();
+    s->current = metricsd_batch_new();
     s->errors = map_new();
     list_init(&s->sources);
     timer_init(&s->tick, m->loop, tick);
@@ -230,8 +230,8 @@ void scraper_free(struct scraper *s)
     timer_stop(&s->tick);
     list_for(it, &s->sources)
         source_free(container_of(it, struct source, node));
-    batch_free(s->current);
-    batch_free(s->next);
+    metricsd_batch_free(s->current);
+    metricsd_batch_free(s->next);
     map_free(s->errors, NULL);
     free(s);
 }

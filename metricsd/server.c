@@ -18,7 +18,7 @@ enum { START_CPU_NS = 180 * 1000 * 1000 };         /* a Go program of 40 MB, its
 static void serve(struct metricsd *m);
 
 /* ---- log and CPU ---- */
-void klog(struct metricsd *m, char level, const char *place, const char *fmt, ...)
+void metricsd_klog(struct metricsd *m, char level, const char *place, const char *fmt, ...)
 {
     struct arena *a = arena_new();
     struct strbuf line;
@@ -56,7 +56,7 @@ static void die(struct metricsd *m, const char *why)
     struct strbuf out;
     strbuf_init(&out, 65536);
     strbuf_addf(&out, "Error: %s\n", why);
-    flags_usage(&out);
+    metricsd_flags_usage(&out);
     strbuf_addf(
         &out,
         "\npanic: %s\n\ngoroutine 1 [running]:\nmain.main()\n"
@@ -120,17 +120,18 @@ static bool certificate(struct metricsd *m, struct err *err)
         !vfs_put(files, key_path, key_pem(a, m->identity->key), 0600, now))
         return err_set(err, ERR_IO, "error creating self-signed certificates: mkdir %s: read-only file system",
                        m->flags.cert_dir);
-    klog(m, 'I', "serving.go:312", "Generated self-signed cert (%s/apiserver.crt, %s/apiserver.key)", m->flags.cert_dir,
-         m->flags.cert_dir);
+    metricsd_klog(m, 'I', "serving.go:312", "Generated self-signed cert (%s/apiserver.crt, %s/apiserver.key)", m->flags.cert_dir,
+                  m->flags.cert_dir);
     return true;
 }
 
 /* ---- the API server's word on whom to trust ---- */
 static void warn_missing(struct metricsd *m, const char *key, const char *place, const char *what)
 {
-    klog(m, 'W', place,
-         "Cluster doesn't provide %s in configmap/extension-apiserver-authentication in kube-system, so %s won't work.", key,
-         what);
+    metricsd_klog(
+        m, 'W', place,
+        "Cluster doesn't provide %s in configmap/extension-apiserver-authentication in kube-system, so %s won't work.", key,
+        what);
 }
 
 static void use_config(struct metricsd *m, const struct json *data)
@@ -160,7 +161,7 @@ static void config_read(void *ctx, const struct client_result *r, const struct e
     m->config_call = NULL;
     if (err->code != ERR_NONE && err->code != ERR_NOT_FOUND) {
         if (err->code == ERR_FORBIDDEN)
-            klog(
+            metricsd_klog(
                 m, 'W', "authentication.go:262",
                 "Unable to get configmap/extension-apiserver-authentication in kube-system.  Usually fixed by "
                 "'kubectl create rolebinding -n kube-system ROLEBINDING_NAME "
@@ -175,19 +176,21 @@ static void config_read(void *ctx, const struct client_result *r, const struct e
 /* ---- serving ---- */
 static void list_failed(void *ctx, const char *what, const struct err *err)
 {
-    klog(ctx, 'E', "reflector.go:126", "k8s.io/client-go/informers/factory.go:133: Failed to %s *v1.Node: %s", what, err->msg);
+    metricsd_klog(ctx, 'E', "reflector.go:126", "k8s.io/client-go/informers/factory.go:133: Failed to %s *v1.Node: %s", what,
+                  err->msg);
 }
 
 static void pods_failed(void *ctx, const char *what, const struct err *err)
 {
-    klog(ctx, 'E', "reflector.go:126", "k8s.io/client-go/informers/factory.go:133: Failed to %s *v1.Pod: %s", what, err->msg);
+    metricsd_klog(ctx, 'E', "reflector.go:126", "k8s.io/client-go/informers/factory.go:133: Failed to %s *v1.Pod: %s", what,
+                  err->msg);
 }
 
 static void serve(struct metricsd *m)
 {
     m->scraper = scraper_new(m);
     m->ready = true;
-    klog(m, 'I', "secure_serving.go:116", "Serving securely on [::]:%" PRId64, m->flags.secure_port);
+    metricsd_klog(m, 'I', "secure_serving.go:116", "Serving securely on [::]:%" PRId64, m->flags.secure_port);
     m->nodes = informer_shared(m->client, "/api/v1/nodes", "");
     m->pods = informer_shared(m->client, "/api/v1/pods", "");
     informer_on_error(m->nodes, list_failed, m);
@@ -198,7 +201,7 @@ static void handle(void *ctx, struct http_exchange *x)
 {
     struct metricsd *m = ctx;
     if (m->ready)
-        api_handle(m, x);
+        metricsd_api_handle(m, x);
     else
         http_abort(x);                             /* bound, not yet serving */
 }
@@ -264,7 +267,7 @@ static void clients_make(struct metricsd *m)
 static bool begin(struct metricsd *m, struct err *err)
 {
     const struct process_options *o = process_options(m->process);
-    return flags_parse(m->arena, o->argv, &m->flags, err) && process_in_cluster(m->process, m->arena, &m->in, err) &&
+    return metricsd_flags_parse(m->arena, o->argv, &m->flags, err) && process_in_cluster(m->process, m->arena, &m->in, err) &&
            kubelet_trust(m, err) && certificate(m, err) && (clients_make(m), true) && listen_port(m, err);
 }
 

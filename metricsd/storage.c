@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-struct batch *batch_new(void)
+struct batch *metricsd_batch_new(void)
 {
     struct batch *b = NEW(struct batch);
     b->arena = arena_new();
@@ -13,7 +13,7 @@ struct batch *batch_new(void)
     return b;
 }
 
-void batch_free(struct batch *b)
+void metricsd_batch_free(struct batch *b)
 {
     if (!b)
         return;

@@ -28,9 +28,9 @@ static bool both_have_parts(const struct place_type *p, const struct json *x, co
 
 static void merge_items(struct arena *a, const struct place_type *p, struct json *live, const struct json *applied)
 {
-    struct place_type item = place_of_item(p);
+    struct place_type item = patch_place_of_item(p);
     for (const struct json *c = json_first(applied); c; c = json_next(c)) {
-        struct json *have = child_by_element(a, p, live, element_of(a, p, c));
+        struct json *have = patch_child_by_element(a, p, live, patch_element_of(a, p, c));
         if (!have)
             json_append(live, json_copy(a, c));
         else if (both_have_parts(&item, have, c))
@@ -47,7 +47,7 @@ static void merge_value(struct arena *a, const struct place_type *p, struct json
         return;
     }
     for (const struct json *c = json_first(applied); c; c = json_next(c)) {
-        struct place_type cp = place_of_child(p, json_key(c));
+        struct place_type cp = patch_place_of_child(p, json_key(c));
         struct json *have = json_getn(live, json_key(c));
         if (have && both_have_parts(&cp, have, c))
             merge_value(a, &cp, have, c);
@@ -78,7 +78,7 @@ static void prune(struct arena *a, const struct place_type *p, struct json *valu
 {
     for (const struct json *l = json_first(last); l; l = json_next(l)) {
         struct str element = json_key(l);
-        struct json *child = str_eqc(element, ".") ? NULL : child_by_element(a, p, value, element);
+        struct json *child = str_eqc(element, ".") ? NULL : patch_child_by_element(a, p, value, element);
         const struct json *kept = json_getn(keep, element);
         if (!child)
             continue;
@@ -86,7 +86,7 @@ static void prune(struct arena *a, const struct place_type *p, struct json *valu
             take_out(value, child);
             continue;
         }
-        struct place_type cp = str_starts(element, "f:") ? place_of_child(p, json_key(child)) : place_of_item(p);
+        struct place_type cp = str_starts(element, "f:") ? patch_place_of_child(p, json_key(child)) : patch_place_of_item(p);
         if (both_have_parts(&cp, child, child))
             prune(a, &cp, child, l, kept);
     }
@@ -136,15 +136,15 @@ static bool check_conflicts(struct apply *ap, const struct json *changed, struct
     strbuf_init(&c.message, LIMIT_BODY_BYTES);
     for (size_t i = 0; i < ap->managers.n; i++) {
         struct manager *m = &ap->managers.v[i];
-        struct json *theirs = set_intersection(ap->a, m->fields, changed);
-        if ((str_eqc(m->operation, "Apply") && str_eq(m->name, ap->manager)) || set_is_empty(theirs))
+        struct json *theirs = field_set_intersection(ap->a, m->fields, changed);
+        if ((str_eqc(m->operation, "Apply") && str_eq(m->name, ap->manager)) || field_set_is_empty(theirs))
             continue;
-        set_sort(theirs);
+        field_set_sort(theirs);
         c.who = print_manager(ap->a, m);
         if (!c.n)
             first_who = c.who;
         strbuf_addf(&c.message, "%sconflicts with " STR_FMT ":", c.message.n ? "\n" : "", STR_ARG(c.who));
-        set_each_path(ap->a, theirs, add_conflict, &c);
+        field_set_each_path(ap->a, theirs, add_conflict, &c);
     }
     if (c.n == 1)
         err_set(err, ERR_CONFLICT, "Apply failed with 1 conflict: conflict with " STR_FMT ": " STR_FMT, STR_ARG(first_who),
@@ -170,9 +170,10 @@ static struct json *without_managed_fields(struct arena *a, const struct json *o
 static void track_from_now(struct apply *ap, const struct json *live, int64_t now_ns)
 {
     struct json *changed = json_new_object(ap->a), *removed = json_new_object(ap->a);
-    set_compare(ap->a, &ap->p, json_new_object(ap->a), live, changed, removed);
-    managers_add(ap->a, &ap->managers, (struct manager){ STR("before-first-apply"), STR("Update"), ap->api_version, STR_NULL,
-                                                         time_rfc3339(ap->a, now_ns), changed });
+    field_set_compare(ap->a, &ap->p, json_new_object(ap->a), live, changed, removed);
+    field_managers_add(ap->a, &ap->managers,
+                       (struct manager){ STR("before-first-apply"), STR("Update"), ap->api_version, STR_NULL,
+                                         time_rfc3339(ap->a, now_ns), changed });
 }
 
 /* Everything that must stay: what is applied now, and what others own. */
@@ -181,7 +182,7 @@ static struct json *fields_to_keep(struct apply *ap, const struct manager *self,
     struct json *keep = json_copy(ap->a, applied_set);
     for (size_t i = 0; i < ap->managers.n; i++)
         if (&ap->managers.v[i] != self)
-            set_union(ap->a, keep, ap->managers.v[i].fields);
+            field_set_union(ap->a, keep, ap->managers.v[i].fields);
     return keep;
 }
 
@@ -191,12 +192,12 @@ static void hand_over(struct apply *ap, struct manager *self, struct json *appli
     for (size_t i = 0; i < ap->managers.n; i++) {
         if (&ap->managers.v[i] == self)
             continue;
-        set_subtract(ap->managers.v[i].fields, changed);
-        set_subtract(ap->managers.v[i].fields, removed);
+        field_set_subtract(ap->managers.v[i].fields, changed);
+        field_set_subtract(ap->managers.v[i].fields, removed);
     }
     if (!self)
-        self = managers_add(ap->a, &ap->managers,
-                            (struct manager){ ap->manager, STR("Apply"), ap->api_version, STR_NULL, STR_NULL, NULL });
+        self = field_managers_add(ap->a, &ap->managers,
+                                  (struct manager){ ap->manager, STR("Apply"), ap->api_version, STR_NULL, STR_NULL, NULL });
     self->fields = applied_set;
     self->api_version = ap->api_version;
     self->time = time_rfc3339(ap->a, now_ns);
@@ -209,22 +210,23 @@ struct json *patch_apply(struct arena *a, const struct schema *s, const struct g
         err_set(err, ERR_BAD_REQUEST, "metadata.managedFields must be nil");
         return NULL;
     }
-    struct apply ap = { a, place_of_kind(s, gvk), managers_read(a, live), manager, gvk_api_version(a, gvk->group, gvk->version) };
+    struct apply ap = { a, patch_place_of_kind(s, gvk), field_managers_read(a, live), manager,
+                        gvk_api_version(a, gvk->group, gvk->version) };
     struct json *was = without_managed_fields(a, live), *merged = json_copy(a, was), *now = without_managed_fields(a, applied);
     if (live && !ap.managers.n)
         track_from_now(&ap, was, now_ns);
-    struct manager *self = managers_find(&ap.managers, manager, "Apply", ap.api_version, STR_NULL);
-    struct json *applied_set = set_of_value(a, &ap.p, now);
+    struct manager *self = field_managers_find(&ap.managers, manager, "Apply", ap.api_version, STR_NULL);
+    struct json *applied_set = field_set_of_value(a, &ap.p, now);
     merge_value(a, &ap.p, merged, now);
     if (self)
         prune(a, &ap.p, merged, self->fields, fields_to_keep(&ap, self, applied_set));
     struct json *changed = json_new_object(a), *removed = json_new_object(a);
-    set_compare(a, &ap.p, was, merged, changed, removed);
+    field_set_compare(a, &ap.p, was, merged, changed, removed);
     if (!force && !check_conflicts(&ap, changed, err))
         return NULL;
-    if (live && self && set_is_empty(changed) && set_is_empty(removed) && json_equal(self->fields, applied_set))
+    if (live && self && field_set_is_empty(changed) && field_set_is_empty(removed) && json_equal(self->fields, applied_set))
         return json_copy(a, live);                               /* nothing new: not even the time changes */
     hand_over(&ap, self, applied_set, changed, removed, now_ns);
-    managers_write(a, &ap.managers, merged);
+    field_managers_write(a, &ap.managers, merged);
     return merged;
 }

@@ -83,7 +83,7 @@ static enum relation list_relation(const struct field *f)
     return f->patch_merge_key ? REL_LIST_MAP : REL_LIST_SET;
 }
 
-struct place_type place_of_kind(const struct schema *s, const struct gvk *gvk)
+struct place_type patch_place_of_kind(const struct schema *s, const struct gvk *gvk)
 {
     const struct type *t = schema_kind(s, gvk->group, gvk->version, gvk->kind);
     struct place_type p = place_of_type(t, schema_minor(s));
@@ -92,7 +92,7 @@ struct place_type place_of_kind(const struct schema *s, const struct gvk *gvk)
     return p;
 }
 
-struct place_type place_of_child(const struct place_type *p, struct str name)
+struct place_type patch_place_of_child(const struct place_type *p, struct str name)
 {
     struct place_type child = { REL_LEAF, NULL, NULL, p->minor };
     if (p->rel == REL_ANY)
@@ -112,7 +112,7 @@ struct place_type place_of_child(const struct place_type *p, struct str name)
     return child;
 }
 
-struct place_type place_of_item(const struct place_type *p)
+struct place_type patch_place_of_item(const struct place_type *p)
 {
     if (p->field && p->field->elem == FIELD_OBJECT)
         return place_of_type(p->field->type, p->minor);
@@ -157,7 +157,7 @@ static struct str key_element(struct arena *a, const struct field *f, const stru
     return text;
 }
 
-struct str element_of(struct arena *a, const struct place_type *p, const struct json *child)
+struct str patch_element_of(struct arena *a, const struct place_type *p, const struct json *child)
 {
     if (p->rel == REL_LIST_MAP)
         return key_element(a, p->field, child);
@@ -166,12 +166,12 @@ struct str element_of(struct arena *a, const struct place_type *p, const struct 
     return arena_strf(a, "f:" STR_FMT, STR_ARG(json_key(child)));
 }
 
-struct json *child_by_element(struct arena *a, const struct place_type *p, const struct json *value, struct str element)
+struct json *patch_child_by_element(struct arena *a, const struct place_type *p, const struct json *value, struct str element)
 {
     if (str_starts(element, "f:"))
         return json_is(value, JSON_OBJECT) ? json_getn(value, str_sub(element, 2, element.n)) : NULL;
     for (struct json *c = json_is(value, JSON_ARRAY) ? json_first(value) : NULL; c; c = json_next(c))
-        if ((p->rel == REL_LIST_MAP || p->rel == REL_LIST_SET) && str_eq(element_of(a, p, c), element))
+        if ((p->rel == REL_LIST_MAP || p->rel == REL_LIST_SET) && str_eq(patch_element_of(a, p, c), element))
             return c;
     return NULL;
 }
@@ -188,7 +188,7 @@ static bool is_dot(const struct json *node)
     return str_eqc(json_key(node), ".");
 }
 
-bool set_is_empty(const struct json *set)
+bool field_set_is_empty(const struct json *set)
 {
     return json_len(set) == 0;
 }
@@ -199,7 +199,7 @@ static void put_dot(struct arena *a, struct json *node)
         json_set(a, node, ".", json_new_object(a));
 }
 
-void set_union(struct arena *a, struct json *into, const struct json *from)
+void field_set_union(struct arena *a, struct json *into, const struct json *from)
 {
     for (const struct json *f = json_first(from); f; f = json_next(f)) {
         struct json *have = json_getn(into, json_key(f));
@@ -210,13 +210,13 @@ void set_union(struct arena *a, struct json *into, const struct json *from)
         if (is_dot(f))
             continue;
         bool member = is_member(have) || is_member(f);
-        set_union(a, have, f);
+        field_set_union(a, have, f);
         if (member && json_len(have))
             put_dot(a, have);
     }
 }
 
-void set_subtract(struct json *from, const struct json *what)
+void field_set_subtract(struct json *from, const struct json *what)
 {
     for (const struct json *w = json_first(what); w; w = json_next(w)) {
         struct json *have = json_getn(from, json_key(w));
@@ -224,7 +224,7 @@ void set_subtract(struct json *from, const struct json *what)
             continue;
         bool member = is_member(have) && !is_member(w);
         bool leaf = !json_len(have);
-        set_subtract(have, w);
+        field_set_subtract(have, w);
         if (!member)
             json_remove(have, ".");
         else if (!leaf && json_len(have) == 1 && json_get(have, "."))
@@ -234,7 +234,7 @@ void set_subtract(struct json *from, const struct json *what)
     }
 }
 
-struct json *set_intersection(struct arena *a, const struct json *x, const struct json *y)
+struct json *field_set_intersection(struct arena *a, const struct json *x, const struct json *y)
 {
     struct json *both = json_new_object(a);
     for (const struct json *cx = json_first(x); cx; cx = json_next(cx)) {
@@ -242,7 +242,7 @@ struct json *set_intersection(struct arena *a, const struct json *x, const struc
         if (!cy || is_dot(cx))
             continue;
         bool member = is_member(cx) && is_member(cy);
-        struct json *below = set_intersection(a, cx, cy);
+        struct json *below = field_set_intersection(a, cx, cy);
         if (member && json_len(below))
             put_dot(a, below);
         if (member || json_len(below))
@@ -251,14 +251,14 @@ struct json *set_intersection(struct arena *a, const struct json *x, const struc
     return both;
 }
 
-void set_sort(struct json *set)
+void field_set_sort(struct json *set)
 {
     json_sort_keys(set);
     for (struct json *c = json_first(set); c; c = json_next(c))
-        set_sort(c);
+        field_set_sort(c);
 }
 
-void set_strip(struct json *set)
+void field_set_strip(struct json *set)
 {
     static const char *const unowned[] = {
         "f:name",        "f:namespace",  "f:creationTimestamp", "f:selfLink",        "f:uid",
@@ -283,7 +283,7 @@ static bool has_parts(const struct place_type *p, const struct json *value)
 
 static struct place_type place_of_part(const struct place_type *p, const struct json *child)
 {
-    return p->rel == REL_LIST_MAP || p->rel == REL_LIST_SET ? place_of_item(p) : place_of_child(p, json_key(child));
+    return p->rel == REL_LIST_MAP || p->rel == REL_LIST_SET ? patch_place_of_item(p) : patch_place_of_child(p, json_key(child));
 }
 
 /* Members for a value and all below it. all: containers are members too (they are new); else only map entries and list
@@ -299,16 +299,16 @@ static void add_parts(struct arena *a, struct json *set, const struct place_type
             if ((all || entry) && json_len(node))
                 put_dot(a, node);
         }
-        json_setn(a, set, element_of(a, p, c), node);
+        json_setn(a, set, patch_element_of(a, p, c), node);
     }
 }
 
-struct json *set_of_value(struct arena *a, const struct place_type *p, const struct json *value)
+struct json *field_set_of_value(struct arena *a, const struct place_type *p, const struct json *value)
 {
     struct json *set = json_new_object(a);
     if (has_parts(p, value))
         add_parts(a, set, p, value, false);
-    set_strip(set);
+    field_set_strip(set);
     return set;
 }
 
@@ -371,9 +371,9 @@ static void compare_parts(struct arena *a, const struct place_type *p, const str
                           struct json *changed, struct json *removed)
 {
     for (const struct json *n = json_first(obj); n; n = json_next(n)) {
-        struct str element = element_of(a, p, n);
+        struct str element = patch_element_of(a, p, n);
         struct place_type cp = place_of_part(p, n);
-        const struct json *o = child_by_element(a, p, old, element);
+        const struct json *o = patch_child_by_element(a, p, old, element);
         if (!o && p->rel == REL_STRUCT)
             o = go_empty(a, &cp, n);
         if (o)
@@ -382,19 +382,19 @@ static void compare_parts(struct arena *a, const struct place_type *p, const str
             json_setn(a, changed, element, everything(a, &cp, n));
     }
     for (const struct json *o = json_first(old); o; o = json_next(o)) {
-        struct str element = element_of(a, p, o);
+        struct str element = patch_element_of(a, p, o);
         struct place_type cp = place_of_part(p, o);
-        if (!child_by_element(a, p, obj, element))
+        if (!patch_child_by_element(a, p, obj, element))
             json_setn(a, removed, element, everything(a, &cp, o));
     }
 }
 
-void set_compare(struct arena *a, const struct place_type *p, const struct json *old, const struct json *obj,
-                 struct json *changed, struct json *removed)
+void field_set_compare(struct arena *a, const struct place_type *p, const struct json *old, const struct json *obj,
+                       struct json *changed, struct json *removed)
 {
     compare_parts(a, p, old, obj, changed, removed);
-    set_strip(changed);
-    set_strip(removed);
+    field_set_strip(changed);
+    field_set_strip(removed);
 }
 
 /* ---- in words ---- */
@@ -433,7 +433,7 @@ static void each_path(struct arena *a, const struct json *set, struct str path, 
     }
 }
 
-void set_each_path(struct arena *a, const struct json *set, void (*fn)(void *ctx, struct str path), void *ctx)
+void field_set_each_path(struct arena *a, const struct json *set, void (*fn)(void *ctx, struct str path), void *ctx)
 {
     each_path(a, set, STR(""), fn, ctx);
 }

@@ -77,7 +77,7 @@ struct json *patch_json(struct arena *a, const struct json *original, struct str
             if (str_eqc(json_get_str(op, "op"), operations[i].name))
                 fn = operations[i].fn;
         if (!fn || !fn(&r, op)) {
-            fail_unprocessable(err);
+            patch_fail_unprocessable(err);
             return NULL;
         }
     }

@@ -19,21 +19,21 @@ static struct json *clean(struct arena *a, const struct json *fields)
     return set;
 }
 
-struct managers managers_read(struct arena *a, const struct json *obj)
+struct managers field_managers_read(struct arena *a, const struct json *obj)
 {
     struct managers m = { NULL, 0, 0 };
     for (const struct json *e = json_first(json_path(obj, "metadata.managedFields")); e; e = json_next(e)) {
         if (!json_get_str(e, "operation").n)
             continue;                                            /* [{}] asks for a reset */
-        managers_add(a, &m,
-                     (struct manager){ json_get_str(e, "manager"), json_get_str(e, "operation"),
-                                       json_get_str(e, "apiVersion"), json_get_str(e, "subresource"),
-                                       json_get_str(e, "time"), clean(a, json_get(e, "fieldsV1")) });
+        field_managers_add(a, &m,
+                           (struct manager){ json_get_str(e, "manager"), json_get_str(e, "operation"),
+                                             json_get_str(e, "apiVersion"), json_get_str(e, "subresource"),
+                                             json_get_str(e, "time"), clean(a, json_get(e, "fieldsV1")) });
     }
     return m;
 }
 
-struct manager *managers_add(struct arena *a, struct managers *m, struct manager one)
+struct manager *field_managers_add(struct arena *a, struct managers *m, struct manager one)
 {
     if (m->n == m->cap) {
         size_t cap = m->cap ? m->cap * 2 : 8;
@@ -45,8 +45,8 @@ struct manager *managers_add(struct arena *a, struct managers *m, struct manager
 }
 
 /* Who applies is known by name alone, who updates by the version written too. */
-struct manager *managers_find(struct managers *m, struct str name, const char *operation, struct str api_version,
-                              struct str subresource)
+struct manager *field_managers_find(struct managers *m, struct str name, const char *operation, struct str api_version,
+                                    struct str subresource)
 {
     for (size_t i = 0; i < m->n; i++) {
         struct manager *c = &m->v[i];
@@ -92,7 +92,7 @@ static bool merge_oldest(struct arena *a, struct managers *m)
         for (size_t j = i + 1; str_eqc(m->v[i].operation, "Update") && j < m->n; j++) {
             if (!str_eq(m->v[i].api_version, m->v[j].api_version))
                 continue;
-            set_union(a, m->v[j].fields, m->v[i].fields);
+            field_set_union(a, m->v[j].fields, m->v[i].fields);
             m->v[j].name = STR("ancient-changes");
             m->v[j].subresource = STR_NULL;
             drop_at(m, i);
@@ -105,7 +105,7 @@ static bool merge_oldest(struct arena *a, struct managers *m)
 static struct json *entry(struct arena *a, const struct manager *c)
 {
     struct json *e = json_new_object(a);
-    set_sort(c->fields);
+    field_set_sort(c->fields);
     json_set_str(a, e, "manager", c->name);
     json_set_str(a, e, "operation", c->operation);
     json_set_str(a, e, "apiVersion", c->api_version);
@@ -118,10 +118,10 @@ static struct json *entry(struct arena *a, const struct manager *c)
     return e;
 }
 
-void managers_write(struct arena *a, struct managers *m, struct json *obj)
+void field_managers_write(struct arena *a, struct managers *m, struct json *obj)
 {
     for (size_t i = m->n; i-- > 0;)
-        if (set_is_empty(m->v[i].fields))
+        if (field_set_is_empty(m->v[i].fields))
             drop_at(m, i);
     if (m->n)
         qsort(m->v, m->n, sizeof *m->v, in_order);
@@ -157,28 +157,29 @@ void managed_fields_update(struct arena *a, const struct schema *s, const struct
     if (!tracked && (old || minor < 18))
         /* made before anybody kept track, or in a version that does so for applied objects alone */
         return;
-    struct managers m = managers_read(a, obj);
+    struct managers m = field_managers_read(a, obj);
     if (tracked && !m.n) {
         json_remove(json_get(obj, "metadata"), "managedFields"); /* a reset */
         return;
     }
-    struct place_type p = place_of_kind(s, gvk);
+    struct place_type p = patch_place_of_kind(s, gvk);
     struct json *changed = json_new_object(a), *removed = json_new_object(a);
-    set_compare(a, &p, old ? old : json_new_object(a), obj, changed, removed);
-    if (set_is_empty(changed) && set_is_empty(removed))
+    field_set_compare(a, &p, old ? old : json_new_object(a), obj, changed, removed);
+    if (field_set_is_empty(changed) && field_set_is_empty(removed))
         return;
     struct str version = gvk_api_version(a, gvk->group, gvk->version), sub = minor >= 22 ? str_c(subresource) : STR_NULL;
-    struct manager *self = managers_find(&m, manager, "Update", version, sub);
+    struct manager *self = field_managers_find(&m, manager, "Update", version, sub);
     for (size_t i = 0; i < m.n; i++) {
-        set_subtract(m.v[i].fields, removed);
+        field_set_subtract(m.v[i].fields, removed);
         if (&m.v[i] != self)
-            set_subtract(m.v[i].fields, changed);
+            field_set_subtract(m.v[i].fields, changed);
     }
-    if (!set_is_empty(changed)) {
+    if (!field_set_is_empty(changed)) {
         if (!self)
-            self = managers_add(a, &m, (struct manager){ manager, STR("Update"), version, sub, STR_NULL, json_new_object(a) });
-        set_union(a, self->fields, changed);
+            self = field_managers_add(
+                a, &m, (struct manager){ manager, STR("Update"), version, sub, STR_NULL, json_new_object(a) });
+        field_set_union(a, self->fields, changed);
         self->time = time_rfc3339(a, now_ns);
     }
-    managers_write(a, &m, obj);
+    field_managers_write(a, &m, obj);
 }

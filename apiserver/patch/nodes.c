@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-struct nodes nodes_take(struct arena *a, struct json *array)
+struct nodes field_nodes_take(struct arena *a, struct json *array)
 {
     struct nodes l = { NULL, 0, 0 };
     size_t n = json_len(array);
@@ -17,7 +17,7 @@ struct nodes nodes_take(struct arena *a, struct json *array)
     return l;
 }
 
-void nodes_add(struct arena *a, struct nodes *l, struct json *node)
+void field_nodes_add(struct arena *a, struct nodes *l, struct json *node)
 {
     if (l->n == l->cap) {
         size_t cap = l->cap ? l->cap * 2 : 8;
@@ -27,7 +27,7 @@ void nodes_add(struct arena *a, struct nodes *l, struct json *node)
     l->v[l->n++] = node;
 }
 
-struct json *nodes_array(struct arena *a, const struct nodes *l)
+struct json *field_nodes_array(struct arena *a, const struct nodes *l)
 {
     struct json *array = json_new_array(a);
     for (size_t i = 0; i < l->n; i++)
@@ -53,13 +53,13 @@ static void print_map(struct strbuf *out, const struct json *j)
             strbuf_addch(out, ' ');
         strbuf_add(out, json_key(v[i]));
         strbuf_addch(out, ':');
-        go_print(out, v[i]);
+        patch_go_print(out, v[i]);
     }
     strbuf_addch(out, ']');
     free(v);
 }
 
-void go_print(struct strbuf *out, const struct json *j)
+void patch_go_print(struct strbuf *out, const struct json *j)
 {
     switch (json_type(j)) {
     case JSON_NULL:   strbuf_addc(out, "<nil>"); break;
@@ -70,7 +70,7 @@ void go_print(struct strbuf *out, const struct json *j)
         for (const struct json *c = json_first(j); c; c = json_next(c)) {
             if (c != json_first(j))
                 strbuf_addch(out, ' ');
-            go_print(out, c);
+            patch_go_print(out, c);
         }
         strbuf_addch(out, ']');
         break;
@@ -82,7 +82,7 @@ void go_print(struct strbuf *out, const struct json *j)
     }
 }
 
-const char *go_type_name(const struct json *j)
+const char *patch_go_type_name(const struct json *j)
 {
     switch (json_type(j)) {
     case JSON_BOOL:   return "bool";
@@ -96,7 +96,7 @@ const char *go_type_name(const struct json *j)
     }
 }
 
-bool fail_unprocessable(struct err *err)
+bool patch_fail_unprocessable(struct err *err)
 {
     err_set(err, ERR_INVALID, "the server rejected our request due to an error in our request");
     if (err)

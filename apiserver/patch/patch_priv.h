@@ -9,16 +9,16 @@ struct nodes {
     struct json **v;
     size_t        n, cap;
 };
-struct nodes nodes_take(struct arena *a, struct json *array);        /* leaves the array empty; NULL gives none */
-void nodes_add(struct arena *a, struct nodes *l, struct json *node);
-struct json *nodes_array(struct arena *a, const struct nodes *l);    /* a new array of them */
+struct nodes field_nodes_take(struct arena *a, struct json *array);        /* leaves the array empty; NULL gives none */
+void field_nodes_add(struct arena *a, struct nodes *l, struct json *node);
+struct json *field_nodes_array(struct arena *a, const struct nodes *l);    /* a new array of them */
 
 /* Go's %v and %s of a decoded JSON value: map[a:1 b:[x y]], <nil>. Upstream's errors are full of it. */
-void go_print(struct strbuf *out, const struct json *j);
+void patch_go_print(struct strbuf *out, const struct json *j);
 /* "map[string]interface {}", "[]interface {}", "string", ... */
-const char *go_type_name(const struct json *j);
+const char *patch_go_type_name(const struct json *j);
 
 /* the 422 without words that a patch which cannot be applied gets */
-bool fail_unprocessable(struct err *err);
+bool patch_fail_unprocessable(struct err *err);
 
 #endif

@@ -43,14 +43,14 @@ static bool fail_order(struct merge *m) { return fail(m, "invalid patch format o
 /* Errors that upstream does not classify leave the API server as 500. */
 static bool fail_type(struct merge *m, const char *expected, const struct json *got)
 {
-    return err_set(m->err, ERR_IO, "expected a %s, but received a %s", expected, go_type_name(got));
+    return err_set(m->err, ERR_IO, "expected a %s, but received a %s", expected, patch_go_type_name(got));
 }
 
 static bool fail_with_value(struct merge *m, const char *before, const struct json *value, const char *after)
 {
     struct strbuf b;
     strbuf_init(&b, 1024);
-    go_print(&b, value);
+    patch_go_print(&b, value);
     err_set(m->err, ERR_IO, "%s" STR_FMT "%s", before, STR_ARG(strbuf_str(&b)), after);
     strbuf_deinit(&b);
     return false;
@@ -225,7 +225,7 @@ static struct json *weave(struct merge *m, const struct nodes *merged, const str
 {
     struct nodes patch_items = { NULL, 0, 0 }, server_only = { NULL, 0, 0 }, all = { NULL, 0, 0 };
     for (size_t i = 0; i < merged->n; i++)
-        nodes_add(m->a, index_in(wanted, merged->v[i], merge_key) >= 0 ? &patch_items : &server_only, merged->v[i]);
+        field_nodes_add(m->a, index_in(wanted, merged->v[i], merge_key) >= 0 ? &patch_items : &server_only, merged->v[i]);
     sort_by(&patch_items, wanted, merge_key);
     sort_by(&server_only, server, merge_key);
     size_t i = 0, j = 0;
@@ -235,9 +235,9 @@ static struct json *weave(struct merge *m, const struct nodes *merged, const str
             ptrdiff_t s = index_in(server, server_only.v[i], merge_key), p = index_in(server, patch_items.v[j], merge_key);
             take_server = s >= 0 && p >= 0 && s < p;
         }
-        nodes_add(m->a, &all, take_server ? server_only.v[i++] : patch_items.v[j++]);
+        field_nodes_add(m->a, &all, take_server ? server_only.v[i++] : patch_items.v[j++]);
     }
-    return nodes_array(m->a, &all);
+    return field_nodes_array(m->a, &all);
 }
 
 /* All elements are objects with the merge key, or all are scalars of one type. */
@@ -275,7 +275,7 @@ static bool check_order(struct merge *m, const struct json *patch, const struct 
         return true;
     struct strbuf b;
     strbuf_init(&b, 1024);
-    go_print(&b, order);
+    patch_go_print(&b, order);
     fail_with_value(m, "The order in patch list:\n", patch,
                     arena_printf(m->a, "\n doesn't match %s list:\n" STR_FMT "\n", SET_ORDER, STR_ARG(strbuf_str(&b))));
     strbuf_deinit(&b);
@@ -286,7 +286,7 @@ static struct nodes borrow(struct arena *a, const struct json *list)
 {
     struct nodes l = { NULL, 0, 0 };
     for (struct json *c = json_first(list); c; c = json_next(c))
-        nodes_add(a, &l, c);
+        field_nodes_add(a, &l, c);
     return l;
 }
 
@@ -309,7 +309,7 @@ static bool apply_order(struct merge *m, const struct type *t, struct json *orig
         return false;
     if (!have && !want)
         return true;
-    struct nodes server = have ? nodes_take(m->a, json_copy(m->a, have)) : (struct nodes){ NULL, 0, 0 };
+    struct nodes server = have ? field_nodes_take(m->a, json_copy(m->a, have)) : (struct nodes){ NULL, 0, 0 };
     struct json *merged = have;
     if (!have && strip_directives(want))
         merged = want;
@@ -317,7 +317,7 @@ static bool apply_order(struct merge *m, const struct type *t, struct json *orig
         return false;
     if (!check_elements(m, merged, h.merge_key))
         return false;
-    struct nodes taken = nodes_take(m->a, merged), wanted = borrow(m->a, order);
+    struct nodes taken = field_nodes_take(m->a, merged), wanted = borrow(m->a, order);
     json_setn(m->a, original, key, weave(m, &taken, &wanted, &server, h.merge_key));
     json_removen(patch, key);
     return true;
@@ -471,7 +471,7 @@ static bool check_scalars(struct merge *m, const struct json *original, const st
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         for (const struct json *c = json_first(lists[i]); c; c = json_next(c)) {
             if (json_is(c, JSON_ARRAY))
-                return fail_unprocessable(m->err);       /* lists of lists are not supported */
+                return patch_fail_unprocessable(m->err);       /* lists of lists are not supported */
             if (!same_kind(c, first))
                 return fail_with_value(m, "list element types are not identical: [", original,
                                        arena_printf(m->a, " " STR_FMT "]", STR_ARG(json_text(m->a, patch))));
@@ -483,17 +483,17 @@ static bool check_scalars(struct merge *m, const struct json *original, const st
 static bool merge_scalars(struct merge *m, struct json *original, struct json *patch, bool deletion, struct json **out)
 {
     struct nodes merged = { NULL, 0, 0 }, server = borrow(m->a, json_copy(m->a, original)), wanted = borrow(m->a, patch);
-    struct nodes old = nodes_take(m->a, original);
+    struct nodes old = field_nodes_take(m->a, original);
     for (size_t i = 0; i < old.n; i++)
         if (!deletion || !contains(patch, old.v[i]))
-            nodes_add(m->a, &merged, old.v[i]);
+            field_nodes_add(m->a, &merged, old.v[i]);
     if (deletion) {
-        *out = nodes_array(m->a, &merged);
+        *out = field_nodes_array(m->a, &merged);
         return true;
     }
     for (const struct json *p = json_first(patch); p; p = json_next(p))
         if (index_in(&merged, p, "") < 0)
-            nodes_add(m->a, &merged, json_copy(m->a, p));
+            field_nodes_add(m->a, &merged, json_copy(m->a, p));
     *out = weave(m, &merged, &wanted, &server, "");
     return true;
 }
@@ -524,7 +524,7 @@ static bool merge_list(struct merge *m, const struct how *h, struct json *origin
     struct nodes server = borrow(m->a, json_copy(m->a, original)), wanted = borrow(m->a, patch);
     if (!merge_elements(m, h, original, patch) || !check_elements(m, original, h->merge_key))
         return false;
-    struct nodes merged = nodes_take(m->a, original);
+    struct nodes merged = field_nodes_take(m->a, original);
     *out = weave(m, &merged, &wanted, &server, h->merge_key);
     return true;
 }

@@ -3,28 +3,28 @@
 
 #include <stdlib.h>
 
-void put_str(struct row *r, struct str s)
+void print_put_str(struct row *r, struct str s)
 {
     json_write_string(r->out, s);
 }
 
-void put_strc(struct row *r, const char *s)
+void print_put_strc(struct row *r, const char *s)
 {
-    put_str(r, str_c(s));
+    print_put_str(r, str_c(s));
 }
 
-void put_int(struct row *r, int64_t v)
+void print_put_int(struct row *r, int64_t v)
 {
     strbuf_addf(r->out, "%" PRId64, v);
 }
 
-struct str age_since(struct row *r, struct str rfc3339)
+struct str print_age_since(struct row *r, struct str rfc3339)
 {
     int64_t then;
     return time_parse_rfc3339(rfc3339, &then) ? duration_human(r->a, r->now_ns - then) : STR("<unknown>");
 }
 
-struct str go_lower(struct arena *a, struct str s)
+struct str print_go_lower(struct arena *a, struct str s)
 {
     struct str copy = arena_str(a, s);
     for (char *p = (char *)(uintptr_t)copy.p, *end = p + copy.n; p < end; p++)
@@ -33,23 +33,23 @@ struct str go_lower(struct arena *a, struct str s)
     return copy;
 }
 
-void join_init(struct joined *j, const char *separator)
+void print_join_init(struct joined *j, const char *separator)
 {
     strbuf_init(&j->b, LIMIT_BODY_BYTES);
     j->separator = separator;
     j->n = 0;
 }
 
-void join_add(struct joined *j, struct str s)
+void print_join_add(struct joined *j, struct str s)
 {
     if (j->n++)
         strbuf_addc(&j->b, j->separator);
     strbuf_add(&j->b, s);
 }
 
-void join_put(struct row *r, struct joined *j, const char *when_empty)
+void print_join_put(struct row *r, struct joined *j, const char *when_empty)
 {
-    put_str(r, j->n ? strbuf_str(&j->b) : str_c(when_empty));
+    print_put_str(r, j->n ? strbuf_str(&j->b) : str_c(when_empty));
     strbuf_deinit(&j->b);
 }
 
@@ -58,7 +58,7 @@ static int by_key(const void *x, const void *y)
     return str_cmp(json_key(*(const struct json *const *)x), json_key(*(const struct json *const *)y));
 }
 
-struct str format_labels(struct arena *a, const struct json *labels)
+struct str print_format_labels(struct arena *a, const struct json *labels)
 {
     size_t n = json_len(labels), i = 0;
     if (!n)
@@ -68,9 +68,9 @@ struct str format_labels(struct arena *a, const struct json *labels)
         v[i++] = c;
     qsort(v, n, sizeof *v, by_key);
     struct joined j;
-    join_init(&j, ",");
+    print_join_init(&j, ",");
     for (i = 0; i < n; i++)
-        join_add(&j, arena_strf(a, STR_FMT "=" STR_FMT, STR_ARG(json_key(v[i])), STR_ARG(json_str(v[i]))));
+        print_join_add(&j, arena_strf(a, STR_FMT "=" STR_FMT, STR_ARG(json_key(v[i])), STR_ARG(json_str(v[i]))));
     struct str s = arena_str(a, strbuf_str(&j.b));
     strbuf_deinit(&j.b);
     return s;
@@ -88,20 +88,20 @@ static const struct json *split(struct row *r, const char *arg, struct str *othe
 void cell_name(struct row *r, const char *arg)
 {
     (void)arg;
-    put_str(r, meta_name(r->obj));
+    print_put_str(r, meta_name(r->obj));
 }
 
 void cell_age(struct row *r, const char *arg)
 {
     (void)arg;
-    put_str(r, age_since(r, json_path_str(r->obj, "metadata.creationTimestamp")));
+    print_put_str(r, print_age_since(r, json_path_str(r->obj, "metadata.creationTimestamp")));
 }
 
 void cell_created_at(struct row *r, const char *arg)
 {
     (void)arg;
     struct str t = json_path_str(r->obj, "metadata.creationTimestamp");
-    put_str(r, t.n ? t : STR("0001-01-01T00:00:00Z"));           /* Go prints its zero time */
+    print_put_str(r, t.n ? t : STR("0001-01-01T00:00:00Z"));           /* Go prints its zero time */
 }
 
 /* arg: path|otherwise */
@@ -110,15 +110,15 @@ void cell_text(struct row *r, const char *arg)
     struct str otherwise;
     const struct json *v = split(r, arg, &otherwise);
     if (json_is(v, JSON_STRING))
-        put_str(r, json_str(v).n ? json_str(v) : otherwise);
+        print_put_str(r, json_str(v).n ? json_str(v) : otherwise);
     else
-        put_str(r, json_type(v) == JSON_NULL ? otherwise : json_text(r->a, v));
+        print_put_str(r, json_type(v) == JSON_NULL ? otherwise : json_text(r->a, v));
 }
 
 /* arg: path; absent is 0 */
 void cell_number(struct row *r, const char *arg)
 {
-    put_int(r, json_path_int(r->obj, arg, 0));
+    print_put_int(r, json_path_int(r->obj, arg, 0));
 }
 
 /* arg: path|otherwise ("true" or "false"); a JSON boolean */
@@ -135,9 +135,9 @@ void cell_flag_text(struct row *r, const char *arg)
     struct str otherwise;
     const struct json *v = split(r, arg, &otherwise);
     if (json_is(v, JSON_BOOL))
-        put_strc(r, json_bool(v, false) ? "True" : "False");
+        print_put_strc(r, json_bool(v, false) ? "True" : "False");
     else
-        put_str(r, otherwise);
+        print_put_str(r, otherwise);
 }
 
 /* arg: paths, comma-separated; how many children they have together */
@@ -146,16 +146,16 @@ void cell_count(struct row *r, const char *arg)
     size_t n = 0;
     for (struct str rest = str_c(arg); rest.p;)
         n += json_len(json_path(r->obj, arena_cstr(r->a, str_token(&rest, ','))));
-    put_int(r, (int64_t)n);
+    print_put_int(r, (int64_t)n);
 }
 
 static void container_cell(struct row *r, const char *path, const char *member)
 {
     struct joined j;
-    join_init(&j, ",");
+    print_join_init(&j, ",");
     for (const struct json *c = json_first(json_path(r->obj, path)); c; c = json_next(c))
-        join_add(&j, json_get_str(c, member));
-    join_put(r, &j, "");
+        print_join_add(&j, json_get_str(c, member));
+    print_join_put(r, &j, "");
 }
 
 /* arg: path of the containers */
@@ -176,14 +176,14 @@ void cell_selector(struct row *r, const char *arg)
     struct err err = { 0 };
     struct selector *s = json_is(ls, JSON_OBJECT) ? selector_from_json(r->a, ls, &err) : NULL;
     struct str text = s ? selector_text(r->a, s) : STR_NULL;
-    put_str(r, err.code ? STR("<error>") : text.n ? text : STR("<none>"));
+    print_put_str(r, err.code ? STR("<error>") : text.n ? text : STR("<none>"));
     err_clear(&err);
 }
 
 /* arg: path of a map */
 void cell_labels(struct row *r, const char *arg)
 {
-    put_str(r, format_labels(r->a, json_path(r->obj, arg)));
+    print_put_str(r, print_format_labels(r->a, json_path(r->obj, arg)));
 }
 
 /* arg: path|otherwise of a list of strings */
@@ -191,10 +191,10 @@ void cell_list(struct row *r, const char *arg)
 {
     struct str otherwise;
     struct joined j;
-    join_init(&j, ",");
+    print_join_init(&j, ",");
     for (const struct json *c = json_first(split(r, arg, &otherwise)); c; c = json_next(c))
-        join_add(&j, json_str(c));
-    join_put(r, &j, arena_cstr(r->a, otherwise));
+        print_join_add(&j, json_str(c));
+    print_join_put(r, &j, arena_cstr(r->a, otherwise));
 }
 
 /* arg: path|path; "2/3" of two numbers */
@@ -202,25 +202,25 @@ void cell_fraction(struct row *r, const char *arg)
 {
     struct str of;
     int64_t part = json_int(split(r, arg, &of), 0);
-    put_str(r, arena_strf(r->a, "%" PRId64 "/%" PRId64, part, json_path_int(r->obj, arena_cstr(r->a, of), 0)));
+    print_put_str(r, arena_strf(r->a, "%" PRId64 "/%" PRId64, part, json_path_int(r->obj, arena_cstr(r->a, of), 0)));
 }
 
 /* arg: path|otherwise of a time; its age */
-void age_at(struct row *r, const char *arg)
+void print_age_at(struct row *r, const char *arg)
 {
     struct str otherwise, t = json_str(split(r, arg, &otherwise));
-    put_str(r, t.n ? age_since(r, t) : otherwise);
+    print_put_str(r, t.n ? print_age_since(r, t) : otherwise);
 }
 
 /* arg: path of {kind, name, apiVersion|apiGroup}|otherwise; "kind.group/name" */
-void kind_and_name(struct row *r, const char *arg)
+void print_kind_and_name(struct row *r, const char *arg)
 {
     struct str otherwise;
     const struct json *o = split(r, arg, &otherwise);
     struct str group = json_get_str(o, "apiGroup");
     if (!json_is(o, JSON_OBJECT))
-        put_str(r, otherwise);
+        print_put_str(r, otherwise);
     else
-        put_str(r, arena_strf(r->a, STR_FMT "%s" STR_FMT "/" STR_FMT, STR_ARG(json_get_str(o, "kind")), group.n ? "." : "",
-                              STR_ARG(group), STR_ARG(json_get_str(o, "name"))));
+        print_put_str(r, arena_strf(r->a, STR_FMT "%s" STR_FMT "/" STR_FMT, STR_ARG(json_get_str(o, "kind")), group.n ? "." : "",
+                                    STR_ARG(group), STR_ARG(json_get_str(o, "name"))));
 }

@@ -10,11 +10,12 @@
 
 struct metrics { const struct json *specs, *statuses; };
 
-void hpa_reference(struct row *r, const char *arg)
+void print_hpa_reference(struct row *r, const char *arg)
 {
     (void)arg;
     const struct json *ref = json_path(r->obj, "spec.scaleTargetRef");
-    put_str(r, arena_strf(r->a, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(ref, "kind")), STR_ARG(json_get_str(ref, "name"))));
+    print_put_str(
+        r, arena_strf(r->a, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(ref, "kind")), STR_ARG(json_get_str(ref, "name"))));
 }
 
 /* v1 keeps its metrics in annotations, and the CPU target, which comes last, in a field. */
@@ -113,17 +114,17 @@ static struct str metric_text(struct row *r, const struct json *metric, const st
     return value_metric(r, spec, json_get(status, source), average ? "averageValue" : "value", average ? " (avg)" : "");
 }
 
-void hpa_targets(struct row *r, const char *arg)
+void print_hpa_targets(struct row *r, const char *arg)
 {
     (void)arg;
     enum { SHOWN_MAX = 2 };
     struct metrics m = metrics_of(r);
     struct joined j;
-    join_init(&j, ", ");
+    print_join_init(&j, ", ");
     size_t count = json_len(m.specs);
     for (size_t i = 0; i < count && i < SHOWN_MAX; i++)
-        join_add(&j, metric_text(r, json_at(m.specs, i), json_at(m.statuses, i)));
+        print_join_add(&j, metric_text(r, json_at(m.specs, i), json_at(m.statuses, i)));
     if (count > SHOWN_MAX)
         strbuf_addf(&j.b, " + %zu more...", count - SHOWN_MAX);
-    join_put(r, &j, "<none>");
+    print_join_put(r, &j, "<none>");
 }

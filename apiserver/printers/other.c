@@ -7,13 +7,13 @@
 
 /* ---- workloads ---- */
 
-void deployment_ready(struct row *r, const char *arg)
+void print_deployment_ready(struct row *r, const char *arg)
 {
     (void)arg;
     cell_fraction(r, "status.readyReplicas|spec.replicas");
 }
 
-void job_status(struct row *r, const char *arg)
+void print_job_status(struct row *r, const char *arg)
 {
     (void)arg;
     static const struct { const char *condition, *word; } order[] = {
@@ -24,49 +24,50 @@ void job_status(struct row *r, const char *arg)
     for (size_t i = ARRAY_LEN(order); i-- > 0;)
         if (order[i].condition ? condition_is_true(r->obj, order[i].condition) : meta_deleting(r->obj))
             word = order[i].word;
-    put_strc(r, word);
+    print_put_strc(r, word);
 }
 
-void job_completions(struct row *r, const char *arg)
+void print_job_completions(struct row *r, const char *arg)
 {
     (void)arg;
     int64_t succeeded = json_path_int(r->obj, "status.succeeded", 0), parallel = json_path_int(r->obj, "spec.parallelism", 0);
     const struct json *wanted = json_path(r->obj, "spec.completions");
     if (json_type(wanted) != JSON_NULL)
-        put_str(r, arena_strf(r->a, "%" PRId64 "/%" PRId64, succeeded, json_int(wanted, 0)));
+        print_put_str(r, arena_strf(r->a, "%" PRId64 "/%" PRId64, succeeded, json_int(wanted, 0)));
     else if (parallel > 1)
-        put_str(r, arena_strf(r->a, "%" PRId64 "/1 of %" PRId64, succeeded, parallel));
+        print_put_str(r, arena_strf(r->a, "%" PRId64 "/1 of %" PRId64, succeeded, parallel));
     else
-        put_str(r, arena_strf(r->a, "%" PRId64 "/1", succeeded));
+        print_put_str(r, arena_strf(r->a, "%" PRId64 "/1", succeeded));
 }
 
-void job_duration(struct row *r, const char *arg)
+void print_job_duration(struct row *r, const char *arg)
 {
     (void)arg;
     int64_t start, end = r->now_ns;
     if (!time_parse_rfc3339(json_path_str(r->obj, "status.startTime"), &start)) {
-        put_strc(r, "");
+        print_put_strc(r, "");
         return;
     }
     struct str done = json_path_str(r->obj, "status.completionTime");
     if (done.n && !time_parse_rfc3339(done, &end))
         end = r->now_ns;
-    put_str(r, duration_human(r->a, end - start));
+    print_put_str(r, duration_human(r->a, end - start));
 }
 
 /* "daemonset.apps/kube-proxy" */
-void revision_owner(struct row *r, const char *arg)
+void print_revision_owner(struct row *r, const char *arg)
 {
     (void)arg;
     const struct json *owner = meta_controller(r->obj);
     struct gvk k;
     if (!owner) {
-        put_strc(r, "<none>");
+        print_put_strc(r, "<none>");
         return;
     }
     gvk_parse(json_get_str(owner, "apiVersion"), json_get_str(owner, "kind"), &k);
-    put_str(r, arena_strf(r->a, STR_FMT "%s" STR_FMT "/" STR_FMT, STR_ARG(go_lower(r->a, k.kind)), k.group.n ? "." : "",
-                          STR_ARG(go_lower(r->a, k.group)), STR_ARG(json_get_str(owner, "name"))));
+    print_put_str(r, arena_strf(r->a, STR_FMT "%s" STR_FMT "/" STR_FMT, STR_ARG(print_go_lower(r->a, k.kind)),
+                                k.group.n ? "." : "", STR_ARG(print_go_lower(r->a, k.group)),
+                                STR_ARG(json_get_str(owner, "name"))));
 }
 
 /* ---- events: v1's and events.k8s.io's fields for the same things ---- */
@@ -86,39 +87,39 @@ static const struct json *involved(const struct json *obj)
 static struct str first_seen(struct row *r)
 {
     struct str t = first_of(r->obj, "firstTimestamp", "deprecatedFirstTimestamp");
-    return age_since(r, t.n ? t : json_get_str(r->obj, "eventTime"));
+    return print_age_since(r, t.n ? t : json_get_str(r->obj, "eventTime"));
 }
 
-void event_first_seen(struct row *r, const char *arg)
+void print_event_first_seen(struct row *r, const char *arg)
 {
     (void)arg;
-    put_str(r, first_seen(r));
+    print_put_str(r, first_seen(r));
 }
 
-void event_last_seen(struct row *r, const char *arg)
+void print_event_last_seen(struct row *r, const char *arg)
 {
     (void)arg;
     struct str t = first_of(r->obj, "lastTimestamp", "deprecatedLastTimestamp"),
                series = json_path_str(r->obj, "series.lastObservedTime");
     if (series.n && r->minor >= 20)
         t = series;
-    put_str(r, t.n ? age_since(r, t) : first_seen(r));
+    print_put_str(r, t.n ? print_age_since(r, t) : first_seen(r));
 }
 
-void event_object(struct row *r, const char *arg)
+void print_event_object(struct row *r, const char *arg)
 {
     (void)arg;
-    struct str kind = go_lower(r->a, json_get_str(involved(r->obj), "kind")), name = json_get_str(involved(r->obj), "name");
-    put_str(r, arena_strf(r->a, STR_FMT "%s" STR_FMT, STR_ARG(kind), name.n ? "/" : "", STR_ARG(name)));
+    struct str kind = print_go_lower(r->a, json_get_str(involved(r->obj), "kind")), name = json_get_str(involved(r->obj), "name");
+    print_put_str(r, arena_strf(r->a, STR_FMT "%s" STR_FMT, STR_ARG(kind), name.n ? "/" : "", STR_ARG(name)));
 }
 
-void event_subobject(struct row *r, const char *arg)
+void print_event_subobject(struct row *r, const char *arg)
 {
     (void)arg;
-    put_str(r, json_get_str(involved(r->obj), "fieldPath"));
+    print_put_str(r, json_get_str(involved(r->obj), "fieldPath"));
 }
 
-void event_source(struct row *r, const char *arg)
+void print_event_source(struct row *r, const char *arg)
 {
     (void)arg;
     struct str component = first_of(r->obj, "source.component", "deprecatedSource.component");
@@ -127,16 +128,16 @@ void event_source(struct row *r, const char *arg)
         component = first_of(r->obj, "reportingComponent", "reportingController");
     if (!host.n && r->minor >= 20)
         host = json_get_str(r->obj, "reportingInstance");
-    put_str(r, arena_strf(r->a, STR_FMT "%s" STR_FMT, STR_ARG(component), host.n ? ", " : "", STR_ARG(host)));
+    print_put_str(r, arena_strf(r->a, STR_FMT "%s" STR_FMT, STR_ARG(component), host.n ? ", " : "", STR_ARG(host)));
 }
 
-void event_message(struct row *r, const char *arg)
+void print_event_message(struct row *r, const char *arg)
 {
     (void)arg;
-    put_str(r, str_trim(first_of(r->obj, "message", "note")));
+    print_put_str(r, str_trim(first_of(r->obj, "message", "note")));
 }
 
-void event_count(struct row *r, const char *arg)
+void print_event_count(struct row *r, const char *arg)
 {
     (void)arg;
     int64_t n = json_get_int(r->obj, "count", json_get_int(r->obj, "deprecatedCount", 0));
@@ -144,36 +145,36 @@ void event_count(struct row *r, const char *arg)
         n = json_path_int(r->obj, "series.count", 0);
     else if (r->minor >= 20 && !n)
         n = 1;                                                   /* events of the new API are counted by their series alone */
-    put_int(r, n);
+    print_put_int(r, n);
 }
 
 /* ---- RBAC ---- */
 
-void binding_role(struct row *r, const char *arg)
+void print_binding_role(struct row *r, const char *arg)
 {
     (void)arg;
-    put_str(r, arena_strf(r->a, STR_FMT "/" STR_FMT, STR_ARG(json_path_str(r->obj, "roleRef.kind")),
-                          STR_ARG(json_path_str(r->obj, "roleRef.name"))));
+    print_put_str(r, arena_strf(r->a, STR_FMT "/" STR_FMT, STR_ARG(json_path_str(r->obj, "roleRef.kind")),
+                                STR_ARG(json_path_str(r->obj, "roleRef.name"))));
 }
 
 /* arg: the kind of subject */
-void binding_subjects(struct row *r, const char *arg)
+void print_binding_subjects(struct row *r, const char *arg)
 {
     struct joined j;
-    join_init(&j, ", ");
+    print_join_init(&j, ", ");
     for (const struct json *s = json_first(json_get(r->obj, "subjects")); s; s = json_next(s)) {
         struct str ns = json_get_str(s, "namespace"), name = json_get_str(s, "name");
         if (!str_eqc(json_get_str(s, "kind"), arg))
             continue;
         bool account = str_eqc(json_get_str(s, "kind"), "ServiceAccount") && ns.n;
-        join_add(&j, account ? arena_strf(r->a, STR_FMT "/" STR_FMT, STR_ARG(ns), STR_ARG(name)) : name);
+        print_join_add(&j, account ? arena_strf(r->a, STR_FMT "/" STR_FMT, STR_ARG(ns), STR_ARG(name)) : name);
     }
-    join_put(r, &j, "");
+    print_join_put(r, &j, "");
 }
 
 /* ---- certificates ---- */
 
-void csr_condition(struct row *r, const char *arg)
+void print_csr_condition(struct row *r, const char *arg)
 {
     (void)arg;
     bool denied = false, approved = false, failed = false;
@@ -183,23 +184,23 @@ void csr_condition(struct row *r, const char *arg)
         failed |= str_eqc(json_get_str(c, "type"), "Failed");
     }
     const char *word = denied ? "Denied" : approved ? "Approved" : "Pending";
-    put_str(r, arena_strf(r->a, "%s%s%s", word, failed ? ",Failed" : "",
-                          json_path_str(r->obj, "status.certificate").n ? ",Issued" : ""));
+    print_put_str(r, arena_strf(r->a, "%s%s%s", word, failed ? ",Failed" : "",
+                                json_path_str(r->obj, "status.certificate").n ? ",Issued" : ""));
 }
 
-void csr_duration(struct row *r, const char *arg)
+void print_csr_duration(struct row *r, const char *arg)
 {
     (void)arg;
     const struct json *s = json_path(r->obj, "spec.expirationSeconds");
-    put_str(r, json_type(s) == JSON_NULL ? STR("<none>") : duration_human(r->a, json_int(s, 0) * (int64_t)NS_PER_S));
+    print_put_str(r, json_type(s) == JSON_NULL ? STR("<none>") : duration_human(r->a, json_int(s, 0) * (int64_t)NS_PER_S));
 }
 
 /* ---- storage ---- */
 
-void volume_phase(struct row *r, const char *arg)
+void print_volume_phase(struct row *r, const char *arg)
 {
     (void)arg;
-    put_str(r, meta_deleting(r->obj) ? STR("Terminating") : json_path_str(r->obj, "status.phase"));
+    print_put_str(r, meta_deleting(r->obj) ? STR("Terminating") : json_path_str(r->obj, "status.phase"));
 }
 
 static void put_modes(struct row *r, const struct json *modes)
@@ -208,19 +209,19 @@ static void put_modes(struct row *r, const struct json *modes)
         { "ReadWriteOnce", "RWO" }, { "ReadOnlyMany", "ROX" }, { "ReadWriteMany", "RWX" }, { "ReadWriteOncePod", "RWOP" },
     };
     struct joined j;
-    join_init(&j, ",");
+    print_join_init(&j, ",");
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         bool found = false;
         for (const struct json *m = json_first(modes); m; m = json_next(m))
             found |= str_eqc(json_str(m), known[i].mode);
         if (found)
-            join_add(&j, str_c(known[i].shown));
+            print_join_add(&j, str_c(known[i].shown));
     }
-    join_put(r, &j, "");
+    print_join_put(r, &j, "");
 }
 
 /* arg: "claim" for claims, whose modes are known once they are bound */
-void volume_modes(struct row *r, const char *arg)
+void print_volume_modes(struct row *r, const char *arg)
 {
     if (!arg)
         put_modes(r, json_path(r->obj, "spec.accessModes"));
@@ -228,34 +229,34 @@ void volume_modes(struct row *r, const char *arg)
         put_modes(r, json_path_str(r->obj, "spec.volumeName").n ? json_path(r->obj, "status.accessModes") : NULL);
 }
 
-void claim_capacity(struct row *r, const char *arg)
+void print_claim_capacity(struct row *r, const char *arg)
 {
     (void)arg;
-    put_str(r, json_path_str(r->obj, "spec.volumeName").n ? json_path_str(r->obj, "status.capacity.storage") : STR_NULL);
+    print_put_str(r, json_path_str(r->obj, "spec.volumeName").n ? json_path_str(r->obj, "status.capacity.storage") : STR_NULL);
 }
 
-void volume_claim(struct row *r, const char *arg)
+void print_volume_claim(struct row *r, const char *arg)
 {
     (void)arg;
     const struct json *c = json_path(r->obj, "spec.claimRef");
-    put_str(
+    print_put_str(
         r, c ? arena_strf(r->a, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(c, "namespace")), STR_ARG(json_get_str(c, "name")))
-             : STR_NULL);
+                   : STR_NULL);
 }
 
-void volume_class(struct row *r, const char *arg)
+void print_volume_class(struct row *r, const char *arg)
 {
     (void)arg;
     struct str beta = meta_annotation(r->obj, "volume.beta.kubernetes.io/storage-class");
-    put_str(r, beta.n ? beta : json_path_str(r->obj, "spec.storageClassName"));
+    print_put_str(r, beta.n ? beta : json_path_str(r->obj, "spec.storageClassName"));
 }
 
-void class_name(struct row *r, const char *arg)
+void print_class_name(struct row *r, const char *arg)
 {
     (void)arg;
     bool is_default = str_eqc(meta_annotation(r->obj, "storageclass.kubernetes.io/is-default-class"), "true") ||
                       str_eqc(meta_annotation(r->obj, "storageclass.beta.kubernetes.io/is-default-class"), "true");
-    put_str(r, arena_strf(r->a, STR_FMT "%s", STR_ARG(meta_name(r->obj)), is_default ? " (default)" : ""));
+    print_put_str(r, arena_strf(r->a, STR_FMT "%s", STR_ARG(meta_name(r->obj)), is_default ? " (default)" : ""));
 }
 
 /* ---- quotas: "pods: 1/4, requests.cpu: 0/2"; arg "limits" selects the limits ---- */
@@ -265,64 +266,64 @@ static int by_key(const void *x, const void *y)
     return str_cmp(json_key(*(const struct json *const *)x), json_key(*(const struct json *const *)y));
 }
 
-void quota_column(struct row *r, const char *arg)
+void print_quota_column(struct row *r, const char *arg)
 {
     const struct json *hard = json_path(r->obj, "status.hard"), *used = json_path(r->obj, "status.used");
     size_t n = json_len(hard), i = 0;
     const struct json **v = arena_alloc(r->a, (n + 1) * sizeof *v);
     struct joined j;
-    join_init(&j, ", ");
+    print_join_init(&j, ", ");
     for (const struct json *h = json_first(hard); h; h = json_next(h))
         v[i++] = h;
     qsort(v, n, sizeof *v, by_key);
     for (i = 0; i < n; i++) {
         struct str u = json_str(json_getn(used, json_key(v[i])));
         if (str_starts(json_key(v[i]), "limits.") == (arg != NULL))
-            join_add(&j, arena_strf(r->a, STR_FMT ": " STR_FMT "/" STR_FMT, STR_ARG(json_key(v[i])),
-                                    STR_ARG(u.n ? u : STR("0")), STR_ARG(json_str(v[i]))));
+            print_join_add(&j, arena_strf(r->a, STR_FMT ": " STR_FMT "/" STR_FMT, STR_ARG(json_key(v[i])),
+                                          STR_ARG(u.n ? u : STR("0")), STR_ARG(json_str(v[i]))));
     }
-    join_put(r, &j, "");
+    print_join_put(r, &j, "");
 }
 
 /* ---- the rest ---- */
 
-void apiservice_service(struct row *r, const char *arg)
+void print_apiservice_service(struct row *r, const char *arg)
 {
     (void)arg;
     const struct json *s = json_path(r->obj, "spec.service");
-    put_str(r, !json_is(s, JSON_OBJECT) ? STR("Local")
+    print_put_str(r, !json_is(s, JSON_OBJECT) ? STR("Local")
                                         : arena_strf(r->a, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(s, "namespace")),
                                                      STR_ARG(json_get_str(s, "name"))));
 }
 
-void apiservice_available(struct row *r, const char *arg)
+void print_apiservice_available(struct row *r, const char *arg)
 {
     (void)arg;
     const struct json *c = condition_find(json_path(r->obj, "status.conditions"), "Available");
     struct str status = json_get_str(c, "status");
     if (!c)
-        put_strc(r, "Unknown");
+        print_put_strc(r, "Unknown");
     else if (str_eqc(status, "True"))
-        put_str(r, status);
+        print_put_str(r, status);
     else
-        put_str(r, arena_strf(r->a, STR_FMT " (" STR_FMT ")", STR_ARG(status), STR_ARG(json_get_str(c, "reason"))));
+        print_put_str(r, arena_strf(r->a, STR_FMT " (" STR_FMT ")", STR_ARG(status), STR_ARG(json_get_str(c, "reason"))));
 }
 
 /* arg: "status" or a member of the Healthy condition */
-void component_status(struct row *r, const char *arg)
+void print_component_status(struct row *r, const char *arg)
 {
     const struct json *c = condition_find(json_get(r->obj, "conditions"), "Healthy");
     if (strcmp(arg, "status"))
-        put_str(r, json_get_str(c, arg));
+        print_put_str(r, json_get_str(c, arg));
     else
-        put_strc(r, !c ? "Unknown" : str_eqc(json_get_str(c, "status"), "True") ? "Healthy" : "Unhealthy");
+        print_put_strc(r, !c ? "Unknown" : str_eqc(json_get_str(c, "status"), "True") ? "Healthy" : "Unhealthy");
 }
 
 /* Whether a flow schema's priority level is missing ("?" until the controller has looked). */
-void missing_level(struct row *r, const char *arg)
+void print_missing_level(struct row *r, const char *arg)
 {
     (void)arg;
     const struct json *c = condition_find(json_path(r->obj, "status.conditions"), "Dangling");
     struct str s = json_get_str(c, "status");
-    put_str(r, s.n ? s : STR("?"));
+    print_put_str(r, s.n ? s : STR("?"));
 }

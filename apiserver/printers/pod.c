@@ -123,52 +123,52 @@ static struct pod_summary summarize(struct row *r)
     return s;
 }
 
-void pod_ready(struct row *r, const char *arg)
+void print_pod_ready(struct row *r, const char *arg)
 {
     (void)arg;
     struct pod_summary s = summarize(r);
-    put_str(r, arena_strf(r->a, "%" PRId64 "/%" PRId64, s.ready, s.total));
+    print_put_str(r, arena_strf(r->a, "%" PRId64 "/%" PRId64, s.ready, s.total));
 }
 
 void print_pod_status(struct row *r, const char *arg)
 {
     (void)arg;
-    put_str(r, summarize(r).reason);
+    print_put_str(r, summarize(r).reason);
 }
 
-void pod_restarts(struct row *r, const char *arg)
+void print_pod_restarts(struct row *r, const char *arg)
 {
     (void)arg;
     struct pod_summary s = summarize(r);
     if (r->minor < 22)
-        put_int(r, s.restarts);
+        print_put_int(r, s.restarts);
     else if (!s.restarts || !s.last_restart_ns)
-        put_str(r, arena_strf(r->a, "%" PRId64, s.restarts));
+        print_put_str(r, arena_strf(r->a, "%" PRId64, s.restarts));
     else
-        put_str(r, arena_strf(r->a, "%" PRId64 " (" STR_FMT " ago)", s.restarts,
-                              STR_ARG(duration_human(r->a, r->now_ns - s.last_restart_ns))));
+        print_put_str(r, arena_strf(r->a, "%" PRId64 " (" STR_FMT " ago)", s.restarts,
+                                    STR_ARG(duration_human(r->a, r->now_ns - s.last_restart_ns))));
 }
 
-void pod_ip(struct row *r, const char *arg)
+void print_pod_ip(struct row *r, const char *arg)
 {
     (void)arg;
     struct str ip = json_get_str(json_at(json_path(r->obj, "status.podIPs"), 0), "ip");
     if (!ip.n)
         ip = json_path_str(r->obj, "status.podIP");
-    put_str(r, ip.n ? ip : STR("<none>"));
+    print_put_str(r, ip.n ? ip : STR("<none>"));
 }
 
-void pod_gates(struct row *r, const char *arg)
+void print_pod_gates(struct row *r, const char *arg)
 {
     (void)arg;
     const struct json *gates = json_path(r->obj, "spec.readinessGates");
     size_t open = 0;
     for (const struct json *g = json_first(gates); g; g = json_next(g))
         open += has_status(r->obj, arena_cstr(r->a, json_get_str(g, "conditionType")));
-    put_str(r, json_len(gates) ? arena_strf(r->a, "%zu/%zu", open, json_len(gates)) : STR("<none>"));
+    print_put_str(r, json_len(gates) ? arena_strf(r->a, "%zu/%zu", open, json_len(gates)) : STR("<none>"));
 }
 
-const char *pod_conditions(const struct json *pod)
+const char *print_pod_conditions(const struct json *pod)
 {
     struct str phase = json_path_str(pod, "status.phase");
     if (str_eqc(phase, "Succeeded"))

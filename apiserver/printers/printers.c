@@ -48,11 +48,12 @@ static bool same_group(struct str asked, struct str version, const struct resour
 const struct printer *printer_find(int minor, struct str group, struct str version, struct str resource)
 {
     size_t v = minor < 20 ? 0 : minor < 34 ? 1 : 2, i = 0;
-    ASSERT(resources_count < RESOURCES_MAX);
-    while (i < resources_count && !(str_eqc(resource, resources[i].name) && same_group(group, version, &resources[i]) &&
-                                    minor >= resources[i].since))
+    ASSERT(printer_resources_count < RESOURCES_MAX);
+    while (i < printer_resources_count &&
+           !(str_eqc(resource, printer_resources[i].name) && same_group(group, version, &printer_resources[i]) &&
+             minor >= printer_resources[i].since))
         i++;
-    return make(&printers[v][i], i < resources_count ? &resources[i] : &default_resource, minor);
+    return make(&printers[v][i], i < printer_resources_count ? &printer_resources[i] : &print_default_resource, minor);
 }
 
 const struct table_column *printer_columns(const struct printer *p, size_t *count)
@@ -72,5 +73,5 @@ void printer_row(const struct printer *p, const struct json *obj, int64_t now_ns
     strbuf_addch(cells, ']');
     arena_free(r.a);
     if (conditions_json)
-        *conditions_json = !strcmp(p->resource->name, "pods") && !*p->resource->group ? pod_conditions(obj) : NULL;
+        *conditions_json = !strcmp(p->resource->name, "pods") && !*p->resource->group ? print_pod_conditions(obj) : NULL;
 }

@@ -29,39 +29,41 @@ struct resource {
     const struct column *columns;
     size_t               count;
 };
-extern const struct resource resources[];
-extern const size_t resources_count;
-extern const struct resource default_resource;
+extern const struct resource printer_resources[];
+extern const size_t printer_resources_count;
+extern const struct resource print_default_resource;
 
 /* ---- writing ---- */
-void put_str(struct row *r, struct str s);
-void put_strc(struct row *r, const char *s);
-void put_int(struct row *r, int64_t v);
-struct str age_since(struct row *r, struct str rfc3339);         /* "5s", or <unknown> when there is no such time */
-struct str go_lower(struct arena *a, struct str s);
+void print_put_str(struct row *r, struct str s);
+void print_put_strc(struct row *r, const char *s);
+void print_put_int(struct row *r, int64_t v);
+struct str print_age_since(struct row *r, struct str rfc3339);         /* "5s", or <unknown> when there is no such time */
+struct str print_go_lower(struct arena *a, struct str s);
 /* Names joined by a separator; the text grows in the arena. */
 struct joined { struct strbuf b; const char *separator; size_t n; };
-void join_init(struct joined *j, const char *separator);
-void join_add(struct joined *j, struct str s);
-void join_put(struct row *r, struct joined *j, const char *when_empty);      /* writes the cell and frees */
-struct str format_labels(struct arena *a, const struct json *labels);        /* a=b,c=d sorted, or <none> */
+void print_join_init(struct joined *j, const char *separator);
+void print_join_add(struct joined *j, struct str s);
+void print_join_put(struct row *r, struct joined *j, const char *when_empty);      /* writes the cell and frees */
+struct str print_format_labels(struct arena *a, const struct json *labels);        /* a=b,c=d sorted, or <none> */
 
 /* ---- cells that many resources share; what arg means is said at the definitions in cells.c ---- */
 cell_fn cell_name, cell_age, cell_created_at, cell_text, cell_number, cell_flag, cell_flag_text, cell_count, cell_containers,
     cell_images, cell_selector, cell_labels, cell_list, cell_fraction, cell_conditions;
 /* ---- of one resource each ---- */
-cell_fn pod_ready, print_pod_status, pod_restarts, pod_ip, pod_gates;
-cell_fn node_status, node_roles, node_address;
-cell_fn service_cluster_ip, service_external_ip, service_ports, endpoints_list, slice_ports, slice_endpoints, ingress_hosts,
-    ingress_address, ingress_ports, ingress_class_parameters;
-cell_fn deployment_ready, job_status, job_completions, job_duration, age_at, revision_owner;
-cell_fn hpa_reference, hpa_targets;
-cell_fn event_last_seen, event_first_seen, event_object, event_subobject, event_source, event_message, event_count;
-cell_fn binding_role, binding_subjects;
-cell_fn csr_condition, csr_duration;
-cell_fn volume_phase, volume_modes, volume_claim, volume_class, claim_capacity, class_name;
-cell_fn quota_column, apiservice_service, apiservice_available, component_status, kind_and_name, missing_level;
+cell_fn print_pod_ready, print_pod_status, print_pod_restarts, print_pod_ip, print_pod_gates;
+cell_fn print_node_status, print_node_roles, print_node_address;
+cell_fn print_service_cluster_ip, print_service_external_ip, print_service_ports, print_endpoints_list, print_slice_ports,
+    print_slice_endpoints, print_ingress_hosts, print_ingress_address, print_ingress_ports, print_ingress_class_parameters;
+cell_fn print_deployment_ready, print_job_status, print_job_completions, print_job_duration, print_age_at, print_revision_owner;
+cell_fn print_hpa_reference, print_hpa_targets;
+cell_fn print_event_last_seen, print_event_first_seen, print_event_object, print_event_subobject, print_event_source,
+    print_event_message, print_event_count;
+cell_fn print_binding_role, print_binding_subjects;
+cell_fn print_csr_condition, print_csr_duration;
+cell_fn print_volume_phase, print_volume_modes, print_volume_claim, print_volume_class, print_claim_capacity, print_class_name;
+cell_fn print_quota_column, print_apiservice_service, print_apiservice_available, print_component_status,
+    print_kind_and_name, print_missing_level;
 
-const char *pod_conditions(const struct json *pod);              /* of the row; NULL for pods that have not ended */
+const char *print_pod_conditions(const struct json *pod);              /* of the row; NULL for pods that have not ended */
 
 #endif

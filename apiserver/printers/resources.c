@@ -24,15 +24,15 @@ static const struct column fallback[] = { NAME, CREATED_AT };
 
 static const struct column pods[] = {
     NAME,
-    COL("Ready", "string", 0, pod_ready, NULL, "Containers that are ready, of all."),
+    COL("Ready", "string", 0, print_pod_ready, NULL, "Containers that are ready, of all."),
     COL("Status", "string", 0, print_pod_status, NULL, "Phase, or the reason for being in it."),
-    UPTO(21, "Restarts", "integer", 0, pod_restarts, NULL, "How often containers were restarted."),
-    FROM(22, "Restarts", "string", 0, pod_restarts, NULL, "How often containers were restarted, and when last."),
+    UPTO(21, "Restarts", "integer", 0, print_pod_restarts, NULL, "How often containers were restarted."),
+    FROM(22, "Restarts", "string", 0, print_pod_restarts, NULL, "How often containers were restarted, and when last."),
     AGE,
-    COL("IP", "string", 1, pod_ip, NULL, "The pod's address."),
+    COL("IP", "string", 1, print_pod_ip, NULL, "The pod's address."),
     WIDE("Node", "spec.nodeName|<none>", "Where the pod runs."),
     WIDE("Nominated Node", "status.nominatedNodeName|<none>", "Where room is being made for the pod."),
-    COL("Readiness Gates", "string", 1, pod_gates, NULL, "Readiness gates passed, of all."),
+    COL("Readiness Gates", "string", 1, print_pod_gates, NULL, "Readiness gates passed, of all."),
 };
 static const struct column pod_templates[] = {
     NAME,
@@ -60,7 +60,7 @@ static const struct column replica_sets[] = {
 };
 static const struct column deployments[] = {
     NAME,
-    COL("Ready", "string", 0, deployment_ready, NULL, "Pods that are ready, of those wanted."),
+    COL("Ready", "string", 0, print_deployment_ready, NULL, "Pods that are ready, of those wanted."),
     COL("Up-to-date", "string", 0, cell_number, "status.updatedReplicas", "Pods made from the present template."),
     COL("Available", "string", 0, cell_number, "status.availableReplicas", "Pods ready for at least minReadySeconds."),
     AGE,
@@ -69,7 +69,7 @@ static const struct column deployments[] = {
 };
 static const struct column stateful_sets[] = {
     NAME,
-    COL("Ready", "string", 0, deployment_ready, NULL, "Pods that are ready, of those wanted."),
+    COL("Ready", "string", 0, print_deployment_ready, NULL, "Pods that are ready, of those wanted."),
     AGE,
     TEMPLATE("spec.template"),
 };
@@ -87,9 +87,9 @@ static const struct column daemon_sets[] = {
 };
 static const struct column jobs[] = {
     NAME,
-    FROM(30, "Status", "string", 0, job_status, NULL, "How far the job is."),
-    COL("Completions", "string", 0, job_completions, NULL, "Pods that succeeded, of those wanted."),
-    COL("Duration", "string", 0, job_duration, NULL, "From start to completion, or to now."),
+    FROM(30, "Status", "string", 0, print_job_status, NULL, "How far the job is."),
+    COL("Completions", "string", 0, print_job_completions, NULL, "Pods that succeeded, of those wanted."),
+    COL("Duration", "string", 0, print_job_duration, NULL, "From start to completion, or to now."),
     AGE,
     TEMPLATE("spec.template"),
     COL("Selector", "string", 1, cell_selector, "spec.selector", "Which pods are counted."),
@@ -100,44 +100,44 @@ static const struct column cron_jobs[] = {
     FROM(25, "Timezone", "string", 0, cell_text, "spec.timeZone|<none>", "Time zone of the schedule."),
     COL("Suspend", "boolean", 0, cell_flag_text, "spec.suspend|<unset>", "Whether new jobs are held back."),
     COL("Active", "integer", 0, cell_count, "status.active", "Jobs running now."),
-    COL("Last Schedule", "string", 0, age_at, "status.lastScheduleTime|<none>", "When a job was last started."),
+    COL("Last Schedule", "string", 0, print_age_at, "status.lastScheduleTime|<none>", "When a job was last started."),
     AGE,
     TEMPLATE("spec.jobTemplate.spec.template"),
     COL("Selector", "string", 1, cell_selector, "spec.jobTemplate.spec.selector", "Which pods are counted."),
 };
 static const struct column controller_revisions[] = {
     NAME,
-    COL("Controller", "string", 0, revision_owner, NULL, "Whose revision this is."),
+    COL("Controller", "string", 0, print_revision_owner, NULL, "Whose revision this is."),
     COL("Revision", "string", 0, cell_number, "revision", "Its number."),
     AGE,
 };
 static const struct column services[] = {
     NAME,
     TEXT("Type", "spec.type", "How the Service is exposed."),
-    COL("Cluster-IP", "string", 0, service_cluster_ip, NULL, "Virtual address inside the cluster."),
-    COL("External-IP", "string", 0, service_external_ip, NULL, "Addresses from outside."),
-    COL("Port(s)", "string", 0, service_ports, NULL, "Ports, with node ports after a colon."),
+    COL("Cluster-IP", "string", 0, print_service_cluster_ip, NULL, "Virtual address inside the cluster."),
+    COL("External-IP", "string", 0, print_service_external_ip, NULL, "Addresses from outside."),
+    COL("Port(s)", "string", 0, print_service_ports, NULL, "Ports, with node ports after a colon."),
     AGE,
     COL("Selector", "string", 1, cell_labels, "spec.selector", "Which pods get the traffic."),
 };
 static const struct column endpoints[] = {
-    NAME, COL("Endpoints", "string", 0, endpoints_list, NULL, "Addresses and ports that are ready."), AGE
+    NAME, COL("Endpoints", "string", 0, print_endpoints_list, NULL, "Addresses and ports that are ready."), AGE
 };
 static const struct column endpoint_slices[] = {
     NAME,
     TEXT("AddressType", "addressType", "Kind of addresses in the slice."),
-    COL("Ports", "string", 0, slice_ports, NULL, "Ports of each endpoint."),
-    COL("Endpoints", "string", 0, slice_endpoints, NULL, "Addresses of the endpoints."),
+    COL("Ports", "string", 0, print_slice_ports, NULL, "Ports of each endpoint."),
+    COL("Endpoints", "string", 0, print_slice_endpoints, NULL, "Addresses of the endpoints."),
     AGE,
 };
 static const struct column nodes[] = {
     NAME,
-    COL("Status", "string", 0, node_status, NULL, "Whether the node is ready and takes pods."),
-    COL("Roles", "string", 0, node_roles, NULL, "Roles that its labels give it."),
+    COL("Status", "string", 0, print_node_status, NULL, "Whether the node is ready and takes pods."),
+    COL("Roles", "string", 0, print_node_roles, NULL, "Roles that its labels give it."),
     AGE,
     TEXT("Version", "status.nodeInfo.kubeletVersion", "The kubelet's version."),
-    COL("Internal-IP", "string", 1, node_address, "InternalIP", "Address inside the cluster's network."),
-    COL("External-IP", "string", 1, node_address, "ExternalIP", "Address from outside."),
+    COL("Internal-IP", "string", 1, print_node_address, "InternalIP", "Address inside the cluster's network."),
+    COL("External-IP", "string", 1, print_node_address, "ExternalIP", "Address from outside."),
     WIDE("OS-Image", "status.nodeInfo.osImage|<unknown>", "Operating system."),
     WIDE("Kernel-Version", "status.nodeInfo.kernelVersion|<unknown>", "Kernel."),
     WIDE("Container-Runtime", "status.nodeInfo.containerRuntimeVersion|<unknown>", "Container runtime and its version."),
@@ -150,21 +150,21 @@ static const struct column service_accounts[] = {
     NAME, COL("Secrets", "string", 0, cell_count, "secrets", "Secrets that pods of the account may use."), AGE
 };
 static const struct column events[] = {
-    COL("Last Seen", "string", 0, event_last_seen, NULL, "Since it last happened."),
+    COL("Last Seen", "string", 0, print_event_last_seen, NULL, "Since it last happened."),
     TEXT("Type", "type", "Normal or Warning."),
     TEXT("Reason", "reason", "One word for why."),
-    COL("Object", "string", 0, event_object, NULL, "What it happened to."),
-    COL("Subobject", "string", 1, event_subobject, NULL, "The part of the object."),
-    COL("Source", "string", 1, event_source, NULL, "Who says so, and where."),
-    COL("Message", "string", 0, event_message, NULL, "What happened, in words."),
-    COL("First Seen", "string", 1, event_first_seen, NULL, "Since it first happened."),
-    COL("Count", "string", 1, event_count, NULL, "How often it happened."),
+    COL("Object", "string", 0, print_event_object, NULL, "What it happened to."),
+    COL("Subobject", "string", 1, print_event_subobject, NULL, "The part of the object."),
+    COL("Source", "string", 1, print_event_source, NULL, "Who says so, and where."),
+    COL("Message", "string", 0, print_event_message, NULL, "What happened, in words."),
+    COL("First Seen", "string", 1, print_event_first_seen, NULL, "Since it first happened."),
+    COL("Count", "string", 1, print_event_count, NULL, "How often it happened."),
     { "Name", "string", "name", 1, 0, 0, cell_name, NULL, "Name of the event." },
 };
 static const struct column autoscalers[] = {
     NAME,
-    COL("Reference", "string", 0, hpa_reference, NULL, "What is scaled."),
-    COL("Targets", "string", 0, hpa_targets, NULL, "Metrics as they are / as they should be."),
+    COL("Reference", "string", 0, print_hpa_reference, NULL, "What is scaled."),
+    COL("Targets", "string", 0, print_hpa_targets, NULL, "Metrics as they are / as they should be."),
     TEXT("MinPods", "spec.minReplicas|<unset>", "Lower bound."),
     COL("MaxPods", "string", 0, cell_number, "spec.maxReplicas", "Upper bound."),
     COL("Replicas", "string", 0, cell_number, "status.currentReplicas", "Pods there are."),
@@ -177,33 +177,33 @@ static const struct column roles[] = { NAME,
                                          "When the server made the object." } };
 static const struct column bindings[] = {
     NAME,
-    FROM(18, "Role", "string", 0, binding_role, NULL, "The role that is given."),
+    FROM(18, "Role", "string", 0, print_binding_role, NULL, "The role that is given."),
     AGE,
-    FROM(18, "Users", "string", 1, binding_subjects, "User", "Users who get it."),
-    FROM(18, "Groups", "string", 1, binding_subjects, "Group", "Groups that get it."),
-    FROM(18, "ServiceAccounts", "string", 1, binding_subjects, "ServiceAccount", "Service accounts that get it."),
+    FROM(18, "Users", "string", 1, print_binding_subjects, "User", "Users who get it."),
+    FROM(18, "Groups", "string", 1, print_binding_subjects, "Group", "Groups that get it."),
+    FROM(18, "ServiceAccounts", "string", 1, print_binding_subjects, "ServiceAccount", "Service accounts that get it."),
 };
 static const struct column signing_requests[] = {
     NAME,
     AGE,
     FROM(18, "SignerName", "string", 0, cell_text, "spec.signerName|<none>", "Who is asked to sign."),
     TEXT("Requestor", "spec.username", "Who asks."),
-    FROM(22, "RequestedDuration", "string", 0, csr_duration, NULL, "Lifetime that was asked for."),
-    COL("Condition", "string", 0, csr_condition, NULL, "How far the request is."),
+    FROM(22, "RequestedDuration", "string", 0, print_csr_duration, NULL, "Lifetime that was asked for."),
+    COL("Condition", "string", 0, print_csr_condition, NULL, "How far the request is."),
 };
 static const struct column leases[] = { NAME, TEXT("Holder", "spec.holderIdentity", "Who holds the lease."), AGE };
 static const struct column api_services[] = {
-    NAME, COL("Service", "string", 0, apiservice_service, NULL, "The Service that answers."),
-    COL("Available", "string", 0, apiservice_available, NULL, "Whether it can be reached."), AGE,
+    NAME, COL("Service", "string", 0, print_apiservice_service, NULL, "The Service that answers."),
+    COL("Available", "string", 0, print_apiservice_available, NULL, "Whether it can be reached."), AGE,
 };
 static const struct column volumes[] = {
     NAME,
     TEXT("Capacity", "spec.capacity.storage", "Size."),
-    COL("Access Modes", "string", 0, volume_modes, NULL, "How it may be mounted."),
+    COL("Access Modes", "string", 0, print_volume_modes, NULL, "How it may be mounted."),
     TEXT("Reclaim Policy", "spec.persistentVolumeReclaimPolicy", "What becomes of it when released."),
-    COL("Status", "string", 0, volume_phase, NULL, "Phase."),
-    COL("Claim", "string", 0, volume_claim, NULL, "The claim it is bound to."),
-    COL("StorageClass", "string", 0, volume_class, NULL, "Its storage class."),
+    COL("Status", "string", 0, print_volume_phase, NULL, "Phase."),
+    COL("Claim", "string", 0, print_volume_claim, NULL, "The claim it is bound to."),
+    COL("StorageClass", "string", 0, print_volume_class, NULL, "Its storage class."),
     FROM(29, "VolumeAttributesClass", "string", 0, cell_text, "spec.volumeAttributesClassName|<unset>", "Its attributes class."),
     TEXT("Reason", "status.reason", "Why it is in its phase."),
     AGE,
@@ -211,18 +211,18 @@ static const struct column volumes[] = {
 };
 static const struct column claims[] = {
     NAME,
-    COL("Status", "string", 0, volume_phase, NULL, "Phase."),
+    COL("Status", "string", 0, print_volume_phase, NULL, "Phase."),
     TEXT("Volume", "spec.volumeName", "The volume it is bound to."),
-    COL("Capacity", "string", 0, claim_capacity, NULL, "Size of that volume."),
-    COL("Access Modes", "string", 0, volume_modes, "claim", "How it may be mounted."),
-    COL("StorageClass", "string", 0, volume_class, NULL, "The storage class asked for."),
+    COL("Capacity", "string", 0, print_claim_capacity, NULL, "Size of that volume."),
+    COL("Access Modes", "string", 0, print_volume_modes, "claim", "How it may be mounted."),
+    COL("StorageClass", "string", 0, print_volume_class, NULL, "The storage class asked for."),
     FROM(29, "VolumeAttributesClass", "string", 0, cell_text, "spec.volumeAttributesClassName|<unset>",
          "The attributes class asked for."),
     AGE,
     WIDE("VolumeMode", "spec.volumeMode|<unset>", "Filesystem or Block."),
 };
 static const struct column storage_classes[] = {
-    { "Name", "string", "name", 0, 0, 0, class_name, NULL, "Unique in the cluster; the default class says so." },
+    { "Name", "string", "name", 0, 0, 0, print_class_name, NULL, "Unique in the cluster; the default class says so." },
     TEXT("Provisioner", "provisioner", "Who makes volumes."),
     FROM(18, "ReclaimPolicy", "string", 0, cell_text, "reclaimPolicy|Delete", "What becomes of volumes when released."),
     FROM(18, "VolumeBindingMode", "string", 0, cell_text, "volumeBindingMode|Immediate", "When volumes are bound."),
@@ -232,14 +232,14 @@ static const struct column storage_classes[] = {
 static const struct column ingresses[] = {
     NAME,
     FROM(18, "Class", "string", 0, cell_text, "spec.ingressClassName|<none>", "Which controller serves it."),
-    COL("Hosts", "string", 0, ingress_hosts, NULL, "Host names it answers to."),
-    COL("Address", "string", 0, ingress_address, NULL, "Where it can be reached."),
-    COL("Ports", "string", 0, ingress_ports, NULL, "80, and 443 with TLS."),
+    COL("Hosts", "string", 0, print_ingress_hosts, NULL, "Host names it answers to."),
+    COL("Address", "string", 0, print_ingress_address, NULL, "Where it can be reached."),
+    COL("Ports", "string", 0, print_ingress_ports, NULL, "80, and 443 with TLS."),
     AGE,
 };
 static const struct column ingress_classes[] = {
     NAME, TEXT("Controller", "spec.controller", "Who serves Ingresses of the class."),
-    COL("Parameters", "string", 0, ingress_class_parameters, NULL, "An object with its settings."), AGE,
+    COL("Parameters", "string", 0, print_ingress_class_parameters, NULL, "An object with its settings."), AGE,
 };
 static const struct column network_policies[] = {
     NAME, COL("Pod-Selector", "string", 0, cell_selector, "spec.podSelector", "Pods it is about."), AGE
@@ -254,8 +254,8 @@ static const struct column disruption_budgets[] = {
 static const struct column quotas[] = {
     NAME,
     UPTO(33, "Age", "string", 0, cell_age, NULL, "Time since the object was made."),
-    COL("Request", "string", 0, quota_column, NULL, "Used and allowed, of requests and counts."),
-    COL("Limit", "string", 0, quota_column, "limits", "Used and allowed, of limits."),
+    COL("Request", "string", 0, print_quota_column, NULL, "Used and allowed, of requests and counts."),
+    COL("Limit", "string", 0, print_quota_column, "limits", "Used and allowed, of limits."),
     FROM(34, "Age", "string", 0, cell_age, NULL, "Time since the object was made."),
 };
 static const struct column priority_classes[] = {
@@ -298,7 +298,7 @@ static const struct column flow_schemas[] = {
     COL("MatchingPrecedence", "string", 0, cell_number, "spec.matchingPrecedence", "Lower is tried first."),
     TEXT("DistinguisherMethod", "spec.distinguisherMethod.type|<none>", "How flows are told apart."),
     AGE,
-    COL("MissingPL", "string", 0, missing_level, NULL, "Whether the level does not exist."),
+    COL("MissingPL", "string", 0, print_missing_level, NULL, "Whether the level does not exist."),
 };
 static const struct column priority_levels[] = {
     NAME,
@@ -314,9 +314,9 @@ static const struct column priority_levels[] = {
 };
 static const struct column component_statuses[] = {
     NAME,
-    COL("Status", "string", 0, component_status, "status", "Healthy or not."),
-    COL("Message", "string", 0, component_status, "message", "What it says."),
-    COL("Error", "string", 0, component_status, "error", "What went wrong."),
+    COL("Status", "string", 0, print_component_status, "status", "Healthy or not."),
+    COL("Message", "string", 0, print_component_status, "message", "What it says."),
+    COL("Error", "string", 0, print_component_status, "error", "What went wrong."),
 };
 static const struct column pod_security_policies[] = {
     NAME,
@@ -339,7 +339,7 @@ static const struct column admission_bindings[] = {
     TEXT("ParamRef", "spec.paramRef.name|<unset>", "Its parameters."),
     AGE,
 };
-static const struct column ip_addresses[] = { NAME, COL("ParentRef", "string", 0, kind_and_name, "spec.parentRef|<none>",
+static const struct column ip_addresses[] = { NAME, COL("ParentRef", "string", 0, print_kind_and_name, "spec.parentRef|<none>",
                                                         "Who has the address.") };
 static const struct column service_cidrs[] = {
     NAME, COL("CIDRs", "string", 0, cell_list, "spec.cidrs|", "Ranges for cluster IPs."), AGE
@@ -352,8 +352,8 @@ static const struct column resource_slices[] = {
 static const struct column name_and_age[] = { NAME, AGE };
 
 #define ROW(group, name, since, columns) { group, name, since, columns, ARRAY_LEN(columns) }
-const struct resource default_resource = ROW("", "", 0, fallback);
-const struct resource resources[] = {
+const struct resource print_default_resource = ROW("", "", 0, fallback);
+const struct resource printer_resources[] = {
     ROW("", "componentstatuses", 17, component_statuses),
     ROW("", "configmaps", 0, config_maps),
     ROW("", "endpoints", 0, endpoints),
@@ -410,4 +410,4 @@ const struct resource resources[] = {
     ROW("flowcontrol.apiserver.k8s.io", "flowschemas", 0, flow_schemas),
     ROW("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations", 0, priority_levels),
 };
-const size_t resources_count = ARRAY_LEN(resources);
+const size_t printer_resources_count = ARRAY_LEN(printer_resources);

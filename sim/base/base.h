@@ -196,7 +196,8 @@ int64_t time_from_civil(int year, int mon, int day, int hour, int min, int sec);
 /* ---- files ------------------------------------------------------------------------------------------------- */
 bool file_read(const char *path, size_t max, struct arena *a, struct str *out, struct err *err);
 bool file_write(const char *path, struct str bytes, unsigned mode, struct err *err);   /* atomic: temporary, rename */
-void file_write_durably(bool yes);     /* from now on the disk is waited for too: a file outlives a loss of power, not just the process (up --durable) */
+/* from now on the disk is waited for too: a file outlives a loss of power, not just the process (up --durable) */
+void file_write_durably(bool yes);
 bool dir_make(const char *path, unsigned mode, struct err *err);             /* mkdir -p; existing is success */
 
 /* ---- embed: a file of the source tree as bytes of the binary (assembler's .incbin). -------------------------

@@ -16,21 +16,21 @@
 
 /* ---- nodes ---- */
 
-struct json *node_new(struct arena *a, int cjson_type)
+struct json *json_node_new(struct arena *a, int cjson_type)
 {
     struct json *j = arena_zalloc(a, sizeof *j);
     j->c.type = cjson_type;
     return j;
 }
 
-void node_set_key(struct arena *a, struct json *child, struct str key)
+void json_node_set_key(struct arena *a, struct json *child, struct str key)
 {
     ASSERT(key.n < UINT32_MAX);
     child->c.string = arena_cstr(a, key);
     child->key_len = (uint32_t)key.n;
 }
 
-void node_link(struct json *parent, struct json *child)
+void json_node_link(struct json *parent, struct json *child)
 {
     ASSERT(node_is_container(parent));
     ASSERT(child && child != parent);
@@ -44,7 +44,7 @@ static void unlink_child(struct json *parent, struct json *child)
     child->c.next = child->c.prev = NULL;
 }
 
-void node_drop_duplicates(struct json *obj, size_t count)
+void json_node_drop_duplicates(struct json *obj, size_t count)
 {
     enum { FEW = 24 };                             /* below this, comparing all pairs is quicker than hashing */
     struct map *seen = count > FEW ? map_new() : NULL;
@@ -247,17 +247,17 @@ bool json_equal(const struct json *a, const struct json *b)
 
 struct json *json_null(struct arena *a)
 {
-    return node_new(a, cJSON_NULL);
+    return json_node_new(a, cJSON_NULL);
 }
 
 struct json *json_new_bool(struct arena *a, bool v)
 {
-    return node_new(a, v ? cJSON_True : cJSON_False);
+    return json_node_new(a, v ? cJSON_True : cJSON_False);
 }
 
 struct json *json_new_int(struct arena *a, int64_t v)
 {
-    struct json *j = node_new(a, cJSON_Number | NODE_INTEGER);
+    struct json *j = json_node_new(a, cJSON_Number | NODE_INTEGER);
     j->integer = v;
     j->c.valuedouble = (double)v;
     return j;
@@ -266,7 +266,7 @@ struct json *json_new_int(struct arena *a, int64_t v)
 struct json *json_new_double(struct arena *a, double v)
 {
     ASSERT(isfinite(v));                           /* JSON has no notation for the others */
-    struct json *j = node_new(a, cJSON_Number);
+    struct json *j = json_node_new(a, cJSON_Number);
     j->c.valuedouble = v;
     return j;
 }
@@ -274,7 +274,7 @@ struct json *json_new_double(struct arena *a, double v)
 struct json *json_new_str(struct arena *a, struct str s)
 {
     ASSERT(s.n < UINT32_MAX);
-    struct json *j = node_new(a, cJSON_String);
+    struct json *j = json_node_new(a, cJSON_String);
     j->c.valuestring = arena_cstr(a, s);
     j->str_len = (uint32_t)s.n;
     return j;
@@ -287,19 +287,19 @@ struct json *json_new_strc(struct arena *a, const char *s)
 
 struct json *json_new_array(struct arena *a)
 {
-    return node_new(a, cJSON_Array);
+    return json_node_new(a, cJSON_Array);
 }
 
 struct json *json_new_object(struct arena *a)
 {
-    return node_new(a, cJSON_Object);
+    return json_node_new(a, cJSON_Object);
 }
 
 struct json *json_copy(struct arena *a, const struct json *j)
 {
     if (!j)
         return NULL;
-    struct json *copy = node_new(a, j->c.type);
+    struct json *copy = json_node_new(a, j->c.type);
     copy->integer = j->integer;
     copy->c.valuedouble = j->c.valuedouble;
     if (j->c.valuestring) {
@@ -309,8 +309,8 @@ struct json *json_copy(struct arena *a, const struct json *j)
     for (const struct json *c = json_first(j); c; c = json_next(c)) {
         struct json *child = json_copy(a, c);
         if (c->c.string)
-            node_set_key(a, child, node_key(c));
-        node_link(copy, child);
+            json_node_set_key(a, child, node_key(c));
+        json_node_link(copy, child);
     }
     return copy;
 }
@@ -350,8 +350,8 @@ void json_setn(struct arena *a, struct json *obj, struct str key, struct json *v
         json_replace(obj, old, val);
         return;
     }
-    node_set_key(a, val, key);
-    node_link(obj, val);
+    json_node_set_key(a, val, key);
+    json_node_link(obj, val);
 }
 
 void json_set(struct arena *a, struct json *obj, const char *key, struct json *val)
@@ -384,7 +384,7 @@ static struct json *ensure(struct arena *a, struct json *obj, const char *key, e
     struct json *child = json_get(obj, key);
     if (child && json_type(child) != JSON_NULL)
         return child;
-    child = node_new(a, type == JSON_ARRAY ? cJSON_Array : cJSON_Object);
+    child = json_node_new(a, type == JSON_ARRAY ? cJSON_Array : cJSON_Object);
     json_set(a, obj, key, child);
     return child;
 }
@@ -418,7 +418,7 @@ void json_append(struct json *arr, struct json *val)
     ASSERT(val);
     val->c.string = NULL;                          /* it may have been a field before */
     val->key_len = 0;
-    node_link(arr, val);
+    json_node_link(arr, val);
 }
 
 void json_insert(struct json *arr, size_t i, struct json *val)

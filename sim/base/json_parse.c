@@ -296,14 +296,14 @@ static struct json *parse_word(struct parser *p, const char *word, int type)
         snprintf(context, sizeof context, "in literal %s (expecting '%c')", word, *w);
         return fail(p, INSIDE, context);
     }
-    return node_new(p->a, type);
+    return json_node_new(p->a, type);
 }
 
 /* ---- containers ---- */
 
 static struct json *parse_array(struct parser *p)
 {
-    struct json *arr = node_new(p->a, cJSON_Array);
+    struct json *arr = json_node_new(p->a, cJSON_Array);
     p->p++;
     skip_space(p);
     if (at(p, ']')) {
@@ -314,7 +314,7 @@ static struct json *parse_array(struct parser *p)
         struct json *val = parse_value(p);
         if (!val)
             return NULL;
-        node_link(arr, val);
+        json_node_link(arr, val);
         skip_space(p);
         if (at(p, ']'))
             break;
@@ -348,7 +348,7 @@ static struct json *parse_member(struct parser *p)
 
 static struct json *parse_object(struct parser *p)
 {
-    struct json *obj = node_new(p->a, cJSON_Object);
+    struct json *obj = json_node_new(p->a, cJSON_Object);
     size_t count = 0;
     p->p++;
     skip_space(p);
@@ -360,7 +360,7 @@ static struct json *parse_object(struct parser *p)
         struct json *val = parse_member(p);
         if (!val)
             return NULL;
-        node_link(obj, val);
+        json_node_link(obj, val);
         count++;
         skip_space(p);
         if (at(p, '}'))
@@ -371,7 +371,7 @@ static struct json *parse_object(struct parser *p)
         skip_space(p);
     }
     p->p++;
-    node_drop_duplicates(obj, count);
+    json_node_drop_duplicates(obj, count);
     return obj;
 }
 
@@ -388,7 +388,7 @@ static struct json *parse_container(struct parser *p)
 
 static struct json *parse_string_value(struct parser *p)
 {
-    struct json *j = node_new(p->a, cJSON_String);
+    struct json *j = json_node_new(p->a, cJSON_String);
     return parse_string(p, &j->c.valuestring, &j->str_len) ? j : NULL;
 }
 

@@ -40,12 +40,12 @@ static inline struct str node_key(const struct json *j)
     return (struct str){ j->c.string, j->key_len };
 }
 
-struct json *node_new(struct arena *a, int cjson_type);
+struct json *json_node_new(struct arena *a, int cjson_type);
 /* appends in O(1); the child's key is set already, or none in arrays */
-void node_link(struct json *parent, struct json *child);
-void node_set_key(struct arena *a, struct json *child, struct str key);
+void json_node_link(struct json *parent, struct json *child);
+void json_node_set_key(struct arena *a, struct json *child, struct str key);
 /* of children with the same key only the last stays, as in Go's decoder */
-void node_drop_duplicates(struct json *obj, size_t count);
+void json_node_drop_duplicates(struct json *obj, size_t count);
 
 /* Text of a double as Go's encoding/json writes it (shortest that reads back the same; exponent form outside 1e-6..1e21).
  * buf has at least 40 bytes; returns the length. */

@@ -422,7 +422,7 @@ static size_t move_children(struct json *to, struct json *from)
     for (struct json *c; (c = json_first(from)); count++) {
         cJSON_DetachItemViaPointer(&from->c, &c->c);
         c->c.next = c->c.prev = NULL;
-        node_link(to, c);
+        json_node_link(to, c);
     }
     return count;
 }
@@ -478,11 +478,11 @@ static struct json *read_mapping(struct reader *r)
             fail_with_value(r, "Unsupported map key of type: %!s(<nil>), key: <nil>, value: ", val);
             return NULL;
         }
-        node_set_key(r->a, val, key);
-        node_link(obj, val);
+        json_node_set_key(r->a, val, key);
+        json_node_link(obj, val);
         count++;
     }
-    node_drop_duplicates(obj, count);
+    json_node_drop_duplicates(obj, count);
     return obj;
 }
 

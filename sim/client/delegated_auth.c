@@ -2,9 +2,10 @@
  * ask the API server.
  *
  * Authentication: a front proxy's certificate with X-Remote-* headers, a client certificate of the cluster's CA, a
- * bearer token by TokenReview; who shows nothing of it is anonymous or 401, and who shows something wrong is 401. Authorization: SubjectAccessReview. Both answers are cached for a
- * while. Upstream: apiserver pkg/authentication/authenticatorfactory/delegating.go,
- * pkg/authorization/authorizerfactory/delegating.go, kubelet cmd/kubelet/app/auth.go.
+ * bearer token by TokenReview; who shows nothing of it is anonymous or 401, and who shows something wrong is 401.
+ * Authorization: SubjectAccessReview. Both answers are cached for a while. Upstream: apiserver
+ * pkg/authentication/authenticatorfactory/delegating.go, pkg/authorization/authorizerfactory/delegating.go, kubelet
+ * cmd/kubelet/app/auth.go.
  */
 #include "sim/client/client_priv.h"
 

@@ -96,7 +96,7 @@ static void edge_respond(struct exchange *e, int status, struct http_headers *h,
 {
     struct edge_conn *c = e->carrier;
     struct strbuf b;
-    bool has_body = status_has_body(status);
+    bool has_body = http_status_has_body(status);
     heed_connection(c, h);
     if (has_body && body.n > GZIP_FROM_BYTES && accepts_gzip(&e->x.headers) && !http_headers_has(h, "Content-Encoding")) {
         body = gzip(e, body);
@@ -110,11 +110,11 @@ static void edge_respond(struct exchange *e, int status, struct http_headers *h,
         strbuf_addf(&b, "Content-Length: %zu\r\n", body.n);
     put_connection(&b, c);
     strbuf_addc(&b, "\r\n");
-    conn_output(c, strbuf_str(&b));
+    edge_conn_output(c, strbuf_str(&b));
     strbuf_deinit(&b);
     if (has_body && !e->head)
-        conn_output(c, body);
-    conn_answered(c);
+        edge_conn_output(c, body);
+    edge_conn_answered(c);
 }
 
 static void edge_begin(struct exchange *e, int status, struct http_headers *h)
@@ -122,7 +122,7 @@ static void edge_begin(struct exchange *e, int status, struct http_headers *h)
     struct edge_conn *c = e->carrier;
     struct strbuf b;
     heed_connection(c, h);
-    c->bodiless = !status_has_body(status);
+    c->bodiless = !http_status_has_body(status);
     c->chunked = !c->http10 && !c->bodiless && !http_headers_has(h, "Content-Length");
     if (c->http10 && !http_headers_has(h, "Content-Length"))
         c->keep_alive = false;                     /* HTTP/1.0 knows the end of a body by the end of the connection */
@@ -133,7 +133,7 @@ static void edge_begin(struct exchange *e, int status, struct http_headers *h)
     if (c->chunked)
         strbuf_addc(&b, "Transfer-Encoding: chunked\r\n");
     strbuf_addc(&b, "\r\n");
-    conn_output(c, strbuf_str(&b));
+    edge_conn_output(c, strbuf_str(&b));
     strbuf_deinit(&b);
 }
 
@@ -144,14 +144,14 @@ static void edge_write(struct exchange *e, struct str bytes)
     if (c->bodiless)
         return;
     if (!c->chunked) {
-        conn_output(c, bytes);
+        edge_conn_output(c, bytes);
         return;
     }
     strbuf_init(&b, SIZE_MAX / 2);
     strbuf_addf(&b, "%zx\r\n", bytes.n);
     strbuf_add(&b, bytes);
     strbuf_addc(&b, "\r\n");
-    conn_output(c, strbuf_str(&b));
+    edge_conn_output(c, strbuf_str(&b));
     strbuf_deinit(&b);
 }
 
@@ -165,15 +165,15 @@ static void edge_end(struct exchange *e)
 {
     struct edge_conn *c = e->carrier;
     if (c->chunked && !e->head)
-        conn_output(c, STR("0\r\n\r\n"));
-    conn_answered(c);
+        edge_conn_output(c, STR("0\r\n\r\n"));
+    edge_conn_answered(c);
 }
 
 static void edge_abort(struct exchange *e)
 {
     struct edge_conn *c = e->carrier;
     c->exchange = NULL;
-    conn_finish(c, true);
+    edge_conn_finish(c, true);
 }
 
 static struct stream *edge_upgrade(struct exchange *e, const struct http_headers *extra)
@@ -185,7 +185,7 @@ static struct stream *edge_upgrade(struct exchange *e, const struct http_headers
     put_status(&b, str_eqc(e->x.method, "CONNECT") ? 200 : 101);
     put_headers(&b, extra != NULL ? extra : &none);
     strbuf_addc(&b, "\r\n");
-    conn_output(c, strbuf_str(&b));
+    edge_conn_output(c, strbuf_str(&b));
     strbuf_deinit(&b);
     c->exchange = NULL;
     return tunnel_open(c);
@@ -195,7 +195,7 @@ const struct exchange_ops edge_ops = { edge_respond, edge_begin, edge_write, edg
 
 /* What Go's server writes when there is no request to hand to a handler: no Date, the status as text. A body that is
  * too large is told in the API server's words (apimachinery errors.NewRequestEntityTooLargeError). */
-void answer_failure(struct edge_conn *c, int status, const char *detail)
+void edge_answer_failure(struct edge_conn *c, int status, const char *detail)
 {
     struct strbuf b;
     strbuf_init(&b, LIMIT_HEADER_BYTES);
@@ -205,7 +205,7 @@ void answer_failure(struct edge_conn *c, int status, const char *detail)
         strbuf_addf(&b, "Request entity too large: limit is %d", LIMIT_BODY_BYTES);
     else
         strbuf_addf(&b, "%d " STR_FMT "%s", status, STR_ARG(http_status_text(status)), detail);
-    conn_output(c, strbuf_str(&b));
+    edge_conn_output(c, strbuf_str(&b));
     strbuf_deinit(&b);
-    conn_finish(c, false);
+    edge_conn_finish(c, false);
 }

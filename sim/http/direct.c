@@ -64,10 +64,10 @@ static void put_end(struct direct_link *d)
 static void direct_respond(struct exchange *e, int status, struct http_headers *h, struct str body)
 {
     struct direct_link *d = e->carrier;
-    if (status_has_body(status) && !http_headers_has(h, "Content-Length"))
+    if (http_status_has_body(status) && !http_headers_has(h, "Content-Length"))
         http_headers_addf(e->x.arena, h, "Content-Length", "%zu", body.n);
     put_head(d, status, h);
-    if (status_has_body(status) && !e->head)
+    if (http_status_has_body(status) && !e->head)
         put_body(d, body);
     put_end(d);
 }

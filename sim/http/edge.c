@@ -19,7 +19,7 @@ static void conn_process(struct edge_conn *c);
 enum { TLS_PIECE = 256 * 1024 };                   /* the session's own buffer is bounded; the stream takes any amount */
 
 /* ---- output and end ---- */
-void conn_output(struct edge_conn *c, struct str plain)
+void edge_conn_output(struct edge_conn *c, struct str plain)
 {
     if (c->tls == NULL && c->s != NULL)
         stream_write(c->s, plain);
@@ -42,13 +42,13 @@ static void conn_free(struct edge_conn *c)
     free(c);
 }
 
-void conn_wake(struct edge_conn *c)
+void edge_conn_wake(struct edge_conn *c)
 {
     task_post(c->loop, &c->task);
 }
 
 /* The client is gone or has to go. An upgraded connection stays in memory until its owner closes the tunnel. */
-void conn_finish(struct edge_conn *c, bool drop)
+void edge_conn_finish(struct edge_conn *c, bool drop)
 {
     struct exchange *e = c->exchange;
     c->exchange = NULL;
@@ -62,16 +62,16 @@ void conn_finish(struct edge_conn *c, bool drop)
         drop ? stream_abort(s) : stream_close(s);
     if (!c->upgraded)
         c->dead = true;
-    conn_wake(c);
+    edge_conn_wake(c);
 }
 
-void conn_answered(struct edge_conn *c)
+void edge_conn_answered(struct edge_conn *c)
 {
     c->exchange = NULL;
     if (!c->keep_alive)
-        conn_finish(c, false);
+        edge_conn_finish(c, false);
     else
-        conn_wake(c);                              /* the next request may be waiting */
+        edge_conn_wake(c);                              /* the next request may be waiting */
 }
 
 static void on_task(struct task *t)
@@ -82,7 +82,7 @@ static void on_task(struct task *t)
     } else if (c->upgraded) {
         tunnel_deliver(c);
     } else if (c->tls_closed && c->s != NULL) {
-        conn_finish(c, false);
+        edge_conn_finish(c, false);
     } else {
         conn_process(c);
     }
@@ -136,11 +136,11 @@ static bool process_step(struct edge_conn *c)
         return true;
     case PARSE_FAILED:
         status = http_parser_failure(c->parser, &detail);
-        answer_failure(c, status, detail);
+        edge_answer_failure(c, status, detail);
         return false;
     case PARSE_BODY:
         if (http_parser_expects_continue(c->parser) && !c->continued)
-            conn_output(c, go_on);
+            edge_conn_output(c, go_on);
         c->continued = true;
         break;
     case PARSE_HEAD:
@@ -159,13 +159,13 @@ static void conn_process(struct edge_conn *c)
         continue;
     c->processing = false;
     if (c->upgraded || c->s == NULL)
-        conn_wake(c);
+        edge_conn_wake(c);
     else if (c->in.n > LIMIT_STREAM_BYTES)
         stream_pause(c->s);                        /* a client that pipelines faster than it is answered */
     else
         stream_resume(c->s);
     if (c->s != NULL && !c->upgraded && c->eof)
-        conn_finish(c, false);                     /* no more requests, and who does not listen gets no answer */
+        edge_conn_finish(c, false);                     /* no more requests, and who does not listen gets no answer */
 }
 
 /* ---- TLS ---- */
@@ -193,7 +193,7 @@ static void on_tls_closed(void *ctx, bool clean, const struct err *why)
     if (!clean && why != NULL)
         err_set(&c->why, why->code, "%s", why->msg);
     c->tls_closed = true;
-    conn_wake(c);
+    edge_conn_wake(c);
 }
 
 static const struct tls_callbacks tls_callbacks = { on_tls_output, on_plain, on_tls_closed };
@@ -211,7 +211,7 @@ static bool refuse_plain(struct edge_conn *c, struct str bytes)
             "http: TLS handshake error from %s: tls: first record does not look like a TLS handshake", c->peer);
     stream_write(c->s, STR("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"));
     c->tls_closed = true;
-    conn_finish(c, false);
+    edge_conn_finish(c, false);
     return true;
 }
 
@@ -254,7 +254,7 @@ static void on_eof(void *ctx)
     if (c->upgraded)
         tunnel_deliver(c);
     else if (c->s != NULL)
-        conn_finish(c, false);
+        edge_conn_finish(c, false);
 }
 
 static void on_drain(void *ctx)
@@ -272,7 +272,7 @@ static void on_close(void *ctx, const struct err *why)
     if (c->why.code == ERR_NONE && why->code != ERR_NONE)
         err_set(&c->why, why->code, "%s", why->msg);
     c->eof = c->tls_closed = true;
-    conn_finish(c, true);
+    edge_conn_finish(c, true);
 }
 
 static const struct stream_events conn_events = { on_data, on_eof, on_drain, on_close };
@@ -319,7 +319,7 @@ void edge_conn_drop_all(struct http_server *s)
         c->server = NULL;
         if (c->upgraded && c->tls == NULL)
             continue;
-        conn_finish(c, true);
+        edge_conn_finish(c, true);
         if (c->dead && !c->processing)
             conn_free(c);
         else if (!c->dead)

@@ -45,14 +45,15 @@ struct edge_conn {
     bool any_input, established, tls_closed, eof;
     bool processing, upgraded, told_eof, told_close, dead;
 };
-void conn_output(struct edge_conn *c, struct str plain);
-void conn_finish(struct edge_conn *c, bool drop);  /* close the socket; c is freed by its task */
-void conn_answered(struct edge_conn *c);           /* on to the next request, or the end */
-void conn_wake(struct edge_conn *c);               /* run the task */
+void edge_conn_output(struct edge_conn *c, struct str plain);
+void edge_conn_finish(struct edge_conn *c, bool drop);  /* close the socket; c is freed by its task */
+void edge_conn_answered(struct edge_conn *c);           /* on to the next request, or the end */
+void edge_conn_wake(struct edge_conn *c);               /* run the task */
 
 /* ---- answer.c ---- */
 extern const struct exchange_ops edge_ops;
-void answer_failure(struct edge_conn *c, int status, const char *detail);      /* Go's answer to what is no request; closes */
+/* Go's answer to what is no request; closes */
+void edge_answer_failure(struct edge_conn *c, int status, const char *detail);
 
 /* ---- tunnel.c ---- */
 struct stream *tunnel_open(struct edge_conn *c);

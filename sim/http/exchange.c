@@ -120,7 +120,7 @@ static void exchange_done(struct exchange *e)
     task_post(e->loop, &e->task);
 }
 
-bool status_has_body(int status)
+bool http_status_has_body(int status)
 {
     return status >= 200 && status != 204 && status != 304;
 }
@@ -140,7 +140,7 @@ static struct http_headers answer_headers(struct exchange *e, int status, const 
     struct http_headers h = { .v = NULL };
     for (size_t i = 0; extra != NULL && i < extra->n; i++)
         http_headers_add(a, &h, arena_cstr(a, extra->v[i].name), extra->v[i].value);
-    if (content_type != NULL && status_has_body(status) && !http_headers_has(&h, "Content-Type"))
+    if (content_type != NULL && http_status_has_body(status) && !http_headers_has(&h, "Content-Type"))
         http_headers_add(a, &h, "Content-Type", str_c(content_type));
     for (size_t i = 1; i < h.n; i++)
         for (size_t j = i; j > 0 && by_name(&h.v[j - 1], &h.v[j]) > 0; j--) {

@@ -38,7 +38,7 @@ void exchange_target(struct exchange *e, struct str target);                   /
 void exchange_peer_chain(struct exchange *e, struct cert *const *chain, size_t n); /* references of its own */
 void exchange_gone(struct exchange *e);            /* the client left: on_gone by task; the carrier is not used any more */
 void exchange_gone_all(struct http_server *s);     /* the same for all, at once: the server ends */
-bool status_has_body(int status);
+bool http_status_has_body(int status);
 
 /* ---- server.c ---- */
 struct server_listener { struct list node; struct tcp_listener *tcp; struct vnet_listener *vnet; };

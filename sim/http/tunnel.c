@@ -14,7 +14,7 @@ static struct edge_conn *conn_of(const struct stream *s)
 static void tunnel_write(struct stream *s, struct str bytes)
 {
     struct edge_conn *c = conn_of(s);
-    conn_output(c, bytes);
+    edge_conn_output(c, bytes);
     s->congested = c->s != NULL && stream_congested(c->s);
 }
 
@@ -28,7 +28,7 @@ static void tunnel_pause(struct stream *s, bool paused)
 {
     struct edge_conn *c = conn_of(s);
     if (!paused)
-        conn_wake(c);
+        edge_conn_wake(c);
     if (c->s != NULL)
         paused ? stream_pause(c->s) : stream_resume(c->s);
 }
@@ -48,7 +48,7 @@ static void tunnel_close(struct stream *s, bool drop_unsent)
 {
     struct edge_conn *c = conn_of(s);
     c->dead = true;
-    conn_finish(c, drop_unsent);
+    edge_conn_finish(c, drop_unsent);
 }
 
 static const struct stream_ops tunnel_ops = { tunnel_write, tunnel_unsent, tunnel_pause, tunnel_shutdown, tunnel_close };
@@ -59,7 +59,7 @@ struct stream *tunnel_open(struct edge_conn *c)
     c->tunnel.ops = &tunnel_ops;
     stream_pause(c->s);                            /* until somebody is attached */
     tcp_deadline(c->s, 0);
-    conn_wake(c);
+    edge_conn_wake(c);
     return &c->tunnel;
 }
 

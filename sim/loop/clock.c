@@ -29,7 +29,7 @@ static int64_t scale(int64_t a, uint64_t b, uint64_t c)
     return v > INT64_MAX / 4 ? INT64_MAX / 4 : (int64_t)v;
 }
 
-void clock_init(struct loop *l, const struct loop_options *opt)
+void loop_clock_init(struct loop *l, const struct loop_options *opt)
 {
     struct clock *c = &l->clock;
     c->vtime = c->target = opt->start_vtime_ns ? opt->start_vtime_ns : wall_now_ns();
@@ -56,7 +56,7 @@ static void settle(struct loop *l)
         c->vtime = seen;
 }
 
-void clock_sample(struct loop *l)
+void loop_clock_sample(struct loop *l)
 {
     struct clock *c = &l->clock;
     uint64_t wall = uv_hrtime();
@@ -74,18 +74,18 @@ void clock_sample(struct loop *l)
     settle(l);
 }
 
-void clock_settle(struct loop *l)
+void loop_clock_settle(struct loop *l)
 {
     if (!l->advance_running && !l->clock.holds)
         settle(l);
 }
 
-void clock_release_sample(struct loop *l)
+void loop_clock_release_sample(struct loop *l)
 {
     l->clock.sampled = false;
 }
 
-int64_t clock_wall_delay_ns(const struct loop *l, int64_t due_ns)
+int64_t loop_clock_wall_delay_ns(const struct loop *l, int64_t due_ns)
 {
     const struct clock *c = &l->clock;
     if (c->holds)
@@ -102,7 +102,7 @@ int64_t clock_wall_delay_ns(const struct loop *l, int64_t due_ns)
 int64_t vtime_now(const struct loop *l)
 {
     if (!l->clock.sampled)
-        clock_sample((struct loop *)(uintptr_t)l);
+        loop_clock_sample((struct loop *)(uintptr_t)l);
     return l->clock.vtime;
 }
 
@@ -113,7 +113,7 @@ uint64_t loop_speed_milli(const struct loop *l)
 
 void loop_set_speed(struct loop *l, uint64_t speed_milli)
 {
-    clock_sample(l);                               /* what has passed, has passed at the old speed */
+    loop_clock_sample(l);                               /* what has passed, has passed at the old speed */
     if (!l->advance_running)
         l->clock.target = l->clock.vtime;          /* a backlog is not carried over: pausing takes effect at once */
     l->clock.speed_milli = speed_milli;

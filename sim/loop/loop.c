@@ -45,7 +45,7 @@ struct loop *loop_new(const struct loop_options *opt)
     list_init(&l->advances);
     memcpy(l->seed, opt->seed, sizeof l->seed);
     loop_begin_life(l, 0);
-    clock_init(l, opt);
+    loop_clock_init(l, opt);
     l->start_vtime = l->clock.vtime;
     log_set_time(log_time, l);
     trace_install(l);
@@ -123,7 +123,7 @@ static void run_hooks(struct loop *l)
 
 static bool more_to_do(struct loop *l)
 {
-    return !list_empty(&l->tasks) || due_timer(l) || work_finished(l);
+    return !list_empty(&l->tasks) || due_timer(l) || loop_work_finished(l);
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -140,7 +140,7 @@ static void on_wake(uv_timer_t *wake)
 static void arm(struct loop *l)
 {
     const struct timer *next = loop_next_timer(l);
-    int64_t delay = next ? clock_wall_delay_ns(l, next->due_ns) : -1;
+    int64_t delay = next ? loop_clock_wall_delay_ns(l, next->due_ns) : -1;
     uv_timer_stop(&l->wake);
     if (more_to_do(l) || l->advance_arrived || l->stopping || delay == 0) {
         uv_idle_start(&l->idle, on_idle);
@@ -155,15 +155,15 @@ static void arm(struct loop *l)
 
 static void turn(struct loop *l)
 {
-    clock_sample(l);
+    loop_clock_sample(l);
     advance_report(l);
     run_events(l);
-    clock_settle(l);
+    loop_clock_settle(l);
     run_hooks(l);
-    work_report(l);
+    loop_work_report(l);
     advance_check(l);
     arm(l);
-    clock_release_sample(l);
+    loop_clock_release_sample(l);
 }
 
 static void on_prepare(uv_prepare_t *p)

@@ -54,11 +54,11 @@ struct loop {
 };
 
 /* clock.c */
-void clock_init(struct loop *l, const struct loop_options *opt);
-void clock_sample(struct loop *l);                 /* look at the wall: bring target forward */
-void clock_settle(struct loop *l);                 /* no event lies before target any more: let target be seen */
-void clock_release_sample(struct loop *l);         /* the next vtime_now samples again */
-int64_t clock_wall_delay_ns(const struct loop *l, int64_t due_ns); /* how long until vtime is due_ns; -1: never by itself */
+void loop_clock_init(struct loop *l, const struct loop_options *opt);
+void loop_clock_sample(struct loop *l);                 /* look at the wall: bring target forward */
+void loop_clock_settle(struct loop *l);                 /* no event lies before target any more: let target be seen */
+void loop_clock_release_sample(struct loop *l);         /* the next vtime_now samples again */
+int64_t loop_clock_wall_delay_ns(const struct loop *l, int64_t due_ns); /* how long until vtime is due_ns; -1: never by itself */
 
 /* timer.c */
 struct timer *timer_of_node(struct heap_node *n);
@@ -67,8 +67,8 @@ struct timer *timer_of_node(struct heap_node *n);
 bool task_drain(struct loop *l, unsigned *budget); /* true: none is left */
 
 /* work.c */
-void work_report(struct loop *l);                  /* tell who waits, if nothing else is to be done at this instant */
-bool work_finished(const struct loop *l);
+void loop_work_report(struct loop *l);                  /* tell who waits, if nothing else is to be done at this instant */
+bool loop_work_finished(const struct loop *l);
 
 /* trace.c */
 void trace_install(struct loop *l);

@@ -32,7 +32,7 @@ static void on_finished(uv_work_t *req, int status)
 }
 
 /* At the end of a turn. One at a time: what comes of one done callback is over before the next. */
-void work_report(struct loop *l)
+void loop_work_report(struct loop *l)
 {
     if (list_empty(&l->works) || !list_empty(&l->tasks))
         return;
@@ -45,7 +45,7 @@ void work_report(struct loop *l)
     loop_release(l);
 }
 
-bool work_finished(const struct loop *l)
+bool loop_work_finished(const struct loop *l)
 {
     return !list_empty(&l->works) && container_of(l->works.next, struct work, node)->finished;
 }

@@ -38,12 +38,12 @@ static void on_connection(uv_stream_t *server, int status)
     struct tcp_listener *t = server->data;
     if (status < 0)
         return;
-    struct conn *c = conn_new(t->edge, t->port == 0);
+    struct conn *c = tcp_conn_new(t->edge, t->port == 0);
     if (uv_accept(server, &c->u.stream) < 0 || t->edge->conn_count > LIMIT_CONN_COUNT) {
         if (t->edge->conn_count > LIMIT_CONN_COUNT)
             log_msg(LOG_WARN, "edge", "more than %d connections: a client was turned away", LIMIT_CONN_COUNT);
         c->s.closing = true;
-        conn_destroy(c);
+        tcp_conn_destroy(c);
         return;
     }
     char peer[64] = "@";                           /* what Go prints for the peer of a Unix socket */
@@ -51,7 +51,7 @@ static void on_connection(uv_stream_t *server, int status)
     int len = sizeof in;
     if (t->port != 0 && uv_tcp_getpeername(&c->u.tcp, (struct sockaddr *)&in, &len) == 0)
         format_addr(&in, peer, sizeof peer);
-    conn_start(c);
+    tcp_conn_start(c);
     t->on_accept(t->ctx, &c->s, str_c(peer));
 }
 
@@ -61,15 +61,15 @@ static void on_listener_closed(uv_handle_t *h)
     struct edge *e = t->edge;
     free(t);
     if (--e->listener_count == 0)
-        edge_cut_lingering(e);                     /* nothing is served any more: do not hold up the end of the loop */
-    edge_release(e);
+        tcp_edge_cut_lingering(e);                     /* nothing is served any more: do not hold up the end of the loop */
+    tcp_edge_release(e);
 }
 
 static struct tcp_listener *listener_new(struct loop *l, bool unix_socket,
                                          void (*on_accept)(void *ctx, struct stream *s, struct str peer), void *ctx)
 {
     struct tcp_listener *t = NEW(struct tcp_listener);
-    t->edge = edge_of(l);
+    t->edge = tcp_edge_of(l);
     t->edge->listener_count++;
     t->on_accept = on_accept;
     t->ctx = ctx;
@@ -175,14 +175,14 @@ static void dial_finish(struct dial *d)
 {
     struct conn *c = d->conn;
     if (d->rc == 0) {
-        conn_start(c);
+        tcp_conn_start(c);
         d->done(d->ctx, &c->s, NULL);
     } else {
         struct err err = { .code = ERR_NONE };
         err_set(&err, d->rc == UV_ECONNREFUSED ? ERR_REFUSED : ERR_IO, "dial tcp %s:%d: connect: %s", d->addr, d->port,
                 connect_error(d->rc));
         c->s.closing = true;
-        conn_destroy(c);
+        tcp_conn_destroy(c);
         d->done(d->ctx, NULL, &err);
     }
     free(d);
@@ -204,7 +204,7 @@ void tcp_dial(struct loop *l, const char *addr, int port, void (*done)(void *ctx
               void *ctx)
 {
     struct dial *d = NEW(struct dial);
-    d->conn = conn_new(edge_of(l), false);
+    d->conn = tcp_conn_new(tcp_edge_of(l), false);
     snprintf(d->addr, sizeof d->addr, "%s", addr);
     d->port = port;
     d->done = done;

@@ -56,7 +56,7 @@ static struct edge *edge_find(const struct loop *l)
     return NULL;
 }
 
-struct edge *edge_of(struct loop *l)
+struct edge *tcp_edge_of(struct loop *l)
 {
     struct edge *e = edge_find(l);
     if (e != NULL)
@@ -71,7 +71,7 @@ struct edge *edge_of(struct loop *l)
     return e;
 }
 
-void edge_release(struct edge *e)
+void tcp_edge_release(struct edge *e)
 {
     if (e->conn_count > 0 || e->listener_count > 0 || e->hook != NULL)
         return;
@@ -80,16 +80,16 @@ void edge_release(struct edge *e)
     free(e);
 }
 
-void edge_cut_lingering(struct edge *e)
+void tcp_edge_cut_lingering(struct edge *e)
 {
     edge_flush(e);
     list_for(it, &e->lingering)
-        conn_destroy(container_of(it, struct conn, linger));
+        tcp_conn_destroy(container_of(it, struct conn, linger));
 }
 
 void edge_flush_hook(struct loop *l, struct hook *h)
 {
-    struct edge *e = edge_of(l);
+    struct edge *e = tcp_edge_of(l);
     ASSERT(e->hook == NULL);
     e->hook = h;
     loop_before_sleep(l, h, on_flush_hook);
@@ -100,11 +100,11 @@ void edge_stop(struct loop *l)
     struct edge *e = edge_find(l);
     if (e == NULL)
         return;
-    edge_cut_lingering(e);
+    tcp_edge_cut_lingering(e);
     if (e->hook != NULL)
         hook_remove(e->hook);
     e->hook = NULL;
-    edge_release(e);
+    tcp_edge_release(e);
 }
 
 /* ---- reading ---- */
@@ -141,7 +141,7 @@ static void on_read(uv_stream_t *us, ssize_t n, const uv_buf_t *buf)
     if (c->handle_closing)
         return;
     if (c->s.closing && c->got_eof && !c->writing && c->out.n == 0) {
-        conn_destroy(c);                           /* the peer has read all of it and left: the linger is over */
+        tcp_conn_destroy(c);                           /* the peer has read all of it and left: the linger is over */
         return;
     }
     reading_update(c);
@@ -189,7 +189,7 @@ static void conn_end(struct conn *c, enum err_code code, const char *text)
     strbuf_reset(&c->out);
     list_remove(&c->dirty);
     if (c->s.closing) {
-        conn_destroy(c);
+        tcp_conn_destroy(c);
         return;
     }
     reading_update(c);
@@ -231,7 +231,7 @@ static void on_shutdown(uv_shutdown_t *req, int status)
 
 static void on_linger_timeout(uv_timer_t *t)
 {
-    conn_destroy(t->data);
+    tcp_conn_destroy(t->data);
 }
 
 /* Everything has been sent: pass on the half close, and let a closed connection linger or go. */
@@ -241,7 +241,7 @@ static void conn_sent_all(struct conn *c)
         c->shutting = true;
         c->shutdown_req.data = c;
         if (uv_shutdown(&c->shutdown_req, &c->u.stream, on_shutdown) < 0 && c->s.closing) {
-            conn_destroy(c);
+            tcp_conn_destroy(c);
             return;
         }
     }
@@ -249,7 +249,7 @@ static void conn_sent_all(struct conn *c)
         if (c->s.congested || c->shutting)
             task_post(c->edge->loop, &c->task);
     } else if (c->got_eof || c->ended) {
-        conn_destroy(c);
+        tcp_conn_destroy(c);
     } else {
         reading_update(c);
         uv_timer_start(&c->wall, on_linger_timeout, LINGER_MS, 0);
@@ -331,7 +331,7 @@ static void conn_close(struct stream *s, bool drop_unsent)
     strbuf_init(&c->in, SIZE_MAX / 2);
     task_cancel(&c->task);
     if (drop_unsent || c->ended) {
-        conn_destroy(c);
+        tcp_conn_destroy(c);
         return;
     }
     list_push(&c->edge->lingering, &c->linger);
@@ -351,10 +351,10 @@ static void on_handle_closed(uv_handle_t *h)
     strbuf_deinit(&c->sending);
     free(c);
     e->conn_count--;
-    edge_release(e);
+    tcp_edge_release(e);
 }
 
-void conn_destroy(struct conn *c)
+void tcp_conn_destroy(struct conn *c)
 {
     if (c->handle_closing)
         return;
@@ -366,7 +366,7 @@ void conn_destroy(struct conn *c)
     uv_close((uv_handle_t *)&c->wall, on_handle_closed);
 }
 
-struct conn *conn_new(struct edge *e, bool unix_socket)
+struct conn *tcp_conn_new(struct edge *e, bool unix_socket)
 {
     struct conn *c = NEW(struct conn);
     c->s.ops = &conn_ops;
@@ -388,7 +388,7 @@ struct conn *conn_new(struct edge *e, bool unix_socket)
     return c;
 }
 
-void conn_start(struct conn *c)
+void tcp_conn_start(struct conn *c)
 {
     if (c->u.handle.type == UV_TCP)
         uv_tcp_nodelay(&c->u.tcp, 1);

@@ -17,9 +17,9 @@ struct edge {
     size_t       conn_count, listener_count;
 };
 
-struct edge *edge_of(struct loop *l);
-void edge_release(struct edge *e);                 /* frees it when nothing uses it */
-void edge_cut_lingering(struct edge *e);
+struct edge *tcp_edge_of(struct loop *l);
+void tcp_edge_release(struct edge *e);                 /* frees it when nothing uses it */
+void tcp_edge_cut_lingering(struct edge *e);
 
 struct conn {
     struct stream s;
@@ -40,8 +40,8 @@ struct conn {
     bool reading, writing, shutting, got_eof, told_eof, ended, told_close, handle_closing;
 };
 
-struct conn *conn_new(struct edge *e, bool unix_socket);
-void conn_start(struct conn *c);                   /* connected: begin to read */
-void conn_destroy(struct conn *c);                 /* close the handles now; memory follows in their callbacks */
+struct conn *tcp_conn_new(struct edge *e, bool unix_socket);
+void tcp_conn_start(struct conn *c);                   /* connected: begin to read */
+void tcp_conn_destroy(struct conn *c);                 /* close the handles now; memory follows in their callbacks */
 
 #endif

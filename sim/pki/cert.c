@@ -339,7 +339,7 @@ static const struct signature_algorithm algorithms[] = {
     { OID("\x2a\x86\x48\xce\x3d\x04\x03\x04"), MBEDTLS_MD_SHA512, false },
 };
 
-const char *signature_check(struct str sig_alg_oid, struct str tbs, struct str sig, const struct key *k)
+const char *pki_signature_check(struct str sig_alg_oid, struct str tbs, struct str sig, const struct key *k)
 {
     for (size_t i = 0; i < ARRAY_LEN(algorithms); i++) {
         const struct signature_algorithm *alg = &algorithms[i];
@@ -371,7 +371,7 @@ const char *cert_check_signature(const struct cert *c, const struct cert *parent
     sha256(p->key->spki, spki_hash);
     if (child->verified && memcmp(child->verified_by, spki_hash, sizeof spki_hash) == 0)
         return NULL;
-    const char *why = signature_check(child->sig_alg, child->tbs, child->sig, p->key);
+    const char *why = pki_signature_check(child->sig_alg, child->tbs, child->sig, p->key);
     if (!why) {
         child->verified = true;
         memcpy(child->verified_by, spki_hash, sizeof spki_hash);

@@ -66,7 +66,7 @@ static bool csr_parse_der(struct arena *a, struct str der, struct csr *out, stru
     if (!k)
         return false;
     arena_defer(a, unref_key, k);
-    const char *why = signature_check(sig_alg, info_raw, str_sub(bits, 1, bits.n), k);
+    const char *why = pki_signature_check(sig_alg, info_raw, str_sub(bits, 1, bits.n), k);
     if (why)
         return err_set(err, ERR_PARSE, "%s", why);
     *out = (struct csr){

@@ -61,14 +61,14 @@ bool x509_san_parse(struct arena *a, struct str ext_value, struct x509_names *ou
             enum san_kind kind = kinds[i].kind;
             if (kind == SAN_IP && value.n != 4 && value.n != 16)
                 return err_set(err, ERR_PARSE, "x509: cannot parse IP address of length %zu", value.n);
-            struct str text = kind == SAN_IP ? ip_text(a, (const uint8_t *)value.p, value.n) : arena_str(a, value);
+            struct str text = kind == SAN_IP ? pki_ip_text(a, (const uint8_t *)value.p, value.n) : arena_str(a, value);
             strs_push(a, &out->san[kind], &out->san_count[kind], text);
         }
     }
     return true;
 }
 
-bool ip_parse(struct str text, uint8_t out[16], size_t *n)
+bool pki_ip_parse(struct str text, uint8_t out[16], size_t *n)
 {
     char buf[INET6_ADDRSTRLEN + 1];
     if (text.n >= sizeof buf || memchr(text.p ? text.p : "", 0, text.n))
@@ -84,7 +84,7 @@ bool ip_parse(struct str text, uint8_t out[16], size_t *n)
     return inet_pton(AF_INET6, buf, out) == 1;
 }
 
-struct str ip_text(struct arena *a, const uint8_t *ip, size_t n)
+struct str pki_ip_text(struct arena *a, const uint8_t *ip, size_t n)
 {
     static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
     if (n == 16 && memcmp(ip, mapped, sizeof mapped) == 0) {
@@ -144,7 +144,7 @@ bool x509_san_write(struct der_out *o, const struct cert_template *tpl, struct e
     for (size_t i = ips; i > 0; i--) {
         uint8_t ip[16];
         size_t n, at = o->at;
-        if (!ip_parse(str_c(tpl->ips[i - 1]), ip, &n))
+        if (!pki_ip_parse(str_c(tpl->ips[i - 1]), ip, &n))
             return err_set(err, ERR_PARSE, "invalid IP address: %s", tpl->ips[i - 1]);
         der_put(o, ip, n);
         der_close(o, DER_CONTEXT | 7, at);

@@ -85,8 +85,8 @@ void x509_subject_write(struct der_out *o, const struct cert_template *tpl);
 bool x509_san_write(struct der_out *o, const struct cert_template *tpl, struct err *err);
 void x509_extension_write(struct der_out *o, struct str oid, bool critical, size_t mark);
 size_t x509_template_bytes(const struct cert_template *tpl);     /* an upper bound of names and SANs in DER */
-bool ip_parse(struct str text, uint8_t out[16], size_t *n);      /* n is 4 or 16 */
-struct str ip_text(struct arena *a, const uint8_t *ip, size_t n);/* as Go's net.IP.String */
+bool pki_ip_parse(struct str text, uint8_t out[16], size_t *n);      /* n is 4 or 16 */
+struct str pki_ip_text(struct arena *a, const uint8_t *ip, size_t n);/* as Go's net.IP.String */
 extern const struct str oid_san, oid_basic_constraints, oid_key_usage, oid_ext_usage, oid_subject_key_id, oid_authority_key_id;
 
 /* ---- cert.c ---- */
@@ -107,7 +107,7 @@ struct cert_priv {                     /* struct cert's hidden half */
 const struct cert_priv *cert_of(const struct cert *c);
 /* NULL if c's signature was made by parent's key; else Go's words for why not. */
 const char *cert_check_signature(const struct cert *c, const struct cert *parent);
-const char *signature_check(struct str sig_alg_oid, struct str tbs, struct str sig, const struct key *k);
+const char *pki_signature_check(struct str sig_alg_oid, struct str tbs, struct str sig, const struct key *k);
 extern const struct str der_alg_rsa_sha256, der_alg_ecdsa_sha256;      /* whole AlgorithmIdentifiers */
 
 /* ---- trust.c ---- */

@@ -134,7 +134,7 @@ static bool names_error(struct str host, const struct str *v, size_t n, struct e
 static bool verify_ip(const struct cert *leaf, struct str text, const uint8_t *ip, size_t n, struct err *err)
 {
     struct arena *a = arena_new();
-    struct str canonical = ip_text(a, ip, n);
+    struct str canonical = pki_ip_text(a, ip, n);
     bool found = false;
     for (size_t i = 0; i < leaf->ip_count && !found; i++)
         found = str_eq(leaf->ips[i], canonical);
@@ -153,7 +153,7 @@ static bool verify_hostname(const struct cert *leaf, struct str host, struct err
     struct str ip_candidate = host.n >= 3 && host.p[0] == '[' && str_ends(host, "]") ? str_sub(host, 1, host.n - 1) : host;
     uint8_t ip[16];
     size_t n;
-    if (ip_parse(ip_candidate, ip, &n))
+    if (pki_ip_parse(ip_candidate, ip, &n))
         return verify_ip(leaf, ip_candidate, ip, n, err);
     const struct str *names = leaf->dns_names;
     size_t count = leaf->dns_count;

@@ -24,9 +24,9 @@ struct docker_step {
 bool dockerfile_parse(struct arena *a, struct str text, struct docker_step **steps, size_t *count, struct err *err);
 /* One word with its quotes taken off and $NAME, ${NAME}, ${NAME:-word}, ${NAME:+word} replaced; env is an array of
  * "NAME=value". */
-const char *docker_expand(struct arena *a, struct str word, const struct json *env);
-struct str env_get(const struct json *env, struct str name);               /* p is NULL when absent */
-void env_set(struct arena *a, struct json *env, struct str name, struct str value);
+const char *build_expand(struct arena *a, struct str word, const struct json *env);
+struct str build_env_get(const struct json *env, struct str name);               /* p is NULL when absent */
+void build_env_set(struct arena *a, struct json *env, struct str name, struct str value);
 
 /* ADD and COPY: from one file system into another. */
 struct build_copy {

@@ -484,7 +484,7 @@ static void add_word(struct run *x, struct argv *args, const char *word)
 /* Quotes, variables, then patterns; a pattern that matches nothing stays as it is. */
 static void expand_word(struct run *x, struct argv *args, struct str raw)
 {
-    const char *word = docker_expand(x->a, raw, x->env);
+    const char *word = build_expand(x->a, raw, x->env);
     bool quoted = str_chr(raw, '"') >= 0 || str_chr(raw, '\'') >= 0 || str_chr(raw, '\\') >= 0;
     if (!*word && !quoted)
         return;
@@ -505,7 +505,7 @@ static bool assignment(struct run *x, struct str raw)
         if (!(name.p[i] == '_' || (name.p[i] >= 'a' && name.p[i] <= 'z') || (name.p[i] >= 'A' && name.p[i] <= 'Z') ||
               (i && name.p[i] >= '0' && name.p[i] <= '9')))
             return false;
-    env_set(x->a, x->env, name, str_c(docker_expand(x->a, value, x->env)));
+    build_env_set(x->a, x->env, name, str_c(build_expand(x->a, value, x->env)));
     return true;
 }
 
@@ -548,7 +548,7 @@ static int simple(struct run *x, struct str *rest, bool skip, struct token *end)
             *end = next_token(rest);
             if (end->kind != T_WORD)
                 return -1;
-            target = docker_expand(x->a, end->raw, x->env);
+            target = build_expand(x->a, end->raw, x->env);
         } else if (end->kind == T_WORD) {
             if (!skip && (args.n || !assignment(x, end->raw)))
                 expand_word(x, &args, end->raw);

@@ -265,7 +265,7 @@ static const struct built *stage_find(struct build *b, struct str name)
 
 static bool do_from(struct build *b, const struct docker_step *s, struct err *err)
 {
-    const char *name = docker_expand(b->arena, str_c(s->args[0]), b->global_args);
+    const char *name = build_expand(b->arena, str_c(s->args[0]), b->global_args);
     if (b->now.arena) {                            /* the stage before is complete */
         b->stages[b->stage_count - 1].built = b->now;
         b->now = (struct built){ 0 };
@@ -293,7 +293,7 @@ static struct json *environment(struct build *b)
     for (const struct json *e = json_first(json_get(b->now.record, "env")); e; e = json_next(e)) {
         struct str name, value;
         str_cut(json_str(e), '=', &name, &value);
-        env_set(b->arena, env, name, value);
+        build_env_set(b->arena, env, name, value);
     }
     return env;
 }
@@ -309,7 +309,7 @@ static char **expanded(struct build *b, const struct docker_step *s)
     struct json *env = environment(b);
     char **out = arena_alloc(b->arena, (s->argc + 1) * sizeof *out);
     for (size_t i = 0; i < s->argc; i++)
-        out[i] = arena_strdup(b->arena, docker_expand(b->arena, str_c(s->args[i]), env));
+        out[i] = arena_strdup(b->arena, build_expand(b->arena, str_c(s->args[i]), env));
     out[s->argc] = NULL;
     return out;
 }
@@ -430,7 +430,7 @@ static void set_pairs(struct build *b, const struct docker_step *s, char **args)
         struct str name, value;
         str_cut(str_c(args[i]), '=', &name, &value);
         if (s->op == OP_ENV)
-            env_set(a, json_ensure_array(a, b->now.record, "env"), name, value);
+            build_env_set(a, json_ensure_array(a, b->now.record, "env"), name, value);
         else
             json_set_str(a, json_ensure(a, b->now.record, "labels"), arena_cstr(a, name), value);
     }
@@ -442,9 +442,9 @@ static void declare_args(struct build *b, const struct docker_step *s, struct ar
         struct str name, value;
         bool given = str_cut(str_c(s->args[i]), '=', &name, &value);
         if (given)
-            env_set(a, into, name, str_c(docker_expand(b->arena, value, b->now.arena ? environment(b) : b->global_args)));
-        else if (env_get(b->global_args, name).p)
-            env_set(a, into, name, env_get(b->global_args, name));
+            build_env_set(a, into, name, str_c(build_expand(b->arena, value, b->now.arena ? environment(b) : b->global_args)));
+        else if (build_env_get(b->global_args, name).p)
+            build_env_set(a, into, name, build_env_get(b->global_args, name));
     }
 }
 

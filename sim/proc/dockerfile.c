@@ -272,7 +272,7 @@ bool dockerfile_parse(struct arena *a, struct str text, struct docker_step **ste
 }
 
 /* ---- variables ---- */
-struct str env_get(const struct json *env, struct str name)
+struct str build_env_get(const struct json *env, struct str name)
 {
     struct str found = STR_NULL, key, value;
     for (const struct json *e = json_first(env); e; e = json_next(e))
@@ -281,7 +281,7 @@ struct str env_get(const struct json *env, struct str name)
     return found;
 }
 
-void env_set(struct arena *a, struct json *env, struct str name, struct str value)
+void build_env_set(struct arena *a, struct json *env, struct str name, struct str value)
 {
     struct json *set = json_new_str(a, arena_strf(a, STR_FMT "=" STR_FMT, STR_ARG(name), STR_ARG(value)));
     struct str key, old;
@@ -317,16 +317,16 @@ static size_t expand_variable(struct arena *a, struct str s, const struct json *
         strbuf_addch(out, '$');
         return 0;
     }
-    struct str value = env_get(env, str_sub(body, 0, n)), modifier = brace ? str_sub(body, n, (size_t)close) : STR_NULL;
+    struct str value = build_env_get(env, str_sub(body, 0, n)), modifier = brace ? str_sub(body, n, (size_t)close) : STR_NULL;
     struct str word = str_sub(modifier, 2, modifier.n);
     if ((str_starts(modifier, ":-") && value.n == 0) || (str_starts(modifier, ":+") && value.n > 0))
-        strbuf_addc(out, docker_expand(a, word, env));
+        strbuf_addc(out, build_expand(a, word, env));
     else if (!str_starts(modifier, ":+"))
         strbuf_add(out, value);
     return brace ? (size_t)close + 2 : n;
 }
 
-const char *docker_expand(struct arena *a, struct str word, const struct json *env)
+const char *build_expand(struct arena *a, struct str word, const struct json *env)
 {
     struct strbuf out;
     char quote = 0;

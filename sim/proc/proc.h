@@ -143,7 +143,8 @@ struct vfs *image_files(struct image_store *s, struct str ref);                /
 /* Restored or preloaded: takes a copy of the record and a reference to the files, and does not call ops->save (pulls
  * and builds do). Files of a registry's image come from the catalog. */
 void image_put(struct image_store *s, struct str ref, const struct json *record, struct vfs *files);
-void image_put_saved(struct image_store *s, struct str ref, const struct json *record, struct vfs *files);  /* as image_put, and kept: what `docker tag` makes */
+/* as image_put, and kept: what `docker tag` makes */
+void image_put_saved(struct image_store *s, struct str ref, const struct json *record, struct vfs *files);
 bool image_remove(struct image_store *s, struct str ref);
 bool image_next(struct image_store *s, size_t *cursor, const struct json **record);
 /* What registries out there have: sim/proc/images/ (data). NULL: no such repository or tag. */

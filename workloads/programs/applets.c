@@ -28,7 +28,7 @@ void sh_run_free(struct run *r) {
     arena_free(r->arena);
     free(r);
 }
-enum verdict run_fail(struct run *r, const char *fmt, ...) {
+enum verdict applet_fail(struct run *r, const char *fmt, ...) {
     char text[1200];
     va_list ap;
     va_start(ap, fmt);
@@ -48,7 +48,7 @@ static int letter_index(const char *spec, char c) {
     }
     return -1;
 }
-int run_options(struct run *r, const char *spec, uint32_t *flags, const char *values[32]) {
+int applet_options(struct run *r, const char *spec, uint32_t *flags, const char *values[32]) {
     int i = 1;
     *flags = 0;
     for (; i < r->argc && r->argv[i][0] == '-' && r->argv[i][1]; i++) {
@@ -91,7 +91,7 @@ int run_options(struct run *r, const char *spec, uint32_t *flags, const char *va
     }
     return i;
 }
-void run_inputs(struct run *r, int first) {
+void applet_inputs(struct run *r, int first) {
     r->inputs = r->argv + first;
     r->input_count = (size_t)(r->argc - first);
     r->input_at = 0;
@@ -133,18 +133,18 @@ static enum read_result run_read(struct run *r, bool line, struct strbuf *out) {
         r->in = NULL;
     }
 }
-enum read_result run_line(struct run *r, struct strbuf *line) {
+enum read_result applet_line(struct run *r, struct strbuf *line) {
     return run_read(r, true, line);
 }
-enum read_result run_some(struct run *r, struct strbuf *bytes) {
+enum read_result applet_some(struct run *r, struct strbuf *bytes) {
     return run_read(r, false, bytes);
 }
-void *run_state(struct run *r, size_t n) {
+void *applet_state(struct run *r, size_t n) {
     if (!r->state)
         r->state = arena_zalloc(r->arena, n);
     return r->state;
 }
-struct strbuf *run_buffer(struct run *r) {
+struct strbuf *applet_buffer(struct run *r) {
     if (!r->lines) {
         r->lines = ARENA_NEW(r->arena, struct strbuf);
         strbuf_init(r->lines, LIMIT_RESPONSE_BYTES);

@@ -73,7 +73,7 @@ static enum verdict do_ls(struct run *r) {
     const char *values[32];
     char path[1024];
     struct sh_stat st;
-    int first = run_options(r, "la1AhdrtRFp", &flags, values);
+    int first = applet_options(r, "la1AhdrtRFp", &flags, values);
     struct fields files = { 0 };
     if (first < 0)
         return run_done(r, 1);
@@ -118,7 +118,7 @@ static enum verdict do_mkdir(struct run *r) {
     uint32_t flags;
     const char *values[32];
     char path[1024];
-    int first = run_options(r, "pm:", &flags, values);
+    int first = applet_options(r, "pm:", &flags, values);
     if (first < 0)
         return run_done(r, 1);
     r->status = 0;
@@ -164,7 +164,7 @@ static enum verdict do_rm(struct run *r) {           /* rm and rmdir */
     char path[1024];
     struct sh_stat st;
     bool rmdir = strcmp(r->applet->name, "rmdir") == 0;
-    int first = run_options(r, "frRi", &flags, values);
+    int first = applet_options(r, "frRi", &flags, values);
     if (first < 0)
         return run_done(r, 1);
     r->status = 0;
@@ -203,7 +203,7 @@ static enum verdict do_cp(struct run *r) {           /* cp and mv, of files */
     struct sh_stat st;
     struct str bytes;
     struct sh *s = r->p->sh;
-    int first = run_options(r, "farpi", &flags, values);
+    int first = applet_options(r, "farpi", &flags, values);
     if (first < 0 || r->argc - first < 2) {
         ERR(r, "Usage: %s [OPTIONS] SOURCE... DEST\n", r->applet->name);
         return run_done(r, 1);
@@ -237,7 +237,7 @@ static enum verdict do_cp(struct run *r) {           /* cp and mv, of files */
 }
 static enum verdict do_basename(struct run *r) {     /* basename and dirname */
     if (r->argc < 2)
-        return run_fail(r, "missing operand");
+        return applet_fail(r, "missing operand");
     char *s = arena_strdup(r->arena, r->argv[1]);
     size_t n = strlen(s);
     while (n > 1 && s[n - 1] == '/')
@@ -262,7 +262,7 @@ static enum verdict do_env(struct run *r) {
     struct str key;
     void *value;
     if (r->argc > 1)
-        return run_fail(r, "running programs is not in kubelab's busybox");
+        return applet_fail(r, "running programs is not in kubelab's busybox");
     while (map_next(r->p->vars, &at, &key, &value)) {
         struct var *v = value;
         if (v->exported && v->value)
@@ -272,7 +272,7 @@ static enum verdict do_env(struct run *r) {
 }
 static enum verdict do_hostname(struct run *r) {
     if (r->argc > 1 && r->argv[1][0] != '-')
-        return run_fail(r, "sethostname: Operation not permitted");
+        return applet_fail(r, "sethostname: Operation not permitted");
     OUT(r, "%s\n", r->p->sh->hostname);
     return run_done(r, 0);
 }
@@ -293,7 +293,7 @@ static enum verdict do_id(struct run *r) {
 static enum verdict do_uname(struct run *r) {
     uint32_t flags;
     const char *values[32];
-    int first = run_options(r, "asnrvmpio", &flags, values);
+    int first = applet_options(r, "asnrvmpio", &flags, values);
     if (first < 0)
         return run_done(r, 1);
     const char *parts[] = { "Linux", r->p->sh->hostname, "4.15.0-74-generic", "#84-Ubuntu SMP Thu Dec 19 08:06:28 UTC 2019",
@@ -338,7 +338,7 @@ static enum verdict do_date(struct run *r) {
         else if (strcmp(r->argv[i], "-R") == 0)
             format = "%a, %d %b %Y %H:%M:%S +0000";
         else if (strcmp(r->argv[i], "-u") != 0)
-            return run_fail(r, "'%s' is not in kubelab's busybox", r->argv[i]);
+            return applet_fail(r, "'%s' is not in kubelab's busybox", r->argv[i]);
     }
     int64_t ns = r->p->sh->ops->now_ns(r->p->sh->ctx), t = ns / (int64_t)NS_PER_S;
     int y, mo, d, h, mi, s, w;
@@ -402,7 +402,7 @@ static enum verdict do_sleep(struct run *r) {
             }
         }
         if (!ok || *end)
-            return run_fail(r, "invalid number '%s'", r->argv[i]);
+            return applet_fail(r, "invalid number '%s'", r->argv[i]);
         total += v * unit;
     }
     total = total > 1e9 ? 1e9 : total;

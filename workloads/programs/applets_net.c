@@ -123,11 +123,11 @@ static bool wget_options(struct run *r, struct wget *w) {
             else if (*s == 'U')
                 w->agent = value;
             else if (*s == 'T' && (!str_int(str_c(value), &seconds) || seconds < 0))
-                return run_fail(r, "invalid number '%s'", value), false;
+                return applet_fail(r, "invalid number '%s'", value), false;
             else if (*s == 'T')
                 w->timeout_ns = (uint64_t)seconds * NS_PER_S;
             else if (*s == 'P')
-                return run_fail(r, "option -P is not in kubelab's busybox"), false;
+                return applet_fail(r, "option -P is not in kubelab's busybox"), false;
             break;
         }
     }
@@ -300,7 +300,7 @@ static enum verdict do_wget(struct run *r) {
     if (w->status >= 300 && w->status < 400 && w->location[0]) {
         char next[2400];
         if (++w->redirects > REDIRECTS_MAX)
-            return run_fail(r, "too many redirections");
+            return applet_fail(r, "too many redirections");
         if (w->location[0] == '/')
             snprintf(next, sizeof next, "%s://%s%s", w->tls ? "https" : "http", w->shown, w->location);
         else

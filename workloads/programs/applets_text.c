@@ -29,9 +29,9 @@ static void out_line(struct run *r, struct str s) {
 }
 /* Reads a line into the run's buffer, which is emptied when the line is complete. */
 static enum read_result one_line(struct run *r) {
-    struct strbuf *b = run_buffer(r);
+    struct strbuf *b = applet_buffer(r);
     strbuf_reset(b);
-    return run_line(r, b);
+    return applet_line(r, b);
 }
 #define NEXT_LINE(r)                                                                                                       \
     do {                                                                                                                   \
@@ -42,50 +42,50 @@ static enum read_result one_line(struct run *r) {
     } while (0)
 
 static enum verdict do_cat(struct run *r) {
-    struct { int line; } *s = run_state(r, sizeof *s);
+    struct { int line; } *s = applet_state(r, sizeof *s);
     uint32_t flags;
     const char *values[32];
     bool eof;
-    int first = run_options(r, "nuv", &flags, values);
+    int first = applet_options(r, "nuv", &flags, values);
     if (first < 0)
         return run_done(r, 1);
     if (r->phase++ == 0)
-        run_inputs(r, first);
+        applet_inputs(r, first);
     if (flags & 1) {
         NEXT_LINE(r);
         if (!eof)
             OUT(r, "%6d  " STR_FMT "\n", ++s->line, STR_ARG(chomp(r->lines)));
         return eof ? RUN_DONE : RUN_AGAIN;
     }
-    struct strbuf *b = run_buffer(r);
+    struct strbuf *b = applet_buffer(r);
     strbuf_reset(b);
-    enum read_result got = run_some(r, b);
+    enum read_result got = applet_some(r, b);
     if (got == READ_DATA)
         sh_proc_write(r->p, 1, strbuf_str(b));
     return got == READ_DATA ? RUN_AGAIN : got == READ_WAIT ? RUN_WAIT : RUN_DONE;
 }
 static enum verdict do_head(struct run *r) {
-    struct { int64_t left; } *s = run_state(r, sizeof *s);
+    struct { int64_t left; } *s = applet_state(r, sizeof *s);
     uint32_t flags;
     const char *values[32];
     bool eof;
     if (r->phase++ == 0) {
-        int first = run_options(r, "n:c:q#", &flags, values);
+        int first = applet_options(r, "n:c:q#", &flags, values);
         s->left = 10;
         if (first < 0)
             return run_done(r, 1);
         const char *n = flags & 8 ? values[3] : flags & 1 ? values[0] : flags & 2 ? values[1] : "10";
         if (!str_int(str_c(n), &s->left))
-            return run_fail(r, "invalid number '%s'", n);
+            return applet_fail(r, "invalid number '%s'", n);
         r->phase = flags & 2 ? 100 : 1;
-        run_inputs(r, first);
+        applet_inputs(r, first);
     }
     if (s->left <= 0)
         return RUN_DONE;
     if (r->phase >= 100) {
-        struct strbuf *b = run_buffer(r);
+        struct strbuf *b = applet_buffer(r);
         strbuf_reset(b);
-        enum read_result got = run_some(r, b);
+        enum read_result got = applet_some(r, b);
         if (got != READ_DATA)
             return got == READ_WAIT ? RUN_WAIT : RUN_DONE;
         struct str bytes = str_sub(strbuf_str(b), 0, (size_t)s->left);
@@ -102,7 +102,7 @@ static enum verdict do_head(struct run *r) {
 /* Reads everything into the run's buffer first. False: not all of it is there yet; *v is what to answer. */
 static bool all_input(struct run *r, enum verdict *v) {
     enum read_result got;
-    while ((got = run_some(r, run_buffer(r))) == READ_DATA) {}
+    while ((got = applet_some(r, applet_buffer(r))) == READ_DATA) {}
     *v = RUN_WAIT;
     return got == READ_EOF;
 }
@@ -111,18 +111,18 @@ static enum verdict do_tail(struct run *r) {
     const char *values[32];
     enum verdict v;
     int64_t n = 10;
-    int first = run_options(r, "n:c:fq#", &flags, values);
+    int first = applet_options(r, "n:c:fq#", &flags, values);
     if (first < 0)
         return run_done(r, 1);
     if (flags & 4)
-        return run_fail(r, "-f is not in kubelab's busybox");
+        return applet_fail(r, "-f is not in kubelab's busybox");
     const char *text = flags & 16 ? values[4] : flags & 1 ? values[0] : flags & 2 ? values[1] : "10";
     bool from_start = text[0] == '+';
     if (!str_int(str_c(text + from_start), &n))
-        return run_fail(r, "invalid number '%s'", text);
+        return applet_fail(r, "invalid number '%s'", text);
     n = n < 0 ? -n : n;
     if (r->phase++ == 0)
-        run_inputs(r, first);
+        applet_inputs(r, first);
     if (!all_input(r, &v))
         return v;
     struct str s = strbuf_str(r->lines);
@@ -144,7 +144,7 @@ static enum verdict do_tail(struct run *r) {
 static enum verdict do_tac(struct run *r) {          /* tac and rev */
     enum verdict v;
     if (r->phase++ == 0)
-        run_inputs(r, 1);
+        applet_inputs(r, 1);
     if (!all_input(r, &v))
         return v;
     struct str s = strbuf_str(r->lines);
@@ -170,17 +170,17 @@ static enum verdict do_tac(struct run *r) {          /* tac and rev */
     return run_done(r, r->status);
 }
 static enum verdict do_wc(struct run *r) {
-    struct { int64_t lines, words, bytes; bool in_word; } *s = run_state(r, sizeof *s);
+    struct { int64_t lines, words, bytes; bool in_word; } *s = applet_state(r, sizeof *s);
     uint32_t flags;
     const char *values[32];
-    int first = run_options(r, "lwcm", &flags, values);
+    int first = applet_options(r, "lwcm", &flags, values);
     if (first < 0)
         return run_done(r, 1);
     if (r->phase++ == 0)
-        run_inputs(r, first);
-    struct strbuf *b = run_buffer(r);
+        applet_inputs(r, first);
+    struct strbuf *b = applet_buffer(r);
     strbuf_reset(b);
-    enum read_result got = run_some(r, b);
+    enum read_result got = applet_some(r, b);
     for (size_t i = 0; i < b->n; i++) {
         bool space = isspace((unsigned char)b->p[i]);
         s->lines += b->p[i] == '\n';
@@ -235,7 +235,7 @@ enum {
 
 static enum verdict grep_start(struct run *r, struct grep *g) {
     const char *values[32];
-    int first = run_options(r, "ivcnqEFlowrhm:e:", &g->flags, values);
+    int first = applet_options(r, "ivcnqEFlowrhm:e:", &g->flags, values);
     if (first < 0)
         return run_done(r, 2);
     if (g->flags & (G_R | G_L)) {
@@ -249,7 +249,7 @@ static enum verdict grep_start(struct run *r, struct grep *g) {
     }
     g->limit = INT64_MAX;
     if (g->flags & G_M && !str_int(str_c(values[12]), &g->limit))
-        return run_fail(r, "invalid number '%s'", values[12]);
+        return applet_fail(r, "invalid number '%s'", values[12]);
     if (g->flags & G_F) {
         g->fixed = pattern;
     } else {
@@ -259,7 +259,7 @@ static enum verdict grep_start(struct run *r, struct grep *g) {
         if (!g->re)
             return run_done(r, 2);
     }
-    run_inputs(r, first);
+    applet_inputs(r, first);
     g->many = r->argc - first > 1 && !(g->flags & G_H);
     return RUN_AGAIN;
 }
@@ -351,11 +351,11 @@ static enum verdict do_sort(struct run *r) {
     const char *values[32];
     enum verdict v;
     struct sorting o = { .key = 1 };
-    int first = run_options(r, "nrufk:t:b", &flags, values);
+    int first = applet_options(r, "nrufk:t:b", &flags, values);
     if (first < 0)
         return run_done(r, 2);
     if (r->phase++ == 0)
-        run_inputs(r, first);
+        applet_inputs(r, first);
     if (!all_input(r, &v))
         return v;
     o.numeric = flags & 1;
@@ -400,11 +400,11 @@ static enum verdict do_uniq(struct run *r) {
     uint32_t flags;
     const char *values[32];
     bool eof;
-    int first = run_options(r, "cdu", &flags, values);
+    int first = applet_options(r, "cdu", &flags, values);
     if (first < 0)
         return run_done(r, 1);
     if (r->phase++ == 0)
-        run_inputs(r, first);
+        applet_inputs(r, first);
     NEXT_LINE(r);
     struct str line = chomp(r->lines);
     if (!eof && s->last && str_eqc(line, s->last)) {
@@ -438,13 +438,13 @@ static enum verdict do_cut(struct run *r) {
     uint32_t flags;
     const char *values[32];
     bool eof;
-    int first = run_options(r, "d:f:c:b:s", &flags, values);
+    int first = applet_options(r, "d:f:c:b:s", &flags, values);
     if (first < 0)
         return run_done(r, 1);
     if (!(flags & 14))
-        return run_fail(r, "expected a list of bytes, characters, or fields");
+        return applet_fail(r, "expected a list of bytes, characters, or fields");
     if (r->phase++ == 0)
-        run_inputs(r, first);
+        applet_inputs(r, first);
     NEXT_LINE(r);
     if (eof)
         return run_done(r, r->status);
@@ -511,12 +511,12 @@ static size_t tr_set(const char *s, unsigned char set[512]) {        /* ranges, 
     return n;
 }
 static enum verdict do_tr(struct run *r) {
-    struct { int map[256]; bool squeeze[256]; int last; } *s = run_state(r, sizeof *s);
+    struct { int map[256]; bool squeeze[256]; int last; } *s = applet_state(r, sizeof *s);
     uint32_t flags;
     const char *values[32];
     if (r->phase++ == 0) {
         unsigned char a[512], b[512];
-        int first = run_options(r, "dsc", &flags, values);
+        int first = applet_options(r, "dsc", &flags, values);
         if (first < 0 || first >= r->argc || (first + 1 >= r->argc && !(flags & 3))) {
             ERR(r, "Usage: tr [-cds] STRING1 [STRING2]\n");
             return run_done(r, 1);
@@ -538,11 +538,11 @@ static enum verdict do_tr(struct run *r) {
         for (size_t i = 0; flags & 2 && i < (nb ? nb : na); i++)
             s->squeeze[nb ? b[i] : a[i]] = true;
         s->last = -1;
-        run_inputs(r, r->argc);
+        applet_inputs(r, r->argc);
     }
-    struct strbuf *in = run_buffer(r), out;
+    struct strbuf *in = applet_buffer(r), out;
     strbuf_reset(in);
-    enum read_result got = run_some(r, in);
+    enum read_result got = applet_some(r, in);
     if (got != READ_DATA)
         return got == READ_WAIT ? RUN_WAIT : run_done(r, 0);
     strbuf_init(&out, in->n + 1);
@@ -596,7 +596,7 @@ static bool sed_parse(struct run *r, struct sed *sed, const char *s, bool extend
         if (!*s)
             break;
         if (sed->n == ARRAY_LEN(sed->c))
-            return run_fail(r, "more than 16 commands are not in kubelab's busybox"), false;
+            return applet_fail(r, "more than 16 commands are not in kubelab's busybox"), false;
         struct sed_command *c = &sed->c[sed->n++];
         if (*s >= '0' && *s <= '9') {
             char *end;
@@ -611,14 +611,14 @@ static bool sed_parse(struct run *r, struct sed *sed, const char *s, bool extend
             s++;
             char *pattern = sed_part(r, &s, '/');
             if (!pattern || !(c->match = compile(r, pattern, re_flags)))
-                return run_fail(r, "unterminated address"), false;
+                return applet_fail(r, "unterminated address"), false;
         }
         c->what = *s ? *s++ : '\0';
         if (c->what == 's' && *s) {
             char sep = *s++, *pattern = sed_part(r, &s, sep);
             c->with = pattern ? sed_part(r, &s, sep) : NULL;
             if (!c->with)
-                return run_fail(r, "unmatched '%c'", sep), false;
+                return applet_fail(r, "unmatched '%c'", sep), false;
             for (c->nth = 1; *s && *s != ';' && *s != ' ' && *s != '\n'; s++) {
                 if (*s == 'g')
                     c->global = true;
@@ -629,12 +629,12 @@ static bool sed_parse(struct run *r, struct sed *sed, const char *s, bool extend
                 else if (*s >= '1' && *s <= '9')
                     c->nth = *s - '0';
                 else
-                    return run_fail(r, "flag '%c' of s is not in kubelab's busybox", *s), false;
+                    return applet_fail(r, "flag '%c' of s is not in kubelab's busybox", *s), false;
             }
             if (!(c->re = compile(r, pattern, re_flags)))
                 return false;
         } else if (!c->what || !strchr("dpq", c->what)) {
-            return run_fail(r, "command '%c' is not in kubelab's busybox", c->what ? c->what : ' '), false;
+            return applet_fail(r, "command '%c' is not in kubelab's busybox", c->what ? c->what : ' '), false;
         }
     }
     return true;
@@ -678,11 +678,11 @@ static enum verdict do_sed(struct run *r) {
     if (r->phase++ == 0) {
         uint32_t flags;
         const char *values[32];
-        int first = run_options(r, "nrEe:i", &flags, values);
+        int first = applet_options(r, "nrEe:i", &flags, values);
         if (first < 0)
             return run_done(r, 1);
         if (flags & 16)
-            return run_fail(r, "option -i is not in kubelab's busybox");
+            return applet_fail(r, "option -i is not in kubelab's busybox");
         sed->quiet = flags & 1;
         const char *script = flags & 8 ? values[3] : first < r->argc ? r->argv[first++] : NULL;
         if (!script) {
@@ -691,7 +691,7 @@ static enum verdict do_sed(struct run *r) {
         }
         if (!sed_parse(r, sed, script, flags & 6))
             return run_done(r, 1);
-        run_inputs(r, first);
+        applet_inputs(r, first);
     }
     NEXT_LINE(r);
     if (eof)
@@ -718,7 +718,7 @@ static enum verdict do_sed(struct run *r) {
 
 /* ---- sources of text ---- */
 static enum verdict do_seq(struct run *r) {
-    struct { double at, step, last; int decimals; } *s = run_state(r, sizeof *s);
+    struct { double at, step, last; int decimals; } *s = applet_state(r, sizeof *s);
     if (r->phase++ == 0) {
         double v[3] = { 1, 1, 1 };
         if (r->argc < 2 || r->argc > 4) {
@@ -729,7 +729,7 @@ static enum verdict do_seq(struct run *r) {
             char *end;
             v[i - 1] = strtod(r->argv[i], &end);
             if (*end || end == r->argv[i])
-                return run_fail(r, "invalid number '%s'", r->argv[i]);
+                return applet_fail(r, "invalid number '%s'", r->argv[i]);
             const char *dot = strchr(r->argv[i], '.');
             int d = dot ? (int)strlen(dot + 1) : 0;
             s->decimals = d > s->decimals && d < 15 ? d : s->decimals;
@@ -748,7 +748,7 @@ static enum verdict do_seq(struct run *r) {
     return RUN_AGAIN;
 }
 static enum verdict do_yes(struct run *r) {
-    struct strbuf *b = run_buffer(r);
+    struct strbuf *b = applet_buffer(r);
     if (r->phase++ == 0) {
         struct strbuf line;
         strbuf_init(&line, LIMIT_SHELL_LINE_BYTES);
@@ -766,10 +766,10 @@ static enum verdict do_yes(struct run *r) {
     return RUN_AGAIN;
 }
 static enum verdict do_tee(struct run *r) {
-    struct { struct file *f[8]; } *s = run_state(r, sizeof *s);
+    struct { struct file *f[8]; } *s = applet_state(r, sizeof *s);
     uint32_t flags;
     const char *values[32];
-    int first = run_options(r, "ai", &flags, values);
+    int first = applet_options(r, "ai", &flags, values);
     if (first < 0)
         return run_done(r, 1);
     if (r->phase++ == 0) {
@@ -779,11 +779,11 @@ static enum verdict do_tee(struct run *r) {
                 ERR(r, "tee: %s: %s\n", r->argv[i], sh_strerror(e));
             arena_defer(r->arena, (void (*)(void *))sh_file_unref, s->f[i - first]);
         }
-        run_inputs(r, r->argc);
+        applet_inputs(r, r->argc);
     }
-    struct strbuf *b = run_buffer(r);
+    struct strbuf *b = applet_buffer(r);
     strbuf_reset(b);
-    enum read_result got = run_some(r, b);
+    enum read_result got = applet_some(r, b);
     if (got != READ_DATA)
         return got == READ_WAIT ? RUN_WAIT : run_done(r, 0);
     sh_proc_write(r->p, 1, strbuf_str(b));

@@ -53,7 +53,7 @@ static void arity(const char *sig, size_t *min, size_t *max) {
     }
 }
 static bool bad_type(struct php_vm *vm, const struct php_builtin *b, size_t i, const char *want, struct pval v) {
-    php_report(vm, SEV_WARNING, "%s() expects parameter %zu to be %s, %s given", b->name, i + 1, want, pv_type_name(v));
+    php_report(vm, SEV_WARNING, "%s() expects parameter %zu to be %s, %s given", b->name, i + 1, want, php_value_type_name(v));
     return false;
 }
 static bool to_number(struct php_vm *vm, const struct php_builtin *b, size_t i, char type, struct pval *v) {
@@ -68,8 +68,8 @@ static bool to_number(struct php_vm *vm, const struct php_builtin *b, size_t i, 
         if (php_numeric(pv_view(*v), false, &n, &d) == PHP_NULL)
             php_report(vm, SEV_NOTICE, "A non well formed numeric value encountered");
     }
-    struct pval r = type == 'd' ? pv_float(pv_to_float(*v))
-                                : pv_int(v->type == PHP_FLOAT ? php_float_to_int(v->d) : pv_to_int(*v));
+    struct pval r = type == 'd' ? pv_float(php_value_to_float(*v))
+                                : pv_int(v->type == PHP_FLOAT ? php_float_to_int(v->d) : php_value_to_int(*v));
     pv_free(vm, *v);
     *v = r;
     return true;
@@ -85,23 +85,23 @@ static bool convert(struct php_vm *vm, const struct php_builtin *b, size_t i, ch
     case 's':
         if (v->type >= PHP_ARRAY)
             return bad_type(vm, b, i, "string", *v);
-        r = pv_to_string(vm, *v);
+        r = php_value_to_string(vm, *v);
         break;
     case 'f':
         if (v->type == PHP_ARRAY)
             return true;
-        r = pv_to_string(vm, *v);
+        r = php_value_to_string(vm, *v);
         break;
     case 'b':
         if (v->type >= PHP_ARRAY)
             return bad_type(vm, b, i, "boolean", *v);
-        r = pv_bool(pv_true(*v));
+        r = pv_bool(php_value_true(*v));
         break;
     case 'n':
         if (v->type >= PHP_ARRAY) {
             php_fatal(vm, "Unsupported operand types");
         }
-        r = pv_to_number(*v);
+        r = php_value_to_number(*v);
         break;
     case 'a': return v->type == PHP_ARRAY || bad_type(vm, b, i, "array", *v);
     case 'c':

@@ -17,15 +17,15 @@ static struct pval eval_assign(struct php_vm *vm, struct pnode *n) {
     struct early early = { .n = 0 };
     if (n->a->kind != N_INDEX) {
         struct pval v = php_eval(vm, n->b);
-        pe_assign_to(vm, n->a, pv_copy(v));
+        php_eval_assign_to(vm, n->a, php_value_copy(v));
         return v;
     }
-    pe_eval_early(vm, n->a, &early);
+    php_eval_eval_early(vm, n->a, &early);
     struct pval v = php_eval(vm, n->b);
     SPEND(vm, COST_ASSIGN);
-    if (early.n > 0 || !pe_assign_string_offset(vm, n->a, v)) {
-        struct pval *p = pe_place(vm, n->a, &early, false, false);
-        pv_set(vm, p, pv_copy(v));
+    if (early.n > 0 || !php_eval_assign_string_offset(vm, n->a, v)) {
+        struct pval *p = php_eval_place(vm, n->a, &early, false, false);
+        php_value_set(vm, p, php_value_copy(v));
     }
     return v;
 }
@@ -35,12 +35,12 @@ static void assign_list(struct php_vm *vm, struct pnode *list, struct pval v) {
         if (!list->list[i])
             continue;
         SPEND(vm, COST_FETCH_DIM);
-        struct pval e = v.type == PHP_ARRAY ? pe_element(vm, v, pv_int((int64_t)i), false) : PV_NULL;
+        struct pval e = v.type == PHP_ARRAY ? php_eval_element(vm, v, pv_int((int64_t)i), false) : PV_NULL;
         if (list->list[i]->kind == N_LIST) {
             assign_list(vm, list->list[i], e);
             pv_free(vm, e);
         } else {
-            pe_assign_to(vm, list->list[i], e);
+            php_eval_assign_to(vm, list->list[i], e);
         }
     }
 }
@@ -65,7 +65,7 @@ void php_append(struct php_vm *vm, struct pval *to, struct str s) {
             memcpy(copy->p + to->s->n, s.p, s.n);
             copy->n = n;
             copy->p[n] = '\0';
-            pv_set(vm, to, (struct pval){ .type = PHP_STRING, .s = copy });
+            php_value_set(vm, to, (struct pval){ .type = PHP_STRING, .s = copy });
             return;
         }
         to->s->cap = cap;
@@ -77,7 +77,7 @@ void php_append(struct php_vm *vm, struct pval *to, struct str s) {
     to->s->p[n] = '\0';
 }
 struct pval php_concat(struct php_vm *vm, struct pval a, struct pval b) {
-    struct pval x = pv_to_string(vm, a), y = pv_to_string(vm, b);
+    struct pval x = php_value_to_string(vm, a), y = php_value_to_string(vm, b);
     struct pstr *s = php_str_new(vm, x.s->n + y.s->n);
     memcpy(s->p, x.s->p, x.s->n);
     memcpy(s->p + x.s->n, y.s->p, y.s->n);
@@ -89,23 +89,23 @@ struct pval php_concat(struct php_vm *vm, struct pval a, struct pval b) {
 static struct pval eval_assign_op(struct php_vm *vm, struct pnode *n) {
     struct early early = { .n = 0 };
     if (n->a->kind == N_INDEX)
-        pe_eval_early(vm, n->a, &early);
-    struct pval rhs = php_eval(vm, n->b), *p = pe_place(vm, n->a, &early, true, false);
+        php_eval_eval_early(vm, n->a, &early);
+    struct pval rhs = php_eval(vm, n->b), *p = php_eval_place(vm, n->a, &early, true, false);
     SPEND(vm, COST_ASSIGN_OP);
     vm->line = n->line;
     if (n->op == '.') {
-        struct pval text = pv_to_string(vm, rhs);
+        struct pval text = php_value_to_string(vm, rhs);
         if (p->type != PHP_STRING)
-            pv_set(vm, p, pv_to_string(vm, *p));
+            php_value_set(vm, p, php_value_to_string(vm, *p));
         php_append(vm, p, pv_view(text));
         pv_free(vm, text);
     } else if (p->type == PHP_FLOAT && rhs.type == PHP_FLOAT && n->op == '+') {
         p->d += rhs.d;
     } else {
-        pv_set(vm, p, pv_arith(vm, n->op, *p, rhs));
+        php_value_set(vm, p, php_value_arith(vm, n->op, *p, rhs));
     }
     pv_free(vm, rhs);
-    return pv_copy(*p);
+    return php_value_copy(*p);
 }
 /* "Az" + 1 is "Ba", "z9" + 1 is "aa0". */
 static struct pval increment_string(struct php_vm *vm, struct pval v) {
@@ -133,30 +133,30 @@ static struct pval stepped(struct php_vm *vm, struct pval v, int by) {
     int64_t i;
     double d;
     switch (v.type) {
-    case PHP_INT: case PHP_FLOAT: return pv_arith(vm, '+', v, pv_int(by));
+    case PHP_INT: case PHP_FLOAT: return php_value_arith(vm, '+', v, pv_int(by));
     case PHP_NULL: return by > 0 ? pv_int(1) : PV_NULL;
     case PHP_STRING: {
         if (v.s->n == 0)
             return by > 0 ? php_strc(vm, "1") : pv_int(-1);
         enum php_type t = php_numeric(pv_view(v), false, &i, &d);
         if (t != PHP_NULL)
-            return pv_arith(vm, '+', t == PHP_INT ? pv_int(i) : pv_float(d), pv_int(by));
-        return by > 0 ? increment_string(vm, v) : pv_copy(v);
+            return php_value_arith(vm, '+', t == PHP_INT ? pv_int(i) : pv_float(d), pv_int(by));
+        return by > 0 ? increment_string(vm, v) : php_value_copy(v);
     }
-    default: return pv_copy(v);
+    default: return php_value_copy(v);
     }
 }
 static struct pval eval_step(struct php_vm *vm, struct pnode *n) {
-    struct pval *p = pe_place_now(vm, n->a, true, false);
+    struct pval *p = php_eval_place_now(vm, n->a, true, false);
     SPEND(vm, COST_INC);
     if (p->type == PHP_INT && (n->op > 0 ? p->i < INT64_MAX : p->i > INT64_MIN)) {
         int64_t before = p->i;
         p->i += n->op;
         return pv_int(n->kind == N_POST ? before : p->i);
     }
-    struct pval before = n->kind == N_POST ? pv_copy(*p) : PV_NULL;
-    pv_set(vm, p, stepped(vm, *p, n->op));
-    return n->kind == N_POST ? before : pv_copy(*p);
+    struct pval before = n->kind == N_POST ? php_value_copy(*p) : PV_NULL;
+    php_value_set(vm, p, stepped(vm, *p, n->op));
+    return n->kind == N_POST ? before : php_value_copy(*p);
 }
 
 /* ---- operators ---- */
@@ -170,7 +170,7 @@ static struct pval eval_binary(struct php_vm *vm, struct pnode *n) {
         break;
     case '<': case '>': case OP2('<', '='): case OP2('>', '='): {
         SPEND(vm, COST_COMPARE);
-        int c = a.type == PHP_INT && b.type == PHP_INT ? (a.i > b.i) - (a.i < b.i) : pv_compare(vm, a, b);
+        int c = a.type == PHP_INT && b.type == PHP_INT ? (a.i > b.i) - (a.i < b.i) : php_value_compare(vm, a, b);
         v = pv_bool(n->op == '<'             ? c == -1
                     : n->op == '>'           ? c == 1
                     : n->op == OP2('<', '=') ? c == -1 || c == 0
@@ -179,15 +179,15 @@ static struct pval eval_binary(struct php_vm *vm, struct pnode *n) {
     }
     case OP2('=', '='): case OP2('!', '='):
         SPEND(vm, COST_COMPARE);
-        v = pv_bool(pv_equal(vm, a, b) == (n->op == OP2('=', '=')));
+        v = pv_bool(php_value_equal(vm, a, b) == (n->op == OP2('=', '=')));
         break;
     case OP3('=', '=', '='): case OP3('!', '=', '='):
         SPEND(vm, COST_COMPARE);
-        v = pv_bool(pv_identical(a, b) == (n->op == OP3('=', '=', '=')));
+        v = pv_bool(php_value_identical(a, b) == (n->op == OP3('=', '=', '=')));
         break;
     default:
         SPEND(vm, n->op == '/' || n->op == '%' ? COST_DIVIDE : COST_ARITH);
-        v = pv_arith(vm, n->op, a, b);
+        v = php_value_arith(vm, n->op, a, b);
     }
     pv_free(vm, a);
     pv_free(vm, b);
@@ -195,7 +195,7 @@ static struct pval eval_binary(struct php_vm *vm, struct pnode *n) {
 }
 static bool eval_bool(struct php_vm *vm, struct pnode *n) {
     struct pval v = php_eval(vm, n);
-    bool b = pv_true(v);
+    bool b = php_value_true(v);
     pv_free(vm, v);
     return b;
 }
@@ -212,7 +212,7 @@ static struct pval eval_logic(struct php_vm *vm, struct pnode *n) {
 static struct pval eval_ternary(struct php_vm *vm, struct pnode *n) {
     SPEND(vm, COST_JUMP);
     struct pval a = php_eval(vm, n->a);
-    bool yes = pv_true(a);
+    bool yes = php_value_true(a);
     if (yes && !n->b)
         return a;
     pv_free(vm, a);
@@ -222,16 +222,16 @@ static struct pval eval_cast(struct php_vm *vm, struct pnode *n) {
     struct pval v = php_eval(vm, n->a), r = PV_NULL;
     SPEND(vm, COST_CAST);
     switch ((enum php_type)n->op) {
-    case PHP_INT: r = pv_int(pv_to_int(v)); break;
-    case PHP_FLOAT: r = pv_float(pv_to_float(v)); break;
-    case PHP_BOOL: r = pv_bool(pv_true(v)); break;
-    case PHP_STRING: r = pv_to_string(vm, v); break;
+    case PHP_INT: r = pv_int(php_value_to_int(v)); break;
+    case PHP_FLOAT: r = pv_float(php_value_to_float(v)); break;
+    case PHP_BOOL: r = pv_bool(php_value_true(v)); break;
+    case PHP_STRING: r = php_value_to_string(vm, v); break;
     case PHP_ARRAY:
         if (v.type == PHP_ARRAY)
             return v;
-        r = pv_array(parr_new(vm, 1));
+        r = php_value_array(php_array_new(vm, 1));
         if (v.type != PHP_NULL)
-            parr_push(vm, r.a, pv_copy(v));
+            php_array_push(vm, r.a, php_value_copy(v));
         break;
     default: break;
     }
@@ -245,26 +245,26 @@ static struct pval eval_unary(struct php_vm *vm, struct pnode *n) {
     if (n->kind == N_BITNOT) {
         if (v.type != PHP_INT && v.type != PHP_FLOAT && v.type != PHP_STRING)
             php_fatal(vm, "Unsupported operand types");
-        r = pv_int(~pv_to_int(v));
+        r = pv_int(~php_value_to_int(v));
     } else {
-        r = pv_arith(vm, '*', v, pv_int(n->kind == N_NEGATE ? -1 : 1));
+        r = php_value_arith(vm, '*', v, pv_int(n->kind == N_NEGATE ? -1 : 1));
     }
     pv_free(vm, v);
     return r;
 }
 static struct pval eval_array(struct php_vm *vm, struct pnode *n) {
-    struct pval r = pv_array(parr_new(vm, n->n));
+    struct pval r = php_value_array(php_array_new(vm, n->n));
     SPEND(vm, COST_ARRAY_INIT);
     for (size_t i = 0; i < n->n; i++) {
         struct pnode *e = n->list[i];
         struct pval key = e->a ? php_eval(vm, e->a) : PV_NULL,
-                    v = e->by_ref ? pe_reference_to(vm, e->b) : php_eval(vm, e->b), hold;
+                    v = e->by_ref ? php_eval_reference_to(vm, e->b) : php_eval(vm, e->b), hold;
         struct pkey k;
         SPEND(vm, COST_ELEMENT);
         if (!e->a) {
-            parr_push(vm, r.a, v);
+            php_array_push(vm, r.a, v);
         } else if (php_key(vm, key, &k, &hold)) {
-            struct pval *p = parr_put(vm, r.a, k), old = *p;
+            struct pval *p = php_array_put(vm, r.a, k), old = *p;
             *p = v;
             pv_free(vm, old);
             pv_free(vm, hold);
@@ -278,7 +278,7 @@ static struct pval eval_array(struct php_vm *vm, struct pnode *n) {
 static struct pval eval_interp(struct php_vm *vm, struct pnode *n) {
     struct pval r = php_str(vm, STR_NULL);
     for (size_t i = 0; i < n->n; i++) {
-        struct pval v = php_eval(vm, n->list[i]), text = pv_to_string(vm, v);
+        struct pval v = php_eval(vm, n->list[i]), text = php_value_to_string(vm, v);
         vm->ns += php_cost_ns[COST_CONCAT] / 2;    /* ADD_STRING, ADD_VAR */
         vm->operations++;
         php_append(vm, &r, pv_view(text));
@@ -301,7 +301,7 @@ static struct pval eval_constant(struct php_vm *vm, struct pnode *n) {
     struct pval v, *defined = map_get(vm->constants, pv_view(n->value));
     SPEND(vm, COST_CONST);
     if (defined)
-        return pv_copy(*defined);
+        return php_value_copy(*defined);
     if (php_constant(vm, pv_view(n->value), &v))
         return v;
     vm->line = n->line;
@@ -315,7 +315,7 @@ static struct pval eval_closure(struct php_vm *vm, struct pnode *n) {
     SPEND(vm, COST_ARRAY_INIT);
     for (size_t i = 0; i < n->fn->use_count; i++) {
         struct pparam *u = &n->fn->uses[i];
-        c->captured[i] = u->by_ref ? pe_reference_to(vm, u->dflt) : php_eval(vm, u->dflt);
+        c->captured[i] = u->by_ref ? php_eval_reference_to(vm, u->dflt) : php_eval(vm, u->dflt);
         c->n++;
     }
     return (struct pval){ .type = PHP_CLOSURE, .c = c };
@@ -327,7 +327,7 @@ static struct pval eval_exit(struct php_vm *vm, struct pnode *n) {
     php_stop(vm, PHP_ERROR_NONE);
 }
 static void echo_value(struct php_vm *vm, struct pval v) {
-    struct pval text = pv_to_string(vm, v);
+    struct pval text = php_value_to_string(vm, v);
     SPEND(vm, COST_ECHO);
     php_spend_bytes(vm, COST_ECHO_BYTE_16, text.s->n);
     php_write(vm, pv_view(text));
@@ -369,11 +369,11 @@ static struct pval call_with(struct php_vm *vm, struct pnode *n, struct pfunc *f
         if (!takes_reference(fn, b, i)) {
             args[i] = php_eval(vm, n->list[i]);
         } else if (n->list[i]->kind == N_VAR || n->list[i]->kind == N_GLOBAL_VAR || n->list[i]->kind == N_INDEX) {
-            args[i] = pe_reference_to(vm, n->list[i]);
+            args[i] = php_eval_reference_to(vm, n->list[i]);
         } else {
             /* a temporary: "Only variables should be passed by reference", a strict notice that is off */
             struct pval temporary = php_eval(vm, n->list[i]);
-            args[i] = pv_make_ref(vm, &temporary);
+            args[i] = php_value_make_ref(vm, &temporary);
             args[i].r->refs--;
         }
     }
@@ -422,7 +422,7 @@ struct pval php_call(struct php_vm *vm, struct pval callable, struct pval *args,
         return PV_NULL;
     for (size_t i = 0; i < n; i++) {
         bool ref = takes_reference(fn, b, i);
-        copy[i] = ref && args[i].type == PHP_REF ? args[i] : pv_copy(args[i]);
+        copy[i] = ref && args[i].type == PHP_REF ? args[i] : php_value_copy(args[i]);
         if (ref && args[i].type == PHP_REF)
             copy[i].r->refs++;
         SPEND(vm, COST_SEND);
@@ -448,7 +448,7 @@ static void bind_param(struct php_vm *vm, struct pframe *f, size_t i, struct pva
     if (!ok)
         php_fatal(vm, "Argument %zu passed to " STR_FMT "() must be %s %s, %s given, called in %s on line %d and defined",
                   i + 1, STR_ARG(f->fn->name), strcmp(param->hint, "array") == 0 ? "of the type" : "", param->hint,
-                  pv_type_name(v), vm->opt->script_path, f->call_line);
+                  php_value_type_name(v), vm->opt->script_path, f->call_line);
 }
 /* Takes the arguments. The frame's variables live in a block of their own; the C stack grows by what the body's tree is deep. */
 static struct pval call_function(struct php_vm *vm, struct pfunc *fn, struct pval *args, size_t n, struct pclosure *closure) {
@@ -474,7 +474,7 @@ static struct pval call_function(struct php_vm *vm, struct pfunc *fn, struct pva
         if (slot->type == PHP_REF)
             slot->r->refs++;
         else
-            *slot = pv_copy(*slot);
+            *slot = php_value_copy(*slot);
     }
     vm->frame = &f;
     for (size_t i = 0; i < fn->param_count; i++)
@@ -500,19 +500,19 @@ static struct pval call_function(struct php_vm *vm, struct pfunc *fn, struct pva
 /* Dispatch: expressions. */
 struct pval php_eval(struct php_vm *vm, struct pnode *n) {
     switch (n->kind) {
-    case N_LIT: return pv_copy(n->value);
+    case N_LIT: return php_value_copy(n->value);
     case N_VAR: case N_GLOBAL_VAR: {
-        struct pval v = *pe_slot(vm, n);
+        struct pval v = *php_eval_slot(vm, n);
         if (v.type == PHP_INT || v.type == PHP_FLOAT)
             return v;
-        return pv_undefined(v) ? pe_undefined_variable(vm, n) : pv_copy(v);
+        return pv_undefined(v) ? php_eval_undefined_variable(vm, n) : php_value_copy(v);
     }
     case N_BINARY: return eval_binary(vm, n);
     case N_ASSIGN: return eval_assign(vm, n);
     case N_ASSIGN_OP: return eval_assign_op(vm, n);
     case N_PRE: case N_POST: return eval_step(vm, n);
     case N_CALL: return eval_call(vm, n);
-    case N_INDEX: return pe_index(vm, n);
+    case N_INDEX: return php_eval_index(vm, n);
     case N_AND: case N_OR: case N_XOR: case N_NOT: return eval_logic(vm, n);
     case N_TERNARY: return eval_ternary(vm, n);
     case N_NEGATE: case N_PLUS: case N_BITNOT: return eval_unary(vm, n);
@@ -526,17 +526,17 @@ struct pval php_eval(struct php_vm *vm, struct pnode *n) {
     case N_EXIT: return eval_exit(vm, n);
     case N_EMPTY: {
         struct pval v = php_read_quiet(vm, n->a);
-        bool empty = !pv_true(v);
+        bool empty = !php_value_true(v);
         SPEND(vm, COST_ISSET);
         pv_free(vm, v);
         return pv_bool(empty);
     }
     case N_ASSIGN_REF: {
-        struct pval ref = pe_reference_to(vm, n->b), *to = pe_raw_place(vm, n->a), old = *to;
+        struct pval ref = php_eval_reference_to(vm, n->b), *to = php_eval_raw_place(vm, n->a), old = *to;
         SPEND(vm, COST_ASSIGN);
         *to = ref;
         pv_free(vm, old);
-        return pv_copy(ref);
+        return php_value_copy(ref);
     }
     case N_ASSIGN_LIST: {
         struct pval v = php_eval(vm, n->b);
@@ -606,7 +606,7 @@ static enum flow exec_for(struct php_vm *vm, struct pnode *n) {
         bool go_on = true;
         for (size_t i = 0; i < n->b->n; i++) {     /* the last one decides */
             struct pval v = php_eval(vm, n->b->list[i]);
-            go_on = pv_true(v);
+            go_on = php_value_true(v);
             pv_free(vm, v);
         }
         if (!go_on)
@@ -620,24 +620,24 @@ static void foreach_bind(struct php_vm *vm, struct pnode *target, struct pval v)
         assign_list(vm, target, v);
         pv_free(vm, v);
     } else {
-        pe_assign_to(vm, target, v);
+        php_eval_assign_to(vm, target, v);
     }
 }
 static enum flow foreach_by_ref(struct php_vm *vm, struct pnode *n) {
-    struct pval held = pv_make_ref(vm, pe_raw_place(vm, n->a)), *v = &held.r->v;
+    struct pval held = php_value_make_ref(vm, php_eval_raw_place(vm, n->a)), *v = &held.r->v;
     enum flow out = FLOW_NEXT;
     if (v->type != PHP_ARRAY)
         php_report(vm, SEV_WARNING, "Invalid argument supplied for foreach()");
     for (size_t i = 0; v->type == PHP_ARRAY && i < v->a->n; i++) {
         SPEND(vm, COST_FE_FETCH);
         php_check_time(vm);
-        struct parr *a = parr_own(vm, v);
+        struct parr *a = php_array_own(vm, v);
         if (i >= a->n || !a->e[i].used)
             continue;
         if (n->b)
-            pe_assign_to(vm, n->b, parr_key_value(&a->e[i]));
-        a = parr_own(vm, v);
-        struct pval ref = pv_make_ref(vm, &a->e[i].v), *to = pe_raw_place(vm, n->c), old = *to;
+            php_eval_assign_to(vm, n->b, php_array_key_value(&a->e[i]));
+        a = php_array_own(vm, v);
+        struct pval ref = php_value_make_ref(vm, &a->e[i].v), *to = php_eval_raw_place(vm, n->c), old = *to;
         *to = ref;
         pv_free(vm, old);
         if (!loop_goes_on(vm, exec(vm, n->d), &out))
@@ -665,9 +665,9 @@ static enum flow exec_foreach(struct php_vm *vm, struct pnode *n) {
         SPEND(vm, COST_FE_FETCH);
         SPEND(vm, COST_JUMP);
         php_check_time(vm);
-        foreach_bind(vm, n->c, pv_copy(e->v));
+        foreach_bind(vm, n->c, php_value_copy(e->v));
         if (n->b)
-            pe_assign_to(vm, n->b, parr_key_value(&subject.a->e[i]));
+            php_eval_assign_to(vm, n->b, php_array_key_value(&subject.a->e[i]));
         if (!loop_goes_on(vm, exec(vm, n->d), &out))
             break;
     }
@@ -685,7 +685,7 @@ static enum flow exec_switch(struct php_vm *vm, struct pnode *n) {
         struct pval v = php_eval(vm, n->list[i]->a);
         SPEND(vm, COST_COMPARE);
         SPEND(vm, COST_JUMP);
-        bool match = pv_equal(vm, subject, v);
+        bool match = php_value_equal(vm, subject, v);
         pv_free(vm, v);
         if (match) {
             start = i;
@@ -707,7 +707,7 @@ static enum flow exec_switch(struct php_vm *vm, struct pnode *n) {
 static void exec_unset(struct php_vm *vm, struct pnode *target) {
     SPEND(vm, COST_ISSET);
     if (target->kind != N_INDEX) {
-        struct pval *slot = pe_slot(vm, target), old = *slot;
+        struct pval *slot = php_eval_slot(vm, target), old = *slot;
         *slot = PV_UNDEFINED;
         pv_free(vm, old);
         return;
@@ -722,7 +722,7 @@ static void exec_unset(struct php_vm *vm, struct pnode *target) {
     struct pval key = php_eval(vm, target->b), *base = php_place(vm, target->a);
     struct pkey k;
     if (base->type == PHP_ARRAY && php_key(vm, key, &k, &hold)) {
-        parr_remove(vm, parr_own(vm, base), k);
+        php_array_remove(vm, php_array_own(vm, base), k);
         pv_free(vm, hold);
     }
     pv_free(vm, key);
@@ -731,7 +731,7 @@ static void exec_static(struct php_vm *vm, struct pnode *n) {
     struct pval *cell = &vm->frame->fn->statics[n->op], *slot = &vm->frame->slots[n->slot], old = *slot;
     if (cell->type != PHP_REF) {
         *cell = n->a ? php_eval(vm, n->a) : PV_NULL;
-        struct pval extra = pv_make_ref(vm, cell);
+        struct pval extra = php_value_make_ref(vm, cell);
         extra.r->refs--;
     }
     SPEND(vm, COST_ASSIGN);
@@ -802,7 +802,7 @@ static enum flow exec(struct php_vm *vm, struct pnode *n) {
             return FLOW_NEXT;
         if (pv_undefined(*global))
             *global = PV_NULL;
-        *slot = pv_make_ref(vm, global);
+        *slot = php_value_make_ref(vm, global);
         pv_free(vm, old);
         return FLOW_NEXT;
     }

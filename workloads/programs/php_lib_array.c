@@ -12,13 +12,13 @@ static struct parr *arr(const struct php_call *c, size_t i) {
 }
 /* A by-reference array argument, ready to be changed. */
 static struct parr *mine(struct php_vm *vm, struct php_call *c) {
-    return parr_own(vm, &c->v[0]);
+    return php_array_own(vm, &c->v[0]);
 }
 static void replace(struct php_vm *vm, struct php_call *c, struct parr *with) {
-    pv_set(vm, &c->v[0], pv_array(with));
+    php_value_set(vm, &c->v[0], php_value_array(with));
 }
 static void put(struct php_vm *vm, struct parr *a, struct pkey k, struct pval v) {      /* takes v */
-    struct pval *p = parr_put(vm, a, k), old = *p;
+    struct pval *p = php_array_put(vm, a, k), old = *p;
     *p = v;
     pv_free(vm, old);
     SPEND(vm, COST_ELEMENT);
@@ -39,8 +39,8 @@ static struct pval search(struct php_vm *vm, struct php_call *c, bool key) {
     bool strict = c->n > 2 && c->v[2].b;
     parr_for(e, arr(c, 1)) {
         SPEND(vm, COST_COMPARE);
-        if (strict ? pv_identical(c->v[0], e->v) : pv_equal(vm, c->v[0], e->v))
-            return key ? parr_key_value(e) : pv_bool(true);
+        if (strict ? php_value_identical(c->v[0], e->v) : php_value_equal(vm, c->v[0], e->v))
+            return key ? php_array_key_value(e) : pv_bool(true);
     }
     return pv_bool(false);
 }
@@ -55,7 +55,7 @@ static struct pval fn_array_key_exists(struct php_vm *vm, struct php_call *c) {
     struct pval hold;
     if (!php_key(vm, c->v[0], &k, &hold))
         return pv_bool(false);
-    bool found = parr_find(arr(c, 1), k) != NULL;
+    bool found = php_array_find(arr(c, 1), k) != NULL;
     pv_free(vm, hold);
     return pv_bool(found);
 }
@@ -63,7 +63,7 @@ static struct pval fn_array_push(struct php_vm *vm, struct php_call *c) {
     struct parr *a = mine(vm, c);
     for (size_t i = 1; i < c->n; i++) {
         SPEND(vm, COST_ELEMENT);
-        parr_push(vm, a, pv_copy(c->v[i]));
+        php_array_push(vm, a, php_value_copy(c->v[i]));
     }
     return pv_int((int64_t)a->live);
 }
@@ -75,13 +75,13 @@ static struct pval fn_array_pop(struct php_vm *vm, struct php_call *c) {
     if (last == 0)
         return PV_NULL;
     struct pentry *e = &a->e[last - 1];
-    struct pval v = pv_copy(e->v);
+    struct pval v = php_value_copy(e->v);
     bool numeric = !e->key;
     int64_t index = e->index;
     struct pkey k = { e->key, e->index };
     if (k.s)
         k.s->refs += k.s->refs < PHP_IMMORTAL;
-    parr_remove(vm, a, k);
+    php_array_remove(vm, a, k);
     if (k.s)
         pv_free(vm, (struct pval){ .type = PHP_STRING, .s = k.s });
     if (numeric && index == a->next_index - 1)
@@ -96,17 +96,17 @@ static void add_renumbered(struct php_vm *vm, struct parr *to, const struct parr
             continue;
         }
         if (e->key)
-            put(vm, to, (struct pkey){ e->key, 0 }, pv_copy(e->v));
+            put(vm, to, (struct pkey){ e->key, 0 }, php_value_copy(e->v));
         else
-            parr_push(vm, to, pv_copy(e->v));
+            php_array_push(vm, to, php_value_copy(e->v));
         SPEND(vm, COST_ELEMENT);
     }
 }
 static struct pval fn_array_shift(struct php_vm *vm, struct php_call *c) {
-    struct parr *a = mine(vm, c), *rest = parr_new(vm, a->live);
+    struct parr *a = mine(vm, c), *rest = php_array_new(vm, a->live);
     struct pval first = PV_NULL;
     parr_for(e, a) {
-        first = pv_copy(e->v);
+        first = php_value_copy(e->v);
         break;
     }
     add_renumbered(vm, rest, a, 1);
@@ -114,15 +114,15 @@ static struct pval fn_array_shift(struct php_vm *vm, struct php_call *c) {
     return first;
 }
 static struct pval fn_array_unshift(struct php_vm *vm, struct php_call *c) {
-    struct parr *a = mine(vm, c), *all = parr_new(vm, a->live + c->n);
+    struct parr *a = mine(vm, c), *all = php_array_new(vm, a->live + c->n);
     for (size_t i = 1; i < c->n; i++)
-        parr_push(vm, all, pv_copy(c->v[i]));
+        php_array_push(vm, all, php_value_copy(c->v[i]));
     add_renumbered(vm, all, a, 0);
     replace(vm, c, all);
     return pv_int((int64_t)all->live);
 }
 static struct pval fn_array_merge(struct php_vm *vm, struct php_call *c) {
-    struct pval r = pv_array(parr_new(vm, 8));
+    struct pval r = php_value_array(php_array_new(vm, 8));
     for (size_t i = 0; i < c->n; i++) {
         if (c->v[i].type != PHP_ARRAY) {
             php_report(vm, SEV_WARNING, "array_merge(): Argument #%zu is not an array", i + 1);
@@ -139,37 +139,37 @@ static struct pval fn_array_sum(struct php_vm *vm, struct php_call *c) {
     parr_for(e, arr(c, 0)) {
         SPEND(vm, COST_ARITH);
         if (pv_deref(&e->v)->type < PHP_ARRAY)
-            sum = pv_arith(vm, product ? '*' : '+', sum, pv_to_number(e->v));
+            sum = php_value_arith(vm, product ? '*' : '+', sum, php_value_to_number(e->v));
     }
     return sum;
 }
 static struct pval fn_array_keys(struct php_vm *vm, struct php_call *c) {
-    struct pval r = pv_array(parr_new(vm, arr(c, 0)->live));
+    struct pval r = php_value_array(php_array_new(vm, arr(c, 0)->live));
     parr_for(e, arr(c, 0)) {
-        if (c->n > 1 && !pv_equal(vm, e->v, c->v[1]))
+        if (c->n > 1 && !php_value_equal(vm, e->v, c->v[1]))
             continue;
         SPEND(vm, COST_ELEMENT);
-        parr_push(vm, r.a, parr_key_value(e));
+        php_array_push(vm, r.a, php_array_key_value(e));
     }
     return r;
 }
 static struct pval fn_array_values(struct php_vm *vm, struct php_call *c) {
-    struct pval r = pv_array(parr_new(vm, arr(c, 0)->live));
+    struct pval r = php_value_array(php_array_new(vm, arr(c, 0)->live));
     parr_for(e, arr(c, 0)) {
         SPEND(vm, COST_ELEMENT);
-        parr_push(vm, r.a, pv_copy(e->v));
+        php_array_push(vm, r.a, php_value_copy(e->v));
     }
     return r;
 }
 static struct pval fn_array_flip(struct php_vm *vm, struct php_call *c) {
-    struct pval r = pv_array(parr_new(vm, arr(c, 0)->live)), hold;
+    struct pval r = php_value_array(php_array_new(vm, arr(c, 0)->live)), hold;
     struct pkey k;
     parr_for(e, arr(c, 0)) {
         struct pval v = *pv_deref(&e->v);
         if (v.type != PHP_INT && v.type != PHP_STRING) {
             php_report(vm, SEV_WARNING, "array_flip(): Can only flip STRING and INTEGER values!");
         } else if (php_key(vm, v, &k, &hold)) {
-            put(vm, r.a, k, parr_key_value(e));
+            put(vm, r.a, k, php_array_key_value(e));
             pv_free(vm, hold);
         }
     }
@@ -177,32 +177,32 @@ static struct pval fn_array_flip(struct php_vm *vm, struct php_call *c) {
 }
 static struct pval fn_array_reverse(struct php_vm *vm, struct php_call *c) {
     struct parr *a = arr(c, 0);
-    struct pval r = pv_array(parr_new(vm, a->live));
+    struct pval r = php_value_array(php_array_new(vm, a->live));
     bool keep = c->n > 1 && c->v[1].b;
     for (size_t i = a->n; i-- > 0;) {
         if (!a->e[i].used)
             continue;
         if (a->e[i].key || keep)
-            put(vm, r.a, (struct pkey){ a->e[i].key, a->e[i].index }, pv_copy(a->e[i].v));
+            put(vm, r.a, (struct pkey){ a->e[i].key, a->e[i].index }, php_value_copy(a->e[i].v));
         else
-            parr_push(vm, r.a, pv_copy(a->e[i].v));
+            php_array_push(vm, r.a, php_value_copy(a->e[i].v));
     }
     return r;
 }
 static struct pval fn_array_slice(struct php_vm *vm, struct php_call *c) {
     struct parr *a = arr(c, 0);
-    int64_t n = (int64_t)a->live, from = c->v[1].i, length = c->n > 2 && c->v[2].type != PHP_NULL ? pv_to_int(c->v[2]) : n,
+    int64_t n = (int64_t)a->live, from = c->v[1].i, length = c->n > 2 && c->v[2].type != PHP_NULL ? php_value_to_int(c->v[2]) : n,
             at = 0;
     bool keep = c->n > 3 && c->v[3].b;
     from = from < 0 ? (from + n < 0 ? 0 : from + n) : from > n ? n : from;
     int64_t to = length < 0 ? n + length : length > n - from ? n : from + length;
-    struct pval r = pv_array(parr_new(vm, 8));
+    struct pval r = php_value_array(php_array_new(vm, 8));
     parr_for(e, a) {
         if (at >= from && at < to) {
             if (e->key || keep)
-                put(vm, r.a, (struct pkey){ e->key, e->index }, pv_copy(e->v));
+                put(vm, r.a, (struct pkey){ e->key, e->index }, php_value_copy(e->v));
             else
-                parr_push(vm, r.a, pv_copy(e->v));
+                php_array_push(vm, r.a, php_value_copy(e->v));
             SPEND(vm, COST_ELEMENT);
         }
         at++;
@@ -211,37 +211,38 @@ static struct pval fn_array_slice(struct php_vm *vm, struct php_call *c) {
 }
 static struct pval fn_range(struct php_vm *vm, struct php_call *c) {
     struct pval a = c->v[0], b = c->v[1], r;
-    double step = c->n > 2 ? pv_to_float(c->v[2]) : 1, ignored_d;
+    double step = c->n > 2 ? php_value_to_float(c->v[2]) : 1, ignored_d;
     int64_t ignored_i;
     bool chars = a.type == PHP_STRING && b.type == PHP_STRING && a.s->n > 0 && b.s->n > 0 &&
                  php_numeric(pv_view(a), false, &ignored_i, &ignored_d) == PHP_NULL &&
                  php_numeric(pv_view(b), false, &ignored_i, &ignored_d) == PHP_NULL;
-    struct pval na = pv_to_number(a), nb = pv_to_number(b);
+    struct pval na = php_value_to_number(a), nb = php_value_to_number(b);
     bool floats = !chars && (na.type == PHP_FLOAT || nb.type == PHP_FLOAT || step != (double)(int64_t)step);
-    double lo = chars ? (unsigned char)a.s->p[0] : pv_to_float(na), hi = chars ? (unsigned char)b.s->p[0] : pv_to_float(nb);
+    double lo = chars ? (unsigned char)a.s->p[0] : php_value_to_float(na),
+           hi = chars ? (unsigned char)b.s->p[0] : php_value_to_float(nb);
     step = step < 0 ? -step : step;
     double count = step == 0 ? 0 : (hi > lo ? hi - lo : lo - hi) / step;
     if (!(step > 0) || !(count < 1e9) || (hi != lo && step > (hi > lo ? hi - lo : lo - hi))) {
         php_report(vm, SEV_WARNING, "range(): step exceeds the specified range");
         return pv_bool(false);
     }
-    r = pv_array(parr_new(vm, 0));
+    r = php_value_array(php_array_new(vm, 0));
     for (size_t i = 0; (double)i <= count + 1e-9; i++) {
         double x = hi >= lo ? lo + (double)i * step : lo - (double)i * step;
         char ch = (char)(int)(chars ? x : 0);
         vm->ns += 22;
-        parr_push(vm, r.a, chars ? php_str(vm, (struct str){ &ch, 1 }) : floats ? pv_float(x) : pv_int((int64_t)x));
+        php_array_push(vm, r.a, chars ? php_str(vm, (struct str){ &ch, 1 }) : floats ? pv_float(x) : pv_int((int64_t)x));
     }
     return r;
 }
 static struct pval fn_array_fill(struct php_vm *vm, struct php_call *c) {
-    struct pval r = pv_array(parr_new(vm, 0));
+    struct pval r = php_value_array(php_array_new(vm, 0));
     if (c->v[1].i < 0) {
         php_report(vm, SEV_WARNING, "array_fill(): Number of elements can't be negative");
         return pv_bool(false);
     }
     for (int64_t i = 0; i < c->v[1].i; i++)
-        put(vm, r.a, (struct pkey){ NULL, i == 0 ? c->v[0].i : r.a->next_index }, pv_copy(c->v[2]));
+        put(vm, r.a, (struct pkey){ NULL, i == 0 ? c->v[0].i : r.a->next_index }, php_value_copy(c->v[2]));
     return r;
 }
 static struct pval fn_array_combine(struct php_vm *vm, struct php_call *c) {
@@ -252,13 +253,13 @@ static struct pval fn_array_combine(struct php_vm *vm, struct php_call *c) {
         php_report(vm, SEV_WARNING, "array_combine(): Both parameters should have an equal number of elements");
         return pv_bool(false);
     }
-    r = pv_array(parr_new(vm, a->live));
+    r = php_value_array(php_array_new(vm, a->live));
     struct pentry *f = b->e;
     parr_for(e, a) {
         while (!f->used)
             f++;
         if (php_key(vm, e->v, &k, &hold)) {
-            put(vm, r.a, k, pv_copy(f->v));
+            put(vm, r.a, k, php_value_copy(f->v));
             pv_free(vm, hold);
         }
         f++;
@@ -266,14 +267,14 @@ static struct pval fn_array_combine(struct php_vm *vm, struct php_call *c) {
     return r;
 }
 static struct pval fn_array_unique(struct php_vm *vm, struct php_call *c) {
-    struct pval r = pv_array(parr_new(vm, 8)), seen = pv_array(parr_new(vm, 8));
+    struct pval r = php_value_array(php_array_new(vm, 8)), seen = php_value_array(php_array_new(vm, 8));
     parr_for(e, arr(c, 0)) {
-        struct pval text = pv_to_string(vm, e->v);
+        struct pval text = php_value_to_string(vm, e->v);
         struct pkey k = { text.s, 0 };
         SPEND(vm, COST_ELEMENT);
-        if (!parr_find(seen.a, k)) {
-            *parr_put(vm, seen.a, k) = pv_bool(true);
-            put(vm, r.a, (struct pkey){ e->key, e->index }, pv_copy(e->v));
+        if (!php_array_find(seen.a, k)) {
+            *php_array_put(vm, seen.a, k) = pv_bool(true);
+            put(vm, r.a, (struct pkey){ e->key, e->index }, php_value_copy(e->v));
         }
         pv_free(vm, text);
     }
@@ -281,7 +282,7 @@ static struct pval fn_array_unique(struct php_vm *vm, struct php_call *c) {
     return r;
 }
 static struct pval set_operation(struct php_vm *vm, struct php_call *c, bool by_key, bool keep_common) {
-    struct pval r = pv_array(parr_new(vm, 8));
+    struct pval r = php_value_array(php_array_new(vm, 8));
     for (size_t i = 1; i < c->n; i++)
         if (c->v[i].type != PHP_ARRAY) {
             php_report(vm, SEV_WARNING, "%s(): Argument #%zu is not an array", c->name, i + 1);
@@ -289,12 +290,12 @@ static struct pval set_operation(struct php_vm *vm, struct php_call *c, bool by_
         }
     parr_for(e, arr(c, 0)) {
         bool in_all = true, in_any = false;
-        struct pval text = by_key ? PV_NULL : pv_to_string(vm, e->v);
+        struct pval text = by_key ? PV_NULL : php_value_to_string(vm, e->v);
         for (size_t i = 1; i < c->n; i++) {
-            bool found = by_key && parr_find(arr(c, i), (struct pkey){ e->key, e->index });
+            bool found = by_key && php_array_find(arr(c, i), (struct pkey){ e->key, e->index });
             if (!by_key) {
                 parr_for(f, arr(c, i)) {
-                    struct pval other = pv_to_string(vm, f->v);
+                    struct pval other = php_value_to_string(vm, f->v);
                     SPEND(vm, COST_SORT_COMPARE);
                     found |= str_eq(pv_view(text), pv_view(other));
                     pv_free(vm, other);
@@ -307,7 +308,7 @@ static struct pval set_operation(struct php_vm *vm, struct php_call *c, bool by_
         }
         pv_free(vm, text);
         if (keep_common ? in_all : !in_any)
-            put(vm, r.a, (struct pkey){ e->key, e->index }, pv_copy(e->v));
+            put(vm, r.a, (struct pkey){ e->key, e->index }, php_value_copy(e->v));
     }
     return r;
 }
@@ -320,7 +321,7 @@ static struct pval fn_array_intersect(struct php_vm *vm, struct php_call *c) {
 
 /* ---- callbacks ---- */
 static struct pval fn_array_map(struct php_vm *vm, struct php_call *c) {
-    struct pval r = pv_array(parr_new(vm, 8));
+    struct pval r = php_value_array(php_array_new(vm, 8));
     size_t longest = 0, positions[6] = { 0 };
     if (c->n > 7)
         php_unsupported(vm, "array_map over more than 6 arrays");
@@ -347,25 +348,25 @@ static struct pval fn_array_map(struct php_vm *vm, struct php_call *c) {
                 positions[i - 1]++;
             args[i - 1] = positions[i - 1] < a->n ? *pv_deref(&a->e[positions[i - 1]++].v) : PV_NULL;
         }
-        parr_push(vm, r.a, php_call(vm, c->v[0], args, c->n - 1));
+        php_array_push(vm, r.a, php_call(vm, c->v[0], args, c->n - 1));
     }
     return r;
 }
 static struct pval fn_array_filter(struct php_vm *vm, struct php_call *c) {
-    struct pval r = pv_array(parr_new(vm, 8));
+    struct pval r = php_value_array(php_array_new(vm, 8));
     for (size_t i = 0; i < arr(c, 0)->n; i++) {
         struct pentry *e = &arr(c, 0)->e[i];
         if (!e->used)
             continue;
-        struct pval verdict = c->n > 1 ? php_call(vm, c->v[1], &e->v, 1) : pv_copy(e->v);
-        if (pv_true(verdict))
-            put(vm, r.a, (struct pkey){ e->key, e->index }, pv_copy(e->v));
+        struct pval verdict = c->n > 1 ? php_call(vm, c->v[1], &e->v, 1) : php_value_copy(e->v);
+        if (php_value_true(verdict))
+            put(vm, r.a, (struct pkey){ e->key, e->index }, php_value_copy(e->v));
         pv_free(vm, verdict);
     }
     return r;
 }
 static struct pval fn_array_reduce(struct php_vm *vm, struct php_call *c) {
-    struct pval acc = c->n > 2 ? pv_copy(c->v[2]) : PV_NULL;
+    struct pval acc = c->n > 2 ? php_value_copy(c->v[2]) : PV_NULL;
     for (size_t i = 0; i < arr(c, 0)->n; i++) {
         struct pentry *e = &arr(c, 0)->e[i];
         if (!e->used)
@@ -378,11 +379,11 @@ static struct pval fn_array_reduce(struct php_vm *vm, struct php_call *c) {
 }
 static struct pval fn_array_walk(struct php_vm *vm, struct php_call *c) {
     struct parr *a = mine(vm, c);
-    struct pval hold = pv_copy(c->v[0]);           /* a callback that changes the array gets a copy of its own */
+    struct pval hold = php_value_copy(c->v[0]);           /* a callback that changes the array gets a copy of its own */
     for (size_t i = 0; i < a->n; i++) {
         if (!a->e[i].used)
             continue;
-        struct pval ref = pv_make_ref(vm, &a->e[i].v), key = parr_key_value(&a->e[i]),
+        struct pval ref = php_value_make_ref(vm, &a->e[i].v), key = php_array_key_value(&a->e[i]),
                     args[3] = { ref, key, c->n > 2 ? c->v[2] : PV_NULL };
         pv_free(vm, php_call(vm, c->v[1], args, c->n > 2 ? 3 : 2));
         pv_free(vm, key);
@@ -413,20 +414,21 @@ struct sorting { struct php_vm *vm; bool by_key, reverse, numeric, text; const s
 static int compare_entries(struct sorting *s, const struct pentry *x, const struct pentry *y) {
     struct php_vm *vm = s->vm;
     SPEND(vm, COST_SORT_COMPARE);
-    struct pval a = s->by_key ? parr_key_value(x) : pv_copy(x->v), b = s->by_key ? parr_key_value(y) : pv_copy(y->v);
+    struct pval a = s->by_key ? php_array_key_value(x) : php_value_copy(x->v),
+                b = s->by_key ? php_array_key_value(y) : php_value_copy(y->v);
     int r;
     if (s->callback) {
         struct pval args[2] = { a, b }, v = php_call(vm, *s->callback, args, 2);
-        int64_t i = pv_to_int(v);
+        int64_t i = php_value_to_int(v);
         r = i < 0 ? -1 : i > 0;
         pv_free(vm, v);
     } else if (s->text) {
-        struct pval x_text = pv_to_string(vm, a), y_text = pv_to_string(vm, b);
+        struct pval x_text = php_value_to_string(vm, a), y_text = php_value_to_string(vm, b);
         r = str_cmp(pv_view(x_text), pv_view(y_text));
         pv_free(vm, x_text);
         pv_free(vm, y_text);
     } else {
-        r = s->numeric ? pv_compare(vm, pv_to_number(a), pv_to_number(b)) : pv_compare(vm, a, b);
+        r = s->numeric ? php_value_compare(vm, php_value_to_number(a), php_value_to_number(b)) : php_value_compare(vm, a, b);
         r = r == 2 ? 1 : r;
     }
     pv_free(vm, a);
@@ -451,23 +453,23 @@ static struct pval sort_with(struct php_vm *vm, struct php_call *c, struct sorti
     size_t n = 0;
     s.vm = vm;
     if (!s.callback && c->n > 1) {
-        s.numeric = pv_to_int(c->v[1]) == 1;
-        s.text = pv_to_int(c->v[1]) == 2;
+        s.numeric = php_value_to_int(c->v[1]) == 1;
+        s.text = php_value_to_int(c->v[1]) == 2;
     }
     struct pentry *e = php_alloc(vm, (a->live + 1) * 2 * sizeof *e);
     parr_for(x, a) {
-        e[n] = (struct pentry){ .v = pv_copy(x->v), .key = x->key, .index = x->index };
+        e[n] = (struct pentry){ .v = php_value_copy(x->v), .key = x->key, .index = x->index };
         if (x->key)
             x->key->refs += x->key->refs < PHP_IMMORTAL;
         n++;
     }
     merge_sort(&s, e, e + n, n);
-    r = parr_new(vm, n);
+    r = php_array_new(vm, n);
     for (size_t i = 0; i < n; i++) {
         if (keep_keys)
             put(vm, r, (struct pkey){ e[i].key, e[i].index }, e[i].v);
         else
-            parr_push(vm, r, e[i].v);
+            php_array_push(vm, r, e[i].v);
         if (e[i].key)
             pv_free(vm, (struct pval){ .type = PHP_STRING, .s = e[i].key });
     }
@@ -487,16 +489,16 @@ static struct pval fn_sort(struct php_vm *vm, struct php_call *c) {
                      name[0] == 'a' || name[0] == 'k');
 }
 static struct pval fn_shuffle(struct php_vm *vm, struct php_call *c) {
-    struct parr *a = pv_deref(&c->v[0])->a, *r = parr_new(vm, a->live);
+    struct parr *a = pv_deref(&c->v[0])->a, *r = php_array_new(vm, a->live);
     add_renumbered(vm, r, a, 0);
     size_t n = 0;
-    struct parr *list = parr_new(vm, r->live);
+    struct parr *list = php_array_new(vm, r->live);
     parr_for(e, r)
-        parr_push(vm, list, pv_copy(e->v)), n++;
-    parr_free(vm, r);
+        php_array_push(vm, list, php_value_copy(e->v)), n++;
+    php_array_free(vm, r);
     for (size_t i = n; i > 1; i--) {
         struct pval bounds[2] = { pv_int(0), pv_int((int64_t)i - 1) };
-        size_t k = (size_t)pv_to_int(php_builtin_call(vm, php_builtin_find(STR("mt_rand")), bounds, 2));
+        size_t k = (size_t)php_value_to_int(php_builtin_call(vm, php_builtin_find(STR("mt_rand")), bounds, 2));
         struct pval swap = list->e[i - 1].v;
         list->e[i - 1].v = list->e[k].v;
         list->e[k].v = swap;
@@ -509,7 +511,7 @@ static struct pval fn_shuffle(struct php_vm *vm, struct php_call *c) {
 static struct pval cursor_value(struct parr *a) {
     while (a->cursor < a->n && !a->e[a->cursor].used)
         a->cursor++;
-    return a->cursor < a->n ? pv_copy(a->e[a->cursor].v) : pv_bool(false);
+    return a->cursor < a->n ? php_value_copy(a->e[a->cursor].v) : pv_bool(false);
 }
 static struct pval fn_cursor(struct php_vm *vm, struct php_call *c) {    /* current reset end next prev key */
     struct parr *a = mine(vm, c);
@@ -529,7 +531,7 @@ static struct pval fn_cursor(struct php_vm *vm, struct php_call *c) {    /* curr
         break;
     case 'k': {
         pv_free(vm, cursor_value(a));
-        return a->cursor < a->n ? parr_key_value(&a->e[a->cursor]) : PV_NULL;
+        return a->cursor < a->n ? php_array_key_value(&a->e[a->cursor]) : PV_NULL;
     }
     default: break;
     }

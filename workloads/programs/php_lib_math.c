@@ -54,11 +54,11 @@ static struct pval fn_abs(struct php_vm *vm, struct php_call *c) {
 }
 static struct pval fn_floor(struct php_vm *vm, struct php_call *c) {
     (void)vm;
-    return pv_float(floor(pv_to_float(c->v[0])));
+    return pv_float(floor(php_value_to_float(c->v[0])));
 }
 static struct pval fn_ceil(struct php_vm *vm, struct php_call *c) {
     (void)vm;
-    return pv_float(ceil(pv_to_float(c->v[0])));
+    return pv_float(ceil(php_value_to_float(c->v[0])));
 }
 /* _php_math_round: the value is first rounded to 15 significant digits, so that 1.005 * 100 counts as 100.5. */
 static double round_places(double x, int64_t places) {
@@ -79,10 +79,10 @@ static struct pval fn_round(struct php_vm *vm, struct php_call *c) {
     int64_t places = c->n > 1 ? c->v[1].i : 0;
     if (c->v[0].type == PHP_INT && places >= 0)
         return pv_float((double)c->v[0].i);
-    return pv_float(round_places(pv_to_float(c->v[0]), places));
+    return pv_float(round_places(php_value_to_float(c->v[0]), places));
 }
 static struct pval fn_pow(struct php_vm *vm, struct php_call *c) {
-    return pv_arith(vm, OP2('*', '*'), c->v[0], c->v[1]);
+    return php_value_arith(vm, OP2('*', '*'), c->v[0], c->v[1]);
 }
 static struct pval extreme(struct php_vm *vm, struct php_call *c, int sign) {
     struct pval best = PV_NULL;
@@ -97,7 +97,7 @@ static struct pval extreme(struct php_vm *vm, struct php_call *c, int sign) {
             continue;
         struct pval v = list ? *pv_deref(&c->v[0].a->e[i].v) : c->v[i];
         SPEND(vm, COST_COMPARE);
-        if (!any || pv_compare(vm, v, best) == sign)
+        if (!any || php_value_compare(vm, v, best) == sign)
             best = v;
         any = true;
     }
@@ -105,7 +105,7 @@ static struct pval extreme(struct php_vm *vm, struct php_call *c, int sign) {
         php_report(vm, SEV_WARNING, "%s(): Array must contain at least one element", c->name);
         return pv_bool(false);
     }
-    return pv_copy(best);
+    return php_value_copy(best);
 }
 static struct pval fn_min(struct php_vm *vm, struct php_call *c) {
     return extreme(vm, c, -1);
@@ -227,7 +227,7 @@ static struct pval fn_base_convert(struct php_vm *vm, struct php_call *c) {
             return pv_bool(false);
         }
     }
-    return to_base(vm, (uint64_t)pv_to_int(from_base(php_arg_str(c, 0), (unsigned)c->v[1].i)), (unsigned)c->v[2].i);
+    return to_base(vm, (uint64_t)php_value_to_int(from_base(php_arg_str(c, 0), (unsigned)c->v[1].i)), (unsigned)c->v[2].i);
 }
 static struct pval fn_number_format(struct php_vm *vm, struct php_call *c) {
     int64_t places = c->n > 1 && c->v[1].i > 0 ? c->v[1].i : 0;
@@ -236,7 +236,7 @@ static struct pval fn_number_format(struct php_vm *vm, struct php_call *c) {
     places = places > 60 ? 60 : places;
     double x = round_places(c->v[0].d, places);
     if (!isfinite(x))
-        return pv_to_string(vm, pv_float(x));
+        return php_value_to_string(vm, pv_float(x));
     int n = snprintf(digits, sizeof digits, "%.*f", (int)places, fabs(x));
     int whole = n - (places ? (int)places + 1 : 0);
     struct pval out = php_strc(vm, x < 0 ? "-" : "");

@@ -159,7 +159,7 @@ static struct pval fn_str_pad(struct php_vm *vm, struct php_call *c) {
         return PV_NULL;
     }
     if (want < 0 || (size_t)want <= s.n)
-        return pv_copy(c->v[0]);
+        return php_value_copy(c->v[0]);
     if ((size_t)want > vm->opt->memory_bytes_max)
         php_account(vm, (ptrdiff_t)want);
     size_t fill = (size_t)want - s.n, left = side == 0 ? fill : side == 2 ? fill / 2 : 0;
@@ -197,22 +197,22 @@ static void replace_one(struct php_vm *vm, struct pval *subject, struct str from
 }
 static struct pval replace_in(struct php_vm *vm, struct php_call *c, struct pval subject, int64_t *count) {
     bool nocase = strcmp(c->name, "str_ireplace") == 0;
-    struct pval text = pv_to_string(vm, subject);
+    struct pval text = php_value_to_string(vm, subject);
     if (c->v[0].type == PHP_STRING) {
-        struct pval to = pv_to_string(vm, c->v[1]);
+        struct pval to = php_value_to_string(vm, c->v[1]);
         replace_one(vm, &text, php_arg_str(c, 0), pv_view(to), nocase, count);
         pv_free(vm, to);
         return text;
     }
     size_t k = 0;
     parr_for(e, c->v[0].a) {
-        struct pval from = pv_to_string(vm, e->v), to = PV_NULL;
+        struct pval from = php_value_to_string(vm, e->v), to = PV_NULL;
         if (c->v[1].type == PHP_ARRAY) {
             while (k < c->v[1].a->n && !c->v[1].a->e[k].used)
                 k++;
-            to = k < c->v[1].a->n ? pv_to_string(vm, c->v[1].a->e[k++].v) : php_str(vm, STR_NULL);
+            to = k < c->v[1].a->n ? php_value_to_string(vm, c->v[1].a->e[k++].v) : php_str(vm, STR_NULL);
         } else {
-            to = pv_copy(c->v[1]);
+            to = php_value_copy(c->v[1]);
         }
         replace_one(vm, &text, pv_view(from), pv_view(to), nocase, count);
         pv_free(vm, from);
@@ -224,14 +224,14 @@ static struct pval fn_str_replace(struct php_vm *vm, struct php_call *c) {
     int64_t count = 0;
     struct pval result;
     if (c->v[2].type == PHP_ARRAY) {
-        result = pv_array(parr_new(vm, c->v[2].a->live));
+        result = php_value_array(php_array_new(vm, c->v[2].a->live));
         parr_for(e, c->v[2].a)
-            *parr_put(vm, result.a, (struct pkey){ e->key, e->index }) = replace_in(vm, c, e->v, &count);
+            *php_array_put(vm, result.a, (struct pkey){ e->key, e->index }) = replace_in(vm, c, e->v, &count);
     } else {
         result = replace_in(vm, c, c->v[2], &count);
     }
     if (c->n > 3)
-        pv_set(vm, &c->v[3], pv_int(count));
+        php_value_set(vm, &c->v[3], pv_int(count));
     return result;
 }
 static struct pval fn_implode(struct php_vm *vm, struct php_call *c) {
@@ -245,10 +245,10 @@ static struct pval fn_implode(struct php_vm *vm, struct php_call *c) {
         php_report(vm, SEV_WARNING, c->n > 1 ? "%s(): Invalid arguments passed" : "%s(): Argument must be an array", c->name);
         return PV_NULL;
     }
-    struct pval out = php_str(vm, STR_NULL), sep = pv_to_string(vm, glue);
+    struct pval out = php_str(vm, STR_NULL), sep = php_value_to_string(vm, glue);
     bool first = true;
     parr_for(e, list.a) {
-        struct pval text = pv_to_string(vm, e->v);
+        struct pval text = php_value_to_string(vm, e->v);
         if (!first)
             php_append(vm, &out, pv_view(sep));
         php_append(vm, &out, pv_view(text));
@@ -266,19 +266,19 @@ static struct pval fn_explode(struct php_vm *vm, struct php_call *c) {
         php_report(vm, SEV_WARNING, "explode(): Empty delimiter");
         return pv_bool(false);
     }
-    struct pval out = pv_array(parr_new(vm, 4));
+    struct pval out = php_value_array(php_array_new(vm, 4));
     limit = limit == 0 ? 1 : limit;
     spend(vm, s.n);
     for (;;) {
         ptrdiff_t at = limit > 0 && (int64_t)out.a->live + 1 >= limit ? -1 : str_find(s, sep);
         SPEND(vm, COST_ELEMENT);
-        parr_push(vm, out.a, php_str(vm, str_sub(s, 0, at < 0 ? s.n : (size_t)at)));
+        php_array_push(vm, out.a, php_str(vm, str_sub(s, 0, at < 0 ? s.n : (size_t)at)));
         if (at < 0)
             break;
         s = str_sub(s, (size_t)at + sep.n, s.n);
     }
     for (; limit < 0 && out.a->live > 0; limit++)
-        parr_remove(vm, out.a, (struct pkey){ NULL, (int64_t)out.a->n - 1 });
+        php_array_remove(vm, out.a, (struct pkey){ NULL, (int64_t)out.a->n - 1 });
     return out;
 }
 static struct pval fn_str_split(struct php_vm *vm, struct php_call *c) {
@@ -288,10 +288,10 @@ static struct pval fn_str_split(struct php_vm *vm, struct php_call *c) {
         php_report(vm, SEV_WARNING, "str_split(): The length of each segment must be greater than zero");
         return pv_bool(false);
     }
-    struct pval out = pv_array(parr_new(vm, 4));
+    struct pval out = php_value_array(php_array_new(vm, 4));
     for (size_t i = 0; i == 0 || i < s.n; i += (size_t)n) {
         SPEND(vm, COST_ELEMENT);
-        parr_push(vm, out.a, php_str(vm, str_sub(s, i, (size_t)n > s.n - i ? s.n : i + (size_t)n)));
+        php_array_push(vm, out.a, php_str(vm, str_sub(s, i, (size_t)n > s.n - i ? s.n : i + (size_t)n)));
     }
     return out;
 }
@@ -385,31 +385,31 @@ static size_t format_number(char spec, struct pval v, bool plus, int precision, 
     size_t n = 0;
     switch (spec) {
     case 'd': case 'i':
-        i = pv_to_int(v);
+        i = php_value_to_int(v);
         return (size_t)snprintf(buf, 512, plus ? "%+" PRId64 : "%" PRId64, i);
-    case 'u': return (size_t)snprintf(buf, 512, "%" PRIu64, (uint64_t)pv_to_int(v));
-    case 'x': return (size_t)snprintf(buf, 512, "%" PRIx64, (uint64_t)pv_to_int(v));
-    case 'X': return (size_t)snprintf(buf, 512, "%" PRIX64, (uint64_t)pv_to_int(v));
-    case 'o': return (size_t)snprintf(buf, 512, "%" PRIo64, (uint64_t)pv_to_int(v));
+    case 'u': return (size_t)snprintf(buf, 512, "%" PRIu64, (uint64_t)php_value_to_int(v));
+    case 'x': return (size_t)snprintf(buf, 512, "%" PRIx64, (uint64_t)php_value_to_int(v));
+    case 'X': return (size_t)snprintf(buf, 512, "%" PRIX64, (uint64_t)php_value_to_int(v));
+    case 'o': return (size_t)snprintf(buf, 512, "%" PRIo64, (uint64_t)php_value_to_int(v));
     case 'b':
-        u = (uint64_t)pv_to_int(v);
+        u = (uint64_t)php_value_to_int(v);
         for (int bit = 63; bit >= 0; bit--)
             if (u >> bit & 1 || n || bit == 0)
                 buf[n++] = (char)('0' + (u >> bit & 1));
         return n;
     case 'c':
-        buf[0] = (char)(pv_to_int(v) & 255);
+        buf[0] = (char)(php_value_to_int(v) & 255);
         return 1;
     case 'g': case 'G': {
         char small[64];
-        size_t k = php_format_float(pv_to_float(v), precision < 0 ? 6 : precision ? precision : 1, small);
+        size_t k = php_format_float(php_value_to_float(v), precision < 0 ? 6 : precision ? precision : 1, small);
         memcpy(buf, small, k);
         for (size_t q = 0; q < k; q++)
             buf[q] = (char)(spec == 'g' && buf[q] == 'E' ? 'e' : buf[q]);
         return k;
     }
     case 'e': case 'E': {
-        n = (size_t)snprintf(buf, 512, spec == 'e' ? "%.*e" : "%.*E", precision < 0 ? 6 : precision, pv_to_float(v));
+        n = (size_t)snprintf(buf, 512, spec == 'e' ? "%.*e" : "%.*E", precision < 0 ? 6 : precision, php_value_to_float(v));
         char *e = memchr(buf, spec, n);
         if (e && e[2] == '0' && e[3] && !e[4]) {   /* PHP writes 1.0e+1, C 1.0e+01 */
             e[2] = e[3];
@@ -418,7 +418,7 @@ static size_t format_number(char spec, struct pval v, bool plus, int precision, 
         return n;
     }
     default:
-        return (size_t)snprintf(buf, 512, plus ? "%+.*f" : "%.*f", precision < 0 ? 6 : precision, pv_to_float(v));
+        return (size_t)snprintf(buf, 512, plus ? "%+.*f" : "%.*f", precision < 0 ? 6 : precision, php_value_to_float(v));
     }
 }
 struct pval php_format(struct php_vm *vm, struct php_call *c, size_t first) {
@@ -477,7 +477,7 @@ struct pval php_format(struct php_vm *vm, struct php_call *c, size_t first) {
         }
         vm->ns += 60;
         if (spec == 's') {
-            struct pval text = pv_to_string(vm, c->v[index]);
+            struct pval text = php_value_to_string(vm, c->v[index]);
             pad_to(vm, &out, str_sub(pv_view(text), 0, precision >= 0 ? (size_t)precision : text.s->n), width, pad, left, false);
             pv_free(vm, text);
         } else {

@@ -47,22 +47,22 @@ static struct pval fn_is_callable(struct php_vm *vm, struct php_call *c) {
     return pv_bool(php_callable(vm, c->v[0]));
 }
 static struct pval fn_gettype(struct php_vm *vm, struct php_call *c) {
-    return php_strc(vm, c->v[0].type == PHP_NULL ? "NULL" : pv_type_name(c->v[0]));
+    return php_strc(vm, c->v[0].type == PHP_NULL ? "NULL" : php_value_type_name(c->v[0]));
 }
 static struct pval fn_intval(struct php_vm *vm, struct php_call *c) {
     (void)vm;
-    return pv_int(pv_to_int(c->v[0]));
+    return pv_int(php_value_to_int(c->v[0]));
 }
 static struct pval fn_floatval(struct php_vm *vm, struct php_call *c) {
     (void)vm;
-    return pv_float(pv_to_float(c->v[0]));
+    return pv_float(php_value_to_float(c->v[0]));
 }
 static struct pval fn_strval(struct php_vm *vm, struct php_call *c) {
-    return pv_to_string(vm, c->v[0]);
+    return php_value_to_string(vm, c->v[0]);
 }
 static struct pval fn_boolval(struct php_vm *vm, struct php_call *c) {
     (void)vm;
-    return pv_bool(pv_true(c->v[0]));
+    return pv_bool(php_value_true(c->v[0]));
 }
 
 /* ---- dumps ---- */
@@ -107,7 +107,7 @@ static void print_r(struct php_vm *vm, struct strbuf *b, struct pval v, int dept
     if (v.type != PHP_ARRAY || depth > 400) {
         struct pval text = v.type == PHP_CLOSURE ? php_strc(vm, "Closure Object\n(\n)\n")
                            : v.type == PHP_ARRAY ? php_strc(vm, "*RECURSION*")
-                                                 : pv_to_string(vm, v);
+                                                 : php_value_to_string(vm, v);
         strbuf_add(b, pv_view(text));
         pv_free(vm, text);
         return;
@@ -184,7 +184,7 @@ static void json(struct php_vm *vm, struct strbuf *b, struct pval v, int depth) 
         parr_for(e, v.a) {
             strbuf_addc(b, first ? "" : ",");
             if (!list) {
-                struct pval k = parr_key_value(e), text = pv_to_string(vm, k);
+                struct pval k = php_array_key_value(e), text = php_value_to_string(vm, k);
                 json(vm, b, text, depth + 1);
                 strbuf_addch(b, ':');
                 pv_free(vm, k);
@@ -213,7 +213,7 @@ static void json(struct php_vm *vm, struct strbuf *b, struct pval v, int depth) 
     } else if (v.type == PHP_BOOL) {
         strbuf_addc(b, v.b ? "true" : "false");
     } else {
-        struct pval text = pv_to_string(vm, v);
+        struct pval text = php_value_to_string(vm, v);
         strbuf_add(b, pv_view(text));
         pv_free(vm, text);
     }
@@ -434,15 +434,15 @@ static struct pval fn_ini_set(struct php_vm *vm, struct php_call *c) {
     struct str name = php_arg_str(c, 0);
     if (str_eqc(name, "display_errors")) {
         bool before = vm->display;
-        vm->display = pv_true(c->v[1]) && !str_eqi(php_arg_str(c, 1), STR("off"));
+        vm->display = php_value_true(c->v[1]) && !str_eqi(php_arg_str(c, 1), STR("off"));
         return php_strc(vm, before ? "1" : "");
     }
     if (str_eqc(name, "max_execution_time")) {
-        struct php_call call = { (struct pval[]){ pv_int(pv_to_int(c->v[1])) }, 1, c->name };
+        struct php_call call = { (struct pval[]){ pv_int(php_value_to_int(c->v[1])) }, 1, c->name };
         return fn_set_time_limit(vm, &call);
     }
     if (str_eqc(name, "error_reporting")) {
-        vm->reporting = (int)(pv_to_int(c->v[1]) & 32767);
+        vm->reporting = (int)(php_value_to_int(c->v[1]) & 32767);
         return pv_bool(true);
     }
     php_unsupported(vm, arena_printf(vm->arena, "the setting '" STR_FMT "'", STR_ARG(name)));
@@ -462,7 +462,7 @@ static struct pval fn_trigger_error(struct php_vm *vm, struct php_call *c) {
 
 /* ---- functions and constants ---- */
 static struct pval fn_define(struct php_vm *vm, struct php_call *c) {
-    php_define(vm, php_arg_str(c, 0), pv_copy(c->v[1]));
+    php_define(vm, php_arg_str(c, 0), php_value_copy(c->v[1]));
     return pv_bool(true);
 }
 static struct pval fn_defined(struct php_vm *vm, struct php_call *c) {
@@ -477,7 +477,7 @@ static struct pval fn_defined(struct php_vm *vm, struct php_call *c) {
 static struct pval fn_constant(struct php_vm *vm, struct php_call *c) {
     struct pval v, *p = map_get(vm->constants, php_arg_str(c, 0));
     if (p)
-        return pv_copy(*p);
+        return php_value_copy(*p);
     if (php_constant(vm, php_arg_str(c, 0), &v))
         return v;
     php_report(vm, SEV_WARNING, "constant(): Couldn't find constant %s", c->v[0].s->p);
@@ -488,13 +488,13 @@ static struct pval fn_function_exists(struct php_vm *vm, struct php_call *c) {
 }
 static struct pval fn_func_get_args(struct php_vm *vm, struct php_call *c) {
     struct pframe *f = vm->frame;
-    struct pval r = pv_array(parr_new(vm, 4));
+    struct pval r = php_value_array(php_array_new(vm, 4));
     bool count = strcmp(c->name, "func_num_args") == 0;
     for (size_t i = 0; i < f->fn->param_count; i++)
         if (!pv_undefined(*pv_deref(&f->slots[f->fn->params[i].slot])))
-            parr_push(vm, r.a, pv_copy(f->slots[f->fn->params[i].slot]));
+            php_array_push(vm, r.a, php_value_copy(f->slots[f->fn->params[i].slot]));
     for (size_t i = 0; i < f->extra_count; i++)
-        parr_push(vm, r.a, pv_copy(f->extra[i]));
+        php_array_push(vm, r.a, php_value_copy(f->extra[i]));
     if (!count)
         return r;
     int64_t n = (int64_t)r.a->live;

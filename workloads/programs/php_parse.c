@@ -55,62 +55,62 @@ static const char *const SUPERGLOBALS[] = { "_SERVER", "_GET", "_POST", "_COOKIE
 static struct pnode *parse_template(struct parser *p, struct str body, int line, char quote);
 
 /* ---- errors, tokens, nodes ---- */
-void pp_refuse(struct parser *p, const char *what) {
+void php_parse_refuse(struct parser *p, const char *what) {
     p->error->unsupported = true;
     p->error->text = arena_str(p->arena, str_c(what));
     p->error->line = p->lex.token_line;
     longjmp(p->fail, 1);
 }
-void pp_unexpected(struct parser *p, const char *expecting) {
+void php_parse_unexpected(struct parser *p, const char *expecting) {
     if (p->lex.kind == T_KEYWORD && !php_keyword_supported((enum php_keyword)p->lex.op))
-        pp_refuse(p, arena_printf(p->arena, "'%s'", php_keyword_text((enum php_keyword)p->lex.op)));
+        php_parse_refuse(p, arena_printf(p->arena, "'%s'", php_keyword_text((enum php_keyword)p->lex.op)));
     struct str what = php_lex_describe(p->arena, &p->lex);
     p->error->text = arena_strf(p->arena, "syntax error, unexpected " STR_FMT "%s%s", STR_ARG(what),
                                 expecting ? ", expecting " : "", expecting ? expecting : "");
     p->error->line = p->lex.token_line;
     longjmp(p->fail, 1);
 }
-void pp_compile_error(struct parser *p, int line, const char *text) {
+void php_parse_compile_error(struct parser *p, int line, const char *text) {
     p->error->text = str_c(text);
     p->error->line = line;
     longjmp(p->fail, 1);
 }
-bool pp_is_op(const struct parser *p, int op) {
+bool php_parse_is_op(const struct parser *p, int op) {
     return p->lex.kind == T_OP && p->lex.op == op;
 }
-bool pp_is_kw(const struct parser *p, enum php_keyword k) {
+bool php_parse_is_kw(const struct parser *p, enum php_keyword k) {
     return p->lex.kind == T_KEYWORD && p->lex.op == (int)k;
 }
-void pp_next(struct parser *p) {
+void php_parse_next(struct parser *p) {
     php_lex_next(&p->lex);
 }
-bool pp_accept_op(struct parser *p, int op) {
-    if (!pp_is_op(p, op))
+bool php_parse_accept_op(struct parser *p, int op) {
+    if (!php_parse_is_op(p, op))
         return false;
-    pp_next(p);
+    php_parse_next(p);
     return true;
 }
-bool pp_accept_kw(struct parser *p, enum php_keyword k) {
-    if (!pp_is_kw(p, k))
+bool php_parse_accept_kw(struct parser *p, enum php_keyword k) {
+    if (!php_parse_is_kw(p, k))
         return false;
-    pp_next(p);
+    php_parse_next(p);
     return true;
 }
-void pp_expect_op(struct parser *p, int op, const char *expecting) {
-    if (!pp_accept_op(p, op))
-        pp_unexpected(p, expecting);
+void php_parse_expect_op(struct parser *p, int op, const char *expecting) {
+    if (!php_parse_accept_op(p, op))
+        php_parse_unexpected(p, expecting);
 }
-void pp_expect_semicolon(struct parser *p, const char *expecting) {
+void php_parse_expect_semicolon(struct parser *p, const char *expecting) {
     if (p->lex.kind == T_EOF && p->lex.in_php && !expecting)
-        pp_unexpected(p, NULL);
-    pp_expect_op(p, ';', expecting);
+        php_parse_unexpected(p, NULL);
+    php_parse_expect_op(p, ';', expecting);
 }
-void pp_enter(struct parser *p) {
+void php_parse_enter(struct parser *p) {
     if (++p->nesting > NESTING_MAX)
-        pp_refuse(p, "nesting deeper than 200 levels");
+        php_parse_refuse(p, "nesting deeper than 200 levels");
 }
 
-struct pnode *pp_node(struct parser *p, enum php_kind kind) {
+struct pnode *php_parse_node(struct parser *p, enum php_kind kind) {
     struct pnode *n = ARENA_NEW(p->arena, struct pnode);
     n->kind = kind;
     n->line = p->lex.token_line;
@@ -121,9 +121,9 @@ static void deepen(struct parser *p, struct pnode *n, const struct pnode *child)
     if (child && child->depth >= n->depth)
         n->depth = child->depth + 1;
     if (n->depth > TREE_DEPTH_MAX)
-        pp_refuse(p, "an expression of more than 2000 levels");
+        php_parse_refuse(p, "an expression of more than 2000 levels");
 }
-struct pnode *pp_done(struct parser *p, struct pnode *n) {
+struct pnode *php_parse_done(struct parser *p, struct pnode *n) {
     if (n->depth == 0)
         n->depth = 1;
     deepen(p, n, n->a);
@@ -132,7 +132,7 @@ struct pnode *pp_done(struct parser *p, struct pnode *n) {
     deepen(p, n, n->d);
     return n;
 }
-void pp_append(struct parser *p, struct pnode *n, struct pnode *child) {
+void php_parse_append(struct parser *p, struct pnode *n, struct pnode *child) {
     if (n->n == n->cap) {
         size_t cap = n->cap ? n->cap * 2 : 4;
         n->list = arena_realloc(p->arena, n->list, n->cap * sizeof(void *), cap * sizeof(void *));
@@ -142,13 +142,13 @@ void pp_append(struct parser *p, struct pnode *n, struct pnode *child) {
     if (child)
         deepen(p, n, child);
 }
-struct pnode *pp_node1(struct parser *p, enum php_kind kind, int line, struct pnode *a) {
-    struct pnode *n = pp_node(p, kind);
+struct pnode *php_parse_node1(struct parser *p, enum php_kind kind, int line, struct pnode *a) {
+    struct pnode *n = php_parse_node(p, kind);
     n->line = line;
     n->a = a;
-    return pp_done(p, n);
+    return php_parse_done(p, n);
 }
-struct pval pp_immortal(struct parser *p, struct str s) {
+struct pval php_parse_immortal(struct parser *p, struct str s) {
     struct pstr *ps = arena_alloc(p->arena, sizeof *ps + s.n + 1);
     *ps = (struct pstr){ .refs = PHP_IMMORTAL, .n = s.n, .cap = s.n };
     if (s.n)
@@ -156,19 +156,19 @@ struct pval pp_immortal(struct parser *p, struct str s) {
     ps->p[s.n] = '\0';
     return (struct pval){ .type = PHP_STRING, .s = ps };
 }
-struct pnode *pp_literal(struct parser *p, struct pval v) {
-    struct pnode *n = pp_node(p, N_LIT);
+struct pnode *php_parse_literal(struct parser *p, struct pval v) {
+    struct pnode *n = php_parse_node(p, N_LIT);
     n->value = v;
-    return pp_done(p, n);
+    return php_parse_done(p, n);
 }
 
 /* ---- names and slots ---- */
-int pp_slot_of(struct parser *p, struct pfunc *fn, struct str name) {
+int php_parse_slot_of(struct parser *p, struct pfunc *fn, struct str name) {
     for (size_t i = 0; i < fn->slot_count; i++)
         if (str_eq(fn->names[i], name))
             return (int)i;
     if (fn->slot_count == NAMES_MAX)
-        pp_refuse(p, "more than 20000 variables in one function");
+        php_parse_refuse(p, "more than 20000 variables in one function");
     if (fn->slot_count == fn->names_cap) {
         size_t cap = fn->names_cap ? fn->names_cap * 2 : 8;
         fn->names = arena_realloc(p->arena, fn->names, fn->names_cap * sizeof(struct str), cap * sizeof(struct str));
@@ -177,32 +177,32 @@ int pp_slot_of(struct parser *p, struct pfunc *fn, struct str name) {
     fn->names[fn->slot_count] = arena_str(p->arena, name);
     return (int)fn->slot_count++;
 }
-struct pnode *pp_variable(struct parser *p, struct str name) {
-    struct pnode *n = pp_node(p, N_VAR);
+struct pnode *php_parse_variable(struct parser *p, struct str name) {
+    struct pnode *n = php_parse_node(p, N_VAR);
     struct pfunc *fn = p->fn;
     if (str_eqc(name, "this"))
-        pp_refuse(p, "$this");
+        php_parse_refuse(p, "$this");
     for (size_t i = 0; i < ARRAY_LEN(SUPERGLOBALS); i++) {
         if (fn != p->program->main && str_eqc(name, SUPERGLOBALS[i])) {
             n->kind = N_GLOBAL_VAR;
             fn = p->program->main;
         }
     }
-    n->slot = pp_slot_of(p, fn, name);
-    return pp_done(p, n);
+    n->slot = php_parse_slot_of(p, fn, name);
+    return php_parse_done(p, n);
 }
-struct pfunc *pp_function_new(struct parser *p, struct str name) {
+struct pfunc *php_parse_function_new(struct parser *p, struct str name) {
     struct pfunc *fn = ARENA_NEW(p->arena, struct pfunc);
     fn->name = arena_str(p->arena, name);
     fn->line = p->lex.token_line;
     return fn;
 }
-bool pp_is_variable(const struct pnode *n) {
+bool php_parse_is_variable(const struct pnode *n) {
     return n->kind == N_VAR || n->kind == N_GLOBAL_VAR || n->kind == N_INDEX;
 }
 
 /* ---- literals ---- */
-struct pval pp_number_value(const struct php_lexer *l) {
+struct pval php_parse_number_value(const struct php_lexer *l) {
     char buf[512];
     size_t n = l->text.n < sizeof buf ? l->text.n : sizeof buf - 1;
     memcpy(buf, l->text.p, n);
@@ -265,28 +265,28 @@ static struct str unescape(struct parser *p, struct str s, char quote) {
 }
 
 static struct pnode *parse_array_literal(struct parser *p, int close) {
-    struct pnode *n = pp_node(p, N_ARRAY);
-    while (!pp_is_op(p, close)) {
-        struct pnode *e = pp_node(p, N_ELEMENT);
-        if (pp_accept_op(p, '&')) {
+    struct pnode *n = php_parse_node(p, N_ARRAY);
+    while (!php_parse_is_op(p, close)) {
+        struct pnode *e = php_parse_node(p, N_ELEMENT);
+        if (php_parse_accept_op(p, '&')) {
             e->by_ref = true;
-            e->b = pp_expr(p, PREC_OR);
+            e->b = php_parse_expr(p, PREC_OR);
         } else {
-            e->b = pp_expr(p, PREC_OR);
-            if (pp_accept_op(p, OP2('=', '>'))) {
+            e->b = php_parse_expr(p, PREC_OR);
+            if (php_parse_accept_op(p, OP2('=', '>'))) {
                 e->a = e->b;
-                e->by_ref = pp_accept_op(p, '&');
-                e->b = pp_expr(p, PREC_OR);
+                e->by_ref = php_parse_accept_op(p, '&');
+                e->b = php_parse_expr(p, PREC_OR);
             }
         }
-        if (e->by_ref && !pp_is_variable(e->b))
-            pp_unexpected(p, NULL);
-        pp_append(p, n, pp_done(p, e));
-        if (!pp_accept_op(p, ','))
+        if (e->by_ref && !php_parse_is_variable(e->b))
+            php_parse_unexpected(p, NULL);
+        php_parse_append(p, n, php_parse_done(p, e));
+        if (!php_parse_accept_op(p, ','))
             break;
     }
-    pp_expect_op(p, close, close == ')' ? "')'" : "']'");
-    return pp_done(p, n);
+    php_parse_expect_op(p, close, close == ')' ? "')'" : "']'");
+    return php_parse_done(p, n);
 }
 
 /* ---- "..." with variables: $a, $a[0], $a[key], $a[$i], ${a}, {$any expression} ---- */
@@ -305,20 +305,20 @@ static size_t name_end(struct str s, size_t i) {
 static struct pnode *embedded(struct parser *p, struct str rest, int line, bool braces, size_t *used) {
     struct php_lexer saved = p->lex;
     php_lex_init(&p->lex, rest, true, line);
-    struct pnode *n = pp_expr(p, PREC_OR);
-    if (braces && !pp_is_op(p, '}'))
-        pp_unexpected(p, "'}'");
+    struct pnode *n = php_parse_expr(p, PREC_OR);
+    if (braces && !php_parse_is_op(p, '}'))
+        php_parse_unexpected(p, "'}'");
     *used = p->lex.pos;
     p->lex = saved;
     return n;
 }
 static struct pnode *simple_variable(struct parser *p, struct str s, size_t *i, int line) {
     size_t end = name_end(s, *i + 1);
-    struct pnode *v = pp_variable(p, str_sub(s, *i + 1, end));
+    struct pnode *v = php_parse_variable(p, str_sub(s, *i + 1, end));
     v->line = line;
     *i = end;
     if (end + 2 < s.n && s.p[end] == '-' && s.p[end + 1] == '>' && name_start(s.p[end + 2]))
-        pp_refuse(p, "objects (->)");
+        php_parse_refuse(p, "objects (->)");
     if (end >= s.n || s.p[end] != '[')
         return v;
     size_t k = end + 1, close = k;
@@ -328,26 +328,26 @@ static struct pnode *simple_variable(struct parser *p, struct str s, size_t *i, 
     int64_t number;
     struct pnode *index;
     if (close >= s.n || key.n == 0)
-        pp_unexpected(p, NULL);
+        php_parse_unexpected(p, NULL);
     if (key.p[0] == '$')
-        index = pp_variable(p, str_sub(key, 1, key.n));
+        index = php_parse_variable(p, str_sub(key, 1, key.n));
     else if (str_int(key, &number) && (key.n == 1 || key.p[0] != '0'))
-        index = pp_literal(p, pv_int(number));
+        index = php_parse_literal(p, pv_int(number));
     else if (name_start(key.p[0]) && name_end(key, 0) == key.n)
-        index = pp_literal(p, pp_immortal(p, key));
+        index = php_parse_literal(p, php_parse_immortal(p, key));
     else
-        pp_unexpected(p, "identifier (T_STRING) or variable (T_VARIABLE) or number (T_NUM_STRING)");
-    struct pnode *n = pp_node(p, N_INDEX);
+        php_parse_unexpected(p, "identifier (T_STRING) or variable (T_VARIABLE) or number (T_NUM_STRING)");
+    struct pnode *n = php_parse_node(p, N_INDEX);
     n->line = line;
     n->a = v;
     n->b = index;
     *i = close + 1;
-    return pp_done(p, n);
+    return php_parse_done(p, n);
 }
 static struct pnode *parse_template(struct parser *p, struct str s, int line, char quote) {
-    struct pnode *n = pp_node(p, N_INTERP);
+    struct pnode *n = php_parse_node(p, N_INTERP);
     size_t start = 0;
-    pp_enter(p);
+    php_parse_enter(p);
     for (size_t i = 0; i < s.n;) {
         char c = s.p[i], d = i + 1 < s.n ? s.p[i + 1] : '\0';
         bool simple = c == '$' && name_start(d), complex = c == '{' && d == '$', dollar_brace = c == '$' && d == '{';
@@ -357,81 +357,81 @@ static struct pnode *parse_template(struct parser *p, struct str s, int line, ch
             continue;
         }
         if (i > start)
-            pp_append(p, n, pp_literal(p, pp_immortal(p, unescape(p, str_sub(s, start, i), quote))));
+            php_parse_append(p, n, php_parse_literal(p, php_parse_immortal(p, unescape(p, str_sub(s, start, i), quote))));
         if (simple) {
-            pp_append(p, n, simple_variable(p, s, &i, line));
+            php_parse_append(p, n, simple_variable(p, s, &i, line));
         } else if (complex) {
             size_t used;
-            pp_append(p, n, embedded(p, str_sub(s, i + 1, s.n), line, true, &used));
+            php_parse_append(p, n, embedded(p, str_sub(s, i + 1, s.n), line, true, &used));
             i += 1 + used;
         } else {
             size_t end = name_end(s, i + 2);
             if (end == i + 2 || end >= s.n || s.p[end] != '}')
-                pp_refuse(p, "${expression} in a string");
-            pp_append(p, n, pp_variable(p, str_sub(s, i + 2, end)));
+                php_parse_refuse(p, "${expression} in a string");
+            php_parse_append(p, n, php_parse_variable(p, str_sub(s, i + 2, end)));
             i = end + 1;
         }
         start = i;
     }
     if (start < s.n)
-        pp_append(p, n, pp_literal(p, pp_immortal(p, unescape(p, str_sub(s, start, s.n), quote))));
+        php_parse_append(p, n, php_parse_literal(p, php_parse_immortal(p, unescape(p, str_sub(s, start, s.n), quote))));
     p->nesting--;
-    return pp_done(p, n);
+    return php_parse_done(p, n);
 }
 
 /* ---- expressions ---- */
 static struct pnode *parse_args(struct parser *p, struct pnode *call) {       /* after '(' */
-    while (!pp_is_op(p, ')')) {
-        if (pp_is_op(p, OP3('.', '.', '.')))
-            pp_refuse(p, "argument unpacking (...)");
-        if (pp_is_op(p, '&'))
-            pp_compile_error(p, p->lex.token_line, "Call-time pass-by-reference has been removed");
-        pp_append(p, call, pp_expr(p, PREC_OR));
-        if (pp_is_op(p, ')'))
+    while (!php_parse_is_op(p, ')')) {
+        if (php_parse_is_op(p, OP3('.', '.', '.')))
+            php_parse_refuse(p, "argument unpacking (...)");
+        if (php_parse_is_op(p, '&'))
+            php_parse_compile_error(p, p->lex.token_line, "Call-time pass-by-reference has been removed");
+        php_parse_append(p, call, php_parse_expr(p, PREC_OR));
+        if (php_parse_is_op(p, ')'))
             break;
-        pp_expect_op(p, ',', "',' or ')'");
-        if (pp_is_op(p, ')'))
-            pp_unexpected(p, NULL);
+        php_parse_expect_op(p, ',', "',' or ')'");
+        if (php_parse_is_op(p, ')'))
+            php_parse_unexpected(p, NULL);
     }
-    pp_next(p);
-    return pp_done(p, call);
+    php_parse_next(p);
+    return php_parse_done(p, call);
 }
-struct pnode *pp_list_target(struct parser *p) {           /* after list( */
-    struct pnode *n = pp_node(p, N_LIST);
-    while (!pp_is_op(p, ')')) {
-        if (pp_is_op(p, ',')) {
-            pp_append(p, n, NULL);
-            pp_next(p);
+struct pnode *php_parse_list_target(struct parser *p) {           /* after list( */
+    struct pnode *n = php_parse_node(p, N_LIST);
+    while (!php_parse_is_op(p, ')')) {
+        if (php_parse_is_op(p, ',')) {
+            php_parse_append(p, n, NULL);
+            php_parse_next(p);
             continue;
         }
         struct pnode *target;
-        if (pp_accept_kw(p, KW_LIST)) {
-            pp_expect_op(p, '(', "'('");
-            target = pp_list_target(p);
+        if (php_parse_accept_kw(p, KW_LIST)) {
+            php_parse_expect_op(p, '(', "'('");
+            target = php_parse_list_target(p);
         } else {
-            target = pp_expr(p, PREC_UNARY);
-            if (!pp_is_variable(target))
-                pp_unexpected(p, NULL);
+            target = php_parse_expr(p, PREC_UNARY);
+            if (!php_parse_is_variable(target))
+                php_parse_unexpected(p, NULL);
         }
-        pp_append(p, n, target);
-        if (!pp_accept_op(p, ','))
+        php_parse_append(p, n, target);
+        if (!php_parse_accept_op(p, ','))
             break;
     }
-    pp_expect_op(p, ')', "',' or ')'");
+    php_parse_expect_op(p, ')', "',' or ')'");
     if (n->n == 0)
-        pp_compile_error(p, n->line, "Cannot use empty list");
-    return pp_done(p, n);
+        php_parse_compile_error(p, n->line, "Cannot use empty list");
+    return php_parse_done(p, n);
 }
 static struct pnode *parse_name(struct parser *p) {
     struct php_lexer token = p->lex;
-    struct pnode *n = pp_node(p, N_CONST);
-    pp_next(p);
-    if (pp_is_op(p, OP2(':', ':')))
-        pp_refuse(p, "classes (::)");
+    struct pnode *n = php_parse_node(p, N_CONST);
+    php_parse_next(p);
+    if (php_parse_is_op(p, OP2(':', ':')))
+        php_parse_refuse(p, "classes (::)");
     if (str_chr(token.text, '\\') >= 0)
-        pp_refuse(p, "namespaces (\\)");
-    n->value = pp_immortal(p, token.text);
-    if (pp_accept_op(p, '(')) {
+        php_parse_refuse(p, "namespaces (\\)");
+    n->value = php_parse_immortal(p, token.text);
+    if (php_parse_accept_op(p, '(')) {
         n->kind = N_CALL;
         return parse_args(p, n);
     }
@@ -446,7 +446,7 @@ static struct pnode *parse_name(struct parser *p) {
             n->value = (struct pval){ .type = WORDS[i].type, .b = WORDS[i].b };
         }
     }
-    return pp_done(p, n);
+    return php_parse_done(p, n);
 }
 static struct pnode *parse_keyword_expr(struct parser *p) {
     int line = p->lex.token_line;
@@ -454,65 +454,65 @@ static struct pnode *parse_keyword_expr(struct parser *p) {
     struct pnode *n;
     switch (k) {
     case KW_ARRAY:
-        pp_next(p);
-        pp_expect_op(p, '(', "'('");
+        php_parse_next(p);
+        php_parse_expect_op(p, '(', "'('");
         return parse_array_literal(p, ')');
     case KW_LIST:
-        pp_next(p);
-        pp_expect_op(p, '(', "'('");
-        n = pp_node(p, N_ASSIGN_LIST);
-        n->a = pp_list_target(p);
-        pp_expect_op(p, '=', "'='");
-        n->b = pp_expr(p, PREC_ASSIGN);
-        return pp_done(p, n);
+        php_parse_next(p);
+        php_parse_expect_op(p, '(', "'('");
+        n = php_parse_node(p, N_ASSIGN_LIST);
+        n->a = php_parse_list_target(p);
+        php_parse_expect_op(p, '=', "'='");
+        n->b = php_parse_expr(p, PREC_ASSIGN);
+        return php_parse_done(p, n);
     case KW_ISSET:
-        pp_next(p);
-        pp_expect_op(p, '(', "'('");
-        n = pp_node(p, N_ISSET);
+        php_parse_next(p);
+        php_parse_expect_op(p, '(', "'('");
+        n = php_parse_node(p, N_ISSET);
         do {
-            struct pnode *v = pp_expr(p, PREC_OR);
-            if (!pp_is_variable(v))
-                pp_compile_error(
+            struct pnode *v = php_parse_expr(p, PREC_OR);
+            if (!php_parse_is_variable(v))
+                php_parse_compile_error(
                     p, line,
                     "Cannot use isset() on the result of an expression (you can use \"null !== expression\" instead)");
-            pp_append(p, n, v);
-        } while (pp_accept_op(p, ','));
-        pp_expect_op(p, ')', "',' or ')'");
-        return pp_done(p, n);
+            php_parse_append(p, n, v);
+        } while (php_parse_accept_op(p, ','));
+        php_parse_expect_op(p, ')', "',' or ')'");
+        return php_parse_done(p, n);
     case KW_EMPTY:
-        pp_next(p);
-        pp_expect_op(p, '(', "'('");
-        n = pp_node1(p, N_EMPTY, line, pp_expr(p, PREC_OR));
-        pp_expect_op(p, ')', NULL);
+        php_parse_next(p);
+        php_parse_expect_op(p, '(', "'('");
+        n = php_parse_node1(p, N_EMPTY, line, php_parse_expr(p, PREC_OR));
+        php_parse_expect_op(p, ')', NULL);
         return n;
     case KW_PRINT:
-        pp_next(p);
-        return pp_node1(p, N_PRINT, line, pp_expr(p, PREC_ASSIGN));
+        php_parse_next(p);
+        return php_parse_node1(p, N_PRINT, line, php_parse_expr(p, PREC_ASSIGN));
     case KW_EXIT: case KW_DIE:
-        pp_next(p);
-        n = pp_node(p, N_EXIT);
-        if (pp_accept_op(p, '(') && !pp_accept_op(p, ')')) {
-            n->a = pp_expr(p, PREC_OR);
-            pp_expect_op(p, ')', NULL);
+        php_parse_next(p);
+        n = php_parse_node(p, N_EXIT);
+        if (php_parse_accept_op(p, '(') && !php_parse_accept_op(p, ')')) {
+            n->a = php_parse_expr(p, PREC_OR);
+            php_parse_expect_op(p, ')', NULL);
         }
-        return pp_done(p, n);
+        return php_parse_done(p, n);
     case KW_FUNCTION:
-        return pp_function(p, true);
+        return php_parse_function(p, true);
     case KW_LINE:
-        pp_next(p);
-        return pp_literal(p, pv_int(line));
+        php_parse_next(p);
+        return php_parse_literal(p, pv_int(line));
     case KW_FILE: case KW_DIR: {
         struct str path = str_c(p->path);
         if (k == KW_DIR)
             while (path.n > 1 && path.p[--path.n] != '/') {}
-        pp_next(p);
-        return pp_literal(p, pp_immortal(p, path));
+        php_parse_next(p);
+        return php_parse_literal(p, php_parse_immortal(p, path));
     }
     case KW_FUNC_C:
-        pp_next(p);
-        return pp_literal(p, pp_immortal(p, p->fn == p->program->main ? STR("") : p->fn->name));
+        php_parse_next(p);
+        return php_parse_literal(p, php_parse_immortal(p, p->fn == p->program->main ? STR("") : p->fn->name));
     default:
-        pp_unexpected(p, NULL);
+        php_parse_unexpected(p, NULL);
     }
 }
 static struct pnode *parse_primary(struct parser *p) {
@@ -521,69 +521,70 @@ static struct pnode *parse_primary(struct parser *p) {
     switch (t.kind) {
     case T_VARIABLE:
         if (str_eqc(t.text, "$GLOBALS"))
-            pp_refuse(p, "$GLOBALS (use 'global')");
-        n = pp_variable(p, str_sub(t.text, 1, t.text.n));
-        pp_next(p);
+            php_parse_refuse(p, "$GLOBALS (use 'global')");
+        n = php_parse_variable(p, str_sub(t.text, 1, t.text.n));
+        php_parse_next(p);
         return n;
     case T_LNUMBER: case T_DNUMBER:
-        n = pp_literal(p, pp_number_value(&t));
-        pp_next(p);
+        n = php_parse_literal(p, php_parse_number_value(&t));
+        php_parse_next(p);
         return n;
     case T_STRING_CONST:
-        n = pp_literal(p, pp_immortal(p, unescape(p, t.body, (char)t.op)));
-        pp_next(p);
+        n = php_parse_literal(p, php_parse_immortal(p, unescape(p, t.body, (char)t.op)));
+        php_parse_next(p);
         return n;
     case T_NOWDOC:
-        n = pp_literal(p, pp_immortal(p, t.body));
-        pp_next(p);
+        n = php_parse_literal(p, php_parse_immortal(p, t.body));
+        php_parse_next(p);
         return n;
     case T_TEMPLATE: case T_HEREDOC:
         n = parse_template(p, t.body, t.body_line, t.kind == T_TEMPLATE ? '"' : '\0');
-        pp_next(p);
+        php_parse_next(p);
         return n;
     case T_NAME: return parse_name(p);
     case T_KEYWORD: return parse_keyword_expr(p);
     case T_OP:
-        if (pp_accept_op(p, '(')) {
-            n = pp_expr(p, PREC_OR);
-            pp_expect_op(p, ')', NULL);
+        if (php_parse_accept_op(p, '(')) {
+            n = php_parse_expr(p, PREC_OR);
+            php_parse_expect_op(p, ')', NULL);
             return n;
         }
-        if (pp_accept_op(p, '['))
+        if (php_parse_accept_op(p, '['))
             return parse_array_literal(p, ']');
         if (t.op == '$')
-            pp_refuse(p, "variable variables ($$)");
+            php_parse_refuse(p, "variable variables ($$)");
         if (t.op == '`')
-            pp_refuse(p, "shell execution (`)");
+            php_parse_refuse(p, "shell execution (`)");
         break;
     default: break;
     }
-    pp_unexpected(p, NULL);
+    php_parse_unexpected(p, NULL);
 }
-struct pnode *pp_postfix(struct parser *p) {
+struct pnode *php_parse_postfix(struct parser *p) {
     struct pnode *n = parse_primary(p);
     for (unsigned count = 0;; count++) {
         int line = p->lex.token_line;
-        if (pp_is_op(p, '[') || (pp_is_op(p, '{') && (n->kind == N_VAR || n->kind == N_GLOBAL_VAR || n->kind == N_INDEX))) {
-            int close = pp_is_op(p, '[') ? ']' : '}';
-            pp_next(p);
-            struct pnode *index = pp_node(p, N_INDEX);
+        if (php_parse_is_op(p, '[') ||
+            (php_parse_is_op(p, '{') && (n->kind == N_VAR || n->kind == N_GLOBAL_VAR || n->kind == N_INDEX))) {
+            int close = php_parse_is_op(p, '[') ? ']' : '}';
+            php_parse_next(p);
+            struct pnode *index = php_parse_node(p, N_INDEX);
             index->line = line;
             index->a = n;
-            if (close == '}' || !pp_is_op(p, ']'))
-                index->b = pp_expr(p, PREC_OR);
-            pp_expect_op(p, close, close == ']' ? "']'" : "'}'");
-            n = pp_done(p, index);
-        } else if (pp_is_op(p, '(') && (pp_is_variable(n) || n->kind == N_CALL_VALUE)) {
-            pp_next(p);
-            struct pnode *call = pp_node(p, N_CALL_VALUE);
+            if (close == '}' || !php_parse_is_op(p, ']'))
+                index->b = php_parse_expr(p, PREC_OR);
+            php_parse_expect_op(p, close, close == ']' ? "']'" : "'}'");
+            n = php_parse_done(p, index);
+        } else if (php_parse_is_op(p, '(') && (php_parse_is_variable(n) || n->kind == N_CALL_VALUE)) {
+            php_parse_next(p);
+            struct pnode *call = php_parse_node(p, N_CALL_VALUE);
             call->line = line;
             call->a = n;
             n = parse_args(p, call);
-        } else if (pp_is_op(p, OP2('-', '>'))) {
-            pp_refuse(p, "objects (->)");
-        } else if (pp_is_op(p, OP2(':', ':'))) {
-            pp_refuse(p, "classes (::)");
+        } else if (php_parse_is_op(p, OP2('-', '>'))) {
+            php_parse_refuse(p, "objects (->)");
+        } else if (php_parse_is_op(p, OP2(':', ':'))) {
+            php_parse_refuse(p, "classes (::)");
         } else {
             return n;
         }
@@ -592,37 +593,37 @@ struct pnode *pp_postfix(struct parser *p) {
 /* A variable and what may be done to it: =, =&, op=, ++, --. Assignment binds to the variable on its left whatever
  * stands before it. */
 static struct pnode *parse_operand(struct parser *p) {
-    struct pnode *n = pp_postfix(p);
-    if (!pp_is_variable(n) || p->lex.kind != T_OP)
+    struct pnode *n = php_parse_postfix(p);
+    if (!php_parse_is_variable(n) || p->lex.kind != T_OP)
         return n;
     int line = p->lex.token_line, op = p->lex.op;
     struct pnode *assign = NULL;
     if (op == OP2('+', '+') || op == OP2('-', '-')) {
-        pp_next(p);
-        assign = pp_node1(p, N_POST, line, n);
+        php_parse_next(p);
+        assign = php_parse_node1(p, N_POST, line, n);
         assign->op = op == OP2('+', '+') ? 1 : -1;
         return assign;
     }
     if (op == '=') {
-        pp_next(p);
-        bool ref = pp_accept_op(p, '&');
-        assign = pp_node(p, ref ? N_ASSIGN_REF : N_ASSIGN);
+        php_parse_next(p);
+        bool ref = php_parse_accept_op(p, '&');
+        assign = php_parse_node(p, ref ? N_ASSIGN_REF : N_ASSIGN);
         assign->line = line;
         assign->a = n;
-        assign->b = pp_expr(p, PREC_ASSIGN);
-        if (ref && !pp_is_variable(assign->b))
-            pp_refuse(p, "references to anything but variables and elements");
-        return pp_done(p, assign);
+        assign->b = php_parse_expr(p, PREC_ASSIGN);
+        if (ref && !php_parse_is_variable(assign->b))
+            php_parse_refuse(p, "references to anything but variables and elements");
+        return php_parse_done(p, assign);
     }
     for (size_t i = 0; i < ARRAY_LEN(ASSIGN_OPS); i++) {
         if (op == ASSIGN_OPS[i].token) {
-            pp_next(p);
-            assign = pp_node(p, N_ASSIGN_OP);
+            php_parse_next(p);
+            assign = php_parse_node(p, N_ASSIGN_OP);
             assign->line = line;
             assign->op = ASSIGN_OPS[i].op;
             assign->a = n;
-            assign->b = pp_expr(p, PREC_ASSIGN);
-            return pp_done(p, assign);
+            assign->b = php_parse_expr(p, PREC_ASSIGN);
+            return php_parse_done(p, assign);
         }
     }
     return n;
@@ -636,44 +637,44 @@ static struct pnode *parse_unary(struct parser *p) {
     struct pnode *n;
     if (p->lex.kind == T_CAST) {
         int type = p->lex.op;
-        pp_next(p);
-        n = pp_node1(p, N_CAST, line, pp_expr(p, PREC_UNARY));
+        php_parse_next(p);
+        n = php_parse_node1(p, N_CAST, line, php_parse_expr(p, PREC_UNARY));
         n->op = type;
         return n;
     }
-    if (pp_is_op(p, OP2('+', '+')) || pp_is_op(p, OP2('-', '-'))) {
-        int by = pp_is_op(p, OP2('+', '+')) ? 1 : -1;
-        pp_next(p);
-        n = pp_node1(p, N_PRE, line, pp_postfix(p));
-        if (!pp_is_variable(n->a))
-            pp_unexpected(p, NULL);
+    if (php_parse_is_op(p, OP2('+', '+')) || php_parse_is_op(p, OP2('-', '-'))) {
+        int by = php_parse_is_op(p, OP2('+', '+')) ? 1 : -1;
+        php_parse_next(p);
+        n = php_parse_node1(p, N_PRE, line, php_parse_postfix(p));
+        if (!php_parse_is_variable(n->a))
+            php_parse_unexpected(p, NULL);
         n->op = by;
         return n;
     }
     for (size_t i = 0; i < ARRAY_LEN(UNARY); i++) {
-        if (pp_accept_op(p, UNARY[i].op)) {
-            struct pnode *operand = pp_expr(p, UNARY[i].prec);
-            return pp_node1(p, UNARY[i].kind, line, operand);
+        if (php_parse_accept_op(p, UNARY[i].op)) {
+            struct pnode *operand = php_parse_expr(p, UNARY[i].prec);
+            return php_parse_node1(p, UNARY[i].kind, line, operand);
         }
     }
     return parse_operand(p);
 }
 static struct pnode *binary(struct parser *p, enum php_kind kind, int op, int line, struct pnode *a, struct pnode *b) {
-    struct pnode *n = pp_node(p, kind);
+    struct pnode *n = php_parse_node(p, kind);
     n->op = op;
     n->line = line;
     n->a = a;
     n->b = b;
-    return pp_done(p, n);
+    return php_parse_done(p, n);
 }
 /* The operator under the cursor: its kind and precedence; 0 if it is none. */
 static int binary_prec(const struct parser *p, enum php_kind *kind, bool *right, bool *single) {
     *right = *single = false;
     if (p->lex.kind == T_KEYWORD) {
-        *kind = pp_is_kw(p, KW_LOGICAL_AND) ? N_AND : pp_is_kw(p, KW_LOGICAL_OR) ? N_OR : N_XOR;
-        return pp_is_kw(p, KW_LOGICAL_AND)   ? PREC_AND
-               : pp_is_kw(p, KW_LOGICAL_OR)  ? PREC_OR
-               : pp_is_kw(p, KW_LOGICAL_XOR) ? PREC_XOR
+        *kind = php_parse_is_kw(p, KW_LOGICAL_AND) ? N_AND : php_parse_is_kw(p, KW_LOGICAL_OR) ? N_OR : N_XOR;
+        return php_parse_is_kw(p, KW_LOGICAL_AND)   ? PREC_AND
+               : php_parse_is_kw(p, KW_LOGICAL_OR)  ? PREC_OR
+               : php_parse_is_kw(p, KW_LOGICAL_XOR) ? PREC_XOR
                                              : 0;
     }
     if (p->lex.kind != T_OP)
@@ -688,22 +689,22 @@ static int binary_prec(const struct parser *p, enum php_kind *kind, bool *right,
     }
     return 0;
 }
-struct pnode *pp_expr(struct parser *p, int min_prec) {
-    pp_enter(p);
+struct pnode *php_parse_expr(struct parser *p, int min_prec) {
+    php_parse_enter(p);
     struct pnode *left = parse_unary(p);
     int banned = 0;                                /* 1 < 2 < 3 is a syntax error */
     for (;;) {
         int line = p->lex.token_line, op = p->lex.op;
-        if (pp_is_op(p, '?') && min_prec <= PREC_TERNARY) {       /* left associative in PHP */
-            pp_next(p);
-            struct pnode *n = pp_node(p, N_TERNARY);
+        if (php_parse_is_op(p, '?') && min_prec <= PREC_TERNARY) {       /* left associative in PHP */
+            php_parse_next(p);
+            struct pnode *n = php_parse_node(p, N_TERNARY);
             n->line = line;
             n->a = left;
-            if (!pp_is_op(p, ':'))
-                n->b = pp_expr(p, PREC_ASSIGN);
-            pp_expect_op(p, ':', NULL);
-            n->c = pp_expr(p, PREC_BOOL_OR);
-            left = pp_done(p, n);
+            if (!php_parse_is_op(p, ':'))
+                n->b = php_parse_expr(p, PREC_ASSIGN);
+            php_parse_expect_op(p, ':', NULL);
+            n->c = php_parse_expr(p, PREC_BOOL_OR);
+            left = php_parse_done(p, n);
             continue;
         }
         enum php_kind kind;
@@ -711,8 +712,8 @@ struct pnode *pp_expr(struct parser *p, int min_prec) {
         int prec = binary_prec(p, &kind, &right, &single);
         if (prec == 0 || prec < min_prec || prec == banned)
             break;
-        pp_next(p);
-        left = binary(p, kind, op, line, left, pp_expr(p, right ? prec : prec + 1));
+        php_parse_next(p);
+        left = binary(p, kind, op, line, left, php_parse_expr(p, right ? prec : prec + 1));
         banned = single ? prec : 0;
     }
     p->nesting--;
@@ -727,11 +728,11 @@ bool php_parse(struct arena *a, struct str src, const char *path, struct php_pro
     if (setjmp(p->fail))
         return false;
     php_lex_init(&p->lex, src, false, 1);
-    p->fn = out->main = pp_function_new(p, STR("main"));
-    struct pnode *body = pp_node(p, N_BLOCK);
+    p->fn = out->main = php_parse_function_new(p, STR("main"));
+    struct pnode *body = php_parse_node(p, N_BLOCK);
     while (p->lex.kind != T_EOF)
-        pp_append(p, body, pp_statement(p));
-    out->main->body = pp_done(p, body);
+        php_parse_append(p, body, php_parse_statement(p));
+    out->main->body = php_parse_done(p, body);
     if (out->main->static_count)
         out->main->statics = arena_zalloc(a, out->main->static_count * sizeof *out->main->statics);
     return true;

@@ -8,91 +8,91 @@
 /* ---- functions ---- */
 static void parse_params(struct parser *p, struct pfunc *fn) {       /* after '(' */
     size_t cap = 0;
-    while (!pp_is_op(p, ')')) {
+    while (!php_parse_is_op(p, ')')) {
         struct pparam param = { 0 };
-        if (pp_accept_kw(p, KW_ARRAY))
+        if (php_parse_accept_kw(p, KW_ARRAY))
             param.hint = "array";
-        else if (pp_accept_kw(p, KW_CALLABLE))
+        else if (php_parse_accept_kw(p, KW_CALLABLE))
             param.hint = "callable";
         else if (p->lex.kind == T_NAME)
-            pp_refuse(p, "class names as parameter types");
-        param.by_ref = pp_accept_op(p, '&');
-        if (pp_is_op(p, OP3('.', '.', '.')))
-            pp_refuse(p, "variadic functions (...)");
+            php_parse_refuse(p, "class names as parameter types");
+        param.by_ref = php_parse_accept_op(p, '&');
+        if (php_parse_is_op(p, OP3('.', '.', '.')))
+            php_parse_refuse(p, "variadic functions (...)");
         if (p->lex.kind != T_VARIABLE)
-            pp_unexpected(p, param.hint || param.by_ref ? "variable (T_VARIABLE)"
+            php_parse_unexpected(p, param.hint || param.by_ref ? "variable (T_VARIABLE)"
                              : fn->param_count          ? "variable (T_VARIABLE)"
                                                         : "')'");
         param.name = arena_str(p->arena, str_sub(p->lex.text, 1, p->lex.text.n));
-        param.slot = pp_variable(p, param.name)->slot;
-        pp_next(p);
-        if (pp_accept_op(p, '='))
-            param.dflt = pp_expr(p, PREC_OR);
+        param.slot = php_parse_variable(p, param.name)->slot;
+        php_parse_next(p);
+        if (php_parse_accept_op(p, '='))
+            param.dflt = php_parse_expr(p, PREC_OR);
         if (fn->param_count == cap) {
             fn->params = arena_realloc(p->arena, fn->params, cap * sizeof param, (cap ? cap * 2 : 4) * sizeof param);
             cap = cap ? cap * 2 : 4;
         }
         fn->params[fn->param_count++] = param;
-        if (pp_is_op(p, ')'))
+        if (php_parse_is_op(p, ')'))
             break;
-        pp_expect_op(p, ',', param.dflt ? "',' or ')'" : NULL);
-        if (pp_is_op(p, ')'))
-            pp_unexpected(p, "variable (T_VARIABLE)");
+        php_parse_expect_op(p, ',', param.dflt ? "',' or ')'" : NULL);
+        if (php_parse_is_op(p, ')'))
+            php_parse_unexpected(p, "variable (T_VARIABLE)");
     }
-    pp_expect_op(p, ')', NULL);
+    php_parse_expect_op(p, ')', NULL);
 }
 static void parse_uses(struct parser *p, struct pfunc *fn, struct pfunc *outer) {
-    pp_expect_op(p, '(', "'('");
+    php_parse_expect_op(p, '(', "'('");
     size_t cap = 0;
     do {
-        struct pparam use = { .by_ref = pp_accept_op(p, '&') };
+        struct pparam use = { .by_ref = php_parse_accept_op(p, '&') };
         if (p->lex.kind != T_VARIABLE)
-            pp_unexpected(p, use.by_ref ? "variable (T_VARIABLE)" : "'&' or variable (T_VARIABLE)");
+            php_parse_unexpected(p, use.by_ref ? "variable (T_VARIABLE)" : "'&' or variable (T_VARIABLE)");
         use.name = str_sub(p->lex.text, 1, p->lex.text.n);
-        use.slot = pp_variable(p, use.name)->slot;
+        use.slot = php_parse_variable(p, use.name)->slot;
         p->fn = outer;
-        use.dflt = pp_variable(p, use.name);
+        use.dflt = php_parse_variable(p, use.name);
         p->fn = fn;
-        pp_next(p);
+        php_parse_next(p);
         if (fn->use_count == cap) {
             fn->uses = arena_realloc(p->arena, fn->uses, cap * sizeof use, (cap ? cap * 2 : 4) * sizeof use);
             cap = cap ? cap * 2 : 4;
         }
         fn->uses[fn->use_count++] = use;
-    } while (pp_accept_op(p, ','));
-    pp_expect_op(p, ')', "',' or ')'");
+    } while (php_parse_accept_op(p, ','));
+    php_parse_expect_op(p, ')', "',' or ')'");
 }
 static struct pnode *parse_block(struct parser *p) {                 /* '{' ... '}' */
-    struct pnode *n = pp_node(p, N_BLOCK);
-    pp_expect_op(p, '{', "'{'");
+    struct pnode *n = php_parse_node(p, N_BLOCK);
+    php_parse_expect_op(p, '{', "'{'");
     p->blocks++;
-    while (!pp_is_op(p, '}')) {
+    while (!php_parse_is_op(p, '}')) {
         if (p->lex.kind == T_EOF)
-            pp_unexpected(p, NULL);
-        pp_append(p, n, pp_statement(p));
+            php_parse_unexpected(p, NULL);
+        php_parse_append(p, n, php_parse_statement(p));
     }
     p->blocks--;
-    pp_next(p);
-    return pp_done(p, n);
+    php_parse_next(p);
+    return php_parse_done(p, n);
 }
-struct pnode *pp_function(struct parser *p, bool closure) {
-    struct pnode *n = pp_node(p, closure ? N_CLOSURE : N_FUNCTION);
-    pp_next(p);
-    if (pp_is_op(p, '&'))
-        pp_refuse(p, "functions that return references (&)");
+struct pnode *php_parse_function(struct parser *p, bool closure) {
+    struct pnode *n = php_parse_node(p, closure ? N_CLOSURE : N_FUNCTION);
+    php_parse_next(p);
+    if (php_parse_is_op(p, '&'))
+        php_parse_refuse(p, "functions that return references (&)");
     struct pfunc *outer = p->fn, *fn;
     unsigned blocks = p->blocks, loops = p->loops;
     if (!closure && p->lex.kind != T_NAME)
-        pp_unexpected(p, "identifier (T_STRING) or '('");
-    n->fn = fn = pp_function_new(p, closure ? STR("{closure}") : p->lex.text);
+        php_parse_unexpected(p, "identifier (T_STRING) or '('");
+    n->fn = fn = php_parse_function_new(p, closure ? STR("{closure}") : p->lex.text);
     fn->line = n->line;
     if (!closure)
-        pp_next(p);
-    pp_expect_op(p, '(', "'('");
+        php_parse_next(p);
+    php_parse_expect_op(p, '(', "'('");
     p->fn = fn;
     p->loops = 0;
     parse_params(p, fn);
-    if (closure && pp_accept_kw(p, KW_USE))
+    if (closure && php_parse_accept_kw(p, KW_USE))
         parse_uses(p, fn, outer);
     fn->body = parse_block(p);
     p->fn = outer;
@@ -109,42 +109,42 @@ struct pnode *pp_function(struct parser *p, bool closure) {
         g->hoisted[g->hoisted_count++] = n;
         n->op = 1;                                 /* declared before the run: nothing to do when it is reached */
     }
-    return pp_done(p, n);
+    return php_parse_done(p, n);
 }
 
 /* ---- statements ---- */
 static struct pnode *parse_parens(struct parser *p) {
-    pp_expect_op(p, '(', "'('");
-    struct pnode *n = pp_expr(p, PREC_OR);
-    pp_expect_op(p, ')', NULL);
+    php_parse_expect_op(p, '(', "'('");
+    struct pnode *n = php_parse_expr(p, PREC_OR);
+    php_parse_expect_op(p, ')', NULL);
     return n;
 }
 /* A body: one statement, or with ':' several up to one of the end words (not consumed). */
 static struct pnode *parse_until(struct parser *p, const enum php_keyword *ends, size_t count) {
-    struct pnode *n = pp_node(p, N_BLOCK);
+    struct pnode *n = php_parse_node(p, N_BLOCK);
     p->blocks++;
     for (;;) {
         for (size_t i = 0; i < count; i++) {
-            if (pp_is_kw(p, ends[i])) {
+            if (php_parse_is_kw(p, ends[i])) {
                 p->blocks--;
-                return pp_done(p, n);
+                return php_parse_done(p, n);
             }
         }
         if (p->lex.kind == T_EOF)
-            pp_unexpected(p, NULL);
-        pp_append(p, n, pp_statement(p));
+            php_parse_unexpected(p, NULL);
+        php_parse_append(p, n, php_parse_statement(p));
     }
 }
 static struct pnode *parse_loop_body(struct parser *p, enum php_keyword end) {
     struct pnode *body;
     p->loops++;
-    if (pp_accept_op(p, ':')) {
+    if (php_parse_accept_op(p, ':')) {
         body = parse_until(p, &end, 1);
-        pp_next(p);
-        pp_expect_semicolon(p, "';'");
+        php_parse_next(p);
+        php_parse_expect_semicolon(p, "';'");
     } else {
         p->blocks++;
-        body = pp_statement(p);
+        body = php_parse_statement(p);
         p->blocks--;
     }
     p->loops--;
@@ -152,252 +152,254 @@ static struct pnode *parse_loop_body(struct parser *p, enum php_keyword end) {
 }
 static struct pnode *parse_if(struct parser *p) {                    /* at if or elseif */
     static const enum php_keyword ENDS[] = { KW_ELSEIF, KW_ELSE, KW_ENDIF };
-    pp_enter(p);
-    struct pnode *n = pp_node(p, N_IF);
-    pp_next(p);
+    php_parse_enter(p);
+    struct pnode *n = php_parse_node(p, N_IF);
+    php_parse_next(p);
     n->a = parse_parens(p);
-    if (pp_accept_op(p, ':')) {
+    if (php_parse_accept_op(p, ':')) {
         n->b = parse_until(p, ENDS, 3);
-        if (pp_is_kw(p, KW_ELSEIF)) {
+        if (php_parse_is_kw(p, KW_ELSEIF)) {
             n->c = parse_if(p);
         } else {
-            if (pp_accept_kw(p, KW_ELSE)) {
-                pp_expect_op(p, ':', "':'");
+            if (php_parse_accept_kw(p, KW_ELSE)) {
+                php_parse_expect_op(p, ':', "':'");
                 n->c = parse_until(p, ENDS + 2, 1);
             }
-            pp_next(p);
-            pp_expect_semicolon(p, "';'");
+            php_parse_next(p);
+            php_parse_expect_semicolon(p, "';'");
         }
     } else {
         p->blocks++;
-        n->b = pp_statement(p);
-        if (pp_is_kw(p, KW_ELSEIF))
+        n->b = php_parse_statement(p);
+        if (php_parse_is_kw(p, KW_ELSEIF))
             n->c = parse_if(p);
-        else if (pp_accept_kw(p, KW_ELSE))
-            n->c = pp_statement(p);
+        else if (php_parse_accept_kw(p, KW_ELSE))
+            n->c = php_parse_statement(p);
         p->blocks--;
     }
     p->nesting--;
-    return pp_done(p, n);
+    return php_parse_done(p, n);
 }
 static struct pnode *parse_expr_list(struct parser *p, int end, const char *expecting) {
-    struct pnode *n = pp_node(p, N_BLOCK);
-    while (!pp_is_op(p, end)) {
-        pp_append(p, n, pp_expr(p, PREC_OR));
-        if (!pp_accept_op(p, ','))
+    struct pnode *n = php_parse_node(p, N_BLOCK);
+    while (!php_parse_is_op(p, end)) {
+        php_parse_append(p, n, php_parse_expr(p, PREC_OR));
+        if (!php_parse_accept_op(p, ','))
             break;
     }
-    pp_expect_op(p, end, n->n ? expecting : NULL);
-    return pp_done(p, n);
+    php_parse_expect_op(p, end, n->n ? expecting : NULL);
+    return php_parse_done(p, n);
 }
 static struct pnode *parse_for(struct parser *p) {
-    struct pnode *n = pp_node(p, N_FOR);
-    pp_next(p);
-    pp_expect_op(p, '(', "'('");
+    struct pnode *n = php_parse_node(p, N_FOR);
+    php_parse_next(p);
+    php_parse_expect_op(p, '(', "'('");
     n->a = parse_expr_list(p, ';', "';'");
     n->b = parse_expr_list(p, ';', "';'");
     n->c = parse_expr_list(p, ')', "')'");
     n->d = parse_loop_body(p, KW_ENDFOR);
-    return pp_done(p, n);
+    return php_parse_done(p, n);
 }
 static struct pnode *parse_foreach_target(struct parser *p, bool *by_ref) {
-    if (pp_accept_kw(p, KW_LIST)) {
-        pp_expect_op(p, '(', "'('");
-        return pp_list_target(p);
+    if (php_parse_accept_kw(p, KW_LIST)) {
+        php_parse_expect_op(p, '(', "'('");
+        return php_parse_list_target(p);
     }
-    *by_ref = pp_accept_op(p, '&');
-    struct pnode *v = pp_expr(p, PREC_UNARY);
-    if (!pp_is_variable(v))
-        pp_unexpected(p, NULL);
+    *by_ref = php_parse_accept_op(p, '&');
+    struct pnode *v = php_parse_expr(p, PREC_UNARY);
+    if (!php_parse_is_variable(v))
+        php_parse_unexpected(p, NULL);
     return v;
 }
 static struct pnode *parse_foreach(struct parser *p) {
-    struct pnode *n = pp_node(p, N_FOREACH);
-    pp_next(p);
-    pp_expect_op(p, '(', "'('");
-    n->a = pp_expr(p, PREC_OR);
-    if (!pp_accept_kw(p, KW_AS))
-        pp_unexpected(p, NULL);
+    struct pnode *n = php_parse_node(p, N_FOREACH);
+    php_parse_next(p);
+    php_parse_expect_op(p, '(', "'('");
+    n->a = php_parse_expr(p, PREC_OR);
+    if (!php_parse_accept_kw(p, KW_AS))
+        php_parse_unexpected(p, NULL);
     n->c = parse_foreach_target(p, &n->by_ref);
-    if (pp_accept_op(p, OP2('=', '>'))) {
+    if (php_parse_accept_op(p, OP2('=', '>'))) {
         n->b = n->c;
         if (n->by_ref)
-            pp_compile_error(p, n->line, "Key element cannot be a reference");
+            php_parse_compile_error(p, n->line, "Key element cannot be a reference");
         n->c = parse_foreach_target(p, &n->by_ref);
     }
-    pp_expect_op(p, ')', NULL);
-    if (n->by_ref && !pp_is_variable(n->a))
+    php_parse_expect_op(p, ')', NULL);
+    if (n->by_ref && !php_parse_is_variable(n->a))
         n->by_ref = false;
     n->d = parse_loop_body(p, KW_ENDFOREACH);
-    return pp_done(p, n);
+    return php_parse_done(p, n);
 }
 static struct pnode *parse_switch(struct parser *p) {
-    struct pnode *n = pp_node(p, N_SWITCH);
-    pp_next(p);
+    struct pnode *n = php_parse_node(p, N_SWITCH);
+    php_parse_next(p);
     n->a = parse_parens(p);
-    bool braces = pp_is_op(p, '{');
-    if (!braces && !pp_is_op(p, ':'))
-        pp_unexpected(p, "':' or '{'");
-    pp_next(p);
-    pp_accept_op(p, ';');
+    bool braces = php_parse_is_op(p, '{');
+    if (!braces && !php_parse_is_op(p, ':'))
+        php_parse_unexpected(p, "':' or '{'");
+    php_parse_next(p);
+    php_parse_accept_op(p, ';');
     p->loops++;
     p->blocks++;
-    while (braces ? !pp_is_op(p, '}') : !pp_is_kw(p, KW_ENDSWITCH)) {
-        struct pnode *c = pp_node(p, N_CASE);
-        if (pp_accept_kw(p, KW_CASE))
-            c->a = pp_expr(p, PREC_OR);
-        else if (!pp_accept_kw(p, KW_DEFAULT))
-            pp_unexpected(p, "case (T_CASE) or default (T_DEFAULT) or '}'");
-        if (!pp_accept_op(p, ':') && !pp_accept_op(p, ';'))
-            pp_unexpected(p, c->a ? NULL : "':' or ';'");
-        while (!pp_is_kw(p, KW_CASE) && !pp_is_kw(p, KW_DEFAULT) && !pp_is_op(p, '}') && !pp_is_kw(p, KW_ENDSWITCH)) {
+    while (braces ? !php_parse_is_op(p, '}') : !php_parse_is_kw(p, KW_ENDSWITCH)) {
+        struct pnode *c = php_parse_node(p, N_CASE);
+        if (php_parse_accept_kw(p, KW_CASE))
+            c->a = php_parse_expr(p, PREC_OR);
+        else if (!php_parse_accept_kw(p, KW_DEFAULT))
+            php_parse_unexpected(p, "case (T_CASE) or default (T_DEFAULT) or '}'");
+        if (!php_parse_accept_op(p, ':') && !php_parse_accept_op(p, ';'))
+            php_parse_unexpected(p, c->a ? NULL : "':' or ';'");
+        while (!php_parse_is_kw(p, KW_CASE) && !php_parse_is_kw(p, KW_DEFAULT) && !php_parse_is_op(p, '}') &&
+               !php_parse_is_kw(p, KW_ENDSWITCH)) {
             if (p->lex.kind == T_EOF)
-                pp_unexpected(p, NULL);
-            pp_append(p, c, pp_statement(p));
+                php_parse_unexpected(p, NULL);
+            php_parse_append(p, c, php_parse_statement(p));
         }
-        pp_append(p, n, pp_done(p, c));
+        php_parse_append(p, n, php_parse_done(p, c));
     }
     p->loops--;
     p->blocks--;
-    pp_next(p);
+    php_parse_next(p);
     if (!braces)
-        pp_expect_semicolon(p, "';'");
-    return pp_done(p, n);
+        php_parse_expect_semicolon(p, "';'");
+    return php_parse_done(p, n);
 }
 static struct pnode *parse_break(struct parser *p, enum php_kind kind) {
-    struct pnode *n = pp_node(p, kind);
+    struct pnode *n = php_parse_node(p, kind);
     const char *word = kind == N_BREAK ? "break" : "continue";
-    pp_next(p);
+    php_parse_next(p);
     n->op = 1;
     if (p->lex.kind == T_LNUMBER) {
-        struct pval v = pp_number_value(&p->lex);
+        struct pval v = php_parse_number_value(&p->lex);
         if (v.type != PHP_INT || v.i < 1)
-            pp_compile_error(p, n->line, arena_printf(p->arena, "'%s' operator accepts only positive numbers", word));
+            php_parse_compile_error(p, n->line, arena_printf(p->arena, "'%s' operator accepts only positive numbers", word));
         n->op = v.i < 1000 ? (int)v.i : 1000;
-        pp_next(p);
-    } else if (!pp_is_op(p, ';')) {
-        pp_compile_error(p, n->line,
-                         arena_printf(p->arena, "'%s' operator with non-constant operand is no longer supported", word));
+        php_parse_next(p);
+    } else if (!php_parse_is_op(p, ';')) {
+        php_parse_compile_error(p, n->line,
+                                arena_printf(p->arena, "'%s' operator with non-constant operand is no longer supported", word));
     }
-    pp_expect_semicolon(p, "';'");
+    php_parse_expect_semicolon(p, "';'");
     if (p->loops == 0 || n->op > (int)p->loops)    /* at run time in PHP 5, and fatal there: nothing that works is lost */
-        pp_compile_error(p, n->line, arena_printf(p->arena, "Cannot break/continue %d level%s", n->op, n->op == 1 ? "" : "s"));
-    return pp_done(p, n);
+        php_parse_compile_error(p, n->line,
+                                arena_printf(p->arena, "Cannot break/continue %d level%s", n->op, n->op == 1 ? "" : "s"));
+    return php_parse_done(p, n);
 }
 static struct pnode *parse_global(struct parser *p) {
-    struct pnode *block = pp_node(p, N_BLOCK);
-    pp_next(p);
+    struct pnode *block = php_parse_node(p, N_BLOCK);
+    php_parse_next(p);
     do {
-        struct pnode *n = pp_node(p, N_BIND_GLOBAL);
+        struct pnode *n = php_parse_node(p, N_BIND_GLOBAL);
         if (p->lex.kind != T_VARIABLE)
-            pp_unexpected(p, "variable (T_VARIABLE) or '$'");
+            php_parse_unexpected(p, "variable (T_VARIABLE) or '$'");
         struct str name = str_sub(p->lex.text, 1, p->lex.text.n);
-        n->slot = pp_slot_of(p, p->fn, name);
-        n->op = pp_slot_of(p, p->program->main, name);
-        pp_next(p);
-        pp_append(p, block, pp_done(p, n));
-    } while (pp_accept_op(p, ','));
-    pp_expect_semicolon(p, "',' or ';'");
-    return pp_done(p, block);
+        n->slot = php_parse_slot_of(p, p->fn, name);
+        n->op = php_parse_slot_of(p, p->program->main, name);
+        php_parse_next(p);
+        php_parse_append(p, block, php_parse_done(p, n));
+    } while (php_parse_accept_op(p, ','));
+    php_parse_expect_semicolon(p, "',' or ';'");
+    return php_parse_done(p, block);
 }
 static struct pnode *parse_static(struct parser *p) {
-    struct pnode *block = pp_node(p, N_BLOCK);
-    pp_next(p);
-    if (pp_is_op(p, OP2(':', ':')))
-        pp_refuse(p, "classes (::)");
+    struct pnode *block = php_parse_node(p, N_BLOCK);
+    php_parse_next(p);
+    if (php_parse_is_op(p, OP2(':', ':')))
+        php_parse_refuse(p, "classes (::)");
     do {
-        struct pnode *n = pp_node(p, N_STATIC);
+        struct pnode *n = php_parse_node(p, N_STATIC);
         if (p->lex.kind != T_VARIABLE)
-            pp_unexpected(p, "variable (T_VARIABLE)");
-        n->slot = pp_slot_of(p, p->fn, str_sub(p->lex.text, 1, p->lex.text.n));
+            php_parse_unexpected(p, "variable (T_VARIABLE)");
+        n->slot = php_parse_slot_of(p, p->fn, str_sub(p->lex.text, 1, p->lex.text.n));
         n->op = (int)p->fn->static_count++;
-        pp_next(p);
-        if (pp_accept_op(p, '='))
-            n->a = pp_expr(p, PREC_OR);
-        pp_append(p, block, pp_done(p, n));
-    } while (pp_accept_op(p, ','));
-    pp_expect_semicolon(p, "',' or ';'");
-    return pp_done(p, block);
+        php_parse_next(p);
+        if (php_parse_accept_op(p, '='))
+            n->a = php_parse_expr(p, PREC_OR);
+        php_parse_append(p, block, php_parse_done(p, n));
+    } while (php_parse_accept_op(p, ','));
+    php_parse_expect_semicolon(p, "',' or ';'");
+    return php_parse_done(p, block);
 }
 static struct pnode *parse_const(struct parser *p) {
-    struct pnode *block = pp_node(p, N_BLOCK);
-    pp_next(p);
+    struct pnode *block = php_parse_node(p, N_BLOCK);
+    php_parse_next(p);
     do {
-        struct pnode *n = pp_node(p, N_CONST_DECL);
+        struct pnode *n = php_parse_node(p, N_CONST_DECL);
         if (p->lex.kind != T_NAME)
-            pp_unexpected(p, "identifier (T_STRING)");
-        n->value = pp_immortal(p, p->lex.text);
-        pp_next(p);
-        pp_expect_op(p, '=', "'='");
-        n->a = pp_expr(p, PREC_OR);
-        pp_append(p, block, pp_done(p, n));
-    } while (pp_accept_op(p, ','));
-    pp_expect_semicolon(p, "',' or ';'");
-    return pp_done(p, block);
+            php_parse_unexpected(p, "identifier (T_STRING)");
+        n->value = php_parse_immortal(p, p->lex.text);
+        php_parse_next(p);
+        php_parse_expect_op(p, '=', "'='");
+        n->a = php_parse_expr(p, PREC_OR);
+        php_parse_append(p, block, php_parse_done(p, n));
+    } while (php_parse_accept_op(p, ','));
+    php_parse_expect_semicolon(p, "',' or ';'");
+    return php_parse_done(p, block);
 }
 static struct pnode *parse_unset(struct parser *p) {
-    struct pnode *n = pp_node(p, N_UNSET);
-    pp_next(p);
-    pp_expect_op(p, '(', "'('");
+    struct pnode *n = php_parse_node(p, N_UNSET);
+    php_parse_next(p);
+    php_parse_expect_op(p, '(', "'('");
     do {
-        struct pnode *v = pp_postfix(p);
-        if (!pp_is_variable(v))
-            pp_unexpected(p, NULL);
-        pp_append(p, n, v);
-    } while (pp_accept_op(p, ','));
-    pp_expect_op(p, ')', "',' or ')'");
-    pp_expect_semicolon(p, NULL);
-    return pp_done(p, n);
+        struct pnode *v = php_parse_postfix(p);
+        if (!php_parse_is_variable(v))
+            php_parse_unexpected(p, NULL);
+        php_parse_append(p, n, v);
+    } while (php_parse_accept_op(p, ','));
+    php_parse_expect_op(p, ')', "',' or ')'");
+    php_parse_expect_semicolon(p, NULL);
+    return php_parse_done(p, n);
 }
 static struct pnode *parse_echo(struct parser *p) {
-    struct pnode *n = pp_node(p, N_ECHO);
+    struct pnode *n = php_parse_node(p, N_ECHO);
     do
-        pp_append(p, n, pp_expr(p, PREC_OR));
-    while (pp_accept_op(p, ','));
-    pp_expect_semicolon(p, "',' or ';'");
-    return pp_done(p, n);
+        php_parse_append(p, n, php_parse_expr(p, PREC_OR));
+    while (php_parse_accept_op(p, ','));
+    php_parse_expect_semicolon(p, "',' or ';'");
+    return php_parse_done(p, n);
 }
 static struct pnode *parse_do(struct parser *p) {
-    struct pnode *n = pp_node(p, N_DO);
-    pp_next(p);
+    struct pnode *n = php_parse_node(p, N_DO);
+    php_parse_next(p);
     p->loops++;
     p->blocks++;
-    n->b = pp_statement(p);
+    n->b = php_parse_statement(p);
     p->blocks--;
     p->loops--;
-    if (!pp_accept_kw(p, KW_WHILE))
-        pp_unexpected(p, "while (T_WHILE)");
+    if (!php_parse_accept_kw(p, KW_WHILE))
+        php_parse_unexpected(p, "while (T_WHILE)");
     n->a = parse_parens(p);
-    pp_expect_semicolon(p, NULL);
-    return pp_done(p, n);
+    php_parse_expect_semicolon(p, NULL);
+    return php_parse_done(p, n);
 }
 static struct pnode *parse_return(struct parser *p) {
-    struct pnode *n = pp_node(p, N_RETURN);
-    pp_next(p);
-    if (!pp_is_op(p, ';'))
-        n->a = pp_expr(p, PREC_OR);
-    pp_expect_semicolon(p, NULL);
-    return pp_done(p, n);
+    struct pnode *n = php_parse_node(p, N_RETURN);
+    php_parse_next(p);
+    if (!php_parse_is_op(p, ';'))
+        n->a = php_parse_expr(p, PREC_OR);
+    php_parse_expect_semicolon(p, NULL);
+    return php_parse_done(p, n);
 }
 static struct pnode *parse_html(struct parser *p) {
-    struct pnode *n = pp_node(p, N_ECHO);
+    struct pnode *n = php_parse_node(p, N_ECHO);
     bool echo = p->lex.op;
     if (p->lex.text.n)
-        pp_append(p, n, pp_literal(p, pp_immortal(p, p->lex.text)));
-    pp_next(p);
+        php_parse_append(p, n, php_parse_literal(p, php_parse_immortal(p, p->lex.text)));
+    php_parse_next(p);
     if (!echo)
-        return pp_done(p, n);
-    struct pnode *block = pp_node(p, N_BLOCK);
-    pp_append(p, block, pp_done(p, n));
-    pp_append(p, block, parse_echo(p));
-    return pp_done(p, block);
+        return php_parse_done(p, n);
+    struct pnode *block = php_parse_node(p, N_BLOCK);
+    php_parse_append(p, block, php_parse_done(p, n));
+    php_parse_append(p, block, parse_echo(p));
+    return php_parse_done(p, block);
 }
 static struct pnode *parse_while(struct parser *p) {
-    struct pnode *n = pp_node(p, N_WHILE);
-    pp_next(p);
+    struct pnode *n = php_parse_node(p, N_WHILE);
+    php_parse_next(p);
     n->a = parse_parens(p);
     n->b = parse_loop_body(p, KW_ENDWHILE);
-    return pp_done(p, n);
+    return php_parse_done(p, n);
 }
 static bool function_follows(struct parser *p) {                     /* a declaration, not a closure used as a statement */
     struct php_lexer look = p->lex;
@@ -421,31 +423,31 @@ static struct pnode *parse_keyword_statement(struct parser *p) {
     case KW_STATIC: return parse_static(p);
     case KW_CONST: return parse_const(p);
     case KW_UNSET: return parse_unset(p);
-    case KW_ECHO: pp_next(p); return parse_echo(p);
-    case KW_FUNCTION: return function_follows(p) ? pp_function(p, false) : NULL;
-    case KW_USE: pp_refuse(p, "namespaces (use)");
+    case KW_ECHO: php_parse_next(p); return parse_echo(p);
+    case KW_FUNCTION: return function_follows(p) ? php_parse_function(p, false) : NULL;
+    case KW_USE: php_parse_refuse(p, "namespaces (use)");
     default: return NULL;
     }
 }
-struct pnode *pp_statement(struct parser *p) {
-    pp_enter(p);
+struct pnode *php_parse_statement(struct parser *p) {
+    php_parse_enter(p);
     struct pnode *n = NULL;
     if (p->lex.kind == T_INLINE_HTML)
         n = parse_html(p);
-    else if (pp_is_op(p, '{'))
+    else if (php_parse_is_op(p, '{'))
         n = parse_block(p);
-    else if (pp_is_op(p, ';'))
-        n = pp_done(p, pp_node(p, N_BLOCK)), pp_next(p);
+    else if (php_parse_is_op(p, ';'))
+        n = php_parse_done(p, php_parse_node(p, N_BLOCK)), php_parse_next(p);
     else if (p->lex.kind == T_KEYWORD)
         n = parse_keyword_statement(p);
     if (!n) {
         int line = p->lex.token_line;
         bool label = p->lex.kind == T_NAME;
-        struct pnode *e = pp_expr(p, PREC_OR);
-        if (label && e->kind == N_CONST && pp_is_op(p, ':'))
-            pp_refuse(p, "labels (goto)");
-        pp_expect_semicolon(p, NULL);
-        n = pp_node1(p, N_EXPR, line, e);
+        struct pnode *e = php_parse_expr(p, PREC_OR);
+        if (label && e->kind == N_CONST && php_parse_is_op(p, ':'))
+            php_parse_refuse(p, "labels (goto)");
+        php_parse_expect_semicolon(p, NULL);
+        n = php_parse_node1(p, N_EXPR, line, e);
     }
     p->nesting--;
     return n;

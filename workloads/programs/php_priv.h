@@ -198,42 +198,44 @@ struct pval php_str(struct php_vm *vm, struct str s);
 struct pval php_strc(struct php_vm *vm, const char *s);
 struct pval php_strf(struct php_vm *vm, const char *fmt, ...) PRINTF(2, 3);
 struct pstr *php_str_new(struct php_vm *vm, size_t n);               /* uninitialized bytes */
-struct pval pv_copy(struct pval v);                                  /* one more reference; a PHP_REF is looked through */
-void pv_free_slow(struct php_vm *vm, struct pval v);
-static inline void pv_free(struct php_vm *vm, struct pval v) { if (v.type >= PHP_STRING) pv_free_slow(vm, v); }
+struct pval php_value_copy(struct pval v);                                  /* one more reference; a PHP_REF is looked through */
+void php_value_free_slow(struct php_vm *vm, struct pval v);
+static inline void pv_free(struct php_vm *vm, struct pval v) { if (v.type >= PHP_STRING) php_value_free_slow(vm, v); }
 static inline struct pval *pv_deref(struct pval *v) { return v->type == PHP_REF ? &((struct pref *)(void *)v->r)->v : v; }
-void pv_set(struct php_vm *vm, struct pval *to, struct pval v);      /* takes v; writes through a reference */
-struct pval pv_make_ref(struct php_vm *vm, struct pval *v);          /* turns *v into a reference and gives another owner of it */
+void php_value_set(struct php_vm *vm, struct pval *to, struct pval v);      /* takes v; writes through a reference */
+/* turns *v into a reference and gives another owner of it */
+struct pval php_value_make_ref(struct php_vm *vm, struct pval *v);
 static inline struct str pv_view(struct pval v) { return (struct str){ v.s->p, v.s->n }; }
 
-bool   pv_true(struct pval v);
-int64_t pv_to_int(struct pval v);
-double pv_to_float(struct pval v);
-struct pval pv_to_number(struct pval v);                             /* int or float */
-struct pval pv_to_string(struct php_vm *vm, struct pval v);          /* a new reference; arrays give a notice and "Array" */
+bool   php_value_true(struct pval v);
+int64_t php_value_to_int(struct pval v);
+double php_value_to_float(struct pval v);
+struct pval php_value_to_number(struct pval v);                             /* int or float */
+/* a new reference; arrays give a notice and "Array" */
+struct pval php_value_to_string(struct php_vm *vm, struct pval v);
 size_t php_format_float(double d, int precision, char buf[64]);
 enum php_type php_numeric(struct str s, bool prefix, int64_t *i, double *d);    /* PHP_INT, PHP_FLOAT or PHP_NULL: not a number */
-const char *pv_type_name(struct pval v);                             /* "integer", "string" ... as in PHP's warnings */
-int    pv_compare(struct php_vm *vm, struct pval a, struct pval b);  /* <0, 0, >0; 2 when uncomparable */
-bool   pv_equal(struct php_vm *vm, struct pval a, struct pval b);    /* == */
-bool   pv_identical(struct pval a, struct pval b);                   /* === */
-struct pval pv_arith(struct php_vm *vm, int op, struct pval a, struct pval b);  /* borrows both */
+const char *php_value_type_name(struct pval v);                             /* "integer", "string" ... as in PHP's warnings */
+int    php_value_compare(struct php_vm *vm, struct pval a, struct pval b);  /* <0, 0, >0; 2 when uncomparable */
+bool   php_value_equal(struct php_vm *vm, struct pval a, struct pval b);    /* == */
+bool   php_value_identical(struct pval a, struct pval b);                   /* === */
+struct pval php_value_arith(struct php_vm *vm, int op, struct pval a, struct pval b);  /* borrows both */
 int64_t php_float_to_int(double d);
 
-struct parr *parr_new(struct php_vm *vm, size_t hint);
-struct parr *parr_own(struct php_vm *vm, struct pval *v);            /* v holds an array: unshared, ready for writing */
-struct parr *parr_clone(struct php_vm *vm, const struct parr *a);
-void  parr_free(struct php_vm *vm, struct parr *a);
+struct parr *php_array_new(struct php_vm *vm, size_t hint);
+struct parr *php_array_own(struct php_vm *vm, struct pval *v);            /* v holds an array: unshared, ready for writing */
+struct parr *php_array_clone(struct php_vm *vm, const struct parr *a);
+void  php_array_free(struct php_vm *vm, struct parr *a);
 struct pkey { struct pstr *s; int64_t i; };                          /* s NULL: integer */
 /* false: illegal offset (warned); *hold is to be freed after */
 bool  php_key(struct php_vm *vm, struct pval v, struct pkey *k, struct pval *hold);
-struct pval *parr_find(const struct parr *a, struct pkey k);         /* the element (may be a PHP_REF) or NULL */
-struct pval *parr_put(struct php_vm *vm, struct parr *a, struct pkey k);        /* found or added as null */
-struct pval *parr_push(struct php_vm *vm, struct parr *a, struct pval v);       /* takes v */
-bool  parr_remove(struct php_vm *vm, struct parr *a, struct pkey k);
-void  parr_set(struct php_vm *vm, struct parr *a, const char *key, struct pval v);    /* takes v */
-struct pval pv_array(struct parr *a);
-struct pval parr_key_value(const struct pentry *e);                  /* a new reference */
+struct pval *php_array_find(const struct parr *a, struct pkey k);         /* the element (may be a PHP_REF) or NULL */
+struct pval *php_array_put(struct php_vm *vm, struct parr *a, struct pkey k);        /* found or added as null */
+struct pval *php_array_push(struct php_vm *vm, struct parr *a, struct pval v);       /* takes v */
+bool  php_array_remove(struct php_vm *vm, struct parr *a, struct pkey k);
+void  php_array_set(struct php_vm *vm, struct parr *a, const char *key, struct pval v);    /* takes v */
+struct pval php_value_array(struct parr *a);
+struct pval php_array_key_value(const struct pentry *e);                  /* a new reference */
 #define parr_for(e_, a_) for (struct pentry *e_ = (a_)->e, *e_##_end = (a_)->e + (a_)->n; e_ < e_##_end; e_++) if (e_->used)
 
 static inline bool pv_undefined(struct pval v) { return v.type == PHP_NULL && v.i == PV_UNDEFINED.i; }

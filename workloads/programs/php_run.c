@@ -115,10 +115,10 @@ static void set_superglobal(struct php_vm *vm, const char *name, const struct ph
     for (size_t i = 0; i < vm->main->slot_count; i++) {
         if (!str_eqc(vm->main->names[i], name))
             continue;
-        struct parr *a = parr_new(vm, n);
+        struct parr *a = php_array_new(vm, n);
         for (size_t k = 0; k < n; k++)
-            parr_set(vm, a, pairs[k].name, php_strc(vm, pairs[k].value));
-        vm->globals[i] = pv_array(a);
+            php_array_set(vm, a, pairs[k].name, php_strc(vm, pairs[k].value));
+        vm->globals[i] = php_value_array(a);
         vm->out->volatile_output |= n > 0;
     }
 }

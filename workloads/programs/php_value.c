@@ -97,7 +97,7 @@ static uint32_t *refs_of(struct pval v) {
     default: return NULL;
     }
 }
-struct pval pv_copy(struct pval v) {
+struct pval php_value_copy(struct pval v) {
     if (v.type == PHP_REF)
         v = v.r->v;
     if (v.type >= PHP_STRING) {
@@ -106,7 +106,7 @@ struct pval pv_copy(struct pval v) {
     }
     return v;
 }
-void pv_free_slow(struct php_vm *vm, struct pval v) {
+void php_value_free_slow(struct php_vm *vm, struct pval v) {
     uint32_t *refs = refs_of(v);
     if (*refs >= PHP_IMMORTAL || --*refs > 0)
         return;
@@ -119,7 +119,7 @@ void pv_free_slow(struct php_vm *vm, struct pval v) {
         php_free(vm, v.s);
         break;
     case PHP_ARRAY:
-        parr_free(vm, v.a);
+        php_array_free(vm, v.a);
         break;
     case PHP_REF: {
         struct pval inner = v.r->v;
@@ -134,13 +134,13 @@ void pv_free_slow(struct php_vm *vm, struct pval v) {
     }
     vm->freeing--;
 }
-void pv_set(struct php_vm *vm, struct pval *to, struct pval v) {
+void php_value_set(struct php_vm *vm, struct pval *to, struct pval v) {
     to = pv_deref(to);
     struct pval old = *to;
     *to = v;
     pv_free(vm, old);
 }
-struct pval pv_make_ref(struct php_vm *vm, struct pval *v) {
+struct pval php_value_make_ref(struct php_vm *vm, struct pval *v) {
     if (v->type != PHP_REF) {
         struct pref *r = php_alloc(vm, sizeof *r);
         *r = (struct pref){ .refs = 1, .v = *v };
@@ -253,7 +253,7 @@ enum php_type php_numeric(struct str s, bool prefix, int64_t *i, double *d) {
     *d = strtod(buf, NULL);
     return PHP_FLOAT;
 }
-struct pval pv_to_number(struct pval v) {
+struct pval php_value_to_number(struct pval v) {
     int64_t i = 0;
     double d = 0;
     switch (v.type) {
@@ -267,11 +267,11 @@ struct pval pv_to_number(struct pval v) {
         return t == PHP_FLOAT ? pv_float(d) : pv_int(t == PHP_INT ? i : 0);
     }
     case PHP_ARRAY: return pv_int(v.a->live > 0);
-    case PHP_REF: return pv_to_number(v.r->v);
+    case PHP_REF: return php_value_to_number(v.r->v);
     default: return pv_int(1);
     }
 }
-int64_t pv_to_int(struct pval v) {
+int64_t php_value_to_int(struct pval v) {
     if (v.type == PHP_STRING) {
         struct str text = pv_view(v);              /* strtol: digits only, so "1e3" is 1; saturates */
         size_t p = 0;
@@ -286,14 +286,14 @@ int64_t pv_to_int(struct pval v) {
                 return minus ? INT64_MIN : INT64_MAX;
         return i;
     }
-    v = pv_to_number(v);
+    v = php_value_to_number(v);
     return v.type == PHP_INT ? v.i : php_float_to_int(v.d);
 }
-double pv_to_float(struct pval v) {
-    v = pv_to_number(v);
+double php_value_to_float(struct pval v) {
+    v = php_value_to_number(v);
     return v.type == PHP_INT ? (double)v.i : v.d;
 }
-bool pv_true(struct pval v) {
+bool php_value_true(struct pval v) {
     switch (v.type) {
     case PHP_NULL: return false;
     case PHP_BOOL: return v.b;
@@ -301,19 +301,19 @@ bool pv_true(struct pval v) {
     case PHP_FLOAT: return v.d != 0;
     case PHP_STRING: return v.s->n > 1 || (v.s->n == 1 && v.s->p[0] != '0');
     case PHP_ARRAY: return v.a->live > 0;
-    case PHP_REF: return pv_true(v.r->v);
+    case PHP_REF: return php_value_true(v.r->v);
     default: return true;
     }
 }
-struct pval pv_to_string(struct php_vm *vm, struct pval v) {
+struct pval php_value_to_string(struct php_vm *vm, struct pval v) {
     char buf[64];
     switch (v.type) {
-    case PHP_STRING: return pv_copy(v);
+    case PHP_STRING: return php_value_copy(v);
     case PHP_NULL: return php_str(vm, STR_NULL);
     case PHP_BOOL: return php_strc(vm, v.b ? "1" : "");
     case PHP_INT: return php_str(vm, (struct str){ buf, (size_t)snprintf(buf, sizeof buf, "%" PRId64, v.i) });
     case PHP_FLOAT: return php_str(vm, (struct str){ buf, php_format_float(v.d, 14, buf) });
-    case PHP_REF: return pv_to_string(vm, v.r->v);
+    case PHP_REF: return php_value_to_string(vm, v.r->v);
     case PHP_ARRAY:
         php_report(vm, SEV_NOTICE, "Array to string conversion");
         return php_strc(vm, "Array");
@@ -322,7 +322,7 @@ struct pval pv_to_string(struct php_vm *vm, struct pval v) {
         php_fatal(vm, "Object of class Closure could not be converted to string");
     }
 }
-const char *pv_type_name(struct pval v) {
+const char *php_value_type_name(struct pval v) {
     static const char *const NAMES[] = { "null", "boolean", "integer", "double", "string", "array", "object", "reference" };
     return NAMES[pv_deref(&v)->type];
 }
@@ -355,16 +355,16 @@ static int compare_arrays(struct php_vm *vm, struct parr *a, struct parr *b) {
         php_fatal(vm, "Nesting level too deep - recursive dependency?");
     int result = 0;
     parr_for(e, a) {
-        struct pval *other = parr_find(b, (struct pkey){ e->key, e->index });
+        struct pval *other = php_array_find(b, (struct pkey){ e->key, e->index });
         SPEND(vm, COST_COMPARE);
-        result = other ? pv_compare(vm, e->v, *other) : 2;
+        result = other ? php_value_compare(vm, e->v, *other) : 2;
         if (result)
             break;
     }
     vm->depth--;
     return result;
 }
-int pv_compare(struct php_vm *vm, struct pval a, struct pval b) {
+int php_value_compare(struct php_vm *vm, struct pval a, struct pval b) {
     a = *pv_deref(&a);
     b = *pv_deref(&b);
     bool an = a.type == PHP_INT || a.type == PHP_FLOAT, bn = b.type == PHP_INT || b.type == PHP_FLOAT;
@@ -374,7 +374,7 @@ int pv_compare(struct php_vm *vm, struct pval a, struct pval b) {
         return compare_strings(a, b);
     if (a.type == PHP_BOOL || b.type == PHP_BOOL || (a.type == PHP_NULL && b.type != PHP_STRING) ||
         (b.type == PHP_NULL && a.type != PHP_STRING))
-        return pv_true(a) - pv_true(b);
+        return php_value_true(a) - php_value_true(b);
     if (a.type == PHP_NULL)
         return b.s->n ? -1 : 0;
     if (b.type == PHP_NULL)
@@ -387,10 +387,10 @@ int pv_compare(struct php_vm *vm, struct pval a, struct pval b) {
         return 1;
     if (b.type >= PHP_ARRAY)
         return -1;
-    return compare_numbers(pv_to_number(a), pv_to_number(b));
+    return compare_numbers(php_value_to_number(a), php_value_to_number(b));
 }
-bool pv_equal(struct php_vm *vm, struct pval a, struct pval b) {
-    return pv_compare(vm, a, b) == 0;
+bool php_value_equal(struct php_vm *vm, struct pval a, struct pval b) {
+    return php_value_compare(vm, a, b) == 0;
 }
 static bool identical(struct pval a, struct pval b, unsigned depth) {
     a = *pv_deref(&a);
@@ -423,19 +423,19 @@ static bool identical(struct pval a, struct pval b, unsigned depth) {
     }
     return true;
 }
-bool pv_identical(struct pval a, struct pval b) {
+bool php_value_identical(struct pval a, struct pval b) {
     return identical(a, b, 0);
 }
 
 /* ---- arithmetic ---- */
 static struct pval arrays_union(struct php_vm *vm, struct parr *a, struct parr *b) {
-    struct parr *sum = parr_clone(vm, a);
+    struct parr *sum = php_array_clone(vm, a);
     parr_for(e, b) {
         struct pkey k = { e->key, e->index };
-        if (!parr_find(sum, k))
-            *parr_put(vm, sum, k) = pv_copy(e->v);
+        if (!php_array_find(sum, k))
+            *php_array_put(vm, sum, k) = php_value_copy(e->v);
     }
-    return pv_array(sum);
+    return php_value_array(sum);
 }
 static struct pval power(struct pval a, struct pval b) {
     if (a.type == PHP_INT && b.type == PHP_INT && b.i >= 0) {
@@ -450,7 +450,7 @@ static struct pval power(struct pval a, struct pval b) {
         if (!overflow)
             return pv_int(result);
     }
-    return pv_float(pow(pv_to_float(a), pv_to_float(b)));
+    return pv_float(pow(php_value_to_float(a), php_value_to_float(b)));
 }
 static struct pval bitwise(struct php_vm *vm, int op, struct pval a, struct pval b) {
     if (a.type == PHP_STRING && b.type == PHP_STRING && op < 256) {  /* bytewise */
@@ -462,7 +462,7 @@ static struct pval bitwise(struct php_vm *vm, int op, struct pval a, struct pval
         }
         return (struct pval){ .type = PHP_STRING, .s = s };
     }
-    int64_t x = pv_to_int(a), y = pv_to_int(b);
+    int64_t x = php_value_to_int(a), y = php_value_to_int(b);
     switch (op) {
     case '&': return pv_int(x & y);
     case '|': return pv_int(x | y);
@@ -480,24 +480,24 @@ static struct pval int_arith(int op, int64_t x, int64_t y) {
     return pv_int(r);
 }
 static struct pval divide(struct php_vm *vm, struct pval a, struct pval b) {
-    double y = pv_to_float(b);
+    double y = php_value_to_float(b);
     if (y == 0) {
         php_report(vm, SEV_WARNING, "Division by zero");
         return pv_bool(false);
     }
     if (a.type == PHP_INT && b.type == PHP_INT && !(a.i == INT64_MIN && b.i == -1) && a.i % b.i == 0)
         return pv_int(a.i / b.i);
-    return pv_float(pv_to_float(a) / y);
+    return pv_float(php_value_to_float(a) / y);
 }
 static struct pval modulo(struct php_vm *vm, struct pval a, struct pval b) {
-    int64_t x = pv_to_int(a), y = pv_to_int(b);
+    int64_t x = php_value_to_int(a), y = php_value_to_int(b);
     if (y == 0) {
         php_report(vm, SEV_WARNING, "Division by zero");
         return pv_bool(false);
     }
     return pv_int(y == -1 ? 0 : x % y);
 }
-struct pval pv_arith(struct php_vm *vm, int op, struct pval a, struct pval b) {
+struct pval php_value_arith(struct php_vm *vm, int op, struct pval a, struct pval b) {
     a = *pv_deref(&a);
     b = *pv_deref(&b);
     if (a.type == PHP_ARRAY || b.type == PHP_ARRAY) {
@@ -511,8 +511,8 @@ struct pval pv_arith(struct php_vm *vm, int op, struct pval a, struct pval b) {
     case '&': case '|': case '^': case OP2('<', '<'): case OP2('>', '>'): return bitwise(vm, op, a, b);
     default: break;
     }
-    a = pv_to_number(a);
-    b = pv_to_number(b);
+    a = php_value_to_number(a);
+    b = php_value_to_number(b);
     if (op == '/')
         return divide(vm, a, b);
     if (op == OP2('*', '*'))
@@ -524,7 +524,7 @@ struct pval pv_arith(struct php_vm *vm, int op, struct pval a, struct pval b) {
 }
 
 /* ---- arrays ---- */
-struct parr *parr_new(struct php_vm *vm, size_t hint) {
+struct parr *php_array_new(struct php_vm *vm, size_t hint) {
     php_account(vm, ARRAY_BYTES);
     struct parr *a = php_alloc(vm, sizeof *a);
     *a = (struct parr){ .refs = 1 };
@@ -534,7 +534,7 @@ struct parr *parr_new(struct php_vm *vm, size_t hint) {
     }
     return a;
 }
-void parr_free(struct php_vm *vm, struct parr *a) {
+void php_array_free(struct php_vm *vm, struct parr *a) {
     parr_for(e, a) {
         if (e->key)
             pv_free(vm, (struct pval){ .type = PHP_STRING, .s = e->key });
@@ -545,7 +545,7 @@ void parr_free(struct php_vm *vm, struct parr *a) {
     php_free(vm, a->slots);
     php_free(vm, a);
 }
-struct pval pv_array(struct parr *a) {
+struct pval php_value_array(struct parr *a) {
     return (struct pval){ .type = PHP_ARRAY, .a = a };
 }
 static uint64_t key_hash(struct pkey k) {
@@ -585,7 +585,7 @@ static struct pentry *entry_find(const struct parr *a, struct pkey k) {
     }
     return NULL;
 }
-struct pval *parr_find(const struct parr *a, struct pkey k) {
+struct pval *php_array_find(const struct parr *a, struct pkey k) {
     struct pentry *e = entry_find(a, k);
     return e ? &e->v : NULL;
 }
@@ -612,7 +612,7 @@ static void parr_grow(struct php_vm *vm, struct parr *a) {
     if (a->slots)
         index_build(vm, a);
 }
-struct pval *parr_put(struct php_vm *vm, struct parr *a, struct pkey k) {
+struct pval *php_array_put(struct php_vm *vm, struct parr *a, struct pkey k) {
     struct pentry *e = entry_find(a, k);
     if (e)
         return &e->v;
@@ -630,18 +630,18 @@ struct pval *parr_put(struct php_vm *vm, struct parr *a, struct pkey k) {
         index_add(a, a->n);
     return &a->e[a->n++].v;
 }
-struct pval *parr_push(struct php_vm *vm, struct parr *a, struct pval v) {
+struct pval *php_array_push(struct php_vm *vm, struct parr *a, struct pval v) {
     struct pkey k = { NULL, a->next_index };
     if (a->next_index == INT64_MAX && entry_find(a, k)) {
         php_report(vm, SEV_WARNING, "Cannot add element to the array as the next element is already occupied");
         pv_free(vm, v);
         return NULL;
     }
-    struct pval *p = parr_put(vm, a, k);
+    struct pval *p = php_array_put(vm, a, k);
     *p = v;
     return p;
 }
-bool parr_remove(struct php_vm *vm, struct parr *a, struct pkey k) {
+bool php_array_remove(struct php_vm *vm, struct parr *a, struct pkey k) {
     struct pentry *e = entry_find(a, k);
     if (!e)
         return false;
@@ -667,38 +667,38 @@ bool parr_remove(struct php_vm *vm, struct parr *a, struct pkey k) {
     pv_free(vm, v);
     return true;
 }
-struct parr *parr_clone(struct php_vm *vm, const struct parr *a) {
-    struct parr *b = parr_new(vm, a->live);
+struct parr *php_array_clone(struct php_vm *vm, const struct parr *a) {
+    struct parr *b = php_array_new(vm, a->live);
     php_spend_bytes(vm, COST_STRING_BYTE_16, a->live * 160);
     parr_for(e, a) {
-        struct pval *v = parr_put(vm, b, (struct pkey){ e->key, e->index });
+        struct pval *v = php_array_put(vm, b, (struct pkey){ e->key, e->index });
         if (e->v.type == PHP_REF && e->v.r->refs > 1) {    /* references stay shared, as in PHP */
             *v = e->v;
             v->r->refs++;
         } else {
-            *v = pv_copy(e->v);
+            *v = php_value_copy(e->v);
         }
     }
     b->next_index = a->next_index;
     b->cursor = a->live == a->n ? a->cursor : 0;
     return b;
 }
-struct parr *parr_own(struct php_vm *vm, struct pval *v) {
+struct parr *php_array_own(struct php_vm *vm, struct pval *v) {
     v = pv_deref(v);
     if (v->a->refs > 1) {
-        struct parr *b = parr_clone(vm, v->a);
+        struct parr *b = php_array_clone(vm, v->a);
         v->a->refs--;
         v->a = b;
     }
     return v->a;
 }
-void parr_set(struct php_vm *vm, struct parr *a, const char *key, struct pval v) {
-    struct pval k = php_strc(vm, key), *p = parr_put(vm, a, (struct pkey){ k.s, 0 });
-    pv_set(vm, p, v);
+void php_array_set(struct php_vm *vm, struct parr *a, const char *key, struct pval v) {
+    struct pval k = php_strc(vm, key), *p = php_array_put(vm, a, (struct pkey){ k.s, 0 });
+    php_value_set(vm, p, v);
     pv_free(vm, k);
 }
-struct pval parr_key_value(const struct pentry *e) {
-    return e->key ? pv_copy((struct pval){ .type = PHP_STRING, .s = e->key }) : pv_int(e->index);
+struct pval php_array_key_value(const struct pentry *e) {
+    return e->key ? php_value_copy((struct pval){ .type = PHP_STRING, .s = e->key }) : pv_int(e->index);
 }
 /* "12" is the integer 12, "012" and "-0" stay strings; floats and booleans become integers, null the empty string. */
 bool php_key(struct php_vm *vm, struct pval v, struct pkey *k, struct pval *hold) {

@@ -44,7 +44,7 @@ static bool escaped(const char **at, struct strbuf *out, bool echo) {
 static enum verdict do_echo(struct run *r) {
     bool newline = true, escapes = false;
     int i = 1;
-    struct strbuf *b = run_buffer(r);
+    struct strbuf *b = applet_buffer(r);
     for (; i < r->argc && r->argv[i][0] == '-' && r->argv[i][1] && strspn(r->argv[i] + 1, "neE") == strlen(r->argv[i] + 1); i++) {
         for (const char *c = r->argv[i] + 1; *c; c++) {
             newline &= *c != 'n';
@@ -119,7 +119,7 @@ static void printf_one(struct run *r, struct strbuf *b, const char *spec, size_t
     strbuf_addc(b, out);
 }
 static enum verdict do_printf(struct run *r) {
-    struct strbuf *b = run_buffer(r);
+    struct strbuf *b = applet_buffer(r);
     int arg = 2;
     if (r->argc < 2) {
         ERR(r, "Usage: printf FORMAT [ARG]...\n");
@@ -456,7 +456,7 @@ static void read_split(struct run *r, int first, char *line, bool raw) {
 static enum verdict do_read(struct run *r) {
     uint32_t flags;
     const char *values[32];
-    int first = run_options(r, "rp:sn:t:", &flags, values);
+    int first = applet_options(r, "rp:sn:t:", &flags, values);
     if (first < 0)
         return run_done(r, 2);
     if (flags & (8 | 16)) {
@@ -465,7 +465,7 @@ static enum verdict do_read(struct run *r) {
     }
     if (r->phase++ == 0 && (flags & 2))
         ERR(r, "%s", values[1]);
-    struct strbuf *b = run_buffer(r);
+    struct strbuf *b = applet_buffer(r);
     size_t before = b->n;
     enum read_result result = sh_file_read_line(r->p, r->p->fds[0], b);
     if (result == READ_WAIT)
@@ -540,7 +540,7 @@ static enum verdict do_exit(struct run *r) {
 static enum verdict do_eval(struct run *r) {
     if (r->phase++ > 0)
         return run_done(r, r->p->status);
-    struct strbuf *b = run_buffer(r);
+    struct strbuf *b = applet_buffer(r);
     for (int i = 1; i < r->argc; i++)
         strbuf_addf(b, "%s%s", i > 1 ? " " : "", r->argv[i]);
     r->p->status = 0;

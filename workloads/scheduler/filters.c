@@ -14,7 +14,7 @@ static void add_requests(struct resources *sum, const struct json *container)
     sum->memory_bytes += quantity_json_value(json_get(requests, "memory"), 0);
 }
 
-struct resources resources_of_pod(const struct json *pod)
+struct resources scheduler_resources_of_pod(const struct json *pod)
 {
     struct resources sum = { 0, 0, 1 };
     const struct json *spec = json_get(pod, "spec");
@@ -31,7 +31,7 @@ struct resources resources_of_pod(const struct json *pod)
 
 static size_t filter_resources(const struct json *pod, const struct node_state *n, const char **out)
 {
-    struct resources want = resources_of_pod(pod);
+    struct resources want = scheduler_resources_of_pod(pod);
     size_t count = 0;
     if (n->used.pods + 1 > n->allocatable.pods)
         out[count++] = "Insufficient pods";
@@ -128,7 +128,7 @@ static bool node_selected(const struct json *pod, const struct node_state *n)
 }
 
 /* ---- taints ---- */
-bool toleration_tolerates(const struct json *tolerations, const struct json *taint)
+bool scheduler_toleration_tolerates(const struct json *tolerations, const struct json *taint)
 {
     for (const struct json *t = json_first(tolerations); t; t = json_next(t)) {
         struct str effect = json_get_str(t, "effect"), key = json_get_str(t, "key"), op = json_get_str(t, "operator");
@@ -147,7 +147,7 @@ static const struct json *untolerated_taint(const struct json *pod, const struct
     for (const struct json *taint = json_first(json_path(n->node, "spec.taints")); taint; taint = json_next(taint)) {
         struct str effect = json_get_str(taint, "effect");
         bool matters = str_eqc(effect, "NoSchedule") || str_eqc(effect, "NoExecute");
-        if (matters && !toleration_tolerates(json_path(pod, "spec.tolerations"), taint))
+        if (matters && !scheduler_toleration_tolerates(json_path(pod, "spec.tolerations"), taint))
             return taint;
     }
     return NULL;
@@ -170,13 +170,13 @@ static bool unschedulable(const struct json *pod, const struct node_state *n)
         return false;
     struct arena *a = arena_new();
     struct json *taint = json_buildf(a, "{'key':'node.kubernetes.io/unschedulable','effect':'NoSchedule'}");
-    bool refused = !toleration_tolerates(json_path(pod, "spec.tolerations"), taint);
+    bool refused = !scheduler_toleration_tolerates(json_path(pod, "spec.tolerations"), taint);
     arena_free(a);
     return refused;
 }
 
-size_t filters_run(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **reasons,
-                   size_t max)
+size_t scheduler_filters_run(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **reasons,
+                             size_t max)
 {
     ASSERT(max >= FIT_REASONS_MAX);
     if (unschedulable(pod, n))
@@ -202,14 +202,15 @@ static int64_t free_share(int64_t used, int64_t want, int64_t capacity)
     return capacity <= 0 || used + want > capacity ? 0 : (capacity - used - want) * 100 / capacity;
 }
 
-int64_t score_node(const struct json *pod, const struct node_state *n)
+int64_t scheduler_score_node(const struct json *pod, const struct node_state *n)
 {
-    struct resources want = resources_of_pod(pod);
+    struct resources want = scheduler_resources_of_pod(pod);
     return (free_share(n->used.cpu_milli, want.cpu_milli, n->allocatable.cpu_milli) +
             free_share(n->used.memory_bytes, want.memory_bytes, n->allocatable.memory_bytes)) / 2;
 }
 
-struct str fit_error(struct arena *a, int minor, size_t node_count, const char *const *reasons, const size_t *counts, size_t n)
+struct str scheduler_fit_error(struct arena *a, int minor, size_t node_count, const char *const *reasons,
+                               const size_t *counts, size_t n)
 {
     if (node_count == 0)
         return minor < 24 ? STR("no nodes available to schedule pods") : STR("no nodes available to schedule pods");

@@ -72,7 +72,7 @@ static void node_fill(struct scheduler *s, struct arena *a, struct node_state *n
         const struct json *pod = object_json(o);
         if (finished(pod) || !str_eq(bound_node(s, a, pod), n->name))
             continue;
-        struct resources r = resources_of_pod(pod);
+        struct resources r = scheduler_resources_of_pod(pod);
         n->used.cpu_milli += r.cpu_milli;
         n->used.memory_bytes += r.memory_bytes;
         n->used.pods += 1;
@@ -174,17 +174,17 @@ static bool choose(struct scheduler *s, struct arena *a, const struct json *pod,
     for (struct object *o; informer_next(s->nodes, &cursor, &o); nodes++) {
         struct node_state state;
         node_fill(s, a, &state, object_json(o));
-        size_t refused = filters_run(a, s->minor, pod, &state, own, FIT_REASONS_MAX);
+        size_t refused = scheduler_filters_run(a, s->minor, pod, &state, own, FIT_REASONS_MAX);
         for (size_t i = 0; i < refused; i++)
             count_reason(reasons, counts, &n, own[i]);
-        int64_t score = refused ? -1 : score_node(pod, &state);
+        int64_t score = refused ? -1 : scheduler_score_node(pod, &state);
         if (score > best_score || (score >= 0 && score == best_score && str_cmp(state.name, *best) < 0)) {
             best_score = score;
             *best = state.name;
         }
     }
     if (best_score < 0)
-        *why_not = fit_error(a, s->minor, nodes, reasons, counts, n);
+        *why_not = scheduler_fit_error(a, s->minor, nodes, reasons, counts, n);
     return best_score >= 0;
 }
 

@@ -8,7 +8,8 @@ enum { FIT_NODES_MAX = 64, FIT_REASONS_MAX = 16 };
 
 /* What a pod asks for, and what a node has left of it. */
 struct resources { int64_t cpu_milli, memory_bytes; int64_t pods; };
-struct resources resources_of_pod(const struct json *pod);       /* sum of containers, at least the largest init container */
+/* sum of containers, at least the largest init container */
+struct resources scheduler_resources_of_pod(const struct json *pod);
 
 struct node_state {                    /* one node as the scheduler sees it in this cycle */
     const struct json *node;
@@ -19,12 +20,13 @@ struct node_state {                    /* one node as the scheduler sees it in t
 
 /* All reasons why the pod does not fit are appended to reasons (as upstream counts every resource that lacks); returns
  * how many. */
-size_t filters_run(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **reasons,
-                   size_t max);
+size_t scheduler_filters_run(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **reasons,
+                             size_t max);
 /* Higher is better: least requested (cpu and memory averaged), 0 to 100. */
-int64_t score_node(const struct json *pod, const struct node_state *n);
+int64_t scheduler_score_node(const struct json *pod, const struct node_state *n);
 /* "0/1 nodes are available: 1 Insufficient cpu." from counted reasons, sorted. */
-struct str fit_error(struct arena *a, int minor, size_t node_count, const char *const *reasons, const size_t *counts, size_t n);
-bool toleration_tolerates(const struct json *tolerations, const struct json *taint);
+struct str scheduler_fit_error(struct arena *a, int minor, size_t node_count, const char *const *reasons,
+                               const size_t *counts, size_t n);
+bool scheduler_toleration_tolerates(const struct json *tolerations, const struct json *taint);
 
 #endif

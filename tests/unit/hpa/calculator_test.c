@@ -125,9 +125,9 @@ static void test_go(void **state)
     static const struct { double in; int32_t out; } cases[] = { { 2.9, 2 }, { -2.9, -2 }, { 2147483647.5, INT32_MAX }, { 2147483648.0, INT32_MIN }, { 1e300, INT32_MIN },
                                                                { -2147483648.5, INT32_MIN } };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        assert_int_equal(go_int32(cases[i].in), cases[i].out);
-    assert_true(go_int64(1e300) == INT64_MIN && go_int64(0.0 / 1e-300) == 0);
-    assert_true(go_add(INT64_MAX, 1) == INT64_MIN && go_mul(INT64_MAX, 2) == -2);
+        assert_int_equal(hpa_go_int32(cases[i].in), cases[i].out);
+    assert_true(hpa_go_int64(1e300) == INT64_MIN && hpa_go_int64(0.0 / 1e-300) == 0);
+    assert_true(hpa_go_add(INT64_MAX, 1) == INT64_MIN && hpa_go_mul(INT64_MAX, 2) == -2);
 }
 
 static void test_external(void **state)
@@ -162,7 +162,7 @@ static void test_selector_text(void **state)
           "&LabelSelector{MatchLabels:map[string]string{},MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:k,Operator:In,Values:[x y],},},}" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        assert_string_equal(go_label_selector(a, json_parse(a, str_c(cases[i].json), NULL)), cases[i].text);
+        assert_string_equal(hpa_go_label_selector(a, json_parse(a, str_c(cases[i].json), NULL)), cases[i].text);
     arena_free(a);
 }
 

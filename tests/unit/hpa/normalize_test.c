@@ -29,8 +29,8 @@ static void run(int minor, const char *behavior, int32_t min, int32_t max, const
         struct hpa_status st = { 0 };
         const char *status = "";
         int64_t now = ticks[i].at_s * SECOND_NS;
-        memory_seed(&m, ticks[i].current, now);
-        int32_t out = normalize(a, &m, &st, &lim, has ? &b : NULL, minor, ticks[i].current, ticks[i].desired, now, NULL);
+        hpa_memory_seed(&m, ticks[i].current, now);
+        int32_t out = hpa_normalize(a, &m, &st, &lim, has ? &b : NULL, minor, ticks[i].current, ticks[i].desired, now, NULL);
         assert_int_equal(out, ticks[i].want);
         assert_string_equal(reason_of(&st, "AbleToScale", &status), ticks[i].able);
         assert_string_equal(reason_of(&st, "ScalingLimited", &status), ticks[i].limited);
@@ -38,7 +38,7 @@ static void run(int minor, const char *behavior, int32_t min, int32_t max, const
         if (out != ticks[i].current && has)
             behavior_store_event(&m, &b, ticks[i].current, out, now);
     }
-    memory_deinit(&m);
+    hpa_memory_deinit(&m);
     arena_free(a);
 }
 
@@ -96,16 +96,16 @@ static void test_conditions(void **state)
     (void)state;
     struct arena *a = arena_new();
     struct hpa_status s = { 0 }, back;
-    condition_put(a, &s, "AbleToScale", "True", "A", "one", 10 * SECOND_NS);
-    condition_put(a, &s, "ScalingActive", "False", "B", "two", 10 * SECOND_NS);
-    condition_put(a, &s, "AbleToScale", "True", "C", "three", 20 * SECOND_NS);
+    hpa_condition_put(a, &s, "AbleToScale", "True", "A", "one", 10 * SECOND_NS);
+    hpa_condition_put(a, &s, "ScalingActive", "False", "B", "two", 10 * SECOND_NS);
+    hpa_condition_put(a, &s, "AbleToScale", "True", "C", "three", 20 * SECOND_NS);
     assert_int_equal(s.condition_count, 2);
     assert_true(s.conditions[0].at_ns == 10 * SECOND_NS);
     assert_string_equal(s.conditions[0].reason, "C");
-    status_read(a, status_write(a, &s), &back);
-    assert_true(status_equal(&s, &back));
-    condition_put(a, &s, "AbleToScale", "False", "C", "three", 30 * SECOND_NS);
-    assert_true(s.conditions[0].at_ns == 30 * SECOND_NS && !status_equal(&s, &back));
+    hpa_status_read(a, hpa_status_write(a, &s), &back);
+    assert_true(hpa_status_equal(&s, &back));
+    hpa_condition_put(a, &s, "AbleToScale", "False", "C", "three", 30 * SECOND_NS);
+    assert_true(s.conditions[0].at_ns == 30 * SECOND_NS && !hpa_status_equal(&s, &back));
     arena_free(a);
 }
 

@@ -70,8 +70,9 @@ static void list_and_watch(void **state)
     b->more = &s;
     struct informer *i = informer_shared(b->client, "/api/v1/pods", "fieldSelector=spec.nodeName%3Dubuntu");
     assert_ptr_equal(i, informer_shared(b->client, "/api/v1/pods", "fieldSelector=spec.nodeName%3Dubuntu"));
-    struct diary d;
-    int synced = 0;
+    static struct diary d;                         /* outlives the client, which goes in the teardown */
+    static int synced;
+    synced = 0;
     diary_init(&d);
     informer_add_handler(i, &d.h);
     informer_on_sync(i, on_sync, &synced);
@@ -131,8 +132,9 @@ static void too_old(void **state)
     b->serve = serve;
     b->more = &s;
     struct informer *i = informer_shared(b->client, "/api/v1/pods", "");
-    struct diary d;
-    struct complaint c = { 0 };
+    static struct diary d;                         /* outlives the client, which goes in the teardown */
+    static struct complaint c;
+    c = (struct complaint){ 0 };
     diary_init(&d);
     informer_add_handler(i, &d.h);
     informer_on_error(i, on_error, &c);
@@ -163,7 +165,8 @@ static void watch_refused(void **state)
     b->serve = serve;
     b->more = &s;
     struct informer *i = informer_shared(b->client, "/api/v1/pods", "");
-    struct complaint c = { 0 };
+    static struct complaint c;
+    c = (struct complaint){ 0 };
     informer_on_error(i, on_error, &c);
     test_turns(b->l, 20);
     assert_int_equal(c.count, 1);
@@ -182,7 +185,8 @@ static void back_off(void **state)
     b->serve = serve;
     b->more = &s;
     struct informer *i = informer_shared(b->client, "/api/v1/pods", "");
-    struct complaint c = { 0 };
+    static struct complaint c;
+    c = (struct complaint){ 0 };
     informer_on_error(i, on_error, &c);
     test_turns(b->l, 20);
     assert_int_equal(b->requests, 1);
@@ -215,7 +219,7 @@ static void server_away(void **state)
     b->serve = serve;
     b->more = &s;
     struct informer *i = informer_shared(b->client, "/api/v1/pods", "");
-    struct diary d;
+    static struct diary d;                         /* outlives the client, which goes in the teardown */
     diary_init(&d);
     informer_add_handler(i, &d.h);
     test_turns(b->l, 20);
@@ -265,7 +269,7 @@ static void late_handlers_and_resync(void **state)
     b->serve = serve;
     b->more = &s;
     struct informer *i = informer_shared(b->client, "/api/v1/pods", "");
-    struct diary first, late;
+    static struct diary first, late;
     diary_init(&first);
     diary_init(&late);
     informer_add_handler(i, &first.h);

@@ -144,7 +144,7 @@ static struct container_log *log_choose(struct http_exchange *x, const struct po
     }
     if (c->log && (c->state != CONTAINER_WAITING || c->last.set))
         return c->log;
-    bool pull = c->wait_reason && (strcmp(c->wait_reason, "ErrImagePull") == 0 || strcmp(c->wait_reason, "ErrImageNeverPull") == 0);
+    bool pull = c->wait_reason && strcmp(c->wait_reason, "ErrImagePull") == 0;
     if (c->state == CONTAINER_WAITING && c->wait_reason && strcmp(c->wait_reason, "ImagePullBackOff") == 0)
         reply_text(x, 400, "container \"%s\" in pod \"%s\" is waiting to start: trying and failing to pull image", c->name, p->name);
     else if (c->state == CONTAINER_WAITING && pull)

@@ -99,12 +99,13 @@ static enum verdict do_head(struct run *r) {
     sh_proc_write(r->p, 1, strbuf_str(r->lines));
     return --s->left > 0 ? RUN_AGAIN : RUN_DONE;
 }
-/* Reads everything into the run's buffer first. False: not all of it is there yet; *v is what to answer. */
+/* Reads everything into the run's buffer first, a piece per step, as there need be no end. False: not all of it is there yet;
+ * *v is what to answer. */
 static bool all_input(struct run *r, enum verdict *v) {
-    enum read_result got;
-    while ((got = applet_some(r, applet_buffer(r))) == READ_DATA) {}
-    *v = RUN_WAIT;
-    return got == READ_EOF;
+    struct strbuf *b = applet_buffer(r);
+    enum read_result got = applet_some(r, b);
+    *v = b->overflow ? applet_fail(r, "out of memory") : got == READ_DATA ? RUN_AGAIN : RUN_WAIT;
+    return got == READ_EOF && !b->overflow;
 }
 static enum verdict do_tail(struct run *r) {
     uint32_t flags;

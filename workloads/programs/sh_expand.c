@@ -195,6 +195,7 @@ void sh_glob(struct proc *p, const char *pattern, struct fields *out) {
 static void end_field(struct expander *x) {
     if (!x->present && x->text.n == 0)
         return;
+    x->p->debt_ns += x->text.n * SH_NS_PER_KIB / 64;                       /* character by character, some 12 ns each: long values are work */
     char *s = x->text.p ? x->text.p : (char[]){ "" };
     size_t before = x->out->n;
     if (x->mode == EXPAND_FIELDS) {
@@ -222,6 +223,10 @@ static void put_value(struct expander *x, const char *s, bool quoted) {
     const char *ifs = sh_var_get(x->p, "IFS");
     ifs = ifs ? ifs : " \t\n";
     x->present |= quoted;
+    if (x->mode != EXPAND_FIELDS && x->mode != EXPAND_PATTERN) {           /* taken as it is */
+        strbuf_addc(&x->text, s);
+        return;
+    }
     for (; *s; s++) {
         if (!split || !strchr(ifs, *s)) {
             put(x, *s, quoted);

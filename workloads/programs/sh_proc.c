@@ -823,7 +823,9 @@ uint64_t sh_memory_bytes(const struct sh *s) {
     uint64_t bytes = SHELL_BYTES + s->input.n;
     list_for(it, &s->procs) {
         const struct proc *p = container_of(it, struct proc, node);
-        bytes += p->exited ? 0u : (uint64_t)PROC_BYTES + (p->top && p->top->run ? (uint64_t)PROC_BYTES : 0u);
+        const struct run *r = p->exited || !p->top ? NULL : p->top->run;
+        bytes += p->exited ? 0u : (uint64_t)PROC_BYTES + (r ? (uint64_t)PROC_BYTES : 0u);
+        bytes += r && r->lines ? r->lines->n : 0u;
     }
     return bytes;
 }

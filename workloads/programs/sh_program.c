@@ -89,12 +89,20 @@ static void burnt(struct cpu_work *w)
     op_complete(op);
 }
 
+/* What the image's record says of an idle shell, and what its processes hold beyond that. A program that grows has to pay for CPU too: it is seen here. */
+static void account_memory(struct sh_process *sp)
+{
+    int64_t idle = json_path_int(process_options(sp->process)->image, "load.memory_bytes", 1024 * 1024), now = sp->sh ? (int64_t)sh_memory_bytes(sp->sh) : 0;
+    process_set_memory(sp->process, now > idle ? now : idle);
+}
+
 static void do_cpu(void *ctx, sh_token t, uint64_t ns)
 {
     struct sh_process *sp = ctx;
     struct op *op = op_new(sp, t);
     op->burning = true;
     op->work.done = burnt;
+    account_memory(sp);
     process_cpu(sp->process, &op->work, (int64_t)ns);
 }
 
@@ -342,13 +350,15 @@ static int file_read_all(void *ctx, const char *path, struct arena *a, struct st
     return 0;
 }
 
+enum { DISK_FILE_MAX = 8 * 1024 * 1024 };                             /* one file of a container; beyond it the disk is full */
+
 static int file_write_all(void *ctx, const char *path, struct str bytes, bool append)
 {
     struct vfs_stat st;
     struct arena *a = arena_new();
     struct str old = STR_NULL;
     bool exists = vfs_stat(files_of(ctx), path, &st);
-    int rc = exists && st.is_dir ? EISDIR : 0;
+    int rc = exists && st.is_dir ? EISDIR : bytes.n + (append && exists ? (uint64_t)st.size : 0) > DISK_FILE_MAX ? ENOSPC : 0;
     if (rc == 0 && append && exists)
         vfs_read(files_of(ctx), path, &old);
     if (rc == 0 && old.n)

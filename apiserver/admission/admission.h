@@ -7,8 +7,10 @@
 #include "apiserver/apiserver_priv.h"
 
 enum admission_op { ADMIT_CREATE, ADMIT_UPDATE, ADMIT_DELETE, ADMIT_CONNECT };
-/* Mutate obj in place (create, update), then validate. obj is NULL for delete and connect; old is NULL on create. Errors: ERR_FORBIDDEN
- * `pods "x" is forbidden: ...`, ERR_NOT_FOUND `namespaces "x" not found`. The server's own writes (registry_ensure) do not come here. */
-bool admission_admit(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err);
+/* Those that change obj (create, update) come before the object is prepared and validated, those that only judge come after. obj is NULL for delete and
+ * connect; old is NULL on create. Errors: ERR_FORBIDDEN `pods "x" is forbidden: ...`, ERR_NOT_FOUND `namespaces "x" not found`. The server's own writes
+ * (registry_ensure) do not come here. */
+bool admission_mutate(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err);
+bool admission_validate(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err);
 
 #endif

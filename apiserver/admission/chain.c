@@ -70,12 +70,18 @@ static void attrs_of(struct request *r, enum admission_op op, struct json *obj, 
     if (meta_namespace(any).n) t->ns = meta_namespace(any);
 }
 
-bool admission_admit(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err) {
+bool admission_mutate(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err) {
+    struct admission_attrs t;
+    attrs_of(r, op, obj, old, &t);
+    for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
+        if (plugins[i].admit && r->as->opt.minor >= plugins[i].since && !plugins[i].admit(&t, err)) return false;
+    return true;
+}
+
+bool admission_validate(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err) {
     struct admission_attrs t;
     int minor = r->as->opt.minor;
     attrs_of(r, op, obj, old, &t);
-    for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
-        if (plugins[i].admit && minor >= plugins[i].since && !plugins[i].admit(&t, err)) return false;
     if (op == ADMIT_CREATE && obj) t.name = meta_name(obj);   /* by now it has one */
     for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
         if (plugins[i].validate && minor >= plugins[i].since && !plugins[i].validate(&t, err)) return false;

@@ -127,7 +127,7 @@ static struct json *sum(struct arena *a, const struct json *containers, const ch
         bool everywhere = true;
         for (const struct json *c = json_first(containers); c && everywhere; c = json_next(c)) {
             everywhere = quantity_of(json_get(json_get(c, "resources"), list), json_key(k), &q);
-            if (everywhere) total = (struct quantity){ total.nano + q.nano, q.format };
+            if (everywhere) total.nano += q.nano;       /* upstream adds up plain numbers, whatever the units were */
         }
         if (everywhere) json_setn(a, out, json_key(k), json_new_str(a, quantity_text(a, total)));
     }

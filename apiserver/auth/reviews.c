@@ -17,7 +17,8 @@ static struct json *fresh_status(struct request *r, struct json *obj) {
 static bool invalid(struct request *r, const char *kind, const char *type, const char *field, const char *why, struct err *err) {
     struct field_errors e = { .a = r->a };
     field_error_add(&e, type, str_c(field), "%s", why);
-    return err_invalid(err, r->info.group, str_c(kind), STR(""), &e);
+    (void)kind;                                  /* upstream asks the decoded object for it, which has lost it */
+    return err_invalid(err, r->info.group, STR(""), STR(""), &e);
 }
 
 /* ---- who is it ---- */

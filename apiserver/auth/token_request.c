@@ -12,7 +12,7 @@ static bool validate(struct request *r, const struct json *obj, struct err *err)
     struct field_errors e = { .a = r->a };
     if (s < MIN_S) field_error_add(&e, "FieldValueInvalid", STR("spec.expirationSeconds"), "Invalid value: %" PRId64 ": may not specify a duration less than 10 minutes", s);
     if (s > (int64_t)1 << 32) field_error_add(&e, "FieldValueInvalid", STR("spec.expirationSeconds"), "Invalid value: %" PRId64 ": may not specify a duration larger than 2^32 seconds", s);
-    return !e.n || err_invalid(err, STR("authentication.k8s.io"), STR("TokenRequest"), r->info.name, &e);
+    return !e.n || err_invalid(err, STR("authentication.k8s.io"), STR("TokenRequest"), STR(""), &e);
 }
 
 /* The object that the token hangs on goes into the claims; a pod brings its node along. */

@@ -8,7 +8,7 @@
 static bool valid_propagation(struct request *r, struct str policy, bool has_orphan, struct err *err) {
     struct field_errors e = { .a = r->a };
     if (policy.n && !str_eqc(policy, "Foreground") && !str_eqc(policy, "Background") && !str_eqc(policy, "Orphan"))
-        field_error_add(&e, "FieldValueNotSupported", STR("propagationPolicy"), "Unsupported value: \"" STR_FMT "\": supported values: \"Background\", \"Foreground\", \"Orphan\", \"nil\"", STR_ARG(policy));
+        field_error_add(&e, "FieldValueNotSupported", STR("propagationPolicy"), "Unsupported value: \"" STR_FMT "\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"", STR_ARG(policy));
     else if (policy.n && has_orphan)
         field_error_add(&e, "FieldValueInvalid", STR("propagationPolicy"), "Invalid value: \"" STR_FMT "\": orphanDependents and deletionPropagation cannot be both set", STR_ARG(policy));
     return !e.n || err_invalid(err, STR("meta.k8s.io"), STR("DeleteOptions"), STR(""), &e);

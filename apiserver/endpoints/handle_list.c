@@ -88,13 +88,34 @@ static bool bad_version(struct err *err, struct str text) {
     return err_set(err, ERR_IO, "resourceVersion: Invalid value: \"" STR_FMT "\": strconv.ParseUint: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(text), STR_ARG(text));
 }
 
+/* resourceVersionMatch (since 1.19) has rules of its own. */
+static bool check_match(struct request *r, struct str match, struct str rv, struct str token, struct err *err) {
+    struct field_errors e = { .a = r->a };
+    struct str field = STR("resourceVersionMatch");
+    bool exact = str_eqc(match, "Exact");
+    if (!match.n || r->as->opt.minor < 19) return true;
+    if (!rv.n) field_error_add(&e, "FieldValueForbidden", field, "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided");
+    if (token.n) field_error_add(&e, "FieldValueForbidden", field, "Forbidden: resourceVersionMatch is forbidden when continue is provided");
+    if (!exact && !str_eqc(match, "NotOlderThan"))
+        field_error_add(&e, "FieldValueNotSupported", field, "Unsupported value: \"" STR_FMT "\": supported values: \"Exact\", \"NotOlderThan\", \"\"", STR_ARG(match));
+    if (exact && str_eqc(rv, "0")) field_error_add(&e, "FieldValueForbidden", field, "Forbidden: resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+    return !e.n || err_invalid(err, STR("meta.k8s.io"), STR("ListOptions"), STR(""), &e);
+}
+
+static bool parse_int(struct str text, int64_t *out, struct err *err) {
+    if (!text.n || str_int(text, out)) return true;
+    return err_set(err, ERR_BAD_REQUEST, "strconv.ParseInt: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(text));
+}
+
 static bool parse_options(struct list_request *l, struct err *err) {
     struct request *r = l->r;
     const struct query *q = &r->x->query;
     struct str limit = query_get(q, "limit"), token = query_get(q, "continue"), rv = query_get(q, "resourceVersion");
     int64_t n = 0, have = store_revision(r->as->store);
     if (!filter_parse(r->a, r->res, query_get(q, "labelSelector"), query_get(q, "fieldSelector"), &l->filter, err)) return false;
-    if (limit.n && !str_int(limit, &l->limit)) return err_set(err, ERR_BAD_REQUEST, "strconv.ParseInt: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(limit));
+    int64_t timeout = 0;
+    if (!parse_int(query_get(q, "timeoutSeconds"), &timeout, err) || !parse_int(limit, &l->limit, err)) return false;
+    if (!check_match(r, query_get(q, "resourceVersionMatch"), rv, token, err)) return false;
     if (l->limit < 0) l->limit = 0;
     if (rv.n && !parse_uint(rv, &n)) return bad_version(err, rv);
     if (n > have) return err_too_large_rv(err, n, have);

@@ -16,8 +16,9 @@ static bool patch_type_of(struct request *r, enum patch_type *out, struct err *e
             *out = (enum patch_type)i;
             return true;
         }
-    return err_set(err, ERR_UNSUPPORTED_MEDIA_TYPE, "the body of the request was in an unknown format - accepted media types include: %s, %s, %s, %s",
-                   types[0], types[1], types[2], types[3]);
+    err_set(err, ERR_UNSUPPORTED_MEDIA_TYPE, "415: Unsupported Media Type");     /* upstream's router says it, before any handler */
+    err_details(err, "{}");
+    return false;
 }
 
 static const char *go_type(const struct json *j) {
@@ -53,14 +54,15 @@ static struct json *patched(struct request *r, enum patch_type type, const struc
 /* A patch cannot rename, and cannot make another kind of it. */
 static bool check_patched(struct request *r, struct json *obj, struct err *err) {
     const struct gvk *k = &r->res->kind;
-    struct str name = meta_name(obj);
+    struct str name = meta_name(obj), ns = meta_namespace(obj);
     if (!json_is(obj, JSON_OBJECT)) return err_set(err, ERR_BAD_REQUEST, "json: cannot unmarshal %s into Go value of type map[string]interface {}", go_type(obj));
     json_set_str(r->a, obj, "kind", k->kind);
     json_set_str(r->a, obj, "apiVersion", gvk_api_version(r->a, k->group, k->version));
-    if (str_eq(name, r->info.name)) return true;
-    struct field_errors e = { .a = r->a };
-    field_error_add(&e, "FieldValueInvalid", STR("metadata.name"), "Invalid value: \"" STR_FMT "\": field is immutable", STR_ARG(name));
-    return err_invalid(err, k->group, k->kind, name, &e);
+    if (!str_eq(name, r->info.name))
+        return err_set(err, ERR_BAD_REQUEST, "the name of the object (" STR_FMT ") does not match the name on the URL (" STR_FMT ")", STR_ARG(name), STR_ARG(r->info.name));
+    if (r->res->namespaced && ns.n && !str_eq(ns, r->info.namespace))
+        return err_set(err, ERR_BAD_REQUEST, "the namespace of the object (" STR_FMT ") does not match the namespace on the request (" STR_FMT ")", STR_ARG(ns), STR_ARG(r->info.namespace));
+    return true;
 }
 
 static bool decode_patched(struct request *r, struct json *obj, struct err *err) {

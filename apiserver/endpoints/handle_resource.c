@@ -4,6 +4,7 @@
  */
 #include "apiserver/auth/auth.h"
 #include "apiserver/endpoints/endpoints.h"
+#include "apiserver/patch/patch.h"
 
 struct write_options write_options_of(struct request *r) {
     struct str manager = query_get(&r->x->query, "fieldManager"), agent = http_headers_get(&r->x->headers, "User-Agent");
@@ -54,6 +55,8 @@ static void create_virtual(struct request *r, bool (*fn)(struct request *, struc
     struct err err = { 0 };
     struct json *obj = body_decode(r, &r->res->kind, &err);
     if (obj) schema_default(r->as->schema, r->a, &r->res->kind, obj);
+    /* What nobody keeps is answered with its managers all the same. */
+    if (obj) managed_fields_update(r->a, r->as->schema, &r->res->kind, NULL, obj, write_options_of(r).manager, NULL, r->now_ns);
     if (obj && fn(r, obj, &err)) respond_json(r, 201, obj);
     else fail(r, &err);
 }
@@ -160,7 +163,7 @@ static bool dry_run_of(struct request *r, struct err *err) {
     r->dry_run = str_eqc(v, "All");
     if (!v.n || r->dry_run) return true;
     struct field_errors e = { .a = r->a };
-    field_error_add(&e, "FieldValueNotSupported", STR("dryRun"), "Unsupported value: \"" STR_FMT "\": supported values: \"All\"", STR_ARG(v));
+    field_error_add(&e, "FieldValueNotSupported", STR("dryRun"), "Unsupported value: []string{\"" STR_FMT "\"}: supported values: \"All\"", STR_ARG(v));
     return err_invalid(err, STR("meta.k8s.io"), str_eqc(r->info.verb, "create") ? STR("CreateOptions") : str_eqc(r->info.verb, "patch") ? STR("PatchOptions") :
                        str_eqc(r->info.verb, "update") ? STR("UpdateOptions") : STR("DeleteOptions"), STR(""), &e);
 }

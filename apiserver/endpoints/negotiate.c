@@ -86,6 +86,29 @@ static size_t copy_string(struct strbuf *out, struct str s, size_t i) {
     return i;
 }
 
+/* Where the value at i ends. */
+static size_t value_end(struct str s, size_t i) {
+    size_t depth = 0;
+    for (; i < s.n; i++) {
+        char c = s.p[i];
+        if (c == '"')
+            for (i++; i < s.n && s.p[i] != '"'; i++) i += s.p[i] == '\\';
+        else if (c == '{' || c == '[') depth++;
+        else if (c == '}' || c == ']') depth--;
+        if (!depth) return i + 1;
+    }
+    return s.n;
+}
+
+/* json-iterator does not indent what types write themselves: managed fields, and the objects within a table's rows. */
+static bool is_raw_value(struct str s, size_t colon) {
+    static const char *const keys[] = { "\"fieldsV1\"", "\"object\"" };
+    size_t n = str_starts(s, "{\"kind\":\"Table\"") ? 2 : 1;
+    for (size_t i = 0; i < n; i++)
+        if (str_ends(str_sub(s, 0, colon), keys[i]) && colon + 1 < s.n && s.p[colon + 1] == '{') return true;
+    return false;
+}
+
 void pretty_write(struct strbuf *out, struct str s, bool broken_empty) {
     size_t depth = 0;
     for (size_t i = 0; i < s.n; i++) {
@@ -111,6 +134,10 @@ void pretty_write(struct strbuf *out, struct str s, bool broken_empty) {
             newline(out, depth);
         } else if (c == ':') {
             strbuf_addc(out, ": ");
+            if (!broken_empty || !is_raw_value(s, i)) continue;
+            size_t end = value_end(s, i + 1);
+            strbuf_add(out, str_sub(s, i + 1, end));
+            i = end - 1;
         } else if (c != '\n' && c != ' ') {
             strbuf_addch(out, c);
         }
@@ -120,10 +147,34 @@ void pretty_write(struct strbuf *out, struct str s, bool broken_empty) {
 /* ---- YAML ---- */
 static void yaml_indent(struct strbuf *out, int n) { for (int i = 0; i < n; i++) strbuf_addch(out, ' '); }
 
+/* What yaml.v2 would read as something else than text: numbers of all kinds, base 60 among them, and dates. */
+static bool yaml_numeric(struct str s) {
+    size_t i = s.n && (s.p[0] == '+' || s.p[0] == '-'), digits = 0;
+    struct str rest = str_sub(s, i, s.n);
+    if (str_eqc(rest, ".inf") || str_eqc(rest, ".Inf") || str_eqc(rest, ".INF") || str_eqc(s, ".nan") || str_eqc(s, ".NaN") || str_eqc(s, ".NAN")) return true;
+    if (str_starts(rest, "0x") || str_starts(rest, "0o") || str_starts(rest, "0b")) {
+        for (i += 2; i < s.n; i++)
+            if (!strchr("0123456789abcdefABCDEF_", s.p[i])) return false;
+        return true;
+    }
+    if (s.n >= 8 && s.p[4] == '-' && (s.p[6] == '-' || s.p[7] == '-')) return true;
+    bool exponent = false;
+    for (; i < s.n; i++) {
+        char c = s.p[i];
+        bool sign = (c == '+' || c == '-') && exponent && (s.p[i - 1] == 'e' || s.p[i - 1] == 'E');
+        digits += c >= '0' && c <= '9';
+        if ((c == 'e' || c == 'E') && digits && !exponent) exponent = true;
+        else if (!(c >= '0' && c <= '9') && c != '.' && c != '_' && c != ':' && !sign) return false;
+    }
+    return digits > 0;
+}
+
 static bool yaml_plain(struct str s) {
     static const char *const reserved[] = { "null", "Null", "NULL", "~", "true", "True", "TRUE", "false", "False", "FALSE", "yes", "Yes", "YES", "no", "No", "NO",
                                             "on", "On", "ON", "off", "Off", "OFF", "y", "Y", "n", "N", "=", "<<" };
-    if (!s.n || strchr("!&*-?|>@`\"'%#,[]{}: +.0123456789", s.p[0]) || s.p[s.n - 1] == ' ' || s.p[s.n - 1] == ':') return false;
+    bool alone = s.n == 1 || (s.n && s.p[1] == ' ');
+    if (!s.n || strchr("!&*|>@`\"'%#,[]{} ", s.p[0]) || (alone && strchr("-?:", s.p[0])) || s.p[s.n - 1] == ' ' || s.p[s.n - 1] == ':') return false;
+    if (strchr("+-.0123456789", s.p[0]) && yaml_numeric(s)) return false;
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
         if (str_eqc(s, reserved[i])) return false;
     for (size_t i = 0; i < s.n; i++) {

@@ -11,10 +11,12 @@ static bool check_preconditions(struct request *r, const struct resource *res, c
     struct str uid = meta_uid(obj), rv = json_path_str(obj, "metadata.resourceVersion");
     const char *why = NULL;
     if (d->uid.n && !str_eq(d->uid, uid))
-        why = arena_printf(r->a, "Precondition failed: UID in precondition: " STR_FMT ", UID in object meta: " STR_FMT, STR_ARG(d->uid), STR_ARG(uid));
+        why = arena_printf(r->a, "the UID in the precondition (" STR_FMT ") does not match the UID in record (" STR_FMT "). The object might have been deleted and then recreated",
+                           STR_ARG(d->uid), STR_ARG(uid));
     else if (d->rv.n && !str_eq(d->rv, rv))
-        why = arena_printf(r->a, "Precondition failed: ResourceVersion in precondition: " STR_FMT ", ResourceVersion in object meta: " STR_FMT, STR_ARG(d->rv), STR_ARG(rv));
-    return !why || err_conflict(err, res->group, res->name, meta_name(obj), why);
+        why = arena_printf(r->a, "the ResourceVersion in the precondition (" STR_FMT ") does not match the ResourceVersion in record (" STR_FMT "). The object might have been modified",
+                           STR_ARG(d->rv), STR_ARG(rv));
+    return !why || err_conflict(err, res->group, res->main->kind.kind, meta_name(obj), why);    /* upstream names the kind here */
 }
 
 /* Seconds of grace for a pod, as its strategy's CheckGracefulDelete: none when nothing runs that could use it. */
@@ -99,7 +101,7 @@ static bool delete_again(struct request *r, const struct resource *res, struct j
 
 bool write_delete(struct request *r, const struct resource *res, struct object *old, const struct delete_options *d, bool admit, struct object **out, bool *gone, struct err *err) {
     struct json *obj = present_json(r->as, r->a, res, old);
-    if (admit && !admission_admit(r, ADMIT_DELETE, NULL, obj, err)) return false;
+    if (admit && !(admission_mutate(r, ADMIT_DELETE, NULL, obj, err) && admission_validate(r, ADMIT_DELETE, NULL, obj, err))) return false;
     if (!check_preconditions(r, res, obj, d, err)) return false;
     if (res->strategy->flags & STRATEGY_FINALIZE) return delete_namespace(r, res, obj, old, out, gone, err);
     struct str how = propagation_of(res, obj, d);

@@ -25,6 +25,8 @@ static bool job_create(struct request *r, struct json *obj, struct err *err) {
     json_set_str(r->a, labels, "controller-uid", uid);
     json_set_str(r->a, labels, "job-name", name);
     json_set_str(r->a, match, r->as->opt.minor >= 27 ? "batch.kubernetes.io/controller-uid" : "controller-uid", uid);
+    struct json *meta = json_get(obj, "metadata");
+    if (!json_len(json_get(meta, "labels"))) json_set(r->a, meta, "labels", json_copy(r->a, labels));   /* a default, of what is read back */
     return true;
 }
 
@@ -36,9 +38,27 @@ static bool job_update(struct request *r, struct json *obj, const struct json *o
     return true;
 }
 
+/* apps/v1 keeps the internal counter of templates in an annotation. */
+#define TEMPLATE_GENERATION "deprecated.daemonset.template.generation"
+
+static void set_template_generation(struct request *r, struct json *obj, int64_t n) {
+    struct json *notes = json_ensure(r->a, json_ensure(r->a, obj, "metadata"), "annotations");
+    json_set_str(r->a, notes, TEMPLATE_GENERATION, arena_strf(r->a, "%" PRId64, n));
+    json_sort_keys(notes);
+}
+
+static bool daemonset_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+    (void)err;
+    int64_t n = 0;
+    str_int(meta_annotation(old, TEMPLATE_GENERATION), &n);
+    set_template_generation(r, obj, n + !json_equal(json_path(obj, "spec.template"), json_path(old, "spec.template")));
+    return true;
+}
+
 /* What Go writes for the counters that have no omitempty. */
 static bool daemonset_create(struct request *r, struct json *obj, struct err *err) {
     (void)err;
+    set_template_generation(r, obj, 1);
     json_set(r->a, obj, "status", json_buildf(r->a, "{'currentNumberScheduled':0,'numberMisscheduled':0,'desiredNumberScheduled':0,'numberReady':0}"));
     return true;
 }
@@ -78,7 +98,7 @@ const struct strategy strategies_apps[] = {
     { "apps", "deployments", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { "apps", "replicasets", STRATEGY_GENERATION, NULL, NULL, zero_replicas, NULL, NULL, NULL, NULL },
     { "apps", "statefulsets", STRATEGY_GENERATION, NULL, NULL, zero_replicas, NULL, NULL, NULL, NULL },
-    { "apps", "daemonsets", STRATEGY_GENERATION, NULL, NULL, daemonset_create, NULL, NULL, NULL, NULL },
+    { "apps", "daemonsets", STRATEGY_GENERATION, NULL, NULL, daemonset_create, daemonset_update, NULL, NULL, NULL },
     { "batch", "jobs", 0, "status.successful=status.succeeded", "field label \"%s\" not supported for Job", job_create, job_update, NULL, NULL, NULL },
     { "autoscaling", "horizontalpodautoscalers", 0, NULL, NULL, hpa_create, hpa_update, NULL, NULL, NULL },
     { "policy", "poddisruptionbudgets", STRATEGY_GENERATION, NULL, NULL, pdb_create, NULL, NULL, NULL, NULL },

@@ -60,7 +60,13 @@ static bool service_take_ip(struct request *r, struct json *svc, struct err *err
     struct json *spec = json_ensure(r->a, svc, "spec");
     struct str want = json_get_str(spec, "clusterIP"), ip;
     struct err why = { 0 };
-    if (!alloc_ip(r->as->registry->alloc, want, r->a, &ip, &why))
+    bool ok = alloc_ip(r->as->registry->alloc, want, r->a, &ip, &why), dual = r->as->opt.minor >= 20;
+    if (!ok && dual && why.code != ERR_INTERNAL) {
+        struct str text = arena_str(r->a, str_c(why.msg));
+        err_set(&why, ERR_BAD_REQUEST, "failed to %s ip:" STR_FMT " with error:" STR_FMT, r->as->opt.minor >= 22 ? "allocate" : "allocated", STR_ARG(want), STR_ARG(text));
+        return service_invalid(r, svc, STR("spec.clusterIPs"), arena_strf(r->a, "[]string{\"" STR_FMT "\"}", STR_ARG(want)), &why, err);
+    }
+    if (!ok)
         return service_invalid(r, svc, STR("spec.clusterIP"), arena_strf(r->a, "\"" STR_FMT "\"", STR_ARG(want)), &why, err);
     json_set_str(r->a, spec, "clusterIP", ip);
     return true;
@@ -105,14 +111,38 @@ static void service_cluster_ips(struct request *r, struct json *svc) {
     if (!json_get(spec, "ipFamilyPolicy")) json_set_strc(r->a, spec, "ipFamilyPolicy", "SingleStack");
 }
 
+static bool same_node_ports(const struct json *a, const struct json *b) {
+    const struct json *x = json_first(json_path(a, "spec.ports")), *y = json_first(json_path(b, "spec.ports"));
+    for (; x && y; x = json_next(x), y = json_next(y))
+        if (json_get_int(x, "nodePort", 0) != json_get_int(y, "nodePort", 0)) return false;
+    return !x && !y;
+}
+
+/* What the new type has no use for goes, unless the client changed it too (dropTypeDependentFields, since 1.20); so does the traffic policy, always. */
+static void service_drop_unused(struct request *r, struct json *obj, const struct json *old) {
+    struct json *spec = json_get(obj, "spec");
+    if (has_node_ports(old) && !has_node_ports(obj)) {
+        json_remove(spec, "externalTrafficPolicy");
+        json_remove(spec, "healthCheckNodePort");
+    }
+    if (r->as->opt.minor < 20) return;
+    bool was_external = str_eqc(json_path_str(old, "spec.type"), "ExternalName"), external = str_eqc(json_get_str(spec, "type"), "ExternalName");
+    if (!was_external && external && str_eq(json_get_str(spec, "clusterIP"), json_path_str(old, "spec.clusterIP"))) {
+        json_remove(spec, "clusterIP");
+        json_remove(spec, "clusterIPs");
+    }
+    if (!json_get_str(spec, "clusterIP").n) json_remove(spec, "clusterIPs");
+    if (!has_node_ports(old) || has_node_ports(obj) || !same_node_ports(obj, old)) return;
+    for (struct json *p = json_first(json_get(spec, "ports")); p; p = json_next(p)) json_remove(p, "nodePort");
+}
+
 /* A client that replaces a Service need not repeat what the server chose for it (patchAllocatedValues). */
 static bool service_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
     (void)err;
     struct json *spec = json_ensure(r->a, obj, "spec");
+    service_drop_unused(r, obj, old);
     if (has_cluster_ip(old) && !str_eqc(json_get_str(spec, "type"), "ExternalName") && !json_get_str(spec, "clusterIP").n)
         json_set_str(r->a, spec, "clusterIP", json_path_str(old, "spec.clusterIP"));
-    for (struct json *p = json_first(json_get(spec, "ports")); p; p = json_next(p))
-        if (!has_node_ports(obj)) json_remove(p, "nodePort");
     if (!has_node_ports(obj) || !has_node_ports(old)) return true;
     for (struct json *p = json_first(json_get(spec, "ports")); p; p = json_next(p))
         for (const struct json *q = json_first(json_path(old, "spec.ports")); q && !json_get_int(p, "nodePort", 0); q = json_next(q))
@@ -174,19 +204,10 @@ static bool namespace_update(struct request *r, struct json *obj, const struct j
 }
 
 /* ---- secrets ---- */
-static bool secret_prepare(struct request *r, struct json *obj, struct err *err) {
-    (void)err;
-    struct json *plain = json_remove(obj, "stringData");
-    if (!json_len(plain)) return true;
-    struct json *data = json_ensure(r->a, obj, "data");
-    for (const struct json *c = json_first(plain); c; c = json_next(c)) json_setn(r->a, data, json_key(c), json_new_str(r->a, base64_encode(r->a, json_str(c))));
-    json_sort_keys(data);
-    return true;
-}
-
 static bool secret_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
     if (!json_get_str(obj, "type").n) json_set_str(r->a, obj, "type", json_get_str(old, "type"));
-    return secret_prepare(r, obj, err);
+    (void)err;
+    return true;
 }
 
 /* ---- volumes ---- */
@@ -204,7 +225,7 @@ const struct strategy strategies_core[] = {
     { "", "pods", STRATEGY_GRACEFUL, POD_FIELDS, "field label not supported: %s", pod_create, pod_update, NULL, NULL, NULL },
     { "", "services", STRATEGY_UPSERT, "spec.clusterIP,spec.type", NULL, service_create, service_update, NULL, service_store, service_removed },
     { "", "namespaces", STRATEGY_FINALIZE, "status.phase,name=metadata.name", "field label not supported: %s", namespace_create, namespace_update, NULL, NULL, NULL },
-    { "", "secrets", 0, "type", "field label not supported: %s", secret_prepare, secret_update, NULL, NULL, NULL },
+    { "", "secrets", 0, "type", "field label not supported: %s", NULL, secret_update, NULL, NULL, NULL },
     { "", "events", STRATEGY_UPSERT, EVENT_FIELDS, "field label not supported: %s", NULL, NULL, NULL, NULL, NULL },
     { "", "nodes", STRATEGY_KEEP_STATUS, "spec.unschedulable", "field label not supported: %s", NULL, NULL, NULL, NULL, NULL },
     { "", "endpoints", STRATEGY_UPSERT, NULL, NULL, NULL, NULL, NULL, NULL, NULL },

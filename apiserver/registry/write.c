@@ -144,7 +144,11 @@ bool write_remove(struct request *r, const struct resource *res, struct object *
 
 /* ---- create ---- */
 static bool admit(struct request *r, enum admission_op op, struct json *obj, const struct json *old, const struct write_options *o, struct err *err) {
-    return !o->admit || admission_admit(r, op, obj, old, err);
+    return !o->admit || admission_mutate(r, op, obj, old, err);
+}
+
+static bool allow(struct request *r, enum admission_op op, struct json *obj, const struct json *old, const struct write_options *o, struct err *err) {
+    return !o->admit || admission_validate(r, op, obj, old, err);
 }
 
 /* Allocations happen last, and are taken back when it was only tried. */
@@ -160,8 +164,11 @@ static bool exists(struct request *r, const struct resource *res, const struct j
     struct str name = json_get_str(meta, "name");
     if (!name.n) return false;
     struct object *o = registry_get(r->as, res->stored.group, res->name, json_get_str(meta, "namespace"), name);
+    if (!o) return false;
+    err_already_exists(err, res->group, res->name, name);
+    if (meta_deleting(object_json(o))) err_prefix(err, "object is being deleted: ");
     object_unref(o);
-    return o && !err_already_exists(err, res->group, res->name, name);
+    return true;
 }
 
 bool write_create(struct request *r, const struct resource *res, struct json *obj, const struct write_options *o, struct object **out, struct err *err) {
@@ -171,22 +178,41 @@ bool write_create(struct request *r, const struct resource *res, struct json *ob
     if (json_get_str(meta, "resourceVersion").n) return err_set(err, ERR_IO, "resourceVersion should not be set on objects to be created");
     generate_name(r, res, meta);
     system_fields(r, res, meta);
+    track_manager(r, res, NULL, obj, o);         /* of what the client sent: what admission adds is nobody's */
     if (!admit(r, ADMIT_CREATE, obj, NULL, o, err)) return false;
     if (res->has_status && !(s->flags & STRATEGY_KEEP_STATUS)) json_set(r->a, obj, "status", json_new_object(r->a));
     if (s->create && !s->create(r, obj, err)) return false;
     if (!validate(r, res, obj, NULL, err)) return false;
+    if (!allow(r, ADMIT_CREATE, obj, NULL, o, err)) return false;
     if (exists(r, res, meta, err)) return false;
-    track_manager(r, res, NULL, obj, o);
     return store_hook(r, res, obj, NULL, err) && write_commit(r, res, obj, NULL, out, err);
 }
 
 /* ---- update ---- */
+/* Where upstream keeps the object, as its messages say. */
+static struct str etcd_key(struct request *r, const struct resource *res, const struct json *meta) {
+    struct str ns = json_get_str(meta, "namespace"), name = json_get_str(meta, "name");
+    bool service = !res->group.n && (str_eqc(res->name, "services") || str_eqc(res->name, "endpoints"));
+    struct str dir = service ? arena_strf(r->a, "services/%s", str_eqc(res->name, "services") ? "specs" : "endpoints")
+                             : !res->group.n && str_eqc(res->name, "nodes") ? STR("minions") : res->name;
+    return arena_strf(r->a, "/registry/" STR_FMT "%s" STR_FMT "/" STR_FMT, STR_ARG(dir), ns.n ? "/" : "", STR_ARG(ns), STR_ARG(name));
+}
+
+/* A patch sets the uid after the precondition was taken from it, so that validation finds it, twice. */
+static bool patched_uid(struct request *r, const struct resource *res, struct str name, struct str uid, struct err *err) {
+    struct field_errors e = { .a = r->a };
+    for (int i = 0; i < 2; i++) field_error_add(&e, "FieldValueInvalid", STR("metadata.uid"), "Invalid value: \"" STR_FMT "\": field is immutable", STR_ARG(uid));
+    return err_invalid(err, res->main->kind.group, res->main->kind.kind, name, &e);
+}
+
 static bool check_identity(struct request *r, const struct resource *res, struct json *meta, struct object *old, struct err *err) {
     const struct json *old_meta = json_get(object_json(old), "metadata");
     struct str rv = json_get_str(meta, "resourceVersion"), uid = json_get_str(meta, "uid"), old_uid = json_get_str(old_meta, "uid");
     struct str name = json_get_str(old_meta, "name");
     if (uid.n && !str_eq(uid, old_uid)) {
-        const char *why = arena_printf(r->a, "Precondition failed: UID in precondition: " STR_FMT ", UID in object meta: " STR_FMT, STR_ARG(uid), STR_ARG(old_uid));
+        if (r->info.verb.n && str_eqc(r->info.verb, "patch")) return patched_uid(r, res, name, uid, err);
+        const char *why = arena_printf(r->a, "StorageError: invalid object, Code: 4, Key: " STR_FMT ", ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: "
+                                       "UID in precondition: " STR_FMT ", UID in object meta: " STR_FMT, STR_ARG(etcd_key(r, res, old_meta)), STR_ARG(uid), STR_ARG(old_uid));
         return err_conflict(err, res->group, res->name, name, why);
     }
     if (rv.n && !str_eqc(rv, "0")) return str_eq(rv, json_get_str(old_meta, "resourceVersion")) || err_object_modified(err, res->group, res->name, name);
@@ -261,12 +287,13 @@ bool write_update(struct request *r, const struct resource *res, struct json *ob
     json_set_str(r->a, meta, "name", meta_name(old_tree));
     json_remove(meta, "resourceVersion");
     obj = merge_status(r, res, obj, old_tree);
+    track_manager(r, res, old_tree, obj, o);
     if (!admit(r, ADMIT_UPDATE, obj, old_tree, o, err)) return false;
     if (s->update && !s->update(r, obj, old_tree, err)) return false;
     bump_generation(r, res, obj, old_tree);
     json_set_str(r->a, json_get(obj, "metadata"), "resourceVersion", meta_name(old_tree).n ? json_path_str(old_tree, "metadata.resourceVersion") : STR_NULL);
     if (!validate(r, res, obj, old_tree, err)) return false;
-    track_manager(r, res, old_tree, obj, o);
+    if (!allow(r, ADMIT_UPDATE, obj, old_tree, o, err)) return false;
     if (same_object(r, res, obj, old_tree, o->apply)) {
         *out = object_ref(old);
         return true;

@@ -3,7 +3,8 @@
  * Models the JSON serializer (apimachinery pkg/runtime/serializer/json): json-iterator up to v1.22, whose errors quote the bytes around the
  * place, and encoding/json's descendant after it, whose errors name struct and path. Field names are compared with case in both. What the
  * type does not have is dropped, and so are nulls; quantities and times are written in their canonical form, as re-encoding would.
- * Simplified: a real json-iterator may wrap one error several times when it goes on reading after it; here each level wraps once.
+ * json-iterator goes on reading after an error whose value it has passed: the scalar fields that follow wrap the message once more each, until an
+ * object or a list begins, which it does not survive.
  */
 #include "apiserver/schema/schema_priv.h"
 
@@ -15,6 +16,7 @@ struct decoder {
     struct str body;
     struct str_list *unknown;
     bool failed;
+    bool reading;                      /* json-iterator has passed the bad value, and still reads */
     /* Of the first error, filled while unwinding: */
     struct str message;                /* what the innermost reader said */
     const struct fpath *at;            /* where; valid only while the path is on the stack */
@@ -121,6 +123,7 @@ static bool fail_byte(struct decoder *d, const struct fpath *p, const char *op, 
 {
     size_t i = locate(d->body, p);
     struct str found = i < d->body.n ? str_sub(d->body, i, i + 1) : STR_NULL;
+    d->reading = i < d->body.n && skip_value(d->body, i) == i + 1;
     return fail(d, jsoniter_report(d, op, arena_strf(d->a, "%s" STR_FMT, expects, STR_ARG(found)), i + 1));
 }
 
@@ -227,12 +230,14 @@ static bool decode_bytes(struct decoder *d, const struct value *x, struct json *
     if (bad == text.n)
         bad = text.n / 4 * 4;
     struct str msg = arena_strf(d->a, "illegal base64 data at input byte %zu", bad);
-    return is_jsoniter(d) ? fail_after(d, p, "base64Codec", msg) : fail(d, msg);
+    d->reading = is_jsoniter(d);
+    return is_jsoniter(d) ? fail_after(d, p, "decode base64", msg) : fail(d, msg);
 }
 
 /* Types with an UnmarshalJSON of their own. */
 static bool fail_unmarshal(struct decoder *d, const struct fpath *p, struct str msg)
 {
+    d->reading = is_jsoniter(d);
     return is_jsoniter(d) ? fail_after(d, p, "unmarshalerDecoder", msg) : fail(d, msg);
 }
 
@@ -350,8 +355,12 @@ static bool decode_list(struct decoder *d, const struct type *in, const struct f
             json_replace(v, c, zero);
             continue;
         }
-        if (!decode_value(d, &x, v, c, FP_INDEX(p, i)))
+        if (!decode_value(d, &x, v, c, FP_INDEX(p, i))) {
+            if (d->reading && next && x.kind == FIELD_OBJECT)
+                wrap(d, x.type->go_name, ".");
+            d->reading = d->reading && !next;
             return wrap(d, f->go_type ? f->go_type : "[]", ": ");
+        }
     }
     return true;
 }
@@ -388,7 +397,24 @@ static bool wrap_field(struct decoder *d, const struct type *t, const struct fie
             embed = "TypeMeta:";
     }
     int n = embed ? (int)(strchr(embed, ':') - embed) : 0;
-    return wrap(d, arena_printf(d->a, "%s.%.*s%s%s", t->go_name, n, embed ? embed : "", embed ? ": " : "", name), ": ");
+    return wrap(d, arena_printf(d->a, "%.*s%s%s", n, embed ? embed : "", embed ? ": " : "", name), ": ");
+}
+
+/* The fields of a struct after the one that failed, and the struct's own name. */
+static bool wrap_rest(struct decoder *d, const struct type *t, const struct json *from)
+{
+    for (const struct json *c = from; c && d->reading; c = json_next(c)) {
+        const struct field *f = type_field(t, json_key(c));
+        if (!f)
+            continue;
+        d->reading = !json_is(c, JSON_OBJECT) && !json_is(c, JSON_ARRAY);
+        if (json_is(c, JSON_OBJECT) && f->kind == FIELD_OBJECT && !field_is_pointer(f))
+            wrap(d, f->type->go_name, ".");
+        else if (json_is(c, JSON_ARRAY) && f->kind == FIELD_LIST)
+            wrap(d, f->go_type ? f->go_type : "[]", ": ");
+        wrap_field(d, t, f);
+    }
+    return wrap(d, t->go_name, ".");
 }
 
 static bool decode_field(struct decoder *d, const struct type *t, const struct field *f, struct json *obj, struct json *v, const struct fpath *p)
@@ -439,7 +465,7 @@ static bool decode_struct(struct decoder *d, const struct type *t, struct json *
             continue;
         }
         if (!null && !decode_field(d, t, f, obj, c, FP_NAME(p, f->name)))
-            return false;
+            return wrap_rest(d, t, next);
         in_order = in_order && (!last || last < f);
         last = f;
     }

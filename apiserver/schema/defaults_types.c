@@ -110,6 +110,27 @@ static void volume_defaults(const struct schema *s, struct arena *a, struct json
 
 /* ---- other core types ---- */
 
+/* What the internal type does not have is moved where it is kept (conversion, that is). */
+static void secret_defaults(const struct schema *s, struct arena *a, struct json *obj)
+{
+    (void)s;
+    struct json *plain = json_remove(obj, "stringData");
+    if (!json_len(plain))
+        return;
+    struct json *data = json_ensure(a, obj, "data");
+    for (const struct json *c = json_first(plain); c; c = json_next(c))
+        json_setn(a, data, json_key(c), json_new_str(a, base64_encode(a, json_str(c))));
+    json_sort_keys(data);
+}
+
+static void daemon_set_defaults(const struct schema *s, struct arena *a, struct json *obj)
+{
+    (void)s;
+    struct json *notes = json_ensure(a, json_ensure(a, obj, "metadata"), "annotations");
+    set_absent(a, notes, "deprecated.daemonset.template.generation", json_new_strc(a, "0"));
+    json_sort_keys(notes);
+}
+
 static void service_spec_defaults(const struct schema *s, struct arena *a, struct json *obj)
 {
     struct str affinity = or_default(obj, "sessionAffinity", "None"), type = or_default(obj, "type", "ClusterIP");
@@ -232,6 +253,10 @@ static void stateful_set_spec_defaults(const struct schema *s, struct arena *a, 
 {
     if (s->minor >= 27)
         json_ensure(a, obj, "persistentVolumeClaimRetentionPolicy");
+    for (struct json *c = json_first(json_get(obj, "volumeClaimTemplates")); c && s->minor >= 17; c = json_next(c)) {
+        json_set_strc(a, c, "kind", "PersistentVolumeClaim");
+        json_set_strc(a, c, "apiVersion", "v1");
+    }
 }
 
 static void job_defaults(const struct schema *s, struct arena *a, struct json *obj)
@@ -331,6 +356,7 @@ static const struct { const char *type; void (*fn)(const struct schema *s, struc
     { "core.v1.Container", container_defaults },
     { "core.v1.EphemeralContainer", container_defaults },
     { "core.v1.Volume", volume_defaults },
+    { "core.v1.Secret", secret_defaults },
     { "core.v1.Service", service_defaults },
     { "core.v1.ServiceSpec", service_spec_defaults },
     { "core.v1.ServicePort", service_port_defaults },
@@ -339,6 +365,7 @@ static const struct { const char *type; void (*fn)(const struct schema *s, struc
     { "core.v1.Namespace", namespace_defaults },
     { "core.v1.LimitRangeItem", limit_range_item_defaults },
     { "apps.v1.DeploymentStrategy", deployment_strategy_defaults },
+    { "apps.v1.DaemonSet", daemon_set_defaults },
     { "apps.v1.DaemonSetUpdateStrategy", daemon_set_strategy_defaults },
     { "apps.v1.StatefulSetUpdateStrategy", stateful_set_strategy_defaults },
     { "apps.v1.StatefulSetSpec", stateful_set_spec_defaults },

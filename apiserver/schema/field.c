@@ -210,7 +210,8 @@ bool err_invalid(struct err *err, struct str group, struct str kind, struct str 
         json_set_str(a, details, "name", name);
     if (group.n)
         json_set_str(a, details, "group", group);
-    json_set_str(a, details, "kind", kind);
+    if (kind.n)
+        json_set_str(a, details, "kind", kind);
     if (json_len(causes))
         json_set(a, details, "causes", causes);
     err_details(err, arena_cstr(a, json_text(a, details)));

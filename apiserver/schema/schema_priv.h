@@ -82,8 +82,9 @@ bool selector_matches_labels(struct check *c, const struct json *sel, const stru
 /* validate_pod.c, validate_containers.c, validate_volumes.c */
 void check_pod_spec(struct check *c, const struct json *spec, const struct fpath *p);
 void check_pod_template(struct check *c, const struct json *tmpl, const struct fpath *p);
-void check_containers(struct check *c, const struct json *spec, const struct fpath *p);
-void check_volumes(struct check *c, const struct json *volumes, const struct fpath *p);
+/* volumes: those that are in order, hence may be mounted; check_volumes returns them. */
+void check_containers(struct check *c, const struct json *spec, const struct json *volumes, const struct fpath *p);
+const struct json *check_volumes(struct check *c, const struct json *volumes, const struct fpath *p);
 void check_resources(struct check *c, const struct json *res, const struct fpath *p);
 bool check_port_number(struct check *c, int64_t port, const struct fpath *p);
 void check_port_name(struct check *c, struct str name, const struct fpath *p);

@@ -403,9 +403,9 @@ static void check_container_list(struct check *c, const struct json *list, const
     check_host_port_conflicts(c, list, pp);
 }
 
-void check_containers(struct check *c, const struct json *spec, const struct fpath *p)
+void check_containers(struct check *c, const struct json *spec, const struct json *volumes, const struct fpath *p)
 {
-    const struct json *list = json_get(spec, "containers"), *volumes = json_get(spec, "volumes");
+    const struct json *list = json_get(spec, "containers");
     if (json_len(list) == 0)
         check_required(c, FP_NAME(p, "containers"), "");
     check_container_list(c, list, NULL, volumes, FP_NAME(p, "containers"), false);

@@ -105,12 +105,29 @@ static void check_service_update(struct check *c, const struct json *spec, const
                       ip.n ? "may not change once set" : "primary clusterIP can not be unset");
 }
 
+static void check_cluster_ip(struct check *c, struct str type, struct str ip, const struct fpath *p)
+{
+    bool dual = c->minor >= DUAL_STACK_MINOR;
+    const struct fpath *ip_path = dual ? FP_INDEX(FP_NAME(p, "clusterIPs"), 0) : FP_NAME(p, "clusterIP");
+    if (ip.n == 0)
+        return;
+    if (str_eqc(type, "ExternalName"))
+        check_forbidden(c, FP_NAME(p, dual ? "clusterIPs" : "clusterIP"), dual ? "may not be set for ExternalName services" : "must be empty for ExternalName services");
+    else if (str_eqc(ip, "None") && in_list(type, "LoadBalancer,NodePort"))
+        check_invalid_s(c, ip_path, ip, "may not be set to 'None' for " STR_FMT " services", STR_ARG(type));
+    else if (!str_eqc(ip, "None") && !looks_like_ip(ip) && dual)
+        check_invalid_s(c, ip_path, ip, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+    else if (!str_eqc(ip, "None") && !looks_like_ip(ip))
+        check_invalid_s(c, ip_path, ip, "must be empty, 'None', or a valid IP address");
+}
+
 void validate_service(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
 {
     (void)gvk;
     const struct json *spec = json_get(obj, "spec");
     const struct fpath *p = FP_NAME(NULL, "spec");
     struct str type = json_get_str(spec, "type"), affinity = json_get_str(spec, "sessionAffinity"), ip = json_get_str(spec, "clusterIP");
+    size_t before = c->out->n;
     if (old)
         check_service_update(c, spec, json_get(old, "spec"), p);
     check_service_ports(c, spec, p);
@@ -119,8 +136,7 @@ void validate_service(struct check *c, const struct gvk *gvk, const struct json 
         check_required(c, FP_NAME(p, "sessionAffinity"), "");
     else
         check_enum(c, FP_NAME(p, "sessionAffinity"), affinity, "ClientIP,None");
-    if (ip.n && !str_eqc(ip, "None") && !looks_like_ip(ip))
-        check_invalid_s(c, FP_NAME(p, "clusterIP"), ip, "must be empty, 'None', or a valid IP address");
+    check_cluster_ip(c, type, ip, p);
     size_t i = 0;
     for (const struct json *e = json_first(json_get(spec, "externalIPs")); e; e = json_next(e), i++)
         if (!looks_like_ip(json_str(e)))
@@ -139,7 +155,7 @@ void validate_service(struct check *c, const struct gvk *gvk, const struct json 
     }
     check_distinct_ports(c, json_get(spec, "ports"), FP_NAME(p, "ports"));
     struct str policy = json_get_str(spec, "externalTrafficPolicy");
-    if (policy.n && (str_eqc(type, "ClusterIP") || str_eqc(type, "ExternalName")))
+    if (policy.n && (str_eqc(type, "ClusterIP") || str_eqc(type, "ExternalName")) && (c->out->n == before || c->minor >= 26))    /* a check of its own, afterwards */
         check_invalid_s(c, FP_NAME(p, "externalTrafficPolicy"), policy, c->minor >= 26 ? "may only be set for externally-accessible services"
                         : "ExternalTrafficPolicy can only be set on NodePort and LoadBalancer service");
 }
@@ -194,13 +210,30 @@ void validate_config_map(struct check *c, const struct gvk *gvk, const struct js
         check_too_long(c, NULL, DATA_BYTES_MAX);
 }
 
+static void check_secret_json(struct check *c, const struct json *data, struct str key)
+{
+    struct str text;
+    struct err bad = { 0 };
+    if (!base64_decode(c->a, json_str(json_getn(data, key)), &text))
+        return;
+    const struct json *j = json_parse(c->a, text, &bad);
+    if (j && !json_is(j, JSON_OBJECT))
+        err_set(&bad, ERR_PARSE, "json: cannot unmarshal %s into Go value of type map[string]interface {}",
+                json_is(j, JSON_ARRAY) ? "array" : json_is(j, JSON_STRING) ? "string" : json_is(j, JSON_BOOL) ? "bool" : "number");
+    if (bad.code != ERR_NONE)
+        check_invalid_s(c, FP_KEY(FP_NAME(NULL, "data"), key), STR("<secret contents redacted>"), "%s", bad.msg);
+    err_clear(&bad);
+}
+
 void validate_secret(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
 {
     (void)gvk;
     static const struct { const char *type, *key; } needs[] = {
-        { "kubernetes.io/dockercfg", ".dockercfg" }, { "kubernetes.io/dockerconfigjson", ".dockerconfigjson" }, { "kubernetes.io/ssh-auth", "ssh-privatekey" },
+        { "kubernetes.io/dockercfg", ".dockercfg" }, { "kubernetes.io/dockerconfigjson", ".dockerconfigjson" },
         { "kubernetes.io/tls", "tls.crt" }, { "kubernetes.io/tls", "tls.key" },
     };
+    /* Upstream's own slip: a format that is never filled in. */
+    const struct fpath *slip = FP_NAME(NULL, "data[%s]");
     struct str type = json_get_str(obj, "type");
     const struct json *data = json_get(obj, "data");
     if (old && !str_eq(type, json_get_str(old, "type")))
@@ -215,9 +248,13 @@ void validate_secret(struct check *c, const struct gvk *gvk, const struct json *
     for (size_t i = 0; i < ARRAY_LEN(needs); i++)
         if (str_eqc(type, needs[i].type) && !json_getn(data, str_c(needs[i].key)))
             check_required(c, FP_KEY(FP_NAME(NULL, "data"), str_c(needs[i].key)), "");
+        else if (str_eqc(type, needs[i].type) && str_starts(str_c(needs[i].key), ".docker"))
+            check_secret_json(c, data, str_c(needs[i].key));
+    if (str_eqc(type, "kubernetes.io/ssh-auth") && json_get_str(data, "ssh-privatekey").n == 0)
+        check_required(c, FP_KEY(slip, STR("ssh-privatekey")), "");
     if (str_eqc(type, "kubernetes.io/basic-auth") && !json_get(data, "username") && !json_get(data, "password")) {
-        check_required(c, FP_KEY(FP_NAME(NULL, "data"), STR("username")), "");
-        check_required(c, FP_KEY(FP_NAME(NULL, "data"), STR("password")), "");
+        check_required(c, FP_KEY(slip, STR("username")), "");
+        check_required(c, FP_KEY(slip, STR("password")), "");
     }
 }
 
@@ -265,17 +302,54 @@ static void check_amounts(struct check *c, const struct json *list, const struct
     }
 }
 
+#define QUOTA_POD_COMPUTE "cpu,memory,limits.cpu,limits.memory,requests.cpu,requests.memory"
+#define QUOTA_STANDARD "cpu,memory,ephemeral-storage,limits.cpu,limits.memory,limits.ephemeral-storage,pods,resourcequotas,services,replicationcontrollers,"  \
+                       "secrets,persistentvolumeclaims,configmaps,services.nodeports,services.loadbalancers"
+
+/* Which pods are counted; the scope for those that ask for nothing counts pods alone. */
+static void check_quota_scopes(struct check *c, const struct json *scopes, const struct json *hard, const struct fpath *p)
+{
+    struct str text = STR("[]core.ResourceQuotaScope{");
+    for (const struct json *s = json_first(scopes); s; s = json_next(s)) {
+        struct str quoted = quote_go(c->a, json_str(s));
+        text = arena_strf(c->a, STR_FMT "%s" STR_FMT, STR_ARG(text), s == json_first(scopes) ? "" : ", ", STR_ARG(quoted));
+    }
+    const char *shown = arena_printf(c->a, STR_FMT "}", STR_ARG(text));
+    bool has[4] = { false };
+    static const char *const names[] = { "BestEffort", "NotBestEffort", "Terminating", "NotTerminating" };
+    for (const struct json *s = json_first(scopes); s; s = json_next(s)) {
+        for (size_t i = 0; i < ARRAY_LEN(names); i++)
+            has[i] = has[i] || str_eqc(json_str(s), names[i]);
+        if (!in_list(json_str(s), "Terminating,NotTerminating,BestEffort,NotBestEffort,PriorityClass,CrossNamespacePodAffinity"))
+            check_invalid_raw(c, p, shown, "unsupported scope");
+        for (const struct json *r = json_first(hard); r; r = json_next(r)) {
+            struct str key = json_key(r);
+            bool standard = in_list(key, QUOTA_STANDARD "," QUOTA_POD_COMPUTE ",requests.storage,requests.ephemeral-storage");
+            bool fits = str_eqc(key, "pods") || (!str_eqc(json_str(s), "BestEffort") && in_list(key, QUOTA_POD_COMPUTE));
+            if (standard && !fits)
+                check_invalid_raw(c, p, shown, "unsupported scope applied to resource");
+        }
+    }
+    if (has[0] && has[1])
+        check_invalid_raw(c, p, shown, "conflicting scopes");
+    if (has[2] && has[3])
+        check_invalid_raw(c, p, shown, "conflicting scopes");
+}
+
 void validate_resource_quota(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
 {
     (void)gvk;
     const struct json *hard = json_path(obj, "spec.hard"), *scopes = json_path(obj, "spec.scopes");
     const struct fpath *p = FP_NAME(FP_NAME(NULL, "spec"), "hard");
-    for (const struct json *r = json_first(hard); r; r = json_next(r))
-        if (str_chr(json_key(r), '/') < 0 && !str_starts(json_key(r), "requests.") && !str_starts(json_key(r), "hugepages-") &&
-            !in_list(json_key(r), "cpu,memory,ephemeral-storage,limits.cpu,limits.memory,limits.ephemeral-storage,pods,resourcequotas,services,replicationcontrollers,"
-                                  "secrets,persistentvolumeclaims,configmaps,services.nodeports,services.loadbalancers"))
-            check_invalid_s(c, FP_KEY(p, json_key(r)), json_key(r), "must be a standard resource type or fully qualified");
+    for (const struct json *r = json_first(hard); r; r = json_next(r)) {
+        bool standard = str_starts(json_key(r), "requests.") || str_starts(json_key(r), "hugepages-") || in_list(json_key(r), QUOTA_STANDARD);
+        if (str_chr(json_key(r), '/') >= 0 || standard)
+            continue;
+        check_invalid_s(c, FP_KEY(p, json_key(r)), json_key(r), "must be a standard resource type or fully qualified");
+        check_invalid_s(c, FP_KEY(p, json_key(r)), json_key(r), "must be a standard resource for quota");
+    }
     check_amounts(c, hard, p);
+    check_quota_scopes(c, scopes, hard, FP_NAME(FP_NAME(NULL, "spec"), "scopes"));
     if (old && !same(scopes, json_path(old, "spec.scopes")))
         check_invalid_raw(c, FP_NAME(FP_NAME(NULL, "spec"), "scopes"), arena_cstr(c->a, json_text(c->a, scopes)), "field is immutable");
 }
@@ -316,13 +390,30 @@ void validate_limit_range(struct check *c, const struct gvk *gvk, const struct j
     }
 }
 
+/* Addresses that mean something else on every node cannot be where a Service leads. */
+static void check_special_ip(struct check *c, struct str ip, const struct fpath *p)
+{
+    if (!looks_like_ip(ip))
+        check_invalid_s(c, p, ip, "must be a valid IP address");
+    else if (str_eqc(ip, "0.0.0.0") || str_eqc(ip, "::"))
+        check_invalid_s(c, p, ip, "may not be unspecified (0.0.0.0%s)", c->minor >= 19 ? " or ::" : "");
+    else if (str_starts(ip, "127.") || str_eqc(ip, "::1"))
+        check_invalid_s(c, p, ip, "may not be in the loopback range (127.0.0.0/8%s)", c->minor >= 21 ? ", ::1/128" : "");
+    else if (str_starts(ip, "169.254."))
+        check_invalid_s(c, p, ip, "may not be in the link-local range (169.254.0.0/16%s)", c->minor >= 21 ? ", fe80::/10" : "");
+    else if (str_starts(ip, "224.0.0."))
+        check_invalid_s(c, p, ip, "may not be in the link-local multicast range (224.0.0.0/24%s)", c->minor >= 21 ? ", ff02::/10" : "");
+}
+
 static void check_addresses(struct check *c, const struct json *list, const struct fpath *lp)
 {
     size_t i = 0;
-    for (const struct json *a = json_first(list); a; a = json_next(a), i++)
+    for (const struct json *a = json_first(list); a; a = json_next(a), i++) {
+        const struct fpath *p = FP_NAME(FP_INDEX(lp, i), "ip");
         if (!looks_like_ip(json_get_str(a, "ip")))
-            check_invalid_s(c, FP_NAME(FP_INDEX(lp, i), "ip"), json_get_str(a, "ip"), "must be a valid IP address, (e.g. 10.9.8.7%s)",
-                            c->minor >= 20 ? " or 2001:db8::ffff" : "");
+            check_invalid_s(c, p, json_get_str(a, "ip"), "must be a valid IP address, (e.g. 10.9.8.7%s)", c->minor >= 20 ? " or 2001:db8::ffff" : "");
+        check_special_ip(c, json_get_str(a, "ip"), p);
+    }
 }
 
 void validate_endpoints(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)

@@ -5,7 +5,7 @@
  */
 #include "apiserver/schema/schema_priv.h"
 
-enum { CONTAINER_RESOURCE_MINOR = 20, API_GROUP_MINOR = 34, WINDOW_MAX = 3600, PERIOD_MAX = 1800 };
+enum { SWITCHED_MINOR = 20, CONTAINER_RESOURCE_MINOR = 20, API_GROUP_MINOR = 34, WINDOW_MAX = 3600, PERIOD_MAX = 1800 };
 
 static void check_segment(struct check *c, const struct json *ref, const char *key, const struct fpath *p)
 {
@@ -156,6 +156,12 @@ static void check_metric(struct check *c, const struct json *m, const struct fpa
             check_pods_source(c, s, sp);
         else
             check_resource_source(c, s, sp, i == 4);
+    }
+    if (!expected && c->minor < SWITCHED_MINOR) {    /* any type is taken for a field's name, in lower case */
+        char *field = arena_cstr(c->a, type);
+        for (char *ch = field; *ch; ch++)
+            *ch = (char)(*ch >= 'A' && *ch <= 'Z' ? *ch + 'a' - 'A' : *ch);
+        expected = field;
     }
     if (expected && !json_get(m, expected))
         check_required(c, FP_NAME(p, expected), "must populate information for the given metric source");

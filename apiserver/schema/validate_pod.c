@@ -6,7 +6,18 @@
  */
 #include "apiserver/schema/schema_priv.h"
 
-enum { CMP_DIFF_MINOR = 18, GRACE_UPDATE_MINOR = 21 };
+enum { CMP_DIFF_MINOR = 18, SPREAD_MINOR = 18, GRACE_UPDATE_MINOR = 21 };
+
+/* %#v of the struct; a pointer's target has no fixed text. */
+static char *go_toleration(struct arena *a, const struct json *t)
+{
+    static const char *const fields[] = { "key", "operator", "value", "effect" };
+    struct str v[4];
+    for (size_t i = 0; i < 4; i++)
+        v[i] = quote_go(a, json_get_str(t, fields[i]));
+    return arena_printf(a, "core.Toleration{Key:" STR_FMT ", Operator:" STR_FMT ", Value:" STR_FMT ", Effect:" STR_FMT ", TolerationSeconds:(*int64)(%s)}", STR_ARG(v[0]),
+                        STR_ARG(v[1]), STR_ARG(v[2]), STR_ARG(v[3]), json_get(t, "tolerationSeconds") ? "0xc000a1b2c0" : "nil");
+}
 
 static void check_toleration(struct check *c, const struct json *t, const struct fpath *p)
 {
@@ -18,7 +29,7 @@ static void check_toleration(struct check *c, const struct json *t, const struct
     if (json_get(t, "tolerationSeconds") && !str_eqc(effect, "NoExecute"))
         check_invalid_s(c, FP_NAME(p, "effect"), effect, "effect must be 'NoExecute' when `tolerationSeconds` is set");
     if (str_eqc(op, "Exists") && value.n)
-        check_invalid_raw(c, FP_NAME(p, "operator"), arena_cstr(c->a, json_text(c->a, t)), "value must be empty when `operator` is 'Exists'");
+        check_invalid_raw(c, FP_NAME(p, "operator"), go_toleration(c->a, t), "value must be empty when `operator` is 'Exists'");
     else if (op.n && !in_list(op, "Equal,Exists"))
         check_unsupported(c, FP_NAME(p, "operator"), op, "Equal,Exists");
     if (effect.n)
@@ -85,8 +96,7 @@ static void check_affinity_term(struct check *c, const struct json *t, const str
     check_label_selector(c, json_get(t, "labelSelector"), FP_NAME(p, c->minor >= 27 ? "labelSelector" : "matchExpressions"));
     if (json_get_str(t, "topologyKey").n == 0)
         check_required(c, FP_NAME(p, "topologyKey"), "can not be empty");
-    else
-        check_qualified_name(c, json_get_str(t, "topologyKey"), FP_NAME(p, "topologyKey"));
+    check_qualified_name(c, json_get_str(t, "topologyKey"), FP_NAME(p, "topologyKey"));
 }
 
 static void check_affinity(struct check *c, const struct json *affinity, const struct fpath *p)
@@ -113,10 +123,29 @@ static void check_affinity(struct check *c, const struct json *affinity, const s
     }
 }
 
+static void check_spread(struct check *c, const struct json *list, const struct fpath *lp)
+{
+    size_t i = 0;
+    for (const struct json *t = json_first(list); t; t = json_next(t), i++) {
+        const struct fpath *p = FP_INDEX(lp, i);
+        int64_t skew = json_get_int(t, "maxSkew", 0);
+        struct str key = json_get_str(t, "topologyKey"), action = json_get_str(t, "whenUnsatisfiable");
+        if (skew <= 0)
+            check_invalid_i(c, FP_NAME(p, "maxSkew"), skew, "must be greater than zero");
+        if (key.n == 0)
+            check_required(c, FP_NAME(p, "topologyKey"), "can not be empty");
+        check_enum(c, FP_NAME(p, "whenUnsatisfiable"), action, "DoNotSchedule,ScheduleAnyway");
+        for (const struct json *e = json_first(list); e != t; e = json_next(e))
+            if (str_eq(json_get_str(e, "topologyKey"), key) && str_eq(json_get_str(e, "whenUnsatisfiable"), action)) {
+                check_duplicate(c, FP_NAME(p, "{topologyKey, whenUnsatisfiable}"), arena_strf(c->a, "{" STR_FMT ", " STR_FMT "}", STR_ARG(key), STR_ARG(action)));
+                break;
+            }
+    }
+}
+
 void check_pod_spec(struct check *c, const struct json *spec, const struct fpath *p)
 {
-    check_volumes(c, json_get(spec, "volumes"), FP_NAME(p, "volumes"));
-    check_containers(c, spec, p);
+    check_containers(c, spec, check_volumes(c, json_get(spec, "volumes"), FP_NAME(p, "volumes")), p);
     struct str restart = json_get_str(spec, "restartPolicy");
     if (restart.n == 0)
         check_required(c, FP_NAME(p, "restartPolicy"), "");
@@ -139,6 +168,8 @@ void check_pod_spec(struct check *c, const struct json *spec, const struct fpath
     size_t i = 0;
     for (const struct json *t = json_first(json_get(spec, "tolerations")); t; t = json_next(t), i++)
         check_toleration(c, t, FP_INDEX(FP_NAME(p, "tolerations"), i));
+    if (c->minor >= SPREAD_MINOR)
+        check_spread(c, json_get(spec, "topologySpreadConstraints"), FP_NAME(p, "topologySpreadConstraints"));
 }
 
 void check_pod_template(struct check *c, const struct json *tmpl, const struct fpath *p)

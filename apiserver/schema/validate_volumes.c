@@ -59,10 +59,10 @@ static void check_source(struct check *c, const char *kind, const struct json *v
     }
 }
 
-void check_volumes(struct check *c, const struct json *volumes, const struct fpath *pp)
+const struct json *check_volumes(struct check *c, const struct json *volumes, const struct fpath *pp)
 {
     size_t i = 0;
-    struct json *names = json_new_object(c->a);
+    struct json *names = json_new_object(c->a), *good = json_new_array(c->a);
     for (const struct json *v = json_first(volumes); v; v = json_next(v), i++) {
         const struct fpath *p = FP_INDEX(pp, i);
         struct str name = json_get_str(v, "name");
@@ -84,9 +84,12 @@ void check_volumes(struct check *c, const struct json *volumes, const struct fpa
             check_name(c, name, NAME_LABEL, false, FP_NAME(p, "name"));
         if (json_getn(names, name))
             check_duplicate(c, FP_NAME(p, "name"), name);
-        if (c->out->n == before)
-            json_setn(c->a, names, name, json_new_bool(c->a, true));
+        if (c->out->n != before)
+            continue;
+        json_setn(c->a, names, name, json_new_bool(c->a, true));
+        json_append(good, json_copy(c->a, v));
     }
+    return good;
 }
 
 static void check_claim_spec(struct check *c, const struct json *spec, const struct fpath *p)
@@ -114,7 +117,8 @@ void validate_pvc(struct check *c, const struct gvk *gvk, const struct json *obj
     struct json *now = json_copy(c->a, json_get(obj, "spec")), *was = json_copy(c->a, json_get(old, "spec"));
     struct json *both[] = { now, was };
     for (size_t i = 0; i < 2; i++)
-        json_remove(both[i], "resources");
+        if (str_eqc(json_path_str(obj, "status.phase"), "Bound"))
+            json_remove(both[i], "resources");
     if (json_get_str(was, "volumeName").n == 0)  /* binding fills these in */
         for (size_t i = 0; i < 2; i++)
             json_remove(both[i], "volumeName"), json_remove(both[i], "storageClassName");
@@ -124,6 +128,9 @@ void validate_pvc(struct check *c, const struct gvk *gvk, const struct json *obj
                         : "spec is immutable after creation except resources.requests for bound claims");
 }
 
+#define PV_SOURCES "hostPath,gcePersistentDisk,awsElasticBlockStore,glusterfs,flocker,nfs,rbd,quobyte,cephfs,iscsi,cinder,fc,flexVolume,azureFile,"           \
+                   "vsphereVolume,photonPersistentDisk,portworxVolume,azureDisk,scaleIO,local,storageos,csi"
+
 void validate_pv(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
 {
     (void)gvk; (void)old;
@@ -131,10 +138,29 @@ void validate_pv(struct check *c, const struct gvk *gvk, const struct json *obj,
     const struct fpath *p = FP_NAME(NULL, "spec");
     if (json_len(json_get(spec, "accessModes")) == 0)
         check_required(c, FP_NAME(p, "accessModes"), "");
-    if (json_len(json_get(spec, "capacity")) == 0)
+    for (const struct json *m = json_first(json_get(spec, "accessModes")); m; m = json_next(m))
+        check_enum(c, FP_NAME(p, "accessModes"), json_str(m), c->minor >= 22 ? "ReadOnlyMany,ReadWriteMany,ReadWriteOnce,ReadWriteOncePod" : "ReadOnlyMany,ReadWriteMany,ReadWriteOnce");
+    const struct json *capacity = json_get(spec, "capacity");
+    if (json_len(capacity) == 0)
         check_required(c, FP_NAME(p, "capacity"), "");
+    if (!json_get(capacity, "storage") || json_len(capacity) > 1)
+        field_error_add(c->out, "FieldValueNotSupported", fpath_text(c->a, FP_NAME(p, "capacity")), "Unsupported value: " STR_FMT ": supported values: \"storage\"",
+                        STR_ARG(json_len(capacity) ? json_text(c->a, capacity) : STR("core.ResourceList(nil)")));
+    for (const struct json *q = json_first(capacity); q; q = json_next(q)) {
+        struct quantity amount;
+        if (quantity_parse(json_str(q), &amount, NULL) && amount.nano < 0)
+            check_invalid_s(c, FP_KEY(FP_NAME(p, "capacity"), json_key(q)), json_str(q), "must be a valid resource quantity");
+        if (quantity_parse(json_str(q), &amount, NULL) && amount.nano <= 0)
+            check_invalid_s(c, FP_KEY(FP_NAME(p, "capacity"), json_key(q)), json_str(q), "must be greater than zero");
+    }
     if (json_get_str(spec, "persistentVolumeReclaimPolicy").n)
         check_enum(c, FP_NAME(p, "persistentVolumeReclaimPolicy"), json_get_str(spec, "persistentVolumeReclaimPolicy"), "Delete,Recycle,Retain");
+    size_t sources = 0;
+    for (const struct json *s = json_first(spec); s; s = json_next(s))
+        if (in_list(json_key(s), PV_SOURCES) && sources++ > 0)
+            check_forbidden(c, FP_NAME(p, arena_cstr(c->a, json_key(s))), "may not specify more than 1 volume type");
+    if (sources == 0)
+        check_required(c, p, "must specify a volume type");
     if (json_is(json_get(spec, "hostPath"), JSON_OBJECT))
         check_host_path(c, json_get(spec, "hostPath"), FP_NAME(p, "hostPath"));
 }

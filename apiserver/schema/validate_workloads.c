@@ -80,7 +80,8 @@ static void check_selected_template(struct check *c, const struct json *spec, co
     const struct json *sel = json_get(spec, "selector"), *tmpl = json_get(spec, "template");
     const struct json *labels = json_path(tmpl, "metadata.labels");
     const struct fpath *tp = FP_NAME(p, "template");
-    if (json_len(sel) && !selector_matches_labels(c, sel, labels))
+    bool matches = json_is(sel, JSON_OBJECT) ? !json_len(sel) || selector_matches_labels(c, sel, labels) : false;    /* no selector matches nothing */
+    if (!matches)
         check_invalid_raw(c, FP_NAME(FP_NAME(tp, "metadata"), "labels"), arena_cstr(c->a, go_map(c->a, labels)), "`selector` does not match template `labels`");
     check_pod_template(c, tmpl, tp);
     check_template_restart(c, tmpl, tp);
@@ -224,6 +225,19 @@ static void check_stateful_set_update(struct check *c, const struct json *spec, 
     check_forbidden(c, FP_NAME(NULL, "spec"), "updates to statefulset spec for fields other than %s are forbidden", fields);
 }
 
+/* Upstream leaves the containers unchecked, since volumes may come from claim templates. */
+static void check_claimed_template(struct check *c, const struct json *spec, const struct fpath *p)
+{
+    const struct json *sel = json_get(spec, "selector"), *tmpl = json_get(spec, "template"), *meta = json_get(tmpl, "metadata");
+    const struct fpath *tp = FP_NAME(p, "template");
+    if (!json_is(sel, JSON_OBJECT) || (json_len(sel) && !selector_matches_labels(c, sel, json_get(meta, "labels"))))
+        check_invalid_raw(c, FP_NAME(FP_NAME(tp, "metadata"), "labels"), arena_cstr(c->a, go_map(c->a, json_get(meta, "labels"))),
+                          "`selector` does not match template `labels`");
+    check_labels(c, json_get(meta, "labels"), FP_NAME(tp, "labels"));
+    check_annotations(c, json_get(meta, "annotations"), FP_NAME(tp, "annotations"));
+    check_template_restart(c, tmpl, tp);
+}
+
 void validate_stateful_set(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
 {
     (void)gvk;
@@ -241,7 +255,7 @@ void validate_stateful_set(struct check *c, const struct gvk *gvk, const struct 
         check_invalid_raw(c, FP_NAME(p, "updateStrategy"), arena_cstr(c->a, json_text(c->a, strategy)), "must be 'RollingUpdate' or 'OnDelete'");
     check_non_negative(c, FP_NAME(p, "replicas"), json_get_int(spec, "replicas", 0));
     check_selector(c, spec, p, "statefulset");
-    check_selected_template(c, spec, p);
+    check_claimed_template(c, spec, p);
 }
 
 void validate_replication_controller(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
@@ -280,11 +294,28 @@ static void check_job_spec(struct check *c, const struct json *spec, const struc
         check_unsupported(c, FP_NAME(FP_NAME(tp, "spec"), "restartPolicy"), policy, "OnFailure,Never");
 }
 
+/* Unless the user insists, a Job's selector is the one that the server made of its uid. */
+static void check_generated_selector(struct check *c, const struct json *obj, const struct fpath *p)
+{
+    const struct json *spec = json_get(obj, "spec"), *sel = json_get(spec, "selector"), *labels = json_path(spec, "template.metadata.labels");
+    if (json_get_bool(spec, "manualSelector", false))
+        return;
+    const char *key = c->minor >= 27 ? "batch.kubernetes.io/controller-uid" : "controller-uid";
+    const struct json *match = json_get(sel, "matchLabels");
+    bool own = json_len(match) == 1 && str_eq(json_get_str(match, key), meta_uid(obj)) && json_len(json_get(sel, "matchExpressions")) == 0;
+    if (!own)
+        check_invalid_raw(c, FP_NAME(p, "selector"), go_selector(c->a, sel), "`selector` not auto-generated");
+    if (!selector_matches_labels(c, sel, labels))
+        check_invalid_raw(c, FP_NAME(FP_NAME(FP_NAME(p, "template"), "metadata"), "labels"), arena_cstr(c->a, go_map(c->a, labels)),
+                          "`selector` does not match template `labels`");
+}
+
 void validate_job(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
 {
     (void)gvk;
     const struct json *spec = json_get(obj, "spec");
     const struct fpath *p = FP_NAME(NULL, "spec");
+    check_generated_selector(c, obj, p);
     check_job_spec(c, spec, p);
     if (!old)
         return;

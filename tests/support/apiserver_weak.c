@@ -27,7 +27,8 @@ WEAK bool review_create(struct request *r, struct json *obj, struct err *err) { 
 WEAK bool token_request_create(struct request *r, struct json *obj, struct err *err) { (void)r, (void)obj, (void)err; return true; }
 #endif
 #ifndef WITH_ADMISSION
-WEAK bool admission_admit(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err) { (void)r, (void)op, (void)obj, (void)old, (void)err; return true; }
+WEAK bool admission_mutate(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err) { (void)r, (void)op, (void)obj, (void)old, (void)err; return true; }
+WEAK bool admission_validate(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err) { (void)r, (void)op, (void)obj, (void)old, (void)err; return true; }
 #endif
 #ifndef WITH_AGGREGATOR
 WEAK struct aggregator *aggregator_new(struct apiserver *as) { (void)as; return NULL; }

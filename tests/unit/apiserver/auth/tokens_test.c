@@ -63,7 +63,7 @@ static void bound(void **state) {
         { ADMIN, "POST", NS "/serviceaccounts", NULL, "{\"metadata\":{\"name\":\"robot\"}}", 201, { NULL }, NULL },
         { ADMIN, "POST", NS "/serviceaccounts/robot/token", NULL, "{\"spec\":{}}", 201, { "\"expirationSeconds\":3600", "\"expirationTimestamp\":\"2020-01-25T01:00:00Z\"", "https://kubernetes.default.svc.cluster.local" }, "status.token" },
         { NOBODY, "GET", "/api", BEARER, NULL, 200, { NULL }, NULL },
-        { ADMIN, "POST", NS "/serviceaccounts/robot/token", NULL, "{\"spec\":{\"expirationSeconds\":60}}", 422, { "TokenRequest.authentication.k8s.io \\\"robot\\\" is invalid: spec.expirationSeconds: Invalid value: 60: may not specify a duration less than 10 minutes" }, NULL },
+        { ADMIN, "POST", NS "/serviceaccounts/robot/token", NULL, "{\"spec\":{\"expirationSeconds\":60}}", 422, { "TokenRequest.authentication.k8s.io \\\"\\\" is invalid: spec.expirationSeconds: Invalid value: 60: may not specify a duration less than 10 minutes" }, NULL },
         { ADMIN, "POST", NS "/serviceaccounts/nobody/token", NULL, "{\"spec\":{}}", 404, { "serviceaccounts \\\"nobody\\\" not found" }, NULL },
         { ADMIN, "POST", AUTHN "/tokenreviews", NULL, "{\"spec\":{\"token\":\"$T\"}}", 201, { "\"authenticated\":true", "\"audiences\":[\"https://kubernetes.default.svc.cluster.local\"]" }, NULL },
         { ADMIN, "POST", AUTHN "/tokenreviews", NULL, "{\"spec\":{\"token\":\"$T\",\"audiences\":[\"x\"]}}", 201, { "!\"authenticated\":true", "is invalid for the target audiences [\\\"x\\\"]" }, NULL },

@@ -67,12 +67,12 @@ static const struct row strategic_rows[] = {
       "'image':'nginx:1.20','name':'web'},{'$patch':'delete','name':'side'}]}}",
       CONTAINERS("{'name':'web','image':'nginx:1.20','env':[{'name':'B','value':'2'}]}"), 0, NULL },
     { "not an object", "{}", "'not json'", NULL, ERR_BAD_REQUEST, "json: cannot unmarshal string into Go value of type map[string]interface {}" },
-    { "no merge key", CONTAINERS("{'name':'a'}"), CONTAINERS("{'image':'i'}"), NULL, ERR_INTERNAL, "map: map[image:i] does not contain declared merge key: name" },
-    { "unknown directive", "{'data':{}}", "{'data':{'$patch':'frob','x':'y'}}", NULL, ERR_INTERNAL, "unknown patch type: frob in map: map[$patch:frob x:y]" },
+    { "no merge key", CONTAINERS("{'name':'a'}"), CONTAINERS("{'image':'i'}"), NULL, ERR_IO, "map: map[image:i] does not contain declared merge key: name" },
+    { "unknown directive", "{'data':{}}", "{'data':{'$patch':'frob','x':'y'}}", NULL, ERR_IO, "unknown patch type: frob in map: map[$patch:frob x:y]" },
     { "bad retain keys", "{'spec':{'strategy':{}}}", "{'spec':{'strategy':{'$retainKeys':['type'],'other':'x'}}}", NULL, ERR_BAD_REQUEST, "invalid patch format of retainKeys" },
     { "bad order", "{'spec':{}}", "{'spec':{'$setElementOrder':[]}}", NULL, ERR_BAD_REQUEST, "invalid patch format of setElementOrder list" },
     { "bad deletion", "{'spec':{}}", "{'spec':{'$deleteFromPrimitiveListx/a':[]}}", NULL, ERR_BAD_REQUEST, "invalid patch format of primitive list" },
-    { "order not a list", "{'spec':{}}", "{'spec':{'$setElementOrder/containers':'x'}}", NULL, ERR_INTERNAL, "expected a []interface {}, but received a string" },
+    { "order not a list", "{'spec':{}}", "{'spec':{'$setElementOrder/containers':'x'}}", NULL, ERR_IO, "expected a []interface {}, but received a string" },
 };
 
 static struct str quoted(struct arena *a, const char *s)

@@ -1,10 +1,13 @@
 /* workloads/scheduler/filters.c - may this pod run on that node? (v1.16 pkg/scheduler/algorithm/predicates, later
  * framework/plugins)
  *
- * Pure functions over JSON. Order as upstream's predicates: unschedulable, host name, resources, ports, selector and
- * affinity, taints. The words of a refusal changed over the versions and are given by each.
+ * Pure functions over JSON. Up to v1.17 resources, ports and node selector are one group of predicates, all of which
+ * speak, and taints come after it; then each filter that refuses ends the matter. v1.23 asks in another order. The words
+ * of a refusal are those of each version.
  */
 #include "workloads/scheduler/scheduler_priv.h"
+
+#define UNSCHEDULABLE "node(s) were unschedulable"
 
 /* ---- resources ---- */
 static void add_requests(struct resources *sum, const struct json *container)
@@ -27,19 +30,6 @@ struct resources scheduler_resources_of_pod(const struct json *pod)
         sum.memory_bytes = one.memory_bytes > sum.memory_bytes ? one.memory_bytes : sum.memory_bytes;
     }
     return sum;
-}
-
-static size_t filter_resources(const struct json *pod, const struct node_state *n, const char **out)
-{
-    struct resources want = scheduler_resources_of_pod(pod);
-    size_t count = 0;
-    if (n->used.pods + 1 > n->allocatable.pods)
-        out[count++] = "Insufficient pods";
-    if (want.cpu_milli > 0 && n->used.cpu_milli + want.cpu_milli > n->allocatable.cpu_milli)
-        out[count++] = "Insufficient cpu";
-    if (want.memory_bytes > 0 && n->used.memory_bytes + want.memory_bytes > n->allocatable.memory_bytes)
-        out[count++] = "Insufficient memory";
-    return count;
 }
 
 /* ---- host ports ---- */
@@ -175,24 +165,86 @@ static bool unschedulable(const struct json *pod, const struct node_state *n)
     return refused;
 }
 
+/* ---- what a pod may require and nobody here can judge ---- */
+const char *scheduler_unknown_rule(const struct json *pod)
+{
+    static const char *const rules[] = {
+        "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution",
+        "spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+        if (json_len(json_path(pod, rules[i])))
+            return rules[i];
+    for (const struct json *c = json_first(json_path(pod, "spec.topologySpreadConstraints")); c; c = json_next(c))
+        if (str_eqc(json_get_str(c, "whenUnsatisfiable"), "DoNotSchedule"))
+            return "spec.topologySpreadConstraints";
+    return NULL;
+}
+
+/* ---- the filters in their order ---- */
+/* Appends why not, and says how many reasons that were. */
+typedef size_t filter_fn(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **out);
+
+static size_t filter_resources(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **out)
+{
+    (void)a;
+    struct resources want = scheduler_resources_of_pod(pod);
+    size_t count = 0;
+    if (n->used.pods + 1 > n->allocatable.pods)
+        out[count++] = minor < 18 ? "Insufficient pods" : "Too many pods";
+    if (want.cpu_milli > 0 && n->used.cpu_milli + want.cpu_milli > n->allocatable.cpu_milli)
+        out[count++] = "Insufficient cpu";
+    if (want.memory_bytes > 0 && n->used.memory_bytes + want.memory_bytes > n->allocatable.memory_bytes)
+        out[count++] = "Insufficient memory";
+    return count;
+}
+
+static size_t filter_ports(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **out)
+{
+    (void)a;
+    (void)minor;
+    if (ports_free(pod, n))
+        return 0;
+    *out = "node(s) didn't have free ports for the requested pod ports";
+    return 1;
+}
+
+static size_t filter_selector(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **out)
+{
+    (void)a;
+    if (node_selected(pod, n))
+        return 0;
+    *out = minor < 20   ? "node(s) didn't match node selector"
+           : minor < 21 ? "node(s) didn't match Pod's node affinity"
+                        : "node(s) didn't match Pod's node affinity/selector";
+    return 1;
+}
+
+static size_t filter_taints(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **out)
+{
+    const struct json *taint = untolerated_taint(pod, n);
+    if (!taint)
+        return 0;
+    *out = taint_reason(a, minor, taint);
+    return 1;
+}
+
+static filter_fn *const early_order[] = { filter_resources, filter_ports, filter_selector, filter_taints };
+static filter_fn *const late_order[] = { filter_taints, filter_selector, filter_ports, filter_resources };
+
 size_t scheduler_filters_run(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **reasons,
                              size_t max)
 {
     ASSERT(max >= FIT_REASONS_MAX);
     if (unschedulable(pod, n))
-        return reasons[0] = "node(s) were unschedulable", 1;
-    size_t count = filter_resources(pod, n, reasons);
-    if (!ports_free(pod, n))
-        reasons[count++] = "node(s) didn't have free ports for the requested pod ports";
-    if (!node_selected(pod, n))
-        reasons[count++] = minor < 20   ? "node(s) didn't match node selector"
-                           : minor < 21 ? "node(s) didn't match Pod's node affinity"
-                                        : "node(s) didn't match Pod's node affinity/selector";
-    if (count)
-        return count;                              /* upstream stops at the first predicate (group) that fails */
-    const struct json *taint = untolerated_taint(pod, n);
-    if (taint)
-        reasons[count++] = taint_reason(a, minor, taint);
+        return reasons[0] = UNSCHEDULABLE, 1;
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(early_order); i++) {
+        filter_fn *filter = (minor < 23 ? early_order : late_order)[i];
+        if (count && (minor >= 18 || filter == filter_taints))
+            break;
+        count += filter(a, minor, pod, n, reasons + count);
+    }
     return count;
 }
 
@@ -209,28 +261,51 @@ int64_t scheduler_score_node(const struct json *pod, const struct node_state *n)
             free_share(n->used.memory_bytes, want.memory_bytes, n->allocatable.memory_bytes)) / 2;
 }
 
-struct str scheduler_fit_error(struct arena *a, int minor, size_t node_count, const char *const *reasons,
-                               const size_t *counts, size_t n)
+/* Counted reasons as upstream prints them: "2 Insufficient cpu, 1 node(s) ...", sorted as text. */
+static void add_reasons(struct arena *a, struct strbuf *out, const char *const *reasons, const size_t *counts, size_t n)
 {
-    if (node_count == 0)
-        return minor < 24 ? STR("no nodes available to schedule pods") : STR("no nodes available to schedule pods");
     struct str lines[FIT_REASONS_MAX];
+    size_t used = 0;
     for (size_t i = 0; i < n; i++) {
+        if (counts[i] == 0)
+            continue;
         struct str line = arena_strf(a, "%zu %s", counts[i], reasons[i]);
-        size_t at = i;
+        size_t at = used++;
         for (; at > 0 && str_cmp(lines[at - 1], line) > 0; at--)
             lines[at] = lines[at - 1];
         lines[at] = line;
     }
+    for (size_t i = 0; i < used; i++)
+        strbuf_addf(out, "%s" STR_FMT, i ? ", " : "", STR_ARG(lines[i]));
+}
+
+/* Whether a node that says this could be freed by evicting pods (framework.UnschedulableAndUnresolvable: no). */
+static bool eviction_could_help(const char *reason)
+{
+    return str_starts(str_c(reason), "Insufficient ") || strcmp(reason, "Too many pods") == 0 || strstr(reason, "free ports");
+}
+
+struct str scheduler_fit_error(struct arena *a, int minor, size_t node_count, const char *const *reasons,
+                               const size_t *counts, size_t n)
+{
+    if (node_count == 0)
+        return STR("no nodes available to schedule pods");
     struct strbuf out;
     strbuf_init(&out, 4096);
     strbuf_addf(&out, "0/%zu nodes are available: ", node_count);
-    for (size_t i = 0; i < n; i++)
-        strbuf_addf(&out, "%s" STR_FMT, i ? ", " : "", STR_ARG(lines[i]));
+    add_reasons(a, &out, reasons, counts, n);
     strbuf_addc(&out, ".");
-    if (minor >= 24)
-        strbuf_addf(&out, " preemption: 0/%zu nodes are available: %zu No preemption victims found for incoming pod.",
-                    node_count, node_count);
+    if (minor >= 24) {
+        static const char *const verdicts[] = { "No preemption victims found for incoming pod",
+                                                "Preemption is not helpful for scheduling" };
+        size_t hopeless = 0;
+        for (size_t i = 0; i < n; i++)
+            hopeless += eviction_could_help(reasons[i]) ? 0 : counts[i];
+        hopeless = hopeless < node_count ? hopeless : node_count;
+        strbuf_addf(&out, " preemption: 0/%zu nodes are available: ", node_count);
+        add_reasons(a, &out, verdicts, (const size_t[]){ node_count - hopeless, hopeless }, 2);
+        strbuf_addc(&out, ".");
+    }
     struct str text = arena_str(a, strbuf_str(&out));
     strbuf_deinit(&out);
     return text;

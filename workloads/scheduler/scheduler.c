@@ -6,9 +6,8 @@
  * when a node or a bound pod changes, or after a minute. What was bound in this process counts at once (the scheduler's
  * cache "assumes" it), before the informer has seen it.
  *
- * Simplified: no preemption, no inter-pod affinity, no volume binding, no extenders; a pod that asks for these is
- * scheduled without regard to them only where its rule is a preference; required pod affinity is refused by name in the
- * event.
+ * Simplified: no preemption, no inter-pod affinity, no topology spread, no volume binding, no extenders. Where such a rule
+ * is a preference it is left aside; a pod that requires it is not placed, and its event names the field.
  */
 #include "workloads/scheduler/scheduler_priv.h"
 
@@ -195,8 +194,13 @@ static void schedule_one(void *ctx, struct str key)
     const struct json *pod = o ? object_json(o) : NULL;
     struct arena *a = arena_new();
     struct str node = STR_NULL, why_not = STR_NULL;
+    const char *unknown = scheduler_unknown_rule(pod);
     map_take(s->waiting, key);
     if (!pod || !wants_us(pod) || map_get(s->assumed, key)) {
+        workqueue_done(s->queue, key);
+    } else if (unknown) {
+        report_failure(s, a, pod,
+                       arena_strf(a, "0/%zu nodes are available: %s is not simulated.", informer_count(s->nodes), unknown));
         workqueue_done(s->queue, key);
     } else if (choose(s, a, pod, &node, &why_not)) {
         bind(s, a, key, pod, node);

@@ -18,15 +18,18 @@ struct node_state {                    /* one node as the scheduler sees it in t
     const struct json **pods; size_t pod_count;    /* bound to it, not finished */
 };
 
-/* All reasons why the pod does not fit are appended to reasons (as upstream counts every resource that lacks); returns
- * how many. */
+/* Why the pod may not run on the node, in the words of v1.<minor>: reasons[0..result), at most FIT_REASONS_MAX; 0 when it
+ * may. Texts live in the arena or are static. */
 size_t scheduler_filters_run(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **reasons,
                              size_t max);
 /* Higher is better: least requested (cpu and memory averaged), 0 to 100. */
 int64_t scheduler_score_node(const struct json *pod, const struct node_state *n);
-/* "0/1 nodes are available: 1 Insufficient cpu." from counted reasons, sorted. */
+/* "0/1 nodes are available: 1 Insufficient cpu." from reasons and on how many nodes each was said; from v1.24 on followed
+ * by what preemption would bring (nothing: this scheduler evicts nobody). */
 struct str scheduler_fit_error(struct arena *a, int minor, size_t node_count, const char *const *reasons,
                                const size_t *counts, size_t n);
+/* The path of a rule that the pod requires and that is not simulated, or NULL. Static text. */
+const char *scheduler_unknown_rule(const struct json *pod);
 bool scheduler_toleration_tolerates(const struct json *tolerations, const struct json *taint);
 
 #endif

@@ -97,9 +97,8 @@ int main(int argc, char **argv)
         o.arg_count = argc > skip ? argc - skip : 0;
         return c->run(&o);
     }
-    if (!options_parse(&o, c->name, c->flags, argc > skip ? argc - skip : 0, argv + skip))
-        return EXIT_USAGE;
-    int status = c->run(&o);
+    bool ok = options_parse(&o, c->name, c->flags, argc > skip ? argc - skip : 0, argv + skip);
+    int status = ok ? c->run(&o) : EXIT_USAGE;
     free(o.args);
     return status;
 }

@@ -47,6 +47,18 @@ static bool set_list(struct metricsd_flags *f, struct str value)
     return !value.p;
 }
 
+/* What time.ParseDuration finds wrong: it reads a number, then its unit, and says which of them it misses. */
+static const char *duration_fault(struct arena *a, struct str value)
+{
+    size_t digits = value.n && (value.p[0] == '-' || value.p[0] == '+') ? 1 : 0, sign = digits;
+    while (digits < value.n && (value.p[digits] == '.' || (value.p[digits] >= '0' && value.p[digits] <= '9')))
+        digits++;
+    if (digits == sign)
+        return "invalid";
+    struct str unit = str_sub(value, digits, value.n);
+    return unit.n ? arena_printf(a, "unknown unit " STR_FMT " in", STR_ARG(unit)) : "missing unit in";
+}
+
 static bool set(struct arena *a, struct metricsd_flags *f, const struct flag *flag, struct str value, struct err *err)
 {
     void *at = (char *)f + flag->offset;
@@ -69,8 +81,8 @@ static bool set(struct arena *a, struct metricsd_flags *f, const struct flag *fl
     case KIND_DURATION:
         if (duration_parse_go(value, at))
             return true;
-        return err_set(err, ERR_USAGE, "invalid argument \"" STR_FMT "\" for \"--%s\" flag: time: invalid duration " STR_FMT,
-                       STR_ARG(value), flag->name, STR_ARG(value));
+        return err_set(err, ERR_USAGE, "invalid argument \"" STR_FMT "\" for \"--%s\" flag: time: %s duration " STR_FMT,
+                       STR_ARG(value), flag->name, duration_fault(a, value), STR_ARG(value));
     case KIND_LIST:
         if (set_list(f, arena_str(a, value)))
             return true;

@@ -128,6 +128,7 @@ static void on_signal_closed(uv_handle_t *h) { (void)h; }
 static int run_cluster(const struct cluster_options *co, int ready_fd)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);          /* a file-size limit is a full disk: the write fails, the cluster goes on */
     struct running r = { .ready_fd = ready_fd, .foreground = ready_fd < 0 };
     struct err err = { 0 };
     r.cluster = cluster_new(co, say_ready, &r, &err);
@@ -209,9 +210,13 @@ int cmd_up(struct options *o)
         if (ok && o->start && !time_parse_rfc3339(str_c(o->start), &co.start_ns))
             err_set(&err, ERR_USAGE, "--start is a time like 2020-01-24T23:00:00Z, not \"%s\"", o->start);
     }
+    if (err.code == ERR_IO)
+        fprintf(stderr, "kubelab: the data folder %s cannot be used: %s; name another one with --data\n", dir, err.msg);
     if (err.code) {
+        int code = err.code == ERR_IO ? EXIT_INTERNAL : control_fail(&err);
         arena_free(a);
-        return control_fail(&err);
+        err_clear(&err);
+        return code;
     }
     co.minor = profile.minor;
     co.bare = profile.bare;

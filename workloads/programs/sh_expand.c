@@ -195,7 +195,7 @@ void sh_glob(struct proc *p, const char *pattern, struct fields *out) {
 static void end_field(struct expander *x) {
     if (!x->present && x->text.n == 0)
         return;
-    x->p->debt_ns += x->text.n * SH_NS_PER_KIB / 64;                       /* character by character, some 12 ns each: long values are work */
+    x->p->debt_ns += x->text.n * SH_NS_PER_KIB / 64;   /* character by character, some 12 ns each: long values are work */
     char *s = x->text.p ? x->text.p : (char[]){ "" };
     size_t before = x->out->n;
     if (x->mode == EXPAND_FIELDS) {

@@ -89,10 +89,12 @@ static void burnt(struct cpu_work *w)
     op_complete(op);
 }
 
-/* What the image's record says of an idle shell, and what its processes hold beyond that. A program that grows has to pay for CPU too: it is seen here. */
+/* What the image's record says of an idle shell, and what its processes hold beyond that. A program that grows has to
+ * pay for CPU too: it is seen here. */
 static void account_memory(struct sh_process *sp)
 {
-    int64_t idle = json_path_int(process_options(sp->process)->image, "load.memory_bytes", 1024 * 1024), now = sp->sh ? (int64_t)sh_memory_bytes(sp->sh) : 0;
+    int64_t idle = json_path_int(process_options(sp->process)->image, "load.memory_bytes", 1024 * 1024);
+    int64_t now = sp->sh ? (int64_t)sh_memory_bytes(sp->sh) : 0;
     process_set_memory(sp->process, now > idle ? now : idle);
 }
 

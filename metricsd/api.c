@@ -11,19 +11,35 @@ enum { REQUEST_CPU_NS = 400 * 1000 };
 #define VERSION_PATH GROUP_PATH "/v1beta1"
 
 typedef void route_fn(struct api_request *r);
-struct route { const char *path; route_fn *run; };
-static route_fn get_root, get_groups, get_group, get_resources, get_health, get_health_check, get_version, get_metrics;
-static const struct route routes[] = {
-    { "/", get_root },
-    { "/apis", get_groups },
-    { GROUP_PATH, get_group },
-    { GROUP_PATH "/", get_group },
-    { VERSION_PATH, get_resources },
-    { VERSION_PATH "/", get_resources },
-    { "/healthz", get_health },
-    { "/healthz/healthz", get_health_check },
-    { "/version", get_version },
-    { "/metrics", get_metrics },
+static route_fn get_ok, get_health, get_health_check, get_metrics;
+#define VERSION_ENTRY "{'groupVersion':'metrics.k8s.io/v1beta1','version':'v1beta1'}"
+#define GROUP_MEMBERS "'name':'metrics.k8s.io','versions':[" VERSION_ENTRY "],'preferredVersion':" VERSION_ENTRY
+#define GROUP     "{'kind':'APIGroup','apiVersion':'v1'," GROUP_MEMBERS "}"
+#define RESOURCES "{'kind':'APIResourceList','apiVersion':'v1','groupVersion':'metrics.k8s.io/v1beta1','resources':["                      \
+                  "{'name':'nodes','singularName':'','namespaced':false,'kind':'NodeMetrics','verbs':['get','list']},"                     \
+                  "{'name':'pods','singularName':'','namespaced':true,'kind':'PodMetrics','verbs':['get','list']}]}"
+/* Paths that are no resources: a document that never changes, or who answers. */
+static const struct route { const char *path, *document; route_fn *run;
+} routes[] = {
+    { "/",
+      "{'paths':['/apis','/apis/metrics.k8s.io','/apis/metrics.k8s.io/v1beta1','/healthz','/healthz/healthz','/healthz/log',"
+      "'/healthz/ping','/healthz/poststarthook/generic-apiserver-start-informers','/metrics','/openapi/v2','/version']}",
+      NULL },
+    { "/apis", "{'kind':'APIGroupList','apiVersion':'v1','groups':[{" GROUP_MEMBERS "}]}", NULL },
+    { GROUP_PATH, GROUP, NULL },
+    { GROUP_PATH "/", GROUP, NULL },
+    { VERSION_PATH, RESOURCES, NULL },
+    { VERSION_PATH "/", RESOURCES, NULL },
+    { "/healthz", NULL, get_health },
+    { "/healthz/healthz", NULL, get_health_check },
+    { "/healthz/log", NULL, get_ok },
+    { "/healthz/ping", NULL, get_ok },
+    { "/healthz/poststarthook/generic-apiserver-start-informers", NULL, get_ok },
+    { "/version",
+      "{'major':'','minor':'','gitVersion':'v0.0.0-master+$Format:%%h$','gitCommit':'','gitTreeState':'',"
+      "'buildDate':'1970-01-01T00:00:00Z','goVersion':'go1.10.3','compiler':'gc','platform':'linux/amd64'}",
+      NULL },
+    { "/metrics", NULL, get_metrics },
 };
 
 /* ---- answers ---- */
@@ -66,59 +82,17 @@ bool metricsd_api_selected(const struct api_request *r, const struct json *obj)
     return true;
 }
 
-/* ---- paths that are no resources ---- */
-static void get_root(struct api_request *r)
+/* ---- health and figures of its own ---- */
+static void get_ok(struct api_request *r)
 {
-    metricsd_api_respond(
-        r, 200,
-        json_buildf(
-            r->x->arena,
-            "{'paths':['/apis','/apis/metrics.k8s.io','/apis/metrics.k8s.io/v1beta1','/healthz','/healthz/healthz',"
-            "'/healthz/log','/healthz/ping',"
-            "'/healthz/poststarthook/generic-apiserver-start-informers','/metrics','/openapi/v2','/version']}"));
-}
-
-static struct json *group(struct arena *a)
-{
-    return json_buildf(
-        a,
-        "{'name':'metrics.k8s.io','versions':[{'groupVersion':'metrics.k8s.io/v1beta1','version':'v1beta1'}],"
-        "'preferredVersion':{'groupVersion':'metrics.k8s.io/v1beta1','version':'v1beta1'}}");
-}
-
-static void get_groups(struct api_request *r)
-{
-    metricsd_api_respond(
-        r, 200, json_buildf(r->x->arena, "{'kind':'APIGroupList','apiVersion':'v1','groups':[%j]}", group(r->x->arena)));
-}
-
-static void get_group(struct api_request *r)
-{
-    metricsd_api_respond(
-        r, 200,
-        json_buildf(
-            r->x->arena,
-            "{'kind':'APIGroup','apiVersion':'v1','name':'metrics.k8s.io','versions':["
-            "{'groupVersion':'metrics.k8s.io/v1beta1','version':'v1beta1'}],"
-            "'preferredVersion':{'groupVersion':'metrics.k8s.io/v1beta1','version':'v1beta1'}}"));
-}
-
-static void get_resources(struct api_request *r)
-{
-    metricsd_api_respond(
-        r, 200,
-        json_buildf(
-            r->x->arena,
-            "{'kind':'APIResourceList','apiVersion':'v1','groupVersion':'metrics.k8s.io/v1beta1','resources':["
-            "{'name':'nodes','singularName':'','namespaced':false,'kind':'NodeMetrics','verbs':['get','list']},"
-            "{'name':'pods','singularName':'','namespaced':true,'kind':'PodMetrics','verbs':['get','list']}]}"));
+    http_respond(r->x, 200, NULL, "text/plain; charset=utf-8", STR("ok"));
 }
 
 static void get_health(struct api_request *r)
 {
     const char *why;
     if (scraper_healthy(r->m->scraper, &why))
-        http_respond(r->x, 200, NULL, "text/plain; charset=utf-8", STR("ok"));
+        get_ok(r);
     else
         http_respond(
             r->x, 500, NULL, "text/plain; charset=utf-8",
@@ -130,39 +104,26 @@ static void get_health_check(struct api_request *r)
 {
     const char *why;
     if (scraper_healthy(r->m->scraper, &why))
-        http_respond(r->x, 200, NULL, "text/plain; charset=utf-8", STR("ok"));
+        get_ok(r);
     else
         http_respond(r->x, 500, NULL, "text/plain; charset=utf-8", arena_strf(r->x->arena, "internal server error: %s\n", why));
-}
-
-static void get_version(struct api_request *r)
-{
-    metricsd_api_respond(
-        r, 200,
-        json_buildf(
-            r->x->arena,
-            "{'major':'','minor':'','gitVersion':'v0.0.0-master+$Format:%%h$','gitCommit':'','gitTreeState':'',"
-            "'buildDate':'1970-01-01T00:00:00Z',"
-            "'goVersion':'go1.10.3','compiler':'gc','platform':'linux/amd64'}"));
 }
 
 static void get_metrics(struct api_request *r)
 {
     struct arena *a = r->x->arena;
     const struct json *c = scraper_counters(r->m->scraper, a);
-    http_respond(
-        r->x, 200, NULL, "text/plain; version=0.0.4",
-        arena_strf(
-            a,
-            "# HELP metrics_server_kubelet_summary_scrapes_total Total number of attempted Summary API scrapes done "
-            "by Metrics Server\n# TYPE metrics_server_kubelet_summary_scrapes_total counter\n"
-            "metrics_server_kubelet_summary_scrapes_total{success=\"false\"} %" PRId64
-            "\nmetrics_server_kubelet_summary_scrapes_total{success=\"true\"} %" PRId64 "\n"
-            "# HELP metrics_server_scraper_last_time_seconds Last time metrics-server performed a scrape since unix "
-            "epoch in seconds.\n# TYPE metrics_server_scraper_last_time_seconds gauge\n"
-            "metrics_server_scraper_last_time_seconds{source=\"kubelet_summary\"} %" PRId64 "\n",
-            json_get_int(c, "failure", 0), json_get_int(c, "success", 0),
-            json_get_int(c, "last_ns", 0) / (int64_t)NS_PER_S));
+    struct str text = arena_strf(
+        a,
+        "# HELP metrics_server_kubelet_summary_scrapes_total Total number of attempted Summary API scrapes done by Metrics Server\n"
+        "# TYPE metrics_server_kubelet_summary_scrapes_total counter\n"
+        "metrics_server_kubelet_summary_scrapes_total{success=\"false\"} %" PRId64 "\n"
+        "metrics_server_kubelet_summary_scrapes_total{success=\"true\"} %" PRId64 "\n"
+        "# HELP metrics_server_scraper_last_time_seconds Last time metrics-server performed a scrape since unix epoch in seconds.\n"
+        "# TYPE metrics_server_scraper_last_time_seconds gauge\n"
+        "metrics_server_scraper_last_time_seconds{source=\"kubelet_summary\"} %" PRId64 "\n",
+        json_get_int(c, "failure", 0), json_get_int(c, "success", 0), json_get_int(c, "last_ns", 0) / (int64_t)NS_PER_S);
+    http_respond(r->x, 200, NULL, "text/plain; version=0.0.4", text);
 }
 
 /* ---- resources ---- */
@@ -220,7 +181,10 @@ static void serve(struct api_request *r, const struct target *t)
     }
     for (size_t i = 0; i < ARRAY_LEN(routes); i++)
         if (str_eqc(r->x->path, routes[i].path)) {
-            routes[i].run(r);
+            if (routes[i].document)
+                metricsd_api_respond(r, 200, json_buildf(r->x->arena, routes[i].document));
+            else
+                routes[i].run(r);
             return;
         }
     http_respond(r->x, 404, NULL, "text/plain; charset=utf-8", STR("404 page not found\n"));

@@ -192,8 +192,13 @@ struct str duration_human(struct arena *a, int64_t ns);
 /* UTC; mon 1..12, wday 0 = Sunday */
 void time_civil(int64_t unix_s, int *year, int *mon, int *day, int *hour, int *min, int *sec, int *wday);
 int64_t time_from_civil(int year, int mon, int day, int hour, int min, int sec);
+/* English names, static; the short form is their first three letters (%.3s) */
+const char *time_month_name(int mon);              /* "January" for 1 */
+const char *time_weekday_name(int wday);           /* "Sunday" for 0 */
 
 /* ---- files ------------------------------------------------------------------------------------------------- */
+/* what stands after the last slash, within path; all of it when there is none, "" for NULL */
+const char *path_base(const char *path);
 bool file_read(const char *path, size_t max, struct arena *a, struct str *out, struct err *err);
 bool file_write(const char *path, struct str bytes, unsigned mode, struct err *err);   /* atomic: temporary, rename */
 /* from now on the disk is waited for too: a file outlives a loss of power, not just the process (up --durable) */

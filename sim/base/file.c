@@ -69,6 +69,12 @@ static bool write_all(int fd, struct str bytes) {
     return true;
 }
 
+const char *path_base(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? slash + 1 : path ? path : "";
+}
+
 /* Makes the new name itself durable. Some file systems cannot sync a folder; the bytes are safe all the same. */
 static void sync_parent(struct arena *a, const char *path) {
     const char *slash = strrchr(path, '/');

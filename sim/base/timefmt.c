@@ -77,12 +77,25 @@ struct str time_rfc3339_nano(struct arena *a, int64_t unix_ns) {
     return arena_strf(a, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", c.year, c.mon, c.day, c.hour, c.min, c.sec, (int)c.ns);
 }
 
+const char *time_month_name(int mon)
+{
+    static const char *const names[] = { "January", "February", "March",     "April",   "May",      "June",
+                                         "July",    "August",   "September", "October", "November", "December" };
+    ASSERT(mon >= 1 && mon <= 12);
+    return names[mon - 1];
+}
+
+const char *time_weekday_name(int wday)
+{
+    static const char *const names[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
+    ASSERT(wday >= 0 && wday <= 6);
+    return names[wday];
+}
+
 struct str time_http(struct arena *a, int64_t unix_ns) {
-    static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-    static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
     struct civil c = civil_of(unix_ns);
-    return arena_strf(a, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[c.wday], c.day, months[c.mon - 1], c.year, c.hour,
-                      c.min, c.sec);
+    return arena_strf(a, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", time_weekday_name(c.wday), c.day, time_month_name(c.mon),
+                      c.year, c.hour, c.min, c.sec);
 }
 
 struct str time_klog(struct arena *a, int64_t unix_ns) {

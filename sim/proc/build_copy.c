@@ -143,12 +143,6 @@ static bool copy_tree(struct arena *a, struct build_copy *c, const char *from, c
     return true;
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* The sources as absolute paths of c->from. */
 static bool find_sources(struct arena *a, struct build_copy *c, struct json *out, struct err *err)
 {
@@ -203,7 +197,7 @@ bool build_copy(struct arena *a, struct build_copy *c, struct err *err)
         const char *from = arena_cstr(a, json_str(s));
         vfs_stat(c->from, from, &st);
         bool ok = st.is_dir ? copy_tree(a, c, from, to, 0, err)
-                            : copy_file(a, c, from, into ? arena_printf(a, "%s/%s", to, base_name(from)) : to, err);
+                            : copy_file(a, c, from, into ? arena_printf(a, "%s/%s", to, path_base(from)) : to, err);
         if (!ok)
             return false;
     }

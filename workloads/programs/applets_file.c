@@ -14,10 +14,6 @@
 static int stat_of(struct run *r, const char *name, struct sh_stat *st, char path[1024]) {
     return r->p->sh->ops->vfs.stat(r->p->sh->ctx, sh_path(r->p, name, path), st);
 }
-static const char *const MONTHS[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-static const char *const DAYS[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
-static const char *const LONG_MONTHS[] = { "January", "February", "March",     "April",   "May",      "June",
-                                           "July",    "August",   "September", "October", "November", "December" };
 
 /* ---- ls ---- */
 static void collect(void *ctx, const char *name) {
@@ -35,7 +31,8 @@ static void ls_long(struct run *r, const char *name, const struct sh_stat *st) {
         if (!(bits >> (8 - i) & 1))
             mode[1 + i] = '-';
     time_civil(st->mtime_ns / (int64_t)NS_PER_S, &y, &mo, &d, &h, &mi, &s, &w);
-    OUT(r, "%s    1 root     root     %9" PRIu64 " %s %2d %02d:%02d %s\n", mode, st->size_bytes, MONTHS[mo - 1], d, h, mi, name);
+    OUT(r, "%s    1 root     root     %9" PRIu64 " %.3s %2d %02d:%02d %s\n", mode, st->size_bytes, time_month_name(mo), d, h,
+        mi, name);
 }
 static void ls_names(struct run *r, struct fields *names, const char *dir, bool all, bool lng, bool one, bool reverse) {
     char full[1200], path[1024];
@@ -210,9 +207,8 @@ static enum verdict do_cp(struct run *r) {           /* cp and mv, of files */
     }
     r->status = 0;
     for (int i = first; i < r->argc - 1; i++) {
-        const char *slash = strrchr(r->argv[i], '/');
         bool dir = stat_of(r, r->argv[r->argc - 1], &st, to) == 0 && st.kind == SH_FILE_DIR;
-        snprintf(target, sizeof target, dir ? "%s/%s" : "%s", to, slash ? slash + 1 : r->argv[i]);
+        snprintf(target, sizeof target, dir ? "%s/%s" : "%s", to, path_base(r->argv[i]));
         int e = stat_of(r, r->argv[i], &st, from);
         if (e == 0 && st.kind == SH_FILE_DIR) {
             ERR(r, "%s: omitting directory '%s'\n", r->applet->name, r->argv[i]);
@@ -361,10 +357,10 @@ static enum verdict do_date(struct run *r) {
         case 'N': OUT(r, "%09" PRId64, ns % (int64_t)NS_PER_S); break;
         case 'p': OUT(r, "%s", h < 12 ? "AM" : "PM"); break;
         case 's': OUT(r, "%" PRId64, t); break;
-        case 'a': OUT(r, "%.3s", DAYS[w]); break;
-        case 'A': OUT(r, "%s", DAYS[w]); break;
-        case 'b': case 'h': OUT(r, "%s", MONTHS[mo - 1]); break;
-        case 'B': OUT(r, "%s", LONG_MONTHS[mo - 1]); break;
+        case 'a': OUT(r, "%.3s", time_weekday_name(w)); break;
+        case 'A': OUT(r, "%s", time_weekday_name(w)); break;
+        case 'b': case 'h': OUT(r, "%.3s", time_month_name(mo)); break;
+        case 'B': OUT(r, "%s", time_month_name(mo)); break;
         case 'F': OUT(r, "%d-%02d-%02d", y, mo, d); break;
         case 'D': OUT(r, "%02d/%02d/%02d", mo, d, y % 100); break;
         case 'T': OUT(r, "%02d:%02d:%02d", h, mi, s); break;

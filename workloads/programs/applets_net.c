@@ -200,8 +200,8 @@ static bool wget_open(struct run *r, struct wget *w) {
 static void wget_finish(struct run *r, struct wget *w) {
     if (w->flags & W_Q)
         return;
-    const char *name = strcmp(w->file, "-") == 0 ? "-" : w->file, *slash = strrchr(name, '/');
-    ERR(r, "\r%-20.20s 100%% |%.*s| %5" PRId64 "  0:00:00 ETA\n", slash ? slash + 1 : name, 32,
+    const char *name = strcmp(w->file, "-") == 0 ? "-" : w->file;
+    ERR(r, "\r%-20.20s 100%% |%.*s| %5" PRId64 "  0:00:00 ETA\n", path_base(name), 32,
         "********************************", w->received);
     if (strcmp(name, "-") == 0)
         ERR(r, "written to stdout\n");

@@ -34,18 +34,12 @@ static const struct {
     { "launch.sh", "weave-kube", 6784, false, weave_routes },
 };
 
-static const char *base_name(const char *argv0)
-{
-    const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
-    return slash ? slash + 1 : argv0 ? argv0 : "";
-}
-
 struct daemon_state { struct process *process; struct health_server *health; };
 
 static void *daemon_start(struct process *p, struct err *err)
 {
     const struct process_options *o = process_options(p);
-    const char *name = base_name(o->argv[0]);
+    const char *name = path_base(o->argv[0]);
     struct str ref = json_get_str(o->image, "ref");
     struct daemon_state *d = NEW(struct daemon_state);
     d->process = p;

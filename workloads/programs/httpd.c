@@ -110,10 +110,9 @@ static void choose_page(struct httpd *h, struct arena *a, struct str path, struc
 /* ---- logs ---- */
 static struct str apache_time(struct arena *a, int64_t now)
 {
-    static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
     int year, mon, day, hour, min, sec, wday;
     time_civil(now / (int64_t)NS_PER_S, &year, &mon, &day, &hour, &min, &sec, &wday);
-    return arena_strf(a, "%02d/%s/%d:%02d:%02d:%02d +0000", day, months[mon - 1], year, hour, min, sec);
+    return arena_strf(a, "%02d/%.3s/%d:%02d:%02d:%02d +0000", day, time_month_name(mon), year, hour, min, sec);
 }
 
 static void log_request(struct httpd *h, struct request *r, size_t bytes)
@@ -234,33 +233,32 @@ static void handle(void *ctx, struct http_exchange *x)
 }
 
 /* ---- life ---- */
-static void say_started(struct httpd *h)
+/* As Apache's error log has it: "Fri Jan 24 23:49:33.123456 2020". */
+static const char *error_log_time(struct arena *a, int64_t now)
 {
-    static const char *const days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }, *const months[] = {
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
-    };
-    const struct process_options *o = process_options(h->process);
-    int64_t now = vtime_now(o->loop);
     int year, mon, day, hour, min, sec, wday;
     time_civil(now / (int64_t)NS_PER_S, &year, &mon, &day, &hour, &min, &sec, &wday);
+    return arena_printf(a, "%.3s %.3s %02d %02d:%02d:%02d.%06d %d", time_weekday_name(wday), time_month_name(mon), day, hour, min,
+                        sec, (int)(now % (int64_t)NS_PER_S / 1000), year);
+}
+
+static void say_started(struct httpd *h)
+{
+    const struct process_options *o = process_options(h->process);
     if (!h->apache)
         return;
+    struct arena *a = arena_new();
+    const char *when = error_log_time(a, vtime_now(o->loop));
     for (int i = 0; i < 2; i++)
-        process_printf(
-            h->process, 2,
-            "AH00558: apache2: Could not reliably determine the server's fully qualified domain name, using %s. Set "
-            "the 'ServerName' directive globally to suppress this message\n",
-            o->pod_ip ? o->pod_ip : "127.0.0.1");
-    const char *when = days[wday];
-    process_printf(
-        h->process, 2,
-        "[%s %s %02d %02d:%02d:%02d.%06d %d] [mpm_prefork:notice] [pid 1] AH00163: Apache/2.4.25 (Debian) PHP/5.6.40 "
-        "configured -- resuming normal operations\n",
-        when, months[mon - 1], day, hour, min, sec, (int)(now % (int64_t)NS_PER_S / 1000), year);
-    process_printf(
-        h->process, 2,
-        "[%s %s %02d %02d:%02d:%02d.%06d %d] [core:notice] [pid 1] AH00094: Command line: 'apache2 -D FOREGROUND'\n", when,
-        months[mon - 1], day, hour, min, sec, (int)(now % (int64_t)NS_PER_S / 1000), year);
+        process_printf(h->process, 2,
+                       "AH00558: apache2: Could not reliably determine the server's fully qualified domain name, using %s. Set "
+                       "the 'ServerName' directive globally to suppress this message\n",
+                       o->pod_ip ? o->pod_ip : "127.0.0.1");
+    process_printf(h->process, 2,
+                   "[%s] [mpm_prefork:notice] [pid 1] AH00163: Apache/2.4.25 (Debian) PHP/5.6.40 "
+                   "configured -- resuming normal operations\n", when);
+    process_printf(h->process, 2, "[%s] [core:notice] [pid 1] AH00094: Command line: 'apache2 -D FOREGROUND'\n", when);
+    arena_free(a);
 }
 
 static void httpd_stop(void *state)

@@ -283,9 +283,6 @@ static struct pval fn_usleep(struct php_vm *vm, struct php_call *c) {
     return seconds ? pv_int(0) : PV_NULL;
 }
 static struct pval fn_date(struct php_vm *vm, struct php_call *c) {
-    static const char *const DAYS[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
-    static const char *const MONTHS[] = { "January", "February", "March",     "April",   "May",      "June",
-                                          "July",    "August",   "September", "October", "November", "December" };
     int64_t t = c->n > 1 ? c->v[1].i : now_ns(vm) / (int64_t)NS_PER_S;
     int y, mo, d, h, mi, s, w;
     time_civil(t, &y, &mo, &d, &h, &mi, &s, &w);
@@ -308,19 +305,20 @@ static struct pval fn_date(struct php_vm *vm, struct php_call *c) {
         case 's': snprintf(buf, sizeof buf, "%02d", s); break;
         case 'A': snprintf(buf, sizeof buf, "%s", h < 12 ? "AM" : "PM"); break;
         case 'a': snprintf(buf, sizeof buf, "%s", h < 12 ? "am" : "pm"); break;
-        case 'D': snprintf(buf, sizeof buf, "%.3s", DAYS[w]); break;
-        case 'l': snprintf(buf, sizeof buf, "%s", DAYS[w]); break;
+        case 'D': snprintf(buf, sizeof buf, "%.3s", time_weekday_name(w)); break;
+        case 'l': snprintf(buf, sizeof buf, "%s", time_weekday_name(w)); break;
         case 'N': snprintf(buf, sizeof buf, "%d", w ? w : 7); break;
         case 'w': snprintf(buf, sizeof buf, "%d", w); break;
-        case 'M': snprintf(buf, sizeof buf, "%.3s", MONTHS[mo - 1]); break;
-        case 'F': snprintf(buf, sizeof buf, "%s", MONTHS[mo - 1]); break;
+        case 'M': snprintf(buf, sizeof buf, "%.3s", time_month_name(mo)); break;
+        case 'F': snprintf(buf, sizeof buf, "%s", time_month_name(mo)); break;
         case 'U': snprintf(buf, sizeof buf, "%" PRId64, t); break;
         case 'T': case 'e': snprintf(buf, sizeof buf, "UTC"); break;
         case 'O': snprintf(buf, sizeof buf, "+0000"); break;
         case 'P': snprintf(buf, sizeof buf, "+00:00"); break;
         case 'c': snprintf(buf, sizeof buf, "%04d-%02d-%02dT%02d:%02d:%02d+00:00", y, mo, d, h, mi, s); break;
         case 'r':
-            snprintf(buf, sizeof buf, "%.3s, %02d %.3s %04d %02d:%02d:%02d +0000", DAYS[w], d, MONTHS[mo - 1], y, h, mi, s);
+            snprintf(buf, sizeof buf, "%.3s, %02d %.3s %04d %02d:%02d:%02d +0000", time_weekday_name(w), d,
+                     time_month_name(mo), y, h, mi, s);
             break;
         case '\\': buf[0] = i + 1 < f.n ? f.p[++i] : '\0'; break;
         default: break;

@@ -323,10 +323,6 @@ static void shift_argv(struct fields *argv, size_t by) {
     memmove(argv->v, argv->v + by, (argv->n - by) * sizeof *argv->v);
     argv->n -= by;
 }
-static bool ends_with_name(const char *path, const char *name) {
-    const char *slash = strrchr(path, '/');
-    return strcmp(slash ? slash + 1 : path, name) == 0;
-}
 /* `sh ...` or a script: a child with a shell of its own. */
 static void start_script(struct proc *p, struct frame *f, bool script) {
     struct proc *kid = spawn(p, NULL, NULL, false);
@@ -432,17 +428,17 @@ static void dispatch(struct proc *p, struct frame *f) {
         call_function(p, f, fn);
         return;
     }
-    if (ends_with_name(name, "sh") || ends_with_name(name, "ash")) {
+    if (strcmp(path_base(name), "sh") == 0 || strcmp(path_base(name), "ash") == 0) {
         start_script(p, f, false);
         return;
     }
-    const char *slash = strrchr(name, '/');
-    const struct applet *a = !slash || sh_knows(name) ? sh_applet_find(str_c(slash ? slash + 1 : name)) : NULL;
+    bool given_path = strchr(name, '/') != NULL;
+    const struct applet *a = !given_path || sh_knows(name) ? sh_applet_find(str_c(path_base(name))) : NULL;
     char path[1024];
     struct sh_stat st;
     if (a)
         start_applet(p, f, a);
-    else if (slash && p->sh->ops->vfs.stat(p->sh->ctx, sh_path(p, name, path), &st) == 0 && st.kind == SH_FILE_REGULAR &&
+    else if (given_path && p->sh->ops->vfs.stat(p->sh->ctx, sh_path(p, name, path), &st) == 0 && st.kind == SH_FILE_REGULAR &&
              (st.mode & 0111))
         start_script(p, f, true);
     else

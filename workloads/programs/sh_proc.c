@@ -658,15 +658,11 @@ void sh_signal(struct sh *s, int signo) {
 }
 
 /* ---- life ---- */
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
 static bool is_shell(const char *name) {
     return strcmp(name, "sh") == 0 || strcmp(name, "ash") == 0;
 }
 bool sh_knows(const char *program) {
-    const char *name = base_name(program);
+    const char *name = path_base(program);
     if (strchr(program, '/') && strncmp(program, "/bin/", 5) != 0 && strncmp(program, "/usr/bin/", 9) != 0 &&
         strncmp(program, "/sbin/", 6) != 0 && strncmp(program, "/usr/sbin/", 10) != 0)
         return false;
@@ -728,7 +724,7 @@ void sh_load(struct proc *p, char **argv, size_t argc, bool interactive) {
     } else if (first) {
         int e = sh_file_open(p, first, "<", &f);
         if (e) {
-            sh_proc_printf(p, 2, "%s: can't open '%s': %s\n", base_name(p->name), first, sh_strerror(e));
+            sh_proc_printf(p, 2, "%s: can't open '%s': %s\n", path_base(p->name), first, sh_strerror(e));
             sh_proc_exit(p, 2);
             return;
         }
@@ -746,8 +742,8 @@ void sh_load(struct proc *p, char **argv, size_t argc, bool interactive) {
 }
 /* The first process: a shell, or an applet's own argv, quoted into a script of one command. */
 static void load(struct sh *s, struct proc *p, const struct sh_options *opt) {
-    size_t i = opt->argc > 1 && strcmp(base_name(opt->argv[0]), "busybox") == 0;
-    if (is_shell(base_name(opt->argv[i]))) {
+    size_t i = opt->argc > 1 && strcmp(path_base(opt->argv[0]), "busybox") == 0;
+    if (is_shell(path_base(opt->argv[i]))) {
         struct fields argv = { 0 };
         for (; i < opt->argc; i++)
             sh_fields_add(&argv, opt->argv[i], strlen(opt->argv[i]));

@@ -36,6 +36,7 @@ static void paths(void **state)
         { "GET", V, 200, "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"metrics.k8s.io/v1beta1\",\"resources\":[{\"name\":\"nodes\"" },
         { "GET", "/apis", 200, "{\"kind\":\"APIGroupList\"" },
         { "GET", "/apis/metrics.k8s.io", 200, "{\"kind\":\"APIGroup\"" },
+        { "GET", "/healthz/ping", 200, "ok" },
         { "GET", "/", 200, "{\"paths\":[\"/apis\"" },
         { "GET", "/version?pretty=true", 200, "{\n  \"major\": \"\"" },
         { "GET", "/nowhere", 404, "404 page not found\n" },

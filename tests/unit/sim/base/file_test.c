@@ -73,6 +73,15 @@ static void test_dir_make(void **state) {
     arena_free(a);
 }
 
+static void test_path_base(void **state) {
+    (void)state;
+    static const struct { const char *path, *want; } rows[] = {
+        { "/usr/bin/sh", "sh" }, { "sh", "sh" }, { "a/", "" }, { "/", "" }, { "", "" }, { NULL, "" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_string_equal(path_base(rows[i].path), rows[i].want);
+}
+
 static int setup(void **state) {
     (void)state;
     return mkdtemp(dir) ? 0 : -1;
@@ -92,7 +101,7 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write_and_read), cmocka_unit_test(test_errors), cmocka_unit_test(test_dir_make),
+        cmocka_unit_test(test_write_and_read), cmocka_unit_test(test_errors), cmocka_unit_test(test_dir_make), cmocka_unit_test(test_path_base),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

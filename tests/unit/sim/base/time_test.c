@@ -157,10 +157,18 @@ static void test_human(void **state) {
     arena_free(a);
 }
 
+static void test_names(void **state) {
+    (void)state;
+    assert_string_equal(time_month_name(1), "January");
+    assert_string_equal(time_month_name(12), "December");
+    assert_string_equal(time_weekday_name(0), "Sunday");
+    assert_string_equal(time_weekday_name(6), "Saturday");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_instants), cmocka_unit_test(test_calendar), cmocka_unit_test(test_parse_rfc3339),
-        cmocka_unit_test(test_duration_go), cmocka_unit_test(test_parse_go), cmocka_unit_test(test_human),
+        cmocka_unit_test(test_duration_go), cmocka_unit_test(test_parse_go), cmocka_unit_test(test_human), cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

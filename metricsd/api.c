@@ -15,8 +15,8 @@ static route_fn get_ok, get_health, get_health_check, get_metrics;
 #define VERSION_ENTRY "{'groupVersion':'metrics.k8s.io/v1beta1','version':'v1beta1'}"
 #define GROUP_MEMBERS "'name':'metrics.k8s.io','versions':[" VERSION_ENTRY "],'preferredVersion':" VERSION_ENTRY
 #define GROUP     "{'kind':'APIGroup','apiVersion':'v1'," GROUP_MEMBERS "}"
-#define RESOURCES "{'kind':'APIResourceList','apiVersion':'v1','groupVersion':'metrics.k8s.io/v1beta1','resources':["                      \
-                  "{'name':'nodes','singularName':'','namespaced':false,'kind':'NodeMetrics','verbs':['get','list']},"                     \
+#define RESOURCES "{'kind':'APIResourceList','apiVersion':'v1','groupVersion':'metrics.k8s.io/v1beta1','resources':["                 \
+                  "{'name':'nodes','singularName':'','namespaced':false,'kind':'NodeMetrics','verbs':['get','list']},"              \
                   "{'name':'pods','singularName':'','namespaced':true,'kind':'PodMetrics','verbs':['get','list']}]}"
 /* Paths that are no resources: a document that never changes, or who answers. */
 static const struct route { const char *path, *document; route_fn *run;

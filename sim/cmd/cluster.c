@@ -489,6 +489,16 @@ static void age_skip(struct cluster *c)
         settle_begin(c);
 }
 
+/* What kubeadm init creates. The bootstrap token comes of the seed, not of this life: a boot that was killed half-way goes on with the token it began with. */
+static struct json *init_objects(struct cluster *c, struct err *err)
+{
+    struct rng rng;
+    struct kubeadm_options o = c->kubeadm;
+    rng_init_seed(&rng, c->opt.seed, "kubeadm-init");
+    o.rng = &rng;
+    return kubeadm_objects(c->arena, &c->pki, &o, err);
+}
+
 static void boot_next(struct cluster *c)
 {
     struct err err = { 0 };
@@ -506,7 +516,7 @@ static void boot_next(struct cluster *c)
             boot_finish(c, &err);
             return;
         }
-        c->objects = fresh ? kubeadm_objects(c->arena, &c->pki, &c->kubeadm, &err) : json_new_array(c->arena);
+        c->objects = fresh ? init_objects(c, &err) : json_new_array(c->arena);
         if (!c->objects) {
             boot_finish(c, &err);
             return;

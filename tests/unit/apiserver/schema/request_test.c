@@ -154,6 +154,17 @@ static const struct { int minor; const char *gvk, *old, *body, *want; } validate
       "[spec.minReplicas: Invalid value: 0: must be greater than or equal to 1, spec.maxReplicas: Invalid value: 0: must be greater than 0, spec.scaleTargetRef.name: Required value, "
       "spec.metrics[0].resource: Required value: must populate information for the given metric source, spec.metrics[1].type: Unsupported value: \"Sometimes\": supported values: "
       "\"ContainerResource\", \"External\", \"Object\", \"Pods\", \"Resource\", spec.metrics: Forbidden: must specify at least one Object or External metric to support scaling to zero replicas]" },
+    { 16, "autoscaling/v2beta2/HorizontalPodAutoscaler", NULL, "{'metadata':{'name':'w'},'spec':{'scaleTargetRef':{'kind':'D','name':'d'},'maxReplicas':1,'metrics':[{'type':'Sometimes'}]}}",
+      "[spec.metrics[0].type: Unsupported value: \"Sometimes\": supported values: \"External\", \"Object\", \"Pods\", \"Resource\", "
+      "spec.metrics[0].sometimes: Required value: must populate information for the given metric source]" },
+    { 20, "apps/v1/StatefulSet", NULL,       /* its claims become volumes: containers are not looked at */
+      "{'metadata':{'name':'s'},'spec':{'serviceName':'s','selector':{'matchLabels':{'a':'b'}},'template':{'metadata':{'labels':{'a':'b'}},'spec':{'containers':"
+      "[{'name':'c','image':'i','volumeMounts':[{'name':'d','mountPath':'/d'}]}]}},'volumeClaimTemplates':[{'metadata':{'name':'d'}}]}}", "" },
+    { 20, "/v1/Secret", NULL, "{'metadata':{'name':'s'},'type':'kubernetes.io/ssh-auth'}", "data[%s][ssh-privatekey]: Required value" },
+    { 20, "/v1/Endpoints", NULL, "{'metadata':{'name':'e'},'subsets':[{'addresses':[{'ip':'127.0.0.1'}]}]}",
+      "subsets[0].addresses[0].ip: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8)" },
+    { 20, "/v1/ResourceQuota", NULL, "{'metadata':{'name':'q'},'spec':{'hard':{'requests.cpu':'1'},'scopes':['BestEffort']}}",
+      "spec.scopes: Invalid value: []core.ResourceQuotaScope{\"BestEffort\"}: unsupported scope applied to resource" },
     { 16, "rbac.authorization.k8s.io/v1/RoleBinding", "{'metadata':{'name':'b'},'roleRef':{'kind':'Role','name':'x'}}", "{'metadata':{'name':'b'},'roleRef':{'kind':'Role','name':'y'}}",
       "roleRef: Invalid value: rbac.RoleRef{APIGroup:\"rbac.authorization.k8s.io\", Kind:\"Role\", Name:\"y\"}: cannot change roleRef" },
     { 16, "/v1/Pod", "{'metadata':{'name':'p'},'spec':{'containers':[{'name':'c','image':'i'}]}}", "{'metadata':{'name':'p'},'spec':{'containers':[{'name':'c','image':'j'}]}}", "" },

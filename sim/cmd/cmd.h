@@ -29,6 +29,15 @@ bool options_parse(struct options *o, const char *command, const char *allowed, 
 int  version_minor(const char *text);  /* "v1.20", "v1.20.2" -> 20; -1 when it is none of ours */
 const char *version_git(int minor);    /* "v1.16.6" */
 
+/* ---- self.c ---- */
+/* This program's file, links followed; NULL when it is gone. To be asked once before anything changes the working folder: main does. */
+const char *self_path(void);
+
+/* ---- terminals.c ---- */
+/* Can this program make pseudo-terminals? Mounts what they need where it is root and they are not there. False: no. */
+bool terminals_begin(void);
+void terminals_end(void);              /* undo it */
+
 /* ---- paths.c ---- */
 char *data_path(struct arena *a, const struct options *o, const char *name);   /* DATA/name */
 

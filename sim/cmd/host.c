@@ -61,7 +61,7 @@ bool host_is_root(void)
 static bool is_ourselves(const char *path)
 {
     struct stat st, self;
-    return stat(path, &st) == 0 && stat("/proc/self/exe", &self) == 0 && st.st_dev == self.st_dev && st.st_ino == self.st_ino;
+    return self_path() && stat(path, &st) == 0 && stat(self_path(), &self) == 0 && st.st_dev == self.st_dev && st.st_ino == self.st_ino;
 }
 
 const char *host_find_program(struct arena *a, const char *name)

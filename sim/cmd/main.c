@@ -72,6 +72,7 @@ static int cmd_help(struct options *o)
 
 int main(int argc, char **argv)
 {
+    self_path();
     const char *base = strrchr(argv[0], '/');
     base = base ? base + 1 : argv[0];
     int host = host_command(base, argc, argv);         /* the lab shell's PATH has links of these names */

@@ -11,15 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool self_path(char *out, size_t n)
-{
-    ssize_t len = readlink("/proc/self/exe", out, n - 1);
-    if (len <= 0)
-        return false;
-    out[len] = 0;
-    return true;
-}
-
 /* A link is replaced in one step: shells that are open go on finding it. */
 static bool make_link(struct arena *a, const char *self, const char *bin, const char *name, struct err *err)
 {
@@ -37,9 +28,9 @@ static bool make_link(struct arena *a, const char *self, const char *bin, const 
 /* DATA/bin: kubelab under its own name, and as each of the host's commands. */
 bool shell_make_bin(struct arena *a, const char *bin, struct err *err)
 {
-    char self[4096];
-    if (!self_path(self, sizeof self))
-        return err_set(err, ERR_IO, "cannot find my own program file: %s", strerror(errno));
+    const char *self = self_path();
+    if (!self)
+        return err_set(err, ERR_IO, "cannot find my own program file");
     if (!dir_make(bin, 0700, err) || !make_link(a, self, bin, "kubelab", err))
         return false;
     for (size_t i = 0; host_command_names[i]; i++)

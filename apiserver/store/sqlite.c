@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 enum { APPLICATION_ID = 0x6b756265, FORMAT = 1, HEADER_BYTES = 100 };        /* "kube"; PRAGMA user_version */
+enum { LOCK_PATIENCE_MS = 2000, LOCK_STEP_MS = 10 };
 
 enum stmt { PUT, DELETE_, META_PUT, META_DELETE, META_GET, META_EACH, LOAD, BEGIN_, COMMIT_, STMT_COUNT };
 static const char *const sql[STMT_COUNT] = {
@@ -62,6 +63,18 @@ static bool held_by_other(const char *path, int fd, struct err *err) {
                    STR_ARG(owner.n ? owner : STR("unknown")));
 }
 
+/* A process that was killed holds its files for a moment longer, while its memory is taken apart: it is waited for, in wall time, as nothing runs yet. */
+static bool lock_in_time(int fd) {
+    int left = LOCK_PATIENCE_MS;
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || left <= 0)
+            return false;
+        usleep(LOCK_STEP_MS * 1000);
+        left -= LOCK_STEP_MS;
+    }
+    return true;
+}
+
 static bool take_lock(struct disk *d, struct err *err) {
     struct strbuf name;
     strbuf_init(&name, 8192);
@@ -71,7 +84,7 @@ static bool take_lock(struct disk *d, struct err *err) {
     strbuf_deinit(&name);
     if (d->lock_fd < 0)
         return err_set(err, ERR_IO, "cannot open %s.lock: %s", d->path, strerror(why));
-    if (flock(d->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!lock_in_time(d->lock_fd)) {
         if (errno == EWOULDBLOCK)
             return held_by_other(d->path, d->lock_fd, err);
         return err_set(err, ERR_IO, "cannot lock %s.lock: %s", d->path, strerror(errno));

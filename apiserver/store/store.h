@@ -22,7 +22,7 @@ struct store_options {
     size_t       history_max;
 };
 /* Errors: ERR_IO for a database that cannot be opened, is damaged, is not one of ours, or is held by another process
- * ("data folder X is in use by another kubelab (pid N)"); the file is left as it was. The folder must exist; beside the
+ * ("data folder X is in use by another kubelab (pid N)", after two seconds in which it may end); the file is left as it was. The folder must exist; beside the
  * database "PATH.lock" is made and stays. */
 struct store *store_open(const struct store_options *opt, struct err *err);
 void store_close(struct store *s);                               /* commits; accepts NULL; watchers must be gone */

@@ -64,8 +64,7 @@ static bool held_by_other(const char *path, int fd, struct err *err) {
 }
 
 /* A process that was killed holds its files for a moment longer, while its memory is taken apart: it is waited for, in wall time, as nothing runs yet. */
-static bool lock_in_time(int fd) {
-    int left = LOCK_PATIENCE_MS;
+static bool lock_in_time(int fd, int left) {
     while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK || left <= 0)
             return false;
@@ -75,16 +74,31 @@ static bool lock_in_time(int fd) {
     return true;
 }
 
-static bool take_lock(struct disk *d, struct err *err) {
+static int open_lock(const char *path, int flags) {
     struct strbuf name;
     strbuf_init(&name, 8192);
-    strbuf_addf(&name, "%s.lock", d->path);
-    d->lock_fd = open(name.p, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    strbuf_addf(&name, "%s.lock", path);
+    int fd = open(name.p, flags | O_CLOEXEC, 0600);
     int why = errno;
     strbuf_deinit(&name);
+    errno = why;
+    return fd;
+}
+
+bool store_released(const char *path, int wait_ms) {
+    int fd = open_lock(path, O_RDWR);
+    bool free_now = fd < 0 || lock_in_time(fd, wait_ms);
+    if (fd >= 0)
+        close(fd);
+    return free_now;
+}
+
+static bool take_lock(struct disk *d, struct err *err) {
+    d->lock_fd = open_lock(d->path, O_RDWR | O_CREAT);
+    int why = errno;
     if (d->lock_fd < 0)
         return err_set(err, ERR_IO, "cannot open %s.lock: %s", d->path, strerror(why));
-    if (!lock_in_time(d->lock_fd)) {
+    if (!lock_in_time(d->lock_fd, LOCK_PATIENCE_MS)) {
         if (errno == EWOULDBLOCK)
             return held_by_other(d->path, d->lock_fd, err);
         return err_set(err, ERR_IO, "cannot lock %s.lock: %s", d->path, strerror(errno));

@@ -25,6 +25,9 @@ struct store_options {
  * ("data folder X is in use by another kubelab (pid N)", after two seconds in which it may end); the file is left as it was. The folder must exist; beside the
  * database "PATH.lock" is made and stays. */
 struct store *store_open(const struct store_options *opt, struct err *err);
+/* Wait, in wall time, until no process has the database open; false: one still has after wait_ms. For who has asked another process to end: its lock
+ * tells what its pid does not where nobody reaps it. */
+bool store_released(const char *path, int wait_ms);
 void store_close(struct store *s);                               /* commits; accepts NULL; watchers must be gone */
 
 int64_t store_revision(const struct store *s);                   /* of the last write; starts at 1 */

@@ -5,16 +5,18 @@
  */
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/cmd.h"
+#include "apiserver/store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
+
+enum { DOWN_PATIENCE_MS = 10000 };
 
 /* ---- a data folder remembers what it is ---- */
 struct profile { int minor; bool bare; const char *lab; };
@@ -235,16 +237,13 @@ int cmd_down(struct options *o)
     struct arena *a = arena_new();
     struct err err = { 0 };
     struct control_reply reply = { 0 };
-    struct strbuf who;
-    strbuf_init(&who, 65536);
     int status = EXIT_DONE;
-    bool ok = control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err);
-    pid_t pid = ok ? (pid_t)json_get_int(json_parse(a, reply.body, NULL), "pid", 0) : 0;
-    if (!ok || !control_call(a, o, "POST", "/down", STR_NULL, NULL, NULL, &reply, &err))
+    if (!control_call(a, o, "POST", "/down", STR_NULL, NULL, NULL, &reply, &err)) {
         status = control_fail(&err);
-    for (int i = 0; status == EXIT_DONE && pid > 0 && kill(pid, 0) == 0 && i < 1000; i++)
-        usleep(5000);                  /* a process of its own waits for another to end: wall time */
-    strbuf_deinit(&who);
+    } else if (!store_released(data_path(a, o, "kubelab.db"), DOWN_PATIENCE_MS)) {
+        fprintf(stderr, "kubelab: the cluster has not ended yet; see %s\n", data_path(a, o, "log"));
+        status = EXIT_INTERNAL;
+    }
     arena_free(a);
     return status;
 }

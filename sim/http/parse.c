@@ -199,7 +199,9 @@ size_t http_parser_feed(struct http_parser *p, struct str bytes)
         used = (size_t)(llhttp_get_error_pos(&p->ll) - bytes.p);
         take_body(p);
     } else if (rc != HPE_OK) {
-        fail(p, rc == HPE_INVALID_TRANSFER_ENCODING ? 501 : 400, "");
+        /* an encoding that nobody knows; newer llhttps report one beside a length under the same name */
+        bool unknown = rc == HPE_INVALID_TRANSFER_ENCODING && !(p->ll.flags & F_CONTENT_LENGTH);
+        fail(p, unknown ? 501 : 400, "");
     } else if (in_head && (p->head_bytes += bytes.n) > LIMIT_HEADER_BYTES + LIMIT_TARGET_BYTES && p->state == PARSE_HEAD) {
         fail(p, 431, "");
     }

@@ -418,8 +418,7 @@ static void too_many(void **state)
     static int fds[LIMIT_CONN_COUNT + 1];
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         fds[i] = dial(w);
-        if (i % 50 == 0)
-            test_turns(w->l, 2);
+        test_turns(w->l, 1);                       /* newer libuvs accept one a turn, and the backlog is short */
     }
     log_set_level(LOG_ERROR);
     struct strbuf b;

@@ -62,6 +62,7 @@ $(B)/apiserver/schema/load.o: $(wildcard apiserver/schema/types/*)
 $(B)/sim/cmd/kubeadm.o: $(wildcard sim/cmd/kubeadm/*.yaml sim/cmd/kubeadm/manifests/*)
 $(B)/sim/cmd/lab.o $(B)/sim/cmd/play.o: $(wildcard labs/lab8/*.txt labs/lab8/files/*/* labs/lab8/files/*/*/*/*)
 $(B)/sim/proc/catalog.o: $(wildcard sim/proc/images/*)
+$(B)/apiserver/endpoints/audit.o: apiserver/endpoints/audit_trail.yaml
 $(B)/apiserver/registry/resource.o: $(wildcard apiserver/registry/*.tsv)
 $(B)/third/%.o: /usr/share/%.c
 	@mkdir -p $(@D)

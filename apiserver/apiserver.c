@@ -10,6 +10,7 @@
 #include "apiserver/admission/admission.h"
 #include "apiserver/aggregator/aggregator.h"
 #include "apiserver/auth/auth.h"
+#include "apiserver/endpoints/audit.h"
 #include "apiserver/endpoints/endpoints.h"
 
 static struct identity *serving(void *ctx) { return ((struct apiserver *)ctx)->opt.serving; }
@@ -50,6 +51,7 @@ struct apiserver *apiserver_new(const struct apiserver_options *opt, struct err 
     rng_init(&as->rng, as->loop, "apiserver");
     as->schema = schema_new(opt->minor, opt->bare);
     as->watches = watch_set_new();
+    as->audit = audit_new(as);
     registry_new(as);
     as->authn = authn_new(as);
     as->authz = authz_new(as);
@@ -78,6 +80,7 @@ void apiserver_free(struct apiserver *as) {
     authz_free(as->authz);
     authn_free(as->authn);
     registry_free(as->registry, as);
+    audit_free(as->audit);
     schema_free(as->schema);
     key_unref(as->sa_key);
     struct identity *const ids[] = { as->opt.serving, as->opt.kubelet_client, as->opt.proxy_client };

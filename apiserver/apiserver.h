@@ -30,6 +30,21 @@ void apiserver_start(struct apiserver *as);
 void apiserver_free(struct apiserver *as);
 /* The key that signs and verifies service-account tokens. Until it is set (it is made off the start path), tokens answer 401. */
 void apiserver_set_sa_key(struct apiserver *as, struct key *k);
+/* The audit log of --audit-policy-file and --audit-log-path, beside the trail that kubelab always keeps (endpoints/audit.h). */
+struct apiserver_audit_log {
+    struct str policy;                 /* the policy file's text; empty: nothing is logged, as with a path alone */
+    /* One Event of audit.k8s.io/v1 a call, as JSON with its newline; must not block. endpoints/audit_log.c writes a file. */
+    void     (*write)(void *ctx, struct str line);
+    void      *ctx;
+};
+/* From the next request on, in place of what was set before; NULL: no log. ERR_INVALID "loading audit policy file: ...", and the old one stays. */
+bool apiserver_set_audit_log(struct apiserver *as, const struct apiserver_audit_log *sink, struct err *err);
+/* A writer for it: appends to the file, 0600, at the end of each turn. max_bytes: a full file is renamed as lumberjack does (PATH-less-.log-TIME.log), of which
+ * max_backups are kept; 0: 100 MB, and all. NULL and ERR_IO when it cannot be opened. */
+struct audit_file;
+struct audit_file *audit_file_open(struct loop *l, const char *path, int64_t max_bytes, int max_backups, struct err *err);
+void audit_file_write(void *audit_file, struct str line);
+void audit_file_close(struct audit_file *f);           /* accepts NULL */
 struct http_server *apiserver_http(struct apiserver *as);        /* for listen_edge */
 bool apiserver_ready(const struct apiserver *as);                /* start's hooks have all run */
 

@@ -43,6 +43,7 @@ struct request {
     bool                   dry_run;    /* ?dryRun=All: everything but the write */
     struct list            node;       /* private to endpoints: in the list of answers that wait for the commit */
     struct http_headers    headers;    /* extra headers of the answer (warnings, Retry-After) */
+    struct audit_context  *audit;      /* endpoints/audit.h; NULL for requests of the server itself */
     void                  *open;       /* private to endpoints: the watch or relay that this became */
     int64_t                start_rev;  /* the store's revision when it came in: was something written? */
     int                    answer_status; struct str answer;   /* private to endpoints: the answer that waits */
@@ -62,6 +63,7 @@ struct apiserver {
     struct admission  *admission;
     struct aggregator *aggregator;
     struct http_client *kubelet_client; /* insecure_skip_verify, as kubeadm's apiserver has no --kubelet-certificate-authority */
+    struct audit       *audit;         /* who did what (endpoints/audit.h) */
     struct watch_set   *watches;       /* open watches and relays (endpoints/) */
     struct start_hooks *hooks;         /* what runs after the start, and again (start.c) */
     int64_t            watch_floor;    /* revisions below are too old to watch from: the watch cache of a server begins with the server */

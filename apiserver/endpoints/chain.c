@@ -1,15 +1,25 @@
 /* apiserver/endpoints/chain.c - the way of a request (apiserver pkg/server/config.go, DefaultBuildHandlerChain): what is asked, who asks, as whom,
- * may they; then the mux: aggregated APIs, objects, and everything else by path.
+ * may they, all of it under the eyes of the audit; then the mux: aggregated APIs, objects, and everything else by path.
  */
 #include "apiserver/aggregator/aggregator.h"
 #include "apiserver/auth/auth.h"
+#include "apiserver/endpoints/audit.h"
 #include "apiserver/endpoints/endpoints.h"
 
 static bool authorize(struct request *r, struct err *err) {
     struct attributes at;
     struct str reason = STR_NULL;
     attributes_of(&r->info, &r->user, &at);
-    return authz_allowed(r->as, &at, r->a, &reason) || err_forbidden(err, &at, reason);
+    bool allowed = authz_allowed(r->as, &at, r->a, &reason);
+    audit_decided(r, allowed, reason);
+    return allowed || err_forbidden(err, &at, reason);
+}
+
+/* The audit begins when it is known who asks, or that nobody can say. */
+static bool authenticate(struct request *r, struct err *err) {
+    bool known = authn_request(r, err);
+    audit_begin(r, known);
+    return known;
 }
 
 static bool parse_info(struct request *r, struct err *err) {
@@ -19,7 +29,7 @@ static bool parse_info(struct request *r, struct err *err) {
 }
 
 /* The filters, in order; the first that refuses answers. */
-static bool (*const filters[])(struct request *r, struct err *err) = { parse_info, authn_request, authn_impersonate, authorize };
+static bool (*const filters[])(struct request *r, struct err *err) = { parse_info, authenticate, authn_impersonate, authorize };
 
 static void mux(struct request *r) {
     struct str p = r->x->path;

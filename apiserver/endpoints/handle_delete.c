@@ -3,6 +3,7 @@
  * Upstream: apiserver pkg/endpoints/handlers/delete.go; most resources answer a Status with the uid of what went, some the object itself
  * (ReturnDeletedObject in their storage).
  */
+#include "apiserver/endpoints/audit.h"
 #include "apiserver/endpoints/endpoints.h"
 
 static bool valid_propagation(struct request *r, struct str policy, bool has_orphan, struct err *err) {
@@ -36,6 +37,7 @@ bool delete_options_of(struct request *r, struct delete_options *out, struct err
         if (err) *err = bad;
         return false;
     }
+    audit_request_object(r, j);
     if (j) from_body(r, j, out, &orphan);
     if (!valid_propagation(r, out->propagation, orphan.n, err)) return false;
     if (orphan.n) out->propagation = str_eqc(orphan, "true") || str_eqc(orphan, "1") ? STR("Orphan") : STR("Background");

@@ -2,6 +2,7 @@
  *
  * Upstream: apiserver pkg/endpoints/handlers/patch.go. What upstream retries on conflict cannot conflict here.
  */
+#include "apiserver/endpoints/audit.h"
 #include "apiserver/endpoints/endpoints.h"
 #include "apiserver/patch/patch.h"
 
@@ -126,6 +127,7 @@ void handle_patch(struct request *r) {
     const struct resource *res = r->res;
     struct object *out = NULL, *old = NULL;
     bool scale = str_eqc(res->subresource, "scale");
+    audit_request_patch(r);
     if (!patch_type_of(r, &type, &err)) goto done;
     old = registry_get(r->as, res->stored.group, res->name, res->namespaced ? r->info.namespace : STR(""), r->info.name);
     if (!old && (type != PATCH_APPLY || res->subresource.n)) err_not_found(&err, res->group, res->name, r->info.name);

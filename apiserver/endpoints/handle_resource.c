@@ -3,6 +3,7 @@
  * Upstream: apiserver pkg/endpoints/installer.go (routes), pkg/endpoints/handlers/{get,create,update}.go.
  */
 #include "apiserver/auth/auth.h"
+#include "apiserver/endpoints/audit.h"
 #include "apiserver/endpoints/endpoints.h"
 #include "apiserver/patch/patch.h"
 
@@ -55,6 +56,7 @@ static void create_virtual(struct request *r, bool (*fn)(struct request *, struc
     struct err err = { 0 };
     struct json *obj = body_decode(r, &r->res->kind, &err);
     if (obj) schema_default(r->as->schema, r->a, &r->res->kind, obj);
+    audit_request_object(r, obj);
     /* What nobody keeps is answered with its managers all the same. */
     if (obj) managed_fields_update(r->a, r->as->schema, &r->res->kind, NULL, obj, write_options_of(r).manager, NULL, r->now_ns);
     if (obj && fn(r, obj, &err)) respond_json(r, 201, obj);
@@ -67,6 +69,7 @@ static void create_pod_verb(struct request *r, bool (*fn)(struct request *, stru
     struct gvk gvk;
     struct json *obj = body_any(r, &gvk, &err);
     if (!obj && err.code == ERR_NONE) err_set(&err, ERR_BAD_REQUEST, "the request body is empty");
+    audit_request_object(r, obj);
     struct str name = r->info.name.n ? r->info.name : json_path_str(obj, "metadata.name");
     if (obj && fn(r, obj, name, &err)) {
         if (sub_is(r, "eviction") && err.code == ERR_NONE) { /* nothing more to say */ }
@@ -106,6 +109,7 @@ static void handle_create(struct request *r) {
     struct json *obj = body_decode(r, &r->res->kind, &err);
     struct write_options o = write_options_of(r);
     if (obj) schema_default(r->as->schema, r->a, &r->res->kind, obj);
+    audit_request_object(r, obj);
     if (obj && write_create(r, r->res, obj, &o, &out, &err)) respond_object(r, r->res, 201, out, true);
     else fail(r, &err);
     object_unref(out);
@@ -133,11 +137,12 @@ static void handle_update(struct request *r) {
     int status = 200;
     struct json *obj = body_decode(r, &r->res->kind, &err);
     if (!obj || !check_name(r, obj, &err)) goto done;
+    if (!sub_is(r, "scale")) schema_default(r->as->schema, r->a, &r->res->kind, obj);
+    audit_request_object(r, obj);
     if (sub_is(r, "scale")) {
         update_scale(r, obj);
         return;
     }
-    schema_default(r->as->schema, r->a, &r->res->kind, obj);
     struct write_options o = write_options_of(r);
     old = get_or_error(r, &err);
     if (!old && (r->res->strategy->flags & STRATEGY_UPSERT) && !r->res->subresource.n) {

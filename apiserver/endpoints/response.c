@@ -2,6 +2,7 @@
  *
  * Those that leave the process, that is. Upstream: apiserver pkg/endpoints/handlers/responsewriters/{writers,status,errors}.go.
  */
+#include "apiserver/endpoints/audit.h"
 #include "apiserver/endpoints/endpoints.h"
 
 static const char *media_type(enum media m) { return m == MEDIA_YAML ? "application/yaml" : "application/json"; }
@@ -28,6 +29,7 @@ void respond_bytes(struct request *r, int status, struct str bytes) {
     struct strbuf out;
     negotiate(r, true, &n, &ignored);
     err_clear(&ignored);
+    audit_response_object(r, status, bytes, STR_NULL);
     render(r, n.media, bytes, &out);
     http_respond(r->x, status, &r->headers, media_type(n.media), strbuf_str(&out));
     strbuf_deinit(&out);
@@ -48,6 +50,7 @@ void respond_text(struct request *r, int status, const char *content_type, struc
 /* A refusal of the media type itself cannot be negotiated: it is always indented JSON. */
 static void respond_not_acceptable(struct request *r, struct str text) {
     struct strbuf out;
+    audit_response_object(r, 406, text, STR_NULL);
     strbuf_init(&out, LIMIT_RESPONSE_BYTES);
     pretty_write(&out, text, false);
     http_respond(r->x, 406, &r->headers, "application/json", strbuf_str(&out));
@@ -93,6 +96,8 @@ void respond_committed(struct request *r, int status, struct str bytes) {
         respond_bytes(r, status, bytes);
         return;
     }
+    audit_response_object(r, status, bytes, STR_NULL);
+    audit_answer_waits(r, status);
     r->answer_status = status;
     r->answer = arena_str(r->a, bytes);
     r->x->on_gone = on_gone;

@@ -1,4 +1,5 @@
 /* apiserver/endpoints/shape.c - objects as Tables and as bare metadata (apiserver pkg/endpoints/handlers/response.go; kubernetes pkg/printers). */
+#include "apiserver/endpoints/audit.h"
 #include "apiserver/endpoints/endpoints.h"
 #include "apiserver/printers/printers.h"
 
@@ -93,6 +94,7 @@ void respond_object(struct request *r, const struct resource *res, int status, s
     if (n.shape == SHAPE_TABLE) text = one_row_table(r, res, o, n.meta_version, &err);
     else text = present(r->as, r->a, res, o, r->x->time_shift_s);
     if (!text.n) goto failed;
+    if (n.shape == SHAPE_OBJECT && r->x->time_shift_s) audit_response_object(r, status, text, present(r->as, r->a, res, o, 0));
     if (n.shape == SHAPE_PARTIAL) text = partial_metadata(r->a, text, n.meta_version);
     if (committed) respond_committed(r, status, text);
     else respond_bytes(r, status, text);

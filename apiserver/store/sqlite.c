@@ -1,7 +1,7 @@
 /* apiserver/store/sqlite.c - the disk: one SQLite file in place of etcd's. The only file with SQL.
  *
  * objects(key, rev, value) is the latest state alone; history lives in memory, as an API server's watch cache does.
- * meta(name, value) has the revision and small facts. Write-ahead log: a commit appends to PATH-wal, and every 1000
+ * meta(name, value) has the revision and small facts, audit(seq, event) the trail. Write-ahead log: a commit appends to PATH-wal, and every 1000
  * pages or so they move into the file. synchronous=NORMAL loses nothing when the process dies; FULL also survives a
  * loss of power, at the price of an fsync per commit.
  *
@@ -23,7 +23,7 @@
 enum { APPLICATION_ID = 0x6b756265, FORMAT = 1, HEADER_BYTES = 100 };        /* "kube"; PRAGMA user_version */
 enum { LOCK_PATIENCE_MS = 2000, LOCK_STEP_MS = 10 };
 
-enum stmt { PUT, DELETE_, META_PUT, META_DELETE, META_GET, META_EACH, LOAD, BEGIN_, COMMIT_, STMT_COUNT };
+enum stmt { PUT, DELETE_, META_PUT, META_DELETE, META_GET, META_EACH, LOAD, BEGIN_, COMMIT_, AUDIT_PUT, AUDIT_TRIM, AUDIT_SIZES, AUDIT_EACH, STMT_COUNT };
 static const char *const sql[STMT_COUNT] = {
     [PUT]         = "INSERT INTO objects(key, rev, value) VALUES(?1, ?2, ?3) ON CONFLICT(key) DO UPDATE SET rev = ?2, value = ?3",
     [DELETE_]     = "DELETE FROM objects WHERE key = ?1",
@@ -32,6 +32,10 @@ static const char *const sql[STMT_COUNT] = {
     [META_GET]    = "SELECT value FROM meta WHERE name = ?1",
     [META_EACH]   = "SELECT name, value FROM meta WHERE name >= ?1 ORDER BY name",
     [LOAD]        = "SELECT key, rev, value FROM objects",
+    [AUDIT_PUT]   = "INSERT INTO audit(seq, event) VALUES(?1, ?3)",
+    [AUDIT_TRIM]  = "DELETE FROM audit WHERE seq < ?1",
+    [AUDIT_SIZES] = "SELECT seq, length(event) FROM audit ORDER BY seq",
+    [AUDIT_EACH]  = "SELECT seq, event FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     [BEGIN_]      = "BEGIN IMMEDIATE",
     [COMMIT_]     = "COMMIT",
 };
@@ -170,7 +174,9 @@ static bool set_up(struct disk *d, bool fresh, bool durable, struct err *err) {
     return exec(d, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-512; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY", err) &&
            (!fresh || create(d, durable, err)) &&
            exec(d, "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=8388608", err) &&
-           exec(d, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err) && prepare(d, err);
+           exec(d, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err) &&
+           exec(d, "CREATE TABLE IF NOT EXISTS audit(seq INTEGER PRIMARY KEY, event BLOB NOT NULL)", err) &&   /* folders of before have none */
+           prepare(d, err);
 }
 
 struct disk *disk_open(const char *path, bool durable, struct err *err) {
@@ -304,6 +310,40 @@ void disk_meta_each(struct disk *d, struct str prefix, void (*visit)(void *ctx, 
         visit(ctx, name, column(st, 1));
     }
     sqlite3_reset(st);
+}
+
+/* ---- the audit trail ---- */
+
+bool disk_audit_put(struct disk *d, int64_t seq, struct str event, struct err *err) {
+    sqlite3_bind_int64(d->stmts[AUDIT_PUT], 1, seq);
+    bind_blob(d->stmts[AUDIT_PUT], 3, event);
+    return run(d, AUDIT_PUT, err);
+}
+
+bool disk_audit_trim(struct disk *d, int64_t first, struct err *err) {
+    sqlite3_bind_int64(d->stmts[AUDIT_TRIM], 1, first);
+    return run(d, AUDIT_TRIM, err);
+}
+
+bool disk_audit_sizes(struct disk *d, void (*row)(void *ctx, int64_t seq, size_t n), void *ctx, struct err *err) {
+    sqlite3_stmt *st = d->stmts[AUDIT_SIZES];
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+        row(ctx, sqlite3_column_int64(st, 0), (size_t)sqlite3_column_int64(st, 1));
+    bool ok = rc == SQLITE_DONE || cannot_use(d, err);
+    sqlite3_reset(st);
+    return ok;
+}
+
+size_t disk_audit_each(struct disk *d, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str event), void *ctx) {
+    sqlite3_stmt *st = d->stmts[AUDIT_EACH];
+    size_t n = 0;
+    sqlite3_bind_int64(st, 1, after);
+    sqlite3_bind_int64(st, 2, (int64_t)max);
+    for (; sqlite3_step(st) == SQLITE_ROW; n++)
+        visit(ctx, sqlite3_column_int64(st, 0), column(st, 1));
+    sqlite3_reset(st);
+    return n;
 }
 
 void disk_limit_pages(struct disk *d, int pages) {

@@ -100,12 +100,13 @@ static void release(struct store *s) {
         entry_free(s->index[i]);
     free(s->index);
     map_free(s->dirty_meta, free);
+    trail_deinit(&s->trail);
     err_clear(&s->why);
     free(s);
 }
 
 static bool load(struct store *s, struct err *err) {
-    if (!disk_load(s->disk, on_row, s, err))
+    if (!disk_load(s->disk, on_row, s, err) || !trail_load(&s->trail, s->disk, err))
         return false;
     if (s->n)
         qsort(s->index, s->n, sizeof(struct entry *), compare_entries);
@@ -155,7 +156,7 @@ static bool write_dirty(struct store *s, struct err *err) {
     struct str rev = arena_strf(a, "%" PRId64, s->revision);
     bool ok = disk_meta_put(s->disk, str_c(revision_name), rev, err);
     arena_free(a);
-    return ok;
+    return ok && trail_write(&s->trail, s->disk, err);
 }
 
 static void mark_clean(struct store *s) {
@@ -169,11 +170,12 @@ static void mark_clean(struct store *s) {
         map_free(s->dirty_meta, free);
         s->dirty_meta = map_new();
     }
+    trail_clean(&s->trail);
 }
 
 /* Everything dirty in one transaction, or nothing. */
 static bool commit(struct store *s) {
-    if (list_empty(&s->dirty) && map_len(s->dirty_meta) == 0)
+    if (list_empty(&s->dirty) && map_len(s->dirty_meta) == 0 && list_empty(&s->trail.pending))
         return true;
     struct err err = { 0 };
     if (disk_begin(s->disk, &err) && write_dirty(s, &err) && disk_commit(s->disk, &err)) {

@@ -6,6 +6,8 @@
 
 /* of objects that only the history keeps: an eighth of what the whole process may use */
 enum { STORE_HISTORY_BYTES = 4 * 1024 * 1024 };
+/* of audit rows that wait for a disk that refuses: an hour of a busy lab */
+enum { TRAIL_PENDING_BYTES = 4 * 1024 * 1024 };
 
 /* ---- disk: sqlite.c, the one file with SQL ---- */
 struct disk;
@@ -21,6 +23,11 @@ bool disk_commit(struct disk *d, struct err *err);
 void disk_rollback(struct disk *d);
 struct str disk_meta_get(struct disk *d, struct arena *a, struct str name);
 void disk_meta_each(struct disk *d, struct str prefix, void (*visit)(void *ctx, struct str name, struct str value), void *ctx);
+bool disk_audit_put(struct disk *d, int64_t seq, struct str event, struct err *err);
+bool disk_audit_trim(struct disk *d, int64_t first, struct err *err);          /* removes what is older than first */
+bool disk_audit_sizes(struct disk *d, void (*row)(void *ctx, int64_t seq, size_t n), void *ctx, struct err *err);
+/* At most max rows after that one, oldest first; how many there were. The visitor must not write. */
+size_t disk_audit_each(struct disk *d, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str event), void *ctx);
 void disk_limit_pages(struct disk *d, int pages);  /* for tests of a full disk; 0 lifts the limit */
 
 /* ---- history and watchers: watch_cache.c ---- */
@@ -43,6 +50,20 @@ void history_deinit(struct history *h);
 void history_add(struct store *s, enum store_event_type type, struct str key, struct object *obj, struct object *prev);
 void history_forget_trees(struct history *h, uint64_t from_seq);
 
+/* ---- the audit trail: trail.c ---- */
+struct trail {
+    struct list pending;                           /* struct trail_row: what the disk has not seen, oldest first */
+    size_t      pending_bytes;
+    int64_t     first, last;                       /* serial numbers of the rows that are kept; last is 0 before the first ever */
+    int64_t     on_disk;                           /* first as of the last commit: what is older is gone */
+    size_t      bytes;                             /* of all rows that are kept */
+    uint32_t   *sizes;                             /* of each, at its number modulo LIMIT_AUDIT_ROWS */
+};
+bool trail_load(struct trail *t, struct disk *d, struct err *err);
+void trail_deinit(struct trail *t);
+bool trail_write(struct trail *t, struct disk *d, struct err *err);
+void trail_clean(struct trail *t);                 /* the disk has it all */
+
 /* ---- the store ---- */
 struct entry {
     struct object *obj;                            /* NULL: deleted, but the disk has not heard of it yet */
@@ -62,6 +83,7 @@ struct store {
     size_t         n, cap;
     int64_t        revision;
     struct history history;
+    struct trail   trail;
 
     struct list    dirty;                          /* entries that the disk has not seen, oldest change first */
     struct map    *dirty_meta;                     /* name -> struct meta_change */

@@ -23,6 +23,12 @@ enum {
     LIMIT_PHP_OPERATIONS     = 200 * 1000 * 1000,
     LIMIT_PHP_MEMORY_BYTES   = 128 * 1024 * 1024, /* PHP's default memory_limit */
     LIMIT_TASKS_PER_TURN     = 10000,             /* run-next tasks before the loop polls its sockets again */
+    /* the audit trail: a class's afternoon; at some 700 bytes a row about 14 MB of disk */
+    LIMIT_AUDIT_ROWS         = 20000,
+    LIMIT_AUDIT_BYTES        = 32 * 1024 * 1024,
+    /* one event; past it the objects in it are left out, as upstream's truncating backend does */
+    LIMIT_AUDIT_EVENT_BYTES  = 1024 * 1024,
+    LIMIT_AUDIT_POLICY_BYTES = 256 * 1024,        /* the policy file; the largest known, GCE's, has 8 KB */
     LIMIT_BUILD_CONTEXT_BYTES = 32 * 1024 * 1024,
 };
 #endif

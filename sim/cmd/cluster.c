@@ -43,7 +43,8 @@ struct cluster {
     struct kubeadm_pki pki;
     struct key        *sa_key;
     struct apiserver  *api;
-    struct client     *admin;          /* as kubernetes-admin: boot's objects, and watching what is Ready */
+    struct client     *admin;          /* as kubernetes-admin: boot's objects, and what the host's commands ask */
+    struct client     *watcher;        /* boot's eyes on the pods; gone once it is up, so that nobody takes its watch for the administrator's */
     struct client     *kcm_client, *scheduler_client;
     struct controller_manager *kcm;
     struct scheduler  *scheduler;
@@ -374,11 +375,18 @@ static bool clients_make(struct cluster *c)
     return true;
 }
 
+static void watcher_free(struct cluster *c)
+{
+    client_free(c->watcher);
+    c->watcher = NULL;
+    c->pods = NULL;
+}
+
 static void clients_free(struct cluster *c)
 {
     client_free(c->admin);
     c->admin = NULL;
-    c->pods = NULL;
+    watcher_free(c);
     c->marking = false;                /* whatever was under way is cancelled */
 }
 
@@ -386,6 +394,7 @@ static void clients_free(struct cluster *c)
 static void boot_finish(struct cluster *c, const struct err *err)
 {
     c->step = BOOT_DONE;
+    watcher_free(c);
     store_meta_put(c->store, "booted", STR("1"));
     loop_set_speed(c->loop, c->opt.speed_milli);
     struct err none = { 0 };
@@ -469,7 +478,8 @@ static void settle_tick(void *ctx)
 
 static void settle_begin(struct cluster *c)
 {
-    c->pods = informer_shared(c->admin, "/api/v1/pods", "");
+    c->watcher = client_make(c, "kubelab", c->pki.admin);
+    c->pods = informer_shared(c->watcher, "/api/v1/pods", "");
     c->settle_s = c->calm_s = 0;
     loop_advance(c->loop, SECOND_NS, settle_tick, c);
 }

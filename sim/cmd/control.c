@@ -20,7 +20,7 @@ struct control {
 typedef void route_fn(struct control *k, struct http_exchange *x);
 struct route { const char *method, *path; route_fn *run; };
 
-static route_fn get_status, post_advance, post_speed, post_down, get_images, post_build, get_digest;
+static route_fn get_status, post_advance, post_speed, post_down, get_images, post_build, get_digest, get_audit;
 static const struct route routes[] = {
     { "GET", "/status", get_status },
     { "POST", "/clock/advance", post_advance },
@@ -29,6 +29,7 @@ static const struct route routes[] = {
     { "GET", "/images", get_images },
     { "POST", "/images/build", post_build },
     { "GET", "/digest", get_digest },
+    { "GET", "/audit", get_audit },
 };
 
 static void answer(struct http_exchange *x, int status, struct str text)
@@ -69,6 +70,25 @@ static void get_digest(struct control *k, struct http_exchange *x)
     store_digest(cluster_store(k->cluster), store_hex);
     trace_digest(cluster_loop(k->cluster), trace_hex);
     answer(x, 200, arena_strf(x->arena, "store %s\ntrace %s\n", store_hex, trace_hex));
+}
+
+/* A page of the audit trail, oldest first: a line is a row's number and its event. The command asks on from the last number until a page is empty. */
+enum { AUDIT_PAGE_ROWS = 1000 };
+
+static void add_audit_row(void *ctx, int64_t seq, struct str event)
+{
+    strbuf_addf(ctx, "%" PRId64 " " STR_FMT "\n", seq, STR_ARG(event));
+}
+
+static void get_audit(struct control *k, struct http_exchange *x)
+{
+    struct strbuf out;
+    int64_t after = 0;
+    strbuf_init(&out, LIMIT_RESPONSE_BYTES);
+    str_int(query_get(&x->query, "after"), &after);
+    store_audit_each(cluster_store(k->cluster), after, AUDIT_PAGE_ROWS, add_audit_row, &out);
+    answer(x, 200, strbuf_str(&out));
+    strbuf_deinit(&out);
 }
 
 /* ---- clock ---- */

@@ -123,13 +123,18 @@ static size_t runes(struct str s)
 
 void host_table_print(const struct host_table *t, size_t min_width, size_t padding, bool pad_last)
 {
-    ASSERT(t->columns > 0 && t->n % t->columns == 0);
+    size_t widths[HOST_TABLE_COLUMNS];
+    ASSERT(t->columns > 0 && t->columns <= HOST_TABLE_COLUMNS && t->n % t->columns == 0);
+    for (size_t i = 0; i < t->columns; i++)
+        widths[i] = min_width;
     for (size_t i = 0; i < t->n; i++) {
-        size_t column = i % t->columns, width = min_width;
-        for (size_t k = column; k < t->n; k += t->columns)
-            width = runes(t->cells[k]) + padding > width ? runes(t->cells[k]) + padding : width;
+        size_t *width = &widths[i % t->columns], n = runes(t->cells[i]) + padding;
+        *width = n > *width ? n : *width;
+    }
+    for (size_t i = 0; i < t->n; i++) {
+        size_t column = i % t->columns;
         bool last = column + 1 == t->columns;
-        size_t blank = last && !pad_last ? 0 : width - runes(t->cells[i]);
+        size_t blank = last && !pad_last ? 0 : widths[column] - runes(t->cells[i]);
         printf(STR_FMT "%*s%s", STR_ARG(t->cells[i]), (int)blank, "", last ? "\n" : "");
     }
 }

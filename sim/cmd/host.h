@@ -44,6 +44,7 @@ bool host_is_root(void);                                                        
 /* One request to the API as kubernetes-admin. code 0: the server was not reached and body says why. False: no cluster runs (told on stderr by host_no_cluster). */
 bool host_api(struct arena *a, const char *method, const char *path, struct str body, int *code, struct str *reply, struct err *err);
 struct json *host_status(struct arena *a, struct err *err);                        /* status -o json, or NULL */
+enum { HOST_TABLE_COLUMNS = 16 };
 struct host_table { struct str *cells; size_t n, cap, columns; };                  /* Go's tabwriter: rows of `columns` cells, in the arena */
 void host_table_add(struct arena *a, struct host_table *t, struct str cell);
 void host_table_print(const struct host_table *t, size_t min_width, size_t padding, bool pad_last);

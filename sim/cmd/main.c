@@ -30,7 +30,7 @@ static const struct command commands[] = {
     { "lab", cmd_lab, "data,all,verbose", "lab list | files NAME DIR [--all] | play NAME", "labs: their files, and a performance of one" },
     { "docker", cmd_docker, "data", "docker image build -t TAG DIR | image ls | images", "the node's images (inside the lab's shell: docker)" },
     { "hpa", cmd_hpa, "kubernetes-version,explain", "hpa eval calculator|sequence|controller [--kubernetes-version V] [--explain] [FILE]", "the autoscaler's arithmetic on recorded inputs" },
-    { "debug", cmd_debug, "data,output", "debug digest", "look inside a running cluster" },
+    { "debug", cmd_debug, "data,output", "debug digest | audit [-o json]", "look inside a running cluster: a hash of its state; who did what" },
     { "version", cmd_version, "output", "version", "print kubelab's version" },
     { "help", cmd_help, "", "help [COMMAND]", "this list, or a command's usage" },
 };

@@ -1,4 +1,4 @@
-/* sim/cmd/up.c - up, down, status, kubeconfig, clock, debug: the cluster's life from the command line.
+/* sim/cmd/up.c - up, down, status, kubeconfig, clock: the cluster's life from the command line.
  *
  * `up` runs the cluster in the foreground; with --detach it forks first, and the parent waits on a pipe for the word that the node is Ready (bare:
  * that the API answers). The data folder is claimed by the store's lock; a stale control socket of a killed cluster is simply replaced.
@@ -308,20 +308,6 @@ int cmd_clock(struct options *o)
     int status = ok ? EXIT_DONE : control_fail(&err);
     if (ok && strcmp(verb, "get") == 0)
         printf(STR_FMT "\n", STR_ARG(json_path_str(json_parse(a, reply.body, NULL), "clock.now")));
-    arena_free(a);
-    return status;
-}
-
-int cmd_debug(struct options *o)
-{
-    struct arena *a = arena_new();
-    struct err err = { 0 };
-    struct control_reply reply = { 0 };
-    bool ok = o->arg_count == 1 && strcmp(o->args[0], "digest") == 0 ? control_call(a, o, "GET", "/digest", STR_NULL, NULL, NULL, &reply, &err)
-                                                                     : err_set(&err, ERR_USAGE, "usage: kubelab debug digest");
-    int status = ok ? EXIT_DONE : control_fail(&err);
-    if (ok)
-        printf(STR_FMT, STR_ARG(reply.body));
     arena_free(a);
     return status;
 }

@@ -10,6 +10,20 @@
  */
 #include "sim/http/http_priv.h"
 
+static void observe_begin(struct exchange *e, int status)
+{
+    if (e->x.observer != NULL)
+        e->x.observer->on_begin(e->x.observer_ctx, status);
+}
+
+static void observe_end(struct exchange *e, enum http_end how)
+{
+    const struct http_observer *o = e->x.observer;
+    e->x.observer = NULL;
+    if (o != NULL)
+        o->on_end(e->x.observer_ctx, how);
+}
+
 static void exchange_free(struct exchange *e)
 {
     task_cancel(&e->task);
@@ -101,6 +115,7 @@ static void exchange_gone_now(struct exchange *e)
         return;                                    /* the handler will still answer, and that ends it */
     e->state = EXCHANGE_DONE;
     e->x.on_gone = NULL;
+    observe_end(e, HTTP_GONE);
     on_gone(&e->x);
     exchange_free(e);
 }
@@ -111,8 +126,9 @@ static struct exchange *exchange_of(struct http_exchange *x)
     return container_of(x, struct exchange, x);
 }
 
-static void exchange_done(struct exchange *e)
+static void exchange_done(struct exchange *e, enum http_end how)
 {
+    observe_end(e, how);
     e->state = EXCHANGE_DONE;
     e->carrier = NULL;
     e->x.on_gone = NULL;
@@ -160,11 +176,12 @@ void http_respond(struct http_exchange *x, int status, const struct http_headers
     struct exchange *e = exchange_of(x);
     ASSERT(e->state == EXCHANGE_OPEN);
     ASSERT(status >= 200);
+    observe_begin(e, status);
     if (e->carrier != NULL) {
         struct http_headers h = answer_headers(e, status, extra, content_type);
         e->ops->respond(e, status, &h, body);
     }
-    exchange_done(e);
+    exchange_done(e, HTTP_ENDED);
 }
 
 void http_begin(struct http_exchange *x, int status, const struct http_headers *extra, const char *content_type)
@@ -173,6 +190,7 @@ void http_begin(struct http_exchange *x, int status, const struct http_headers *
     ASSERT(e->state == EXCHANGE_OPEN);
     ASSERT(status >= 200);
     e->state = EXCHANGE_STREAMING;
+    observe_begin(e, status);
     if (e->carrier != NULL) {
         struct http_headers h = answer_headers(e, status, extra, content_type);
         e->ops->begin(e, status, &h);
@@ -199,7 +217,7 @@ void http_end(struct http_exchange *x)
     ASSERT(e->state == EXCHANGE_STREAMING);
     if (e->carrier != NULL)
         e->ops->end(e);
-    exchange_done(e);
+    exchange_done(e, HTTP_ENDED);
 }
 
 void http_abort(struct http_exchange *x)
@@ -208,13 +226,14 @@ void http_abort(struct http_exchange *x)
     ASSERT(e->state != EXCHANGE_DONE);
     if (e->carrier != NULL)
         e->ops->abort(e);
-    exchange_done(e);
+    exchange_done(e, HTTP_ABORTED);
 }
 
 struct stream *http_upgrade(struct http_exchange *x, const struct http_headers *extra)
 {
     struct exchange *e = exchange_of(x);
     ASSERT(e->state == EXCHANGE_OPEN);
+    observe_begin(e, 101);
     struct stream *s = NULL;
     if (e->carrier != NULL) {
         s = e->ops->upgrade(e, extra);
@@ -223,6 +242,6 @@ struct stream *http_upgrade(struct http_exchange *x, const struct http_headers *
         stream_pair(e->loop, &s, &nobody);
         stream_close(nobody);
     }
-    exchange_done(e);
+    exchange_done(e, HTTP_UPGRADED);
     return s;
 }

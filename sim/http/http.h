@@ -31,6 +31,13 @@ bool query_has(const struct query *q, const char *name);
 bool query_bool(const struct query *q, const char *name);
 
 /* ---- server: one request and its answer ---- */
+/* Somebody beside the handler who is told of the answer, whoever gives it (Go: a http.ResponseWriter that wraps another). */
+enum http_end { HTTP_ENDED, HTTP_UPGRADED, HTTP_ABORTED, HTTP_GONE };          /* GONE: the client left, or the server ends */
+struct http_observer {
+    void (*on_begin)(void *ctx, int status);                     /* once, before its first byte leaves the handler */
+    /* Once, last; the exchange still lives. For HTTP_UPGRADED the connection goes on as a stream. */
+    void (*on_end)(void *ctx, enum http_end how);
+};
 struct http_exchange {
     /* read-only for handlers, but for `ctx` and through the functions below */
     struct arena       *arena;                                   /* dies with the exchange */
@@ -48,6 +55,7 @@ struct http_exchange {
     void               *ctx;                                     /* the handler's */
     /* set by the handler: the client left before the end. Called once; afterwards the exchange must not be used */
     void              (*on_gone)(struct http_exchange *x);
+    const struct http_observer *observer; void *observer_ctx;    /* set by the handler, or NULL */
     void               *priv;                                    /* private */
 };
 /* must answer now or later: exactly one of respond, begin..end, upgrade, abort */

@@ -1,12 +1,13 @@
 /* apiserver/endpoints/audit.c - a request's way past the audit: which events it makes, when, and into which of the two sinks.
  *
- * Upstream: apiserver pkg/endpoints/filters/{audit,authn_audit}.go. There a wrapped ResponseWriter sees the answer; here an observer of the exchange does,
- * whoever answers (handlers, the aggregator's proxy, relays to kubelets). The event is written down at the moment of a stage, from what the request's
- * context has collected by then. An id is drawn from dice of this room's own, and not before an event needs one, so that requests that leave no trace
- * (a kubectl's discovery, which asks in no particular order) move nothing.
+ * Upstream: apiserver pkg/endpoints/filters/{audit,authn_audit}.go. There a wrapped ResponseWriter sees the answer; here an
+ * observer of the exchange does, whoever answers (handlers, the aggregator's proxy, relays to kubelets). The event is written
+ * down at the moment of a stage, from what the request's context has collected by then. An id is drawn from dice of this room's
+ * own, and not before an event needs one, so that requests that leave no trace (a kubectl's discovery, which asks in no
+ * particular order) move nothing.
  *
- * Simplified: the end of an upgraded connection (exec, attach, port forwarding) makes no event; what the server writes itself (start.c) passes no
- * filter and makes none either; objects that a list or Table carries are told as they were sent.
+ * Simplified: the end of an upgraded connection (exec, attach, port forwarding) makes no event; what the server writes itself
+ * (start.c) passes no filter and makes none either; objects that a list or Table carries are told as they were sent.
  */
 #include <stdlib.h>
 
@@ -42,7 +43,8 @@ void audit_free(struct audit *u) {
 bool apiserver_set_audit_log(struct apiserver *as, const struct apiserver_audit_log *sink, struct err *err) {
     struct audit *u = as->audit;
     struct audit_policy *p = NULL;
-    if (sink && sink->write && sink->policy.n && !(p = audit_policy_parse(sink->policy, err))) return err_prefix(err, "loading audit policy file: ");
+    if (sink && sink->write && sink->policy.n && !(p = audit_policy_parse(sink->policy, err)))
+        return err_prefix(err, "loading audit policy file: ");
     audit_policy_free(u->log);
     u->log = p;
     u->sink = p ? *sink : (struct apiserver_audit_log){ .write = NULL };
@@ -100,7 +102,8 @@ static bool refused(int code) { return code == 401 || code == 403; }
 static void on_begin(void *ctx, int status) {
     struct audit_context *c = ctx;
     c->code = status;
-    if (refused(status) && c->trail.level == AUDIT_NONE) c->trail = (struct audit_choice){ AUDIT_METADATA, 1u << STAGE_REQUEST_RECEIVED, false };
+    if (refused(status) && c->trail.level == AUDIT_NONE)
+        c->trail = (struct audit_choice){ AUDIT_METADATA, 1u << STAGE_REQUEST_RECEIVED, false };
     if (refused(status) && c->long_running) c->trail.omit |= 1u << STAGE_RESPONSE_COMPLETE;
     if (c->long_running || c->unauthenticated) tell(c, STAGE_RESPONSE_STARTED);
 }
@@ -120,8 +123,8 @@ static void panic(struct audit_context *c) {
     c->details = STR_NULL;
 }
 
-/* A relay or proxy that loses its other end half-way cuts the client's connection: in Go by a panic with http.ErrAbortHandler. A watch whose client does not
- * read is just ended. */
+/* A relay or proxy that loses its other end half-way cuts the client's connection: in Go by a panic with http.ErrAbortHandler. A
+ * watch whose client does not read is just ended. */
 static void on_end(void *ctx, enum http_end how) {
     struct audit_context *c = ctx;
     bool cut = how == HTTP_ABORTED && !str_eqc(c->r->info.verb, "watch");
@@ -145,7 +148,7 @@ static bool is_long_running(const struct request_info *in) {
 
 /* Which credentials were there, and were bad. */
 static struct str methods_tried(struct request *r) {
-    struct str auth = str_trim(http_headers_get(&r->x->headers, "Authorization")), scheme, rest;
+    struct str auth = str_trim(http_headers_get(&r->x->headers, "Authorization")), scheme, rest, text;
     bool two = str_cut(auth, ' ', &scheme, &rest);
     struct strbuf out;
     strbuf_init(&out, 256);
@@ -153,7 +156,8 @@ static struct str methods_tried(struct request *r) {
     if (two && str_eqi(scheme, STR("bearer"))) strbuf_addc(&out, ", bearer");
     if (str_trim(query_get(&r->x->query, "access_token")).n) strbuf_addc(&out, ", access_token");
     if (r->x->peer_count) strbuf_addc(&out, ", x509");
-    struct str text = out.n ? arena_strf(r->a, "Authentication failed, attempted: %s", out.p + 2) : STR("Authentication failed, no credentials provided");
+    if (out.n) text = arena_strf(r->a, "Authentication failed, attempted: %s", out.p + 2);
+    else text = STR("Authentication failed, no credentials provided");
     strbuf_deinit(&out);
     return text;
 }
@@ -173,7 +177,7 @@ void audit_begin(struct request *r, bool authenticated) {
     r->x->observer = &observer;
     r->x->observer_ctx = c;
     bool kept = c->trail.level || c->log.level;
-    if (r->as->opt.minor >= 21 || c->log.level) {  /* from 1.21 on (WithAuditID) every answer bears its id, before that those that are logged */
+    if (r->as->opt.minor >= 21 || c->log.level) {  /* WithAuditID: from 1.21 on all answers bear an id, before those that are logged */
         settle_id(c, kept ? &u->ids : &u->others);
         http_headers_add(r->a, &r->headers, "Audit-Id", c->id);
     }
@@ -187,7 +191,9 @@ void audit_decided(struct request *r, bool allowed, struct str reason) {
     c->decision_reason = reason;
 }
 
-static enum audit_level level_of(const struct audit_context *c) { return c->trail.level > c->log.level ? c->trail.level : c->log.level; }
+static enum audit_level level_of(const struct audit_context *c) {
+    return c->trail.level > c->log.level ? c->trail.level : c->log.level;
+}
 
 static void fill(struct request *r, struct str *field, struct str value) {
     if (!field->n) *field = arena_str(r->a, value);
@@ -217,7 +223,8 @@ void audit_request_patch(struct request *r) {
 void audit_response_object(struct request *r, int status, struct str text, struct str own) {
     struct audit_context *c = r->audit;
     if (!c || (level_of(c) == AUDIT_NONE && !refused(status))) return;
-    if (level_of(c) == AUDIT_REQUEST_RESPONSE && !c->response_object.n) c->response_object = arena_str(r->a, own.n ? own : text);
+    if (level_of(c) == AUDIT_REQUEST_RESPONSE && !c->response_object.n)
+        c->response_object = arena_str(r->a, own.n ? own : text);
     if (!str_starts(text, "{\"kind\":\"Status\",\"apiVersion\":\"v1\"")) return;
     const struct json *j = json_parse(r->a, text, NULL), *details = json_get(j, "details");
     c->status = json_get_str(j, "status");

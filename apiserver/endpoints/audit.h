@@ -1,17 +1,18 @@
 /* apiserver/endpoints/audit.h - who did what: audit events of requests, the policies that choose them, and where they go.
  *
- * Two sinks. The trail is kubelab's own and always on: rows in the store (store_audit_put), chosen by audit_trail.yaml, and every refusal. The log is
- * kube-apiserver's: what --audit-policy-file says, written where --audit-log-path says (apiserver_set_audit_log). A policy is chosen by the user who
- * authenticated, before any impersonation, as upstream's filter stands in its chain.
+ * Two sinks. The trail is kubelab's own and always on: rows in the store (store_audit_put), chosen by audit_trail.yaml, and
+ * every refusal. The log is kube-apiserver's: what --audit-policy-file says, written where --audit-log-path says
+ * (apiserver_set_audit_log). A policy is chosen by the user who authenticated, before any impersonation, as upstream's filter
+ * stands in its chain.
  */
 #ifndef APISERVER_ENDPOINTS_AUDIT_H
 #define APISERVER_ENDPOINTS_AUDIT_H
 
 #include "apiserver/apiserver_priv.h"
 
-enum audit_level { AUDIT_NONE, AUDIT_METADATA, AUDIT_REQUEST, AUDIT_REQUEST_RESPONSE };         /* each holds what the one before holds */
+enum audit_level { AUDIT_NONE, AUDIT_METADATA, AUDIT_REQUEST, AUDIT_REQUEST_RESPONSE };   /* each holds what the one before holds */
 enum audit_stage { STAGE_REQUEST_RECEIVED, STAGE_RESPONSE_STARTED, STAGE_RESPONSE_COMPLETE, STAGE_PANIC, STAGE_COUNT };
-extern const char *const audit_levels[4], *const audit_stages[STAGE_COUNT];                     /* their names in events and policies */
+extern const char *const audit_levels[4], *const audit_stages[STAGE_COUNT];               /* their names in events and policies */
 
 /* ---- audit_policy.c ---- */
 struct audit_policy;
@@ -30,7 +31,8 @@ void audit_decided(struct request *r, bool allowed, struct str reason);  /* the 
 /* What was sent: completes the event's objectRef from the object's metadata, and is its requestObject. */
 void audit_request_object(struct request *r, const struct json *obj);
 void audit_request_patch(struct request *r);           /* the body is a patch */
-/* What is answered, as text of an object; of a Status its fields become the event's responseStatus. own: the text without a shift of its times, or empty. */
+/* What is answered, as text of an object; of a Status its fields become the event's responseStatus. own: the text without a shift
+ * of its times, or empty. */
 void audit_response_object(struct request *r, int status, struct str text, struct str own);
 /* The answer waits for the turn's commit: the trail's row goes into the same transaction. */
 void audit_answer_waits(struct request *r, int status);
@@ -43,9 +45,9 @@ struct audit_context {                                 /* of one request; lives 
     int64_t             received_ns;
     bool                unauthenticated, long_running;
     int                 code;                          /* of the answer; 0: none yet */
-    struct str          status, message, reason, details;                      /* of the answer, when it is a Status; details is JSON */
+    struct str          status, message, reason, details;   /* of the answer, when it is a Status; details is JSON */
     struct str          decision, decision_reason;
-    struct str          name, ns, uid, resource_version;                       /* what the request's object adds to the objectRef */
+    struct str          name, ns, uid, resource_version;    /* what the request's object adds to the objectRef */
     const struct json  *request_object;                /* NULL: none, or of no interest */
     struct str          response_object;
     int64_t             trail_row;                     /* the row that told of an answer that waits; 0: none */

@@ -1,8 +1,9 @@
-/* apiserver/endpoints/audit_event.c - one Event of audit.k8s.io/v1 as a line of JSON, its members in the order of upstream's type.
+/* apiserver/endpoints/audit_event.c - one Event of audit.k8s.io/v1 as a line of JSON, its members in the order of upstream's
+ * type.
  *
- * Upstream: apiserver pkg/apis/audit/v1/types.go, pkg/audit/request.go (what is copied from where), plugin/pkg/audit/truncate. Times are virtual, also in
- * events of clients whose clock is shifted: the trail of two equal runs is the same. Written straight into the buffer, since a component's every write
- * makes one.
+ * Upstream: apiserver pkg/apis/audit/v1/types.go, pkg/audit/request.go (what is copied from where), plugin/pkg/audit/truncate.
+ * Times are virtual, also in events of clients whose clock is shifted: the trail of two equal runs is the same. Written straight
+ * into the buffer, since a component's every write makes one.
  */
 #include "apiserver/endpoints/audit.h"
 
@@ -74,7 +75,7 @@ static void write_user(struct strbuf *out, const struct user *u) {
     close_object(out, start);
 }
 
-/* ---- where it came from (apimachinery pkg/util/net, SourceIPs): the first proxy's word, X-Real-Ip, and the connection's other end ---- */
+/* ---- where it came from: the first proxy's word, X-Real-Ip, the connection's other end (apimachinery pkg/util/net, SourceIPs) ---- */
 struct addresses { struct str v[3]; size_t n; };
 
 static bool ip_valid(struct str text) {
@@ -177,7 +178,9 @@ static void write_objects(struct strbuf *out, const struct audit_context *c, con
     else strbuf_add(out, c->response_object);
 }
 
-static void write_event(struct strbuf *out, const struct audit_context *c, const struct audit_choice *how, enum audit_stage stage, bool objects) {
+static void write_event(struct strbuf *out, const struct audit_context *c, const struct audit_choice *how, enum audit_stage stage,
+                        bool objects)
+{
     const struct request *r = c->r;
     int64_t now_ns = stage == STAGE_REQUEST_RECEIVED ? c->received_ns : vtime_now(r->as->loop);
     size_t start;
@@ -188,7 +191,8 @@ static void write_event(struct strbuf *out, const struct audit_context *c, const
     write_ref(out, c);
     if (stage != STAGE_REQUEST_RECEIVED) write_status(out, c);
     if (objects) write_objects(out, c, how);
-    strbuf_addf(out, ",\"requestReceivedTimestamp\":\"" STR_FMT "\",\"stageTimestamp\":\"" STR_FMT "\"", STR_ARG(time_rfc3339_micro(r->a, c->received_ns)), STR_ARG(time_rfc3339_micro(r->a, now_ns)));
+    member(out, "requestReceivedTimestamp", time_rfc3339_micro(r->a, c->received_ns));
+    member(out, "stageTimestamp", time_rfc3339_micro(r->a, now_ns));
     if (objects && !c->decision.n) {
         strbuf_addch(out, '}');
         return;

@@ -1,8 +1,9 @@
 /* apiserver/endpoints/audit_log.c - the audit log as a file: lines appended at the end of each turn, and a full file put aside.
  *
- * Upstream: apiserver pkg/server/options/audit.go (--audit-log-path, -maxsize, -maxbackup), and natefinch/lumberjack for the rotation and the names of what
- * was put aside: audit.log becomes audit-2020-01-24T23-49-33.028.log. When the file cannot be written its lines are lost, as upstream's in mode batch, and
- * it is said once. --audit-log-maxage is not looked at: that is a matter of wall time, which files here do not live in.
+ * Upstream: apiserver pkg/server/options/audit.go (--audit-log-path, -maxsize, -maxbackup), and natefinch/lumberjack for the
+ * rotation and the names of what was put aside: audit.log becomes audit-2020-01-24T23-49-33.028.log. When the file cannot be
+ * written its lines are lost, as upstream's in mode batch, and it is said once. --audit-log-maxage is not looked at: that is a
+ * matter of wall time, which files here do not live in.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -42,14 +43,16 @@ static struct parts parts_of(const struct audit_file *f) {
     size_t dot = name.n;
     while (dot && name.p[dot - 1] != '.') dot--;
     if (!dot) dot = name.n + 1;
-    return (struct parts){ path.n > name.n ? str_sub(path, 0, path.n - name.n) : STR("./"), str_sub(name, 0, dot - 1), str_sub(name, dot - 1, name.n) };
+    struct str dir = path.n > name.n ? str_sub(path, 0, path.n - name.n) : STR("./");
+    return (struct parts){ dir, str_sub(name, 0, dot - 1), str_sub(name, dot - 1, name.n) };
 }
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 static bool is_backup(const struct parts *p, struct str name) {
     enum { STAMP = sizeof "-2020-01-24T23-49-33.028" - 1 };
-    return name.n == p->stem.n + STAMP + p->ext.n && str_eq(str_sub(name, 0, p->stem.n), p->stem) && str_eq(str_sub(name, p->stem.n + STAMP, name.n), p->ext);
+    if (name.n != p->stem.n + STAMP + p->ext.n || !str_eq(str_sub(name, 0, p->stem.n), p->stem)) return false;
+    return name.p[p->stem.n] == '-' && str_eq(str_sub(name, p->stem.n + STAMP, name.n), p->ext);
 }
 
 /* Their names sort as they were made; the oldest go. */
@@ -67,10 +70,9 @@ static void remove_old(const struct audit_file *f, const struct parts *p, struct
 static void rotate(struct audit_file *f) {
     struct arena *a = arena_new();
     struct parts p = parts_of(f);
-    int64_t now_ns = vtime_now(f->loop);
-    char *stamp = arena_cstr(a, str_sub(time_rfc3339(a, now_ns), 0, strlen("2020-01-24T23:49:33")));
+    char *stamp = arena_cstr(a, str_sub(time_rfc3339_micro(a, vtime_now(f->loop)), 0, strlen("2020-01-24T23:49:33.028")));
     stamp[13] = stamp[16] = '-';
-    const char *aside = arena_printf(a, STR_FMT STR_FMT "-%s.%03d" STR_FMT, STR_ARG(p.dir), STR_ARG(p.stem), stamp, (int)(now_ns / (int64_t)NS_PER_MS % 1000), STR_ARG(p.ext));
+    const char *aside = arena_printf(a, STR_FMT STR_FMT "-%s" STR_FMT, STR_ARG(p.dir), STR_ARG(p.stem), stamp, STR_ARG(p.ext));
     struct err err = { 0 };
     close(f->fd);
     if (rename(f->path, aside) != 0) log_msg(LOG_WARN, "apiserver", "audit log: can't rename log file: %s", strerror(errno));

@@ -1,8 +1,9 @@
-/* apiserver/endpoints/audit_policy.c - Policy of audit.k8s.io: which requests make events, at which level, with which stages left out.
+/* apiserver/endpoints/audit_policy.c - Policy of audit.k8s.io: which requests make events, at which level, with which stages
+ * left out.
  *
- * Read by hand rather than through the schema, since it is a file and no object of the API. Upstream: apiserver pkg/audit/policy/{reader,checker}.go,
- * pkg/apis/audit/validation/validation.go; the words of refusals are those. A rule's users, groups and verbs all have to match; then its resources and
- * namespaces, or its paths; the first rule that does decides.
+ * Read by hand rather than through the schema, since it is a file and no object of the API. Upstream: apiserver
+ * pkg/audit/policy/{reader,checker}.go, pkg/apis/audit/validation/validation.go; the words of refusals are those. A rule's
+ * users, groups and verbs all have to match; then its resources and namespaces, or its paths; the first rule that does decides.
  */
 #include <stdlib.h>
 
@@ -38,59 +39,72 @@ static int index_of(const char *const *names, size_t n, struct str s) {
     return -1;
 }
 
+/* As Go shows a string, or a slice of them. */
+static struct str quoted(struct arena *a, struct str s) { return arena_strf(a, "\"" STR_FMT "\"", STR_ARG(s)); }
+
+static struct str quoted_list(struct arena *a, const struct words *w) {
+    struct str out = STR("[]string{");
+    for (size_t i = 0; i < w->n; i++)
+        out = arena_strf(a, STR_FMT "%s" STR_FMT, STR_ARG(out), i ? ", " : "", STR_ARG(quoted(a, w->v[i])));
+    return arena_strf(a, STR_FMT "}", STR_ARG(out));
+}
+
+static void invalid(struct reader *rd, struct str field, struct str value, const char *why) {
+    field_error_add(&rd->bad, "FieldValueInvalid", field, "Invalid value: " STR_FMT ": %s", STR_ARG(value), why);
+}
+
 static unsigned stages_of(struct reader *rd, const struct json *list, const char *path) {
+    static const char allowed[] = "allowed stages are RequestReceived,ResponseStarted,ResponseComplete,Panic";
     unsigned omit = 0;
     int64_t i = 0;
     for (const struct json *c = json_first(list); c; c = json_next(c), i++) {
         int stage = index_of(audit_stages, STAGE_COUNT, json_str(c));
         if (stage >= 0) omit |= 1u << stage;
-        else field_error_add(&rd->bad, "FieldValueInvalid", arena_strf(rd->a, "%s[%" PRId64 "]", path, i), "Invalid value: \"" STR_FMT "\": allowed stages are "
-                             "RequestReceived,ResponseStarted,ResponseComplete,Panic", STR_ARG(json_str(c)));
+        else invalid(rd, arena_strf(rd->a, "%s[%" PRId64 "]", path, i), quoted(rd->a, json_str(c)), allowed);
     }
     return omit;
 }
 
 static enum audit_level level_of(struct reader *rd, struct str text, const char *path) {
+    static const char supported[] = "\"None\", \"Metadata\", \"Request\", \"RequestResponse\"";
     int level = index_of(audit_levels, ARRAY_LEN(audit_levels), text);
     if (level >= 0) return (enum audit_level)level;
     struct str field = arena_strf(rd->a, "%s.level", path);
     if (!text.n) field_error_add(&rd->bad, "FieldValueRequired", field, "Required value");
-    else field_error_add(&rd->bad, "FieldValueNotSupported", field, "Unsupported value: \"" STR_FMT "\": supported values: \"None\", \"Metadata\", \"Request\", \"RequestResponse\"", STR_ARG(text));
+    else field_error_add(&rd->bad, "FieldValueNotSupported", field, "Unsupported value: \"" STR_FMT "\": supported values: %s",
+                         STR_ARG(text), supported);
     return AUDIT_NONE;
 }
 
 static void check_urls(struct reader *rd, const struct words *urls, const char *path) {
     for (size_t i = 0; i < urls->n; i++) {
-        struct str url = urls->v[i], field = arena_strf(rd->a, "%s.nonResourceURLs[%zu]", path, i);
+        struct str url = urls->v[i], field = arena_strf(rd->a, "%s.nonResourceURLs[%zu]", path, i), value = quoted(rd->a, url);
         if (str_eqc(url, "*")) continue;
-        if (!str_starts(url, "/"))
-            field_error_add(&rd->bad, "FieldValueInvalid", field, "Invalid value: \"" STR_FMT "\": non-resource URL rules must begin with a '/' character", STR_ARG(url));
+        if (!str_starts(url, "/")) invalid(rd, field, value, "non-resource URL rules must begin with a '/' character");
         if (url.n && str_chr(str_sub(url, 0, url.n - 1), '*') >= 0)
-            field_error_add(&rd->bad, "FieldValueInvalid", field, "Invalid value: \"" STR_FMT "\": non-resource URL wildcards '*' must be the final character of the rule", STR_ARG(url));
+            invalid(rd, field, value, "non-resource URL wildcards '*' must be the final character of the rule");
     }
 }
 
-static struct str go_list(struct arena *a, const struct words *w) {
-    struct str out = STR("[]string{");
-    for (size_t i = 0; i < w->n; i++) out = arena_strf(a, STR_FMT "%s\"" STR_FMT "\"", STR_ARG(out), i ? ", " : "", STR_ARG(w->v[i]));
-    return arena_strf(a, STR_FMT "}", STR_ARG(out));
-}
-
 static void check_resources(struct reader *rd, const struct group_resources *g, const char *path) {
+    static const char subdomain[] =
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with "
+        "an alphanumeric character (e.g. 'example.com', regex used for validation is "
+        "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
     if (g->group.n && !name_is_dns1123_subdomain(g->group))
-        field_error_add(&rd->bad, "FieldValueInvalid", arena_strf(rd->a, "%s.resources.group", path), "Invalid value: \"" STR_FMT "\": a lowercase RFC 1123 subdomain must consist of "
-                        "lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-                        "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')", STR_ARG(g->group));
+        invalid(rd, arena_strf(rd->a, "%s.resources.group", path), quoted(rd->a, g->group), subdomain);
     if (g->names.n && !g->resources.n)
-        field_error_add(&rd->bad, "FieldValueInvalid", arena_strf(rd->a, "%s.resources.resourceNames", path), "Invalid value: " STR_FMT ": using resourceNames requires at least one resource",
-                        STR_ARG(go_list(rd->a, &g->names)));
+        invalid(rd, arena_strf(rd->a, "%s.resources.resourceNames", path), quoted_list(rd->a, &g->names),
+                "using resourceNames requires at least one resource");
 }
 
 static void read_resources(struct reader *rd, const struct json *list, const char *path, struct policy_rule *rule) {
     rule->resources = arena_zalloc(rd->a, (json_len(list) + 1) * sizeof *rule->resources);
     for (const struct json *c = json_first(list); c; c = json_next(c)) {
         struct group_resources *g = &rule->resources[rule->resource_count++];
-        *g = (struct group_resources){ arena_str(rd->a, json_get_str(c, "group")), words_of(rd, json_get(c, "resources")), words_of(rd, json_get(c, "resourceNames")) };
+        g->group = arena_str(rd->a, json_get_str(c, "group"));
+        g->resources = words_of(rd, json_get(c, "resources"));
+        g->names = words_of(rd, json_get(c, "resourceNames"));
         check_resources(rd, g, path);
     }
 }
@@ -108,8 +122,8 @@ static void read_rule(struct reader *rd, const struct json *j, size_t i, const s
     rule->choice.omit = all->omit | stages_of(rd, json_get(j, "omitStages"), arena_printf(rd->a, "%s.omitStages", path));
     rule->choice.omit_managed_fields = json_get_bool(j, "omitManagedFields", all->omit_managed_fields);
     if (rule->urls.n && (rule->resource_count || rule->namespaces.n))
-        field_error_add(&rd->bad, "FieldValueInvalid", arena_strf(rd->a, "%s.nonResourceURLs", path), "Invalid value: " STR_FMT ": rules cannot apply to both regular resources and non-resource URLs",
-                        STR_ARG(go_list(rd->a, &rule->urls)));
+        invalid(rd, arena_strf(rd->a, "%s.nonResourceURLs", path), quoted_list(rd->a, &rule->urls),
+                "rules cannot apply to both regular resources and non-resource URLs");
 }
 
 /* One error as it is; several in brackets, as upstream's aggregate. */
@@ -127,29 +141,48 @@ static bool check(struct reader *rd) {
 /* ---- shape: what a strict decoder of the type would refuse ---- */
 enum shape_kind { TEXT, TEXTS, FLAG, ANY, RULES, RESOURCES };
 struct shape_field { const char *name; enum shape_kind kind; };
-static const struct shape_field policy_fields[] = { { "apiVersion", TEXT }, { "kind", TEXT }, { "metadata", ANY }, { "rules", RULES }, { "omitStages", TEXTS }, { "omitManagedFields", FLAG }, { NULL, ANY } };
-static const struct shape_field rule_fields[] = { { "level", TEXT }, { "users", TEXTS }, { "userGroups", TEXTS }, { "verbs", TEXTS }, { "resources", RESOURCES }, { "namespaces", TEXTS },
-    { "nonResourceURLs", TEXTS }, { "omitStages", TEXTS }, { "omitManagedFields", FLAG }, { NULL, ANY } };
-static const struct shape_field resource_fields[] = { { "group", TEXT }, { "resources", TEXTS }, { "resourceNames", TEXTS }, { NULL, ANY } };
+static const struct shape_field policy_fields[] = {
+    { "apiVersion", TEXT }, { "kind", TEXT }, { "metadata", ANY }, { "rules", RULES }, { "omitStages", TEXTS },
+    { "omitManagedFields", FLAG }, { NULL, ANY },
+};
+static const struct shape_field rule_fields[] = {
+    { "level", TEXT }, { "users", TEXTS }, { "userGroups", TEXTS }, { "verbs", TEXTS }, { "resources", RESOURCES },
+    { "namespaces", TEXTS }, { "nonResourceURLs", TEXTS }, { "omitStages", TEXTS }, { "omitManagedFields", FLAG }, { NULL, ANY },
+};
+static const struct shape_field resource_fields[] = {
+    { "group", TEXT }, { "resources", TEXTS }, { "resourceNames", TEXTS }, { NULL, ANY },
+};
+static const struct { const char *go; const struct shape_field *fields; const char *type; } lists[] = {
+    [TEXTS] = { "[]string", NULL, NULL },
+    [RULES] = { "[]v1.PolicyRule", rule_fields, "PolicyRule" },
+    [RESOURCES] = { "[]v1.GroupResources", resource_fields, "GroupResources" },
+};
 
 static const char *go_kind(const struct json *j) {
-    static const char *const names[] = { [JSON_NULL] = "null", [JSON_BOOL] = "bool", [JSON_INT] = "number", [JSON_FLOAT] = "number", [JSON_STRING] = "string", [JSON_ARRAY] = "array", [JSON_OBJECT] = "object" };
+    static const char *const names[] = {
+        [JSON_NULL] = "null", [JSON_BOOL] = "bool", [JSON_INT] = "number", [JSON_FLOAT] = "number", [JSON_STRING] = "string",
+        [JSON_ARRAY] = "array", [JSON_OBJECT] = "object",
+    };
     return names[json_type(j)];
 }
 
+static bool refuse(struct reader *rd, const char *why, const char *detail) {
+    return err_set(rd->err, ERR_INVALID, "failed decoding: %s%s", why, detail);
+}
+
 static bool bad_type(struct reader *rd, const char *path, const char *want, const struct json *j) {
-    return err_set(rd->err, ERR_INVALID, "failed decoding: json: cannot unmarshal %s into Go struct field %s of type %s", go_kind(j), path, want);
+    const char *words = arena_printf(rd->a, "%s into Go struct field %s of type %s", go_kind(j), path, want);
+    return refuse(rd, "json: cannot unmarshal ", words);
 }
 
 static bool shape_fits(struct reader *rd, const struct json *obj, const struct shape_field *fields, const char *type);
 
 static bool list_fits(struct reader *rd, const struct json *list, const char *path, enum shape_kind kind) {
-    static const struct { const char *go; const struct shape_field *fields; const char *type; } of[] = {
-        [TEXTS] = { "[]string", NULL, NULL }, [RULES] = { "[]v1.PolicyRule", rule_fields, "PolicyRule" }, [RESOURCES] = { "[]v1.GroupResources", resource_fields, "GroupResources" } };
-    if (!json_is(list, JSON_ARRAY)) return bad_type(rd, path, of[kind].go, list);
+    const struct shape_field *fields = lists[kind].fields;
+    if (!json_is(list, JSON_ARRAY)) return bad_type(rd, path, lists[kind].go, list);
     for (const struct json *c = json_first(list); c; c = json_next(c)) {
-        if (of[kind].fields ? !json_is(c, JSON_OBJECT) : !json_is(c, JSON_STRING)) return bad_type(rd, path, of[kind].go + 2, c);
-        if (of[kind].fields && !shape_fits(rd, c, of[kind].fields, of[kind].type)) return false;
+        if (!json_is(c, fields ? JSON_OBJECT : JSON_STRING)) return bad_type(rd, path, lists[kind].go + strlen("[]"), c);
+        if (fields && !shape_fits(rd, c, fields, lists[kind].type)) return false;
     }
     return true;
 }
@@ -158,52 +191,57 @@ static bool shape_fits(struct reader *rd, const struct json *obj, const struct s
     for (const struct json *c = json_first(obj); c; c = json_next(c)) {
         const struct shape_field *f = fields;
         while (f->name && !str_eqc(json_key(c), f->name)) f++;
-        if (!f->name) return err_set(rd->err, ERR_INVALID, "failed decoding: strict decoding error: unknown field \"" STR_FMT "\"", STR_ARG(json_key(c)));
+        if (!f->name) return refuse(rd, "strict decoding error: unknown field ", arena_cstr(rd->a, quoted(rd->a, json_key(c))));
         if (json_is(c, JSON_NULL) || f->kind == ANY) continue;
         const char *path = arena_printf(rd->a, "%s.%s", type, f->name);
-        if (f->kind == TEXT || f->kind == FLAG) {
-            if (!json_is(c, f->kind == TEXT ? JSON_STRING : JSON_BOOL)) return bad_type(rd, path, f->kind == TEXT ? "string" : "bool", c);
-        } else if (!list_fits(rd, c, path, f->kind)) return false;
+        if (f->kind == TEXT && !json_is(c, JSON_STRING)) return bad_type(rd, path, "string", c);
+        if (f->kind == FLAG && !json_is(c, JSON_BOOL)) return bad_type(rd, path, "bool", c);
+        if (f->kind != TEXT && f->kind != FLAG && !list_fits(rd, c, path, f->kind)) return false;
     }
     return true;
 }
 
 static bool read_head(struct reader *rd, const struct json *j) {
+    static const char no_object[] = " into Go value of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; "
+                                    "Kind string \"json:\\\"kind,omitempty\\\"\" }";
     struct str gv = json_get_str(j, "apiVersion"), kind = json_get_str(j, "kind"), group, version;
-    if (!json_is(j, JSON_OBJECT)) return err_set(rd->err, ERR_INVALID, "failed decoding: couldn't get version/kind; json parse error: json: cannot unmarshal %s into Go value of type struct "
-                                                 "{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }", go_kind(j));
-    if (!kind.n) return err_set(rd->err, ERR_INVALID, "failed decoding: Object 'Kind' is missing in '" STR_FMT "'", STR_ARG(str_sub(json_text(rd->a, j), 0, 400)));
-    if (!gv.n) return err_set(rd->err, ERR_INVALID, "failed decoding: Object 'apiVersion' is missing in '" STR_FMT "'", STR_ARG(str_sub(json_text(rd->a, j), 0, 400)));
-    bool ours = str_cut(gv, '/', &group, &version) && str_eqc(group, "audit.k8s.io") && (str_eqc(version, "v1") || str_eqc(version, "v1beta1") || str_eqc(version, "v1alpha1"));
-    if (!ours || !str_eqc(kind, "Policy"))
-        return err_set(rd->err, ERR_INVALID, "failed decoding: no kind \"" STR_FMT "\" is registered for version \"" STR_FMT "\" in scheme \"k8s.io/apiserver/pkg/audit/scheme.go:27\"", STR_ARG(kind), STR_ARG(gv));
-    return true;
+    if (!json_is(j, JSON_OBJECT))
+        return refuse(rd, "couldn't get version/kind; json parse error: json: cannot unmarshal ",
+                      arena_printf(rd->a, "%s%s", go_kind(j), no_object));
+    struct str text = str_sub(json_text(rd->a, j), 0, 400);
+    if (!kind.n) return refuse(rd, "Object 'Kind' is missing in ", arena_printf(rd->a, "'" STR_FMT "'", STR_ARG(text)));
+    if (!gv.n) return refuse(rd, "Object 'apiVersion' is missing in ", arena_printf(rd->a, "'" STR_FMT "'", STR_ARG(text)));
+    bool ours = str_cut(gv, '/', &group, &version) && str_eqc(group, "audit.k8s.io") && str_eqc(kind, "Policy");
+    if (ours && (str_eqc(version, "v1") || str_eqc(version, "v1beta1") || str_eqc(version, "v1alpha1"))) return true;
+    return refuse(rd, "no kind ", arena_printf(rd->a, "\"" STR_FMT "\" is registered for version \"" STR_FMT "\" in scheme "
+                                               "\"k8s.io/apiserver/pkg/audit/scheme.go:27\"", STR_ARG(kind), STR_ARG(gv)));
+}
+
+static const struct json *read_text(struct reader *rd, struct str text) {
+    struct err bad = { 0 };
+    if (text.n > LIMIT_AUDIT_POLICY_BYTES) {
+        refuse(rd, "the policy has ", arena_printf(rd->a, "%zu bytes; at most %d are read", text.n, LIMIT_AUDIT_POLICY_BYTES));
+        return NULL;
+    }
+    const struct json *j = yaml_parse(rd->a, text, &bad);
+    if (bad.code != ERR_NONE) refuse(rd, "couldn't get version/kind; json parse error: ", bad.msg);
+    bool fits = bad.code == ERR_NONE && read_head(rd, j) && shape_fits(rd, j, policy_fields, "Policy");
+    err_clear(&bad);
+    return fits ? j : NULL;
 }
 
 static struct audit_policy *read_policy(struct reader *rd, struct str text) {
-    struct err bad = { 0 };
-    if (text.n > LIMIT_AUDIT_POLICY_BYTES) {
-        err_set(rd->err, ERR_INVALID, "failed decoding: the policy has %zu bytes; at most %d are read", text.n, LIMIT_AUDIT_POLICY_BYTES);
-        return NULL;
-    }
-    const struct json *j = yaml_parse(rd->a, text, &bad), *rules = json_get(j, "rules");
-    if (!j && bad.code != ERR_NONE) {
-        err_set(rd->err, ERR_INVALID, "failed decoding: couldn't get version/kind; json parse error: %s", bad.msg);
-        err_clear(&bad);
-        return NULL;
-    }
-    if (!read_head(rd, j) || !shape_fits(rd, j, policy_fields, "Policy")) return NULL;
+    const struct json *j = read_text(rd, text), *rules = json_get(j, "rules");
+    if (!j) return NULL;
     struct audit_policy *p = ARENA_NEW(rd->a, struct audit_policy);
-    struct audit_choice all = { .omit = stages_of(rd, json_get(j, "omitStages"), "omitStages"), .omit_managed_fields = json_get_bool(j, "omitManagedFields", false) };
+    struct audit_choice all = { .omit = stages_of(rd, json_get(j, "omitStages"), "omitStages"),
+                                .omit_managed_fields = json_get_bool(j, "omitManagedFields", false) };
+    p->a = rd->a;
     p->rules = arena_zalloc(rd->a, (json_len(rules) + 1) * sizeof *p->rules);
     for (const struct json *c = json_first(rules); c; c = json_next(c), p->n++) read_rule(rd, c, p->n, &all, &p->rules[p->n]);
     if (!check(rd)) return NULL;
-    if (!p->n) {
-        err_set(rd->err, ERR_INVALID, "loaded illegal policy with 0 rules");
-        return NULL;
-    }
-    p->a = rd->a;
-    return p;
+    if (!p->n) err_set(rd->err, ERR_INVALID, "loaded illegal policy with 0 rules");
+    return p->n ? p : NULL;
 }
 
 struct audit_policy *audit_policy_parse(struct str text, struct err *err) {
@@ -237,13 +275,15 @@ static bool resource_fits(struct str pattern, struct str resource, struct str su
 static bool group_fits(const struct group_resources *g, const struct attributes *at) {
     if (!str_eq(g->group, at->group)) return false;
     if (!g->resources.n) return true;
+    if (g->names.n && !has(&g->names, at->name)) return false;
     for (size_t i = 0; i < g->resources.n; i++)
-        if (resource_fits(g->resources.v[i], at->resource, at->subresource) && (!g->names.n || has(&g->names, at->name))) return true;
+        if (resource_fits(g->resources.v[i], at->resource, at->subresource)) return true;
     return false;
 }
 
 static bool object_fits(const struct policy_rule *rule, const struct attributes *at) {
-    if (!at->is_resource || (rule->namespaces.n && !has(&rule->namespaces, at->namespace))) return false;   /* what is in no namespace: "" */
+    if (!at->is_resource) return false;
+    if (rule->namespaces.n && !has(&rule->namespaces, at->namespace)) return false;      /* what is in none: "" */
     for (size_t i = 0; i < rule->resource_count; i++)
         if (group_fits(&rule->resources[i], at)) return true;
     return !rule->resource_count;
@@ -253,7 +293,9 @@ static bool path_fits(const struct words *urls, const struct attributes *at) {
     for (size_t i = 0; !at->is_resource && i < urls->n; i++) {
         struct str spec = urls->v[i];
         if (str_eqc(spec, "*") || str_eq(spec, at->path)) return true;
-        if (str_ends(spec, "*") && at->path.n >= spec.n - 1 && str_eq(str_sub(at->path, 0, spec.n - 1), str_sub(spec, 0, spec.n - 1))) return true;
+        if (!str_ends(spec, "*")) continue;
+        spec = str_sub(spec, 0, spec.n - 1);
+        if (at->path.n >= spec.n && str_eq(str_sub(at->path, 0, spec.n), spec)) return true;
     }
     return false;
 }

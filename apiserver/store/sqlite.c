@@ -1,9 +1,9 @@
 /* apiserver/store/sqlite.c - the disk: one SQLite file in place of etcd's. The only file with SQL.
  *
  * objects(key, rev, value) is the latest state alone; history lives in memory, as an API server's watch cache does.
- * meta(name, value) has the revision and small facts, audit(seq, event) the trail. Write-ahead log: a commit appends to PATH-wal, and every 1000
- * pages or so they move into the file. synchronous=NORMAL loses nothing when the process dies; FULL also survives a
- * loss of power, at the price of an fsync per commit.
+ * meta(name, value) has the revision and small facts, audit(seq, event) the trail. Write-ahead log: a commit appends to
+ * PATH-wal, and every 1000 pages or so they move into the file. synchronous=NORMAL loses nothing when the process dies;
+ * FULL also survives a loss of power, at the price of an fsync per commit.
  *
  * One process at a time: a lock on PATH.lock, which holds the owner's pid and vanishes with the process however it
  * dies. Before SQLite may touch a file, its header is read by hand: a file that is not ours stays byte for byte as it
@@ -23,7 +23,8 @@
 enum { APPLICATION_ID = 0x6b756265, FORMAT = 1, HEADER_BYTES = 100 };        /* "kube"; PRAGMA user_version */
 enum { LOCK_PATIENCE_MS = 2000, LOCK_STEP_MS = 10 };
 
-enum stmt { PUT, DELETE_, META_PUT, META_DELETE, META_GET, META_EACH, LOAD, BEGIN_, COMMIT_, AUDIT_PUT, AUDIT_TRIM, AUDIT_SIZES, AUDIT_EACH, STMT_COUNT };
+enum stmt { PUT, DELETE_, META_PUT, META_DELETE, META_GET, META_EACH, LOAD, BEGIN_, COMMIT_,
+            AUDIT_PUT, AUDIT_TRIM, AUDIT_SIZES, AUDIT_EACH, STMT_COUNT };
 static const char *const sql[STMT_COUNT] = {
     [PUT]         = "INSERT INTO objects(key, rev, value) VALUES(?1, ?2, ?3) ON CONFLICT(key) DO UPDATE SET rev = ?2, value = ?3",
     [DELETE_]     = "DELETE FROM objects WHERE key = ?1",
@@ -175,8 +176,8 @@ static bool set_up(struct disk *d, bool fresh, bool durable, struct err *err) {
            (!fresh || create(d, durable, err)) &&
            exec(d, "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=8388608", err) &&
            exec(d, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err) &&
-           exec(d, "CREATE TABLE IF NOT EXISTS audit(seq INTEGER PRIMARY KEY, event BLOB NOT NULL)", err) &&   /* folders of before have none */
-           prepare(d, err);
+           /* folders of an older kubelab have none */
+           exec(d, "CREATE TABLE IF NOT EXISTS audit(seq INTEGER PRIMARY KEY, event BLOB NOT NULL)", err) && prepare(d, err);
 }
 
 struct disk *disk_open(const char *path, bool durable, struct err *err) {

@@ -88,7 +88,8 @@ int64_t store_audit_put(struct store *s, struct str event);
 /* Another text for a row that no commit has taken yet; false when it is on disk, or gone. */
 bool store_audit_amend(struct store *s, int64_t seq, struct str event);
 /* The first max rows with numbers above after; how many there were. The visitor must not write. */
-size_t store_audit_each(struct store *s, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str event), void *ctx);
+size_t store_audit_each(struct store *s, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str event),
+                        void *ctx);
 
 /* SHA-256-like digest of every key, bytes and the revision: the determinism test */
 void store_digest(struct store *s, char out_hex[65]);

@@ -1,9 +1,11 @@
-/* apiserver/store/trail.c - the audit trail's rows: appended, never changed, the oldest dropped; committed with the turn's other writes.
+/* apiserver/store/trail.c - the audit trail's rows: appended, never changed, the oldest dropped; committed with the turn's other
+ * writes.
  *
- * A row is text under a serial number. A row and the write that it tells of reach the disk in one transaction: after kill -9 there is neither one
- * without the other. Rows live on disk alone, since nobody but a query reads them; memory holds those that the disk has not seen, and the size of each
- * of the others, so that both bounds (LIMIT_AUDIT_ROWS, LIMIT_AUDIT_BYTES) are held exactly and trimming is one statement. While the disk refuses, rows
- * wait as writes do, the oldest giving way past TRAIL_PENDING_BYTES. Upstream has no counterpart: there a trail is a file that grows.
+ * A row is text under a serial number. A row and the write that it tells of reach the disk in one transaction: after kill -9
+ * there is neither one without the other. Rows live on disk alone, since nobody but a query reads them; memory holds those that
+ * the disk has not seen, and the size of each of the others, so that both bounds (LIMIT_AUDIT_ROWS, LIMIT_AUDIT_BYTES) are held
+ * exactly and trimming is one statement. While the disk refuses, rows wait as writes do, the oldest giving way past
+ * TRAIL_PENDING_BYTES. Upstream has no counterpart: there a trail is a file that grows.
  */
 #include "apiserver/store/store_priv.h"
 
@@ -123,7 +125,9 @@ bool store_audit_amend(struct store *s, int64_t seq, struct str event) {
     return false;
 }
 
-size_t store_audit_each(struct store *s, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str event), void *ctx) {
+size_t store_audit_each(struct store *s, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str event),
+                        void *ctx)
+{
     struct trail *t = &s->trail;
     if (after < t->first - 1)
         after = t->first - 1;                      /* on disk there may be rows that the next commit removes */

@@ -1,7 +1,8 @@
-/* sim/cmd/debug.c - debug: what a running cluster tells of itself that kubectl cannot ask: the digest of its state, and the audit trail.
+/* sim/cmd/debug.c - debug: what a running cluster tells of itself that kubectl cannot ask: the digest of its state, and the
+ * audit trail.
  *
- * The trail is fetched in pages over the control socket. With -o json each row goes out as it is, one Event of audit.k8s.io/v1 a line, for jq; else as a
- * table in kubectl's manner, whose widths are known only at the end.
+ * The trail is fetched in pages over the control socket. With -o json each row goes out as it is, one Event of audit.k8s.io/v1 a
+ * line, for jq; else as a table in kubectl's manner, whose widths are known only at the end.
  */
 #include "sim/cmd/host.h"
 
@@ -27,7 +28,8 @@ static struct str resource_cell(struct arena *a, const struct json *event)
     struct str group = json_get_str(ref, "apiGroup"), sub = json_get_str(ref, "subresource"), path = json_get_str(event, "requestURI");
     if (!ref)
         return str_token(&path, '?');
-    return arena_strf(a, STR_FMT "%s" STR_FMT "%s" STR_FMT, STR_ARG(json_get_str(ref, "resource")), group.n ? "." : "", STR_ARG(group), sub.n ? "/" : "", STR_ARG(sub));
+    return arena_strf(a, STR_FMT "%s" STR_FMT "%s" STR_FMT, STR_ARG(json_get_str(ref, "resource")), group.n ? "." : "", STR_ARG(group),
+                      sub.n ? "/" : "", STR_ARG(sub));
 }
 
 /* "default/web1"; of several a star in the place of the name. */
@@ -39,8 +41,9 @@ static struct str name_cell(struct arena *a, const struct json *event)
         return STR("<none>");
     if (!name.n)
         name = STR("*");
-    /* A namespace is named by its own requests' namespace, too. */
-    return ns.n && !str_eqc(json_get_str(ref, "resource"), "namespaces") ? arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(ns), STR_ARG(name)) : name;
+    if (!ns.n || str_eqc(json_get_str(ref, "resource"), "namespaces"))     /* whose requests name it twice */
+        return name;
+    return arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(ns), STR_ARG(name));
 }
 
 /* ---- the trail ---- */
@@ -57,8 +60,10 @@ static void add_row(struct trail *t, struct str event)
     struct arena *scratch = arena_new();
     const struct json *j = json_parse(scratch, event, NULL);
     struct str time = json_get_str(j, "requestReceivedTimestamp");
-    const struct str cells[] = { arena_strf(scratch, STR_FMT "Z", STR_ARG(str_sub(time, 0, strlen("2020-01-24T23:49:33")))), user_cell(scratch, j), json_get_str(j, "verb"),
-                                 resource_cell(scratch, j), name_cell(scratch, j), arena_strf(scratch, "%" PRId64, json_path_int(j, "responseStatus.code", 0)) };
+    struct str code = arena_strf(scratch, "%" PRId64, json_path_int(j, "responseStatus.code", 0));
+    time = arena_strf(scratch, STR_FMT "Z", STR_ARG(str_sub(time, 0, strlen("2020-01-24T23:49:33"))));
+    const struct str cells[] = { time, user_cell(scratch, j), json_get_str(j, "verb"), resource_cell(scratch, j),
+                                 name_cell(scratch, j), code };
     for (size_t i = 0; i < ARRAY_LEN(cells); i++)
         host_table_add(t->a, &t->table, arena_str(t->a, cells[i]));
     arena_free(scratch);
@@ -120,7 +125,8 @@ int cmd_debug(struct options *o)
     size_t i = 0;
     while (i < ARRAY_LEN(subjects) && !(o->arg_count == 1 && strcmp(o->args[0], subjects[i].name) == 0))
         i++;
-    bool ok = i < ARRAY_LEN(subjects) ? subjects[i].run(a, o, &err) : err_set(&err, ERR_USAGE, "usage: kubelab debug digest | audit [-o json]");
+    bool ok = i < ARRAY_LEN(subjects) ? subjects[i].run(a, o, &err)
+                                      : err_set(&err, ERR_USAGE, "usage: kubelab debug digest | audit [-o json]");
     int status = ok ? EXIT_DONE : control_fail(&err);
     arena_free(a);
     return status;

@@ -75,7 +75,7 @@ static void write_user(struct strbuf *out, const struct user *u) {
     close_object(out, start);
 }
 
-/* ---- where it came from: the first proxy's word, X-Real-Ip, the connection's other end (apimachinery pkg/util/net, SourceIPs) ---- */
+/* ---- where from: the first proxy's word, X-Real-Ip, the connection's other end (apimachinery pkg/util/net, SourceIPs) ---- */
 struct addresses { struct str v[3]; size_t n; };
 
 static bool ip_valid(struct str text) {

@@ -21,6 +21,9 @@ pods() {                                       # what must not change, a line pe
 events() {
     k get events -A -o json | jq '[.items[].count // 1] | add'
 }
+creations() {                                  # of c1, c2, ..., as the audit trail has them
+    "$KUBELAB" debug audit -o json | jq -c 'select(.verb == "create" and (.objectRef.name // "" | test("^c[0-9]+$")))'
+}
 build() {                                      # build FOLDER: on the node, its virtual time given as it asks for it
     "$KUBELAB" shell lab8 -- docker image build -t target "$1" > "$HOME/build.log" 2>&1 &
     local pid=$!
@@ -143,6 +146,8 @@ lab() {                                        # Lab 8 with its metrics server, 
     [ "$made" -gt 3 ] && [ "$made" -lt 60 ]
     [[ $output == *"etcdserver: mvcc: database space exceeded"* ]]
     k get ns
+    told=$(creations)
+    [ "$(jq -r .responseStatus.code <<<"$told" | sort | uniq -c | tr -s ' ')" = " $made 201"$'\n'" 1 500" ]      # as it was answered
     mount -o remount,size=30m "$BATS_TEST_TMPDIR/small"
     advance 10s
     k create cm after
@@ -150,6 +155,7 @@ lab() {                                        # Lab 8 with its metrics server, 
     start --bare --clock paused
     k get cm after
     for i in $(seq "$made"); do [ "$(k get cm "c$i" -o jsonpath='{.data.x}' | wc -c)" = 60000 ]; done
+    [ "$(creations)" = "$told" ]
     stop
 }
 

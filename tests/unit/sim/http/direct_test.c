@@ -18,6 +18,7 @@ struct world {
     int gone;
     char seen[512];                                /* of the last request */
     struct stream *tunnel;
+    char told[64];                                 /* what the observer of all exchanges was told */
 };
 
 static void on_gone(struct http_exchange *x)
@@ -27,10 +28,32 @@ static void on_gone(struct http_exchange *x)
     w->open = NULL;
 }
 
+static void tell(struct world *w, const char *what)
+{
+    snprintf(w->told + strlen(w->told), sizeof w->told - strlen(w->told), "%s ", what);
+}
+
+static void told_begin(void *ctx, int status)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", status);
+    tell(ctx, text);
+}
+
+static void told_end(void *ctx, enum http_end how)
+{
+    static const char *const names[] = { [HTTP_ENDED] = "ended", [HTTP_UPGRADED] = "upgraded", [HTTP_ABORTED] = "aborted", [HTTP_GONE] = "gone" };
+    tell(ctx, names[how]);
+}
+
+static const struct http_observer observer = { told_begin, told_end };
+
 static void handler(void *ctx, struct http_exchange *x)
 {
     struct world *w = ctx;
     x->ctx = w;
+    x->observer = &observer;
+    x->observer_ctx = w;
     snprintf(w->seen, sizeof w->seen, STR_FMT " " STR_FMT " host=" STR_FMT " ua=" STR_FMT " body=" STR_FMT " from=" STR_FMT " tls=%d cert=" STR_FMT,
              STR_ARG(x->method), STR_ARG(x->target), STR_ARG(http_headers_get(&x->headers, "host")), STR_ARG(http_headers_get(&x->headers, "user-agent")),
              STR_ARG(x->body), STR_ARG(x->remote_addr), x->tls, STR_ARG(x->peer_count > 0 ? x->peer_chain[0]->subject_cn : STR_NULL));
@@ -286,6 +309,41 @@ static void streams_and_partings(void **state)
     assert_int_equal(w->gone, 4);
 }
 
+/* An observer is told once of each answer's beginning and once of the end, whichever way it goes. */
+static void observed(void **state)
+{
+    enum { LET, END, CANCEL };
+    static const struct { const char *path; int then; const char *told; } cases[] = {
+        { "/x", LET, "200 ended " },       { "/stream", END, "200 ended " },      { "/stream", CANCEL, "200 gone " },
+        { "/open", CANCEL, "gone " },      { "/abort", LET, "aborted " },         { "/up", LET, "101 upgraded " },
+        { "/careless", CANCEL, "200 ended " },
+    };
+    struct world *w = *state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_client *c = client(w, false, NULL);
+        struct arena *a = arena_new();
+        struct record r;
+        w->told[0] = '\0';
+        w->open = NULL;
+        call(&r, c, arena_printf(a, "http://ubuntu:8080%s", cases[i].path), 0);
+        test_turns(w->l, 1);
+        if (cases[i].then == END)
+            http_end(w->open);
+        if (cases[i].then == CANCEL)
+            http_call_cancel(r.call);
+        test_turns(w->l, 1);
+        if (strcmp(cases[i].path, "/careless") == 0)
+            http_respond(w->open, 200, NULL, NULL, STR_NULL);
+        test_turns(w->l, 1);
+        if (strcmp(w->told, cases[i].told) != 0)
+            fail_msg("%s: %s", cases[i].path, w->told);
+        if (strcmp(cases[i].path, "/up") == 0)
+            stream_abort(w->tunnel);
+        http_client_free(c);
+        arena_free(a);
+    }
+}
+
 static void servers_and_hosts_go(void **state)
 {
     struct world *w = *state;
@@ -373,6 +431,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(judgements, setup, teardown),
         cmocka_unit_test_setup_teardown(requests_arrive_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(streams_and_partings, setup, teardown),
+        cmocka_unit_test_setup_teardown(observed, setup, teardown),
         cmocka_unit_test_setup_teardown(servers_and_hosts_go, setup, teardown),
         cmocka_unit_test_setup_teardown(told_before_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(upgrades, setup, teardown),

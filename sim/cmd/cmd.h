@@ -61,6 +61,10 @@ struct control_reply { int status; struct str body; };
 /* out: called with pieces of the body as they come, or NULL to collect them. ERR_REFUSED when no cluster answers. */
 bool control_call(struct arena *a, const struct options *o, const char *method, const char *path, struct str body,
                   void (*out)(void *ctx, struct str piece), void *ctx, struct control_reply *reply, struct err *err);
+/* The same in two halves, for who waits for other things meanwhile: send gives the socket (-1: failed), begun waits for the answer's head and reads no
+ * further. False: it was refused, in the cluster's words. */
+int control_send(struct arena *a, const struct options *o, const char *method, const char *path, struct str body, struct err *err);
+bool control_begun(struct arena *a, int fd, struct err *err);
 int control_fail(const struct err *err);   /* print it, give the exit status */
 
 #endif

@@ -4,6 +4,7 @@
  * an error is a status from 400 on with one line that names the thing, the cause and the next step.
  */
 #include "sim/cmd/cluster.h"
+#include "sim/cmd/drive.h"
 #include "sim/cmd/host.h"
 #include "sim/cmd/service.h"
 #include "workloads/programs/programs.h"
@@ -13,6 +14,7 @@
 struct control {
     struct cluster     *cluster;
     struct http_server *http;
+    struct drive       *drive;
     struct list         advances;      /* struct advance: clients that wait for the clock */
     struct list         builds;        /* struct build */
 };
@@ -50,7 +52,7 @@ static void handle(void *ctx, struct http_exchange *x)
             routes[i].run(k, x);
             return;
         }
-    if (host_route(k->cluster, x) || service_route(cluster_services(k->cluster), x))
+    if (drive_route(k->drive, x) || host_route(k->cluster, x) || service_route(cluster_services(k->cluster), x))
         return;
     answer(x, 404, STR("this cluster's kubelab does not know that request; is the command of another version?\n"));
 }
@@ -231,6 +233,7 @@ struct control *control_new(struct cluster *c, const char *path, struct err *err
     k->cluster = c;
     list_init(&k->advances);
     list_init(&k->builds);
+    k->drive = drive_new(c);
     struct http_server_options o = { .loop = cluster_loop(c), .name = "control", .handler = handle, .ctx = k };
     k->http = http_server_new(&o, err);
     if (!k->http || !http_server_listen_unix(k->http, path, err)) {
@@ -247,6 +250,7 @@ void control_free(struct control *k)
     list_for(it, &k->advances)
         container_of(it, struct advance, node)->control = NULL;
     http_server_free(k->http);                     /* tells every open exchange that it is gone */
+    drive_free(k->drive);
     list_for(it, &k->builds)                       /* the image store, freed before, dropped them without a word */
         build_free(container_of(it, struct build, node));
     free(k);

@@ -143,6 +143,36 @@ bool control_call(struct arena *a, const struct options *o, const char *method, 
     return ok;
 }
 
+int control_send(struct arena *a, const struct options *o, const char *method, const char *path, struct str body, struct err *err)
+{
+    int fd = control_connect(data_path(a, o, "control.sock"), err);
+    struct str head = arena_strf(a, "%s %s HTTP/1.1\r\nHost: kubelab\r\nContent-Length: %zu\r\n\r\n", method, path, body.n);
+    if (fd >= 0 && send_all(fd, head, err) && send_all(fd, body, err))
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+bool control_begun(struct arena *a, int fd, struct err *err)
+{
+    struct strbuf head;
+    char c;
+    strbuf_init(&head, LIMIT_HEADER_BYTES);
+    while (!str_ends(strbuf_str(&head), "\r\n\r\n") && !head.overflow && recv(fd, &c, 1, 0) == 1)     /* byte by byte: what follows is the caller's */
+        strbuf_addch(&head, c);
+    struct str text = arena_str(a, strbuf_str(&head));
+    strbuf_deinit(&head);
+    if (!str_starts(text, "HTTP/1.1 "))
+        return err_set(err, ERR_REFUSED, "the cluster stopped while it was asked");
+    int status = atoi(arena_cstr(a, str_sub(text, 9, 12)));
+    if (status < 400)
+        return true;
+    char body[1024];
+    ssize_t n = recv(fd, body, sizeof body, 0);
+    return err_set(err, status == 400 ? ERR_USAGE : ERR_INTERNAL, STR_FMT, STR_ARG(str_trim((struct str){ body, n > 0 ? (size_t)n : 0 })));
+}
+
 int control_fail(const struct err *err)
 {
     fprintf(stderr, "kubelab: %s\n", err->msg);

@@ -2,6 +2,7 @@
  *
  * The shell's PATH begins with DATA/bin, where each name of the table is a link to kubelab; main.c asks host_command whether it was called by one of them.
  */
+#include "sim/cmd/drive.h"
 #include "sim/cmd/host.h"
 
 #include <errno.h>
@@ -20,8 +21,10 @@ static int host_docker(struct arena *a, int argc, char **argv)
 static const struct { const char *name; int (*run)(struct arena *a, int argc, char **argv); } table[] = {
     { "sudo", host_sudo }, { "systemctl", host_systemctl }, { "journalctl", host_journalctl }, { "kubeadm", host_kubeadm }, { "kubectl", host_kubectl }, { "docker", host_docker },
     { "crictl", host_crictl }, { "git", host_git }, { "apt", host_apt }, { "apt-get", host_apt }, { "hostname", host_hostname }, { "ssh", host_ssh },
+    { "sleep", drive_sleep }, { "watch", drive_watch }, { "timeout", drive_timeout },
 };
 const char *const host_command_names[] = { "sudo", "systemctl", "journalctl", "kubeadm", "kubectl", "docker", "crictl", "git", "apt", "apt-get", "hostname", "ssh", NULL };
+const char *const drive_command_names[] = { "sleep", "watch", "timeout", NULL };
 
 int host_command(const char *name, int argc, char **argv)
 {

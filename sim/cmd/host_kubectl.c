@@ -5,6 +5,7 @@
  * commands that write are watched, and one that ends in a panic is done over again on the file itself, with the same words as upstream's
  * (kubectl/pkg/cmd/config). The real kubectl reads the result like any other.
  */
+#include "sim/cmd/drive.h"
 #include "sim/cmd/host.h"
 
 #include <errno.h>
@@ -228,6 +229,7 @@ int host_kubectl(struct arena *a, int argc, char **argv)
     }
     config_parse(&c, argc, argv);
     if (!writes_config(&c)) {
+        drive_patience(a, argc, argv);
         execv(program, argv);
         fprintf(stderr, "kubectl: %s\n", strerror(errno));
         return 126;

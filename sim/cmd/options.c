@@ -29,6 +29,8 @@ static const struct flag flags[] = {
     { "explain", FLAG_BOOL, AT(explain) },
     { "verbose", FLAG_BOOL, AT(verbose) },
     { "node", FLAG_TEXT, AT(node) },
+    { "drive", FLAG_BOOL, AT(drive) },
+    { "budget", FLAG_TEXT, AT(budget) },
 };
 
 static const struct flag *flag_find(const char *name, size_t n, const char *allowed)

@@ -114,6 +114,7 @@ static void on_dialed(void *ctx, struct stream *s, const struct err *err)
         struct stream *client = c->s;
         c->s = NULL;
         conn_free(c);
+        tcp_owe(client, false);                    /* from here on the server behind it does */
         stream_resume(client);
         stream_splice(client, s);
     }
@@ -270,6 +271,7 @@ static void on_data(void *ctx, struct str bytes)
         refuse(c, 431, "its head is too long");
     } else if (end >= 0) {
         tcp_deadline(c->s, 0);
+        tcp_owe(c->s, true);
         on_head(c, str_sub(strbuf_str(&c->in), 0, (size_t)end), str_sub(strbuf_str(&c->in), (size_t)end + 4, c->in.n));
     }
 }

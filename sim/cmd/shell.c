@@ -3,6 +3,7 @@
  * The student's own tools, home and editors, with PATH, KUBECONFIG, KUBELAB_DATA and the proxy's variables set, and the host's commands (host.h) as links to
  * kubelab itself in DATA/bin. Leaving the shell leaves the cluster up. With a lab named, the cluster is started when it is not running.
  */
+#include "sim/cmd/drive.h"
 #include "sim/cmd/host.h"
 
 #include <errno.h>
@@ -25,18 +26,24 @@ static bool make_link(struct arena *a, const char *self, const char *bin, const 
     return true;
 }
 
+static bool make_links(struct arena *a, const char *self, const char *bin, const char *const *names, struct err *err)
+{
+    if (!dir_make(bin, 0700, err))
+        return false;
+    for (size_t i = 0; names[i]; i++)
+        if (!make_link(a, self, bin, names[i], err))
+            return false;
+    return true;
+}
+
 /* DATA/bin: kubelab under its own name, and as each of the host's commands. */
 bool shell_make_bin(struct arena *a, const char *bin, struct err *err)
 {
     const char *self = self_path();
     if (!self)
         return err_set(err, ERR_IO, "cannot find my own program file");
-    if (!dir_make(bin, 0700, err) || !make_link(a, self, bin, "kubelab", err))
-        return false;
-    for (size_t i = 0; host_command_names[i]; i++)
-        if (!make_link(a, self, bin, host_command_names[i], err))
-            return false;
-    return true;
+    return make_links(a, self, bin, host_command_names, err) && make_link(a, self, bin, "kubelab", err) &&
+           make_links(a, self, arena_printf(a, "%s/driven", bin), drive_command_names, err);
 }
 
 static bool cluster_answers(struct arena *a, const struct options *o)
@@ -111,11 +118,13 @@ static int exec_shell(struct arena *a, struct options *o, const char *bin)
     proxy_environment(a, o);
     setenv("KUBELAB_DATA", data, 1);
     setenv("KUBECONFIG", arena_printf(a, "%s/admin.conf", data), 1);
-    setenv("PATH", arena_printf(a, "%s/bin:%s", data, path ? path : "/usr/local/bin:/usr/bin:/bin"), 1);
+    setenv("PATH", arena_printf(a, "%s%s/bin:%s", o->drive ? arena_printf(a, "%s/bin/driven:", data) : "", data, path ? path : "/usr/local/bin:/usr/bin:/bin"), 1);
     const char *rc = arena_printf(a, "%s/bashrc", bin);
     struct err err = { 0 };
     if (!file_write(rc, str_c(bashrc), 0600, &err))
         return control_fail(&err);
+    if (o->drive && setenv("KUBELAB_DRIVEN", "1", 1) == 0)
+        return drive_command(a, o, o->rest, namespaces_enter, data);
     namespaces_enter(a, data);
     if (o->rest_count) {
         execvp(o->rest[0], o->rest);
@@ -139,6 +148,14 @@ static int shell(struct arena *a, struct options *o)
     }
     if (o->node && strcmp(o->node, "ubuntu") != 0) {
         fprintf(stderr, "kubelab: there is no node \"%s\": the cluster's only machine is ubuntu\n", o->node);
+        return EXIT_USAGE;
+    }
+    if (o->drive && !o->rest_count) {
+        fprintf(stderr, "kubelab shell: --drive takes a command: kubelab shell --drive -- CMD...\n");
+        return EXIT_USAGE;
+    }
+    if (o->budget && !o->drive) {
+        fprintf(stderr, "kubelab shell: --budget is of virtual time, which only a driven command uses: add --drive\n");
         return EXIT_USAGE;
     }
     if (!cluster_answers(a, o)) {

@@ -68,6 +68,8 @@ void edge_conn_finish(struct edge_conn *c, bool drop)
 void edge_conn_answered(struct edge_conn *c)
 {
     c->exchange = NULL;
+    if (c->s != NULL)
+        tcp_owe(c->s, false);
     if (!c->keep_alive)
         edge_conn_finish(c, false);
     else
@@ -132,6 +134,7 @@ static bool process_step(struct edge_conn *c)
     switch (http_parser_state(c->parser)) {
     case PARSE_DONE:
         tcp_deadline(c->s, 0);
+        tcp_owe(c->s, true);
         dispatch(c);
         return true;
     case PARSE_FAILED:

@@ -219,6 +219,11 @@ bool loop_advancing(const struct loop *l)
     return l->advance_running;
 }
 
+bool loop_idle(struct loop *l)
+{
+    return !more_to_do(l) && !l->clock.holds && list_empty(&l->works) && !l->advance_running;
+}
+
 /* At the end of a turn: has all of it happened? A socket heard from later belongs to the time after. */
 static void advance_check(struct loop *l)
 {

@@ -40,6 +40,8 @@ void loop_set_speed(struct loop *l, uint64_t speed_milli);
  * Sockets are polled between events. */
 void loop_advance(struct loop *l, int64_t ns, void (*done)(void *ctx), void *ctx);
 bool loop_advancing(const struct loop *l);
+/* Nothing is left to do at this instant: no task, no timer due, no work on another thread, no advance. */
+bool loop_idle(struct loop *l);
 /* The clock goes on while nothing happens, as for a machine that slept: not backwards, and not while an advance runs.
  * Timers that fell due meanwhile fire now, late. */
 void loop_jump(struct loop *l, int64_t vtime_ns);
@@ -61,6 +63,12 @@ void timer_start_at(struct timer *t, int64_t due_vtime_ns);
 void timer_stop(struct timer *t);                      /* legal when not running */
 bool timer_active(const struct timer *t);
 struct timer *loop_next_timer(struct loop *l);         /* borrowed or NULL */
+
+/* -- timers on the wall, for watching real clients: fn(ctx) once, ms from now; never part of the simulation -- */
+struct wall_timer;
+struct wall_timer *wall_timer_new(struct loop *l, void (*fn)(void *ctx), void *ctx);
+void wall_timer_start(struct wall_timer *w, unsigned ms);    /* restarts if running */
+void wall_timer_free(struct wall_timer *w);            /* accepts NULL; legal inside fn, as the last thing */
 
 /* -- tasks: run later in this turn, or in the next; first in, first out -- */
 struct task {

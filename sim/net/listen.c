@@ -39,6 +39,7 @@ static void on_connection(uv_stream_t *server, int status)
     if (status < 0)
         return;
     struct conn *c = tcp_conn_new(t->edge, t->port == 0);
+    t->edge->activity++;
     if (uv_accept(server, &c->u.stream) < 0 || t->edge->conn_count > LIMIT_CONN_COUNT) {
         if (t->edge->conn_count > LIMIT_CONN_COUNT)
             log_msg(LOG_WARN, "edge", "more than %d connections: a client was turned away", LIMIT_CONN_COUNT);

@@ -82,6 +82,12 @@ void edge_stop(struct loop *l);
 /* Edge streams only: unless called again within ms of wall time, the stream ends with on_close(ERR_TIMEOUT); 0 takes
  * the deadline off. It guards against clients that stall, so it runs on wall time and is no part of the simulation. */
 void tcp_deadline(struct stream *s, unsigned ms);
+/* What a driven command is watched by. The activity changes whenever bytes, a beginning or an end come or leave over any
+ * edge stream. tcp_owe: whoever reads this stream waits for us until it is called with false, or the stream is closed;
+ * edge_owed counts those that wait. */
+uint64_t edge_activity(struct loop *l);
+void tcp_owe(struct stream *s, bool owed);
+size_t edge_owed(struct loop *l);
 /* Connect out of the process on loopback (a real metrics-server in metricsd's place). */
 void tcp_dial(struct loop *l, const char *addr, int port, void (*done)(void *ctx, struct stream *s, const struct err *err),
               void *ctx);

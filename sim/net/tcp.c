@@ -21,6 +21,7 @@ static char read_buffer[READ_CHUNK];               /* the loop is one thread, an
 
 static void conn_end(struct conn *c, enum err_code code, const char *text);
 static void conn_send(struct conn *c);
+static void conn_owe(struct conn *c, bool owed);
 
 /* ---- the edge of a loop ---- */
 static void edge_flush(struct edge *e)
@@ -107,6 +108,16 @@ void edge_stop(struct loop *l)
     tcp_edge_release(e);
 }
 
+uint64_t edge_activity(struct loop *l)
+{
+    return tcp_edge_of(l)->activity;
+}
+
+size_t edge_owed(struct loop *l)
+{
+    return tcp_edge_of(l)->owed;
+}
+
 /* ---- reading ---- */
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
@@ -132,6 +143,7 @@ static void on_read(uv_stream_t *us, ssize_t n, const uv_buf_t *buf)
     struct conn *c = us->data;
     if (n == 0)
         return;
+    c->edge->activity++;
     if (n == UV_EOF)
         c->got_eof = true;
     else if (n < 0)
@@ -239,6 +251,7 @@ static void conn_sent_all(struct conn *c)
 {
     if ((c->s.shut || c->s.closing) && !c->shutting && !c->ended) {
         c->shutting = true;
+        c->edge->activity++;
         c->shutdown_req.data = c;
         if (uv_shutdown(&c->shutdown_req, &c->u.stream, on_shutdown) < 0 && c->s.closing) {
             tcp_conn_destroy(c);
@@ -260,6 +273,7 @@ static void on_written(uv_write_t *req, int status)
 {
     struct conn *c = req->data;
     c->writing = false;
+    c->edge->activity++;
     strbuf_reset(&c->sending);
     if (c->handle_closing)
         return;
@@ -282,6 +296,7 @@ static void conn_send(struct conn *c)
             return;
         }
         strbuf_consume(&c->out, n > 0 ? (size_t)n : 0);
+        c->edge->activity += n > 0;
     }
     if (c->out.n == 0) {
         conn_sent_all(c);
@@ -326,6 +341,7 @@ static void conn_shutdown(struct stream *s)
 static void conn_close(struct stream *s, bool drop_unsent)
 {
     struct conn *c = container_of(s, struct conn, s);
+    conn_owe(c, false);
     uv_timer_stop(&c->wall);
     strbuf_deinit(&c->in);
     strbuf_init(&c->in, SIZE_MAX / 2);
@@ -359,6 +375,8 @@ void tcp_conn_destroy(struct conn *c)
     if (c->handle_closing)
         return;
     c->handle_closing = true;
+    conn_owe(c, false);
+    c->edge->activity++;
     task_cancel(&c->task);
     list_remove(&c->dirty);
     list_remove(&c->linger);
@@ -398,6 +416,23 @@ void tcp_conn_start(struct conn *c)
 static void on_deadline(uv_timer_t *t)
 {
     conn_end(t->data, ERR_TIMEOUT, "i/o timeout");
+}
+
+static void conn_owe(struct conn *c, bool owed)
+{
+    if (c->owed == owed || (owed && c->handle_closing))
+        return;
+    c->owed = owed;
+    if (owed)
+        c->edge->owed++;
+    else
+        c->edge->owed--;
+}
+
+void tcp_owe(struct stream *s, bool owed)
+{
+    ASSERT(s->ops == &conn_ops);
+    conn_owe(container_of(s, struct conn, s), owed);
 }
 
 void tcp_deadline(struct stream *s, unsigned ms)

@@ -15,6 +15,8 @@ struct edge {
     struct list  dirty;                            /* connections that hold output, in the order of their first byte */
     struct list  lingering;                        /* closed by their owner, waiting for the peer to read the rest */
     size_t       conn_count, listener_count;
+    size_t       owed;                             /* connections with `owed` */
+    uint64_t     activity;                         /* bytes, beginnings and ends, in either direction */
 };
 
 struct edge *tcp_edge_of(struct loop *l);
@@ -37,6 +39,7 @@ struct conn {
     uv_connect_t  connect_req;
     struct err    why;                             /* of the end, once `ended` */
     int           handles_open;
+    bool owed;                                     /* the peer waits for us (tcp_owe) */
     bool reading, writing, shutting, got_eof, told_eof, ended, told_close, handle_closing;
 };
 

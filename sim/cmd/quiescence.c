@@ -1,0 +1,389 @@
+/* sim/cmd/quiescence.c - see quiescence.h. Costs a millisecond with some hundred processes on the machine; a look at a busy tree ends at the first thread that runs. */
+#include "sim/cmd/quiescence.h"
+
+#include <stdlib.h>
+
+enum { NET_FILE_MAX = 8 << 20 };
+enum { TCP_SYN_SENT = 2, TCP_LISTEN = 10 };
+
+/* ---- what the kernel writes, as values ---- */
+bool proc_stat_parse(struct str line, struct proc_stat *out)
+{
+    ptrdiff_t close = -1;
+    int64_t pid, parent;
+    for (size_t i = 0; i < line.n; i++)            /* a command's name may hold anything: its end is the last parenthesis */
+        close = line.p[i] == ')' ? (ptrdiff_t)i : close;
+    struct str head, rest = close < 0 ? STR_NULL : str_sub(line, (size_t)close + 1, line.n), name, state, word;
+    str_cut(line, ' ', &head, &name);
+    rest = str_trim(rest);
+    str_cut(rest, ' ', &state, &rest);
+    str_cut(rest, ' ', &word, &rest);
+    if (state.n != 1 || !str_int(head, &pid) || !str_int(word, &parent))
+        return false;
+    *out = (struct proc_stat){ .pid = (int)pid, .parent = (int)parent, .state = state.p[0] };
+    return true;
+}
+
+bool proc_status_parse(struct str text, char *state, uint64_t *switches)
+{
+    int found = 0;
+    *switches = 0;
+    while (text.p && text.n) {
+        struct str line = str_token(&text, '\n'), name, value;
+        int64_t n;
+        str_cut(line, ':', &name, &value);
+        value = str_trim(value);
+        if (str_eqc(name, "State") && value.n) {
+            *state = value.p[0];
+            found++;
+        } else if (str_ends(name, "voluntary_ctxt_switches") && str_int(value, &n)) {
+            *switches += (uint64_t)n;
+            found++;
+        }
+    }
+    return found == 3;
+}
+
+static uint64_t number(struct str s, unsigned base)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned digit = s.p[i] >= '0' && s.p[i] <= '9' ? (unsigned)(s.p[i] - '0') : s.p[i] >= 'A' && s.p[i] <= 'F' ? (unsigned)(s.p[i] - 'A' + 10) : base;
+        if (digit >= base)
+            break;
+        v = v * base + digit;
+    }
+    return v;
+}
+
+/* "  0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 12345 1 ..." */
+bool tcp_row_parse(struct str line, struct tcp_row *out)
+{
+    enum { SLOT, LOCAL, REMOTE, STATE, QUEUES, TIMER, RETRANSMITS, UID, TIMEOUT, INODE, FIELDS };
+    struct str f[FIELDS], tx, rx;
+    size_t n = 0;
+    while (line.p && n < FIELDS) {
+        struct str word = str_trim(str_token(&line, ' '));
+        if (word.n)
+            f[n++] = word;
+    }
+    if (n < FIELDS || !str_ends(f[SLOT], ":"))
+        return false;
+    str_cut(f[QUEUES], ':', &tx, &rx);
+    *out = (struct tcp_row){ .local = f[LOCAL], .remote = f[REMOTE], .state = (unsigned)number(f[STATE], 16), .tx = number(tx, 16), .rx = number(rx, 16), .inode = number(f[INODE], 10) };
+    return true;
+}
+
+static int by_inode(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool is_ours(uint64_t inode, const uint64_t *ours, size_t n)
+{
+    return inode && n && bsearch(&inode, ours, n, sizeof *ours, by_inode);
+}
+
+/* Sent and not acknowledged counts only while the other end has nothing unread: who does not read is not waited for. (An acknowledgement may be delayed by
+ * 40 ms, and the answer is "yes" so long.) */
+bool tcp_rows_in_flight(const struct tcp_row *rows, size_t n, const uint64_t *ours, size_t ours_n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct tcp_row *r = &rows[i], *other = NULL;
+        if (r->state == TCP_LISTEN || (r->tx == 0 && r->state != TCP_SYN_SENT))
+            continue;
+        for (size_t k = 0; k < n && !other; k++)
+            if (str_eq(rows[k].local, r->remote) && (str_eq(rows[k].remote, r->local) || rows[k].state == TCP_LISTEN))
+                other = &rows[k];
+        if (other && (r->state == TCP_SYN_SENT || other->state == TCP_LISTEN || other->rx == 0) && (is_ours(r->inode, ours, ours_n) || is_ours(other->inode, ours, ours_n)))
+            return true;
+    }
+    return false;
+}
+
+static int by_pid(const void *a, const void *b)
+{
+    return ((const struct proc_stat *)a)->pid - ((const struct proc_stat *)b)->pid;
+}
+
+void proc_mark_tree(const struct proc_stat *all, size_t n, int root, bool *marks)
+{
+    memset(marks, 0, n * sizeof *marks);
+    for (bool more = true; more;) {                /* a parent may have the greater number: again until nothing is new */
+        more = false;
+        for (size_t i = 0; i < n; i++) {
+            struct proc_stat key = { .pid = all[i].parent };
+            const struct proc_stat *parent = marks[i] ? NULL : bsearch(&key, all, n, sizeof *all, by_pid);
+            if (!marks[i] && (all[i].parent == root || (parent && marks[parent - all])))
+                more = marks[i] = true;
+        }
+    }
+}
+
+bool look_same(const struct look *a, const struct look *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (a->v[i].tid != b->v[i].tid || a->v[i].switches != b->v[i].switches)
+            return false;
+    return true;
+}
+
+static uint64_t digest(const struct look *l, bool only_naps)
+{
+    uint64_t h = 0;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->v[i].naps || !only_naps)
+            h = (h ^ ((uint64_t)l->v[i].tid << 32 ^ l->v[i].switches)) * 0x100000001b3u + 1;
+    return h;
+}
+
+uint64_t look_naps(const struct look *l) { return digest(l, true); }
+uint64_t look_digest(const struct look *l) { return digest(l, false); }
+
+void look_deinit(struct look *l)
+{
+    free(l->v);
+    *l = (struct look){ 0 };
+}
+
+/* ---- Linux ---- */
+#ifdef __linux__
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct str read_proc(const char *path, char *buf, size_t max)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t n = 0;
+    for (ssize_t got; fd >= 0 && n < max && (got = read(fd, buf + n, max - n)) > 0;)
+        n += (size_t)got;
+    if (fd >= 0)
+        close(fd);
+    return (struct str){ buf, n };
+}
+
+bool quiescence_supported(struct err *err)
+{
+    char buf[4096];
+    struct proc_stat st;
+    if (!proc_stat_parse(read_proc("/proc/self/stat", buf, sizeof buf), &st))
+        return err_set(err, ERR_IO, "--drive looks at its command's processes in /proc, which is not there: mount it (mount -t proc proc /proc)");
+    if (st.pid != (int)getpid())
+        return err_set(err, ERR_IO, "--drive looks at its command's processes in /proc, which is of another PID namespace: mount this one's (mount -t proc proc /proc)");
+    return true;
+}
+
+struct table { struct proc_stat *v; size_t n, cap; };
+
+/* Every process there is. */
+static void table_read(struct table *t)
+{
+    DIR *d = opendir("/proc");
+    char path[300], buf[4096];
+    t->n = 0;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (e->d_name[0] < '1' || e->d_name[0] > '9')
+            continue;
+        snprintf(path, sizeof path, "/proc/%s/stat", e->d_name);
+        if (t->n == t->cap) {
+            t->cap = t->cap ? 2 * t->cap : 256;
+            t->v = xrealloc(t->v, t->cap * sizeof *t->v);
+        }
+        t->n += proc_stat_parse(read_proc(path, buf, sizeof buf), &t->v[t->n]);
+    }
+    if (d)
+        closedir(d);
+    if (t->n)
+        qsort(t->v, t->n, sizeof *t->v, by_pid);
+}
+
+/* The kernel's function that a thread waits in; empty where it may not be known. */
+static bool in_plain_sleep(int pid, int tid)
+{
+    char path[100], buf[128];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/wchan", pid, tid);
+    return str_find(read_proc(path, buf, sizeof buf), STR("nanosleep")) >= 0;
+}
+
+enum seen { SEEN_GONE, SEEN_AWAKE, SEEN_ASLEEP };
+
+static enum seen see_thread(int pid, int tid, struct thread_seen *out)
+{
+    char path[100], buf[8192], state = 0;
+    *out = (struct thread_seen){ .pid = pid, .tid = tid };
+    snprintf(path, sizeof path, "/proc/%d/task/%d/status", pid, tid);
+    if (!proc_status_parse(read_proc(path, buf, sizeof buf), &state, &out->switches))
+        return SEEN_GONE;
+    return state == 'S' || state == 'Z' ? SEEN_ASLEEP : SEEN_AWAKE;
+}
+
+static bool see_process(struct look *l, int pid)
+{
+    char path[100];
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *d = opendir(path);
+    bool asleep = d != NULL;
+    for (struct dirent *e; asleep && (e = readdir(d));) {
+        int tid = atoi(e->d_name);
+        if (tid <= 0)
+            continue;
+        if (l->n == l->cap) {
+            l->cap = l->cap ? 2 * l->cap : 64;
+            l->v = xrealloc(l->v, l->cap * sizeof *l->v);
+        }
+        asleep = see_thread(pid, tid, &l->v[l->n]) == SEEN_ASLEEP;
+        if (asleep)
+            l->v[l->n].naps = in_plain_sleep(pid, tid);
+        l->n++;
+    }
+    if (d)
+        closedir(d);
+    return asleep;
+}
+
+/* Those that were seen last time, first: of a tree that works, one of them mostly runs, and that is cheaply known. */
+static bool known_are_asleep(struct look *l)
+{
+    struct thread_seen now;
+    for (size_t i = l->n; i-- > 0;) {
+        enum seen seen = see_thread(l->v[i].pid, l->v[i].tid, &now);
+        struct thread_seen last = l->v[l->n - 1];
+        if (seen == SEEN_ASLEEP)
+            continue;
+        l->v[l->n - 1] = l->v[i];                  /* who runs is asked first the next time, who is gone no more */
+        l->v[i] = last;
+        if (seen == SEEN_AWAKE)
+            return false;
+        l->n--;
+    }
+    return true;
+}
+
+enum rest look_take(struct look *l, pid_t root)
+{
+    if (!known_are_asleep(l))
+        return REST_AWAKE;
+    struct table t = { 0 };
+    table_read(&t);
+    bool *marks = xcalloc(t.n + 1, sizeof *marks), asleep = true;
+    proc_mark_tree(t.v, t.n, (int)root, marks);
+    l->n = 0;
+    for (size_t i = 0; i < t.n && asleep; i++) {
+        if (!marks[i])
+            continue;
+        bool ended = t.v[i].state == 'Z' || t.v[i].state == 'X';
+        asleep = ended ? t.v[i].parent != (int)root : see_process(l, t.v[i].pid);     /* root is about to collect its own */
+    }
+    free(marks);
+    free(t.v);
+    return asleep && l->n ? REST_ASLEEP : REST_AWAKE;
+}
+
+/* ---- the loopback's queues ---- */
+struct inodes { uint64_t *v; size_t n, cap; };
+
+static void sockets_of(struct inodes *out, const char *folder)
+{
+    DIR *d = opendir(folder);
+    struct stat st;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, 0) != 0 || !S_ISSOCK(st.st_mode))
+            continue;
+        if (out->n == out->cap) {
+            out->cap = out->cap ? 2 * out->cap : 64;
+            out->v = xrealloc(out->v, out->cap * sizeof *out->v);
+        }
+        out->v[out->n++] = st.st_ino;
+    }
+    if (d)
+        closedir(d);
+}
+
+static bool family_in_flight(const char *path, const struct inodes *ours)
+{
+    char *buf = xmalloc(NET_FILE_MAX);
+    struct str text = read_proc(path, buf, NET_FILE_MAX);
+    size_t n = 0, cap = 1;
+    for (size_t i = 0; i < text.n; i++)
+        cap += text.p[i] == '\n';
+    struct tcp_row *rows = xcalloc(cap, sizeof *rows);
+    while (text.p && text.n && n < cap)
+        n += tcp_row_parse(str_token(&text, '\n'), &rows[n]);
+    bool found = tcp_rows_in_flight(rows, n, ours->v, ours->n);
+    free(rows);
+    free(buf);
+    return found;
+}
+
+bool quiescence_in_flight(const struct look *l)
+{
+    struct inodes ours = { 0 };
+    char path[100];
+    sockets_of(&ours, "/proc/self/fd");
+    for (size_t i = 0; i < l->n; i++)
+        if (i == 0 || l->v[i].pid != l->v[i - 1].pid) {
+            snprintf(path, sizeof path, "/proc/%d/fd", l->v[i].pid);
+            sockets_of(&ours, path);
+        }
+    if (ours.n)
+        qsort(ours.v, ours.n, sizeof *ours.v, by_inode);
+    bool found = family_in_flight("/proc/self/net/tcp", &ours) || family_in_flight("/proc/self/net/tcp6", &ours);
+    free(ours.v);
+    return found;
+}
+
+/* ---- the command's side ---- */
+void quiescence_adopt_orphans(void)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
+
+void quiescence_end_all(pid_t root)
+{
+    for (size_t alive = 1; alive;) {
+        struct table t = { 0 };
+        table_read(&t);
+        bool *marks = xcalloc(t.n + 1, sizeof *marks);
+        proc_mark_tree(t.v, t.n, (int)root, marks);
+        alive = 0;
+        for (size_t i = 0; i < t.n; i++)
+            if (marks[i] && t.v[i].state != 'Z') {
+                alive++;
+                kill(t.v[i].pid, SIGKILL);
+            }
+        free(marks);
+        free(t.v);
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            continue;
+        if (alive)
+            usleep(1000);                          /* processes of the machine end in their own time */
+    }
+}
+
+const char *quiescence_pid_space(struct arena *a)
+{
+    char name[256];
+    ssize_t n = readlink("/proc/self/ns/pid", name, sizeof name);
+    return n > 0 ? arena_cstr(a, (struct str){ name, (size_t)n }) : "";
+}
+#else
+bool quiescence_supported(struct err *err)
+{
+    return err_set(err, ERR_IO, "--drive looks at its command's processes in Linux's /proc, and this is no Linux: pause the clock and use 'kubelab clock advance'");
+}
+enum rest look_take(struct look *l, pid_t root) { (void)l; (void)root; return REST_AWAKE; }
+bool quiescence_in_flight(const struct look *l) { (void)l; return false; }
+void quiescence_adopt_orphans(void) { }
+void quiescence_end_all(pid_t root) { (void)root; }
+const char *quiescence_pid_space(struct arena *a) { (void)a; return ""; }
+#endif

@@ -207,27 +207,45 @@ static void table_read(struct table *t)
         qsort(t->v, t->n, sizeof *t->v, by_pid);
 }
 
-/* The kernel's function that a thread waits in; empty where it may not be known. */
-static bool in_plain_sleep(int pid, int tid)
+/* The kernel's function that a thread waits in, "0" for one that has the CPU or waits for it. The state alone is no proof: who is about to sleep is "S" already
+ * (set_current_state before schedule), and may be preempted there for milliseconds, about to find that it need not. Kernels before 5.16, or without
+ * symbols, do not tell. */
+static struct str waits_in(int pid, int tid, char *buf, size_t max)
 {
-    char path[100], buf[128];
+    char path[100];
     snprintf(path, sizeof path, "/proc/%d/task/%d/wchan", pid, tid);
-    return str_find(read_proc(path, buf, sizeof buf), STR("nanosleep")) >= 0;
+    return read_proc(path, buf, max);
+}
+
+/* Root sleeps nearly always: when it is never told where, the kernel does not tell, and states have to do. */
+static bool kernel_tells(pid_t root, bool *sleeps)
+{
+    enum { SILENT_MAX = 250 };
+    static unsigned silent;
+    char buf[128];
+    struct str where = waits_in((int)root, (int)root, buf, sizeof buf);
+    *sleeps = where.n > 0 && !str_eqc(where, "0");
+    silent = *sleeps ? 0 : silent < SILENT_MAX ? silent + 1 : silent;
+    return silent < SILENT_MAX;
 }
 
 enum seen { SEEN_GONE, SEEN_AWAKE, SEEN_ASLEEP };
 
-static enum seen see_thread(int pid, int tid, struct thread_seen *out)
+static enum seen see_thread(int pid, int tid, bool told, struct thread_seen *out)
 {
     char path[100], buf[8192], state = 0;
     *out = (struct thread_seen){ .pid = pid, .tid = tid };
     snprintf(path, sizeof path, "/proc/%d/task/%d/status", pid, tid);
     if (!proc_status_parse(read_proc(path, buf, sizeof buf), &state, &out->switches))
         return SEEN_GONE;
-    return state == 'S' || state == 'Z' ? SEEN_ASLEEP : SEEN_AWAKE;
+    if (state != 'S')
+        return state == 'Z' ? SEEN_ASLEEP : SEEN_AWAKE;
+    struct str where = waits_in(pid, tid, buf, sizeof buf);
+    out->naps = str_find(where, STR("nanosleep")) >= 0;
+    return told && str_eqc(where, "0") ? SEEN_AWAKE : SEEN_ASLEEP;
 }
 
-static bool see_process(struct look *l, int pid)
+static bool see_process(struct look *l, int pid, bool told)
 {
     char path[100];
     snprintf(path, sizeof path, "/proc/%d/task", pid);
@@ -241,10 +259,7 @@ static bool see_process(struct look *l, int pid)
             l->cap = l->cap ? 2 * l->cap : 64;
             l->v = xrealloc(l->v, l->cap * sizeof *l->v);
         }
-        asleep = see_thread(pid, tid, &l->v[l->n]) == SEEN_ASLEEP;
-        if (asleep)
-            l->v[l->n].naps = in_plain_sleep(pid, tid);
-        l->n++;
+        asleep = see_thread(pid, tid, told, &l->v[l->n++]) == SEEN_ASLEEP;
     }
     if (d)
         closedir(d);
@@ -252,11 +267,11 @@ static bool see_process(struct look *l, int pid)
 }
 
 /* Those that were seen last time, first: of a tree that works, one of them mostly runs, and that is cheaply known. */
-static bool known_are_asleep(struct look *l)
+static bool known_are_asleep(struct look *l, bool told)
 {
     struct thread_seen now;
     for (size_t i = l->n; i-- > 0;) {
-        enum seen seen = see_thread(l->v[i].pid, l->v[i].tid, &now);
+        enum seen seen = see_thread(l->v[i].pid, l->v[i].tid, told, &now);
         struct thread_seen last = l->v[l->n - 1];
         if (seen == SEEN_ASLEEP)
             continue;
@@ -271,7 +286,8 @@ static bool known_are_asleep(struct look *l)
 
 enum rest look_take(struct look *l, pid_t root)
 {
-    if (!known_are_asleep(l))
+    bool sleeps, told = kernel_tells(root, &sleeps);
+    if ((told && !sleeps) || !known_are_asleep(l, told))
         return REST_AWAKE;
     struct table t = { 0 };
     table_read(&t);
@@ -281,8 +297,8 @@ enum rest look_take(struct look *l, pid_t root)
     for (size_t i = 0; i < t.n && asleep; i++) {
         if (!marks[i])
             continue;
-        bool ended = t.v[i].state == 'Z' || t.v[i].state == 'X';
-        asleep = ended ? t.v[i].parent != (int)root : see_process(l, t.v[i].pid);     /* root is about to collect its own */
+        /* root is about to collect its own; of another's zombie the other threads may still be ending, and the parent not told yet */
+        asleep = !(t.v[i].state == 'Z' && t.v[i].parent == (int)root) && see_process(l, t.v[i].pid, told);
     }
     free(marks);
     free(t.v);

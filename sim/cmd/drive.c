@@ -5,6 +5,9 @@
  * way. If then somebody waits for the cluster (edge_owed), time goes on to the next timer that is due, and so on, until something has been sent: then it is the
  * command's turn again. Nothing here depends on how long anything took; the loop is one thread, so nothing is sent while it looks.
  *
+ * Short timers. A client that polls its sockets with a short time-out goes on by itself in a moment, and is waited for: but for a second at most, else a spinner
+ * would stop the clock. Where the kernel does not tell (Yama), every rest takes TIMER_SOON_MS instead.
+ *
  * The wall's own sleeps. When all are at rest and nobody waits for the cluster, or one of them is in a plain nanosleep, the command waits for the wall (its own
  * timer, a terminal, another machine). Then virtual time goes by at the wall's pace, in whole seconds: a nap of n seconds is n seconds, +-0.5. Shorter ones
  * take no time. A client with a time-out of its own (kubectl wait --timeout) tells it (/clock/patience): time does not pass that point while it lives.
@@ -17,6 +20,7 @@
 #include <stdlib.h>
 
 enum { TICK_MS = 1, TICK_BUSY_MS = 4, BUSY_TICKS = 40 };
+#define SOON_MAX_NS ((int64_t)NS_PER_S)            /* who polls in short turns for longer than this without a word to us is at rest all the same */
 
 /* A client that waits for an instant: sleep (answered then), or with a patience (never answered; time does not pass it). */
 struct sleeper {
@@ -38,6 +42,7 @@ struct drive {
     unsigned           seen;           /* equal looks in a row with nothing exchanged since before the first: 2 are rest */
     unsigned           busy;           /* ticks since something happened */
     uint64_t           activity;
+    int64_t            activity_wall_ns;               /* when it last changed */
     struct look        looks[2];       /* the last one is looks[which] */
     unsigned           which;
     uint64_t           nap;            /* who naps; 0: nobody */
@@ -206,6 +211,14 @@ static void look(struct drive *d)
     d->which = !d->which;
 }
 
+/* Will the command go on by itself in a moment? */
+static bool about_to_go_on(const struct drive *d)
+{
+    const struct look *l = &d->looks[d->which];
+    int64_t since = wall_now_ns() - d->activity_wall_ns;
+    return (l->soon && since < SOON_MAX_NS) || (l->untold && since < TIMER_SOON_MS * (int64_t)NS_PER_MS);
+}
+
 static void on_tick(void *ctx)
 {
     struct drive *d = ctx;
@@ -214,9 +227,13 @@ static void on_tick(void *ctx)
         return;
     bool quiet = loop_idle(d->loop) && activity == d->activity;
     d->busy = activity == d->activity ? d->busy + 1 : 0;
+    if (activity != d->activity)
+        d->activity_wall_ns = wall_now_ns();
     d->activity = activity;
     if (!quiet) {
         d->seen = 0;
+    } else if (d->seen == 2 && about_to_go_on(d)) {
+        d->seen = 1;
     } else if (d->seen == 2) {                     /* the sockets were polled since the second look, and nothing came */
         decide(d);
         return;

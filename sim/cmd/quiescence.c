@@ -2,6 +2,9 @@
 #include "sim/cmd/quiescence.h"
 
 #include <stdlib.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 
 enum { NET_FILE_MAX = 8 << 20 };
 enum { TCP_SYN_SENT = 2, TCP_LISTEN = 10 };
@@ -48,12 +51,44 @@ static uint64_t number(struct str s, unsigned base)
 {
     uint64_t v = 0;
     for (size_t i = 0; i < s.n; i++) {
-        unsigned digit = s.p[i] >= '0' && s.p[i] <= '9' ? (unsigned)(s.p[i] - '0') : s.p[i] >= 'A' && s.p[i] <= 'F' ? (unsigned)(s.p[i] - 'A' + 10) : base;
+        char c = s.p[i] >= 'a' && s.p[i] <= 'f' ? (char)(s.p[i] - 'a' + 'A') : s.p[i];
+        unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10) : base;
         if (digit >= base)
             break;
         v = v * base + digit;
     }
     return v;
+}
+
+/* The calls that wait for sockets with a time-out in ms, and which argument that is. Those that point to theirs (ppoll, select, futex) are not read. */
+static const struct { int64_t number; unsigned argument; } polls[] = {
+#ifdef SYS_epoll_wait
+    { SYS_epoll_wait, 3 },
+#endif
+#ifdef SYS_epoll_pwait
+    { SYS_epoll_pwait, 3 },
+#endif
+#ifdef SYS_poll
+    { SYS_poll, 2 },
+#endif
+    { -1, 0 },
+};
+
+bool proc_poll_timeout_parse(struct str text, int64_t *ms)
+{
+    struct str call, rest, word = STR_NULL;
+    int64_t n;
+    *ms = -1;
+    str_cut(str_trim(text), ' ', &call, &rest);
+    if (!str_int(call, &n))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(polls); i++)
+        if (polls[i].number == n && n >= 0) {
+            for (unsigned k = 0; k <= polls[i].argument; k++)
+                word = str_token(&rest, ' ');
+            *ms = (int32_t)(uint32_t)number(str_sub(word, 2, word.n), 16);
+        }
+    return true;
 }
 
 /* "  0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 12345 1 ..." */
@@ -229,6 +264,17 @@ static bool kernel_tells(pid_t root, bool *sleeps)
     return silent < SILENT_MAX;
 }
 
+/* A program with a timer of its own polls no longer than until then (a Go program's netpoller does): WaitForCacheSync of client-go looks again every 100 ms. */
+static void see_timeout(struct look *l, int pid, int tid)
+{
+    char path[100], buf[512];
+    int64_t ms;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/syscall", pid, tid);
+    bool told = proc_poll_timeout_parse(read_proc(path, buf, sizeof buf), &ms);
+    l->untold = l->untold || !told;
+    l->soon = l->soon || (told && ms >= 0 && ms < TIMER_SOON_MS);
+}
+
 enum seen { SEEN_GONE, SEEN_AWAKE, SEEN_ASLEEP };
 
 static enum seen see_thread(int pid, int tid, bool told, struct thread_seen *out)
@@ -242,6 +288,7 @@ static enum seen see_thread(int pid, int tid, bool told, struct thread_seen *out
         return state == 'Z' ? SEEN_ASLEEP : SEEN_AWAKE;
     struct str where = waits_in(pid, tid, buf, sizeof buf);
     out->naps = str_find(where, STR("nanosleep")) >= 0;
+    out->polls = str_find(where, STR("poll")) >= 0;
     return told && str_eqc(where, "0") ? SEEN_AWAKE : SEEN_ASLEEP;
 }
 
@@ -259,7 +306,10 @@ static bool see_process(struct look *l, int pid, bool told)
             l->cap = l->cap ? 2 * l->cap : 64;
             l->v = xrealloc(l->v, l->cap * sizeof *l->v);
         }
-        asleep = see_thread(pid, tid, told, &l->v[l->n++]) == SEEN_ASLEEP;
+        struct thread_seen *seen = &l->v[l->n++];
+        asleep = see_thread(pid, tid, told, seen) == SEEN_ASLEEP;
+        if (asleep && seen->polls)
+            see_timeout(l, pid, tid);
     }
     if (d)
         closedir(d);
@@ -294,6 +344,7 @@ enum rest look_take(struct look *l, pid_t root)
     bool *marks = xcalloc(t.n + 1, sizeof *marks), asleep = true;
     proc_mark_tree(t.v, t.n, (int)root, marks);
     l->n = 0;
+    l->soon = l->untold = false;
     for (size_t i = 0; i < t.n && asleep; i++) {
         if (!marks[i])
             continue;

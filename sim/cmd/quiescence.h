@@ -15,9 +15,16 @@
 struct thread_seen {
     int      pid, tid;
     uint64_t switches;                 /* voluntary and involuntary */
+    bool     polls;                    /* waits in one of the polls */
     bool     naps;                     /* in a plain sleep of its own (nanosleep): the wall's business */
 };
-struct look { struct thread_seen *v; size_t n, cap; };
+struct look {
+    struct thread_seen *v;
+    size_t n, cap;
+    bool   soon;                       /* somebody polls with a time-out of less than TIMER_SOON_MS: it is about to go on by itself */
+    bool   untold;                     /* the kernel would not say with what time-out somebody polls (Yama) */
+};
+enum { TIMER_SOON_MS = 150 };
 enum rest { REST_AWAKE, REST_ASLEEP };
 
 bool quiescence_supported(struct err *err);        /* false: why not */
@@ -39,6 +46,8 @@ const char *quiescence_pid_space(struct arena *a); /* names the PID namespace th
 struct proc_stat { int pid, parent; char state; };
 bool proc_stat_parse(struct str line, struct proc_stat *out);                      /* /proc/PID/stat */
 bool proc_status_parse(struct str text, char *state, uint64_t *switches);          /* /proc/PID/task/TID/status */
+/* /proc/PID/task/TID/syscall: the time-out in ms of a poll or epoll_wait; -1: none, or another call; false: not told. */
+bool proc_poll_timeout_parse(struct str text, int64_t *ms);
 struct tcp_row { struct str local, remote; unsigned state; uint64_t tx, rx, inode; };
 bool tcp_row_parse(struct str line, struct tcp_row *out);                          /* /proc/net/tcp */
 /* ours: inodes, sorted. A row matters when it or its other end is ours. */

@@ -1,16 +1,20 @@
-/* sim/cmd/drive.c - a driven command, from the cluster's side: the clock stands while the command works, and steps while it waits.
+/* sim/cmd/drive.c - a driven command, from the cluster's side: the clock stands while the command works, and steps while it
+ * waits.
  *
- * The loop looks at the command's processes (quiescence.h) every few milliseconds of wall time, when it has nothing to do itself. The command is at rest
- * when two looks are the same, no byte was exchanged with any client from before the first until after the second (edge_activity), and none is on its
- * way. If then somebody waits for the cluster (edge_owed), time goes on to the next timer that is due, and so on, until something has been sent: then it is the
- * command's turn again. Nothing here depends on how long anything took; the loop is one thread, so nothing is sent while it looks.
+ * The loop looks at the command's processes (quiescence.h) every few milliseconds of wall time, when it has nothing to do
+ * itself. The command is at rest when two looks are the same, no byte was exchanged with any client from before the first until
+ * after the second (edge_activity), and none is on its way. If then somebody waits for the cluster (edge_owed), time goes on to
+ * the next timer that is due, and so on, until something has been sent: then it is the command's turn again. Nothing here
+ * depends on how long anything took; the loop is one thread, so nothing is sent while it looks.
  *
- * Short timers. A client that polls its sockets with a short time-out goes on by itself in a moment, and is waited for: but for a second at most, else a spinner
- * would stop the clock. Where the kernel does not tell (Yama), every rest takes TIMER_SOON_MS instead.
+ * Short timers. A client that polls its sockets with a short time-out goes on by itself in a moment, and is waited for: but for
+ * a second at most, else a spinner would stop the clock. Where the kernel does not tell (Yama), every rest takes TIMER_SOON_MS
+ * instead.
  *
- * The wall's own sleeps. When all are at rest and nobody waits for the cluster, or one of them is in a plain nanosleep, the command waits for the wall (its own
- * timer, a terminal, another machine). Then virtual time goes by at the wall's pace, in whole seconds: a nap of n seconds is n seconds, +-0.5. Shorter ones
- * take no time. A client with a time-out of its own (kubectl wait --timeout) tells it (/clock/patience): time does not pass that point while it lives.
+ * The wall's own sleeps. When all are at rest and nobody waits for the cluster, or one of them is in a plain nanosleep, the
+ * command waits for the wall (its own timer, a terminal, another machine). Then virtual time goes by at the wall's pace, in
+ * whole seconds: a nap of n seconds is n seconds, +-0.5. Shorter ones take no time. A client with a time-out of its own
+ * (kubectl wait --timeout) tells it (/clock/patience): time does not pass that point while it lives.
  */
 #include "sim/cmd/drive.h"
 
@@ -20,7 +24,8 @@
 #include <stdlib.h>
 
 enum { TICK_MS = 1, TICK_BUSY_MS = 4, BUSY_TICKS = 40 };
-#define SOON_MAX_NS ((int64_t)NS_PER_S)            /* who polls in short turns for longer than this without a word to us is at rest all the same */
+/* Who polls in short turns for longer than this without a word to us is at rest all the same. */
+#define SOON_MAX_NS ((int64_t)NS_PER_S)
 
 /* A client that waits for an instant: sleep (answered then), or with a patience (never answered; time does not pass it). */
 struct sleeper {
@@ -117,7 +122,8 @@ static void begin_driving(struct drive *d, struct http_exchange *x, int64_t pid,
 static void used_up(struct drive *d)
 {
     struct arena *a = arena_new();
-    struct str line = arena_strf(a, "the command used up its budget of " STR_FMT " of virtual time and was ended; --budget gives it another one\n",
+    struct str line = arena_strf(a, "the command used up its budget of " STR_FMT " of virtual time and was ended; "
+                                    "--budget gives it another one\n",
                                  STR_ARG(duration_go(a, d->budget_ns)));
     stream_write(d->command, line);
     stream_shutdown(d->command);
@@ -253,14 +259,17 @@ static void post_drive(struct drive *d, struct http_exchange *x)
 {
     int64_t pid, budget;
     struct err err = { 0 };
-    if (!str_int(query_get(&x->query, "pid"), &pid) || pid <= 0 || !duration_parse_go(query_get(&x->query, "budget"), &budget) || budget <= 0)
+    if (!str_int(query_get(&x->query, "pid"), &pid) || pid <= 0 ||
+        !duration_parse_go(query_get(&x->query, "budget"), &budget) || budget <= 0)
         answer(x, 400, "a budget is a duration like 90s, 5m or 1h30m\n");
     else if (!quiescence_supported(&err))
         answer(x, 409, arena_printf(x->arena, "the cluster's process: %s\n", err.msg));
     else if (!str_eqc(query_get(&x->query, "space"), quiescence_pid_space(x->arena)))
-        answer(x, 409, "the cluster runs in another PID namespace than this command, and cannot see its processes: start both in the same container\n");
+        answer(x, 409, "the cluster runs in another PID namespace than this command, and cannot see its processes: "
+                       "start both in the same container\n");
     else if (d->command)
-        answer(x, 409, arena_printf(x->arena, "another command is driven now (process %d): there is one clock, so one at a time\n", (int)d->root));
+        answer(x, 409, arena_printf(x->arena, "another command is driven now (process %d): there is one clock, so one at a time\n",
+                                    (int)d->root));
     else
         begin_driving(d, x, pid, budget);
     err_clear(&err);

@@ -1,7 +1,9 @@
-/* sim/cmd/drive_command.c - a driven command, from its own side: it is run, its budget watched over, and what it leaves behind is ended.
+/* sim/cmd/drive_command.c - a driven command, from its own side: it is run, its budget watched over, and what it leaves behind
+ * is ended.
  *
- * The command is this process's child with our streams as they are. Orphans of it come to us (PR_SET_CHILD_SUBREAPER), so that everything it starts stays in
- * sight of the cluster (drive.c), which looks below this process. The connection to the cluster is what says that a command is driven: it ends with us.
+ * The command is this process's child with our streams as they are. Orphans of it come to us (PR_SET_CHILD_SUBREAPER), so that
+ * everything it starts stays in sight of the cluster (drive.c), which looks below this process. The connection to the cluster
+ * is what says that a command is driven: it ends with us.
  */
 #include "sim/cmd/drive.h"
 
@@ -90,7 +92,8 @@ static void take_signals(struct driven *v)
         collect(v);
 }
 
-/* What the cluster says unasked is that the budget is used up. Its end without a word is the cluster's: the command is left to find out. */
+/* What the cluster says unasked is that the budget is used up. Its end without a word is the cluster's: the command is left
+ * to find out. */
 static void take_word(struct driven *v)
 {
     char text[1024];
@@ -130,12 +133,15 @@ static void let_go(struct driven *v)
     close(v->cluster);
 }
 
-int drive_command(struct arena *a, const struct options *o, char **argv, bool (*enter)(struct arena *a, const char *data), const char *data)
+int drive_command(struct arena *a, const struct options *o, char **argv, bool (*enter)(struct arena *a, const char *data),
+                  const char *data)
 {
     struct err err = { 0 };
     struct driven v = { .cluster = -1 };
+    struct str budget = percent_encode(a, str_c(o->budget ? o->budget : BUDGET_DEFAULT));
+    struct str space = percent_encode(a, str_c(quiescence_pid_space(a)));
     const char *path = arena_printf(a, "/drive?pid=%d&budget=" STR_FMT "&space=" STR_FMT, (int)getpid(),
-                                    STR_ARG(percent_encode(a, str_c(o->budget ? o->budget : BUDGET_DEFAULT))), STR_ARG(percent_encode(a, str_c(quiescence_pid_space(a)))));
+                                    STR_ARG(budget), STR_ARG(space));
     if (!quiescence_supported(&err))
         return control_fail(&err);
     v.cluster = control_send(a, o, "POST", path, STR_NULL, &err);
@@ -307,8 +313,10 @@ enum { TIMEOUT_TIMED_OUT = 124, TIMEOUT_FAILED = 125 };
 
 static int signal_parse(const char *word)
 {
-    static const struct { const char *name; int number; } names[] = { { "HUP", SIGHUP }, { "INT", SIGINT }, { "QUIT", SIGQUIT }, { "KILL", SIGKILL }, { "TERM", SIGTERM },
-                                                                      { "USR1", SIGUSR1 }, { "USR2", SIGUSR2 }, { "STOP", SIGSTOP } };
+    static const struct { const char *name; int number; } names[] = {
+        { "HUP", SIGHUP }, { "INT", SIGINT }, { "QUIT", SIGQUIT }, { "KILL", SIGKILL },
+        { "TERM", SIGTERM }, { "USR1", SIGUSR1 }, { "USR2", SIGUSR2 }, { "STOP", SIGSTOP },
+    };
     int64_t number;
     if (str_int(str_c(word), &number))
         return number > 0 && number < 65 ? (int)number : 0;
@@ -325,7 +333,8 @@ static bool timeout_parse(struct timeout_flags *f, int argc, char **argv)
     int i = 1;
     for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
         const char *w = argv[i], *value = w;
-        bool kill_after = strncmp(w, "-k", 2) == 0 || strncmp(w, "--kill-after", 12) == 0, sig = strncmp(w, "-s", 2) == 0 || strncmp(w, "--signal", 8) == 0;
+        bool kill_after = strncmp(w, "-k", 2) == 0 || strncmp(w, "--kill-after", 12) == 0;
+        bool sig = strncmp(w, "-s", 2) == 0 || strncmp(w, "--signal", 8) == 0;
         if (kill_after || sig) {
             value = strchr(w, '=') ? strchr(w, '=') + 1 : w[1] != '-' && w[2] ? w + 2 : i + 1 < argc ? argv[++i] : "";
             f->signal = sig ? signal_parse(value) : f->signal;

@@ -1,4 +1,5 @@
-/* sim/cmd/quiescence.c - see quiescence.h. Costs a millisecond with some hundred processes on the machine; a look at a busy tree ends at the first thread that runs. */
+/* sim/cmd/quiescence.c - see quiescence.h. Costs a millisecond with some hundred processes on the machine; a look at a busy
+ * tree ends at the first thread that runs. */
 #include "sim/cmd/quiescence.h"
 
 #include <stdlib.h>
@@ -60,7 +61,8 @@ static uint64_t number(struct str s, unsigned base)
     return v;
 }
 
-/* The calls that wait for sockets with a time-out in ms, and which argument that is. Those that point to theirs (ppoll, select, futex) are not read. */
+/* The calls that wait for sockets with a time-out in ms, and which argument that is. Those that point to theirs (ppoll,
+ * select, futex) are not read. */
 static const struct { int64_t number; unsigned argument; } polls[] = {
 #ifdef SYS_epoll_wait
     { SYS_epoll_wait, 3 },
@@ -105,7 +107,8 @@ bool tcp_row_parse(struct str line, struct tcp_row *out)
     if (n < FIELDS || !str_ends(f[SLOT], ":"))
         return false;
     str_cut(f[QUEUES], ':', &tx, &rx);
-    *out = (struct tcp_row){ .local = f[LOCAL], .remote = f[REMOTE], .state = (unsigned)number(f[STATE], 16), .tx = number(tx, 16), .rx = number(rx, 16), .inode = number(f[INODE], 10) };
+    *out = (struct tcp_row){ .local = f[LOCAL], .remote = f[REMOTE], .state = (unsigned)number(f[STATE], 16),
+                            .tx = number(tx, 16), .rx = number(rx, 16), .inode = number(f[INODE], 10) };
     return true;
 }
 
@@ -120,8 +123,8 @@ static bool is_ours(uint64_t inode, const uint64_t *ours, size_t n)
     return inode && n && bsearch(&inode, ours, n, sizeof *ours, by_inode);
 }
 
-/* Sent and not acknowledged counts only while the other end has nothing unread: who does not read is not waited for. (An acknowledgement may be delayed by
- * 40 ms, and the answer is "yes" so long.) */
+/* Sent and not acknowledged counts only while the other end has nothing unread: who does not read is not waited for. (An
+ * acknowledgement may be delayed by 40 ms, and the answer is "yes" so long.) */
 bool tcp_rows_in_flight(const struct tcp_row *rows, size_t n, const uint64_t *ours, size_t ours_n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -131,7 +134,8 @@ bool tcp_rows_in_flight(const struct tcp_row *rows, size_t n, const uint64_t *ou
         for (size_t k = 0; k < n && !other; k++)
             if (str_eq(rows[k].local, r->remote) && (str_eq(rows[k].remote, r->local) || rows[k].state == TCP_LISTEN))
                 other = &rows[k];
-        if (other && (r->state == TCP_SYN_SENT || other->state == TCP_LISTEN || other->rx == 0) && (is_ours(r->inode, ours, ours_n) || is_ours(other->inode, ours, ours_n)))
+        bool untaken = r->state == TCP_SYN_SENT || (other && (other->state == TCP_LISTEN || other->rx == 0));
+        if (other && untaken && (is_ours(r->inode, ours, ours_n) || is_ours(other->inode, ours, ours_n)))
             return true;
     }
     return false;
@@ -212,9 +216,11 @@ bool quiescence_supported(struct err *err)
     char buf[4096];
     struct proc_stat st;
     if (!proc_stat_parse(read_proc("/proc/self/stat", buf, sizeof buf), &st))
-        return err_set(err, ERR_IO, "--drive looks at its command's processes in /proc, which is not there: mount it (mount -t proc proc /proc)");
+        return err_set(err, ERR_IO, "--drive looks at its command's processes in /proc, which is not there: "
+                                    "mount it (mount -t proc proc /proc)");
     if (st.pid != (int)getpid())
-        return err_set(err, ERR_IO, "--drive looks at its command's processes in /proc, which is of another PID namespace: mount this one's (mount -t proc proc /proc)");
+        return err_set(err, ERR_IO, "--drive looks at its command's processes in /proc, which is of another PID namespace: "
+                                    "mount this one's (mount -t proc proc /proc)");
     return true;
 }
 
@@ -242,9 +248,9 @@ static void table_read(struct table *t)
         qsort(t->v, t->n, sizeof *t->v, by_pid);
 }
 
-/* The kernel's function that a thread waits in, "0" for one that has the CPU or waits for it. The state alone is no proof: who is about to sleep is "S" already
- * (set_current_state before schedule), and may be preempted there for milliseconds, about to find that it need not. Kernels before 5.16, or without
- * symbols, do not tell. */
+/* The kernel's function that a thread waits in, "0" for one that has the CPU or waits for it. The state alone is no proof:
+ * who is about to sleep is "S" already (set_current_state before schedule), and may be preempted there for milliseconds,
+ * about to find that it need not. Kernels before 5.16, or without symbols, do not tell. */
 static struct str waits_in(int pid, int tid, char *buf, size_t max)
 {
     char path[100];
@@ -264,7 +270,8 @@ static bool kernel_tells(pid_t root, bool *sleeps)
     return silent < SILENT_MAX;
 }
 
-/* A program with a timer of its own polls no longer than until then (a Go program's netpoller does): WaitForCacheSync of client-go looks again every 100 ms. */
+/* A program with a timer of its own polls no longer than until then (a Go program's netpoller does): WaitForCacheSync of
+ * client-go looks again every 100 ms. */
 static void see_timeout(struct look *l, int pid, int tid)
 {
     char path[100], buf[512];
@@ -424,7 +431,7 @@ void quiescence_end_all(pid_t root)
         proc_mark_tree(t.v, t.n, (int)root, marks);
         alive = 0;
         for (size_t i = 0; i < t.n; i++)
-            if (marks[i] && t.v[i].state != 'Z') {
+            if (marks[i]) {                        /* a zombie, too: it is ours to collect once its parent is gone */
                 alive++;
                 kill(t.v[i].pid, SIGKILL);
             }
@@ -446,7 +453,8 @@ const char *quiescence_pid_space(struct arena *a)
 #else
 bool quiescence_supported(struct err *err)
 {
-    return err_set(err, ERR_IO, "--drive looks at its command's processes in Linux's /proc, and this is no Linux: pause the clock and use 'kubelab clock advance'");
+    return err_set(err, ERR_IO, "--drive looks at its command's processes in Linux's /proc, and this is no Linux: "
+                                "pause the clock and use 'kubelab clock advance'");
 }
 enum rest look_take(struct look *l, pid_t root) { (void)l; (void)root; return REST_AWAKE; }
 bool quiescence_in_flight(const struct look *l) { (void)l; return false; }

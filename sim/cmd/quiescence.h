@@ -1,9 +1,10 @@
-/* sim/cmd/quiescence.h - is a tree of processes asleep? The one place that asks the kernel about other processes (Linux's /proc; elsewhere it refuses).
+/* sim/cmd/quiescence.h - is a tree of processes asleep? The one place that asks the kernel about other processes (Linux's
+ * /proc; elsewhere it refuses).
  *
- * A look is what was seen of every thread of the processes below `root`. Two looks that are the same prove that between the end of the first and the
- * beginning of the second no thread ran: each was asleep both times, and a thread that wakes and sleeps again has one more context switch. For that
- * instant the tree was at rest, however quick or slow it is otherwise; a stopped process (SIGSTOP) is not at rest. What may still be on its way
- * to it is bytes in the loopback's queues: quiescence_in_flight.
+ * A look is what was seen of every thread of the processes below `root`. Two looks that are the same prove that between the end
+ * of the first and the beginning of the second no thread ran: each was asleep both times, and a thread that wakes and sleeps
+ * again has one more context switch. For that instant the tree was at rest, however quick or slow it is otherwise; a stopped
+ * process (SIGSTOP) is not at rest. What may still be on its way to it is bytes in the loopback's queues: quiescence_in_flight.
  */
 #ifndef SIM_CMD_QUIESCENCE_H
 #define SIM_CMD_QUIESCENCE_H
@@ -28,16 +29,20 @@ enum { TIMER_SOON_MS = 150 };
 enum rest { REST_AWAKE, REST_ASLEEP };
 
 bool quiescence_supported(struct err *err);        /* false: why not */
-/* Look at all that lives below root (which is not looked at). AWAKE: somebody works, or is stopped, or nobody is there; the look is then incomplete. */
+/* Look at all that lives below root (which is not looked at). AWAKE: somebody works, or is stopped, or nobody is there; the
+ * look is then incomplete. */
 enum rest look_take(struct look *l, pid_t root);
 bool look_same(const struct look *a, const struct look *b);
-uint64_t look_naps(const struct look *l);          /* who is in a plain sleep, as a number that changes when one of them has run; 0: nobody */
+/* Who is in a plain sleep, as a number that changes when one of them has run; 0: nobody. */
+uint64_t look_naps(const struct look *l);
 uint64_t look_digest(const struct look *l);        /* the same of all threads */
 void look_deinit(struct look *l);
-/* Are bytes, a connection or its end on their way between processes of the look, or between them and this one, sent but not received? */
+/* Are bytes, a connection or its end on their way between processes of the look, or between them and this one, sent but not
+ * received? */
 bool quiescence_in_flight(const struct look *l);
 
-/* The command's side: children of children that lose their parent become ours. End all that lives below `root`; returns when nothing does. */
+/* The command's side: children of children that lose their parent become ours. End all that lives below `root`; returns when
+ * nothing does. */
 void quiescence_adopt_orphans(void);
 void quiescence_end_all(pid_t root);
 const char *quiescence_pid_space(struct arena *a); /* names the PID namespace this process is in */

@@ -1,6 +1,8 @@
-/* sim/loop/wall.c - timers on the wall's clock, for what concerns real clients alone: how long they are watched, never what happens.
+/* sim/loop/wall.c - timers on the wall's clock, for what concerns real clients alone: how long they are watched, never what
+ * happens.
  *
- * What they call may look at the simulated world, and may move it on by loop_advance; by itself it must not depend on when it was called.
+ * What they call may look at the simulated world, and may move it on by loop_advance; by itself it must not depend on when it
+ * was called.
  */
 #include "sim/loop/loop_priv.h"
 

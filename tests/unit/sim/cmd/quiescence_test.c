@@ -1,4 +1,5 @@
-/* Whether a tree of processes is at rest: what the kernel writes, read; who belongs to the tree; what is still in the loopback's queues. */
+/* Whether a tree of processes is at rest: what the kernel writes, read; who belongs to the tree; what is still in the
+ * loopback's queues. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -104,7 +105,8 @@ static void queues(void **state)
     assert_false(tcp_row_parse(STR_NULL, &r));
 }
 
-/* Real processes: a tree that sleeps is at rest, and twice the same; one that is stopped is not, nor one whose end is still to be heard of. */
+/* Real processes: a tree that sleeps is at rest, and twice the same; one that is stopped is not, nor one whose end is still
+ * to be heard of. */
 static enum rest soon(struct look *l, pid_t root, enum rest want)
 {
     enum rest r = !want;

@@ -337,8 +337,10 @@ static void observed(void **state)
         test_turns(w->l, 1);
         if (strcmp(w->told, cases[i].told) != 0)
             fail_msg("%s: %s", cases[i].path, w->told);
-        if (strcmp(cases[i].path, "/up") == 0)
-            stream_abort(w->tunnel);
+        if (strcmp(cases[i].path, "/up") == 0) {
+            stream_close(r.tunnel);
+            stream_close(w->tunnel);
+        }
         http_client_free(c);
         arena_free(a);
     }

@@ -124,7 +124,8 @@ static struct str token_of(void *ctx) { return ((const struct rest_config *)ctx)
 
 static struct client *client_of(struct kubelet_app *app, const struct rest_config *rc, const struct trust *roots, struct identity *id, const char *name)
 {
-    struct client_options o = { .from = app->o.node.node_net, .server = rc->server, .roots = roots, .insecure = rc->insecure, .identity = id, .name = name,
+    struct client_options o = { .from = app->o.node.node_net, .server = rc->server, .roots = roots, .insecure = rc->insecure, .identity = id,
+                                .name = app->o.node.stream_prefix ? arena_printf(app->arena, "%s%s", app->o.node.stream_prefix, name) : name,
                                 .token = rc->token.n ? token_of : NULL, .token_ctx = (void *)rc,
                                 .user_agent = arena_printf(app->arena, "kubelet/%s (linux/amd64) kubernetes/72c30166", app->o.node.version) };
     struct client *c = client_new(&o);
@@ -370,7 +371,7 @@ struct kubelet_app *kubelet_app_start(const struct kubelet_app_options *opt)
     for (size_t i = 0; i < n; i++)
         app->o.argv[i] = arena_strdup(app->arena, opt->argv[i]);
     app->log = (struct klog){ .loop = opt->node.loop, .pid = opt->pid, .line = opt->log, .ctx = opt->ctx };
-    rng_init(&app->rng, opt->node.loop, arena_printf(app->arena, "kubelet/certificates/%d", opt->pid));
+    rng_init(&app->rng, opt->node.loop, arena_printf(app->arena, "%skubelet/certificates/%d", opt->node.stream_prefix ? opt->node.stream_prefix : "", opt->pid));
     task_init(&app->exit_task, on_exit_task);
     timer_init(&app->watchdog, opt->node.loop, on_watchdog);
     if (read_flags(app) && read_config(app) && !run(app, &err))

@@ -255,6 +255,8 @@ static void options_copy(struct kubelet *k, const struct kubelet_options *opt)
     k->o.node_ip = arena_strdup(k->arena, opt->node_ip);
     k->o.pod_cidr_base = arena_strdup(k->arena, opt->pod_cidr_base);
     k->o.version = arena_strdup(k->arena, opt->version);
+    k->o.stream_prefix = arena_strdup(k->arena, opt->stream_prefix ? opt->stream_prefix : "");
+    k->o.etc_hosts = arena_strdup(k->arena, opt->etc_hosts ? opt->etc_hosts : "");
     k->o.manifests_dir = opt->manifests_dir ? arena_strdup(k->arena, opt->manifests_dir) : NULL;
     k->o.log_dir = opt->log_dir ? arena_strdup(k->arena, opt->log_dir) : NULL;
     k->o.cluster_dns = arena_strdup(k->arena, opt->cluster_dns ? opt->cluster_dns : "10.96.0.10");
@@ -283,8 +285,8 @@ struct kubelet *kubelet_new(const struct kubelet_options *opt, struct err *err)
     list_init(&k->sessions);
     k->workers = map_new();
     k->host_paths = map_new();
-    rng_init(&k->rng, opt->loop, "kubelet");
-    rng_init(&k->cpu_noise, opt->loop, "kubelet/cpu");
+    rng_init(&k->rng, opt->loop, arena_printf(k->arena, "%skubelet", k->o.stream_prefix));
+    rng_init(&k->cpu_noise, opt->loop, arena_printf(k->arena, "%skubelet/cpu", k->o.stream_prefix));
     k->node_ref = json_buildf(k->arena, "{'kind':'Node','metadata':{'name':%s,'uid':%s}}", k->o.node_name, k->o.node_name);
     timer_init(&k->open_timer, opt->loop, on_open);
     timer_init(&k->flush_timer, opt->loop, on_flush);

@@ -330,6 +330,7 @@ static void sandbox_start(struct pod_worker *p)
         if (!p->own_ip)
             p->own_ip = kubelet_ip_take(k, p->ip, NULL);
         p->net = vnet_host_new(k->o.vnet, p->name);
+        vnet_host_set_machine(p->net, k->o.node_net);
         p->own_net = true;
         vnet_host_add_addr(p->net, p->ip);
         resolver_make(p);

@@ -57,7 +57,7 @@ static void set_rule(struct kube_proxy *x, const char *ip, int port, const char 
         map_putc(x->rules, key, r);
     }
     r->seen = true;
-    vip_set(vnet_host_net(process_options(x->process)->net), ip, port, proto, b, n);
+    vip_set(process_options(x->process)->net, ip, port, proto, b, n);
 }
 
 static void write_service(struct kube_proxy *x, const struct json *svc)
@@ -85,7 +85,7 @@ static void drop_rules(struct kube_proxy *x, bool all)
         struct rule *r = value;
         if (r->seen && !all)
             continue;
-        vip_remove(vnet_host_net(process_options(x->process)->net), r->ip, r->port, r->proto);
+        vip_remove(process_options(x->process)->net, r->ip, r->port, r->proto);
         map_take(x->rules, key);
         free(r);
     }
@@ -102,7 +102,7 @@ static void on_sync(struct timer *t)
     struct str key;
     void *value;
     if (!x->synced)                    /* what the kube-proxy before has left; the table is replaced as a whole, as by iptables-restore */
-        vip_clear(vnet_host_net(process_options(x->process)->net));
+        vip_clear(process_options(x->process)->net);
     x->synced = true;
     while (map_next(x->rules, &cursor, &key, &value))
         ((struct rule *)value)->seen = false;

@@ -294,7 +294,7 @@ static void hosts_file(struct container *c, struct vfs *files)
 {
     struct arena *a = arena_new();
     struct pod_worker *p = c->pod;
-    struct str hosts = pod_hostnetwork(p) ? arena_strf(a, "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n", p->k->o.node_name)
+    struct str hosts = pod_hostnetwork(p) ? arena_strf(a, "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n%s", p->k->o.node_name, p->k->o.etc_hosts)
         : arena_strf(a, "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\n"
                         "fe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n%s\t%s\n", p->ip, p->name);
     struct str hostname = arena_strf(a, "%s\n", pod_hostnetwork(p) ? p->k->o.node_name : p->name);

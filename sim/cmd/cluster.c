@@ -9,6 +9,7 @@
 #include "hpa/hpa.h"
 #include "metricsd/metricsd.h"
 #include "sim/cmd/cmd.h"
+#include "sim/cmd/node.h"
 #include "sim/cmd/service.h"
 #include "sim/cmd/components.h"
 #include "sim/cmd/host.h"
@@ -18,8 +19,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define NODE_NAME "ubuntu"
-#define NODE_IP   "192.168.229.132"
 #define SECOND_NS ((int64_t)NS_PER_S)
 
 enum boot_step { BOOT_API, BOOT_OBJECTS, BOOT_SETTLE, BOOT_AGED, BOOT_DONE };
@@ -33,10 +32,9 @@ struct cluster {
     struct store      *store;
     struct hook        clock_hook, flush_hook;
     int64_t            clock_saved_ns;
-    uint64_t           vips_saved;     /* version of the node's Service rules that the store has */
     int64_t            life;           /* how often components have started on this data: no two draw the same dice */
     struct vnet       *vnet;
-    struct vnet_host  *node, *gateway;
+    struct vnet_host  *gateway;
     struct dns_listener *gateway_dns;
     struct rng         rng, token_rng;
     struct kubeadm_options kubeadm;
@@ -48,11 +46,12 @@ struct cluster {
     struct client     *kcm_client, *scheduler_client;
     struct controller_manager *kcm;
     struct scheduler  *scheduler;
-    struct services   *services;       /* the node's systemd, and its kubelet */
-    struct image_store *images;
+    struct node       *nodes[NODES_MAX];
+    int                node_count;     /* at least one: the control plane's */
+    const char        *server;         /* "https://192.168.229.132:6443" */
     struct control    *control;
     struct proxy      *proxy;
-    int                edge_port, kubelet_edge_port;
+    int                edge_port;
 
     enum boot_step     step;
     struct json       *objects;        /* still to be created */
@@ -66,39 +65,27 @@ struct cluster {
 static void boot_next(struct cluster *c);
 
 struct loop *cluster_loop(struct cluster *c) { return c->loop; }
-struct image_store *cluster_images(struct cluster *c) { return c->images; }
 struct store *cluster_store(struct cluster *c) { return c->store; }
-struct vnet_host *cluster_node(struct cluster *c) { return c->node; }
+int cluster_node_count(const struct cluster *c) { return c->node_count; }
 struct client *cluster_admin(struct cluster *c) { return c->admin; }
 struct rng *cluster_token_rng(struct cluster *c) { return &c->token_rng; }
-int cluster_edge_port(const struct cluster *c, int port) { return port == 6443 ? c->edge_port : port == 10250 ? c->kubelet_edge_port : 0; }
-struct services *cluster_services(struct cluster *c) { return c->services; }
 bool cluster_is_up(const struct cluster *c) { return c->step == BOOT_DONE; }
+
+struct node *cluster_node(struct cluster *c, struct str name)
+{
+    int i = name.n ? node_find(name, c->node_count) : 0;
+    return i < 0 ? NULL : c->nodes[i];
+}
+
+int cluster_edge_port(const struct cluster *c, const struct node *n, int port)
+{
+    return port == 6443 && n == c->nodes[0] ? c->edge_port : port == 10250 ? n->edge_port : 0;
+}
 
 /* No boot has ended on this data: the node's files are still kubeadm's to write. Later they are the node's alone. */
 static bool is_fresh(struct cluster *c) { return store_meta_get(c->store, c->arena, "booted").n == 0; }
 
-/* ---- what outlives the process besides objects: Service rules, lives, the clock ---- */
-/* The node's Service rules are its kernel's: they are there again before any program runs. */
-static void vips_save(struct cluster *c)
-{
-    if (!c->vnet || vip_version(c->vnet) == c->vips_saved)
-        return;
-    struct strbuf text;
-    strbuf_init(&text, LIMIT_RESPONSE_BYTES);
-    vip_save(c->vnet, &text);
-    store_meta_put(c->store, "vips", strbuf_str(&text));
-    strbuf_deinit(&text);
-    c->vips_saved = vip_version(c->vnet);
-}
-
-static void vips_restore(struct cluster *c)
-{
-    if (!vip_restore(c->vnet, store_meta_get(c->store, c->arena, "vips")))
-        log_msg(LOG_WARN, "cmd", "the node's Service rules were not all understood; kube-proxy writes them again");
-    c->vips_saved = vip_version(c->vnet);
-}
-
+/* ---- what outlives the process besides objects: lives, the clock; the rest is the nodes' ---- */
 /* A new life: dice that no life before has thrown. */
 static void life_begin(struct cluster *c)
 {
@@ -115,7 +102,8 @@ static void clock_save(struct hook *h)
     struct cluster *c = container_of(h, struct cluster, clock_hook);
     if (!c->store)
         return;                        /* it could not be opened */
-    vips_save(c);
+    for (int i = 0; i < c->node_count && c->nodes[i]; i++)
+        node_rules_save(c->nodes[i]);
     int64_t now = vtime_now(c->loop);
     if (now - c->clock_saved_ns < SECOND_NS)
         return;                        /* at most once a virtual second; kill -9 loses less than that */
@@ -132,74 +120,16 @@ static int64_t clock_restore(struct cluster *c)
     return saved;
 }
 
-/* ---- images: builds survive a restart ---- */
-struct image_bytes { struct arena *a; struct json *files; };
-
-static void image_file(void *ctx, struct str path, struct str bytes, const struct vfs_stat *st)
-{
-    struct image_bytes *b = ctx;
-    json_append(b->files, json_buildf(b->a, "{'path':%S,'mode':%d,'mtime':%d,'dir':%b,'data':%S}", path, (int64_t)st->mode, st->mtime_ns,
-                                      st->is_dir, base64_encode(b->a, bytes)));
-}
-
-static void image_save(void *ctx, const char *ref, struct str record, const struct vfs *files)
-{
-    struct cluster *c = ctx;
-    struct arena *a = arena_new();
-    const char *name = arena_printf(a, "image/%s", ref);
-    if (!record.p) {
-        store_meta_remove(c->store, name);
-    } else {
-        struct image_bytes b = { a, json_new_array(a) };
-        if (files)
-            vfs_each(files, image_file, &b);
-        store_meta_put(c->store, name, json_text(a, json_buildf(a, "{'record':%j,'files':%j}", json_parse(a, record, NULL), b.files)));
-    }
-    arena_free(a);
-}
-
-static void image_restore(void *ctx, struct str name, struct str value)
-{
-    struct cluster *c = ctx;
-    struct arena *a = arena_new();
-    struct json *saved = json_parse(a, value, NULL);
-    struct vfs *files = vfs_new();
-    for (struct json *f = json_first(json_get(saved, "files")); f; f = json_next(f)) {
-        struct str bytes = STR_NULL;
-        const char *path = arena_cstr(a, json_get_str(f, "path"));
-        if (json_get_bool(f, "dir", false))
-            vfs_mkdir(files, path, (unsigned)json_get_int(f, "mode", 0755));
-        else if (base64_decode(a, json_get_str(f, "data"), &bytes))
-            vfs_put(files, path, bytes, (unsigned)json_get_int(f, "mode", 0644), json_get_int(f, "mtime", 0));
-    }
-    image_put(c->images, str_sub(name, strlen("image/"), name.n), json_get(saved, "record"), files);
-    vfs_free(files);
-    arena_free(a);
-}
-
-/* What kubeadm and the kubelet have pulled before the student comes. */
-static void images_preload(struct cluster *c)
-{
-    static const char *const names[] = { "k8s.gcr.io/kube-apiserver:", "k8s.gcr.io/kube-controller-manager:", "k8s.gcr.io/kube-scheduler:", "k8s.gcr.io/kube-proxy:" };
-    const char *others[] = { c->opt.minor < 18 ? "k8s.gcr.io/etcd:3.3.15-0" : "k8s.gcr.io/etcd:3.4.13-0", c->opt.minor < 18 ? "k8s.gcr.io/coredns:1.6.2" : "k8s.gcr.io/coredns:1.7.0",
-                             c->opt.minor < 18 ? "k8s.gcr.io/pause:3.1" : "k8s.gcr.io/pause:3.2", "weaveworks/weave-kube:2.6.0", "weaveworks/weave-npc:2.6.0" };
-    for (size_t i = 0; i < ARRAY_LEN(names) + ARRAY_LEN(others); i++) {
-        struct str ref = i < ARRAY_LEN(names) ? arena_strf(c->arena, "%s%s", names[i], version_git(c->opt.minor)) : str_c(others[i - ARRAY_LEN(names)]);
-        const struct json *record = image_catalog_find(ref);
-        if (record)
-            image_put(c->images, ref, record, NULL);
-        else
-            log_msg(LOG_WARN, "cmd", "no catalog record of image " STR_FMT, STR_ARG(ref));
-    }
-}
-
-/* ---- network: the node, the gateway of its virtual machine, and what lies outside ---- */
+/* ---- network: the nodes, the gateway of their virtual machines, and what lies outside ---- */
 static void gateway_answer(void *ctx, struct dns_query *q)
 {
     struct cluster *c = ctx;
     q->answer = (struct dns_answer){ .nxdomain = true };
-    /* DOC: lab8-dns - the provider's resolver answers for a name it should not know: in Lab 8 the bare host name leads to a stranger who refuses. */
-    if (c->opt.lab && (strcmp(q->name, NODE_NAME) == 0 || strcmp(q->name, NODE_NAME ".") == 0)) {
+    /* DOC: lab8-dns - the provider's resolver answers for names it should not know: in Lab 8 a node's bare host name leads to a stranger who refuses. */
+    struct str name = str_c(q->name);
+    if (str_ends(name, "."))
+        name.n--;
+    if (c->opt.lab && node_find(name, c->node_count) >= 0) {
         q->answer = (struct dns_answer){ .ip_count = 1 };
         memcpy(q->answer.ips[0], "66.96.162.149", sizeof "66.96.162.149");
     }
@@ -208,22 +138,19 @@ static void gateway_answer(void *ctx, struct dns_query *q)
 
 static bool network_make(struct cluster *c, struct err *err)
 {
-    c->vnet = vnet_new(c->loop);
-    c->node = vnet_host_new(c->vnet, NODE_NAME);
-    vnet_host_add_addr(c->node, NODE_IP);
+    struct node_options o = { .loop = c->loop, .store = c->store, .vnet = c->vnet = vnet_new(c->loop), .data = c->opt.dir, .minor = c->opt.minor,
+                              .kubelet_port = c->opt.kubelet_port, .count = c->node_count };
+    for (int i = 0; i < c->node_count; i++)
+        c->nodes[i] = node_new(&o, i);
     c->gateway = vnet_host_new(c->vnet, "gateway");
     vnet_host_add_addr(c->gateway, "192.168.229.2");
     c->gateway_dns = dns_listen(c->gateway, 53, gateway_answer, c, err);
-    struct resolv_conf rc = { .nameserver = "192.168.229.2", .ndots = 1 };
-    vnet_host_set_resolver(c->node, &rc);
-    vnet_host_add_hosts(c->node, "127.0.0.1", "localhost");
-    vnet_host_add_hosts(c->node, "127.0.1.1", NODE_NAME);
     vnet_set_outside(c->vnet, "66.96.162.149", VNET_REFUSE);
     return c->gateway_dns != NULL;
 }
 
 /* ---- the API server and the edge ---- */
-static bool edge_listen(struct http_server *s, int wanted, int usual, int *bound, const char *what, struct err *err)
+bool cluster_edge_listen(struct http_server *s, int wanted, int usual, int *bound, const char *what, struct err *err)
 {
     if (wanted >= 0)
         return http_server_listen_edge(s, "127.0.0.1", wanted, bound, err);
@@ -259,13 +186,13 @@ int cluster_proxy_port(struct cluster *c, bool start, struct err *err)
 static bool apiserver_make(struct cluster *c, struct err *err)
 {
     struct apiserver_options o = {
-        .loop = c->loop, .store = c->store, .node = c->node, .minor = c->opt.minor, .bare = c->opt.bare, .git_version = version_git(c->opt.minor),
-        .advertise_ip = NODE_IP, .secure_port = 6443, .serving = c->pki.apiserver, .client_ca = c->pki.trust_ca,
+        .loop = c->loop, .store = c->store, .node = c->nodes[0]->net, .minor = c->opt.minor, .bare = c->opt.bare, .git_version = version_git(c->opt.minor),
+        .advertise_ip = c->nodes[0]->place.ip, .secure_port = 6443, .serving = c->pki.apiserver, .client_ca = c->pki.trust_ca,
         .requestheader_ca = c->pki.trust_front_proxy, .kubelet_client = c->pki.kubelet_client, .proxy_client = c->pki.front_proxy_client,
         .client_ca_pem = c->pki.ca_pem, .requestheader_ca_pem = c->pki.front_proxy_ca_pem, .token_request = c->opt.minor >= 20,
     };
     c->api = apiserver_new(&o, err);
-    if (!c->api || !edge_listen(apiserver_http(c->api), c->opt.port, 6443, &c->edge_port, "the API server", err))
+    if (!c->api || !cluster_edge_listen(apiserver_http(c->api), c->opt.port, 6443, &c->edge_port, "the API server", err))
         return false;
     if (!kubeadm_kubeconfigs(&c->pki, &c->kubeadm, c->edge_port, c->opt.bare || !is_fresh(c), err))
         return false;
@@ -276,7 +203,7 @@ static bool apiserver_make(struct cluster *c, struct err *err)
 static struct client *client_make(struct cluster *c, const char *name, struct identity *id)
 {
     const char *agent = arena_printf(c->arena, "%s/%s (linux/amd64) kubernetes/72c30166", name, version_git(c->opt.minor));
-    struct client_options o = { .from = c->node, .server = "https://" NODE_IP ":6443", .roots = c->pki.trust_ca, .identity = id, .user_agent = agent, .name = name };
+    struct client_options o = { .from = c->nodes[0]->net, .server = c->server, .roots = c->pki.trust_ca, .identity = id, .user_agent = agent, .name = name };
     return client_new(&o);
 }
 
@@ -289,7 +216,7 @@ static struct client *client_with_token(void *ctx, const char *service_account, 
     struct bearer *b = ARENA_NEW(c->arena, struct bearer);
     b->token = arena_cstr(c->arena, token);
     const char *agent = arena_printf(c->arena, "kube-controller-manager/%s (linux/amd64) kubernetes/72c30166/system:serviceaccount:kube-system:%s", version_git(c->opt.minor), service_account);
-    struct client_options o = { .from = c->node, .server = "https://" NODE_IP ":6443", .roots = c->pki.trust_ca, .token = bearer_token, .token_ctx = b,
+    struct client_options o = { .from = c->nodes[0]->net, .server = c->server, .roots = c->pki.trust_ca, .token = bearer_token, .token_ctx = b,
                                 .user_agent = agent, .name = arena_strdup(c->arena, service_account) };
     return client_new(&o);
 }
@@ -337,35 +264,47 @@ static void scheduler_end(void *ctx)
 
 static const struct components_ops components = { controller_manager_begin, controller_manager_end, scheduler_begin, scheduler_end };
 
-static bool node_listen(void *ctx, struct http_server *server, struct err *err)
+/* ---- the machines ---- */
+static struct kubeadm_options join_options(const struct cluster *c, const struct node *n)
 {
-    struct cluster *c = ctx;
-    return edge_listen(server, c->kubelet_edge_port ? c->kubelet_edge_port : c->opt.kubelet_port, 10250, &c->kubelet_edge_port, "the kubelet", err);
+    struct kubeadm_options o = c->kubeadm;
+    o.root = n->root;
+    o.node_name = n->place.name;
+    o.node_ip = n->place.ip;
+    return o;
 }
 
-static bool node_start(struct cluster *c, struct err *err)
+/* kubeadm init's token comes of the seed, not of this life: a boot that was killed half-way goes on with the token it began with. */
+static void init_rng(const struct cluster *c, struct rng *rng) { rng_init_seed(rng, c->opt.seed, "kubeadm-init"); }
+
+/* The workers, when there is a cluster to join: after a fresh one's objects, else with the control plane's machine. */
+static bool workers_start(struct cluster *c, struct err *err)
 {
-    struct services_options o = {
-        .loop = c->loop, .root = arena_printf(c->arena, "%s/node", c->opt.dir), .hostname = NODE_NAME, .listen = node_listen, .ctx = c,
-        .node = { .loop = c->loop, .vnet = c->vnet, .node_net = c->node, .node_name = NODE_NAME, .node_ip = NODE_IP, .pod_cidr_base = "10.32.0.", .cores = 2,
-                  .memory_bytes = 4030184ll * 1024, .minor = c->opt.minor, .version = version_git(c->opt.minor), .images = c->images,
-                  .log_dir = arena_printf(c->arena, "%s/node/var/log/pods", c->opt.dir), .boot_ns = vtime_now(c->loop) - 60 * SECOND_NS },
-    };
-    c->services = services_new(&o);
-    if (is_fresh(c)) {                 /* as the package does when it is installed */
-        struct systemctl enable = { .verb = STR("enable"), .unit = STR("kubelet") };
-        struct strbuf text;
-        strbuf_init(&text, 4096);
-        services_systemctl(c->services, &enable, &text);
-        strbuf_deinit(&text);
+    for (int i = 1; i < c->node_count; i++) {
+        struct kubeadm_options o = join_options(c, c->nodes[i]);
+        struct rng rng;
+        char token[24];
+        init_rng(c, &rng);
+        kubeadm_first_token(&rng, token);
+        if ((is_fresh(c) && !kubeadm_join_files(&o, c->pki.ca_pem, c->server, token, err)) || !node_power_on(c->nodes[i], is_fresh(c), err))
+            return false;
     }
-    return services_boot(c->services, err);
+    return true;
+}
+
+static void workers_joined(struct cluster *c)
+{
+    for (int i = 1; i < c->node_count; i++) {
+        struct kubeadm_options o = join_options(c, c->nodes[i]);
+        kubeadm_join_finish(&o);
+    }
 }
 
 static void machine_stop(struct cluster *c)
 {
-    services_free(c->services);        /* and with the kubelet what its static pods run */
-    c->services = NULL;
+    for (int i = c->node_count - 1; i >= 0; i--)
+        if (c->nodes[i])
+            node_power_off(c->nodes[i]);    /* and with the kubelet what its static pods run */
     controller_manager_end(c);         /* a bare one's */
 }
 
@@ -429,16 +368,19 @@ static void object_created(void *ctx, const struct client_result *r, const struc
 
 static bool all_ready(struct cluster *c)
 {
-    if (!kubelet_node_ready(services_kubelet(c->services)) || !informer_synced(c->pods))
+    for (int i = 0; i < c->node_count; i++)
+        if (!node_ready(c->nodes[i]))
+            return false;
+    if (!informer_synced(c->pods))
         return false;
     size_t cursor = 0, ready = 0;
     for (struct object *o; informer_next(c->pods, &cursor, &o); ready++)
         if (!pod_is_ready(object_json(o)))
             return false;
-    return ready >= 8;                 /* four static pods, two of coredns, kube-proxy, weave-net; and what a student added */
+    return ready >= 6 + 2 * (size_t)c->node_count;     /* four static pods, two of coredns; kube-proxy and weave-net everywhere; and what a student added */
 }
 
-/* kubeadm's mark-control-plane phase, without the taint: the lab's node takes ordinary pods. */
+/* kubeadm's mark-control-plane phase. A node that is alone takes ordinary pods, hence has no taint; with workers beside it, it has kubeadm's. */
 static void node_marked(void *ctx, const struct client_result *r, const struct err *err)
 {
     struct cluster *c = ctx;
@@ -447,28 +389,72 @@ static void node_marked(void *ctx, const struct client_result *r, const struct e
     c->marking = false;
 }
 
+static struct json *control_plane_labels(const struct cluster *c, struct arena *a)
+{
+    struct json *labels = json_buildf(a, "{'node-role.kubernetes.io/master':''}");
+    if (c->opt.minor >= 20)
+        json_set_strc(a, labels, "node-role.kubernetes.io/control-plane", "");
+    return labels;
+}
+
+/* The list of taints is one value: what others have put there stays, and a change meanwhile is a conflict, after which this is done again. */
+static void node_read(void *ctx, const struct client_result *r, const struct err *err)
+{
+    struct cluster *c = ctx;
+    c->marking = false;
+    if (err->code != ERR_NONE)
+        return;
+    struct arena *a = arena_new();
+    const char *taint = c->opt.minor < 24 ? "node-role.kubernetes.io/master" : "node-role.kubernetes.io/control-plane";
+    bool there = false;
+    struct json *node = json_copy(a, r->obj), *spec = json_ensure(a, node, "spec"), *taints = json_get(spec, "taints"), *labels = control_plane_labels(c, a);
+    if (!taints)
+        json_set(a, spec, "taints", taints = json_new_array(a));
+    for (struct json *t = json_first(taints); t; t = json_next(t))
+        there = there || str_eqc(json_get_str(t, "key"), taint);
+    if (!there)
+        json_append(taints, json_buildf(a, "{'effect':'NoSchedule','key':%s}", taint));
+    for (struct json *l = json_first(labels); l; l = json_next(l))
+        json_setn(a, json_ensure(a, json_ensure(a, node, "metadata"), "labels"), json_key(l), json_copy(a, l));
+    c->marking = true;
+    client_update(c->admin, client_path(a, "v1", "nodes", STR_NULL, str_c(c->nodes[0]->place.name), NULL), node, node_marked, c);
+    arena_free(a);
+}
+
 static void mark_control_plane(struct cluster *c)
 {
     if (c->marked || c->marking)
         return;
     struct arena *a = arena_new();
-    struct json *labels = json_buildf(a, "{'node-role.kubernetes.io/master':''}");
-    if (c->opt.minor >= 20)
-        json_set_strc(a, labels, "node-role.kubernetes.io/control-plane", "");
-    struct json *patch = json_buildf(a, "{'metadata':{'labels':%j,'annotations':{'kubeadm.alpha.kubernetes.io/cri-socket':'/var/run/dockershim.sock'}}}", labels);
+    const char *path = client_path(a, "v1", "nodes", STR_NULL, str_c(c->nodes[0]->place.name), NULL);
     c->marking = true;
-    client_patch(c->admin, "/api/v1/nodes/" NODE_NAME, PATCH_MERGE, patch, node_marked, c);
+    if (c->node_count > 1 && is_fresh(c)) {
+        client_get(c->admin, path, node_read, c);
+    } else {
+        struct json *patch = json_buildf(a, "{'metadata':{'labels':%j,'annotations':{'kubeadm.alpha.kubernetes.io/cri-socket':'/var/run/dockershim.sock'}}}", control_plane_labels(c, a));
+        client_patch(c->admin, path, PATCH_MERGE, patch, node_marked, c);
+    }
     arena_free(a);
+}
+
+/* A kubelet that somebody has stopped or broken is waited for no more. */
+static bool one_is_down(const struct cluster *c)
+{
+    for (int i = 0; i < c->node_count; i++)
+        if (!services_kubelet(c->nodes[i]->services))
+            return true;
+    return false;
 }
 
 static void settle_tick(void *ctx)
 {
     struct cluster *c = ctx;
     mark_control_plane(c);
+    workers_joined(c);
     bool calm = all_ready(c);
     c->calm_s = calm ? c->calm_s + 1 : 0;
     c->settle_s++;
-    bool hopeless = c->settle_s >= BOOT_HOPELESS_S && (!services_kubelet(c->services) || (!is_fresh(c) && c->settle_s >= 3 * BOOT_HOPELESS_S));
+    bool hopeless = c->settle_s >= BOOT_HOPELESS_S && (one_is_down(c) || (!is_fresh(c) && c->settle_s >= 3 * BOOT_HOPELESS_S));
     if (c->calm_s >= BOOT_CALM_S || c->settle_s >= BOOT_SETTLE_MAX_S || hopeless) {
         boot_next(c);
         return;
@@ -476,12 +462,15 @@ static void settle_tick(void *ctx)
     loop_advance(c->loop, SECOND_NS, settle_tick, c);
 }
 
-static void settle_begin(struct cluster *c)
+static bool settle_begin(struct cluster *c, struct err *err)
 {
+    if (!workers_start(c, err))
+        return false;
     c->watcher = client_make(c, "kubelab", c->pki.admin);
     c->pods = informer_shared(c->watcher, "/api/v1/pods", "");
     c->settle_s = c->calm_s = 0;
     loop_advance(c->loop, SECOND_NS, settle_tick, c);
+    return true;
 }
 
 /* The machine sleeps for what is left of its age, and wakes. */
@@ -493,18 +482,17 @@ static void age_skip(struct cluster *c)
     loop_jump(c->loop, vtime_now(c->loop) + c->opt.age_ns - c->settle_s * SECOND_NS);
     clients_make(c);
     struct err err = { 0 };
-    if (!node_start(c, &err))
+    if (!node_power_on(c->nodes[0], is_fresh(c), &err) || !settle_begin(c, &err))
         boot_finish(c, &err);
-    else
-        settle_begin(c);
+    err_clear(&err);
 }
 
-/* What kubeadm init creates. The bootstrap token comes of the seed, not of this life: a boot that was killed half-way goes on with the token it began with. */
+/* What kubeadm init creates. */
 static struct json *init_objects(struct cluster *c, struct err *err)
 {
     struct rng rng;
     struct kubeadm_options o = c->kubeadm;
-    rng_init_seed(&rng, c->opt.seed, "kubeadm-init");
+    init_rng(c, &rng);
     o.rng = &rng;
     return kubeadm_objects(c->arena, &c->pki, &o, err);
 }
@@ -522,7 +510,7 @@ static void boot_next(struct cluster *c)
             boot_finish(c, NULL);
             return;
         }
-        if (!node_start(c, &err)) {
+        if (!node_power_on(c->nodes[0], fresh, &err)) {
             boot_finish(c, &err);
             return;
         }
@@ -539,7 +527,8 @@ static void boot_next(struct cluster *c)
             return;
         }
         c->step = BOOT_SETTLE;
-        settle_begin(c);
+        if (!settle_begin(c, &err))
+            boot_finish(c, &err);
         return;
     case BOOT_SETTLE:
         if (c->settle_s >= BOOT_SETTLE_MAX_S)
@@ -647,18 +636,16 @@ static bool cluster_make(struct cluster *c, struct err *err)
     c->clock_saved_ns = vtime_now(c->loop);
     rng_init(&c->rng, c->loop, "kubeadm");
     rng_init(&c->token_rng, c->loop, arena_printf(c->arena, "kubeadm-token-%" PRId64, vtime_now(c->loop)));    /* not the same again after a restart */
-    c->kubeadm = (struct kubeadm_options){ .dir = c->opt.dir, .node_name = NODE_NAME, .node_ip = NODE_IP, .minor = c->opt.minor, .git_version = version_git(c->opt.minor),
+    struct node_place *first = ARENA_NEW(c->arena, struct node_place);
+    node_place(0, first);
+    c->server = arena_printf(c->arena, "https://%s:6443", first->ip);
+    c->kubeadm = (struct kubeadm_options){ .dir = c->opt.dir, .root = node_dir(c->arena, c->opt.dir, 0), .node_name = first->name, .node_ip = first->ip, .minor = c->opt.minor, .git_version = version_git(c->opt.minor),
                                            .now_ns = vtime_now(c->loop), .rng = &c->rng };
     if (!kubeadm_pki_init(&c->pki, &c->kubeadm, c->arena, err) || !network_make(c, err) || (is_fresh(c) && !kubeadm_node_files(&c->kubeadm, err)) ||
         (!c->opt.bare && is_fresh(c) && !kubeadm_service_files(&c->kubeadm, c->pki.node, err)))
         return false;
-    vips_restore(c);
     for (size_t i = 0; i < ARRAY_LEN(programs); i++)
         program_register(programs[i]);
-    struct image_store_ops io = { image_save, c };
-    c->images = image_store_new(c->loop, &io);
-    images_preload(c);
-    store_each_meta(c->store, "image/", image_restore, c);
     if (!apiserver_make(c, err))
         return false;
     clients_make(c);
@@ -673,6 +660,7 @@ struct cluster *cluster_new(const struct cluster_options *opt, void (*ready)(voi
     c->arena = arena_new();
     c->opt.dir = arena_strdup(c->arena, opt->dir);
     c->opt.lab = opt->lab ? arena_strdup(c->arena, opt->lab) : NULL;
+    c->node_count = opt->nodes > 1 ? opt->nodes : 1;
     c->ready = ready;
     c->ctx = ctx;
     if (!cluster_make(c, err)) {
@@ -696,7 +684,8 @@ void cluster_free(struct cluster *c)
     if (c->loop)
         loop_work_wait(c->loop);       /* the key may still be in the making */
     machine_stop(c);
-    image_store_free(c->images);
+    for (int i = 0; i < c->node_count && c->nodes[i]; i++)
+        node_images_free(c->nodes[i]);
     control_free(c->control);
     proxy_free(c->proxy);
     clients_free(c);
@@ -708,9 +697,10 @@ void cluster_free(struct cluster *c)
     hook_remove(&c->clock_hook);
     dns_listener_close(c->gateway_dns);
     if (c->vnet) {
-        vnet_host_free(c->node);
+        for (int i = 0; i < c->node_count; i++)
+            node_free(c->nodes[i]);
+        c->node_count = 0;
         vnet_host_free(c->gateway);
-        vips_save(c);
         vnet_free(c->vnet);
         c->vnet = NULL;
     }
@@ -728,10 +718,13 @@ void cluster_free(struct cluster *c)
 void cluster_status(struct cluster *c, struct strbuf *out)
 {
     struct arena *a = arena_new();
-    struct json *s = json_buildf(a, "{'pid':%d,'dataDir':%s,'kubeconfig':%s,'server':%s,'kubeletPort':%d,'proxyPort':%d,'caFile':%s,'clock':{'now':%S,'speed':%f},'version':%s,'lab':%s}",
+    struct json *nodes = json_new_array(a);
+    for (int i = 0; i < c->node_count && !c->opt.bare; i++)
+        json_append(nodes, json_buildf(a, "{'name':%s,'internalIP':%s,'kubeletPort':%d}", c->nodes[i]->place.name, c->nodes[i]->place.ip, (int64_t)c->nodes[i]->edge_port));
+    struct json *s = json_buildf(a, "{'pid':%d,'dataDir':%s,'kubeconfig':%s,'server':%s,'kubeletPort':%d,'proxyPort':%d,'caFile':%s,'clock':{'now':%S,'speed':%f},'version':%s,'lab':%s,'nodes':%j}",
         (int64_t)getpid(), c->opt.dir, arena_printf(a, "%s/admin.conf", c->opt.dir), arena_printf(a, "https://127.0.0.1:%d", c->edge_port),
-        (int64_t)c->kubelet_edge_port, (int64_t)cluster_proxy_port(c, false, NULL), arena_printf(a, "%s/node/etc/kubernetes/pki/ca.crt", c->opt.dir), time_rfc3339(a, vtime_now(c->loop)),
-        (double)loop_speed_milli(c->loop) / 1000.0, version_git(c->opt.minor), c->opt.lab);
+        (int64_t)c->nodes[0]->edge_port, (int64_t)cluster_proxy_port(c, false, NULL), arena_printf(a, "%s/node/etc/kubernetes/pki/ca.crt", c->opt.dir), time_rfc3339(a, vtime_now(c->loop)),
+        (double)loop_speed_milli(c->loop) / 1000.0, version_git(c->opt.minor), c->opt.lab, nodes);
     json_write(out, s, JSON_PRETTY);
     strbuf_addch(out, '\n');
     arena_free(a);

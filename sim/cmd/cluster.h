@@ -17,12 +17,12 @@ struct cluster_options {
     uint64_t    speed_milli;           /* once it is up */
     bool        durable, bare;
     const char *lab;                   /* NULL: none */
-    int         minor;
+    int         minor, nodes;          /* nodes: 1 to NODES_MAX (node.h) */
     int64_t     start_ns;              /* where a fresh cluster's clock stands once it is up; 0: the wall's now */
     int64_t     age_ns;                /* a fresh cluster is this old when it comes up (23 hours in the lab) */
 };
 struct cluster;
-struct services;
+struct node;
 /* ready(ctx, err) once: err->code ERR_NONE when it is up (bare: the API answers; else the node and every pod are Ready and the clock is where it should be). */
 struct cluster *cluster_new(const struct cluster_options *opt, void (*ready)(void *ctx, const struct err *err), void *ctx, struct err *err);
 void cluster_run(struct cluster *c);   /* until cluster_stop */
@@ -30,16 +30,17 @@ void cluster_stop(struct cluster *c);
 void cluster_free(struct cluster *c);
 
 struct loop *cluster_loop(struct cluster *c);
-struct image_store *cluster_images(struct cluster *c);
 struct store *cluster_store(struct cluster *c);
-struct vnet_host *cluster_node(struct cluster *c);
+struct node *cluster_node(struct cluster *c, struct str name);   /* by name or address; empty: the first; NULL: there is none */
+int  cluster_node_count(const struct cluster *c);
 struct client *cluster_admin(struct cluster *c);                 /* as kubernetes-admin */
 struct rng *cluster_token_rng(struct cluster *c);                /* what kubeadm draws tokens from */
-int  cluster_edge_port(const struct cluster *c, int port);       /* where 6443 and 10250 of the node are on this machine's loopback; 0: any other port */
+int  cluster_edge_port(const struct cluster *c, const struct node *n, int port); /* where 6443 and 10250 of a node are on this machine's loopback; 0: any other port */
+/* A server's door on 127.0.0.1. wanted: a port, 0 any, -1 the usual one or one of the next hundred (said on stderr). */
+bool cluster_edge_listen(struct http_server *s, int wanted, int usual, int *bound, const char *what, struct err *err);
 int  cluster_proxy_port(struct cluster *c, bool start, struct err *err);   /* proxy.c's; 0: none (yet), or it could not start */
 void cluster_status(struct cluster *c, struct strbuf *out);      /* status -o json */
 bool cluster_is_up(const struct cluster *c);
-struct services *cluster_services(struct cluster *c);            /* NULL before the machine runs, and bare */
 
 /* control.c: the commands' Unix socket */
 struct control;

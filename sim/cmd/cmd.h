@@ -17,6 +17,7 @@ struct options {
     const char *clock;                 /* "1", "N", "paused" */
     const char *start;                 /* --start: where a fresh cluster's clock begins (RFC 3339); NULL: the wall's now. For runs that are to be the same. */
     const char *lab;                   /* NULL: a plain cluster */
+    int64_t     nodes;                 /* --nodes; 0: not given */
     const char *kubernetes_version;    /* "v1.20" or NULL */
     const char *output;                /* -o */
     const char *format, *timeout, *budget, *node;

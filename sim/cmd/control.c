@@ -6,7 +6,7 @@
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/drive.h"
 #include "sim/cmd/host.h"
-#include "sim/cmd/service.h"
+#include "sim/cmd/node.h"
 #include "workloads/programs/programs.h"
 
 #include <stdlib.h>
@@ -19,7 +19,7 @@ struct control {
     struct list         builds;        /* struct build */
 };
 
-typedef void route_fn(struct control *k, struct http_exchange *x);
+typedef void route_fn(struct control *k, struct node *node, struct http_exchange *x);
 struct route { const char *method, *path; route_fn *run; };
 
 static route_fn get_status, post_advance, post_speed, post_down, get_images, post_build, get_digest, get_audit;
@@ -47,28 +47,36 @@ static void answer_error(struct http_exchange *x, int status, const struct err *
 static void handle(void *ctx, struct http_exchange *x)
 {
     struct control *k = ctx;
+    struct str name = query_get(&x->query, "node");
+    struct node *node = cluster_node(k->cluster, name);          /* each request is of one machine; most do not care which */
+    if (!node) {
+        answer(x, 400, arena_strf(x->arena, "the cluster has no node \"" STR_FMT "\"\n", STR_ARG(name)));
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LEN(routes); i++)
         if (str_eqc(x->method, routes[i].method) && str_eqc(x->path, routes[i].path)) {
-            routes[i].run(k, x);
+            routes[i].run(k, node, x);
             return;
         }
-    if (drive_route(k->drive, x) || host_route(k->cluster, x) || service_route(cluster_services(k->cluster), x))
+    if (drive_route(k->drive, x) || host_route(k->cluster, node, x) || service_route(node->services, x))
         return;
     answer(x, 404, STR("this cluster's kubelab does not know that request; is the command of another version?\n"));
 }
 
-static void get_status(struct control *k, struct http_exchange *x)
+static void get_status(struct control *k, struct node *node, struct http_exchange *x)
 {
     struct strbuf out;
+    (void)node;
     strbuf_init(&out, 65536);
     cluster_status(k->cluster, &out);
     http_respond(x, 200, NULL, "application/json", strbuf_str(&out));
     strbuf_deinit(&out);
 }
 
-static void get_digest(struct control *k, struct http_exchange *x)
+static void get_digest(struct control *k, struct node *node, struct http_exchange *x)
 {
     char store_hex[65], trace_hex[33];
+    (void)node;
     store_digest(cluster_store(k->cluster), store_hex);
     trace_digest(cluster_loop(k->cluster), trace_hex);
     answer(x, 200, arena_strf(x->arena, "store %s\ntrace %s\n", store_hex, trace_hex));
@@ -82,10 +90,11 @@ static void add_audit_row(void *ctx, int64_t seq, struct str event)
     strbuf_addf(ctx, "%" PRId64 " " STR_FMT "\n", seq, STR_ARG(event));
 }
 
-static void get_audit(struct control *k, struct http_exchange *x)
+static void get_audit(struct control *k, struct node *node, struct http_exchange *x)
 {
     struct strbuf out;
     int64_t after = 0;
+    (void)node;
     strbuf_init(&out, LIMIT_RESPONSE_BYTES);
     str_int(query_get(&x->query, "after"), &after);
     store_audit_each(cluster_store(k->cluster), after, AUDIT_PAGE_ROWS, add_audit_row, &out);
@@ -114,9 +123,10 @@ static void advance_done(void *ctx)
     free(v);
 }
 
-static void post_advance(struct control *k, struct http_exchange *x)
+static void post_advance(struct control *k, struct node *node, struct http_exchange *x)
 {
     int64_t ns;
+    (void)node;
     if (!duration_parse_go(str_trim(x->body), &ns) || ns < 0) {
         struct err err = { 0 };
         err_set(&err, ERR_USAGE, "\"" STR_FMT "\" is no duration: write it as 90s, 5m or 1h30m", STR_ARG(str_trim(x->body)));
@@ -133,9 +143,10 @@ static void post_advance(struct control *k, struct http_exchange *x)
     loop_advance(cluster_loop(k->cluster), ns, advance_done, v);
 }
 
-static void post_speed(struct control *k, struct http_exchange *x)
+static void post_speed(struct control *k, struct node *node, struct http_exchange *x)
 {
     int64_t milli;
+    (void)node;
     if (!str_int(str_trim(x->body), &milli) || milli < 0 || milli > 1000000) {
         answer(x, 400, STR("a speed is a number from 0 (paused) to 1000\n"));
         return;
@@ -144,18 +155,19 @@ static void post_speed(struct control *k, struct http_exchange *x)
     answer(x, 200, STR("ok\n"));
 }
 
-static void post_down(struct control *k, struct http_exchange *x)
+static void post_down(struct control *k, struct node *node, struct http_exchange *x)
 {
+    (void)node;
     answer(x, 200, STR("ok\n"));
     cluster_stop(k->cluster);
 }
 
 /* ---- images ---- */
-static void get_images(struct control *k, struct http_exchange *x)
+static void get_images(struct control *k, struct node *node, struct http_exchange *x)
 {
     struct json *all = json_new_array(x->arena);
     size_t cursor = 0;
-    for (const struct json *record; image_next(cluster_images(k->cluster), &cursor, &record);)
+    for (const struct json *record; image_next(node->images, &cursor, &record);)
         json_append(all, json_copy(x->arena, record));
     struct json *reply = json_buildf(x->arena, "{'now':%S,'images':%j}", time_rfc3339(x->arena, vtime_now(cluster_loop(k->cluster))), all);
     http_respond(x, 200, NULL, "application/json", json_text(x->arena, reply));
@@ -201,7 +213,7 @@ static void build_done(void *ctx, const struct json *record, const struct err *e
     build_free(b);
 }
 
-static void post_build(struct control *k, struct http_exchange *x)
+static void post_build(struct control *k, struct node *node, struct http_exchange *x)
 {
     struct err err = { 0 };
     struct build *b = NEW(struct build);
@@ -223,7 +235,7 @@ static void post_build(struct control *k, struct http_exchange *x)
     struct str file = query_get(&x->query, "dockerfile"), tag = query_get(&x->query, "t");
     struct image_build spec = { .context = b->context, .dockerfile = arena_cstr(b->arena, file.n ? file : STR("Dockerfile")), .tag = tag.n ? arena_cstr(b->arena, tag) : NULL,
                                 .context_bytes = x->body.n, .out = build_out, .evaluate = programs_evaluate_image, .done = build_done, .ctx = b };
-    image_build_start(cluster_images(k->cluster), &spec);
+    image_build_start(node->images, &spec);
 }
 
 /* ---- life ---- */

@@ -80,7 +80,8 @@ bool host_containers_load(struct arena *a, struct host_containers *out, struct e
 /* ---- the cluster's side: host_routes.c, called by control.c for /host/... ---- */
 struct cluster;
 struct http_exchange;
-bool host_route(struct cluster *c, struct http_exchange *x);   /* false: not one of ours */
+struct node;
+bool host_route(struct cluster *c, struct node *node, struct http_exchange *x); /* node: whose shell asks. false: not one of ours */
 
 /* ---- proxy.c: into the cluster for clients on this machine ---- */
 struct proxy;
@@ -88,7 +89,7 @@ struct proxy *proxy_new(struct cluster *c, int port /* tried first; 0 any */, st
 int  proxy_port(const struct proxy *p);
 void proxy_free(struct proxy *p);
 enum proxy_target { PROXY_REFUSE, PROXY_CLUSTER, PROXY_LOCAL };
-/* Where a host and port lead (pure): ip gets the address inside of the virtual network. */
-enum proxy_target proxy_classify(struct str host, int port, char ip[64]);
+/* Where a host and port lead in a cluster of so many nodes (pure): ip gets the address inside of the virtual network. */
+enum proxy_target proxy_classify(struct str host, int port, int nodes, char ip[64]);
 
 #endif

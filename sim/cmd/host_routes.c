@@ -6,6 +6,7 @@
  */
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/host.h"
+#include "sim/cmd/node.h"
 
 #include <stdlib.h>
 
@@ -34,11 +35,12 @@ static void api_done(void *ctx, const struct client_result *r, const struct err 
     answer(x, 200, arena_strf(x->arena, "%d\n" STR_FMT, r ? r->http_status : 0, STR_ARG(body)));
 }
 
-static void post_api(struct cluster *c, struct http_exchange *x)
+static void post_api(struct cluster *c, struct node *node, struct http_exchange *x)
 {
     struct str method = query_get(&x->query, "method");
     const char *path = arena_cstr(x->arena, query_get(&x->query, "path"));
     struct client *admin = cluster_admin(c);
+    (void)node;
     struct err err = { 0 };
     struct json *body = x->body.n ? json_parse(x->arena, x->body, &err) : NULL;
     if (!cluster_is_up(c) || !admin) {
@@ -65,10 +67,11 @@ static void post_api(struct cluster *c, struct http_exchange *x)
 }
 
 /* ---- /host/token: kubeadm draws [a-z0-9]{6}.[a-z0-9]{16} from the system; here it is the cluster's dice ---- */
-static void post_token(struct cluster *c, struct http_exchange *x)
+static void post_token(struct cluster *c, struct node *node, struct http_exchange *x)
 {
     static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789";
     struct rng *r = cluster_token_rng(c);
+    (void)node;
     char token[24];
     for (size_t i = 0; i < 23; i++)
         token[i] = i == 6 ? '.' : alphabet[rng_below(r, 36)];
@@ -76,10 +79,11 @@ static void post_token(struct cluster *c, struct http_exchange *x)
     answer(x, 200, str_c(token));
 }
 
-static void post_proxy(struct cluster *c, struct http_exchange *x)
+static void post_proxy(struct cluster *c, struct node *node, struct http_exchange *x)
 {
     struct err err = { 0 };
     int port = cluster_proxy_port(c, true, &err);
+    (void)node;
     if (port)
         answer(x, 200, arena_strf(x->arena, "%d", port));
     else
@@ -113,27 +117,29 @@ static void pull_done(void *ctx, const struct json *record, const struct err *er
     free(job);
 }
 
-static void post_pull(struct cluster *c, struct http_exchange *x)
+static void post_pull(struct cluster *c, struct node *node, struct http_exchange *x)
 {
     struct pull_job *job = NEW(struct pull_job);
     *job = (struct pull_job){ x, c };
     x->ctx = job;
     x->on_gone = pull_gone;
     http_begin(x, 200, NULL, "text/plain");
-    image_pull_lines(cluster_images(c), query_get(&x->query, "ref"), pull_line, pull_done, job);
+    image_pull_lines(node->images, query_get(&x->query, "ref"), pull_line, pull_done, job);
 }
 
-static void post_untag(struct cluster *c, struct http_exchange *x)
+static void post_untag(struct cluster *c, struct node *node, struct http_exchange *x)
 {
     struct str ref = query_get(&x->query, "ref");
-    bool there = image_find(cluster_images(c), ref) != NULL && image_remove(cluster_images(c), ref);
+    (void)c;
+    bool there = image_find(node->images, ref) != NULL && image_remove(node->images, ref);
     answer(x, there ? 200 : 404, there ? STR("ok\n") : STR("no such image\n"));
 }
 
-static void post_tag(struct cluster *c, struct http_exchange *x)
+static void post_tag(struct cluster *c, struct node *node, struct http_exchange *x)
 {
+    (void)c;
     struct str from = query_get(&x->query, "from"), to = query_get(&x->query, "to");
-    const struct json *record = image_find(cluster_images(c), from);
+    const struct json *record = image_find(node->images, from);
     struct err err = { 0 };
     if (!image_ref_check(to, &err)) {
         answer(x, 400, arena_strf(x->arena, "%s\n", err.msg));
@@ -142,13 +148,13 @@ static void post_tag(struct cluster *c, struct http_exchange *x)
     } else {
         struct json *copy = json_copy(x->arena, record);
         json_set_str(x->arena, copy, "ref", str_c(image_normalize(x->arena, to)));
-        image_put_saved(cluster_images(c), to, copy, image_files(cluster_images(c), from));
+        image_put_saved(node->images, to, copy, image_files(node->images, from));
         answer(x, 200, STR("ok\n"));
     }
     err_clear(&err);
 }
 
-static const struct { const char *method, *path; void (*run)(struct cluster *c, struct http_exchange *x); } routes[] = {
+static const struct { const char *method, *path; void (*run)(struct cluster *c, struct node *node, struct http_exchange *x); } routes[] = {
     { "POST", "/host/api", post_api },
     { "POST", "/host/token", post_token },
     { "POST", "/host/proxy", post_proxy },
@@ -157,11 +163,11 @@ static const struct { const char *method, *path; void (*run)(struct cluster *c, 
     { "POST", "/host/image/tag", post_tag },
 };
 
-bool host_route(struct cluster *c, struct http_exchange *x)
+bool host_route(struct cluster *c, struct node *node, struct http_exchange *x)
 {
     for (size_t i = 0; i < ARRAY_LEN(routes); i++)
         if (str_eqc(x->method, routes[i].method) && str_eqc(x->path, routes[i].path)) {
-            routes[i].run(c, x);
+            routes[i].run(c, node, x);
             return true;
         }
     return false;

@@ -43,7 +43,7 @@ static char *pki_path(struct arena *a, const struct kubeadm_options *o, const ch
 {
     if (str_starts(str_c(file), "../"))            /* kept in kubeconfigs alone, as far as the node knows */
         return arena_printf(a, "%s/pki/%s%s", o->dir, file + 3, suffix);
-    return arena_printf(a, "%s/node/etc/kubernetes/pki/%s%s", o->dir, file, suffix);
+    return arena_printf(a, "%s/etc/kubernetes/pki/%s%s", o->root, file, suffix);
 }
 
 static bool save_pair(struct arena *a, const char *crt_path, const char *key_path, const struct cert *c, const struct key *k, struct err *err)
@@ -117,8 +117,8 @@ static bool make_leaf(struct kubeadm_pki *p, struct arena *a, const struct kubea
 /* The kubelet's own pair, as GenerateSelfSignedCertKey(hostName, nil, nil): a throw-away CA signs a leaf whose only name is the host's. */
 static bool make_kubelet_serving(struct kubeadm_pki *p, struct arena *a, const struct kubeadm_options *o, struct err *err)
 {
-    const char *crt_path = arena_printf(a, "%s/node/var/lib/kubelet/pki/kubelet.crt", o->dir);
-    const char *key_path = arena_printf(a, "%s/node/var/lib/kubelet/pki/kubelet.key", o->dir);
+    const char *crt_path = arena_printf(a, "%s/var/lib/kubelet/pki/kubelet.crt", o->root);
+    const char *key_path = arena_printf(a, "%s/var/lib/kubelet/pki/kubelet.key", o->root);
     struct str crt_text, key_text;
     if (load_pair(a, crt_path, key_path, &crt_text, &key_text)) {
         p->kubelet_serving = identity_parse_pem(crt_text, key_text, err);
@@ -150,8 +150,8 @@ static bool make_kubelet_serving(struct kubeadm_pki *p, struct arena *a, const s
 bool kubeadm_pki_init(struct kubeadm_pki *p, const struct kubeadm_options *o, struct arena *a, struct err *err)
 {
     memset(p, 0, sizeof *p);
-    if (!dir_make(arena_printf(a, "%s/node/etc/kubernetes/pki", o->dir), 0700, err) || !dir_make(arena_printf(a, "%s/pki", o->dir), 0700, err) ||
-        !dir_make(arena_printf(a, "%s/node/var/lib/kubelet/pki", o->dir), 0700, err))
+    if (!dir_make(arena_printf(a, "%s/etc/kubernetes/pki", o->root), 0700, err) || !dir_make(arena_printf(a, "%s/pki", o->dir), 0700, err) ||
+        !dir_make(arena_printf(a, "%s/var/lib/kubelet/pki", o->root), 0700, err))
         return false;
     if (!make_ca(a, o, "ca", "kubernetes", &p->ca, &p->ca_key, err) ||
         !make_ca(a, o, "front-proxy-ca", "front-proxy-ca", &p->front_proxy_ca, &p->front_proxy_ca_key, err))
@@ -205,25 +205,28 @@ bool kubeadm_sa_key_save(const struct kubeadm_options *o, const struct key *k, s
 /* ---- kubeconfigs ---- */
 struct kubeconfig { const char *path, *server, *user; const struct identity *id; bool by_name; /* its certificate is a file of its own */ };
 
+struct str kubeadm_kubeconfig(struct arena *a, struct str ca_pem, const char *server, const char *user, struct str credentials)
+{
+    return arena_strf(a,
+        "apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: " STR_FMT "\n    server: %s\n  name: kubernetes\n"
+        "contexts:\n- context:\n    cluster: kubernetes\n    user: %s\n  name: %s@kubernetes\ncurrent-context: %s@kubernetes\nkind: Config\npreferences: {}\n"
+        "users:\n- name: %s\n  user:\n" STR_FMT, STR_ARG(base64_encode(a, ca_pem)), server, user, user, user, user, STR_ARG(credentials));
+}
+
 static bool write_kubeconfig(struct arena *a, const struct kubeadm_pki *p, const struct kubeconfig *k, struct err *err)
 {
-    struct str ca = base64_encode(a, p->ca_pem);
     struct str crt = base64_encode(a, cert_pem(a, k->id->chain[0])), key = base64_encode(a, key_pem(a, k->id->key));
     struct str mine = arena_strf(a, "    client-certificate-data: " STR_FMT "\n    client-key-data: " STR_FMT "\n", STR_ARG(crt), STR_ARG(key));
     if (k->by_name)
         mine = STR("    client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem\n    client-key: /var/lib/kubelet/pki/kubelet-client-current.pem\n");
-    struct str text = arena_strf(a,
-        "apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: " STR_FMT "\n    server: %s\n  name: kubernetes\n"
-        "contexts:\n- context:\n    cluster: kubernetes\n    user: %s\n  name: %s@kubernetes\ncurrent-context: %s@kubernetes\nkind: Config\npreferences: {}\n"
-        "users:\n- name: %s\n  user:\n" STR_FMT, STR_ARG(ca), k->server, k->user, k->user, k->user, k->user, STR_ARG(mine));
-    return file_write(k->path, text, 0600, err);
+    return file_write(k->path, kubeadm_kubeconfig(a, p->ca_pem, k->server, k->user, mine), 0600, err);
 }
 
 bool kubeadm_kubeconfigs(const struct kubeadm_pki *p, const struct kubeadm_options *o, int edge_port, bool bare, struct err *err)
 {
     struct arena *a = arena_new();
     const char *inside = arena_printf(a, "https://%s:6443", o->node_ip);
-    const char *etc = arena_printf(a, "%s/node/etc/kubernetes", o->dir);
+    const char *etc = arena_printf(a, "%s/etc/kubernetes", o->root);
     const struct kubeconfig all[] = {
         { arena_printf(a, "%s/admin.conf", o->dir), arena_printf(a, "https://127.0.0.1:%d", edge_port), "kubernetes-admin", p->admin, false },
         { arena_printf(a, "%s/admin.conf", etc), inside, "kubernetes-admin", p->admin, false },
@@ -304,19 +307,28 @@ bool kubeadm_node_files(const struct kubeadm_options *o, struct err *err)
     struct arena *a = arena_new();
     struct variable v[8];
     size_t n = common_variables(a, o, v);
-    const char *node = arena_printf(a, "%s/node", o->dir);
     const struct { const char *path; struct str text; unsigned mode; } files[] = {
         { "etc/kubernetes/manifests/etcd.yaml", text_etcd(), 0600 },
         { "etc/kubernetes/manifests/kube-apiserver.yaml", text_apiserver(), 0600 },
         { "etc/kubernetes/manifests/kube-controller-manager.yaml", text_kcm(), 0600 },
         { "etc/kubernetes/manifests/kube-scheduler.yaml", text_scheduler(), 0600 },
-        { "var/lib/kubelet/config.yaml", text_kubelet_config(), 0644 },
-        { "var/lib/kubelet/kubeadm-flags.env",
-          STR("KUBELET_KUBEADM_ARGS=\"--cgroup-driver=cgroupfs --network-plugin=cni --pod-infra-container-image=k8s.gcr.io/pause:3.1\"\n"), 0644 },
     };
-    bool ok = dir_make(arena_printf(a, "%s/etc/kubernetes/manifests", node), 0700, err) && dir_make(arena_printf(a, "%s/var/lib/kubelet", node), 0700, err);
+    bool ok = dir_make(arena_printf(a, "%s/etc/kubernetes/manifests", o->root), 0700, err);
     for (size_t i = 0; i < ARRAY_LEN(files) && ok; i++)
-        ok = write_new(arena_printf(a, "%s/%s", node, files[i].path), fill_text(a, files[i].text, o->minor, v, n), files[i].mode, err);
+        ok = write_new(arena_printf(a, "%s/%s", o->root, files[i].path), fill_text(a, files[i].text, o->minor, v, n), files[i].mode, err);
+    arena_free(a);
+    return ok && kubeadm_kubelet_files(o, err);
+}
+
+bool kubeadm_kubelet_files(const struct kubeadm_options *o, struct err *err)
+{
+    static const char flags[] = "KUBELET_KUBEADM_ARGS=\"--cgroup-driver=cgroupfs --network-plugin=cni --pod-infra-container-image=k8s.gcr.io/pause:3.1\"\n";
+    struct arena *a = arena_new();
+    const char *dir = arena_printf(a, "%s/var/lib/kubelet", o->root);
+    struct variable v[8];
+    size_t n = common_variables(a, o, v);
+    bool ok = dir_make(dir, 0700, err) && write_new(arena_printf(a, "%s/config.yaml", dir), fill_text(a, text_kubelet_config(), o->minor, v, n), 0644, err) &&
+              write_new(arena_printf(a, "%s/kubeadm-flags.env", dir), str_c(flags), 0644, err);
     arena_free(a);
     return ok;
 }
@@ -344,17 +356,23 @@ static void token_part(struct rng *r, char *out, size_t n)
     out[n] = 0;
 }
 
+void kubeadm_first_token(struct rng *r, char token[24])
+{
+    token_part(r, token, 6);
+    token_part(r, token + 7, 16);
+    token[6] = '.';
+}
+
 struct json *kubeadm_objects(struct arena *a, const struct kubeadm_pki *p, const struct kubeadm_options *o, struct err *err)
 {
-    char id[7], secret[17];
-    token_part(o->rng, id, 6);
-    token_part(o->rng, secret, 16);
+    char token[24];
+    kubeadm_first_token(o->rng, token);
     struct variable v[16];
     size_t n = common_variables(a, o, v);
     v[n++] = (struct variable){ "CA_BASE64", base64_encode(a, p->ca_pem) };
     v[n++] = (struct variable){ "KUBELET_CONFIG_4", indented(a, text_kubelet_config()) };
-    v[n++] = (struct variable){ "TOKEN_ID", str_c(id) };
-    v[n++] = (struct variable){ "TOKEN_SECRET", str_c(secret) };
+    v[n++] = (struct variable){ "TOKEN_ID", { token, 6 } };
+    v[n++] = (struct variable){ "TOKEN_SECRET", { token + 7, 16 } };
     v[n++] = (struct variable){ "TOKEN_EXPIRATION", time_rfc3339(a, o->now_ns + 24ll * 3600 * 1000000000ll) };
     const struct str texts[] = { text_config(), text_coredns(), text_kube_proxy(), text_weave_net() };
     struct json *all = json_new_array(a);

@@ -36,7 +36,7 @@ static bool exists(const char *path)
 /* The certificate manager's store: kubelet-client-<when>.pem, certificate and key in one, and a link to the current one. */
 static bool client_pem(struct arena *a, const struct kubeadm_options *o, const struct identity *node, struct err *err)
 {
-    const char *dir = arena_printf(a, "%s/node/var/lib/kubelet/pki", o->dir), *current = arena_printf(a, "%s/kubelet-client-current.pem", dir);
+    const char *dir = arena_printf(a, "%s/var/lib/kubelet/pki", o->root), *current = arena_printf(a, "%s/kubelet-client-current.pem", dir);
     int year, month, day, hour, minute, second, weekday;
     if (exists(current))
         return true;
@@ -57,12 +57,12 @@ bool kubeadm_service_files(const struct kubeadm_options *o, const struct identit
     struct arena *a = arena_new();
     bool ok = true;
     for (size_t i = 0; i < ARRAY_LEN(dirs) && ok; i++)
-        ok = dir_make(arena_printf(a, "%s/node/%s", o->dir, dirs[i]), 0700, err);
+        ok = dir_make(arena_printf(a, "%s/%s", o->root, dirs[i]), 0700, err);
     for (size_t i = 0; i < ARRAY_LEN(files) && ok; i++) {
-        const char *path = arena_printf(a, "%s/node/%s", o->dir, files[i].path);
+        const char *path = arena_printf(a, "%s/%s", o->root, files[i].path);
         ok = exists(path) || file_write(path, str_c(files[i].text), 0644, err);
     }
-    ok = ok && client_pem(a, o, node, err);
+    ok = ok && (!node || client_pem(a, o, node, err));
     arena_free(a);
     return ok;
 }
@@ -92,7 +92,7 @@ static bool save(struct arena *a, const char *path, const struct cert *c, const 
 bool kubeadm_etcd_pki(const struct kubeadm_options *o, struct err *err)
 {
     struct arena *a = arena_new();
-    const char *pki = arena_printf(a, "%s/node/etc/kubernetes/pki", o->dir), *dns[] = { o->node_name, "localhost", NULL }, *ips[] = { o->node_ip, "127.0.0.1", NULL };
+    const char *pki = arena_printf(a, "%s/etc/kubernetes/pki", o->root), *dns[] = { o->node_name, "localhost", NULL }, *ips[] = { o->node_ip, "127.0.0.1", NULL };
     if (exists(arena_printf(a, "%s/etcd/ca.crt", pki)) || !dir_make(arena_printf(a, "%s/etcd", pki), 0700, err)) {
         arena_free(a);
         return err->code == ERR_NONE;

@@ -19,15 +19,15 @@ static int cmd_version(struct options *o);
 static int cmd_help(struct options *o);
 
 static const struct command commands[] = {
-    { "up", cmd_up, "data,detach,bare,durable,port,kubelet-port,seed,clock,start,lab,kubernetes-version,verbose",
-      "up [--detach] [--data DIR] [--port N] [--kubelet-port N] [--seed N] [--clock 1|N|paused] [--start TIME] [--durable] [--lab NAME | --bare] [--kubernetes-version v1.16|v1.20|v1.34]",
-      "start the cluster, or go on with the one in the data folder" },
+    { "up", cmd_up, "data,detach,bare,durable,port,kubelet-port,seed,clock,start,lab,nodes,kubernetes-version,verbose",
+      "up [--detach] [--data DIR] [--port N] [--kubelet-port N] [--seed N] [--clock 1|N|paused] [--start TIME] [--durable] [--lab NAME | --bare] [--nodes N] [--kubernetes-version v1.16|v1.20|v1.34]",
+      "start the cluster, or go on with the one in the data folder; --nodes 3: ubuntu, with the master's taint, worker1 and worker2" },
     { "down", cmd_down, "data", "down [--data DIR]", "stop it; `up` goes on where it stopped" },
     { "status", cmd_status, "data,output", "status [-o json]", "what runs, where, and what time it is there" },
     { "kubeconfig", cmd_kubeconfig, "data", "kubeconfig", "print the path of the administrator's kubeconfig" },
     { "clock", cmd_clock, "data,output", "clock [get | speed N | pause | advance 5m]", "read or move the virtual clock" },
     { "shell", cmd_shell, "data,node,drive,budget", "shell [LAB] [--node NAME] [--drive [--budget 1h]] [-- CMD...]",
-      "a shell on the lab's host, or one command in it; --drive: the clock stands while CMD works and runs while it waits" },
+      "a shell on the lab's host, or one command in it; --node: on another of the nodes; --drive: the clock stands while CMD works and runs while it waits" },
     { "lab", cmd_lab, "data,all,verbose", "lab list | files NAME DIR [--all] | play NAME", "labs: their files, and a performance of one" },
     { "docker", cmd_docker, "data", "docker image build -t TAG DIR | image ls | images", "the node's images (inside the lab's shell: docker)" },
     { "hpa", cmd_hpa, "kubernetes-version,explain", "hpa eval calculator|sequence|controller [--kubernetes-version V] [--explain] [FILE]", "the autoscaler's arithmetic on recorded inputs" },

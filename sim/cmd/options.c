@@ -4,11 +4,12 @@
  * are arguments; what follows "--" is kept apart (the command line that `shell` and `--drive` run).
  */
 #include "sim/cmd/cmd.h"
+#include "sim/cmd/node.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum flag_type { FLAG_BOOL, FLAG_TEXT, FLAG_PORT, FLAG_SEED };
+enum flag_type { FLAG_BOOL, FLAG_TEXT, FLAG_PORT, FLAG_SEED, FLAG_NODES };
 struct flag { const char *name; enum flag_type type; size_t offset; };
 #define AT(field) offsetof(struct options, field)
 
@@ -29,6 +30,7 @@ static const struct flag flags[] = {
     { "explain", FLAG_BOOL, AT(explain) },
     { "verbose", FLAG_BOOL, AT(verbose) },
     { "node", FLAG_TEXT, AT(node) },
+    { "nodes", FLAG_NODES, AT(nodes) },
     { "drive", FLAG_BOOL, AT(drive) },
     { "budget", FLAG_TEXT, AT(budget) },
 };
@@ -70,6 +72,13 @@ static bool flag_store(struct options *o, const struct flag *f, char *value)
         }
         o->seed_given = true;
         o->seed = (uint64_t)number;
+        return true;
+    case FLAG_NODES:
+        if (!str_int(str_c(value), &number) || number < 1 || number > NODES_MAX) {
+            fprintf(stderr, "kubelab: --nodes takes a number from 1 to %d, not \"%s\"\n", NODES_MAX, value);
+            return false;
+        }
+        o->nodes = number;
         return true;
     }
     return false;

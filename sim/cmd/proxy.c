@@ -1,19 +1,20 @@
 /* sim/cmd/proxy.c - a way into the cluster for clients on the student's machine that honour proxy variables: curl, kubectl, wget, python.
  *
  * The lab's shell sets http_proxy and https_proxy to this listener on loopback. CONNECT and plain requests for an address of the cluster (the node's, a Service's, a
- * pod's) are dialled from the node through the virtual network, so that kube-proxy's rules, refusals and faults apply. What answers there is a server of ours: it
- * is given a listener on loopback, and the two sockets are spliced; so TLS and HTTP are those of every other client. The node's 6443 and 10250 have such
- * listeners anyway. "localhost" is the node for 6443 and 10250, else this machine
+ * pod's) are dialled from a node, the user of the
+ * proxy's URL (http://worker1@...; without one the first), through the virtual network, so that kube-proxy's rules, refusals and faults apply. What answers there is a server of ours: it
+ * is given a listener on loopback, and the two sockets are spliced; so TLS and HTTP are those of every other client. The nodes' 6443 and 10250 have such
+ * listeners anyway. "localhost" is the node that one asks from for 6443 and 10250, else this machine
  * (a port-forward, the student's own server), and where nobody listens there, the node again. Nothing else is proxied.
  */
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/host.h"
+#include "sim/cmd/node.h"
 #include "sim/http/http.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NODE_ADDRESS "192.168.229.132"
 enum { HEAD_MAX = 64 * 1024, HEAD_WAIT_MS = 30000, SERVERS_MAX = 256 };
 
 extern const char http_direct_kind;                /* sim/http: the kind of an endpoint at which an http_server listens */
@@ -30,6 +31,7 @@ struct proxy {
 struct conn {
     struct list      node;
     struct proxy    *proxy;                        /* NULL: it ended while a dial was under way */
+    struct node     *from;                         /* whose shell it asks from */
     struct stream   *s;                            /* the client */
     struct strbuf    in;
     bool             connect, dialing;
@@ -55,15 +57,18 @@ static bool parse_ip(struct str s, unsigned char out[4])
     return n == 4;
 }
 
-enum proxy_target proxy_classify(struct str host, int port, char ip[64])
+enum proxy_target proxy_classify(struct str host, int port, int nodes, char ip[64])
 {
     unsigned char b[4];
     bool is_ip = parse_ip(host, b), local = str_eqi(host, STR("localhost")) || str_eqc(host, "::1") || str_eqc(host, "[::1]") || (is_ip && b[0] == 127);
-    bool node = str_eqi(host, STR("ubuntu")) || str_eqc(host, NODE_ADDRESS);
+    struct node_place place = { 0 };
+    int node = node_find(host, nodes);
     bool service = is_ip && b[0] == 10 && b[1] >= 96 && b[1] < 112, pod = is_ip && b[0] == 10 && b[1] >= 32 && b[1] < 48;
-    if (port < 1 || port > 65535 || !(local || node || service || pod))
+    if (port < 1 || port > 65535 || !(local || node >= 0 || service || pod))
         return PROXY_REFUSE;
-    snprintf(ip, 64, STR_FMT, STR_ARG(local ? STR("127.0.0.1") : node ? STR(NODE_ADDRESS) : host));
+    if (node >= 0)
+        node_place(node, &place);
+    snprintf(ip, 64, STR_FMT, STR_ARG(local ? STR("127.0.0.1") : node >= 0 ? str_c(place.ip) : host));
     return local ? PROXY_LOCAL : PROXY_CLUSTER;
 }
 
@@ -159,8 +164,8 @@ static void on_vnet(struct vnet_dial *d, const struct err *err)
         refuse(c, 502, err->msg);
         return;
     }
-    bool of_node = strcmp(d->peer_ip, NODE_ADDRESS) == 0 || strcmp(d->peer_ip, "127.0.0.1") == 0;
-    int port = of_node ? cluster_edge_port(c->proxy->cluster, d->peer_port) : 0;
+    struct node *to = strcmp(d->peer_ip, "127.0.0.1") == 0 ? c->from : cluster_node(c->proxy->cluster, str_c(d->peer_ip));
+    int port = to ? cluster_edge_port(c->proxy->cluster, to, d->peer_port) : 0;
     if (!port && d->ep.kind == &http_direct_kind)
         port = back_port(c->proxy, d->ep.server, &e);
     if (port)
@@ -180,18 +185,21 @@ static void dial_vnet(struct conn *c)
 static void lead(struct conn *c, struct str host, int port)
 {
     char ip[64];
-    enum proxy_target t = proxy_classify(host, port, ip);
+    enum proxy_target t = proxy_classify(host, port, cluster_node_count(c->proxy->cluster), ip);
     snprintf(c->target, sizeof c->target, STR_FMT ":%d", STR_ARG(str_sub(host, 0, 255)), port);
     if (t == PROXY_REFUSE) {
         refuse(c, 403, "this proxy leads into the lab's cluster alone (the node's, Services' and pods' addresses)");
         return;
     }
-    c->dial = (struct vnet_dial){ .from = cluster_node(c->proxy->cluster), .port = port, .done = on_vnet };
+    c->dial = (struct vnet_dial){ .from = c->from->net, .port = port, .done = on_vnet };
     snprintf(c->dial.ip, sizeof c->dial.ip, "%s", ip);
     stream_pause(c->s);
-    int edge = t == PROXY_LOCAL || strcmp(ip, NODE_ADDRESS) == 0 ? cluster_edge_port(c->proxy->cluster, port) : 0;
+    struct cluster *cl = c->proxy->cluster;
+    struct node *to = t == PROXY_LOCAL ? c->from : cluster_node(cl, str_c(ip));
+    int edge = to ? cluster_edge_port(cl, to, port) : 0;
+    bool other = t == PROXY_LOCAL && !edge && cluster_edge_port(cl, cluster_node(cl, STR_NULL), port);    /* the API server's, and this is a worker */
     c->node_next = t == PROXY_LOCAL && !edge;
-    if (edge || t == PROXY_LOCAL)
+    if (edge || (t == PROXY_LOCAL && !other))
         dial_local(c, edge ? edge : port);
     else
         dial_vnet(c);
@@ -207,6 +215,21 @@ static bool split_port(struct str authority, int dflt, struct str *host, int *po
     bool ok = colon < 0 ? dflt > 0 : str_int(str_sub(authority, (size_t)colon + 1, authority.n), &n);
     *port = (int)n;
     return ok && host->n > 0 && n > 0 && n < 65536;
+}
+
+/* Basic credentials, of which the user says from which node one asks. */
+static struct node *asker(struct conn *c, struct str headers)
+{
+    struct cluster *cl = c->proxy->cluster;
+    struct str name, value, text = STR_NULL;
+    while (headers.p && headers.n) {
+        str_cut(str_trim(str_token(&headers, '\n')), ':', &name, &value);
+        value = str_trim(value);
+        if (str_eqi(name, STR("Proxy-Authorization")) && str_starts(value, "Basic ") && base64_decode(c->arena, str_trim(str_sub(value, 6, value.n)), &text))
+            str_cut(text, ':', &text, &value);
+    }
+    struct node *n = cluster_node(cl, text);
+    return n ? n : cluster_node(cl, STR_NULL);
 }
 
 /* "GET http://10.1.2.3/x HTTP/1.1" becomes the origin's form; one request per connection, since the next may be for somebody else. */
@@ -253,6 +276,7 @@ static void on_head(struct conn *c, struct str head, struct str after)
         return;
     }
     host = arena_str(c->arena, host);
+    c->from = asker(c, headers);
     c->rest = c->connect ? arena_str(c->arena, after) : origin_form(c->arena, method, path, version, headers, after);
     lead(c, host, port);
 }

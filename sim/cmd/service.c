@@ -565,7 +565,7 @@ struct services *services_new(const struct services_options *opt)
     s->o.root = arena_strdup(s->arena, opt->root);
     s->o.hostname = arena_strdup(s->arena, opt->hostname);
     s->boot_ns = s->since_ns = s->last_pid_ns = vtime_now(opt->loop);
-    rng_init(&s->rng, opt->loop, "systemd");
+    rng_init(&s->rng, opt->loop, arena_printf(s->arena, "%ssystemd", opt->stream_prefix ? opt->stream_prefix : ""));
     s->pid = 1100 + (int)rng_below(&s->rng, 400);
     list_init(&s->followers);
     timer_init(&s->restart, opt->loop, on_restart);

@@ -34,6 +34,7 @@ struct services;
 struct services_options {
     struct loop           *loop;
     const char            *root, *hostname;        /* DATA/node, "ubuntu" */
+    const char            *stream_prefix;          /* of its streams of randomness: "" on the first node */
     struct kubelet_options node;                   /* the machine that the kubelet is told of */
     bool                 (*listen)(void *ctx, struct http_server *s, struct err *err);
     void                  *ctx;

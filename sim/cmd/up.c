@@ -6,6 +6,7 @@
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/cmd.h"
 #include "apiserver/store/store.h"
+#include "sim/cmd/node.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,7 @@
 enum { DOWN_PATIENCE_MS = 10000 };
 
 /* ---- a data folder remembers what it is ---- */
-struct profile { int minor; bool bare; const char *lab; };
+struct profile { int minor, nodes; bool bare; const char *lab; };
 
 static bool profile_load(struct arena *a, const char *dir, struct profile *p)
 {
@@ -29,6 +30,7 @@ static bool profile_load(struct arena *a, const char *dir, struct profile *p)
     struct json *j = json_parse(a, text, NULL);
     struct str lab = json_get_str(j, "lab");
     p->minor = (int)json_get_int(j, "minor", 16);
+    p->nodes = (int)json_get_int(j, "nodes", 1);
     p->bare = json_get_bool(j, "bare", false);
     p->lab = lab.n ? arena_cstr(a, lab) : NULL;
     return j != NULL;
@@ -36,26 +38,31 @@ static bool profile_load(struct arena *a, const char *dir, struct profile *p)
 
 static bool profile_save(struct arena *a, const char *dir, const struct profile *p, struct err *err)
 {
-    struct json *j = json_buildf(a, "{'minor':%d,'bare':%b,'lab':%s}", (int64_t)p->minor, p->bare, p->lab);
+    struct json *j = json_buildf(a, "{'minor':%d,'bare':%b,'lab':%s,'nodes':%d}", (int64_t)p->minor, p->bare, p->lab, (int64_t)p->nodes);
     return file_write(arena_printf(a, "%s/cluster.json", dir), json_text(a, j), 0600, err);
 }
 
-static bool profile_choose(struct profile *p, const struct options *o, bool known, struct err *err)
+static bool profile_choose(struct arena *a, struct profile *p, const struct options *o, bool known, struct err *err)
 {
-    struct profile wanted = { .minor = o->lab ? 16 : 20, .bare = o->bare, .lab = o->lab };
+    struct profile wanted = { .minor = o->lab ? 16 : 20, .bare = o->bare, .lab = o->lab, .nodes = o->nodes ? (int)o->nodes : 1 };
     if (o->lab && o->bare)
         return err_set(err, ERR_USAGE, "--lab and --bare exclude each other");
+    if (o->bare && o->nodes)
+        return err_set(err, ERR_USAGE, "--nodes and --bare exclude each other: a bare control plane has no nodes");
     if (o->lab && strcmp(o->lab, "lab8") != 0)
         return err_set(err, ERR_USAGE, "there is no lab \"%s\"; 'kubelab lab list' names them", o->lab);
     if (o->kubernetes_version && (wanted.minor = version_minor(o->kubernetes_version)) < 0)
         return err_set(err, ERR_USAGE, "--kubernetes-version is one of v1.16, v1.20 and v1.34, not \"%s\"", o->kubernetes_version);
+    if (known && (p->nodes < 1 || p->nodes > NODES_MAX))
+        return err_set(err, ERR_USAGE, "cluster.json in the data folder says %d nodes: it was changed by hand, a number from 1 to %d is wanted", p->nodes, NODES_MAX);
     if (!known) {
         *p = wanted;
         return true;
     }
-    if ((o->lab && (!p->lab || strcmp(o->lab, p->lab) != 0)) || (o->bare && !p->bare) || (o->kubernetes_version && wanted.minor != p->minor))
-        return err_set(err, ERR_USAGE, "the data folder holds another kind of cluster (v1.%d%s%s%s): take another --data, or remove it", p->minor,
-                       p->bare ? ", bare" : "", p->lab ? ", lab " : "", p->lab ? p->lab : "");
+    if ((o->lab && (!p->lab || strcmp(o->lab, p->lab) != 0)) || (o->bare && !p->bare) || (o->kubernetes_version && wanted.minor != p->minor) ||
+        (o->nodes && o->nodes != p->nodes))
+        return err_set(err, ERR_USAGE, "the data folder holds another kind of cluster (v1.%d%s%s%s%s): take another --data, or remove it", p->minor,
+                       p->bare ? ", bare" : "", p->lab ? ", lab " : "", p->lab ? p->lab : "", p->bare ? "" : p->nodes == 1 ? ", 1 node" : arena_printf(a, ", %d nodes", p->nodes));
     return true;
 }
 
@@ -208,7 +215,7 @@ int cmd_up(struct options *o)
         co.dir = arena_strdup(a, full ? full : dir);
         free(full);
         bool known = profile_load(a, co.dir, &profile);
-        bool ok = profile_choose(&profile, o, known, &err) && profile_save(a, co.dir, &profile, &err) && seed_choose(a, co.dir, o, co.seed, &err) && speed_parse(o->clock, &co.speed_milli, &err);
+        bool ok = profile_choose(a, &profile, o, known, &err) && profile_save(a, co.dir, &profile, &err) && seed_choose(a, co.dir, o, co.seed, &err) && speed_parse(o->clock, &co.speed_milli, &err);
         if (ok && o->start && !time_parse_rfc3339(str_c(o->start), &co.start_ns))
             err_set(&err, ERR_USAGE, "--start is a time like 2020-01-24T23:00:00Z, not \"%s\"", o->start);
     }
@@ -222,6 +229,7 @@ int cmd_up(struct options *o)
     }
     co.minor = profile.minor;
     co.bare = profile.bare;
+    co.nodes = profile.nodes;
     co.lab = profile.lab;
     co.age_ns = profile.lab ? 23ll * 3600 * (int64_t)NS_PER_S : 0;
     if (o->seed_given && isatty(2))

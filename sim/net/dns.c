@@ -295,7 +295,7 @@ static void lookup_ask(struct lookup *l)
     struct dns_listener *server = NULL;
     snprintf(ip, sizeof ip, "%s", l->host->rc.nameserver);
     l->fate = ROUTE_REFUSE;
-    if (vip_translate(l->host->net, "UDP", ip, &port))
+    if (vip_translate(l->host, "UDP", ip, &port))
         l->fate = vnet_route(l->host, ip, &to);
     vnet_local_addr(l->host, ip, l->local_ip, &l->local_port);
     if (l->fate == ROUTE_HOST && (server = server_find(to, port)) == NULL)

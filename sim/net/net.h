@@ -101,6 +101,9 @@ void vnet_free(struct vnet *v);        /* every host must be gone */
 struct loop *vnet_loop(struct vnet *v);
 struct vnet_host *vnet_host_new(struct vnet *v, const char *name);
 void vnet_host_free(struct vnet_host *h);                  /* resets its connections and listeners */
+/* The namespace of a pod is on this machine (a host that is its own machine), by whose Service rules it goes; it must outlive it.
+ * Without this call a host is a machine of its own. */
+void vnet_host_set_machine(struct vnet_host *h, struct vnet_host *machine);
 const char *vnet_host_name(const struct vnet_host *h);
 struct vnet *vnet_host_net(struct vnet_host *h);
 /* 127.0.0.1 and localhost belong to every host without being added */
@@ -142,18 +145,18 @@ enum vnet_outside { VNET_REFUSE, VNET_BLACKHOLE, VNET_NO_ROUTE };
 /* default for unknown addresses: VNET_NO_ROUTE inside 10/8 and 192.168/16, else BLACKHOLE */
 void vnet_set_outside(struct vnet *v, const char *ip, enum vnet_outside what);
 
-/* Service addresses: what kube-proxy's iptables rules do. A port with no backend refuses (REJECT). Choice is uniform
- * from the network's rng. */
+/* Service addresses: what kube-proxy's iptables rules do, on the machine that h is on. A port with no backend refuses
+ * (REJECT). Choice is uniform from the network's rng. */
 struct vip_backend { char ip[64]; int port; };
-void vip_set(struct vnet *v, const char *ip, int port, const char *proto /* "TCP" or "UDP" */, const struct vip_backend *b,
+void vip_set(struct vnet_host *h, const char *ip, int port, const char *proto /* "TCP" or "UDP" */, const struct vip_backend *b,
              size_t n);
-void vip_remove(struct vnet *v, const char *ip, int port, const char *proto);
-void vip_clear(struct vnet *v);
+void vip_remove(struct vnet_host *h, const char *ip, int port, const char *proto);
+void vip_clear(struct vnet_host *h);
 /* The table as text, a line per Service port, as iptables-save and iptables-restore: it is the kernel's, and outlives
  * who wrote it. The version grows with every change. */
-uint64_t vip_version(const struct vnet *v);
-void vip_save(const struct vnet *v, struct strbuf *out);
-bool vip_restore(struct vnet *v, struct str text);     /* adds to what is there; false: a line was not understood and skipped */
+uint64_t vip_version(const struct vnet_host *h);
+void vip_save(const struct vnet_host *h, struct strbuf *out);
+bool vip_restore(struct vnet_host *h, struct str text);     /* adds to what is there; false: a line was not understood and skipped */
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */
 struct dns_answer { bool nxdomain, servfail; char ips[8][64]; size_t ip_count; };

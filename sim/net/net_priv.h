@@ -9,8 +9,6 @@ struct vnet {
     struct list  hosts;                            /* struct vnet_host, in order of creation */
     struct map  *addrs;                            /* ip -> struct vnet_host */
     struct map  *outside;                          /* ip -> &outside_kinds[what] */
-    struct map  *vips;                             /* "TCP 10.96.0.1:443" -> struct vip */
-    uint64_t     vip_version;                      /* counts the changes of that table */
     struct rng   rng;                              /* "kube-proxy": which endpoint a connection goes to */
 };
 
@@ -24,6 +22,9 @@ struct vnet_host {
     struct list  conns_from, conns_to;             /* struct vnet_conn */
     struct resolv_conf rc;
     struct map  *hosts_file;                       /* lower-case name -> struct hosts_line */
+    struct vnet_host *machine;                     /* whose kernel this namespace is of; the machine's own: itself */
+    struct map  *vips;                             /* a machine's "TCP 10.96.0.1:443" -> struct vip; NULL until there is one */
+    uint64_t     vip_version;                      /* counts the changes of that table */
     uint32_t     next_port;                        /* ephemeral ports, as Linux hands them out: 32768..60999 */
 };
 
@@ -35,8 +36,9 @@ enum route vnet_route(struct vnet_host *from, const char *ip, struct vnet_host *
 void vnet_local_addr(struct vnet_host *from, const char *ip, char local_ip[64], int *local_port);
 bool vnet_is_loopback(const char *ip);
 
-/* Translate *ip:*port if it is a Service's; false: it is, and has no endpoints (the packet is rejected). */
-bool vip_translate(struct vnet *v, const char *proto, char ip[64], int *port);
+/* Translate *ip:*port if it is a Service's by the rules of `from`'s machine; false: it is, and has no endpoints (the packet is
+ * rejected). */
+bool vip_translate(struct vnet_host *from, const char *proto, char ip[64], int *port);
 
 void dns_host_free(struct vnet_host *h);           /* drop the host's name servers and what its resolver waits for */
 

@@ -3,7 +3,7 @@
  * Upstream: pkg/proxy/iptables/proxier.go. A Service port has a chain that jumps to one of n endpoint chains with `-m
  * statistic --mode random`, which comes to a uniform choice per connection; without endpoints a REJECT rule answers,
  * which a dialer sees as "connection refused". An address or port that no Service has is not touched and goes on to the
- * route. Simplified: no session affinity, no masquerading (the peer sees the dialer's own address, as it does in
+ * route. Each machine has its own rules, as each has its own kernel; a pod's traffic passes its machine's. Simplified: no session affinity, no masquerading (the peer sees the dialer's own address, as it does in
  * iptables mode inside a cluster).
  */
 #include "sim/net/net_priv.h"
@@ -32,44 +32,49 @@ static bool same_backends(const struct vip *vip, const struct vip_backend *b, si
 }
 
 /* Program ip:port to go to one of n backends (copied); n is 0 for a Service without endpoints. Replaces what was there. */
-void vip_set(struct vnet *v, const char *ip, int port, const char *proto, const struct vip_backend *b, size_t n)
+void vip_set(struct vnet_host *h, const char *ip, int port, const char *proto, const struct vip_backend *b, size_t n)
 {
     char key[128];
-    const struct vip *old = map_get(v->vips, vip_key(key, proto, ip, port));
+    h = h->machine;
+    if (!h->vips)
+        h->vips = map_new();
+    const struct vip *old = map_get(h->vips, vip_key(key, proto, ip, port));
     if (old && same_backends(old, b, n))
         return;
-    v->vip_version++;
+    h->vip_version++;
     struct vip *vip = xcalloc(1, sizeof *vip + n * sizeof vip->b[0]);
     vip->n = n;
     if (n > 0)
         memcpy(vip->b, b, n * sizeof vip->b[0]);
-    free(map_put(v->vips, vip_key(key, proto, ip, port), vip));
+    free(map_put(h->vips, vip_key(key, proto, ip, port), vip));
 }
 
-void vip_remove(struct vnet *v, const char *ip, int port, const char *proto)
+void vip_remove(struct vnet_host *h, const char *ip, int port, const char *proto)
 {
     char key[128];
-    struct vip *vip = map_take(v->vips, vip_key(key, proto, ip, port));
-    v->vip_version += vip != NULL;
+    h = h->machine;
+    struct vip *vip = h->vips ? map_take(h->vips, vip_key(key, proto, ip, port)) : NULL;
+    h->vip_version += vip != NULL;
     free(vip);
 }
 
-void vip_clear(struct vnet *v)
+void vip_clear(struct vnet_host *h)
 {
-    map_free(v->vips, free);
-    v->vips = map_new();
-    v->vip_version++;
+    h = h->machine;
+    map_free(h->vips, free);
+    h->vips = NULL;
+    h->vip_version++;
 }
 
-uint64_t vip_version(const struct vnet *v) { return v->vip_version; }
+uint64_t vip_version(const struct vnet_host *h) { return h->machine->vip_version; }
 
 /* "TCP 10.96.0.1:443 192.168.229.132:6443": the key, then the endpoints. */
-void vip_save(const struct vnet *v, struct strbuf *out)
+void vip_save(const struct vnet_host *h, struct strbuf *out)
 {
     size_t cursor = 0;
     struct str key;
     void *value;
-    while (map_next(v->vips, &cursor, &key, &value)) {
+    while (h->machine->vips && map_next(h->machine->vips, &cursor, &key, &value)) {
         const struct vip *vip = value;
         strbuf_addf(out, STR_FMT, STR_ARG(key));
         for (size_t i = 0; i < vip->n; i++)
@@ -101,7 +106,7 @@ static bool next_part(struct str *rest, char separator, struct str *part)
     return true;
 }
 
-static bool restore_line(struct vnet *v, struct str line)
+static bool restore_line(struct vnet_host *h, struct str line)
 {
     struct str proto = STR_NULL, word;
     char ip[64];
@@ -115,30 +120,30 @@ static bool restore_line(struct vnet *v, struct str line)
         n++;
     }
     if (ok)
-        vip_set(v, ip, port, proto.p[0] == 'T' ? "TCP" : "UDP", b, n);
+        vip_set(h, ip, port, proto.p[0] == 'T' ? "TCP" : "UDP", b, n);
     free(b);
     return ok;
 }
 
-bool vip_restore(struct vnet *v, struct str text)
+bool vip_restore(struct vnet_host *h, struct str text)
 {
     bool all = true;
     struct str line;
     while (next_part(&text, '\n', &line))
-        if (line.n && !restore_line(v, line))
+        if (line.n && !restore_line(h, line))
             all = false;
     return all;
 }
 
-bool vip_translate(struct vnet *v, const char *proto, char ip[64], int *port)
+bool vip_translate(struct vnet_host *from, const char *proto, char ip[64], int *port)
 {
     char key[128];
-    const struct vip *vip = map_get(v->vips, vip_key(key, proto, ip, *port));
+    const struct vip *vip = from->machine->vips ? map_get(from->machine->vips, vip_key(key, proto, ip, *port)) : NULL;
     if (vip == NULL)
         return true;
     if (vip->n == 0)
         return false;
-    const struct vip_backend *b = &vip->b[vip->n == 1 ? 0 : rng_below(&v->rng, vip->n)];
+    const struct vip_backend *b = &vip->b[vip->n == 1 ? 0 : rng_below(&from->net->rng, vip->n)];
     snprintf(ip, 64, "%s", b->ip);
     *port = b->port;
     return true;

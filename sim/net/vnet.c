@@ -33,7 +33,6 @@ struct vnet *vnet_new(struct loop *l)
     list_init(&v->hosts);
     v->addrs = map_new();
     v->outside = map_new();
-    v->vips = map_new();
     rng_init(&v->rng, l, "kube-proxy");
     return v;
 }
@@ -45,7 +44,6 @@ void vnet_free(struct vnet *v)
     ASSERT(list_empty(&v->hosts));
     map_free(v->addrs, NULL);
     map_free(v->outside, NULL);
-    map_free(v->vips, free);
     free(v);
 }
 
@@ -67,6 +65,7 @@ struct vnet_host *vnet_host_new(struct vnet *v, const char *name)
     snprintf(h->rc.nameserver, sizeof h->rc.nameserver, "127.0.0.1");      /* what Go assumes without a resolv.conf */
     h->rc.ndots = 1;
     h->next_port = PORT_FIRST;
+    h->machine = h;
     list_init(&h->node);
     list_push(&v->hosts, &h->node);
     return h;
@@ -75,6 +74,12 @@ struct vnet_host *vnet_host_new(struct vnet *v, const char *name)
 const char *vnet_host_name(const struct vnet_host *h)
 {
     return h->name;
+}
+
+void vnet_host_set_machine(struct vnet_host *h, struct vnet_host *machine)
+{
+    ASSERT(machine->machine == machine);
+    h->machine = machine;
 }
 
 struct vnet *vnet_host_net(struct vnet_host *h)
@@ -131,6 +136,7 @@ void vnet_host_free(struct vnet_host *h)
     list_remove(&h->node);
     map_free(h->addrs, NULL);
     map_free(h->hosts_file, free);
+    map_free(h->vips, free);
     free(h->name);
     free(h);
 }
@@ -286,7 +292,7 @@ void vnet_dial_start(struct vnet_dial *d)
     ASSERT(d->done != NULL);
     snprintf(d->peer_ip, sizeof d->peer_ip, "%s", d->ip);
     d->peer_port = d->port;
-    if (!vip_translate(v, "TCP", d->peer_ip, &d->peer_port))
+    if (!vip_translate(d->from, "TCP", d->peer_ip, &d->peer_port))
         d->peer_port = 0;
     d->ep = (struct vnet_endpoint){ NULL, NULL };
     vnet_local_addr(d->from, d->peer_ip, d->local_ip, &d->local_port);

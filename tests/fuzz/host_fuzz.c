@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     str_cut(text, '\n', &head, &tail);
     dockerignore_excludes(tail, head);
     char ip[64];
-    proxy_classify(head, 80, ip);
+    proxy_classify(head, 80, 3, ip);
     arena_free(a);
     return 0;
 }

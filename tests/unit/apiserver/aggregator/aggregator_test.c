@@ -108,11 +108,11 @@ static void availability(void **state) {
     step(&b, (struct step){ ADMIN, "POST", "/api/v1/namespaces/kube-system/endpoints", NULL, "{\"metadata\":{\"name\":\"metrics-server\"},\"subsets\":[{\"notReadyAddresses\":[{\"ip\":\"10.32.0.5\"}],\"ports\":[{\"port\":4443}]}]}", 201, { NULL }, NULL });
     bed_run_ms(&b, 100);
     SEE(&b, "False", "MissingEndpoints", "endpoints for service/metrics-server in \\\"kube-system\\\" have no addresses with port name \\\"\\\"");
-    vip_set(b.net, "10.106.10.1", 443, "TCP", NULL, 0);
+    vip_set(b.node, "10.106.10.1", 443, "TCP", NULL, 0);
     step(&b, (struct step){ ADMIN, "PUT", "/api/v1/namespaces/kube-system/endpoints/metrics-server", NULL, "{\"metadata\":{\"name\":\"metrics-server\"},\"subsets\":[{\"addresses\":[{\"ip\":\"10.32.0.5\"}],\"ports\":[{\"port\":4443}]}]}", 200, { NULL }, NULL });
     bed_run_ms(&b, 100);
     SEE(&b, "False", "FailedDiscoveryCheck", "failing or missing response from https://10.106.10.1:443/apis/metrics.k8s.io/v1beta1: Get https://10.106.10.1:443/apis/metrics.k8s.io/v1beta1: dial tcp 10.106.10.1:443: connect: connection refused");
-    vip_set(b.net, "10.106.10.1", 443, "TCP", &to, 1);
+    vip_set(b.node, "10.106.10.1", 443, "TCP", &to, 1);
     k.status = 403;
     bed_run_ms(&b, 31000);
     SEE(&b, "False", "FailedDiscoveryCheck", "failing or missing response from https://10.106.10.1:443/apis/metrics.k8s.io/v1beta1: bad status from https://10.106.10.1:443/apis/metrics.k8s.io/v1beta1: 403");
@@ -123,7 +123,7 @@ static void availability(void **state) {
     step(&b, (struct step){ ADMIN, "GET", GV "/nodes?x=%20y", "Authorization: Bearer z\nX-Remote-Group: evil", NULL, 200, { GV "/nodes?x=%20y|kubernetes-admin|system:masters|cn=front-proxy-client|" , "!authorized", "!evil" }, NULL });
     step(&b, (struct step){ NOBODY, "GET", GV "/nodes", NULL, NULL, 403, { "nodes.metrics.k8s.io is forbidden: User \\\"system:anonymous\\\" cannot list resource \\\"nodes\\\" in API group \\\"metrics.k8s.io\\\" at the cluster scope" }, NULL });
     step(&b, (struct step){ ADMIN, "GET", "/apis", NULL, NULL, 200, { "metrics.k8s.io/v1beta1" }, NULL });
-    vip_set(b.net, "10.106.10.1", 443, "TCP", NULL, 0);
+    vip_set(b.node, "10.106.10.1", 443, "TCP", NULL, 0);
     step(&b, (struct step){ ADMIN, "GET", GV "/nodes", NULL, NULL, 503, { "Error trying to reach service: 'dial tcp 10.106.10.1:443: connect: connection refused'" }, NULL });
     step(&b, (struct step){ ADMIN, "DELETE", APISERVICES "/v1beta1.metrics.k8s.io", NULL, NULL, 200, { NULL }, NULL });
     step(&b, (struct step){ ADMIN, "GET", GV "/nodes", NULL, NULL, 404, { NULL }, NULL });
@@ -135,7 +135,7 @@ static void ready_backend(struct bed *b, struct backend *k, int minor, const cha
     struct vip_backend to = { "10.32.0.5", 4443 };
     bed_up(b, minor);
     backend_up(b, k);
-    vip_set(b->net, "10.106.10.1", 443, "TCP", &to, 1);
+    vip_set(b->node, "10.106.10.1", 443, "TCP", &to, 1);
     create_service(b, "443");
     step(b, (struct step){ ADMIN, "POST", "/api/v1/namespaces/kube-system/endpoints", NULL, "{\"metadata\":{\"name\":\"metrics-server\"},\"subsets\":[{\"addresses\":[{\"ip\":\"10.32.0.5\"}],\"ports\":[{\"port\":4443}]}]}", 201, { NULL }, NULL });
     step(b, (struct step){ ADMIN, "POST", APISERVICES, NULL, api, 201, { NULL }, NULL });

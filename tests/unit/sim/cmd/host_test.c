@@ -152,16 +152,17 @@ static void names_again(void **state)
 static void proxy_targets(void **state)
 {
     (void)state;
-    static const struct { const char *host; int port; enum proxy_target target; const char *ip; } cases[] = {
+    static const struct { const char *host; int port; enum proxy_target target; const char *ip; int nodes; } cases[] = {
         { "192.168.229.132", 6443, PROXY_CLUSTER, "192.168.229.132" }, { "ubuntu", 10250, PROXY_CLUSTER, "192.168.229.132" }, { "10.96.0.1", 443, PROXY_CLUSTER, "10.96.0.1" },
         { "10.111.255.1", 80, PROXY_CLUSTER, "10.111.255.1" }, { "10.32.0.5", 80, PROXY_CLUSTER, "10.32.0.5" }, { "localhost", 6443, PROXY_LOCAL, "127.0.0.1" }, { "127.0.0.1", 8080, PROXY_LOCAL, "127.0.0.1" },
         { "[::1]", 8080, PROXY_LOCAL, "127.0.0.1" }, { "10.112.0.1", 80, PROXY_REFUSE, "" }, { "10.95.0.1", 80, PROXY_REFUSE, "" }, { "8.8.8.8", 443, PROXY_REFUSE, "" }, { "github.com", 443, PROXY_REFUSE, "" },
         { "192.168.229.133", 22, PROXY_REFUSE, "" }, { "10.96.0.1.evil.org", 80, PROXY_REFUSE, "" }, { "10.96.0", 80, PROXY_REFUSE, "" }, { "10.96.0.256", 80, PROXY_REFUSE, "" }, { "ubuntu", 0, PROXY_REFUSE, "" },
-        { "ubuntu", 65536, PROXY_REFUSE, "" }, { "", 80, PROXY_REFUSE, "" },
+        { "ubuntu", 65536, PROXY_REFUSE, "" }, { "", 80, PROXY_REFUSE, "" }, { "worker1", 10250, PROXY_REFUSE, "" },
+        { "192.168.229.133", 10250, PROXY_CLUSTER, "192.168.229.133", 3 }, { "worker2", 10250, PROXY_CLUSTER, "192.168.229.134", 3 }, { "worker3", 10250, PROXY_REFUSE, "", 3 }, { "192.168.229.135", 10250, PROXY_REFUSE, "", 3 },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char ip[64] = "";
-        assert_int_equal(proxy_classify(str_c(cases[i].host), cases[i].port, ip), cases[i].target);
+        assert_int_equal(proxy_classify(str_c(cases[i].host), cases[i].port, cases[i].nodes ? cases[i].nodes : 1, ip), cases[i].target);
         assert_string_equal(ip, cases[i].ip);
     }
 }

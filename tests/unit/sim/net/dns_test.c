@@ -60,7 +60,7 @@ static int setup(void **state)
     vnet_host_add_addr(w->pod, "10.32.0.5");
     vnet_host_add_addr(w->dns, "10.32.0.2");
     vnet_host_set_resolver(w->pod, &rc);
-    vip_set(w->v, "10.96.0.10", 53, "UDP", &backend, 1);
+    vip_set(w->pod, "10.96.0.10", 53, "UDP", &backend, 1);
     w->ls = dns_listen(w->dns, 53, on_query, &w->server, NULL);
     *state = w;
     return 0;

@@ -58,7 +58,7 @@ static void errors_are_gos(void **state)
     vnet_host_add_addr(pod, "10.32.0.5");
     struct vnet_listener *web = serve(pod, NULL, 80, &servers[0]), *ssh = serve(node, "127.0.0.1", 22, &servers[1]);
     vnet_set_outside(v, "66.96.162.149", VNET_REFUSE);
-    vip_set(v, "10.96.0.9", 80, "TCP", NULL, 0);
+    vip_set(node, "10.96.0.9", 80, "TCP", NULL, 0);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct result r;
         int64_t start_ns = vtime_now(l);
@@ -100,7 +100,7 @@ static void services_choose(void **state)
             vnet_host_add_addr(pods[i], b[i].ip);
             ls[i] = serve(pods[i], NULL, 8080, &servers[i]);
         }
-        vip_set(v, "10.96.0.1", 80, "TCP", b, 3);
+        vip_set(from, "10.96.0.1", 80, "TCP", b, 3);
         int hits[3] = { 0 };
         for (int i = 0; i < 60; i++) {
             struct result r;
@@ -114,7 +114,7 @@ static void services_choose(void **state)
         }
         for (int i = 0; i < 3; i++)
             assert_in_range(hits[i], 10, 32);
-        vip_remove(v, "10.96.0.1", 80, "TCP");
+        vip_remove(from, "10.96.0.1", 80, "TCP");
         struct result r;
         dial(&r, from, "10.96.0.1", 80);
         test_advance(l, 4000000000);
@@ -175,25 +175,27 @@ static void services_outlive_their_writer(void **state)
     static const char saved[] = "TCP 10.96.0.1:443 192.168.229.132:6443\nTCP 10.96.0.9:80\nUDP 10.96.0.10:53 10.32.0.2:53 10.32.0.3:53\n";
     struct loop *l = test_loop();
     struct vnet *v = vnet_new(l);
+    struct vnet_host *h = vnet_host_new(v, "ubuntu");
     struct strbuf out;
-    uint64_t version = vip_version(v);
-    assert_true(vip_restore(v, str_c(saved)));
-    assert_int_not_equal(vip_version(v), version);
-    version = vip_version(v);
+    uint64_t version = vip_version(h);
+    assert_true(vip_restore(h, str_c(saved)));
+    assert_int_not_equal(vip_version(h), version);
+    version = vip_version(h);
     static const struct vip_backend same = { "192.168.229.132", 6443 };
-    vip_set(v, "10.96.0.1", 443, "TCP", &same, 1);
-    vip_remove(v, "10.96.0.1", 444, "TCP");
-    assert_int_equal(vip_version(v), version);
+    vip_set(h, "10.96.0.1", 443, "TCP", &same, 1);
+    vip_remove(h, "10.96.0.1", 444, "TCP");
+    assert_int_equal(vip_version(h), version);
     strbuf_init(&out, 65536);
-    vip_save(v, &out);
+    vip_save(h, &out);
     assert_true(str_eqc(strbuf_str(&out), saved));
     strbuf_deinit(&out);
-    vip_clear(v);
-    assert_int_not_equal(vip_version(v), version);
+    vip_clear(h);
+    assert_int_not_equal(vip_version(h), version);
     static const char *const wrong[] = { "TCP\n", "TCP x\n", "ICMP 10.96.0.1:1\n", "TCP 10.96.0.1:70000\n", "TCP 10.96.0.1:1 2\n", "TCP :1\n" };
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
-        assert_false(vip_restore(v, str_c(wrong[i])));
-    assert_true(vip_restore(v, STR_NULL));
+        assert_false(vip_restore(h, str_c(wrong[i])));
+    assert_true(vip_restore(h, STR_NULL));
+    vnet_host_free(h);
     vnet_free(v);
     loop_free(l);
 }

@@ -7,6 +7,7 @@
 #include "sim/cmd/drive.h"
 #include "sim/cmd/host.h"
 #include "sim/cmd/node.h"
+#include "sim/cmd/service.h"
 #include "workloads/programs/programs.h"
 
 #include <stdlib.h>

@@ -121,6 +121,13 @@ static bool read_reply(struct reader *r, struct arena *a, struct strbuf *collect
     return chunked ? read_chunked(r, a, collect, out, ctx) : reader_body(r, (size_t)length, collect, out, ctx);
 }
 
+/* In the shell of a node that is not the first, what is asked is of that node. */
+static const char *of_node(struct arena *a, const struct options *o, const char *path)
+{
+    const char *node = o->data ? NULL : getenv("KUBELAB_NODE");
+    return node && *node ? arena_printf(a, "%s%cnode=" STR_FMT, path, strchr(path, '?') ? '&' : '?', STR_ARG(percent_encode(a, str_c(node)))) : path;
+}
+
 bool control_call(struct arena *a, const struct options *o, const char *method, const char *path, struct str body,
                   void (*out)(void *ctx, struct str piece), void *ctx, struct control_reply *reply, struct err *err)
 {
@@ -130,7 +137,7 @@ bool control_call(struct arena *a, const struct options *o, const char *method, 
     strbuf_init(&r.buf, LIMIT_RESPONSE_BYTES);
     struct strbuf collect;
     strbuf_init(&collect, LIMIT_RESPONSE_BYTES);
-    struct str head = arena_strf(a, "%s %s HTTP/1.1\r\nHost: kubelab\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n", method, path, body.n);
+    struct str head = arena_strf(a, "%s %s HTTP/1.1\r\nHost: kubelab\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n", method, of_node(a, o, path), body.n);
     bool ok = send_all(r.fd, head, err) && send_all(r.fd, body, err);
     if (ok && !read_reply(&r, a, &collect, out, ctx, &reply->status))
         ok = err_set(err, ERR_REFUSED, "the cluster stopped while it was asked");

@@ -418,8 +418,8 @@ static int docker_info(struct arena *a, int argc, char **argv)
     for (size_t i = 0; i < all.n; i++)
         running += all.v[i].running;
     printf("Client:\n Debug Mode: false\n\nServer:\n Containers: %zu\n  Running: %zu\n  Paused: 0\n  Stopped: %zu\n Images: %zu\n Server Version: 19.03.5\n Storage Driver: overlay2\n"
-           " Logging Driver: json-file\n Cgroup Driver: cgroupfs\n Operating System: Ubuntu 16.04.6 LTS\n OSType: linux\n Architecture: x86_64\n CPUs: 2\n Total Memory: 3.843GiB\n Name: ubuntu\n"
-           " Docker Root Dir: /var/lib/docker\n", all.n, running, all.n - running, json_len(images));
+           " Logging Driver: json-file\n Cgroup Driver: cgroupfs\n Operating System: Ubuntu 16.04.6 LTS\n OSType: linux\n Architecture: x86_64\n CPUs: 2\n Total Memory: 3.843GiB\n Name: %s\n"
+           " Docker Root Dir: /var/lib/docker\n", all.n, running, all.n - running, json_len(images), host_place().name);
     return 0;
 }
 

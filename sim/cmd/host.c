@@ -40,14 +40,33 @@ int host_command(const char *name, int argc, char **argv)
 }
 
 /* ---- this process's place ---- */
-bool host_map_here(struct arena *a, struct host_map *m)
+static int node_here(void)
+{
+    int i = node_find(str_c(getenv("KUBELAB_NODE")), NODES_MAX);
+    return i < 0 ? 0 : i;
+}
+
+struct node_place host_place(void)
+{
+    struct node_place p;
+    node_place(node_here(), &p);
+    return p;
+}
+
+const char *host_root(struct arena *a)
 {
     const char *data = getenv("KUBELAB_DATA");
+    return data ? node_dir(a, data, node_here()) : NULL;
+}
+
+bool host_map_here(struct arena *a, struct host_map *m)
+{
+    const char *root = host_root(a);
     char cwd[4096];
     memset(m, 0, sizeof *m);
-    if (!data)
+    if (!root)
         return false;
-    m->root = arena_strf(a, "%s/node", data);
+    m->root = str_c(root);
     m->cwd = arena_str(a, str_c(getcwd(cwd, sizeof cwd) ? cwd : "/"));
     struct host_map top = { m->root, STR("/") };
     if (str_starts(m->cwd, arena_cstr(a, m->root)) || host_map_path(a, &top, m->cwd).n)
@@ -103,6 +122,13 @@ struct json *host_status(struct arena *a, struct err *err)
     struct options o = { 0 };
     struct control_reply r;
     return control_call(a, &o, "GET", "/status", STR_NULL, NULL, NULL, &r, err) ? json_parse(a, r.body, err) : NULL;
+}
+
+int host_node_of(struct arena *a, const char *name, int *count, struct err *err)
+{
+    struct json *status = host_status(a, err);
+    *count = (int)json_len(json_get(status, "nodes"));
+    return status ? node_find(str_c(name), *count) : -1;
 }
 
 /* ---- text/tabwriter ---- */

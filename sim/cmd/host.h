@@ -1,4 +1,4 @@
-/* sim/cmd/host.h - the lab's host: commands of the machine `ubuntu` that run as links to kubelab in the shell's PATH (DATA/bin).
+/* sim/cmd/host.h - the lab's hosts: commands of the machine `ubuntu`, or of a worker (KUBELAB_NODE), that run as links to kubelab in the shell's PATH (DATA/bin).
  *
  * Base mode needs neither root nor namespaces: the node's files live below DATA/node, and `sudo` leads paths that belong to the node there. What a command
  * needs of the cluster it asks over the control socket, as kubernetes-admin where it asks the API.
@@ -7,6 +7,7 @@
 #define SIM_CMD_HOST_H
 
 #include "sim/cmd/cmd.h"
+#include "sim/cmd/node.h"
 
 /* ---- main.c asks: is NAME (argv[0] without its folder) a command of the host? -1 when not, else its exit status. ---- */
 int host_command(const char *name, int argc, char **argv);
@@ -14,7 +15,7 @@ extern const char *const host_command_names[];     /* NULL-terminated: the links
 
 /* ---- host_path.c: which paths are the node's (pure) ---- */
 struct host_map {
-    struct str root;                               /* DATA/node, absolute, no slash at its end */
+    struct str root;                               /* node_dir, absolute, no slash at its end */
     struct str cwd;                                /* absolute */
 };
 /* The mapped path when `path` (absolute, or relative to cwd) is one of the node's; else an empty str. "." and ".." are resolved by their text. */
@@ -38,6 +39,9 @@ struct sudo_flags { bool login, shell, help, version, list, quiet; const char *u
 bool sudo_parse(struct sudo_flags *f, int argc, char **argv, char **bad);
 
 /* ---- shared by the commands ---- */
+struct node_place host_place(void);                                               /* whose shell this is */
+const char *host_root(struct arena *a);                                            /* that node's / on the disk; NULL outside of a lab's shell */
+int host_node_of(struct arena *a, const char *name, int *count, struct err *err);  /* a running cluster's node; -1: it has none of that name (err: it does not run) */
 bool host_map_here(struct arena *a, struct host_map *m);                          /* of this process's environment; false outside of a lab's shell */
 const char *host_find_program(struct arena *a, const char *name);                 /* in PATH, leaving DATA/bin out; NULL */
 bool host_is_root(void);                                                           /* inside sudo */
@@ -50,8 +54,10 @@ void host_table_add(struct arena *a, struct host_table *t, struct str cell);
 void host_table_print(const struct host_table *t, size_t min_width, size_t padding, bool pad_last);
 const char *host_human_duration(struct arena *a, int64_t ns);                      /* docker's units.HumanDuration: "About an hour", "23 hours" */
 
-/* namespaces.c: the node's files at their real paths and the host name ubuntu for this process and its children, where that is allowed. False: nothing has changed. */
-bool namespaces_enter(struct arena *a, const char *data);
+/* shell.c: this process's environment becomes that of a node's shell: its name, files and kubeconfig, the way into the network from there. */
+void shell_environment(struct arena *a, const struct options *o, const char *data, int node);
+/* namespaces.c: a node's files at their real paths and its host name for this process and its children, where that is allowed. False: nothing has changed. */
+bool namespaces_enter(struct arena *a, const char *data, int node);
 
 /* ---- the commands; argv[0] is the name, and the arena dies with the command ---- */
 int host_sudo(struct arena *a, int argc, char **argv);
@@ -80,7 +86,6 @@ bool host_containers_load(struct arena *a, struct host_containers *out, struct e
 /* ---- the cluster's side: host_routes.c, called by control.c for /host/... ---- */
 struct cluster;
 struct http_exchange;
-struct node;
 bool host_route(struct cluster *c, struct node *node, struct http_exchange *x); /* node: whose shell asks. false: not one of ours */
 
 /* ---- proxy.c: into the cluster for clients on this machine ---- */

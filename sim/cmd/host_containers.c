@@ -153,7 +153,7 @@ bool host_containers_load(struct arena *a, struct host_containers *out, struct e
     struct json *j = json_parse(a, r.body, NULL);
     l.images = json_get(j, "images");
     time_parse_rfc3339(json_get_str(j, "now"), &out->now_ns);
-    if (!host_api(a, "GET", "/api/v1/pods?fieldSelector=spec.nodeName%3Dubuntu", STR_NULL, &code, &body, err))
+    if (!host_api(a, "GET", arena_printf(a, "/api/v1/pods?fieldSelector=spec.nodeName%%3D%s", host_place().name), STR_NULL, &code, &body, err))
         return false;
     if (code != 200)
         return err_set(err, ERR_UNAVAILABLE, "the API server, which this list is read from, does not answer: " STR_FMT, STR_ARG(str_sub(body, 0, 300)));

@@ -65,11 +65,12 @@ static bool kubeconfig_opens(struct kubeadm *k)
 {
     const char *given = getenv("KUBECONFIG"), *home = getenv("HOME");
     const char *own = arena_printf(k->a, "%s/.kube/config", home ? home : "");
-    if (!host_is_root() && ((given && access(given, R_OK) == 0) || access(own, R_OK) == 0))
+    bool worker = getenv("KUBELAB_NODE") != NULL;              /* the student's home is not that machine's */
+    if (!host_is_root() && ((given && access(given, R_OK) == 0) || (!worker && access(own, R_OK) == 0)))
         return true;
     if (host_is_root() && access(k->admin_conf, R_OK) == 0)
         return true;
-    fail("failed to load admin kubeconfig: open %s: no such file or directory", host_is_root() ? "/root/.kube/config" : given ? given : own);
+    fail("failed to load admin kubeconfig: open %s: no such file or directory", host_is_root() ? "/root/.kube/config" : given && !worker ? given : own);
     return false;
 }
 
@@ -359,7 +360,7 @@ static struct cert *cert_of(struct kubeadm *k, const char *file, bool kubeconfig
 {
     struct str text, pem;
     struct err err = { 0 };
-    const char *dir = arena_printf(k->a, "%s/node/etc/kubernetes", getenv("KUBELAB_DATA"));
+    const char *dir = arena_printf(k->a, "%s/etc/kubernetes", host_root(k->a));
     if (!file_read(arena_printf(k->a, "%s/%s", dir, file), 1 << 20, k->a, &text, &err))
         return NULL;
     pem = text;
@@ -463,8 +464,8 @@ int host_kubeadm(struct arena *a, int argc, char **argv)
     k.version = json_get_str(status, "version");
     k.minor = version_minor(arena_cstr(k.a, k.version));
     time_parse_rfc3339(json_path_str(status, "clock.now"), &k.now_ns);
-    k.admin_conf = arena_printf(k.a, "%s/node/etc/kubernetes/admin.conf", getenv("KUBELAB_DATA") ? getenv("KUBELAB_DATA") : arena_cstr(k.a, json_get_str(status, "dataDir")));
     setenv("KUBELAB_DATA", arena_cstr(k.a, json_get_str(status, "dataDir")), 0);
+    k.admin_conf = arena_printf(k.a, "%s/etc/kubernetes/admin.conf", host_root(k.a));
     bool found = false;
     for (size_t i = 0; i < ARRAY_LEN(tree) && !found; i++) {
         int n = words_match(tree[i].words, argc - 1, argv + 1);

@@ -191,7 +191,7 @@ static int run(const struct host_map *m, struct host_argv args)
 
 /* A root shell: the commands that one uses on files go through sudo again. What the shell itself opens (redirections) it opens as it is. */
 static const char root_rc[] =
-    "PS1='root@ubuntu:\\w# '\n"
+    "PS1=\"root@${KUBELAB_NODE:-ubuntu}:\\w# \"\n"
     "for _c in cat ls cp mv rm ln head tail grep egrep less more nano vi vim sed awk find diff mkdir rmdir touch chmod chown tee stat wc file du openssl md5sum sha256sum; do\n"
     "  eval \"$_c() { command sudo $_c \\\"\\$@\\\"; }\"\ndone\nunset _c\n";
 
@@ -231,7 +231,7 @@ int host_sudo(struct arena *a, int argc, char **argv)
     if (f.version)
         return printf("Sudo version 1.8.16\n"), 0;
     if (f.list && f.first >= argc)
-        return printf("User user may run the following commands on ubuntu:\n    (ALL : ALL) ALL\n"), 0;
+        return printf("User user may run the following commands on %s:\n    (ALL : ALL) ALL\n", host_place().name), 0;
     if (f.quiet && f.first >= argc)
         return 0;
     if (f.help || (f.first >= argc && !f.login && !f.shell)) {

@@ -14,20 +14,38 @@
 
 int host_hostname(struct arena *a, int argc, char **argv)
 {
+    struct node_place here = host_place();
     (void)a;
     const char *flag = argc > 1 ? argv[1] : "";
     if (strcmp(flag, "-i") == 0)
         printf("127.0.1.1\n");
     else if (strcmp(flag, "-I") == 0)
-        printf("192.168.229.132 10.32.0.1 \n");
+        printf("%s %s1 \n", here.ip, here.pod_base);
     else if (*flag && flag[0] != '-')
         return fprintf(stderr, "hostname: you must be root to change the host name\n"), 1;
     else
-        printf("%s\n", strcmp(flag, "-d") == 0 ? "" : "ubuntu");
+        printf("%s\n", strcmp(flag, "-d") == 0 ? "" : here.name);
     return 0;
 }
 
-/* The one machine there is: a shell here is a shell there. */
+/* The node that a destination is; -1 after ssh's own words. A shell's own machine answers also while the cluster is down. */
+static int ssh_destination(struct arena *a, const char *host)
+{
+    struct node_place here = host_place();
+    struct err err = { 0 };
+    int count = 0, self = node_find(str_c(here.name), NODES_MAX), known = node_find(str_c(host), NODES_MAX);
+    if (known == self || strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0)
+        return self;
+    int node = host_node_of(a, host, &count, &err);
+    if (node < 0 && err.code && known >= 0)
+        fprintf(stderr, "ssh: connect to host %s port 22: No route to host\n", host);
+    else if (node < 0)
+        fprintf(stderr, "ssh: Could not resolve hostname %s: Name or service not known\n", host);
+    err_clear(&err);
+    return node;
+}
+
+/* To another of the cluster's machines, or to this one: a shell there is a process here with that node's environment. */
 int host_ssh(struct arena *a, int argc, char **argv)
 {
     int i = 1;
@@ -37,21 +55,25 @@ int host_ssh(struct arena *a, int argc, char **argv)
         fprintf(stderr, "usage: ssh [-46AaCfGgKkMNnqsTtVvXxYy] [-i identity_file] [-l login_name] [-o option] [-p port] destination [command]\n");
         return 255;
     }
-    const char *at = strrchr(argv[i], '@'), *host = at ? at + 1 : argv[i];
-    if (strcmp(host, "ubuntu") != 0 && strcmp(host, "localhost") != 0 && strcmp(host, "192.168.229.132") != 0 && strcmp(host, "127.0.0.1") != 0) {
-        fprintf(stderr, "ssh: Could not resolve hostname %s: Name or service not known\n", host);
+    const char *at = strrchr(argv[i], '@'), *data = getenv("KUBELAB_DATA");
+    int node = ssh_destination(a, at ? at + 1 : argv[i]);
+    if (node < 0)
         return 255;
-    }
     struct strbuf line;
+    struct options o = { 0 };
     strbuf_init(&line, 1 << 20);
     for (int k = i + 1; k < argc; k++)
         strbuf_addf(&line, "%s%s", k > i + 1 ? " " : "", argv[k]);
+    if (data && node != node_find(str_c(host_place().name), NODES_MAX)) {
+        shell_environment(a, &o, data, node);
+        namespaces_enter(a, data, node);
+    }
     if (getenv("HOME") && chdir(getenv("HOME")) != 0)
         fprintf(stderr, "Could not chdir to home directory %s: %s\n", getenv("HOME"), strerror(errno));
     if (line.n)
         execlp("bash", "bash", "-c", line.p, (char *)NULL);
     else
-        execlp("bash", "bash", "--rcfile", arena_printf(a, "%s/bin/bashrc", getenv("KUBELAB_DATA")), "-i", (char *)NULL);
+        execlp("bash", "bash", "--rcfile", arena_printf(a, "%s/bin/bashrc", data), "-i", (char *)NULL);
     fprintf(stderr, "ssh: bash: %s\n", strerror(errno));
     return 255;
 }

@@ -1,6 +1,6 @@
 /* sim/cmd/namespaces.c - the icing: where the kernel lets an ordinary user have namespaces, the node's files appear at their real paths, without sudo's help.
  *
- * A user namespace (the user stays who it is), and in it a mount namespace with the node's files bound to their places, and a host name. A place that this machine
+ * A user namespace (the user stays who it is; ssh to another node makes one within), and in it a mount namespace with the node's files bound to their places, and a host name. A place that this machine
  * does not have gets its folder from a read-only overlay of the parent (Linux 5.11 and later); what was mounted below the parent is bound again. Many machines
  * forbid some of this: everything is tried first in a child, and when any step fails there, nothing is done and nothing is said; the base mode (host_sudo.c) needs none.
  * Not for uid 0, who may want to write to /etc, and not where the data folder itself lies below one of these parents.
@@ -31,11 +31,11 @@ static bool put(const char *path, const char *text)
     return ok;
 }
 
-static bool become(struct arena *a)
+static bool become(struct arena *a, const char *name)
 {
     int uid = (int)getuid(), gid = (int)getgid();
     return unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS) == 0 && put("/proc/self/setgroups", "deny") && put("/proc/self/uid_map", arena_printf(a, "%d %d 1", uid, uid)) &&
-           put("/proc/self/gid_map", arena_printf(a, "%d %d 1", gid, gid)) && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && sethostname("ubuntu", 6) == 0;
+           put("/proc/self/gid_map", arena_printf(a, "%d %d 1", gid, gid)) && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && sethostname(name, strlen(name)) == 0;
 }
 
 /* What is mounted below a folder now, as paths relative to it: /proc/self/mountinfo's fifth field. */
@@ -82,10 +82,12 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static bool enter(struct arena *a, const char *data)
+static bool enter(struct arena *a, const char *data, int node)
 {
-    const char *skeleton = arena_printf(a, "%s/skeleton", data), *laid[ARRAY_LEN(places)] = { NULL };
-    if (strpbrk(data, ":,\\") || !become(a))        /* these part the overlay's options */
+    const char *skeleton = arena_printf(a, "%s/skeleton", data), *root = node_dir(a, data, node), *laid[ARRAY_LEN(places)] = { NULL };
+    struct node_place place;
+    node_place(node, &place);
+    if (strpbrk(data, ":,\\") || !become(a, place.name))        /* these part the overlay's options */
         return false;
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
         bool done = i > 0 && laid[i - 1] && strcmp(laid[i - 1], places[i].parent) == 0;
@@ -95,40 +97,43 @@ static bool enter(struct arena *a, const char *data)
                 return false;
             laid[i] = places[i].parent;
         }
-        if (mount(arena_printf(a, "%s/node%s", data, places[i].path), places[i].path, NULL, MS_BIND, NULL) != 0)
+        if (mount(arena_printf(a, "%s%s", root, places[i].path), places[i].path, NULL, MS_BIND, NULL) != 0)
             return false;
     }
     return true;
 }
 
-static bool skeleton_make(struct arena *a, const char *data)
+static bool skeleton_make(struct arena *a, const char *data, int node)
 {
     struct err err = { 0 };
     bool ok = true;
     for (size_t i = 0; i < ARRAY_LEN(places) && ok; i++)
-        ok = dir_make(arena_printf(a, "%s/skeleton%s", data, places[i].path), 0755, &err) && is_folder(arena_printf(a, "%s/node%s", data, places[i].path));
+        ok = dir_make(arena_printf(a, "%s/skeleton%s", data, places[i].path), 0755, &err) && is_folder(arena_printf(a, "%s%s", node_dir(a, data, node), places[i].path));
     err_clear(&err);
     return ok;
 }
 
-bool namespaces_enter(struct arena *a, const char *data)
+bool namespaces_enter(struct arena *a, const char *data, int node)
 {
     int status = 1;
     char cwd[4096];
-    if (getuid() == 0 || geteuid() != getuid() || getenv("KUBELAB_REAL_PATHS") || getenv("KUBELAB_NO_NAMESPACES") || !getcwd(cwd, sizeof cwd))
+    struct node_place place;
+    node_place(node, &place);
+    const char *already = getenv("KUBELAB_REAL_PATHS");          /* whose they are; another's are laid over them */
+    if (getuid() == 0 || geteuid() != getuid() || (already && strcmp(already, place.name) == 0) || getenv("KUBELAB_NO_NAMESPACES") || !getcwd(cwd, sizeof cwd))
         return false;
     for (size_t i = 0; i < ARRAY_LEN(places); i++)
         if (strncmp(data, places[i].parent, strlen(places[i].parent)) == 0)
             return false;
-    if (!skeleton_make(a, data))
+    if (!skeleton_make(a, data, node))
         return false;
     pid_t pid = fork();
     if (pid == 0)
-        _exit(enter(a, data) && chdir(cwd) == 0 ? 0 : 1);
+        _exit(enter(a, data, node) && chdir(cwd) == 0 ? 0 : 1);
     if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
         return false;
-    return enter(a, data) && chdir(cwd) == 0 && setenv("KUBELAB_REAL_PATHS", "1", 1) == 0;
+    return enter(a, data, node) && chdir(cwd) == 0 && setenv("KUBELAB_REAL_PATHS", place.name, 1) == 0;
 }
 #else
-bool namespaces_enter(struct arena *a, const char *data) { (void)a; (void)data; return false; }
+bool namespaces_enter(struct arena *a, const char *data, int node) { (void)a; (void)data; (void)node; return false; }
 #endif

@@ -8,6 +8,7 @@
 #include "apiserver/apiserver.h"
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/cmd.h"
+#include "sim/cmd/service.h"
 
 #include <stdio.h>
 #include <stdlib.h>

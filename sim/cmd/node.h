@@ -2,10 +2,14 @@
 #ifndef SIM_CMD_NODE_H
 #define SIM_CMD_NODE_H
 
-#include "sim/cmd/kubeadm.h"
-#include "sim/cmd/service.h"
+#include "sim/base/base.h"
 
+struct loop;
 struct store;
+struct vnet;
+struct vnet_host;
+struct image_store;
+struct services;
 
 /* ---- who is where (pure) ---- */
 enum { NODES_MAX = 16 };

@@ -1,4 +1,4 @@
-/* sim/cmd/shell.c - `kubelab shell [LAB] [-- CMD]`: the lab's host, as far as an ordinary process can be it.
+/* sim/cmd/shell.c - `kubelab shell [LAB] [--node NAME] [-- CMD]`: the lab's host, as far as an ordinary process can be it.
  *
  * The student's own tools, home and editors, with PATH, KUBECONFIG, KUBELAB_DATA and the proxy's variables set, and the host's commands (host.h) as links to
  * kubelab itself in DATA/bin. Leaving the shell leaves the cluster up. With a lab named, the cluster is started when it is not running.
@@ -65,7 +65,7 @@ static void set_both(const char *lower, const char *upper, const char *value)
     setenv(upper, value, 1);
 }
 
-static void proxy_environment(struct arena *a, const struct options *o)
+static void proxy_environment(struct arena *a, const struct options *o, int node)
 {
     struct err err = { 0 };
     struct control_reply reply;
@@ -74,11 +74,13 @@ static void proxy_environment(struct arena *a, const struct options *o)
         err_clear(&err);
         return;
     }
-    const char *url = arena_printf(a, "http://127.0.0.1:" STR_FMT, STR_ARG(str_trim(reply.body)));
+    struct node_place place;                       /* the user of the URL says from where one asks */
+    node_place(node, &place);
+    const char *url = arena_printf(a, "http://%s%s127.0.0.1:" STR_FMT, node ? place.name : "", node ? "@" : "", STR_ARG(str_trim(reply.body)));
     bool usual = false;
     if (control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err)) {
         struct json *s = json_parse(a, reply.body, NULL);
-        usual = str_ends(json_get_str(s, "server"), ":6443") && json_get_int(s, "kubeletPort", 0) == 10250;
+        usual = node == 0 && str_ends(json_get_str(s, "server"), ":6443") && json_get_int(s, "kubeletPort", 0) == 10250;
     }
     err_clear(&err);
     const char *direct = usual ? "localhost,127.0.0.1,::1," DIRECT : DIRECT;     /* else localhost:6443 has to be led to where it is */
@@ -102,40 +104,82 @@ static const char bashrc[] =
     "PATH=$KUBELAB_DATA/bin:${PATH#$KUBELAB_DATA/bin:}\n"
     "_kubelab_cd() { case $1 in\n"
     "  /etc/kubernetes|/etc/kubernetes/*|/var/lib/kubelet|/var/lib/kubelet/*|/var/log/pods|/var/log/pods/*|/etc/systemd/system/kubelet.service.d)\n"
-    "    [ -d \"$1\" ] || { builtin cd \"$KUBELAB_DATA/node$1\"; return; } ;;\n"
+    "    [ -d \"$1\" ] || { builtin cd \"$KUBELAB_NODE_DIR$1\"; return; } ;;\n"
     "  esac; builtin cd \"$@\"; }\n"
     "cd() { _kubelab_cd \"$@\"; }\n"
-    "_kubelab_where() { local p=${PWD#$KUBELAB_DATA/node}; [ \"$p\" = \"$HOME\" ] && p='~'; [ \"${p#$HOME/}\" != \"$p\" ] && p=\"~/${p#$HOME/}\"; printf %s \"$p\"; }\n"
-    "PS1='user@ubuntu:$(_kubelab_where)$ '\n"
+    "_kubelab_where() { local p=${PWD#$KUBELAB_NODE_DIR}; [ \"$p\" = \"$HOME\" ] && p='~'; [ \"${p#$HOME/}\" != \"$p\" ] && p=\"~/${p#$HOME/}\"; printf %s \"$p\"; }\n"
+    "PS1='user@${KUBELAB_NODE:-ubuntu}:$(_kubelab_where)$ '\n"
     "unset PROMPT_COMMAND\n";
 
-static int exec_shell(struct arena *a, struct options *o, const char *bin)
+/* On a worker there is no kubeconfig, until somebody brings one to where the control plane has it; the student's own is not looked at. */
+void shell_environment(struct arena *a, const struct options *o, const char *data, int node)
+{
+    struct node_place place;
+    const char *root = node_dir(a, data, node);
+    node_place(node, &place);
+    proxy_environment(a, o, node);
+    setenv("KUBELAB_DATA", data, 1);
+    setenv("KUBELAB_NODE_DIR", root, 1);
+    setenv("KUBECONFIG", node ? arena_printf(a, "%s/etc/kubernetes/admin.conf", root) : arena_printf(a, "%s/admin.conf", data), 1);
+    if (node)
+        setenv("KUBELAB_NODE", place.name, 1);
+    else
+        unsetenv("KUBELAB_NODE");
+}
+
+/* Where namespaces may be had, those of the node that the environment names. */
+static bool enter_here(struct arena *a, const char *data) { return namespaces_enter(a, data, node_find(str_c(host_place().name), NODES_MAX)); }
+
+static int exec_shell(struct arena *a, struct options *o, const char *bin, int node)
 {
     const char *data = data_path(a, o, ""), *path = getenv("PATH");
     char *full = realpath(data, NULL);
     data = full ? arena_strdup(a, full) : data;
     free(full);
-    proxy_environment(a, o);
-    setenv("KUBELAB_DATA", data, 1);
-    setenv("KUBECONFIG", arena_printf(a, "%s/admin.conf", data), 1);
     setenv("PATH", arena_printf(a, "%s%s/bin:%s", o->drive ? arena_printf(a, "%s/bin/driven:", data) : "", data, path ? path : "/usr/local/bin:/usr/bin:/bin"), 1);
     const char *rc = arena_printf(a, "%s/bashrc", bin);
     struct err err = { 0 };
     if (!file_write(rc, str_c(bashrc), 0600, &err))
         return control_fail(&err);
+    shell_environment(a, o, data, node);
     if (o->drive && setenv("KUBELAB_DRIVEN", "1", 1) == 0)
-        return drive_command(a, o, o->rest, namespaces_enter, data);
-    namespaces_enter(a, data);
+        return drive_command(a, o, o->rest, enter_here, data);
+    enter_here(a, data);
     if (o->rest_count) {
         execvp(o->rest[0], o->rest);
         fprintf(stderr, "kubelab: %s: %s\n", o->rest[0], errno == ENOENT ? "command not found" : strerror(errno));
         return errno == ENOENT ? 127 : 126;
     }
-    if (isatty(0))
+    if (isatty(0) && node)
+        fprintf(stderr, "This is %s, a worker. docker, sudo, systemctl and journalctl work here; `exit` leaves.\n", o->node);
+    else if (isatty(0))
         fprintf(stderr, "This is the lab's host. kubectl, docker, sudo, systemctl and kubeadm work here; `exit` leaves, and the cluster stays up.\n");
     execlp("bash", "bash", "--rcfile", rc, "-i", (char *)NULL);
     fprintf(stderr, "kubelab: bash: %s\n", strerror(errno));
     return EXIT_INTERNAL;
+}
+
+/* The node that --node names: -1 after a message. */
+static int node_wanted(struct arena *a, const struct options *o)
+{
+    struct err err = { 0 };
+    struct control_reply reply = { 0 };
+    struct node_place place;
+    if (!o->node)
+        return 0;
+    int count = control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err) ? (int)json_len(json_get(json_parse(a, reply.body, NULL), "nodes")) : 0;
+    int node = node_find(str_c(o->node), count);
+    const char *names = "";
+    for (int i = 0; i < count; i++) {
+        node_place(i, &place);
+        names = arena_printf(a, "%s%s%s", names, i ? ", " : "", place.name);
+    }
+    if (node < 0 && count > 1)
+        fprintf(stderr, "kubelab: there is no node \"%s\": the cluster's machines are %s\n", o->node, names);
+    else if (node < 0)
+        fprintf(stderr, "kubelab: there is no node \"%s\": %s%s\n", o->node, count ? "the cluster's only machine is " : "a bare control plane has none", names);
+    err_clear(&err);
+    return node;
 }
 
 static int shell(struct arena *a, struct options *o)
@@ -144,10 +188,6 @@ static int shell(struct arena *a, struct options *o)
     const char *lab = o->arg_count ? o->args[0] : NULL;
     if (lab && strcmp(lab, "lab8") != 0) {
         fprintf(stderr, "kubelab: there is no lab \"%s\"; 'kubelab lab list' names them\n", lab);
-        return EXIT_USAGE;
-    }
-    if (o->node && strcmp(o->node, "ubuntu") != 0) {
-        fprintf(stderr, "kubelab: there is no node \"%s\": the cluster's only machine is ubuntu\n", o->node);
         return EXIT_USAGE;
     }
     if (o->drive && !o->rest_count) {
@@ -166,7 +206,10 @@ static int shell(struct arena *a, struct options *o)
             return status;
     }
     const char *bin = data_path(a, o, "bin");
-    return shell_make_bin(a, bin, &err) ? exec_shell(a, o, bin) : control_fail(&err);
+    int node = node_wanted(a, o);
+    if (node < 0)
+        return EXIT_USAGE;
+    return shell_make_bin(a, bin, &err) ? exec_shell(a, o, bin, node) : control_fail(&err);
 }
 
 int cmd_shell(struct options *o)

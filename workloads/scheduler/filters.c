@@ -88,7 +88,7 @@ static bool requirement_holds(const struct json *req, const struct json *have)
     return str_eqc(op, "Gt") ? number > bound : str_eqc(op, "Lt") && number < bound;
 }
 
-static bool term_matches(const struct json *term, const struct node_state *n)
+bool scheduler_term_matches(const struct json *term, const struct node_state *n)
 {
     const struct json *expressions = json_get(term, "matchExpressions"), *fields = json_get(term, "matchFields");
     if (json_len(expressions) + json_len(fields) == 0)
@@ -112,7 +112,7 @@ static bool node_selected(const struct json *pod, const struct node_state *n)
     if (!required)
         return true;
     for (const struct json *term = json_first(json_get(required, "nodeSelectorTerms")); term; term = json_next(term))
-        if (term_matches(term, n))
+        if (scheduler_term_matches(term, n))
             return true;
     return false;
 }
@@ -248,19 +248,7 @@ size_t scheduler_filters_run(struct arena *a, int minor, const struct json *pod,
     return count;
 }
 
-/* ---- scores and the sentence about failure ---- */
-static int64_t free_share(int64_t used, int64_t want, int64_t capacity)
-{
-    return capacity <= 0 || used + want > capacity ? 0 : (capacity - used - want) * 100 / capacity;
-}
-
-int64_t scheduler_score_node(const struct json *pod, const struct node_state *n)
-{
-    struct resources want = scheduler_resources_of_pod(pod);
-    return (free_share(n->used.cpu_milli, want.cpu_milli, n->allocatable.cpu_milli) +
-            free_share(n->used.memory_bytes, want.memory_bytes, n->allocatable.memory_bytes)) / 2;
-}
-
+/* ---- the sentence about failure ---- */
 /* Counted reasons as upstream prints them: "2 Insufficient cpu, 1 node(s) ...", sorted as text. */
 static void add_reasons(struct arena *a, struct strbuf *out, const char *const *reasons, const size_t *counts, size_t n)
 {

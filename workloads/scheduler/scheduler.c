@@ -1,8 +1,7 @@
 /* workloads/scheduler/scheduler.c - kube-scheduler: one pod at a time, the best node that will have it
  * (pkg/scheduler/scheduler.go).
  *
- * Unbound pods are keys in a work queue. A cycle looks at every node through the filters, takes the best score (ties by
- * name) and posts a Binding. A pod that fits nowhere gets an event and condition PodScheduled=False, and is tried again
+ * Unbound pods are keys in a work queue. A cycle looks at every node through the filters, takes the best score (scores.c; of equals, any) and posts a Binding. A pod that fits nowhere gets an event and condition PodScheduled=False, and is tried again
  * when a node or a bound pod changes, or after a minute. What was bound in this process counts at once (the scheduler's
  * cache "assumes" it), before the informer has seen it.
  *
@@ -35,6 +34,7 @@ struct scheduler {
     struct map              *waiting;  /* keys of pods that fit nowhere -> anything */
     struct map              *assumed;  /* key -> node name, until the informer shows it bound */
     struct list              cycles;
+    struct rng               rng;      /* which of equally good nodes */
     char                     identity[64];
 };
 
@@ -75,6 +75,9 @@ static void node_fill(struct scheduler *s, struct arena *a, struct node_state *n
         n->used.cpu_milli += r.cpu_milli;
         n->used.memory_bytes += r.memory_bytes;
         n->used.pods += 1;
+        r = scheduler_nonzero_resources(pod);
+        n->nonzero.cpu_milli += r.cpu_milli;
+        n->nonzero.memory_bytes += r.memory_bytes;
         n->pods[n->pod_count++] = pod;
     }
 }
@@ -165,26 +168,43 @@ static void count_reason(const char **reasons, size_t *counts, size_t *n, const 
     }
 }
 
+/* The best of the nodes that would have the pod; selectHost of generic_scheduler.go. */
+static struct str select_node(struct scheduler *s, struct arena *a, const struct json *pod, const struct node_state *fit, size_t n, size_t all)
+{
+    int64_t *scores = arena_alloc(a, n * sizeof *scores);
+    size_t best = 0;
+    uint64_t equals = 1;
+    if (n == 1)
+        return fit[0].name;
+    scheduler_scores(s->minor, pod, fit, n, all, scores);
+    for (size_t i = 1; i < n; i++) {
+        if (scores[i] > scores[best]) {
+            best = i;
+            equals = 1;
+        } else if (scores[i] == scores[best] && rng_below(&s->rng, ++equals) == 0) {
+            best = i;
+        }
+    }
+    return fit[best].name;
+}
+
 static bool choose(struct scheduler *s, struct arena *a, const struct json *pod, struct str *best, struct str *why_not)
 {
     const char *reasons[FIT_REASONS_MAX], *own[FIT_REASONS_MAX];
-    size_t counts[FIT_REASONS_MAX], n = 0, cursor = 0, nodes = 0;
-    int64_t best_score = -1;
+    size_t counts[FIT_REASONS_MAX], n = 0, cursor = 0, nodes = 0, fits = 0;
+    struct node_state *fit = arena_alloc(a, (informer_count(s->nodes) + 1) * sizeof *fit);
     for (struct object *o; informer_next(s->nodes, &cursor, &o); nodes++) {
-        struct node_state state;
-        node_fill(s, a, &state, object_json(o));
-        size_t refused = scheduler_filters_run(a, s->minor, pod, &state, own, FIT_REASONS_MAX);
+        node_fill(s, a, &fit[fits], object_json(o));
+        size_t refused = scheduler_filters_run(a, s->minor, pod, &fit[fits], own, FIT_REASONS_MAX);
         for (size_t i = 0; i < refused; i++)
             count_reason(reasons, counts, &n, own[i]);
-        int64_t score = refused ? -1 : scheduler_score_node(pod, &state);
-        if (score > best_score || (score >= 0 && score == best_score && str_cmp(state.name, *best) < 0)) {
-            best_score = score;
-            *best = state.name;
-        }
+        fits += refused == 0;
     }
-    if (best_score < 0)
+    if (fits)
+        *best = select_node(s, a, pod, fit, fits, nodes);
+    else
         *why_not = scheduler_fit_error(a, s->minor, nodes, reasons, counts, n);
-    return best_score >= 0;
+    return fits > 0;
 }
 
 static void schedule_one(void *ctx, struct str key)
@@ -304,6 +324,7 @@ struct scheduler *scheduler_start(struct client *client, int minor, bool leader_
     s->events = event_recorder_new(client, "default-scheduler", NULL);
     struct rng r;
     char uuid[37];
+    rng_init(&s->rng, s->loop, "scheduler ties");
     rng_init(&r, s->loop, "scheduler identity");
     rng_uuid(&r, uuid);
     snprintf(s->identity, sizeof s->identity, "ubuntu_%s", uuid);

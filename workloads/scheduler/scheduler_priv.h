@@ -15,6 +15,7 @@ struct node_state {                    /* one node as the scheduler sees it in t
     const struct json *node;
     struct str         name;
     struct resources   allocatable, used;
+    struct resources   nonzero;        /* used, with what scores assume of containers without requests */
     const struct json **pods; size_t pod_count;    /* bound to it, not finished */
 };
 
@@ -22,8 +23,11 @@ struct node_state {                    /* one node as the scheduler sees it in t
  * may. Texts live in the arena or are static. */
 size_t scheduler_filters_run(struct arena *a, int minor, const struct json *pod, const struct node_state *n, const char **reasons,
                              size_t max);
-/* Higher is better: least requested (cpu and memory averaged), 0 to 100. */
-int64_t scheduler_score_node(const struct json *pod, const struct node_state *n);
+bool scheduler_term_matches(const struct json *term, const struct node_state *n);     /* a nodeSelectorTerm */
+/* scores.c: requests, where a container that has none counts as 100m and 200 MB */
+struct resources scheduler_nonzero_resources(const struct json *pod);
+/* Weighted sums of the default score plugins, higher is better, for n nodes that passed the filters, of `all`. */
+void scheduler_scores(int minor, const struct json *pod, const struct node_state *nodes, size_t n, size_t all, int64_t *out);
 /* "0/1 nodes are available: 1 Insufficient cpu." from reasons and on how many nodes each was said; from v1.24 on followed
  * by what preemption would bring (nothing: this scheduler evicts nobody). */
 struct str scheduler_fit_error(struct arena *a, int minor, size_t node_count, const char *const *reasons,

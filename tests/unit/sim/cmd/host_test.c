@@ -152,19 +152,51 @@ static void names_again(void **state)
 static void proxy_targets(void **state)
 {
     (void)state;
-    static const struct { const char *host; int port; enum proxy_target target; const char *ip; int nodes; } cases[] = {
+    static const struct { const char *host; int port; enum proxy_target target; const char *ip; } cases[] = {
         { "192.168.229.132", 6443, PROXY_CLUSTER, "192.168.229.132" }, { "ubuntu", 10250, PROXY_CLUSTER, "192.168.229.132" }, { "10.96.0.1", 443, PROXY_CLUSTER, "10.96.0.1" },
         { "10.111.255.1", 80, PROXY_CLUSTER, "10.111.255.1" }, { "10.32.0.5", 80, PROXY_CLUSTER, "10.32.0.5" }, { "localhost", 6443, PROXY_LOCAL, "127.0.0.1" }, { "127.0.0.1", 8080, PROXY_LOCAL, "127.0.0.1" },
         { "[::1]", 8080, PROXY_LOCAL, "127.0.0.1" }, { "10.112.0.1", 80, PROXY_REFUSE, "" }, { "10.95.0.1", 80, PROXY_REFUSE, "" }, { "8.8.8.8", 443, PROXY_REFUSE, "" }, { "github.com", 443, PROXY_REFUSE, "" },
         { "192.168.229.133", 22, PROXY_REFUSE, "" }, { "10.96.0.1.evil.org", 80, PROXY_REFUSE, "" }, { "10.96.0", 80, PROXY_REFUSE, "" }, { "10.96.0.256", 80, PROXY_REFUSE, "" }, { "ubuntu", 0, PROXY_REFUSE, "" },
         { "ubuntu", 65536, PROXY_REFUSE, "" }, { "", 80, PROXY_REFUSE, "" }, { "worker1", 10250, PROXY_REFUSE, "" },
-        { "192.168.229.133", 10250, PROXY_CLUSTER, "192.168.229.133", 3 }, { "worker2", 10250, PROXY_CLUSTER, "192.168.229.134", 3 }, { "worker3", 10250, PROXY_REFUSE, "", 3 }, { "192.168.229.135", 10250, PROXY_REFUSE, "", 3 },
+    }, more[] = {
+        { "192.168.229.133", 10250, PROXY_CLUSTER, "192.168.229.133" }, { "worker2", 10250, PROXY_CLUSTER, "192.168.229.134" }, { "worker3", 10250, PROXY_REFUSE, "" },
+        { "192.168.229.135", 10250, PROXY_REFUSE, "" }, { "ubuntu", 6443, PROXY_CLUSTER, "192.168.229.132" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char ip[64] = "";
-        assert_int_equal(proxy_classify(str_c(cases[i].host), cases[i].port, cases[i].nodes ? cases[i].nodes : 1, ip), cases[i].target);
+        assert_int_equal(proxy_classify(str_c(cases[i].host), cases[i].port, 1, ip), cases[i].target);
         assert_string_equal(ip, cases[i].ip);
     }
+    for (size_t i = 0; i < ARRAY_LEN(more); i++) {
+        char ip[64] = "";
+        assert_int_equal(proxy_classify(str_c(more[i].host), more[i].port, 3, ip), more[i].target);
+        assert_string_equal(ip, more[i].ip);
+    }
+}
+
+/* Every node has a name, an address and a range of its own, and is found by the first two. */
+static void places(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    for (int i = 0; i < NODES_MAX; i++) {
+        struct node_place p, q;
+        char ip[64];
+        node_place(i, &p);
+        assert_int_equal(node_find(str_c(p.name), NODES_MAX), i);
+        assert_int_equal(node_find(str_c(p.ip), NODES_MAX), i);
+        assert_int_equal(node_find(str_c(p.name), i), -1);
+        for (int k = 0; k < i; k++) {
+            node_place(k, &q);
+            assert_string_not_equal(p.pod_base, q.pod_base);
+        }
+        assert_int_equal(proxy_classify(arena_strf(a, "%s2", p.pod_base), 80, 1, ip), PROXY_CLUSTER);
+    }
+    assert_int_equal(node_find(STR_NULL, NODES_MAX), -1);
+    assert_int_equal(node_find(STR("worker16"), NODES_MAX), -1);
+    assert_string_equal(node_dir(a, "/d", 0), "/d/node");
+    assert_string_equal(node_dir(a, "/d", 2), "/d/nodes/worker2");
+    arena_free(a);
 }
 
 static void ignored_files(void **state)
@@ -183,7 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths), cmocka_unit_test(scripts), cmocka_unit_test(command_lines), cmocka_unit_test(sudo_options), cmocka_unit_test(names_again), cmocka_unit_test(proxy_targets),
-        cmocka_unit_test(ignored_files),
+        cmocka_unit_test(ignored_files), cmocka_unit_test(places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,12 +200,45 @@ static void services_outlive_their_writer(void **state)
     loop_free(l);
 }
 
+/* Each machine has its own rules; a pod goes by those of the machine that it is on. */
+static void rules_are_a_machines(void **state)
+{
+    (void)state;
+    struct loop *l = test_loop();
+    struct vnet *v = vnet_new(l);
+    struct vnet_host *machines[2] = { vnet_host_new(v, "ubuntu"), vnet_host_new(v, "worker1") }, *pod = vnet_host_new(v, "web"), *to = vnet_host_new(v, "to");
+    struct vip_backend backend = { "10.32.0.9", 8080 };
+    struct result r;
+    vnet_host_add_addr(to, backend.ip);
+    vnet_host_set_machine(pod, machines[1]);
+    struct vnet_listener *ls = serve(to, NULL, 8080, &servers[0]);
+    vip_set(machines[0], "10.96.0.1", 80, "TCP", &backend, 1);
+    dial(&r, pod, "10.96.0.1", 80);
+    test_advance(l, 4000000000);
+    assert_string_equal(r.err.msg, "dial tcp 10.96.0.1:80: connect: no route to host");
+    vip_set(pod, "10.96.0.1", 80, "TCP", &backend, 1);         /* as a process of that machine does */
+    assert_int_equal(vip_version(machines[1]), 1);
+    vip_clear(machines[0]);
+    dial(&r, pod, "10.96.0.1", 80);
+    test_turns(l, 1);
+    assert_int_equal(r.calls, 1);
+    assert_ptr_equal(r.d.ep.server, &servers[0]);
+    vnet_listener_close(ls);
+    vnet_host_free(pod);
+    vnet_host_free(to);
+    for (int i = 0; i < 2; i++)
+        vnet_host_free(machines[i]);
+    vnet_free(v);
+    loop_free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_are_gos),
         cmocka_unit_test(services_choose),
         cmocka_unit_test(services_outlive_their_writer),
+        cmocka_unit_test(rules_are_a_machines),
         cmocka_unit_test(hosts_go_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

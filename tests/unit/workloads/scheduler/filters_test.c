@@ -146,28 +146,10 @@ static void sentences(void **state)
     arena_free(a);
 }
 
-static void scores(void **state)
-{
-    (void)state;
-    static const struct { const char *pod; int64_t cpu, want; } rows[] = {
-        { POD(CONTAINER("")), 0, 87 },                         /* (100 % of the cores + 75 % of the memory) / 2 */
-        { POD(REQUESTS("\"cpu\":1")), 0, 62 },
-        { POD(REQUESTS("\"cpu\":1,\"memory\":\"3Gi\"")), 1000, 0 },
-        { POD(REQUESTS("\"cpu\":2")), 1000, 37 },              /* more than there is counts as nothing free */
-    };
-    struct arena *a = arena_new();
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct node_state n;
-        node_make(a, &n, "{}", rows[i].cpu, 1);
-        assert_int_equal(scheduler_score_node(json_parse(a, str_c(rows[i].pod), NULL), &n), rows[i].want);
-    }
-    arena_free(a);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rules), cmocka_unit_test(words), cmocka_unit_test(sentences), cmocka_unit_test(scores),
+        cmocka_unit_test(rules), cmocka_unit_test(words), cmocka_unit_test(sentences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

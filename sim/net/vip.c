@@ -3,8 +3,8 @@
  * Upstream: pkg/proxy/iptables/proxier.go. A Service port has a chain that jumps to one of n endpoint chains with `-m
  * statistic --mode random`, which comes to a uniform choice per connection; without endpoints a REJECT rule answers,
  * which a dialer sees as "connection refused". An address or port that no Service has is not touched and goes on to the
- * route. Each machine has its own rules, as each has its own kernel; a pod's traffic passes its machine's. Simplified: no session affinity, no masquerading (the peer sees the dialer's own address, as it does in
- * iptables mode inside a cluster).
+ * route. Each machine has its own rules, as each has its own kernel; a pod's traffic passes its machine's. Simplified: no
+ * session affinity, no masquerading (the peer sees the dialer's own address, as it does in iptables mode inside a cluster).
  */
 #include "sim/net/net_priv.h"
 

@@ -1,12 +1,14 @@
 /* workloads/scheduler/scheduler.c - kube-scheduler: one pod at a time, the best node that will have it
  * (pkg/scheduler/scheduler.go).
  *
- * Unbound pods are keys in a work queue. A cycle looks at every node through the filters, takes the best score (scores.c; of equals, any) and posts a Binding. A pod that fits nowhere gets an event and condition PodScheduled=False, and is tried again
- * when a node or a bound pod changes, or after a minute. What was bound in this process counts at once (the scheduler's
+ * Unbound pods are keys in a work queue. A cycle looks at every node through the filters, takes the best score (scores.c;
+ * of equals, any) and posts a Binding. A pod that fits nowhere gets an event and condition PodScheduled=False, and is tried
+ * again when a node or a bound pod changes, or after a minute. What was bound in this process counts at once (the scheduler's
  * cache "assumes" it), before the informer has seen it.
  *
- * Simplified: no preemption, no inter-pod affinity, no topology spread, no volume binding, no extenders. Where such a rule
- * is a preference it is left aside; a pod that requires it is not placed, and its event names the field.
+ * Simplified: no preemption, no inter-pod affinity, no topologySpreadConstraints of a pod's own, no volume binding, no
+ * extenders. Where such a rule is a preference it is left aside; a pod that requires it is not placed, and its event names
+ * the field.
  */
 #include "workloads/scheduler/scheduler_priv.h"
 
@@ -169,7 +171,8 @@ static void count_reason(const char **reasons, size_t *counts, size_t *n, const 
 }
 
 /* The best of the nodes that would have the pod; selectHost of generic_scheduler.go. */
-static struct str select_node(struct scheduler *s, struct arena *a, const struct json *pod, const struct node_state *fit, size_t n, size_t all)
+static struct str select_node(struct scheduler *s, struct arena *a, const struct json *pod, const struct node_state *fit, size_t n,
+                              size_t all)
 {
     int64_t *scores = arena_alloc(a, n * sizeof *scores);
     size_t best = 0;

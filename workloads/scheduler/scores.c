@@ -139,7 +139,7 @@ static void score_images(const struct scoring *s, int64_t *out)
             sums[i] += floor((double)image_bytes(&s->nodes[i], image) * (double)have / (double)s->all);
     }
     for (size_t i = 0; i < s->n; i++)
-        out[i] = (int64_t)((double)SCORE_MAX * (fmin(fmax(sums[i], IMAGE_MIN_BYTES), max) - IMAGE_MIN_BYTES) / (max - IMAGE_MIN_BYTES));
+        out[i] = (int64_t)(SCORE_MAX * (fmin(fmax(sums[i], IMAGE_MIN_BYTES), max) - IMAGE_MIN_BYTES) / (max - IMAGE_MIN_BYTES));
 }
 
 /* ---- spreading ---- */

@@ -234,10 +234,7 @@ static void sent(void *ctx, const struct client_result *r, const struct err *err
     struct kubelet *k = ctx;
     (void)r;
     k->node.call = NULL;
-    if (err->code == ERR_NOT_FOUND) {  /* somebody deleted the node: register again */
-        k->node.registered = false;
-        retry_later(k);
-    } else if (err->code != ERR_NONE) {
+    if (err->code != ERR_NONE) {       /* also when somebody deleted the node: a kubelet registers once, when it starts */
         klog_write(k->o.log, 'E', "kubelet_node_status.go:379", "Error updating node status, will retry: error getting node \"%s\": %s", k->o.node_name, err->msg);
         strbuf_reset(&k->node.sent);
         timer_start(&k->node.retry, 10 * SECOND);

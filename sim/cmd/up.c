@@ -273,6 +273,10 @@ int cmd_status(struct options *o)
         if (json_get_str(s, "lab").n)
             printf("lab         " STR_FMT "\n", STR_ARG(json_get_str(s, "lab")));
         printf("clock       " STR_FMT ", %s\n", STR_ARG(json_path_str(s, "clock.now")), speed == 0.0 ? "paused" : arena_printf(a, "speed %g", speed));
+        if (json_len(json_get(s, "nodes")) > 1)
+            printf("nodes      ");
+        for (const struct json *n = json_first(json_get(s, "nodes")); n && json_len(json_get(s, "nodes")) > 1; n = json_next(n))
+            printf(" " STR_FMT "%s", STR_ARG(json_get_str(n, "name")), json_next(n) ? "," : "\n");
         printf("data        " STR_FMT "\nkubeconfig  " STR_FMT "\n", STR_ARG(json_get_str(s, "dataDir")), STR_ARG(json_get_str(s, "kubeconfig")));
     }
     arena_free(a);

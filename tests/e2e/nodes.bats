@@ -253,6 +253,19 @@ EOF
     [ -z "$(k get node worker1 -o jsonpath='{.spec.taints}')" ]
 }
 
+@test "a worker that is deleted stays away until its kubelet starts again" {
+    deployment web 4
+    k delete node worker2 >/dev/null
+    advance 90s
+    [ "$(k get nodes --no-headers | awk '{print $1}' | tr '\n' ' ')" = "ubuntu worker1 " ]
+    [ "$(where app=web | sort -u)" = worker1 ]
+    [[ $(on worker2 'journalctl -u kubelet | tail -3') == *'Error updating node status, will retry: error getting node "worker2": nodes "worker2" not found'* ]]
+    on worker2 'sudo systemctl restart kubelet'
+    advance 40s
+    [ "$(ready worker2)" = True ]
+    [ "$(k get pods -n kube-system --field-selector spec.nodeName=worker2 --no-headers | grep -c Running)" = 2 ]
+}
+
 @test "all of it goes on after down and up" {
     before=$(k get pods -A -o json | jq -c '[.items[] | [.metadata.uid, .spec.nodeName, .status.podIP, .status.containerStatuses[0].restartCount]] | sort')
     stop

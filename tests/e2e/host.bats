@@ -141,7 +141,7 @@ host() {                                       # host SCRIPT: in the lab's shell
 }
 
 @test "without root, services are not to be changed; the shell's prompt is the lab's" {
-    run host 'systemctl restart kubelet; systemctl; systemctl frobnicate; grep PS1 "$KUBELAB_DATA/bin/bashrc"'
+    run host 'systemctl restart kubelet; systemctl; systemctl frobnicate; bash --rcfile "$KUBELAB_DATA/bin/bashrc" -ic "echo \"\${PS1@P}\"" 2>/dev/null'
     [[ $output == *"Failed to restart kubelet.service: Interactive authentication required."* ]]
     [[ $output == *"Unknown operation frobnicate."* ]]
     [[ $output == *"user@ubuntu:"* ]]

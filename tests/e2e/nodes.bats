@@ -93,13 +93,14 @@ EOF
 }
 
 @test "the shell on a node is on that node" {
-    run on worker1 'hostname; hostname -I; sudo ls /etc/kubernetes/pki; sudo cat /etc/kubernetes/kubelet.conf; sudo cat /etc/kubernetes/admin.conf; ps1=1'
+    run on worker1 'hostname; hostname -I; sudo ls /etc/kubernetes/pki; sudo cat /etc/kubernetes/kubelet.conf; sudo cat /etc/kubernetes/admin.conf; bash --rcfile "$KUBELAB_DATA/bin/bashrc" -ic "cd /etc/kubernetes; echo \"\${PS1@P}\"" 2>/dev/null'
     [ "${lines[0]}" = worker1 ]
     [ "${lines[1]}" = "192.168.229.133 10.44.0.1 " ]
     [ "${lines[2]}" = ca.crt ]
     [[ $output == *"server: https://192.168.229.132:6443"* ]]
     [[ $output == *"/etc/kubernetes/admin.conf: No such file or directory"* ]]
     [[ $output != *"$DATA/nodes"* ]]
+    [[ $output == *"user@worker1:/etc/kubernetes$ "* ]]
     run on worker2 'systemctl is-active kubelet; journalctl -u kubelet | grep -c " worker2 kubelet\["; systemctl status kubelet | grep -c Active; docker ps --no-trunc | grep -c k8s_POD_; docker ps | grep -c etcd'
     [ "${lines[0]}" = active ]
     [ "${lines[1]}" -gt 3 ]

@@ -30,12 +30,13 @@ static bool listen(struct apiserver *as, struct err *err) {
     if (!as->opt.serving) o.identity = NULL;
     as->http = http_server_new(&o, err);
     if (!as->http) return false;
-    return !as->opt.node || http_server_listen_vnet(as->http, as->opt.node, NULL, as->opt.secure_port, err);
+    return !as->opt.node || http_server_listen_vnet(as->http, as->opt.node, as->opt.bind_address, as->opt.secure_port, err);
 }
 
 static void make_kubelet_client(struct apiserver *as) {
     if (!as->opt.node) return;
-    struct http_client_options o = { .from = as->opt.node, .insecure_skip_verify = true, .identity = as->opt.kubelet_client, .user_agent = "Go-http-client/1.1" };
+    struct http_client_options o = { .from = as->opt.node, .roots = as->opt.policy.kubelet_ca, .insecure_skip_verify = !as->opt.policy.kubelet_ca,
+                                     .identity = as->opt.kubelet_client, .user_agent = "Go-http-client/1.1" };
     as->kubelet_client = http_client_new(&o);
     http_client_quote_urls(as->kubelet_client, as->opt.minor >= 19);
 }
@@ -82,17 +83,22 @@ void apiserver_free(struct apiserver *as) {
     registry_free(as->registry, as);
     audit_free(as->audit);
     schema_free(as->schema);
-    key_unref(as->sa_key);
+    apiserver_set_sa_keys(as, NULL, NULL, 0);
     struct identity *const ids[] = { as->opt.serving, as->opt.kubelet_client, as->opt.proxy_client };
     for (size_t i = 0; i < ARRAY_LEN(ids); i++)
         if (ids[i]) identity_unref(ids[i]);
     free(as);
 }
 
-void apiserver_set_sa_key(struct apiserver *as, struct key *k) {
+void apiserver_set_sa_keys(struct apiserver *as, struct key *signing, struct key *const *verify, size_t n) {
     key_unref(as->sa_key);
-    as->sa_key = k ? key_ref(k) : NULL;
+    for (size_t i = 0; i < as->sa_verify_count; i++) key_unref(as->sa_verify[i]);
+    as->sa_key = signing ? key_ref(signing) : NULL;
+    as->sa_verify_count = n < ARRAY_LEN(as->sa_verify) ? n : ARRAY_LEN(as->sa_verify);
+    for (size_t i = 0; i < as->sa_verify_count; i++) as->sa_verify[i] = key_ref(verify[i]);
 }
+
+void apiserver_set_sa_key(struct apiserver *as, struct key *k) { apiserver_set_sa_keys(as, k, &k, k ? 1 : 0); }
 
 struct http_server *apiserver_http(struct apiserver *as) { return as->http; }
 bool apiserver_ready(const struct apiserver *as) { return as->ready; }

@@ -6,6 +6,26 @@
 #include "sim/http/http.h"
 
 struct apiserver;
+enum authz_mode { AUTHZ_END, AUTHZ_NODE, AUTHZ_RBAC, AUTHZ_ALWAYS_ALLOW, AUTHZ_ALWAYS_DENY };
+struct word_list { const struct str *v; size_t n; };
+/* What flags decide beyond files and addresses (config.c). Zeroed is what kubeadm writes; what it points to outlives the server. */
+struct apiserver_policy {
+    uint8_t  authorization[5];         /* --authorization-mode, in order, ended by AUTHZ_END; none: Node,RBAC */
+    bool     no_anonymous, no_bootstrap_tokens, aggregator_routing;
+    bool     proxy_any_name;           /* --requestheader-allowed-names= */
+    struct word_list plugins_on, plugins_off;                    /* --enable-admission-plugins beyond the version's own (NULL: NodeRestriction), and --disable- */
+    struct str issuer;                 /* --service-account-issuer; empty: kubeadm's */
+    struct word_list audiences;        /* --api-audiences; none: the issuer */
+    struct word_list proxy_names, user_headers, group_headers, extra_prefixes;   /* --requestheader-*; none: kubeadm's */
+    struct word_list address_types;    /* --kubelet-preferred-address-types; none: kubeadm's */
+    const struct trust *kubelet_ca;    /* --kubelet-certificate-authority; NULL: kubelets are not verified */
+    struct word_list apis_off;         /* --runtime-config: "apps/v1" of "apps/v1=false" */
+    uint32_t service_ip; unsigned service_bits;                  /* --service-cluster-ip-range; 0: 10.96.0.0/12 */
+    int      port_first, port_count;   /* --service-node-port-range; 0: 30000-32767 */
+    int64_t  event_ttl_ns;             /* --event-ttl; 0: 1 h */
+    int64_t  token_max_s;              /* --service-account-max-token-expiration; 0: none */
+    int64_t  not_ready_s, unreachable_s;                         /* --default-*-toleration-seconds; 0: 300 */
+};
 struct apiserver_options {
     struct loop      *loop;
     struct store     *store;
@@ -22,6 +42,8 @@ struct apiserver_options {
     struct identity  *proxy_client;    /* to aggregated servers; referenced */
     struct str        client_ca_pem, requestheader_ca_pem;   /* for ConfigMap extension-apiserver-authentication */
     bool              token_request;   /* serve serviceaccounts/token (kubeadm: from v1.20 on) */
+    const char       *bind_address;    /* NULL: every address of the node */
+    struct apiserver_policy policy;
 };
 struct apiserver *apiserver_new(const struct apiserver_options *opt, struct err *err);
 /* Post-start hooks: default namespaces, the kubernetes Service and its Endpoints (kept by a loop), RBAC bootstrap policy, priority classes, local
@@ -30,6 +52,8 @@ void apiserver_start(struct apiserver *as);
 void apiserver_free(struct apiserver *as);
 /* The key that signs and verifies service-account tokens. Until it is set (it is made off the start path), tokens answer 401. */
 void apiserver_set_sa_key(struct apiserver *as, struct key *k);
+/* The same where they differ: signing (or NULL) makes tokens, any of the n others proves one. */
+void apiserver_set_sa_keys(struct apiserver *as, struct key *signing, struct key *const *verify, size_t n);
 /* The audit log of --audit-policy-file and --audit-log-path, beside the trail that kubelab always keeps (endpoints/audit.h). */
 struct apiserver_audit_log {
     struct str policy;                 /* the policy file's text; empty: nothing is logged, as with a path alone */

@@ -55,7 +55,8 @@ struct apiserver {
     struct store      *store;
     struct schema     *schema;
     struct http_server *http;
-    struct key        *sa_key;         /* NULL until set */
+    struct key        *sa_key;         /* signs tokens; NULL until set */
+    struct key        *sa_verify[8]; size_t sa_verify_count;     /* --service-account-key-file, as often as it is given */
     struct rng         rng;            /* names, uids, cluster addresses, node ports */
     struct registry   *registry;
     struct authn      *authn;

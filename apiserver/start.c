@@ -27,7 +27,7 @@ static bool namespaces(struct apiserver *as, struct arena *a, struct err *err) {
 static bool kubernetes_service(struct apiserver *as, struct arena *a, struct err *err) {
     struct json *svc = json_buildf(a, "{'kind':'Service','apiVersion':'v1','metadata':{'name':'kubernetes','namespace':'default','labels':"
         "{'component':'apiserver','provider':'kubernetes'}},'spec':{'ports':[{'name':'https','protocol':'TCP','port':443,'targetPort':%d}],"
-        "'clusterIP':%S,'type':'ClusterIP','sessionAffinity':'None'}}", (int64_t)as->opt.secure_port, alloc_first_ip());
+        "'clusterIP':%S,'type':'ClusterIP','sessionAffinity':'None'}}", (int64_t)as->opt.secure_port, alloc_first_ip(as->registry->alloc, a));
     return ensure(as, a, "", "v1", "services", false, svc, err);
 }
 
@@ -57,16 +57,24 @@ static bool priority_classes(struct apiserver *as, struct arena *a, struct err *
     return true;
 }
 
+static struct str words_json(struct arena *a, const struct word_list *l, const char *usual) {
+    struct json *list = json_new_array(a);
+    for (size_t i = 0; i < l->n; i++) json_append(list, json_new_str(a, l->v[i]));
+    if (!l->n) json_append(list, json_new_strc(a, usual));
+    return json_text(a, list);
+}
+
 /* For extension servers, which trust the front proxy and clients through it. */
 static bool authentication_config(struct apiserver *as, struct arena *a, struct err *err) {
     struct json *data = json_new_object(a);
     if (as->opt.client_ca_pem.n) json_set_str(a, data, "client-ca-file", as->opt.client_ca_pem);
     if (as->opt.requestheader_ca_pem.n) {
-        json_set_strc(a, data, "requestheader-allowed-names", "[\"front-proxy-client\"]");
+        const struct apiserver_policy *p = &as->opt.policy;
+        json_set_str(a, data, "requestheader-allowed-names", p->proxy_any_name ? STR("[]") : words_json(a, &p->proxy_names, "front-proxy-client"));
         json_set_str(a, data, "requestheader-client-ca-file", as->opt.requestheader_ca_pem);
-        json_set_strc(a, data, "requestheader-extra-headers-prefix", "[\"X-Remote-Extra-\"]");
-        json_set_strc(a, data, "requestheader-group-headers", "[\"X-Remote-Group\"]");
-        json_set_strc(a, data, "requestheader-username-headers", "[\"X-Remote-User\"]");
+        json_set_str(a, data, "requestheader-extra-headers-prefix", words_json(a, &p->extra_prefixes, "X-Remote-Extra-"));
+        json_set_str(a, data, "requestheader-group-headers", words_json(a, &p->group_headers, "X-Remote-Group"));
+        json_set_str(a, data, "requestheader-username-headers", words_json(a, &p->user_headers, "X-Remote-User"));
     }
     if (!json_len(data)) return true;
     struct json *cm = json_buildf(a, "{'kind':'ConfigMap','apiVersion':'v1','metadata':{'name':'extension-apiserver-authentication','namespace':'kube-system'},'data':%j}", data);

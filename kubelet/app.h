@@ -29,4 +29,8 @@ struct kubelet *kubelet_app_kubelet(const struct kubelet_app *app);          /* 
 /* End the program. What its containers run goes on; returns that, for `previous` or kubelet_free, or NULL. */
 struct kubelet *kubelet_app_stop(struct kubelet_app *app);
 
+/* kubeconfig.c: the node's files. Below root, DATA/node; texts of open(2) and stat(2) as Go tells them: "stat /etc/x: no such file or directory". */
+const char *node_path(struct arena *a, const char *root, const char *path);      /* on the disk */
+bool node_read(struct arena *a, const char *root, const char *path, const char *verb, struct str *out, struct err *err);
+
 #endif

@@ -44,9 +44,6 @@ struct rest_config {
     const char *ca_file;               /* the node's path, or NULL when it was inline or absent */
     struct str  ca_pem, cert_pem, key_pem, token;
 };
-const char *node_path(struct arena *a, const char *root, const char *path);      /* on the disk */
-/* Texts of open(2) and stat(2) as Go tells them: "stat /etc/x: no such file or directory". */
-bool node_read(struct arena *a, const char *root, const char *path, const char *verb, struct str *out, struct err *err);
 bool kubeconfig_load(struct arena *a, const char *root, const char *path, int minor, struct rest_config *out, struct err *err);
 
 /* ---- bootstrap.c: pkg/kubelet/certificate/bootstrap ---- */

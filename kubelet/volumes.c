@@ -308,6 +308,16 @@ static void hosts_file(struct container *c, struct vfs *files)
     arena_free(a);
 }
 
+struct json *kubelet_host_mounts(struct arena *a, const struct json *pod_spec, const struct json *container_spec)
+{
+    struct json *all = json_new_array(a);
+    for (const struct json *m = json_first(json_get(container_spec, "volumeMounts")); m; m = json_next(m))
+        for (const struct json *v = json_first(json_get(pod_spec, "volumes")); v; v = json_next(v))
+            if (str_eq(json_get_str(v, "name"), json_get_str(m, "name")) && json_get(v, "hostPath"))
+                json_append(all, json_buildf(a, "{'path':%S,'host':%S}", json_get_str(m, "mountPath"), json_path_str(v, "hostPath.path")));
+    return all;
+}
+
 void volumes_mount(struct container *c, struct vfs *files)
 {
     struct arena *a = arena_new();

@@ -12,5 +12,8 @@ enum admission_op { ADMIT_CREATE, ADMIT_UPDATE, ADMIT_DELETE, ADMIT_CONNECT };
  * (registry_ensure) do not come here. */
 bool admission_mutate(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err);
 bool admission_validate(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err);
+/* A name on --enable-admission-plugins or --disable-admission-plugins: is there such a plugin, and is it modelled? */
+enum admission_known { ADMISSION_UNKNOWN, ADMISSION_REFUSED, ADMISSION_MODELLED };
+enum admission_known admission_known(struct str name, int minor);
 
 #endif

@@ -18,6 +18,7 @@ struct plugin {
     int         since;                 /* the minor version that has it */
     bool (*admit)(struct admission_attrs *t, struct err *err);
     bool (*validate)(struct admission_attrs *t, struct err *err);
+    bool        optional;              /* only where --enable-admission-plugins names it */
 };
 
 bool attrs_are(const struct admission_attrs *t, const char *group, const char *resource, const char *sub);
@@ -29,6 +30,8 @@ bool admission_forbid(const struct admission_attrs *t, struct err *err, const ch
 void admission_list(const struct admission_attrs *t, const char *group, const char *resource, struct str ns, bool (*visit)(void *ctx, struct str key, struct object *o), void *ctx);
 struct str admission_join(struct arena *a, const struct str *v, size_t n, const char *between);
 
+bool always_pull_images(struct admission_attrs *t, struct err *err);
+bool always_deny(struct admission_attrs *t, struct err *err);
 bool namespace_lifecycle(struct admission_attrs *t, struct err *err);
 bool limit_ranger_admit(struct admission_attrs *t, struct err *err);
 bool limit_ranger_validate(struct admission_attrs *t, struct err *err);

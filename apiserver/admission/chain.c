@@ -9,20 +9,57 @@
 #include "apiserver/admission/admission_priv.h"
 
 static const struct plugin plugins[] = {
-    { "NamespaceLifecycle", 0, namespace_lifecycle, NULL },
-    { "LimitRanger", 0, limit_ranger_admit, limit_ranger_validate },
-    { "ServiceAccount", 0, service_account_admit, service_account_validate },
-    { "NodeRestriction", 0, node_restriction, NULL },
-    { "TaintNodesByCondition", 0, taint_nodes_by_condition, NULL },
-    { "Priority", 0, priority_admit, priority_validate },
-    { "DefaultTolerationSeconds", 0, default_tolerations, NULL },
-    { "DefaultStorageClass", 0, default_storage_class, NULL },
-    { "RuntimeClass", 20, runtime_class_admit, NULL },
-    { "CertificateApproval", 18, NULL, certificate_approval },
-    { "CertificateSigning", 18, NULL, certificate_signing },
-    { "CertificateSubjectRestriction", 18, NULL, certificate_subject },
-    { "ResourceQuota", 0, NULL, resource_quota },
+    { "AlwaysAdmit", 0, NULL, NULL, true },
+    { "NamespaceLifecycle", 0, namespace_lifecycle, NULL, false },
+    { "AlwaysPullImages", 0, always_pull_images, NULL, true },
+    { "LimitRanger", 0, limit_ranger_admit, limit_ranger_validate, false },
+    { "ServiceAccount", 0, service_account_admit, service_account_validate, false },
+    { "NodeRestriction", 0, node_restriction, NULL, true },
+    { "TaintNodesByCondition", 0, taint_nodes_by_condition, NULL, false },
+    { "Priority", 0, priority_admit, priority_validate, false },
+    { "DefaultTolerationSeconds", 0, default_tolerations, NULL, false },
+    { "DefaultStorageClass", 0, default_storage_class, NULL, false },
+    { "RuntimeClass", 20, runtime_class_admit, NULL, false },
+    { "CertificateApproval", 18, NULL, certificate_approval, false },
+    { "CertificateSigning", 18, NULL, certificate_signing, false },
+    { "CertificateSubjectRestriction", 18, NULL, certificate_subject, false },
+    { "ResourceQuota", 0, NULL, resource_quota, false },
+    { "AlwaysDeny", 0, NULL, always_deny, true },
 };
+/* Those of upstream that do nothing here: on or off, nobody sees it. (StorageObjectInUseProtection: storage.c says why.) */
+static const char *const without_effect[] = {
+    "StorageObjectInUseProtection", "PersistentVolumeClaimResize", "MutatingAdmissionWebhook", "ValidatingAdmissionWebhook", "DefaultIngressClass",
+    "PersistentVolumeLabel", "NamespaceExists", "DenyEscalatingExec", "DenyExecOnPrivileged",
+};
+/* Known upstream, not modelled: they may be off, not on. */
+static const char *const refused[] = {
+    "EventRateLimit", "ExtendedResourceToleration", "ImagePolicyWebhook", "LimitPodHardAntiAffinityTopology", "NamespaceAutoProvision",
+    "OwnerReferencesPermissionEnforcement", "PodNodeSelector", "PodPreset", "PodSecurityPolicy", "PodTolerationRestriction", "SecurityContextDeny",
+};
+
+/* ---- --enable-admission-plugins and --disable-admission-plugins ---- */
+static bool listed(const struct word_list *l, const char *name) {
+    for (size_t i = 0; i < l->n; i++)
+        if (str_eqc(l->v[i], name)) return true;
+    return false;
+}
+
+static bool is_on(const struct apiserver *as, const struct plugin *p) {
+    const struct apiserver_policy *set = &as->opt.policy;
+    if (as->opt.minor < p->since || listed(&set->plugins_off, p->name)) return false;
+    bool kubeadm = !set->plugins_on.v && !strcmp(p->name, "NodeRestriction");
+    return !p->optional || kubeadm || listed(&set->plugins_on, p->name);
+}
+
+enum admission_known admission_known(struct str name, int minor) {
+    for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
+        if (str_eqc(name, plugins[i].name)) return minor >= plugins[i].since || !strcmp(plugins[i].name, "RuntimeClass") ? ADMISSION_MODELLED : ADMISSION_UNKNOWN;
+    for (size_t i = 0; i < ARRAY_LEN(without_effect); i++)
+        if (str_eqc(name, without_effect[i])) return ADMISSION_MODELLED;
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+        if (str_eqc(name, refused[i])) return ADMISSION_REFUSED;
+    return ADMISSION_UNKNOWN;
+}
 
 /* ---- what plugins share ---- */
 bool attrs_are(const struct admission_attrs *t, const char *group, const char *resource, const char *sub) {
@@ -74,16 +111,15 @@ bool admission_mutate(struct request *r, enum admission_op op, struct json *obj,
     struct admission_attrs t;
     attrs_of(r, op, obj, old, &t);
     for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
-        if (plugins[i].admit && r->as->opt.minor >= plugins[i].since && !plugins[i].admit(&t, err)) return false;
+        if (plugins[i].admit && is_on(r->as, &plugins[i]) && !plugins[i].admit(&t, err)) return false;
     return true;
 }
 
 bool admission_validate(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err) {
     struct admission_attrs t;
-    int minor = r->as->opt.minor;
     attrs_of(r, op, obj, old, &t);
     if (op == ADMIT_CREATE && obj) t.name = meta_name(obj);   /* by now it has one */
     for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
-        if (plugins[i].validate && minor >= plugins[i].since && !plugins[i].validate(&t, err)) return false;
+        if (plugins[i].validate && is_on(r->as, &plugins[i]) && !plugins[i].validate(&t, err)) return false;
     return true;
 }

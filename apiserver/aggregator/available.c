@@ -153,6 +153,21 @@ static bool check_service(struct apiservice *s, struct arena *a, const struct js
     return ready;
 }
 
+/* --enable-aggregator-routing: past kube-proxy, to one of the ready addresses by chance (apiserver pkg/util/proxy/proxy.go, ResolveEndpoint). */
+static bool endpoint_url(struct apiservice *s, struct arena *a, struct str port_name, struct str *out, struct err *err) {
+    struct object *o = registry_get(s->g->as, STR(""), STR("endpoints"), s->svc_ns, s->svc_name);
+    for (const struct json *sub = json_first(json_get(o ? object_json(o) : NULL, "subsets")); sub && !out->n; sub = json_next(sub)) {
+        const struct json *ready = json_get(sub, "addresses");
+        for (const struct json *p = json_first(json_len(ready) ? json_get(sub, "ports") : NULL); p && !out->n; p = json_next(p)) {
+            if (!str_eq(json_get_str(p, "name"), port_name)) continue;
+            const struct json *one = json_at(ready, rng_below(&s->g->as->rng, json_len(ready)));
+            *out = arena_strf(a, "https://" STR_FMT ":%" PRId64, STR_ARG(json_get_str(one, "ip")), json_get_int(p, "port", 0));
+        }
+    }
+    object_unref(o);
+    return out->n || err_set(err, ERR_UNAVAILABLE, "no endpoints available for service \"" STR_FMT "\"", STR_ARG(s->svc_name));
+}
+
 bool service_url(struct apiservice *s, struct arena *a, struct str *out, struct err *err) {
     struct object *o = registry_get(s->g->as, STR(""), STR("services"), s->svc_ns, s->svc_name);
     const struct json *spec = o ? json_get(object_json(o), "spec") : NULL;
@@ -162,6 +177,7 @@ bool service_url(struct apiservice *s, struct arena *a, struct str *out, struct 
     else if (named) *out = arena_strf(a, "https://" STR_FMT ":%d", STR_ARG(external), s->port);
     else if (!ip.n || str_eqc(ip, "None")) err_set(err, ERR_UNAVAILABLE, "unable to route to service with ClusterIP \"" STR_FMT "\"", STR_ARG(ip));
     else if (!port_of(object_json(o), s->port)) err_set(err, ERR_UNAVAILABLE, "no service port %d found for service \"" STR_FMT "\"", s->port, STR_ARG(s->svc_name));
+    else if (s->g->as->opt.policy.aggregator_routing) endpoint_url(s, a, json_get_str(port_of(object_json(o), s->port), "name"), out, err);
     else *out = arena_strf(a, "https://" STR_FMT ":%d", STR_ARG(ip), s->port);
     bool ok = o && out->n;
     object_unref(o);

@@ -46,6 +46,7 @@ bool audiences_meet(const struct strs *have, const struct strs *want);
 void key_unref_value(void *k);
 #define ISSUER_BOUND  "https://kubernetes.default.svc.cluster.local"
 #define ISSUER_LEGACY "kubernetes/serviceaccount"
+struct str issuer_of(const struct apiserver *as);
 struct strs api_audiences(const struct apiserver *as);                        /* those of tokens meant for us; none without an issuer */
 
 /* ---- RBAC ---- */

@@ -26,9 +26,14 @@ void authn_free(struct authn *n) {
     free(n);
 }
 
+struct str issuer_of(const struct apiserver *as) { return as->opt.policy.issuer.n ? as->opt.policy.issuer : STR(ISSUER_BOUND); }
+
 struct strs api_audiences(const struct apiserver *as) {
     static struct str issuer = { ISSUER_BOUND, sizeof ISSUER_BOUND - 1 };
-    return as->opt.token_request ? (struct strs){ &issuer, 1 } : (struct strs){ NULL, 0 };
+    const struct apiserver_policy *p = &as->opt.policy;
+    if (p->audiences.n) return (struct strs){ (struct str *)p->audiences.v, p->audiences.n };
+    if (!as->opt.token_request) return (struct strs){ NULL, 0 };
+    return (struct strs){ p->issuer.n ? (struct str *)&p->issuer : &issuer, 1 };
 }
 
 /* Audiences of what the token says and of what is wanted; none wanted: any will do (a server without an issuer). */
@@ -42,7 +47,7 @@ bool token_user(struct authn *n, struct arena *a, struct str token, struct user 
     struct err why = { 0 };
     *audiences = (struct strs){ NULL, 0 };
     enum authn_result res = service_account_token(n, a, token, out, audiences, &why);
-    if (res != AUTHN_YES && bootstrap_token(n, a, token, out) == AUTHN_YES) {
+    if (res != AUTHN_YES && !n->as->opt.policy.no_bootstrap_tokens && bootstrap_token(n, a, token, out) == AUTHN_YES) {
         *audiences = api_audiences(n->as);
         res = AUTHN_YES;
     }
@@ -101,7 +106,7 @@ bool authn_request(struct request *r, struct err *err) {
         if (!user_in_group(&u, "system:authenticated")) user_add_group(r->a, &r->user, STR("system:authenticated"));
         return true;
     }
-    if (bad) return err_set(err, ERR_UNAUTHORIZED, "Unauthorized");
+    if (bad || r->as->opt.policy.no_anonymous) return err_set(err, ERR_UNAUTHORIZED, "Unauthorized");
     r->user = (struct user){ .name = STR("system:anonymous") };
     user_add_group(r->a, &r->user, STR("system:unauthenticated"));
     return true;

@@ -1,18 +1,34 @@
-/* apiserver/auth/authz.c - may they: the union of authorizers (--authorization-mode=Node,RBAC), and how a refusal is worded.
+/* apiserver/auth/authz.c - may they: the union of authorizers (--authorization-mode, kubeadm's Node,RBAC), and how a refusal is worded.
  *
  * Upstream: apiserver pkg/authorization/union/union.go, pkg/endpoints/handlers/responsewriters/errors.go, apimachinery api/errors NewForbidden.
  */
 #include "apiserver/auth/auth_priv.h"
 
+/* One mode's word: true is a yes; else *why may say something. Asked in the flag's order, the first yes counts. */
+static bool mode_allows(struct apiserver *as, uint8_t mode, const struct attributes *at, struct arena *a, struct str *why) {
+    switch (mode) {
+    case AUTHZ_NODE: return node_allowed(as->authz, at, a, why);
+    case AUTHZ_RBAC: return rbac_allowed(as->authz, at, a, why);
+    case AUTHZ_ALWAYS_ALLOW: return true;
+    case AUTHZ_ALWAYS_DENY: *why = STR("Everything is forbidden."); return false;
+    default: return false;
+    }
+}
+
 bool authz_allowed(struct apiserver *as, const struct attributes *at, struct arena *a, struct str *reason) {
-    struct str by_node = STR(""), by_rbac = STR("");
+    static const uint8_t usual[] = { AUTHZ_NODE, AUTHZ_RBAC, AUTHZ_END };
+    const uint8_t *mode = as->opt.policy.authorization[0] ? as->opt.policy.authorization : usual;
     if (reason) *reason = STR("");
     if (user_in_group(at->user, "system:masters")) return true;
-    bool allowed = node_allowed(as->authz, at, a, &by_node) || rbac_allowed(as->authz, at, a, &by_rbac);
-    if (!reason) return allowed;
-    *reason = by_rbac.n ? by_rbac : by_node;
-    if (!allowed && by_node.n && by_rbac.n) *reason = arena_strf(a, STR_FMT "\n" STR_FMT, STR_ARG(by_node), STR_ARG(by_rbac));
-    return allowed;
+    for (; *mode; mode++) {
+        struct str why = STR("");
+        if (mode_allows(as, *mode, at, a, &why)) {
+            if (reason) *reason = why;
+            return true;
+        }
+        if (reason && why.n) *reason = reason->n ? arena_strf(a, STR_FMT "\n" STR_FMT, STR_ARG(*reason), STR_ARG(why)) : why;
+    }
+    return false;
 }
 
 /* What a browser could take for markup is escaped. */

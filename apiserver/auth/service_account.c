@@ -17,11 +17,17 @@ static struct json *claims_unverified(struct arena *a, struct str token) {
 }
 
 static bool signature_fits(struct authn *n, struct arena *a, struct str token, struct err *err) {
-    struct key *key = n->as->sa_key;
+    struct apiserver *as = n->as;
+    struct key *key = NULL, *known = map_get(n->tokens, token);
     struct json *claims;
-    if (!key) return err_set(err, ERR_UNAUTHORIZED, "no key to verify tokens with");
-    if (map_get(n->tokens, token) == key) return true;
-    if (!jwt_verify_rs256(a, key, token, &claims, err)) return false;
+    if (!as->sa_verify_count) return err_set(err, ERR_UNAUTHORIZED, "no key to verify tokens with");
+    for (size_t i = 0; known && i < as->sa_verify_count; i++)
+        if (known == as->sa_verify[i]) return true;
+    for (size_t i = 0; !key && i < as->sa_verify_count; i++) {
+        err_clear(err);
+        if (jwt_verify_rs256(a, as->sa_verify[i], token, &claims, err)) key = as->sa_verify[i];
+    }
+    if (!key) return false;
     if (map_len(n->tokens) >= TOKENS_MAX) {
         map_free(n->tokens, key_unref_value);
         n->tokens = map_new();
@@ -111,7 +117,7 @@ static bool bound(struct authn *n, struct arena *a, const struct json *claims, s
 enum authn_result service_account_token(struct authn *n, struct arena *a, struct str token, struct user *out, struct strs *audiences, struct err *err) {
     struct json *claims = claims_unverified(a, token);
     struct str iss = json_get_str(claims, "iss");
-    bool is_bound = n->as->opt.token_request && str_eqc(iss, ISSUER_BOUND);
+    bool is_bound = n->as->opt.token_request && str_eq(iss, issuer_of(n->as));
     if (!claims || (!is_bound && !str_eqc(iss, ISSUER_LEGACY))) return AUTHN_NONE;       /* not one of ours to judge */
     if (!signature_fits(n, a, token, err)) return AUTHN_BAD;
     if (!is_bound) {

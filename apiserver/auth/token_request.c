@@ -56,7 +56,7 @@ static struct json *claims_of(struct request *r, const struct json *spec, struct
     json_set(r->a, c, "aud", json_copy(r->a, json_get(spec, "audiences")));
     json_set_int(r->a, c, "exp", exp);
     json_set_int(r->a, c, "iat", now);
-    json_set_strc(r->a, c, "iss", ISSUER_BOUND);
+    json_set_str(r->a, c, "iss", issuer_of(r->as));
     if (r->as->opt.minor >= 30) {
         char jti[37];
         rng_uuid(&r->as->rng, jti);
@@ -106,8 +106,11 @@ bool token_request_create(struct request *r, struct json *obj, struct err *err) 
     json_set(r->a, private, "serviceaccount", json_buildf(r->a, "{'name': %S, 'uid': %S}", r->info.name, uid));
     if (ref && !bind(r, ref, private, err)) return false;
     if (!r->as->sa_key) return err_set(err, ERR_INTERNAL, "failed to generate token: the signing key is not there yet");
-    if (!json_len(json_get(spec, "audiences"))) json_append(json_ensure_array(r->a, spec, "audiences"), json_new_strc(r->a, ISSUER_BOUND));
+    const struct strs own = api_audiences(r->as);
+    for (size_t i = 0; i < own.n && json_len(json_get(spec, "audiences")) <= i; i++) json_append(json_ensure_array(r->a, spec, "audiences"), json_new_str(r->a, own.v[i]));
     if (!json_is(json_get(spec, "expirationSeconds"), JSON_INT)) json_set_int(r->a, spec, "expirationSeconds", 3600);
+    int64_t max = r->as->opt.policy.token_max_s;
+    if (max && json_get_int(spec, "expirationSeconds", 3600) > max) json_set_int(r->a, spec, "expirationSeconds", max);
     struct str token = jwt_sign_rs256(r->a, r->as->sa_key, json_text(r->a, claims_of(r, spec, private)));
     struct str until = time_rfc3339(r->a, r->now_ns + json_get_int(spec, "expirationSeconds", 3600) * (int64_t)NS_PER_S);
     fill_meta(r, obj);

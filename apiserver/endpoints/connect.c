@@ -141,7 +141,13 @@ static void relay_start(struct request *r, const char *url, bool upgrade) {
 }
 
 /* ---- where ---- */
-/* "https://192.168.229.132:10250" of the node, from its status: InternalIP, and the kubelet's own port. */
+static struct str address_of(const struct json *status, struct str type) {
+    for (const struct json *a = json_first(json_get(status, "addresses")); a; a = json_next(a))
+        if (str_eq(json_get_str(a, "type"), type)) return json_get_str(a, "address");
+    return STR("");
+}
+
+/* "https://192.168.229.132:10250" of the node, from its status: the address that --kubelet-preferred-address-types prefers, and the kubelet's own port. */
 static const char *node_url(struct request *r, struct str node, struct err *err) {
     struct object *o = registry_get(r->as, STR(""), STR("nodes"), STR(""), node);
     if (!o) {
@@ -151,8 +157,13 @@ static const char *node_url(struct request *r, struct str node, struct err *err)
     const struct json *status = json_get(object_json(o), "status");
     int64_t port = json_path_int(status, "daemonEndpoints.kubeletEndpoint.Port", 10250);
     const char *url = NULL;
-    for (const struct json *a = json_first(json_get(status, "addresses")); a && !url; a = json_next(a))
-        if (str_eqc(json_get_str(a, "type"), "InternalIP")) url = arena_printf(r->a, "https://" STR_FMT ":%" PRId64, STR_ARG(json_get_str(a, "address")), port);
+    static const struct str usual[] = { { "InternalIP", 10 }, { "ExternalIP", 10 }, { "Hostname", 8 } };
+    const struct word_list *given = &r->as->opt.policy.address_types;
+    const struct word_list types = given->n ? *given : (struct word_list){ usual, ARRAY_LEN(usual) };
+    for (size_t i = 0; i < types.n && !url; i++) {
+        struct str address = address_of(status, types.v[i]);
+        if (address.n) url = arena_printf(r->a, "https://" STR_FMT ":%" PRId64, STR_ARG(address), port);
+    }
     object_unref(o);
     if (!url) err_set(err, ERR_INTERNAL, "no preferred addresses found; known addresses: []");
     if (!r->as->kubelet_client) {

@@ -1,4 +1,4 @@
-/* apiserver/registry/alloc.c - the Services' addresses in 10.96.0.0/12 and their node ports in 30000-32767.
+/* apiserver/registry/alloc.c - the Services' addresses (--service-cluster-ip-range, kubeadm's 10.96.0.0/12) and their node ports (--service-node-port-range).
  *
  * Upstream keeps bitmaps in etcd (pkg/registry/core/service/{ipallocator,portallocator}); here what is taken is learnt from the Services in the store
  * at the start and kept in step by their strategy. The draw is the API server's own dice; the first address is the kubernetes Service's.
@@ -7,14 +7,15 @@
 
 #include <stdlib.h>
 
-#define IP_BASE  0x0A600000u            /* 10.96.0.0 */
-#define IP_COUNT (1u << 20)             /* /12 */
-enum { PORT_FIRST = 30000, PORT_COUNT = 2768 };
+#define IP_BASE 0x0A600000u            /* 10.96.0.0 */
+enum { IP_BITS = 12, PORT_FIRST = 30000, PORT_COUNT = 2768 };
 
 struct alloc {
     struct rng *rng;
-    uint8_t    *ips;                   /* one bit each */
-    uint8_t     ports[PORT_COUNT / 8 + 1];
+    uint32_t    ip_base, ip_count;     /* the range, its first address and its broadcast included */
+    unsigned    ip_bits;
+    int64_t     port_first, port_count;
+    uint8_t    *ips, *ports;           /* one bit each */
     uint32_t    ip_used, port_used;
 };
 
@@ -36,21 +37,22 @@ static struct str ip_text(struct arena *a, uint32_t ip) {
     return arena_strf(a, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
 }
 
-struct str alloc_first_ip(void) { return STR("10.96.0.1"); }
+struct str alloc_first_ip(const struct alloc *al, struct arena *a) { return ip_text(a, al->ip_base + 1); }
 
 bool alloc_ip(struct alloc *al, struct str want, struct arena *a, struct str *out, struct err *err) {
     uint32_t ip;
     if (want.n) {
         if (!ip_parse(want, &ip)) return err_set(err, ERR_BAD_REQUEST, "must be empty, 'None', or a valid IP address");
-        if (ip <= IP_BASE || ip >= IP_BASE + IP_COUNT - 1)
-            return err_set(err, ERR_BAD_REQUEST, "provided IP is not in the valid range. The range of valid IPs is 10.96.0.0/12");
-        if (bit(al->ips, ip - IP_BASE)) return err_set(err, ERR_ALREADY_EXISTS, "provided IP is already allocated");
+        if (ip <= al->ip_base || ip >= al->ip_base + al->ip_count - 1)
+            return err_set(err, ERR_BAD_REQUEST, "provided IP is not in the valid range. The range of valid IPs is " STR_FMT "/%u",
+                           STR_ARG(ip_text(a, al->ip_base)), al->ip_bits);
+        if (bit(al->ips, ip - al->ip_base)) return err_set(err, ERR_ALREADY_EXISTS, "provided IP is already allocated");
     } else {
-        if (al->ip_used >= IP_COUNT - 3) return err_set(err, ERR_INTERNAL, "failed to allocate a serviceIP: range is full");
-        do ip = IP_BASE + 1 + (uint32_t)rng_below(al->rng, IP_COUNT - 2);
-        while (bit(al->ips, ip - IP_BASE) || ip == IP_BASE + 1);
+        if (al->ip_used >= al->ip_count - 3) return err_set(err, ERR_INTERNAL, "failed to allocate a serviceIP: range is full");
+        do ip = al->ip_base + 1 + (uint32_t)rng_below(al->rng, al->ip_count - 2);
+        while (bit(al->ips, ip - al->ip_base) || ip == al->ip_base + 1);
     }
-    bit_set(al->ips, ip - IP_BASE, true);
+    bit_set(al->ips, ip - al->ip_base, true);
     al->ip_used++;
     *out = ip_text(a, ip);
     return true;
@@ -58,32 +60,33 @@ bool alloc_ip(struct alloc *al, struct str want, struct arena *a, struct str *ou
 
 void alloc_ip_release(struct alloc *al, struct str text) {
     uint32_t ip;
-    if (!ip_parse(text, &ip) || ip < IP_BASE || ip >= IP_BASE + IP_COUNT || !bit(al->ips, ip - IP_BASE)) return;
-    bit_set(al->ips, ip - IP_BASE, false);
+    if (!ip_parse(text, &ip) || ip < al->ip_base || ip >= al->ip_base + al->ip_count || !bit(al->ips, ip - al->ip_base)) return;
+    bit_set(al->ips, ip - al->ip_base, false);
     al->ip_used--;
 }
 
 bool alloc_port(struct alloc *al, int64_t want, int64_t *out, struct err *err) {
     uint32_t i;
     if (want) {
-        if (want < PORT_FIRST || want >= PORT_FIRST + PORT_COUNT)
-            return err_set(err, ERR_BAD_REQUEST, "provided port is not in the valid range. The range of valid ports is 30000-32767");
-        i = (uint32_t)(want - PORT_FIRST);
+        if (want < al->port_first || want >= al->port_first + al->port_count)
+            return err_set(err, ERR_BAD_REQUEST, "provided port is not in the valid range. The range of valid ports is %" PRId64 "-%" PRId64, al->port_first,
+                           al->port_first + al->port_count - 1);
+        i = (uint32_t)(want - al->port_first);
         if (bit(al->ports, i)) return err_set(err, ERR_ALREADY_EXISTS, "provided port is already allocated");
     } else {
-        if (al->port_used >= PORT_COUNT) return err_set(err, ERR_INTERNAL, "failed to allocate a nodePort: range is full");
-        do i = (uint32_t)rng_below(al->rng, PORT_COUNT);
+        if (al->port_used >= al->port_count) return err_set(err, ERR_INTERNAL, "failed to allocate a nodePort: range is full");
+        do i = (uint32_t)rng_below(al->rng, (uint64_t)al->port_count);
         while (bit(al->ports, i));
     }
     bit_set(al->ports, i, true);
     al->port_used++;
-    *out = PORT_FIRST + (int64_t)i;
+    *out = al->port_first + (int64_t)i;
     return true;
 }
 
 void alloc_port_release(struct alloc *al, int64_t port) {
-    if (port < PORT_FIRST || port >= PORT_FIRST + PORT_COUNT || !bit(al->ports, (uint32_t)(port - PORT_FIRST))) return;
-    bit_set(al->ports, (uint32_t)(port - PORT_FIRST), false);
+    if (port < al->port_first || port >= al->port_first + al->port_count || !bit(al->ports, (uint32_t)(port - al->port_first))) return;
+    bit_set(al->ports, (uint32_t)(port - al->port_first), false);
     al->port_used--;
 }
 
@@ -102,9 +105,16 @@ static bool learn(void *ctx, struct str key, struct object *o) {
 }
 
 struct alloc *alloc_new(struct apiserver *as) {
+    const struct apiserver_policy *p = &as->opt.policy;
     struct alloc *al = NEW(struct alloc);
     al->rng = &as->rng;
-    al->ips = xcalloc(IP_COUNT / 8, 1);
+    al->ip_base = p->service_bits ? p->service_ip : IP_BASE;
+    al->ip_bits = p->service_bits ? p->service_bits : IP_BITS;
+    al->ip_count = 1u << (32 - al->ip_bits);
+    al->port_first = p->port_count ? p->port_first : PORT_FIRST;
+    al->port_count = p->port_count ? p->port_count : PORT_COUNT;
+    al->ips = xcalloc(al->ip_count / 8 + 1, 1);
+    al->ports = xcalloc((size_t)al->port_count / 8 + 1, 1);
     store_list(as->store, STR("/registry/core/services/"), STR_NULL, learn, al);
     return al;
 }
@@ -112,5 +122,6 @@ struct alloc *alloc_new(struct apiserver *as) {
 void alloc_free(struct alloc *al) {
     if (!al) return;
     free(al->ips);
+    free(al->ports);
     free(al);
 }

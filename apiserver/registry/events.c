@@ -1,4 +1,4 @@
-/* apiserver/registry/events.c - Events are gone an hour after they were last written (--event-ttl), as etcd's leases do it upstream.
+/* apiserver/registry/events.c - Events are gone an hour (--event-ttl) after they were last written, as etcd's leases do it upstream.
  *
  * One heap of expiries and one timer; what the store holds at the start is given the rest of its hour.
  */
@@ -9,6 +9,7 @@
 struct expiry { struct heap_node node; char *key; size_t key_n; };
 struct event_ttl { struct apiserver *as; struct heap heap; struct map *by_key; struct timer timer; };
 
+int64_t event_ttl_ns(const struct apiserver *as) { return as->opt.policy.event_ttl_ns ? as->opt.policy.event_ttl_ns : 3600 * (int64_t)NS_PER_S; }
 static struct event_ttl *ttl_of(struct apiserver *as) { return as->registry->event_ttl; }
 
 static void rearm(struct event_ttl *t) {
@@ -72,7 +73,7 @@ static bool adopt(void *ctx, struct str key, struct object *o) {
     int64_t at = 0;
     const struct json *obj = object_json(o);
     if (!time_parse_rfc3339(json_get_str(obj, "lastTimestamp"), &at)) meta_created_ns(obj, &at);
-    event_expiry_add(as, key, at + 3600 * (int64_t)NS_PER_S);
+    event_expiry_add(as, key, at + event_ttl_ns(as));
     object_forget_tree(o);
     return true;
 }

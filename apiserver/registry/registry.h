@@ -114,11 +114,12 @@ bool alloc_ip(struct alloc *al, struct str want, struct arena *a, struct str *ou
 void alloc_ip_release(struct alloc *al, struct str ip);
 bool alloc_port(struct alloc *al, int64_t want, int64_t *out, struct err *err);
 void alloc_port_release(struct alloc *al, int64_t port);
-struct str alloc_first_ip(void);                       /* 10.96.0.1, the kubernetes Service's */
+struct str alloc_first_ip(const struct alloc *al, struct arena *a);   /* 10.96.0.1, the kubernetes Service's */
 
 /* ---- strategies that are spread over files ---- */
 extern const struct strategy strategies_core[], strategies_apps[], strategies_other[];            /* each ends with a resource NULL */
 void event_expiry_start(struct apiserver *as);         /* Events live for an hour */
+int64_t event_ttl_ns(const struct apiserver *as);      /* --event-ttl */
 void event_expiry_add(struct apiserver *as, struct str key, int64_t at_ns);
 void event_expiry_free(struct registry *g);
 

@@ -76,7 +76,17 @@ static void kind_parse(struct str text, const struct resource *res, struct gvk *
     else *out = (struct gvk){ res->group, res->version, text };
 }
 
+/* --runtime-config=GROUP/VERSION=false */
+static bool switched_off(const struct apiserver *as, struct str group, struct str version, struct arena *a) {
+    const struct word_list *off = &as->opt.policy.apis_off;
+    struct str name = off->n ? arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(group.n ? group : STR("api")), STR_ARG(version)) : STR("");
+    for (size_t i = 0; i < off->n; i++)
+        if (str_eq(off->v[i], name) || (!group.n && str_eq(off->v[i], version))) return true;
+    return false;
+}
+
 static void add(struct apiserver *as, struct registry *g, const struct row *row, struct str version) {
+    if (switched_off(as, row->group, version, g->a)) return;
     struct resource *res = &g->v[g->n];
     *res = (struct resource){ .group = row->group, .version = version, .namespaced = str_eqc(row->scope, "N"), .short_names = dash(row->short_names),
                               .categories = dash(row->categories), .verbs = verbs_of(row->verbs) };

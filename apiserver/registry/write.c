@@ -115,7 +115,7 @@ bool write_commit(struct request *r, const struct resource *res, struct json *ob
         if (err && err->code == ERR_CONFLICT) return err_object_modified(err, res->group, res->name, json_get_str(meta, "name"));
         return false;
     }
-    if (!res->stored.group.n && str_eqc(res->name, "events")) event_expiry_add(as, key, r->now_ns + 3600 * (int64_t)NS_PER_S);
+    if (!res->stored.group.n && str_eqc(res->name, "events")) event_expiry_add(as, key, r->now_ns + event_ttl_ns(r->as));
     *out = o;
     return true;
 }

@@ -8,6 +8,7 @@
 #include "sim/cmd/cluster.h"
 #include "hpa/hpa.h"
 #include "metricsd/metricsd.h"
+#include "sim/cmd/apiserver_component.h"
 #include "sim/cmd/cmd.h"
 #include "sim/cmd/node.h"
 #include "sim/cmd/service.h"
@@ -40,7 +41,7 @@ struct cluster {
     struct kubeadm_options kubeadm;
     struct kubeadm_pki pki;
     struct key        *sa_key;
-    struct apiserver  *api;
+    struct apiserver_component *apiserver;
     struct client     *admin;          /* as kubernetes-admin: boot's objects, and what the host's commands ask */
     struct client     *watcher;        /* boot's eyes on the pods; gone once it is up, so that nobody takes its watch for the administrator's */
     struct client     *kcm_client, *scheduler_client;
@@ -183,21 +184,52 @@ int cluster_proxy_port(struct cluster *c, bool start, struct err *err)
     return proxy_port(c->proxy);
 }
 
+static void no_answer(void *ctx, struct http_exchange *x)
+{
+    (void)ctx;
+    http_abort(x);
+}
+
+static bool api_listen(void *ctx, struct http_server *server, struct err *err)
+{
+    struct cluster *c = ctx;
+    return cluster_edge_listen(server, c->edge_port ? c->edge_port : c->opt.port, 6443, &c->edge_port, "the API server", err);
+}
+
+static bool keys_pending(void *ctx)
+{
+    struct cluster *c = ctx;
+    return c->opt.bare || !c->sa_key || is_fresh(c);
+}
+
+/* The port that a server will have which cannot run yet: bound, and let go again. */
+static bool edge_reserve(struct cluster *c, struct err *err)
+{
+    struct http_server_options o = { .loop = c->loop, .name = "port", .handler = no_answer };
+    struct http_server *s = http_server_new(&o, err);
+    bool ok = s && api_listen(c, s, err);
+    http_server_free(s);
+    return ok;
+}
+
+/* The API server begins with what its manifest says. A fresh cluster, or one without a kubelet, cannot do without; any other waits for its static pod. */
 static bool apiserver_make(struct cluster *c, struct err *err)
 {
-    struct apiserver_options o = {
-        .loop = c->loop, .store = c->store, .node = c->nodes[0]->net, .minor = c->opt.minor, .bare = c->opt.bare, .git_version = version_git(c->opt.minor),
-        .advertise_ip = c->nodes[0]->place.ip, .secure_port = 6443, .serving = c->pki.apiserver, .client_ca = c->pki.trust_ca,
-        .requestheader_ca = c->pki.trust_front_proxy, .kubelet_client = c->pki.kubelet_client, .proxy_client = c->pki.front_proxy_client,
-        .client_ca_pem = c->pki.ca_pem, .requestheader_ca_pem = c->pki.front_proxy_ca_pem, .token_request = c->opt.minor >= 20,
-    };
-    c->api = apiserver_new(&o, err);
-    if (!c->api || !cluster_edge_listen(apiserver_http(c->api), c->opt.port, 6443, &c->edge_port, "the API server", err))
+    struct apiserver_place place = { .loop = c->loop, .store = c->store, .node = c->nodes[0]->net, .images = c->nodes[0]->images, .minor = c->opt.minor, .bare = c->opt.bare,
+                                     .git_version = version_git(c->opt.minor), .node_ip = c->nodes[0]->place.ip, .root = c->nodes[0]->root,
+                                     .listen = api_listen, .keys_pending = keys_pending, .ctx = c };
+    struct err why = { 0 };
+    c->apiserver = apiserver_component_new(&place);
+    bool up = apiserver_component_boot(c->apiserver, &why);
+    if (!up && (is_fresh(c) || c->opt.bare)) {
+        err_set(err, why.code, "kube-apiserver: %s", why.msg);
+        err_clear(&why);
         return false;
-    if (!kubeadm_kubeconfigs(&c->pki, &c->kubeadm, c->edge_port, c->opt.bare || !is_fresh(c), err))
-        return false;
-    apiserver_start(c->api);
-    return true;
+    }
+    if (!up)
+        log_msg(LOG_WARN, "cmd", "kube-apiserver does not run: %s", why.msg);
+    err_clear(&why);
+    return (c->edge_port || edge_reserve(c, err)) && kubeadm_kubeconfigs(&c->pki, &c->kubeadm, c->edge_port, c->opt.bare || !is_fresh(c), err);
 }
 
 static struct client *client_make(struct cluster *c, const char *name, struct identity *id)
@@ -302,6 +334,7 @@ static void workers_joined(struct cluster *c)
 
 static void machine_stop(struct cluster *c)
 {
+    apiserver_component_hold(c->apiserver);
     for (int i = c->node_count - 1; i >= 0; i--)
         if (c->nodes[i])
             node_power_off(c->nodes[i]);    /* and with the kubelet what its static pods run */
@@ -398,7 +431,7 @@ static struct json *control_plane_labels(const struct cluster *c, struct arena *
 }
 
 /* The list of taints is one value: what others have put there stays, and a change meanwhile is a conflict, after which this is done again. */
-static void node_read(void *ctx, const struct client_result *r, const struct err *err)
+static void node_to_mark(void *ctx, const struct client_result *r, const struct err *err)
 {
     struct cluster *c = ctx;
     c->marking = false;
@@ -429,7 +462,7 @@ static void mark_control_plane(struct cluster *c)
     const char *path = client_path(a, "v1", "nodes", STR_NULL, str_c(c->nodes[0]->place.name), NULL);
     c->marking = true;
     if (c->node_count > 1 && is_fresh(c)) {
-        client_get(c->admin, path, node_read, c);
+        client_get(c->admin, path, node_to_mark, c);
     } else {
         struct json *patch = json_buildf(a, "{'metadata':{'labels':%j,'annotations':{'kubeadm.alpha.kubernetes.io/cri-socket':'/var/run/dockershim.sock'}}}", control_plane_labels(c, a));
         client_patch(c->admin, path, PATCH_MERGE, patch, node_marked, c);
@@ -559,7 +592,7 @@ static void sa_key_run(void *ctx)
 static void sa_key_use(struct cluster *c, struct key *k)
 {
     c->sa_key = k;
-    apiserver_set_sa_key(c->api, k);
+    apiserver_component_keys(c->apiserver);
     if (c->kcm)
         controller_manager_set_sa_key(c->kcm, k);
 }
@@ -617,7 +650,7 @@ static void etcd_pki_make(struct cluster *c)
 
 /* ---- life ---- */
 static const struct program_ops *const programs[] = { &httpd_program, &sh_program, &coredns_program, &pause_program, &daemon_program, &metricsd_program, &kube_proxy_program,
-                                                    &controller_manager_program, &scheduler_program };
+                                                    &controller_manager_program, &scheduler_program, &apiserver_program };
 
 static bool cluster_make(struct cluster *c, struct err *err)
 {
@@ -689,7 +722,7 @@ void cluster_free(struct cluster *c)
     control_free(c->control);
     proxy_free(c->proxy);
     clients_free(c);
-    apiserver_free(c->api);
+    apiserver_component_free(c->apiserver);
     if (c->loop)
         loop_turn(c->loop);            /* connections of the edge end in a turn of their own */
     if (c->store)
@@ -721,10 +754,11 @@ void cluster_status(struct cluster *c, struct strbuf *out)
     struct json *nodes = json_new_array(a);
     for (int i = 0; i < c->node_count && !c->opt.bare; i++)
         json_append(nodes, json_buildf(a, "{'name':%s,'internalIP':%s,'kubeletPort':%d}", c->nodes[i]->place.name, c->nodes[i]->place.ip, (int64_t)c->nodes[i]->edge_port));
-    struct json *s = json_buildf(a, "{'pid':%d,'dataDir':%s,'kubeconfig':%s,'server':%s,'kubeletPort':%d,'proxyPort':%d,'caFile':%s,'clock':{'now':%S,'speed':%f},'version':%s,'lab':%s,'nodes':%j}",
+    struct json *s = json_buildf(a, "{'pid':%d,'dataDir':%s,'kubeconfig':%s,'server':%s,'kubeletPort':%d,'proxyPort':%d,'caFile':%s,'clock':{'now':%S,'speed':%f},'version':%s,'lab':%s,'apiServer':%s,'nodes':%j}",
         (int64_t)getpid(), c->opt.dir, arena_printf(a, "%s/admin.conf", c->opt.dir), arena_printf(a, "https://127.0.0.1:%d", c->edge_port),
         (int64_t)c->nodes[0]->edge_port, (int64_t)cluster_proxy_port(c, false, NULL), arena_printf(a, "%s/node/etc/kubernetes/pki/ca.crt", c->opt.dir), time_rfc3339(a, vtime_now(c->loop)),
-        (double)loop_speed_milli(c->loop) / 1000.0, version_git(c->opt.minor), c->opt.lab, nodes);
+        (double)loop_speed_milli(c->loop) / 1000.0, version_git(c->opt.minor), c->opt.lab,
+        apiserver_component_server(c->apiserver) ? "running" : "down", nodes);
     json_write(out, s, JSON_PRETTY);
     strbuf_addch(out, '\n');
     arena_free(a);

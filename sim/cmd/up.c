@@ -270,6 +270,8 @@ int cmd_status(struct options *o)
         struct json *s = json_parse(a, reply.body, NULL);
         double speed = json_double(json_path(s, "clock.speed"), 0);
         printf("kubernetes  " STR_FMT " at " STR_FMT " (pid %" PRId64 ")\n", STR_ARG(json_get_str(s, "version")), STR_ARG(json_get_str(s, "server")), json_get_int(s, "pid", 0));
+        if (str_eqc(json_get_str(s, "apiServer"), "down"))
+            printf("api server  does not run; on the node, 'docker ps -a' and 'journalctl -u kubelet' say why\n");
         if (json_get_str(s, "lab").n)
             printf("lab         " STR_FMT "\n", STR_ARG(json_get_str(s, "lab")));
         printf("clock       " STR_FMT ", %s\n", STR_ARG(json_path_str(s, "clock.now")), speed == 0.0 ? "paused" : arena_printf(a, "speed %g", speed));

@@ -73,6 +73,8 @@ struct process_options {
     struct cgroup    *cgroup;
     const struct cpu_ops *cpu;
     struct vfs       *files;                       /* referenced */
+    /* folders and files of the node's own that are mounted: [{"path": in the container, "host": on the node}] */
+    const struct json *mounts;
     /* the image's catalog or built record (sim/proc/image.c); outlives the process */
     const struct json *image;
     bool              stdin_open, stdin_once, tty;

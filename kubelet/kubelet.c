@@ -134,7 +134,7 @@ struct pod_worker *kubelet_pod(struct kubelet *k, struct str ns, struct str name
 }
 
 /* Workers that an agent before this one had, and whose pods are no more: HandlePodCleanups. */
-static void orphans_remove(struct kubelet *k)
+static void orphans_remove(struct kubelet *k, bool resume)
 {
     size_t cursor = 0;
     void *value;
@@ -143,10 +143,11 @@ static void orphans_remove(struct kubelet *k)
         struct object *o = informer_get(k->pods, str_c(p->key));
         if (!p->is_static && informer_synced(k->pods) && !(o && str_eqc(meta_uid(object_json(o)), p->uid)))
             pod_removed(p);
-        else
+        else if (resume)
             pod_resume(p);
     }
-    klog_write(k->o.log, 'I', "reconciler.go:154", "Reconciler: start to sync state");
+    if (resume)
+        klog_write(k->o.log, 'I', "reconciler.go:154", "Reconciler: start to sync state");
 }
 
 static void sources_open(struct kubelet *k)
@@ -158,7 +159,7 @@ static void sources_open(struct kubelet *k)
     size_t cursor = 0;
     for (struct object *o; informer_next(k->pods, &cursor, &o);)
         on_pod(k, o);
-    orphans_remove(k);
+    orphans_remove(k, true);
     file_source_start(k);
 }
 
@@ -167,7 +168,7 @@ static void on_open(struct timer *t)
     struct kubelet *k = container_of(t, struct kubelet, open_timer);
     bool synced = informer_synced(k->pods) && informer_synced(k->services);
     if (k->source_open && synced)
-        orphans_remove(k);             /* the list came late */
+        orphans_remove(k, false);      /* the list came late */
     else if (synced || vtime_now(k->o.loop) - k->started_ns >= 10 * SECOND)
         sources_open(k);
     if (!synced)

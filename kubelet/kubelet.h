@@ -46,6 +46,10 @@ struct kubelet_usage { uint64_t cpu_ns; int64_t memory_bytes; };
 void kubelet_usage(struct kubelet *k, struct kubelet_usage *out);         /* of kubelet.service's cgroup, since the machine's start */
 struct http_server *kubelet_http(struct kubelet *k);             /* for listen_edge on 127.0.0.1:10250 */
 bool kubelet_node_ready(const struct kubelet *k);
+/* local.c: what the machine's runtime knows, also while the agent is stopped. Pods as the API would show them, an array of trees in the arena. */
+struct json *kubelet_pods(struct kubelet *k, struct arena *a);
+/* The log of the container whose id begins with id (present or last instance); tail -1: all of it. False: no such container. */
+bool kubelet_container_log(struct kubelet *k, struct str id, int64_t tail, struct strbuf *out);
 /* Of a pod's spec and one of its containers: which hostPath volumes are mounted where, [{"path", "host"}]. Pure. */
 struct json *kubelet_host_mounts(struct arena *a, const struct json *pod_spec, const struct json *container_spec);
 /* The program of the kube-proxy image: watches Services and Endpoints as its service account and programs vip_set on its process's network. */

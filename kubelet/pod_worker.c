@@ -212,6 +212,10 @@ static void step_new(struct pod_worker *p)
     struct kubelet *k = p->k;
     if (!p->start_ns)
         p->start_ns = vtime_now(k->o.loop);
+    if (!p->is_static && !informer_synced(k->services)) {        /* "services have not yet been read at least once, cannot construct envvars" */
+        timer_start(&p->timer, 100 * MS);
+        return;
+    }
     if (!p->is_static && !p->adopted && !admit(p)) {
         pod_status_changed(p);
         return;

@@ -1,6 +1,6 @@
 /* sim/cmd/docker.c - the lab host's `docker`: what the lab uses of it, against the node's image store and the node's containers.
  *
- * Upstream: docker/cli of 19.03, command/{image,container}. build, images, pull, rmi, tag, ps, version, info; anything else is refused by name, in the words of
+ * Upstream: docker/cli of 19.03, command/{image,container}. build, images, pull, rmi, tag, ps, logs, version, info; anything else is refused by name, in the words of
  * docker's own command line. Containers are the kubelet's: none can be run or stopped from here.
  */
 #include "sim/cmd/cluster.h"
@@ -351,6 +351,11 @@ static struct str shortened(struct arena *a, struct str s, size_t n)
     return runes > n ? arena_strf(a, STR_FMT "…", STR_ARG(str_sub(s, 0, cut))) : s;
 }
 
+static const char *container_title(struct arena *a, const struct host_container *c)
+{
+    return arena_printf(a, "k8s_" STR_FMT "_" STR_FMT "_" STR_FMT "_" STR_FMT "_%d", STR_ARG(c->name), STR_ARG(c->pod), STR_ARG(c->ns), STR_ARG(c->uid), c->restarts);
+}
+
 static void container_row(struct arena *a, struct host_table *t, const struct host_container *c, int64_t now, bool no_trunc)
 {
     struct str image = str_eqc(c->name, "POD") ? c->image : no_trunc ? arena_strf(a, "sha256:" STR_FMT, STR_ARG(c->image_id)) : str_sub(c->image_id, 0, 12);
@@ -361,7 +366,38 @@ static void container_row(struct arena *a, struct host_table *t, const struct ho
     host_table_add(a, t, arena_strf(a, "%s ago", host_human_duration(a, now - c->created_ns)));
     host_table_add(a, t, c->running ? arena_strf(a, "Up %s", since) : arena_strf(a, "Exited (%d) %s ago", c->exit_code, since));
     host_table_add(a, t, STR(""));
-    host_table_add(a, t, arena_strf(a, "k8s_" STR_FMT "_" STR_FMT "_" STR_FMT "_" STR_FMT "_%d", STR_ARG(c->name), STR_ARG(c->pod), STR_ARG(c->ns), STR_ARG(c->uid), c->restarts));
+    host_table_add(a, t, str_c(container_title(a, c)));
+}
+
+/* docker logs [--tail N] ID: what the container wrote, whether or not an API answers. */
+static int docker_logs(struct arena *a, int argc, char **argv)
+{
+    const char *tail = NULL, *word = NULL;
+    struct host_containers all;
+    struct err err = { 0 };
+    struct str text;
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--tail") == 0 && i + 1 < argc)
+            tail = argv[++i];
+        else if (strncmp(argv[i], "--tail=", 7) == 0)
+            tail = argv[i] + 7;
+        else if (argv[i][0] == '-')
+            return fprintf(stderr, "unknown flag: %s\nSee 'docker logs --help'.\n", argv[i]), 125;
+        else
+            word = argv[i];
+    }
+    if (!word)
+        return fprintf(stderr, "\"docker logs\" requires exactly 1 argument.\nSee 'docker logs --help'.\n\nUsage:  docker logs [OPTIONS] CONTAINER\n\nFetch the logs of a container\n"), 1;
+    if (!host_containers_load(a, &all, &err))
+        return no_daemon();
+    for (size_t i = 0; i < all.n; i++) {
+        if (!str_starts(all.v[i].id, word) && strcmp(container_title(a, &all.v[i]), word) != 0)
+            continue;
+        if (host_container_log(a, all.v[i].id, tail, &text))
+            fwrite(text.p, 1, text.n, stdout);
+        return 0;                      /* a sandbox has nothing to say */
+    }
+    return fprintf(stderr, "Error: No such container: %s\n", word), 1;
 }
 
 static int docker_ps(struct arena *a, int argc, char **argv)
@@ -433,7 +469,7 @@ static int build(struct arena *a, int argc, char **argv)
 static const struct { const char *group, *verb; int (*run)(struct arena *a, int argc, char **argv); } tree[] = {
     { NULL, "build", build }, { "image", "build", build }, { "builder", "build", build },
     { NULL, "images", docker_images }, { "image", "ls", docker_images }, { "image", "list", docker_images },
-    { NULL, "ps", docker_ps }, { "container", "ls", docker_ps }, { "container", "ps", docker_ps }, { "container", "list", docker_ps },
+    { NULL, "ps", docker_ps }, { NULL, "logs", docker_logs }, { "container", "logs", docker_logs }, { "container", "ls", docker_ps }, { "container", "ps", docker_ps }, { "container", "list", docker_ps },
     { NULL, "pull", docker_pull }, { "image", "pull", docker_pull },
     { NULL, "rmi", docker_rmi }, { "image", "rm", docker_rmi },
     { NULL, "tag", docker_tag }, { "image", "tag", docker_tag },
@@ -455,7 +491,7 @@ int cmd_docker(struct options *o)
             status = tree[i].run(a, argc - (group ? 2 : 1), argv + (group ? 2 : 1));
     }
     if (status < 0) {
-        fprintf(stderr, "docker: '%s%s%s' is not a docker command that this host has (build, images, pull, rmi, tag, ps, version, info).\nSee 'docker --help'\n", first, *second ? " " : "", second);
+        fprintf(stderr, "docker: '%s%s%s' is not a docker command that this host has (build, images, pull, rmi, tag, ps, logs, version, info).\nSee 'docker --help'\n", first, *second ? " " : "", second);
         status = argc ? 125 : 1;
     }
     arena_free(a);

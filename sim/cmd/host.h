@@ -82,6 +82,8 @@ struct host_container {
 };
 struct host_containers { struct host_container *v; size_t n, cap; int64_t now_ns; };
 bool host_containers_load(struct arena *a, struct host_containers *out, struct err *err);   /* newest first */
+/* What a container wrote, by its id or the beginning of it; tail: the last lines alone, NULL: all. False: no such container. */
+bool host_container_log(struct arena *a, struct str id, const char *tail, struct str *text);
 
 /* ---- the cluster's side: host_routes.c, called by control.c for /host/... ---- */
 struct cluster;

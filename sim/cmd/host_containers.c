@@ -1,4 +1,4 @@
-/* sim/cmd/host_containers.c - the containers of the node, as its runtime would list them: read off the pods' statuses and the node's images.
+/* sim/cmd/host_containers.c - the containers of the node, as its runtime would list them: read off its pods' statuses (not through the API) and its images.
  *
  * dockershim names a container k8s_<container>_<pod>_<namespace>_<uid>_<restarts>; each pod has a sandbox besides (the pause container, "POD"), which the API
  * does not show: its id is derived from the pod's uid. Containers that ended are known as far as a status still tells of them: the last one of each.
@@ -145,21 +145,30 @@ bool host_containers_load(struct arena *a, struct host_containers *out, struct e
     struct options o = { 0 };
     struct control_reply r;
     struct loader l = { .a = a, .out = out };
-    struct str body;
-    int code = 0;
     memset(out, 0, sizeof *out);
     if (!control_call(a, &o, "GET", "/images", STR_NULL, NULL, NULL, &r, err))
         return false;
     struct json *j = json_parse(a, r.body, NULL);
     l.images = json_get(j, "images");
     time_parse_rfc3339(json_get_str(j, "now"), &out->now_ns);
-    if (!host_api(a, "GET", arena_printf(a, "/api/v1/pods?fieldSelector=spec.nodeName%%3D%s", host_place().name), STR_NULL, &code, &body, err))
+    if (!control_call(a, &o, "GET", "/host/pods", STR_NULL, NULL, NULL, &r, err))
         return false;
-    if (code != 200)
-        return err_set(err, ERR_UNAVAILABLE, "the API server, which this list is read from, does not answer: " STR_FMT, STR_ARG(str_sub(body, 0, 300)));
-    struct json *pods = json_parse(a, body, err);
-    for (struct json *p = json_first(json_get(pods, "items")); p; p = json_next(p))
+    struct json *pods = json_parse(a, r.body, err);
+    for (struct json *p = json_first(pods); p; p = json_next(p))
         add_pod(&l, p);
     sort(out);
     return pods != NULL;
+}
+
+bool host_container_log(struct arena *a, struct str id, const char *tail, struct str *text)
+{
+    struct options o = { 0 };
+    struct control_reply r;
+    struct err err = { 0 };
+    const char *path = arena_printf(a, "/host/log?id=" STR_FMT "%s%s", STR_ARG(percent_encode(a, id)), tail ? "&lines=" : "", tail ? tail : "");
+    bool ok = control_call(a, &o, "GET", path, STR_NULL, NULL, NULL, &r, &err);
+    if (ok)
+        *text = r.body;
+    err_clear(&err);
+    return ok && r.status == 200;
 }

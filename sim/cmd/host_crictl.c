@@ -104,33 +104,15 @@ static int list_images(struct arena *a, bool quiet)
     return 0;
 }
 
-/* As the kubelet's endpoint has it: through the API, as `kubectl logs` does. */
-static int logs(struct arena *a, const struct host_containers *all, const char *id, const char *tail)
+static int logs(struct arena *a, const char *id, const char *tail)
 {
-    const struct host_container *found = NULL;
-    for (size_t i = 0; i < all->n && id; i++)
-        if (!str_eqc(all->v[i].name, "POD") && str_starts(all->v[i].id, id))
-            found = found ? found : &all->v[i];
-    if (!found) {
-        fprintf(stderr, "FATA[0000] rpc error: code = Unknown desc = failed to get container status \"%s\": could not find container \"%s\"\n", id ? id : "", id ? id : "");
-        return 1;
+    struct str text;
+    if (id && host_container_log(a, str_c(id), tail, &text)) {
+        fwrite(text.p, 1, text.n, stdout);
+        return 0;
     }
-    bool previous = !found->running;
-    for (size_t i = 0; i < all->n; i++)            /* an ended container whose pod runs another one since is the previous one */
-        if (&all->v[i] != found && str_eq(all->v[i].pod, found->pod) && str_eq(all->v[i].ns, found->ns) && str_eq(all->v[i].name, found->name) && !all->v[i].running)
-            previous = previous && all->v[i].restarts < found->restarts ? false : previous;
-    const char *path = arena_printf(a, "/api/v1/namespaces/" STR_FMT "/pods/" STR_FMT "/log?container=" STR_FMT "%s%s%s", STR_ARG(found->ns), STR_ARG(found->pod), STR_ARG(found->name),
-                                    previous ? "&previous=true" : "", tail ? "&tailLines=" : "", tail ? tail : "");
-    struct err err = { 0 };
-    struct str body = STR_NULL;
-    int code = 0;
-    if (!host_api(a, "GET", path, STR_NULL, &code, &body, &err))
-        return control_fail(&err);
-    if (code == 200)
-        fwrite(body.p, 1, body.n, stdout);
-    else
-        fprintf(stderr, "FATA[0000] " STR_FMT "\n", STR_ARG(str_trim(body)));
-    return code == 200 ? 0 : 1;
+    fprintf(stderr, "FATA[0000] rpc error: code = Unknown desc = failed to get container status \"%s\": could not find container \"%s\"\n", id ? id : "", id ? id : "");
+    return 1;
 }
 
 int host_crictl(struct arena *a, int argc, char **argv)
@@ -174,6 +156,6 @@ int host_crictl(struct arena *a, int argc, char **argv)
     else if (strcmp(verb, "pods") == 0)
         status = list_sandboxes(a, &all, quiet, name);
     else
-        status = logs(a, &all, word, tail);
+        status = logs(a, word, tail);
     return status;
 }

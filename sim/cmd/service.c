@@ -137,6 +137,12 @@ void services_follow(struct services *s, struct journal_follower *f) { list_push
 /* ---- the kubelet ---- */
 struct kubelet *services_kubelet(const struct services *s) { return s && s->state == SERVICE_RUNNING ? kubelet_app_kubelet(s->app) : NULL; }
 
+struct kubelet *services_runtime(const struct services *s)
+{
+    struct kubelet *k = s && s->app ? kubelet_app_kubelet(s->app) : NULL;
+    return k || !s ? k : s->left;
+}
+
 static void on_log(void *ctx, struct str line)
 {
     struct services *s = ctx;

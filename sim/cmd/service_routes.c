@@ -57,9 +57,28 @@ static void get_journal(struct services *s, struct http_exchange *x)
     strbuf_deinit(&out);
 }
 
+/* docker ps and docker logs: the runtime's own view */
+static void get_pods(struct services *s, struct http_exchange *x)
+{
+    struct kubelet *k = services_runtime(s);
+    http_respond(x, 200, NULL, "application/json", json_text(x->arena, k ? kubelet_pods(k, x->arena) : json_new_array(x->arena)));
+}
+
+static void get_log(struct services *s, struct http_exchange *x)
+{
+    struct kubelet *k = services_runtime(s);
+    struct strbuf out;
+    strbuf_init(&out, LIMIT_RESPONSE_BYTES);
+    bool found = k && kubelet_container_log(k, query_get(&x->query, "id"), number(x, "lines", -1), &out);
+    http_respond(x, found ? 200 : 404, NULL, "text/plain", strbuf_str(&out));
+    strbuf_deinit(&out);
+}
+
 static const struct { const char *method, *path; void (*run)(struct services *s, struct http_exchange *x); } routes[] = {
     { "POST", "/host/systemctl", post_systemctl },
     { "GET", "/host/journal", get_journal },
+    { "GET", "/host/pods", get_pods },
+    { "GET", "/host/log", get_log },
 };
 
 bool service_route(struct services *s, struct http_exchange *x)

@@ -117,6 +117,8 @@ static bool read_config(struct kubelet_app *app)
     return ok;
 }
 
+static void client_trouble(void *ctx, char severity, const char *where, const char *text) { klog_write(&((struct kubelet_app *)ctx)->log, severity, where, "%s", text); }
+
 /* ---- identity ---- */
 static struct client *client_of(struct kubelet_app *app, const struct rest_config *rc, const struct trust *roots, struct identity *id, const char *name);
 
@@ -240,6 +242,7 @@ static bool make_client(struct kubelet_app *app, struct err *err)
     if (app->config.rotate_certificates && !client_manager(app, err))
         return false;
     app->client = client_of(app, &app->identity.user, app->user_roots, app->client_certs ? cert_manager_current(app->client_certs) : app->fixed, "kubelet");
+    client_set_log(app->client, app->o.node.minor, client_trouble, app);
     return true;
 }
 

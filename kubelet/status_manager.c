@@ -3,6 +3,7 @@
  * Upstream: pkg/kubelet/status/{status_manager,generate}.go and kubelet_pods.go generateAPIPodStatus. One patch is under way at a time; what changes meanwhile
  * goes with the next. When a deleted pod's containers have stopped and that has been told, the object is deleted with grace period 0 and its uid as precondition.
  */
+#include "kubelet/app_priv.h"
 #include "kubelet/kubelet_priv.h"
 
 #include <stdlib.h>
@@ -282,7 +283,7 @@ static void sent(void *ctx, const struct client_result *r, const struct err *err
     drop(&p->status_sending);
     if (err->code == ERR_NOT_FOUND)
         return;                        /* deleted meanwhile; the informer knows or will */
-    log_msg(LOG_INFO, "kubelet", "failed to update status of pod %s: %s", p->key, err->msg);
+    klog_write(p->k->o.log, 'W', "status_manager.go:529", "Failed to update status for pod \"%s_%s(%s)\": %s", p->name, p->ns, p->uid, err->msg);
     retry_later(p);
 }
 

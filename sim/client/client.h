@@ -25,6 +25,10 @@ struct client *client_new(const struct client_options *opt);
 void client_set_identity(struct client *c, struct identity *id);  /* another client certificate from the next call on */
 void client_free(struct client *c);                /* cancels what is under way (no callbacks) */
 struct loop *client_loop(struct client *c);
+/* Where what goes wrong in the background (reflectors, leader election) is said, in client-go's words of that minor
+ * version: severity 'I', 'W', 'E' or 'F', and the place in klog's form, "reflector.go:123". */
+typedef void client_log(void *ctx, char severity, const char *where, const char *text);
+void client_set_log(struct client *c, int minor, client_log *line, void *ctx);
 struct http_client *client_http(struct client *c);
 
 struct client_result {                             /* lives during the callback */
@@ -108,7 +112,8 @@ void expectations_observe_del(struct expectations *e, struct str key);
 bool expectations_satisfied(struct expectations *e, struct str key);                     /* also true after 5 minutes */
 void expectations_forget(struct expectations *e, struct str key);
 
-/* ---- leader election: renew a lock (Endpoints annotation in v1.16, Lease from v1.20) every 2 s; on_started once elected ---- */
+/* ---- leader election: renew a lock (Endpoints annotation in v1.16, Lease from v1.20) every 2 s; on_started once elected,
+ * on_stopped when it could not be renewed for 10 s (upstream's components end themselves then) ---- */
 struct leader_election;
 struct leader_election *leader_election_new(struct client *c, const char *name, const char *identity, bool use_lease,
                                             void (*on_started)(void *ctx), void (*on_stopped)(void *ctx), void *ctx);

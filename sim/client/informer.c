@@ -131,6 +131,12 @@ static void on_retry(struct timer *t)
 
 static void report(struct informer *i, const char *what, const struct err *err)
 {
+    struct arena *a = arena_new();
+    bool list = strcmp(what, "list") == 0, own = strstr(i->query, "spec.nodeName") != NULL;
+    const char *name = own ? "k8s.io/kubernetes/pkg/kubelet/config/apiserver.go:46" : "k8s.io/client-go/informers/factory.go:134";
+    client_say(i->client, 'E', list ? "reflector.go:123" : "reflector.go:280", "reflector.go:138", "%s: Failed to %s %s: %s",
+               name, what, kind_of_path(a, i->path), err->msg);
+    arena_free(a);
     log_msg(LOG_INFO, i->client->name, "failed to %s %s: %s", what, i->path, err->msg);
     if (i->on_error)
         i->on_error(i->on_error_ctx, what, err);

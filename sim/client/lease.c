@@ -1,5 +1,5 @@
 /* sim/client/lease.c - leader election (client-go tools/leaderelection): who of several managers acts. Lease 15 s,
- * renewed every 2 s.
+ * renewed every 2 s, given up when that has failed for 10 s.
  *
  * The lock is an annotation on an Endpoints object (v1.16, resource lock "endpoints") or a Lease (v1.20). A candidate
  * reads the record; it may take it when it is its own, or when the record it saw has not changed for the lease's
@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { LEASE_S = 15, RETRY_S = 2 };
+enum { LEASE_S = 15, RETRY_S = 2, DEADLINE_S = 10 };
 #define LEADER_ANNOTATION "control-plane.alpha.kubernetes.io/leader"
 
 struct leader_election {
@@ -17,7 +17,7 @@ struct leader_election {
     char               *name, *identity, *path, *collection;
     bool                use_lease, leading;
     struct client_call *call;
-    struct timer        retry;
+    struct timer        retry, deadline;
     char               *seen;          /* the record as last read, and since when it has looked like that */
     int64_t             seen_ns;
     void              (*on_started)(void *ctx), (*on_stopped)(void *ctx);
@@ -68,15 +68,42 @@ static void again(struct leader_election *e)
     timer_start(&e->retry, RETRY_S * (int64_t)NS_PER_S);
 }
 
+static void failed(struct leader_election *e, const char *what, const struct err *err)
+{
+    client_say(e->client, 'E', strcmp(what, "updating") == 0 ? "leaderelection.go:367" : "leaderelection.go:331",
+               strcmp(what, "updating") == 0 ? "leaderelection.go:361" : "leaderelection.go:325",
+               "%s resource lock kube-system/%s: %s", strcmp(what, "updating") == 0 ? "Failed to update lock: error updating" : "error retrieving",
+               e->name, err->msg);
+}
+
+static void on_deadline(struct timer *t)
+{
+    struct leader_election *e = container_of(t, struct leader_election, deadline);
+    const char *why = "timed out waiting for the condition";
+    client_say(e->client, 'I', "leaderelection.go:288", "leaderelection.go:278", "failed to renew lease kube-system/%s: %s", e->name, why);
+    timer_stop(&e->retry);
+    if (e->call)
+        client_cancel(e->call);
+    e->call = NULL;
+    e->leading = false;
+    e->on_stopped(e->ctx);
+}
+
 static void written(void *ctx, const struct client_result *r, const struct err *err)
 {
     struct leader_election *e = ctx;
     (void)r;
     e->call = NULL;
     again(e);
-    if (err->code != ERR_NONE || e->leading)
+    if (err->code != ERR_NONE) {
+        failed(e, "updating", err);
+        return;
+    }
+    timer_start(&e->deadline, DEADLINE_S * (int64_t)NS_PER_S);
+    if (e->leading)
         return;
     e->leading = true;
+    client_say(e->client, 'I', "leaderelection.go:251", "leaderelection.go:253", "successfully acquired lease kube-system/%s", e->name);
     e->on_started(e->ctx);
 }
 
@@ -108,6 +135,8 @@ static void read_done(void *ctx, const struct client_result *r, const struct err
         return;
     }
     struct json *record = r->obj ? record_of(r->arena, e, r->obj) : NULL;
+    if (err->code != ERR_NONE)
+        failed(e, "retrieving", err);
     if (err->code != ERR_NONE || !may_take(e, record)) {
         again(e);
         return;
@@ -137,6 +166,8 @@ struct leader_election *leader_election_new(struct client *c, const char *name, 
     e->on_stopped = on_stopped;
     e->ctx = ctx;
     timer_init(&e->retry, client_loop(c), try_now);
+    timer_init(&e->deadline, client_loop(c), on_deadline);
+    client_say(c, 'I', "leaderelection.go:241", "leaderelection.go:243", "attempting to acquire leader lease  kube-system/%s...", name);
     timer_start(&e->retry, 0);
     arena_free(a);
     return e;
@@ -149,6 +180,7 @@ void leader_election_free(struct leader_election *e)
     if (e->call)
         client_cancel(e->call);
     timer_stop(&e->retry);
+    timer_stop(&e->deadline);
     free(e->name);
     free(e->identity);
     free(e->path);

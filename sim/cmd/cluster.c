@@ -46,6 +46,7 @@ struct cluster {
     struct client     *watcher;        /* boot's eyes on the pods; gone once it is up, so that nobody takes its watch for the administrator's */
     struct client     *kcm_client, *scheduler_client;
     struct controller_manager *kcm;
+    const struct component_host *kcm_host;         /* its process's; NULL: bare */
     struct scheduler  *scheduler;
     struct node       *nodes[NODES_MAX];
     int                node_count;     /* at least one: the control plane's */
@@ -250,21 +251,27 @@ static struct client *client_with_token(void *ctx, const char *service_account, 
     const char *agent = arena_printf(c->arena, "kube-controller-manager/%s (linux/amd64) kubernetes/72c30166/system:serviceaccount:kube-system:%s", version_git(c->opt.minor), service_account);
     struct client_options o = { .from = c->nodes[0]->net, .server = c->server, .roots = c->pki.trust_ca, .token = bearer_token, .token_ctx = b,
                                 .user_agent = agent, .name = arena_strdup(c->arena, service_account) };
-    return client_new(&o);
+    struct client *own = client_new(&o);
+    client_set_log(own, c->opt.minor, c->kcm_host ? c->kcm_host->log : NULL, c->kcm_host ? c->kcm_host->ctx : NULL);
+    return own;
 }
 
 /* ---- the components that a sleeping machine stops ---- */
 static const struct controller_ops *const extra_controllers[] = { &hpa_controller, NULL };
 
 /* Both begin and end as their static pods do (components.c); on a bare control plane, which has no kubelet, as the cluster does. */
-static void controller_manager_begin(void *ctx, const struct json *flags)
+static void controller_manager_begin(void *ctx, const struct json *flags, const struct component_host *host)
 {
     struct cluster *c = ctx;
+    c->kcm_host = host;
     c->kcm_client = client_make(c, "kube-controller-manager", c->pki.controller_manager);
     struct controller_manager_options o = {
         .loop = c->loop, .minor = c->opt.minor, .leader_elect = !c->opt.bare, .client = c->kcm_client, .client_with_token = client_with_token, .ctx = c,
         .extra = extra_controllers, .sa_key = c->sa_key, .root_ca_pem = c->pki.ca_pem, .ca_key = c->pki.ca_key, .ca_cert = c->pki.ca, .flags = flags,
     };
+    client_set_log(c->kcm_client, c->opt.minor, host ? host->log : NULL, host ? host->ctx : NULL);
+    o.lost = host ? host->lost : NULL;
+    o.lost_ctx = host ? host->ctx : NULL;
     c->kcm = controller_manager_start(&o);
 }
 
@@ -277,12 +284,13 @@ static void controller_manager_end(void *ctx)
     c->kcm_client = NULL;
 }
 
-static void scheduler_begin(void *ctx, const struct json *flags)
+static void scheduler_begin(void *ctx, const struct json *flags, const struct component_host *host)
 {
     struct cluster *c = ctx;
     struct str elect = json_get_str(flags, "leader-elect");
     c->scheduler_client = client_make(c, "kube-scheduler", c->pki.scheduler);
-    c->scheduler = scheduler_start(c->scheduler_client, c->opt.minor, !str_eqc(elect, "false"));
+    client_set_log(c->scheduler_client, c->opt.minor, host->log, host->ctx);
+    c->scheduler = scheduler_start(c->scheduler_client, c->opt.minor, !str_eqc(elect, "false"), host->lost, host->ctx);
 }
 
 static void scheduler_end(void *ctx)
@@ -539,7 +547,7 @@ static void boot_next(struct cluster *c)
         c->step = BOOT_OBJECTS;
         components_init(&components, c);
         if (c->opt.bare) {
-            controller_manager_begin(c, NULL);
+            controller_manager_begin(c, NULL, NULL);
             boot_finish(c, NULL);
             return;
         }

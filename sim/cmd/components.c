@@ -92,9 +92,29 @@ struct component {
     void           *daemon;            /* daemon_program's state */
     struct arena   *arena;             /* of the flags */
     void          (*stop)(void *ctx);  /* NULL: it has not begun */
+    struct component_host host;
+    const char     *fatal_place;       /* where it says "leaderelection lost" */
 };
 
-static void *component_start(struct process *p, const char *name, void (*start)(void *ctx, const struct json *flags), void (*stop)(void *ctx), struct err *err)
+static void component_log(void *ctx, char severity, const char *where, const char *text)
+{
+    struct component *c = ctx;
+    struct arena *a = arena_new();
+    process_printf(c->process, 2, "%c" STR_FMT "       1 %s] %s\n", severity, STR_ARG(time_klog(a, vtime_now(process_options(c->process)->loop))), where, text);
+    arena_free(a);
+}
+
+/* Who may no longer lead must not act: the process ends, and the kubelet starts another. */
+static void component_lost(void *ctx)
+{
+    struct component *c = ctx;
+    component_log(c, 'F', c->fatal_place, "leaderelection lost");
+    process_exit(c->process, 255);
+}
+
+typedef void start_fn(void *ctx, const struct json *flags, const struct component_host *host);
+
+static void *component_start(struct process *p, const char *name, const char *fatal_place, start_fn *start, void (*stop)(void *ctx), struct err *err)
 {
     struct component *c = NEW(struct component);
     struct err why = { 0 };
@@ -113,7 +133,9 @@ static void *component_start(struct process *p, const char *name, void (*start)(
         free(c);
         return NULL;
     }
-    start(root.ctx, flags);
+    c->host = (struct component_host){ component_log, component_lost, c };
+    c->fatal_place = fatal_place;
+    start(root.ctx, flags, &c->host);
     c->stop = stop;
     return c;
 }
@@ -138,12 +160,12 @@ static void component_stop(void *state)
 
 static void *manager_start(struct process *p, struct err *err)
 {
-    return component_start(p, "kube-controller-manager", root.ops->start_controller_manager, root.ops->stop_controller_manager, err);
+    return component_start(p, "kube-controller-manager", "controllermanager.go:279", root.ops->start_controller_manager, root.ops->stop_controller_manager, err);
 }
 
 static void *scheduler_begin(struct process *p, struct err *err)
 {
-    return component_start(p, "kube-scheduler", root.ops->start_scheduler, root.ops->stop_scheduler, err);
+    return component_start(p, "kube-scheduler", "server.go:264", root.ops->start_scheduler, root.ops->stop_scheduler, err);
 }
 
 const struct program_ops controller_manager_program = { .name = "kube-controller-manager", .start = manager_start, .signal = component_signal, .stop = component_stop };

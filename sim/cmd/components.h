@@ -2,13 +2,17 @@
 #ifndef SIM_CMD_COMPONENTS_H
 #define SIM_CMD_COMPONENTS_H
 
+#include "sim/client/client.h"
 #include "sim/proc/proc.h"
 
-/* What a component needs of the composition root to begin and to end. flags: name -> value, as on its command line; NULL when there is none. */
+/* What a component has of its process: its log, and its end when it cannot go on ("leaderelection lost"). */
+struct component_host { client_log *log; void (*lost)(void *ctx); void *ctx; };
+/* What a component needs of the composition root to begin and to end. flags: name -> value, as on its command line; NULL when there is none. host is
+ * NULL where there is no process (bare). */
 struct components_ops {
-    void (*start_controller_manager)(void *ctx, const struct json *flags);
+    void (*start_controller_manager)(void *ctx, const struct json *flags, const struct component_host *host);
     void (*stop_controller_manager)(void *ctx);
-    void (*start_scheduler)(void *ctx, const struct json *flags);
+    void (*start_scheduler)(void *ctx, const struct json *flags, const struct component_host *host);
     void (*stop_scheduler)(void *ctx);
 };
 /* Before the kubelet starts; one cluster a process. ops must outlive it. */

@@ -17,6 +17,7 @@ struct controller_manager_options {
     struct key  *sa_key;                           /* signs service-account tokens (root CA goes with them) */
     struct str   root_ca_pem;
     struct key  *ca_key; struct cert *ca_cert;     /* CSR signer; NULL: off */
+    void       (*lost)(void *ctx); void *lost_ctx; /* its lease could not be renewed: upstream exits; NULL: nothing happens */
     const struct json *flags;                      /* name -> value as strings, of the component's command line */
 };
 struct controller_manager *controller_manager_start(const struct controller_manager_options *opt);

@@ -248,11 +248,12 @@ static void lead(void *ctx)
     informer_on_sync(m->accounts, accounts_synced, m);
 }
 
-/* Upstream exits and is started again by the kubelet; a single manager never loses its lease. */
+/* Upstream exits, and is started again by the kubelet. */
 static void stop_leading(void *ctx)
 {
-    (void)ctx;
-    log_msg(LOG_WARN, "kcm", "leaderelection lost");
+    struct controller_manager *m = ctx;
+    if (m->opt.lost)
+        m->opt.lost(m->opt.lost_ctx);
 }
 
 struct controller_manager *controller_manager_start(const struct controller_manager_options *opt)
@@ -272,7 +273,11 @@ struct controller_manager *controller_manager_start(const struct controller_mana
         add_runner(m, opt->extra[i]);
     struct rng r;
     char uuid[37];
-    rng_init(&r, opt->loop, "controller manager identity");
+    static unsigned starts;            /* each process has a uuid of its own, also within one life */
+    char stream[64] = "controller manager identity";
+    if (starts++)
+        snprintf(stream, sizeof stream, "controller manager identity %u", starts);
+    rng_init(&r, opt->loop, stream);
     rng_uuid(&r, uuid);
     snprintf(m->identity, sizeof m->identity, "ubuntu_%s", uuid);
     if (opt->leader_elect)

@@ -29,6 +29,8 @@ struct scheduler {
     struct loop             *loop;
     int                      minor;
     struct leader_election  *election;
+    void                   (*lost)(void *ctx);
+    void                    *lost_ctx;
     struct informer         *pods, *nodes;
     struct informer_handler  on_pod, on_node;
     struct workqueue        *queue;
@@ -311,13 +313,17 @@ static void run(void *ctx)
 
 static void stop_leading(void *ctx)
 {
-    (void)ctx;
+    struct scheduler *s = ctx;
+    if (s->lost)
+        s->lost(s->lost_ctx);
 }
 
-struct scheduler *scheduler_start(struct client *client, int minor, bool leader_elect)
+struct scheduler *scheduler_start(struct client *client, int minor, bool leader_elect, void (*lost)(void *ctx), void *ctx)
 {
     struct scheduler *s = NEW(struct scheduler);
     s->client = client;
+    s->lost = lost;
+    s->lost_ctx = ctx;
     s->loop = client_loop(client);
     s->minor = minor;
     s->waiting = map_new();
@@ -328,7 +334,11 @@ struct scheduler *scheduler_start(struct client *client, int minor, bool leader_
     struct rng r;
     char uuid[37];
     rng_init(&s->rng, s->loop, "scheduler ties");
-    rng_init(&r, s->loop, "scheduler identity");
+    static unsigned starts;            /* each process has a uuid of its own, also within one life */
+    char stream[64] = "scheduler identity";
+    if (starts++)
+        snprintf(stream, sizeof stream, "scheduler identity %u", starts);
+    rng_init(&r, s->loop, stream);
     rng_uuid(&r, uuid);
     snprintf(s->identity, sizeof s->identity, "ubuntu_%s", uuid);
     if (leader_elect)

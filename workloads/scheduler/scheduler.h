@@ -3,6 +3,7 @@
 #define WORKLOADS_SCHEDULER_SCHEDULER_H
 #include "sim/client/client.h"
 struct scheduler;
-struct scheduler *scheduler_start(struct client *client, int minor, bool leader_elect);    /* as system:kube-scheduler */
+/* As system:kube-scheduler. lost(ctx): its lease could not be renewed, and upstream exits; may be NULL. */
+struct scheduler *scheduler_start(struct client *client, int minor, bool leader_elect, void (*lost)(void *ctx), void *ctx);
 void scheduler_free(struct scheduler *s);
 #endif

@@ -171,7 +171,7 @@ static void mirror_done(void *ctx, const struct client_result *r, const struct e
     if (err->code != ERR_NONE && err->code != ERR_ALREADY_EXISTS && err->code != ERR_NOT_FOUND) {
         klog_write(k->o.log, 'E', m->creates ? "kubelet.go:1647" : "mirror_client.go:112", "Failed %s mirror pod %s\"%s\": %s", m->creates ? "creating a" : "deleting a",
                    m->creates ? "for " : "", m->key, err->msg);
-        timer_start(&k->files.retry, 2 * SECOND);
+        timer_start(&k->files.retry, 5 * SECOND);
     }
     bool again = !m->creates && err->code == ERR_NONE;
     call_free(m);

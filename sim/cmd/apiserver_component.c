@@ -234,6 +234,50 @@ bool apiserver_component_boot(struct apiserver_component *c, struct err *err)
     return ok;
 }
 
+/* ---- --apiserver-arg ---- */
+/* "    - --NAME=VALUE" among the words of a command; its indentation, its name. */
+static bool flag_line(struct str line, struct str *indent, struct str *name)
+{
+    ptrdiff_t dash = str_find(line, STR("- --"));
+    if (dash < 0 || str_trim(str_sub(line, 0, (size_t)dash)).n)
+        return false;
+    struct str value;
+    *indent = str_sub(line, 0, (size_t)dash);
+    str_cut(str_sub(line, (size_t)dash + 4, line.n), '=', name, &value);
+    return true;
+}
+
+/* Lines, not a tree: what else the file says stays as it is written. The flag's place is the alphabet's, as kubeadm has it. */
+bool apiserver_manifest_set(const char *root, const char *name_value, struct err *err)
+{
+    struct arena *a = arena_new();
+    struct str text, rest, wanted, value, indent = STR("    "), line_indent, name;
+    struct strbuf out;
+    bool done = false, inside = false;
+    const char *path = node_path(a, root, MANIFESTS "/kube-apiserver.yaml");
+    strbuf_init(&out, LIMIT_YAML_BYTES);
+    str_cut(str_c(name_value), '=', &wanted, &value);
+    bool ok = file_read(path, LIMIT_YAML_BYTES, a, &text, err);
+    for (rest = ok ? text : STR_NULL; rest.p && rest.n;) {
+        struct str line = str_token(&rest, '\n');
+        bool is_flag = flag_line(line, &line_indent, &name);
+        inside |= is_flag;
+        if (is_flag)
+            indent = line_indent;
+        if (inside && !done && (!is_flag || str_cmp(name, wanted) >= 0)) {
+            strbuf_addf(&out, STR_FMT "- --%s\n", STR_ARG(indent), name_value);
+            done = true;
+            if (is_flag && str_eq(name, wanted))
+                continue;
+        }
+        strbuf_addf(&out, STR_FMT "\n", STR_ARG(line));
+    }
+    ok = ok && (done || err_set(err, ERR_INVALID, "%s has no flags among which --%s could be put", path, name_value)) && file_write(path, strbuf_str(&out), 0600, err);
+    strbuf_deinit(&out);
+    arena_free(a);
+    return ok;
+}
+
 /* ---- the program ---- */
 static void log_line(struct server_process *s, char severity, const char *where, const char *text)
 {

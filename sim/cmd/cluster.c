@@ -220,6 +220,9 @@ static bool apiserver_make(struct cluster *c, struct err *err)
                                      .git_version = version_git(c->opt.minor), .node_ip = c->nodes[0]->place.ip, .root = c->nodes[0]->root,
                                      .listen = api_listen, .keys_pending = keys_pending, .ctx = c };
     struct err why = { 0 };
+    for (int i = 0; i < c->opt.apiserver_arg_count; i++)
+        if (!apiserver_manifest_set(place.root, c->opt.apiserver_args[i], err))
+            return false;
     c->apiserver = apiserver_component_new(&place);
     bool up = apiserver_component_boot(c->apiserver, &why);
     if (!up && (is_fresh(c) || c->opt.bare)) {

@@ -18,6 +18,7 @@ struct cluster_options {
     bool        durable, bare;
     const char *lab;                   /* NULL: none */
     int         minor, nodes;          /* nodes: 1 to NODES_MAX (node.h) */
+    const char *const *apiserver_args; int apiserver_arg_count;  /* NAME=VALUE each: they go into kube-apiserver's manifest */
     int64_t     start_ns;              /* where a fresh cluster's clock stands once it is up; 0: the wall's now */
     int64_t     age_ns;                /* a fresh cluster is this old when it comes up (23 hours in the lab) */
 };

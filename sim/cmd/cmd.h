@@ -22,6 +22,7 @@ struct options {
     const char *output;                /* -o */
     const char *format, *timeout, *budget, *node;
     bool        explain, verbose;
+    const char *apiserver_args[64]; int apiserver_arg_count;     /* --apiserver-arg NAME=VALUE, in order */
     char      **args; int arg_count;   /* what is left, and what follows "--" (rest) */
     char      **rest; int rest_count;
 };

@@ -19,8 +19,9 @@ static int cmd_version(struct options *o);
 static int cmd_help(struct options *o);
 
 static const struct command commands[] = {
-    { "up", cmd_up, "data,detach,bare,durable,port,kubelet-port,seed,clock,start,lab,nodes,kubernetes-version,verbose",
-      "up [--detach] [--data DIR] [--port N] [--kubelet-port N] [--seed N] [--clock 1|N|paused] [--start TIME] [--durable] [--lab NAME | --bare] [--nodes N] [--kubernetes-version v1.16|v1.20|v1.34]",
+    { "up", cmd_up, "data,detach,bare,durable,port,kubelet-port,seed,clock,start,lab,nodes,kubernetes-version,apiserver-arg,verbose",
+      "up [--detach] [--data DIR] [--port N] [--kubelet-port N] [--seed N] [--clock 1|N|paused] [--start TIME] [--durable] [--lab NAME | --bare] [--nodes N] [--kubernetes-version v1.16|v1.20|v1.34]"
+      " [--apiserver-arg NAME=VALUE]...",
       "start the cluster, or go on with the one in the data folder; --nodes 3: ubuntu, with the master's taint, worker1 and worker2" },
     { "down", cmd_down, "data", "down [--data DIR]", "stop it; `up` goes on where it stopped" },
     { "status", cmd_status, "data,output", "status [-o json]", "what runs, where, and what time it is there" },

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum flag_type { FLAG_BOOL, FLAG_TEXT, FLAG_PORT, FLAG_SEED, FLAG_NODES };
+enum flag_type { FLAG_BOOL, FLAG_TEXT, FLAG_PORT, FLAG_SEED, FLAG_NODES, FLAG_ARG };
 struct flag { const char *name; enum flag_type type; size_t offset; };
 #define AT(field) offsetof(struct options, field)
 
@@ -33,6 +33,7 @@ static const struct flag flags[] = {
     { "nodes", FLAG_NODES, AT(nodes) },
     { "drive", FLAG_BOOL, AT(drive) },
     { "budget", FLAG_TEXT, AT(budget) },
+    { "apiserver-arg", FLAG_ARG, 0 },
 };
 
 static const struct flag *flag_find(const char *name, size_t n, const char *allowed)
@@ -64,6 +65,17 @@ static bool flag_store(struct options *o, const struct flag *f, char *value)
             return false;
         }
         *(int *)(void *)((char *)o + f->offset) = (int)number;
+        return true;
+    case FLAG_ARG:
+        if (!strchr(value, '=') || value[0] == '=' || value[0] == '-') {
+            fprintf(stderr, "kubelab: --%s takes NAME=VALUE, a flag of kube-apiserver without its dashes, not \"%s\"\n", f->name, value);
+            return false;
+        }
+        if (o->apiserver_arg_count == (int)ARRAY_LEN(o->apiserver_args)) {
+            fprintf(stderr, "kubelab: --%s is given more than %zu times\n", f->name, ARRAY_LEN(o->apiserver_args));
+            return false;
+        }
+        o->apiserver_args[o->apiserver_arg_count++] = value;
         return true;
     case FLAG_SEED:
         if (!str_int(str_c(value), &number) || number < 0) {

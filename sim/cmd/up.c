@@ -205,7 +205,8 @@ int cmd_up(struct options *o)
     struct arena *a = arena_new();
     struct err err = { 0 };
     const char *dir = data_path(a, o, "");
-    struct cluster_options co = { .port = o->port, .kubelet_port = o->kubelet_port, .seed_explicit = o->seed_given, .speed_milli = 1000, .durable = o->durable };
+    struct cluster_options co = { .port = o->port, .kubelet_port = o->kubelet_port, .seed_explicit = o->seed_given, .speed_milli = 1000, .durable = o->durable,
+                                  .apiserver_args = o->apiserver_args, .apiserver_arg_count = o->apiserver_arg_count };
     struct profile profile = { 0 };
     file_write_durably(o->durable);
     if (o->arg_count)

@@ -165,6 +165,12 @@ static void read_proxy_flags(struct load *l) {
     if (flag(l, "proxy-client-cert-file").n && !flag(l, "proxy-client-key-file").n) mistake(l, "--proxy-client-cert-file and --proxy-client-key-file must be specified together");
 }
 
+static bool allows_all(const struct apiserver_policy *p) {
+    for (const uint8_t *m = p->authorization; *m; m++)
+        if (*m == AUTHZ_ALWAYS_ALLOW) return true;
+    return false;
+}
+
 static bool validate(struct load *l, const char *node_ip) {
     struct apiserver_options *o = &l->out->options;
     struct apiserver_policy *p = &o->policy;
@@ -184,7 +190,7 @@ static bool validate(struct load *l, const char *node_ip) {
     read_token_flags(l);
     read_proxy_flags(l);
     read_runtime_config(l);
-    p->no_anonymous = !flag_bool(l, "anonymous-auth", true) || p->authorization[0] == AUTHZ_ALWAYS_ALLOW;        /* upstream turns it off then */
+    p->no_anonymous = !flag_bool(l, "anonymous-auth", true) || allows_all(p);        /* upstream turns it off then */
     p->no_bootstrap_tokens = !flag_bool(l, "enable-bootstrap-token-auth", false);
     p->aggregator_routing = flag_bool(l, "enable-aggregator-routing", false);
     p->address_types = flag_list(l, "kubelet-preferred-address-types");

@@ -137,8 +137,45 @@ static void free_at_once(void **state)
     }
 }
 
+/* Ten seconds without a renewal are the end of it: nobody acts on a lease that may be another's. */
+static void note_end(void *ctx) { *(int *)ctx += 100; }
+
+static void say(void *ctx, char severity, const char *where, const char *text)
+{
+    struct strbuf *out = ctx;
+    strbuf_addf(out, "%c %s %s\n", severity, where, text);
+}
+
+static void lost(void **state)
+{
+    struct bed *b = *state;
+    struct lock k = { .puts = 0 };
+    struct strbuf said;
+    int told = 0;
+    strbuf_init(&said, 65536);
+    b->serve = serve;
+    b->more = &k;
+    client_set_log(b->client, 16, say, &said);
+    struct leader_election *e = leader_election_new(b->client, "x", "me", true, on_started, note_end, &told);
+    test_advance(b->l, 5 * S);
+    assert_int_equal(told, 1);
+    k.conflict = true;
+    test_advance(b->l, 8 * S);
+    assert_int_equal(told, 1);
+    test_advance(b->l, 3 * S);
+    assert_int_equal(told, 101);
+    test_advance(b->l, 60 * S);        /* nor does it try again */
+    assert_int_equal(told, 101);
+    assert_non_null(strstr(said.p, "E leaderelection.go:367 Failed to update lock: error updating resource lock kube-system/x: "));
+    assert_non_null(strstr(said.p, "I leaderelection.go:288 failed to renew lease kube-system/x: timed out waiting for the condition\n"));
+    client_set_log(b->client, 16, NULL, NULL);
+    leader_election_free(e);
+    strbuf_deinit(&said);
+    b->more = NULL;
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { BED_TEST(lease_lock), BED_TEST(endpoints_lock), BED_TEST(takeover), BED_TEST(free_at_once) };
+    const struct CMUnitTest tests[] = { BED_TEST(lease_lock), BED_TEST(endpoints_lock), BED_TEST(takeover), BED_TEST(free_at_once), BED_TEST(lost) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,17 +70,18 @@ static void again(struct leader_election *e)
 
 static void failed(struct leader_election *e, const char *what, const struct err *err)
 {
-    client_say(e->client, 'E', strcmp(what, "updating") == 0 ? "leaderelection.go:367" : "leaderelection.go:331",
-               strcmp(what, "updating") == 0 ? "leaderelection.go:361" : "leaderelection.go:325",
-               "%s resource lock kube-system/%s: %s", strcmp(what, "updating") == 0 ? "Failed to update lock: error updating" : "error retrieving",
-               e->name, err->msg);
+    bool writes = strcmp(what, "updating") == 0;
+    client_say(e->client, 'E', writes ? "leaderelection.go:367" : "leaderelection.go:331",
+               writes ? "leaderelection.go:361" : "leaderelection.go:325", "%s%s resource lock kube-system/%s: %s",
+               writes ? "Failed to update lock: error " : "error ", what, e->name, err->msg);
 }
 
 static void on_deadline(struct timer *t)
 {
     struct leader_election *e = container_of(t, struct leader_election, deadline);
     const char *why = "timed out waiting for the condition";
-    client_say(e->client, 'I', "leaderelection.go:288", "leaderelection.go:278", "failed to renew lease kube-system/%s: %s", e->name, why);
+    client_say(e->client, 'I', "leaderelection.go:288", "leaderelection.go:278", "failed to renew lease kube-system/%s: %s",
+               e->name, why);
     timer_stop(&e->retry);
     if (e->call)
         client_cancel(e->call);
@@ -103,7 +104,8 @@ static void written(void *ctx, const struct client_result *r, const struct err *
     if (e->leading)
         return;
     e->leading = true;
-    client_say(e->client, 'I', "leaderelection.go:251", "leaderelection.go:253", "successfully acquired lease kube-system/%s", e->name);
+    client_say(e->client, 'I', "leaderelection.go:251", "leaderelection.go:253", "successfully acquired lease kube-system/%s",
+               e->name);
     e->on_started(e->ctx);
 }
 
@@ -167,7 +169,8 @@ struct leader_election *leader_election_new(struct client *c, const char *name, 
     e->ctx = ctx;
     timer_init(&e->retry, client_loop(c), try_now);
     timer_init(&e->deadline, client_loop(c), on_deadline);
-    client_say(c, 'I', "leaderelection.go:241", "leaderelection.go:243", "attempting to acquire leader lease  kube-system/%s...", name);
+    client_say(c, 'I', "leaderelection.go:241", "leaderelection.go:243",
+               "attempting to acquire leader lease  kube-system/%s...", name);
     timer_start(&e->retry, 0);
     arena_free(a);
     return e;

@@ -9,6 +9,7 @@
 #include "sim/cmd/apiserver_component.h"
 #include "apiserver/flags.h"
 #include "kubelet/app.h"
+#include "sim/cmd/container_files.h"
 #include "workloads/programs/programs.h"
 
 #include <dirent.h>
@@ -42,33 +43,10 @@ static struct apiserver_component *the;            /* one cluster a process: pro
 /* ---- files, as the container sees them ---- */
 struct file_view { const struct apiserver_component *c; const struct json *mounts; };
 
-static bool below(struct str path, struct str folder)
-{
-    while (folder.n > 1 && folder.p[folder.n - 1] == '/')
-        folder.n--;
-    return path.n >= folder.n && str_eq(str_sub(path, 0, folder.n), folder) && (path.n == folder.n || path.p[folder.n] == '/');
-}
-
-/* A folder that is not mounted is not there. */
 static bool view_read(void *ctx, struct arena *a, const char *path, struct str *text, struct err *err)
 {
     const struct file_view *v = ctx;
-    const struct json *best = NULL;
-    for (const struct json *m = json_first(v->mounts); m; m = json_next(m))
-        if (below(str_c(path), json_get_str(m, "path")) && (!best || json_get_str(m, "path").n > json_get_str(best, "path").n))
-            best = m;
-    if (!best)
-        return err_set(err, ERR_NOT_FOUND, "open %s: no such file or directory", path);
-    const char *host = arena_printf(a, STR_FMT "%s", STR_ARG(json_get_str(best, "host")), path + json_get_str(best, "path").n);
-    struct err why = { 0 };
-    if (node_read(a, v->c->place.root, host, "open", text, &why))
-        return true;
-    struct str words, reason = str_c(why.msg);
-    while (str_cut(reason, ' ', &words, &reason) && !str_ends(words, ":"))
-        continue;
-    err_set(err, why.code, "open %s: " STR_FMT, path, STR_ARG(reason));
-    err_clear(&why);
-    return false;
+    return container_read(a, v->c->place.root, v->mounts, path, text, err);
 }
 
 static bool load(const struct apiserver_component *c, struct arena *a, const struct json *flags, const struct json *mounts, struct apiserver_config *out, struct err *err)

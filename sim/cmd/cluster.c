@@ -268,9 +268,12 @@ static void controller_manager_begin(void *ctx, const struct json *flags, const 
     struct cluster *c = ctx;
     c->kcm_host = host;
     c->kcm_client = client_make(c, "kube-controller-manager", c->pki.controller_manager);
+    const struct manager_files own = { .ca_cert = c->pki.ca, .ca_key = c->pki.ca_key, .sa_key = c->sa_key, .root_ca_pem = c->pki.ca_pem };
+    const struct manager_files *files = host ? host->files : &own;
     struct controller_manager_options o = {
-        .loop = c->loop, .minor = c->opt.minor, .leader_elect = !c->opt.bare, .client = c->kcm_client, .client_with_token = client_with_token, .ctx = c,
-        .extra = extra_controllers, .sa_key = c->sa_key, .root_ca_pem = c->pki.ca_pem, .ca_key = c->pki.ca_key, .ca_cert = c->pki.ca, .flags = flags,
+        .loop = c->loop, .minor = c->opt.minor, .leader_elect = host && !str_eqc(json_get_str(flags, "leader-elect"), "false"), .client = c->kcm_client,
+        .client_with_token = client_with_token, .ctx = c, .extra = extra_controllers, .sa_key = files->sa_key, .root_ca_pem = files->root_ca_pem,
+        .ca_key = files->ca_key, .ca_cert = files->ca_cert, .flags = flags,
     };
     client_set_log(c->kcm_client, c->opt.minor, host ? host->log : NULL, host ? host->ctx : NULL);
     o.lost = host ? host->lost : NULL;
@@ -305,7 +308,7 @@ static void scheduler_end(void *ctx)
     c->scheduler_client = NULL;
 }
 
-static const struct components_ops components = { controller_manager_begin, controller_manager_end, scheduler_begin, scheduler_end };
+static const struct components_ops components = { controller_manager_begin, controller_manager_end, scheduler_begin, scheduler_end, keys_pending };
 
 /* ---- the machines ---- */
 static struct kubeadm_options join_options(const struct cluster *c, const struct node *n)
@@ -548,7 +551,7 @@ static void boot_next(struct cluster *c)
     switch (c->step) {
     case BOOT_API:
         c->step = BOOT_OBJECTS;
-        components_init(&components, c);
+        components_init(&components, c, arena_printf(c->arena, "%s/node", c->opt.dir));
         if (c->opt.bare) {
             controller_manager_begin(c, NULL, NULL);
             boot_finish(c, NULL);

@@ -10,10 +10,11 @@
 #include <signal.h>
 #include <stdlib.h>
 
-static struct { const struct components_ops *ops; void *ctx; } root;   /* one cluster a process: programs have no other way to their maker */
+static struct { const struct components_ops *ops; void *ctx; const char *node; } root;   /* one cluster a process: programs have no other way to their maker */
 
-void components_init(const struct components_ops *ops, void *ctx)
+void components_init(const struct components_ops *ops, void *ctx, const char *node)
 {
+    root.node = node;
     root.ops = ops;
     root.ctx = ctx;
 }
@@ -94,6 +95,7 @@ struct component {
     void          (*stop)(void *ctx);  /* NULL: it has not begun */
     struct component_host host;
     const char     *fatal_place;       /* where it says "leaderelection lost" */
+    struct manager_files files;
 };
 
 static void component_log(void *ctx, char severity, const char *where, const char *text)
@@ -133,8 +135,15 @@ static void *component_start(struct process *p, const char *name, const char *fa
         free(c);
         return NULL;
     }
-    c->host = (struct component_host){ component_log, component_lost, c };
+    c->host = (struct component_host){ component_log, component_lost, c, &c->files };
     c->fatal_place = fatal_place;
+    const struct json *mounts = process_options(p)->mounts;
+    if (start == root.ops->start_controller_manager && !manager_files_load(c->arena, root.node, flags, mounts, root.ops->keys_pending(root.ctx), &c->files, &why)) {
+        component_log(c, 'F', "controllermanager.go:235", why.msg);
+        process_exit(p, 255);
+        err_clear(&why);
+        return c;
+    }
     start(root.ctx, flags, &c->host);
     c->stop = stop;
     return c;
@@ -154,6 +163,7 @@ static void component_stop(void *state)
         c->stop(root.ctx);
     if (c->daemon)
         daemon_program.stop(c->daemon);
+    manager_files_deinit(&c->files);
     arena_free(c->arena);
     free(c);
 }

@@ -102,6 +102,20 @@ refused="The connection to the server 127.0.0.1:.* was refused - did you specify
     [[ $(journal) == *"can't process manifest file \"/etc/kubernetes/manifests/kube-controller-manager.yaml\": error converting YAML to JSON: yaml: line "* ]]
 }
 
+@test "controller-manager: the files that its flags name, and which controllers run" {
+    edit kube-controller-manager 's#--cluster-signing-cert-file=.*#--cluster-signing-cert-file=/etc/kubernetes/pki/none.crt#'
+    advance 1m
+    run k logs -n kube-system kube-controller-manager-ubuntu
+    [[ $output =~ ^F.*"error starting controllers: failed to start certificate controller: error reading CA cert file \"/etc/kubernetes/pki/none.crt\": open /etc/kubernetes/pki/none.crt: no such file or directory" ]]
+    cp "$DATA/kept/kube-controller-manager.yaml" "$DATA/node$M/"
+    edit kube-controller-manager 's/--controllers=.*/--controllers=*,-deployment/'
+    advance 2m
+    k create deployment still --image=k8s.gcr.io/pause:3.1
+    advance 30s
+    [ -z "$(k get rs -l app=still -o name)" ]
+    k delete deployment still --wait=false
+}
+
 # ---- kube-scheduler ----
 @test "scheduler: without it pods stay Pending; with it back they are bound" {
     edit kube-scheduler '/--kubeconfig=/i\    - --foo'

@@ -226,8 +226,31 @@ static struct kcm_context context_of(struct controller_manager *m, struct client
     return (struct kcm_context){ .cc = { .loop = m->opt.loop, .client = own, .minor = m->opt.minor, .flags = m->opt.flags }, .shared = m->opt.client, .opt = &m->opt };
 }
 
+/* --controllers: a name, "-name", or "*" for all that are on by default (controller-manager pkg/app, IsControllerEnabled). */
+static bool is_enabled(const struct controller_manager *m, const char *name)
+{
+    static const char *const off_by_default[] = { "bootstrapsigner", "tokencleaner" };
+    struct str rest = json_get_str(m->opt.flags, "controllers");
+    bool all = !rest.n;
+    if (!m->opt.flags)
+        return true;
+    while (rest.p && rest.n) {
+        struct str word = str_trim(str_token(&rest, ','));
+        if (str_eqc(word, name))
+            return true;
+        if (word.n && word.p[0] == '-' && str_eqc(str_sub(word, 1, word.n), name))
+            return false;
+        all = all || str_eqc(word, "*");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(off_by_default); i++)
+        all = all && strcmp(name, off_by_default[i]) != 0;
+    return all;
+}
+
 static void add_runner(struct controller_manager *m, const struct controller_ops *ops)
 {
+    if (!is_enabled(m, ops->name))
+        return;
     struct runner *r = &m->runners[m->runner_count++];
     *r = (struct runner){ .m = m, .ops = ops, .context = context_of(m, NULL) };
 }

@@ -25,6 +25,7 @@ struct lifecycle {
     struct ctl_watch  nodes, leases, pods;
     struct map       *health;          /* name -> struct health */
     struct timer      tick;
+    int64_t           grace_ns;
     struct taint_manager *taints;
 };
 
@@ -111,7 +112,7 @@ static bool is_silent(struct sync *s, const struct json *node, struct health *h)
     beat = moved(&h->renewed, json_path_str(lease, "spec.renewTime")) || beat;
     if (beat || !h->probe_ns)
         h->probe_ns = now;
-    return now > h->probe_ns + (r ? GRACE_NS : STARTUP_NS);
+    return now > h->probe_ns + (r ? l->grace_ns : STARTUP_NS);
 }
 
 /* All four conditions: nobody knows any more. */
@@ -274,6 +275,8 @@ static void *start(const struct controller_context *cc)
 {
     struct lifecycle *l = NEW(struct lifecycle);
     l->health = map_new();
+    if (!duration_parse_go(json_get_str(cc->flags, "node-monitor-grace-period"), &l->grace_ns))
+        l->grace_ns = GRACE_NS;
     ctl_init(&l->ctl, cc, "nodelifecycle", 8, sync_node);
     ctl_events(&l->ctl, "node-controller");
     timer_init(&l->tick, cc->loop, on_tick);

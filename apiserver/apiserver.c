@@ -102,3 +102,6 @@ void apiserver_set_sa_key(struct apiserver *as, struct key *k) { apiserver_set_s
 
 struct http_server *apiserver_http(struct apiserver *as) { return as->http; }
 bool apiserver_ready(const struct apiserver *as) { return as->ready; }
+
+bool apiserver_storage_up(const struct apiserver *as) { return !as->opt.storage_up || as->opt.storage_up(as->opt.storage_ctx); }
+void apiserver_storage_lost(struct apiserver *as) { watches_end(as->watches); }

@@ -43,6 +43,7 @@ struct apiserver_options {
     struct str        client_ca_pem, requestheader_ca_pem;   /* for ConfigMap extension-apiserver-authentication */
     bool              token_request;   /* serve serviceaccounts/token (kubeadm: from v1.20 on) */
     const char       *bind_address;    /* NULL: every address of the node */
+    bool            (*storage_up)(void *ctx); void *storage_ctx; /* can etcd be reached? NULL: always */
     struct apiserver_policy policy;
 };
 struct apiserver *apiserver_new(const struct apiserver_options *opt, struct err *err);
@@ -54,6 +55,7 @@ void apiserver_free(struct apiserver *as);
 void apiserver_set_sa_key(struct apiserver *as, struct key *k);
 /* The same where they differ: signing (or NULL) makes tokens, any of the n others proves one. */
 void apiserver_set_sa_keys(struct apiserver *as, struct key *signing, struct key *const *verify, size_t n);
+void apiserver_storage_lost(struct apiserver *as);               /* storage_up is false from now on: watches end, as the watch cache ends them */
 /* The audit log of --audit-policy-file and --audit-log-path, beside the trail that kubelab always keeps (endpoints/audit.h). */
 struct apiserver_audit_log {
     struct str policy;                 /* the policy file's text; empty: nothing is logged, as with a path alone */

@@ -70,6 +70,7 @@ struct apiserver {
     int64_t            watch_floor;    /* revisions below are too old to watch from: the watch cache of a server begins with the server */
     bool               ready;
 };
+bool apiserver_storage_up(const struct apiserver *as);
 struct start_hooks *start_hooks_new(struct apiserver *as);       /* start.c: runs them, and keeps them running */
 void start_hooks_free(struct start_hooks *h);
 

@@ -94,6 +94,7 @@ static const struct start_hook hooks[] = {
 /* All hooks until they have all succeeded once; then those that keep something true. */
 static void run_hooks(struct apiserver *as) {
     bool ok = true, first = !as->ready;
+    if (!apiserver_storage_up(as)) return;
     for (size_t i = 0; i < ARRAY_LEN(hooks); i++) {
         if (!first && !hooks[i].again) continue;
         struct arena *a = arena_new();

@@ -31,10 +31,24 @@ static bool parse_info(struct request *r, struct err *err) {
 /* The filters, in order; the first that refuses answers. */
 static bool (*const filters[])(struct request *r, struct err *err) = { parse_info, authenticate, authn_impersonate, authorize };
 
+/* Objects are etcd's; reviews are not kept. The words are those of its client when a single member is gone (simplified: at once, not after its tries). */
+static bool storage_refuses(struct request *r, struct err *err) {
+    struct str g = r->info.group;
+    if (!r->info.is_resource || str_eqc(g, "authorization.k8s.io") || str_eqc(g, "authentication.k8s.io") || apiserver_storage_up(r->as)) return false;
+    const char *old = "all SubConns are in TransientFailure, latest connection error: ", *dial = r->as->opt.minor < 22 ? "dialing dial" : "dialing: dial";
+    err_set(err, ERR_IO, "rpc error: code = Unavailable desc = %sconnection error: desc = \"transport: Error while %s tcp 127.0.0.1:2379: connect: connection refused\"",
+            r->as->opt.minor < 22 ? old : "", dial);
+    return true;
+}
+
 static void mux(struct request *r) {
     struct str p = r->x->path;
+    struct err err = { 0 };
     if (aggregator_handle(r)) return;
-    if (r->info.is_resource) handle_resource(r);
+    if (storage_refuses(r, &err)) {
+        respond_error(r, &err);
+        err_clear(&err);
+    } else if (r->info.is_resource) handle_resource(r);
     else if (str_eqc(p, "/api") || str_eqc(p, "/apis") || str_starts(p, "/api/") || str_starts(p, "/apis/")) handle_discovery(r);
     else if (str_starts(p, "/openapi/")) handle_openapi(r);
     else if (!handle_health(r)) respond_not_found_page(r);

@@ -79,6 +79,7 @@ struct write_options write_options_of(struct request *r);
 struct watch_set { struct list watches, relays; };
 struct watch_set *watch_set_new(void);
 void watch_set_free(struct watch_set *s);
+void watches_end(struct watch_set *s);                           /* all of them, cleanly: clients ask again */
 void relay_drop_all(struct watch_set *s);                        /* connect.c */
 
 #endif

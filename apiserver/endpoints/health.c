@@ -17,7 +17,7 @@ static const struct check checks[] = {
 
 /* The store answers for etcd; the hooks for themselves. */
 static bool check_ok(struct apiserver *as, const struct check *c) {
-    if (!strcmp(c->name, "etcd")) return store_healthy(as->store, NULL);
+    if (!strcmp(c->name, "etcd")) return apiserver_storage_up(as) && store_healthy(as->store, NULL);
     return strncmp(c->name, "poststarthook/", 14) != 0 || apiserver_ready(as);
 }
 

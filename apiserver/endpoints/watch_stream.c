@@ -49,9 +49,13 @@ static void watch_end(struct watch *w) {
     http_end(x);
 }
 
+void watches_end(struct watch_set *s) {
+    list_for(it, &s->watches) watch_end(container_of(it, struct watch, node));
+}
+
 void watch_set_free(struct watch_set *s) {
     if (!s) return;
-    list_for(it, &s->watches) watch_end(container_of(it, struct watch, node));
+    watches_end(s);
     relay_drop_all(s);
     free(s);
 }

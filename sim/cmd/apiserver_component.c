@@ -10,14 +10,14 @@
 #include "apiserver/flags.h"
 #include "kubelet/app.h"
 #include "sim/cmd/container_files.h"
+#include "sim/cmd/etcd_component.h"
+#include "sim/cmd/static_manifest.h"
 #include "workloads/programs/programs.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
 
-enum { START_MS = 2600 };              /* from the process's start until it listens */
-#define MANIFESTS "/etc/kubernetes/manifests"
+enum { START_MS = 2600, DIAL_S = 20 }; /* from the process's start until it listens; how long it waits for etcd */
 
 struct server_process {
     struct process *process;
@@ -26,6 +26,7 @@ struct server_process {
     struct json    *flags;
     const struct json *mounts;
     struct timer    starting;
+    int             dials;             /* for etcd, in vain */
 };
 struct apiserver_component {
     struct apiserver_place place;
@@ -94,6 +95,18 @@ static bool bindable(const struct apiserver_component *c, const struct apiserver
                    o->bind_address, o->secure_port);
 }
 
+static bool storage_up(void *ctx)
+{
+    const struct apiserver_component *c = ctx;
+    return etcd_component_serves(apiserver_flag(c->flags, "etcd-servers"));
+}
+
+void apiserver_component_storage_lost(struct apiserver_component *c)
+{
+    if (c && c->server)
+        apiserver_storage_lost(c->server);
+}
+
 static bool server_start(struct apiserver_component *c, const struct json *flags, const struct json *mounts, struct err *err)
 {
     const struct apiserver_place *p = &c->place;
@@ -112,6 +125,8 @@ static bool server_start(struct apiserver_component *c, const struct json *flags
     o.minor = p->minor;
     o.bare = p->bare;
     o.git_version = p->git_version;
+    o.storage_up = storage_up;
+    o.storage_ctx = c;
     if (!bindable(c, &o, err) || !(c->server = apiserver_new(&o, err))) {
         server_stop(c);
         return false;
@@ -137,121 +152,20 @@ void apiserver_component_keys(struct apiserver_component *c)
     arena_free(a);
 }
 
-/* ---- the manifest, read at the machine's start ---- */
-static int by_name(const void *x, const void *y) { return strcmp(*(char *const *)x, *(char *const *)y); }
-
-static size_t manifest_names(const char *dir, struct arena *a, char ***names)
-{
-    DIR *d = opendir(dir);
-    size_t n = 0, cap = 0;
-    *names = NULL;
-    for (struct dirent *e; d && (e = readdir(d));) {
-        if (e->d_name[0] == '.')
-            continue;
-        if (n == cap) {
-            *names = arena_realloc(a, *names, cap * sizeof **names, (cap * 2 + 8) * sizeof **names);
-            cap = cap * 2 + 8;
-        }
-        (*names)[n++] = arena_strdup(a, e->d_name);
-    }
-    if (d)
-        closedir(d);
-    if (n)
-        qsort(*names, n, sizeof **names, by_name);
-    return n;
-}
-
-/* The container whose command is kube-apiserver, and its pod's spec; NULL: no manifest has one. */
-static const struct json *manifest_find(const struct apiserver_component *c, struct arena *a, const struct json **pod_spec, struct err *err)
-{
-    const char *dir = node_path(a, c->place.root, MANIFESTS);
-    char **names;
-    size_t n = manifest_names(dir, a, &names);
-    for (size_t i = 0; i < n; i++) {
-        struct str text;
-        struct err why = { 0 };
-        struct json *pod = file_read(arena_printf(a, "%s/%s", dir, names[i]), LIMIT_YAML_BYTES, a, &text, &why) ? yaml_parse(a, text, &why) : NULL;
-        if (!pod && strstr(names[i], "apiserver"))
-            err_set(err, ERR_INVALID, MANIFESTS "/%s: %s", names[i], why.msg);
-        err_clear(&why);
-        *pod_spec = json_get(pod, "spec");
-        for (const struct json *k = json_first(json_get(*pod_spec, "containers")); k; k = json_next(k)) {
-            const struct json *first = json_first(json_get(k, "command"));
-            if (first && strcmp(path_base(arena_cstr(a, json_str(first))), "kube-apiserver") == 0)
-                return k;
-        }
-    }
-    if (!err->code)
-        err_set(err, ERR_NOT_FOUND, "no manifest in " MANIFESTS " runs kube-apiserver");
-    return NULL;
-}
-
-static char **command_line(struct arena *a, const struct json *container)
-{
-    const struct json *lists[] = { json_get(container, "command"), json_get(container, "args") };
-    char **argv = arena_zalloc(a, (json_len(lists[0]) + json_len(lists[1]) + 1) * sizeof *argv);
-    size_t n = 0;
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-        for (const struct json *w = json_first(lists[i]); w; w = json_next(w)) argv[n++] = arena_cstr(a, json_str(w));
-    return argv;
-}
-
+/* ---- the machine's start ---- */
 bool apiserver_component_boot(struct apiserver_component *c, struct err *err)
 {
     struct arena *a = arena_new();
-    const struct json *spec = NULL, *container = manifest_find(c, a, &spec, err);
-    struct json *flags = container ? apiserver_flags_parse(a, c->place.minor, command_line(a, container), NULL, err) : NULL;
+    const struct json *spec = NULL, *container = manifest_find(a, c->place.root, "kube-apiserver", &spec, err);
+    struct json *flags = container ? apiserver_flags_parse(a, c->place.minor, manifest_command(a, container), NULL, err) : NULL;
     struct str image = json_get_str(container, "image");
     bool ok = flags && (c->place.bare || image_find(c->place.images, image) || err_set(err, ERR_NOT_FOUND, "image " STR_FMT " is not on the node", STR_ARG(image)));
+    ok = ok && (etcd_component_serves(apiserver_flag(flags, "etcd-servers")) || err_set(err, ERR_UNAVAILABLE, "etcd is not reached"));
     ok = ok && server_start(c, flags, kubelet_host_mounts(a, spec, container), err);
     if (ok && c->config.options.secure_port == 6443 && !c->place.listen(c->place.ctx, apiserver_http(c->server), err)) {
         server_stop(c);
         ok = false;
     }
-    arena_free(a);
-    return ok;
-}
-
-/* ---- --apiserver-arg ---- */
-/* "    - --NAME=VALUE" among the words of a command; its indentation, its name. */
-static bool flag_line(struct str line, struct str *indent, struct str *name)
-{
-    ptrdiff_t dash = str_find(line, STR("- --"));
-    if (dash < 0 || str_trim(str_sub(line, 0, (size_t)dash)).n)
-        return false;
-    struct str value;
-    *indent = str_sub(line, 0, (size_t)dash);
-    str_cut(str_sub(line, (size_t)dash + 4, line.n), '=', name, &value);
-    return true;
-}
-
-/* Lines, not a tree: what else the file says stays as it is written. The flag's place is the alphabet's, as kubeadm has it. */
-bool apiserver_manifest_set(const char *root, const char *name_value, struct err *err)
-{
-    struct arena *a = arena_new();
-    struct str text, rest, wanted, value, indent = STR("    "), line_indent, name;
-    struct strbuf out;
-    bool done = false, inside = false;
-    const char *path = node_path(a, root, MANIFESTS "/kube-apiserver.yaml");
-    strbuf_init(&out, LIMIT_YAML_BYTES);
-    str_cut(str_c(name_value), '=', &wanted, &value);
-    bool ok = file_read(path, LIMIT_YAML_BYTES, a, &text, err);
-    for (rest = ok ? text : STR_NULL; rest.p && rest.n;) {
-        struct str line = str_token(&rest, '\n');
-        bool is_flag = flag_line(line, &line_indent, &name);
-        inside |= is_flag;
-        if (is_flag)
-            indent = line_indent;
-        if (inside && !done && (!is_flag || str_cmp(name, wanted) >= 0)) {
-            strbuf_addf(&out, STR_FMT "- --%s\n", STR_ARG(indent), name_value);
-            done = true;
-            if (is_flag && str_eq(name, wanted))
-                continue;
-        }
-        strbuf_addf(&out, STR_FMT "\n", STR_ARG(line));
-    }
-    ok = ok && (done || err_set(err, ERR_INVALID, "%s has no flags among which --%s could be put", path, name_value)) && file_write(path, strbuf_str(&out), 0600, err);
-    strbuf_deinit(&out);
     arena_free(a);
     return ok;
 }
@@ -284,10 +198,36 @@ static void serving(struct server_process *s)
     arena_free(a);
 }
 
+/* Its client dials for 20 s; then the server gives up: a fatal line up to v1.16, an error from then on. */
+static void wait_for_etcd(struct server_process *s)
+{
+    struct str servers = apiserver_flag(s->flags, "etcd-servers");
+    struct err err = { 0 };
+    const char *dial = "transport: Error while dialing dial tcp 127.0.0.1:2379: connect: connection refused";
+    log_line(s, 'W', "clientconn.go:1251", arena_printf(s->arena, "grpc: addrConn.createTransport failed to connect to {" STR_FMT " 0  <nil>}. Err :connection error: desc = \"%s\". Reconnecting...",
+                                                        STR_ARG(servers), dial));
+    if (++s->dials < DIAL_S) {
+        timer_start(&s->starting, (int64_t)NS_PER_S);
+    } else if (the->place.minor < 17) {
+        log_line(s, 'F', "storage_decorator.go:57", arena_printf(s->arena, "Unable to create storage backend: config (&{ /registry {[" STR_FMT "] " STR_FMT " " STR_FMT " " STR_FMT
+                 "} false true 0 <nil> <nil> 5m0s 1m0s}), err (context deadline exceeded)", STR_ARG(servers), STR_ARG(apiserver_flag(s->flags, "etcd-keyfile")),
+                 STR_ARG(apiserver_flag(s->flags, "etcd-certfile")), STR_ARG(apiserver_flag(s->flags, "etcd-cafile"))));
+        process_exit(s->process, 255);
+    } else {
+        err_set(&err, ERR_TIMEOUT, "context deadline exceeded");
+        fail(s, &err);
+        err_clear(&err);
+    }
+}
+
 static void on_starting(struct timer *t)
 {
     struct server_process *s = container_of(t, struct server_process, starting);
     struct err err = { 0 };
+    if (!etcd_component_serves(apiserver_flag(s->flags, "etcd-servers"))) {
+        wait_for_etcd(s);
+        return;
+    }
     if (server_start(the, s->flags, s->mounts, &err)) {
         the->owner = s;
         edge_open(&the->edge_retry);

@@ -28,8 +28,7 @@ bool apiserver_component_boot(struct apiserver_component *c, struct err *err);
 void apiserver_component_hold(struct apiserver_component *c);
 void apiserver_component_keys(struct apiserver_component *c);    /* the service accounts' keys are on the disk now */
 struct apiserver *apiserver_component_server(struct apiserver_component *c);     /* NULL: none runs */
-/* Put NAME=VALUE into the manifest of kube-apiserver below root, in place of what is there. */
-bool apiserver_manifest_set(const char *root, const char *name_value, struct err *err);
+void apiserver_component_storage_lost(struct apiserver_component *c);    /* etcd runs no more: what watches it ends */
 
 extern const struct program_ops apiserver_program;               /* "kube-apiserver" */
 

@@ -13,6 +13,8 @@
 #include "sim/cmd/node.h"
 #include "sim/cmd/service.h"
 #include "sim/cmd/components.h"
+#include "sim/cmd/etcd_component.h"
+#include "sim/cmd/static_manifest.h"
 #include "sim/cmd/host.h"
 #include "workloads/programs/programs.h"
 
@@ -203,6 +205,8 @@ static bool keys_pending(void *ctx)
     return c->opt.bare || !c->sa_key || is_fresh(c);
 }
 
+static void etcd_lost(void *ctx) { apiserver_component_storage_lost(((struct cluster *)ctx)->apiserver); }
+
 /* The port that a server will have which cannot run yet: bound, and let go again. */
 static bool edge_reserve(struct cluster *c, struct err *err)
 {
@@ -224,6 +228,8 @@ static bool apiserver_make(struct cluster *c, struct err *err)
         if (!apiserver_manifest_set(place.root, c->opt.apiserver_args[i], err))
             return false;
     c->apiserver = apiserver_component_new(&place);
+    etcd_component_init(c->loop, place.root, keys_pending, etcd_lost, c);
+    etcd_component_boot(c->opt.bare);
     bool up = apiserver_component_boot(c->apiserver, &why);
     if (!up && (is_fresh(c) || c->opt.bare)) {
         err_set(err, why.code, "kube-apiserver: %s", why.msg);
@@ -349,6 +355,7 @@ static void workers_joined(struct cluster *c)
 static void machine_stop(struct cluster *c)
 {
     apiserver_component_hold(c->apiserver);
+    etcd_component_hold();
     for (int i = c->node_count - 1; i >= 0; i--)
         if (c->nodes[i])
             node_power_off(c->nodes[i]);    /* and with the kubelet what its static pods run */
@@ -664,7 +671,7 @@ static void etcd_pki_make(struct cluster *c)
 
 /* ---- life ---- */
 static const struct program_ops *const programs[] = { &httpd_program, &sh_program, &coredns_program, &pause_program, &daemon_program, &metricsd_program, &kube_proxy_program,
-                                                    &controller_manager_program, &scheduler_program, &apiserver_program };
+                                                    &controller_manager_program, &scheduler_program, &apiserver_program, &etcd_program };
 
 static bool cluster_make(struct cluster *c, struct err *err)
 {

@@ -249,6 +249,45 @@ refused="The connection to the server 127.0.0.1:.* was refused - did you specify
     [[ $output != *" 0/1 "* ]]
 }
 
+# ---- etcd ----
+@test "etcd: without it there is no storage, and the API server is restarted in vain; with it back all are" {
+    host "sudo rm $M/etcd.yaml"
+    advance 25s
+    run k get pods
+    [[ $output == 'Error from server: rpc error: code = Unavailable desc = all SubConns are in TransientFailure, latest connection error: connection error: desc = "transport: Error while dialing dial tcp 127.0.0.1:2379: connect: connection refused"' ]]
+    run k create cm lost
+    [ "$status" != 0 ]
+    run k get --raw /healthz/etcd
+    [ "$status" != 0 ]
+    advance 4m                                 # eight failed probes, and a server that finds no etcd
+    run k get pods
+    [[ $output =~ $refused ]]
+    run lines kube-apiserver
+    [[ $output == *"storage_decorator.go:57] Unable to create storage backend: config ("*"err (context deadline exceeded)"* ]]
+    cp "$DATA/kept/etcd.yaml" "$DATA/node$M/"
+    advance 6m
+    run pods
+    [[ $output =~ kube-apiserver-ubuntu\ +1/1\ +Running\ +[1-9] ]]
+    [[ $output =~ etcd-ubuntu\ +1/1\ +Running ]]
+    [[ $output != *" 0/1 "* ]]
+    [ -z "$(k get cm -o name | grep lost)" ]
+}
+
+@test "etcd: an unknown flag is the end of it, and of the API" {
+    edit etcd 's/--snapshot-count=.*/--foo=bar/'
+    advance 1m
+    run lines etcd
+    [[ $output == "flag provided but not defined: -foo"*"etcd [flags]"* ]]
+    run host 'docker ps -a'
+    [[ $output =~ Exited\ \(2\).*k8s_etcd_etcd-ubuntu ]]
+    edit etcd 's#^.*--foo=bar#    - --snapshot-count=5000#'
+    advance 7m
+    run k get nodes --no-headers
+    [[ $output =~ ubuntu\ +Ready ]]
+    run host 'docker ps --no-trunc'
+    [[ $output == *"--snapshot-count=5000"* ]]
+}
+
 @test "a bare control plane takes the flags that up names" {
     run "$KUBELAB" up --detach --data "$BATS_TEST_TMPDIR/b" --port 0 --bare --apiserver-arg foo=bar
     [ "$status" != 0 ]

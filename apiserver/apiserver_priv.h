@@ -2,6 +2,7 @@
  *
  * chain (endpoints/chain.c): panic guard, request info, audit, authentication, impersonation, authorization, then the mux: aggregated APIs, discovery,
  * OpenAPI, health, version, and the resource handlers of the registry. As kube-apiserver's DefaultBuildHandlerChain (apiserver pkg/server/config.go).
+ * Whence the options come: flags.c (the command line), config.c (files and values).
  */
 #ifndef APISERVER_APISERVER_PRIV_H
 #define APISERVER_APISERVER_PRIV_H

@@ -1,7 +1,8 @@
 /* apiserver/config.c - what kube-apiserver's flags make of a server: files read, values checked, in upstream's order and words.
  *
- * Upstream: cmd/kube-apiserver/app/server.go (Complete, CreateKubeAPIServerConfig), pkg/kubeapiserver/options/{authentication,authorization,admission}.go,
- * apiserver pkg/server/options. First what is wrong on the command line alone, all of it at once in brackets; then, one by one, files that are missing or bad.
+ * Upstream: cmd/kube-apiserver/app/server.go (Complete, CreateKubeAPIServerConfig),
+ * pkg/kubeapiserver/options/{authentication,authorization,admission}.go, apiserver pkg/server/options. First what is wrong on the
+ * command line alone, all of it at once in brackets; then, one by one, files that are missing or bad.
  */
 #include <stdlib.h>
 
@@ -82,7 +83,8 @@ static void read_plugins(struct load *l, const char *name, struct word_list *out
     for (size_t i = 0; i < out->n; i++) {
         enum admission_known known = admission_known(out->v[i], l->minor);
         if (known == ADMISSION_UNKNOWN) mistake(l, "%s plugin \"" STR_FMT "\" is unknown", name, STR_ARG(out->v[i]));
-        else if (known == ADMISSION_REFUSED && on) mistake(l, "%s plugin \"" STR_FMT "\" is known but not modelled here", name, STR_ARG(out->v[i]));
+        else if (known == ADMISSION_REFUSED && on) mistake(l, "%s plugin \"" STR_FMT "\" is known but not modelled here", name,
+            STR_ARG(out->v[i]));
     }
 }
 
@@ -91,7 +93,8 @@ static void plugins_overlap(struct load *l) {
     for (size_t i = 0; i < p->plugins_on.n; i++)
         for (size_t k = 0; k < p->plugins_off.n; k++)
             if (str_eq(p->plugins_on.v[i], p->plugins_off.v[k]))
-                mistake(l, "[" STR_FMT "] in enable-admission-plugins and disable-admission-plugins overlapped", STR_ARG(p->plugins_on.v[i]));
+                mistake(l, "[" STR_FMT "] in enable-admission-plugins and disable-admission-plugins overlapped",
+                    STR_ARG(p->plugins_on.v[i]));
 }
 
 static void read_service_range(struct load *l) {
@@ -105,8 +108,9 @@ static void read_service_range(struct load *l) {
         good = str_int(str_token(&ip, '.'), &part) && part >= 0 && part < 256;
         address = address << 8 | (uint32_t)(good ? part : 0);
     }
-    if (!good || ip.p) mistake(l, "service-cluster-ip-range \"" STR_FMT "\" is not valid: it takes one IPv4 range, as 10.96.0.0/12", STR_ARG(range));
-    else if (bits < 12) mistake(l, "specified --secondary-service-cluster-ip-range is too large; for 32-bit addresses, the mask must be >= 12");
+    if (!good || ip.p) mistake(l, "service-cluster-ip-range \"" STR_FMT "\" is not valid: it takes one IPv4 range, as 10.96.0.0/12",
+        STR_ARG(range));
+    else if (bits < 12) mistake(l, "specified --service-cluster-ip-range is too large; for 32-bit addresses, the mask must be >= 12");
     else if (bits > 29) mistake(l, "The service cluster IP range must be at least 8 IP addresses");
     else {
         p->service_bits = (unsigned)bits;
@@ -118,8 +122,10 @@ static void read_port_range(struct load *l) {
     struct str range = flag(l, "service-node-port-range"), from, to;
     int64_t first = 0, last = 0;
     if (!range.n) return;
-    bool good = str_cut(range, '-', &from, &to) && str_int(from, &first) && str_int(to, &last) && first >= 0 && last <= 65535 && last >= first;
-    if (!good) mistake(l, "invalid argument \"" STR_FMT "\" for \"--service-node-port-range\" flag: unable to parse port range", STR_ARG(range));
+    bool good = str_cut(range, '-', &from, &to) && str_int(from, &first) && str_int(to, &last) && first >= 0 && last <= 65535 &&
+        last >= first;
+    if (!good) mistake(l, "invalid argument \"" STR_FMT "\" for \"--service-node-port-range\" flag: unable to parse port range",
+        STR_ARG(range));
     l->out->options.policy.port_first = (int)first;
     l->out->options.policy.port_count = (int)(last - first + 1);
 }
@@ -145,12 +151,14 @@ static void read_runtime_config(struct load *l) {
 /* TokenRequest needs its key, its issuer and, by default the issuer, its audiences; from v1.20 on it is not to be left out. */
 static void read_token_flags(struct load *l) {
     struct apiserver_options *o = &l->out->options;
-    bool key = flag(l, "service-account-signing-key-file").n > 0, issuer = flag(l, "service-account-issuer").n > 0, audiences = flag(l, "api-audiences").n > 0;
+    bool key = flag(l, "service-account-signing-key-file").n > 0, issuer = flag(l, "service-account-issuer").n > 0,
+        audiences = flag(l, "api-audiences").n > 0;
     o->token_request = key && issuer;
     o->policy.issuer = arena_str(l->a, flag(l, "service-account-issuer"));
     o->policy.audiences = flag_list(l, "api-audiences");
     o->policy.token_max_s = flag_ns(l, "service-account-max-token-expiration") / (int64_t)NS_PER_S;
-    if (!key && !issuer && !audiences && l->minor >= 20) mistake(l, "--service-account-signing-key-file and --service-account-issuer are required flags");
+    if (!key && !issuer && !audiences && l->minor >= 20) mistake(l,
+        "--service-account-signing-key-file and --service-account-issuer are required flags");
     else if ((key || issuer || audiences) && !o->token_request && (l->minor >= 20 || key || issuer))
         mistake(l, "--service-account-signing-key-file, --service-account-issuer, and --api-audiences should be specified together");
 }
@@ -162,7 +170,8 @@ static void read_proxy_flags(struct load *l) {
     p->user_headers = flag_list(l, "requestheader-username-headers");
     p->group_headers = flag_list(l, "requestheader-group-headers");
     p->extra_prefixes = flag_list(l, "requestheader-extra-headers-prefix");
-    if (flag(l, "proxy-client-cert-file").n && !flag(l, "proxy-client-key-file").n) mistake(l, "--proxy-client-cert-file and --proxy-client-key-file must be specified together");
+    if (flag(l, "proxy-client-cert-file").n && !flag(l, "proxy-client-key-file").n) mistake(l,
+        "--proxy-client-cert-file and --proxy-client-key-file must be specified together");
 }
 
 static bool allows_all(const struct apiserver_policy *p) {
@@ -178,9 +187,11 @@ static bool validate(struct load *l, const char *node_ip) {
     o->secure_port = (int)flag_int(l, "secure-port", 6443);
     o->bind_address = flag(l, "bind-address").n && !str_eqc(flag(l, "bind-address"), "0.0.0.0") ? text(l, "bind-address") : NULL;
     o->advertise_ip = flag(l, "advertise-address").n ? text(l, "advertise-address") : node_ip;
-    if (o->secure_port < 1 || o->secure_port > 65535) mistake(l, "--secure-port %d must be between 1 and 65535, inclusive. It cannot be turned off with 0", o->secure_port);
+    if (o->secure_port < 1 || o->secure_port > 65535) mistake(l,
+        "--secure-port %d must be between 1 and 65535, inclusive. It cannot be turned off with 0", o->secure_port);
     if (!flag(l, "etcd-servers").n) mistake(l, "--etcd-servers must be specified");
-    if (flag(l, "storage-backend").n && !str_eqc(flag(l, "storage-backend"), "etcd3")) mistake(l, "--storage-backend invalid, allowed values: etcd3. If not specified, it will default to 'etcd3'");
+    if (flag(l, "storage-backend").n && !str_eqc(flag(l, "storage-backend"), "etcd3")) mistake(l,
+        "--storage-backend invalid, allowed values: etcd3. If not specified, it will default to 'etcd3'");
     read_service_range(l);
     read_port_range(l);
     read_modes(l);
@@ -197,7 +208,8 @@ static bool validate(struct load *l, const char *node_ip) {
     p->event_ttl_ns = flag_ns(l, "event-ttl");
     p->not_ready_s = flag_int(l, "default-not-ready-toleration-seconds", 0);
     p->unreachable_s = flag_int(l, "default-unreachable-toleration-seconds", 0);
-    if (l->mistake_count) err_set(l->err, ERR_USAGE, l->mistake_count > 1 ? "[" STR_FMT "]" : STR_FMT, STR_ARG(strbuf_str(&l->mistakes)));
+    if (l->mistake_count) err_set(l->err, ERR_USAGE, l->mistake_count > 1 ? "[" STR_FMT "]" : STR_FMT,
+        STR_ARG(strbuf_str(&l->mistakes)));
     strbuf_deinit(&l->mistakes);
     return !l->mistake_count;
 }
@@ -238,14 +250,16 @@ static bool verify_keys(struct load *l) {
     for (const struct json *f = json_first(list); f; f = json_next(f)) {
         struct str bytes;
         const char *path = arena_cstr(l->a, json_str(f));
-        if (l->out->verify_count == APISERVER_KEYS) return err_set(l->err, ERR_USAGE, "more than %d --service-account-key-file", APISERVER_KEYS);
+        if (l->out->verify_count == APISERVER_KEYS) return err_set(l->err, ERR_USAGE, "more than %d --service-account-key-file",
+            APISERVER_KEYS);
         if (!l->files->read(l->files->ctx, l->a, path, &bytes, l->err)) {
             if (!l->files->keys_pending) return err_prefix(l->err, "%s", prefix);
             err_clear(l->err);
             continue;
         }
         struct key *k = key_parse_pem(bytes, NULL);
-        if (!k) return err_set(l->err, ERR_USAGE, "%serror reading public key file %s: data does not contain any valid RSA or ECDSA public keys", prefix, path);
+        if (!k) return err_set(l->err, ERR_USAGE,
+            "%serror reading public key file %s: data does not contain any valid RSA or ECDSA public keys", prefix, path);
         l->out->verify[l->out->verify_count++] = k;
     }
     return true;
@@ -261,7 +275,8 @@ static bool signing_key(struct load *l) {
     }
     l->out->signing = key_parse_pem(bytes, NULL);
     if (l->out->signing && key_is_private(l->out->signing)) return true;
-    return err_set(l->err, ERR_USAGE, "failed to parse service-account-issuer-key-file: error parsing private key file %s: data does not contain a valid RSA or ECDSA private key",
+    return err_set(l->err, ERR_USAGE, "failed to parse service-account-issuer-key-file: error parsing private key file %s: "
+                   "data does not contain a valid RSA or ECDSA private key",
                    text(l, "service-account-signing-key-file"));
 }
 
@@ -282,9 +297,11 @@ static bool read_all(struct load *l) {
     bool ok = signing_key(l) && pair(l, "tls-cert-file", "tls-private-key-file", old, &c->serving) &&
               roots(l, "client-ca-file", "unable to load client CA file: ", &c->client_ca, &o->client_ca_pem) &&
               roots(l, "requestheader-client-ca-file", "", &c->requestheader_ca, &o->requestheader_ca_pem) && verify_keys(l) &&
-              pair(l, "proxy-client-cert-file", "proxy-client-key-file", "", &c->proxy_client) && pair(l, "kubelet-client-certificate", "kubelet-client-key", "", &c->kubelet_client) &&
+              pair(l, "proxy-client-cert-file", "proxy-client-key-file", "", &c->proxy_client) &&
+                  pair(l, "kubelet-client-certificate", "kubelet-client-key", "", &c->kubelet_client) &&
               roots(l, "kubelet-certificate-authority", "", &c->kubelet_ca, NULL) && etcd_files(l);
-    if (ok && !c->serving) ok = err_set(l->err, ERR_USAGE, "--tls-cert-file and --tls-private-key-file are needed: a self-signed pair in --cert-dir is not modelled here");
+    if (ok && !c->serving) ok = err_set(l->err, ERR_USAGE,
+        "--tls-cert-file and --tls-private-key-file are needed: a self-signed pair in --cert-dir is not modelled here");
     o->serving = c->serving;
     o->client_ca = c->client_ca;
     o->requestheader_ca = c->requestheader_ca;
@@ -294,7 +311,8 @@ static bool read_all(struct load *l) {
     return ok;
 }
 
-bool apiserver_config_load(struct arena *a, const struct json *flags, int minor, const char *node_ip, const struct apiserver_files *files,
+bool apiserver_config_load(struct arena *a, const struct json *flags, int minor, const char *node_ip,
+    const struct apiserver_files *files,
                            struct apiserver_config *out, struct err *err) {
     struct load l = { .a = a, .flags = flags, .minor = minor, .files = files, .out = out, .err = err };
     *out = (struct apiserver_config){ 0 };

@@ -1,24 +1,28 @@
-/* apiserver/flags.c - kube-apiserver's command line, as spf13/pflag reads it (cmd/kube-apiserver/app/options/options.go and what it is composed of).
+/* apiserver/flags.c - kube-apiserver's command line, as spf13/pflag reads it (cmd/kube-apiserver/app/options/options.go and what it
+ * is composed of).
  *
- * Every flag that a server of v1.16 to v1.20 knows is known here with its type, so that a mistyped one is refused and a real one is not. What becomes of it:
- * MODELLED decides something (config.c); ACCEPTED has an effect that this server does not have and nobody can see from outside; REFUSED would be seen, so a
- * value that asks for it ends the server, by name.
+ * Every flag that a server of v1.16 to v1.20 knows is known here with its type, so that a mistyped one is refused and a real one
+ * is not. What becomes of it: MODELLED decides something (config.c); ACCEPTED has an effect that this server does not have and
+ * nobody can see from outside; REFUSED would be seen, so a value that asks for it ends the server, by name.
  */
 #include "apiserver/flags.h"
 
 #include <stdlib.h>
 
 enum flag_type { F_BOOL, F_STRING, F_INT, F_DURATION, F_FLOAT, F_LIST, F_MAP, F_IP, F_ARRAY };
-static const char *const type_names[] = { "", "string", "int", "duration", "float", "strings", "mapStringString", "ip", "stringArray" };
+static const char *const type_names[] = { "", "string", "int", "duration", "float", "strings", "mapStringString", "ip",
+    "stringArray" };
 enum effect { MODELLED, ACCEPTED, REFUSED };
-/* off: the value of a REFUSED flag that asks for nothing. since and until: the first minor version that knows it, and the first that does not. */
+/* off: the value of a REFUSED flag that asks for nothing. since and until: the first minor version that knows it, and the first
+ * that does not. */
 struct flag { const char *name; enum flag_type type; enum effect effect; const char *off; int since, until; const char *deprecated; };
 
 #define NO_EFFECT "This flag has no effect now and will be removed in v1.24."
 static const struct flag table[] = {
     { "add-dir-header", F_BOOL, ACCEPTED, NULL, 17, 0, NULL },
     { "address", F_IP, ACCEPTED, NULL, 0, 24, "see --bind-address instead." },
-    { "admission-control", F_LIST, REFUSED, "", 0, 0, "Use --enable-admission-plugins or --disable-admission-plugins instead. Will be removed in a future version." },
+    { "admission-control", F_LIST, REFUSED, "", 0, 0,
+        "Use --enable-admission-plugins or --disable-admission-plugins instead. Will be removed in a future version." },
     { "admission-control-config-file", F_STRING, REFUSED, "", 0, 0, NULL },
     { "advertise-address", F_IP, MODELLED, NULL, 0, 0, NULL },
     { "allow-privileged", F_BOOL, REFUSED, "true", 0, 0, NULL },
@@ -67,7 +71,9 @@ static const struct flag table[] = {
     { "authorization-webhook-cache-unauthorized-ttl", F_DURATION, ACCEPTED, NULL, 0, 0, NULL },
     { "authorization-webhook-config-file", F_STRING, REFUSED, "", 0, 0, NULL },
     { "authorization-webhook-version", F_STRING, ACCEPTED, NULL, 17, 0, NULL },
-    { "basic-auth-file", F_STRING, REFUSED, "", 0, 19, "Basic authentication mode is deprecated and will be removed in a future release. It is not recommended for production environments." },
+    { "basic-auth-file", F_STRING, REFUSED, "", 0, 19,
+        "Basic authentication mode is deprecated and will be removed in a future release. "
+        "It is not recommended for production environments." },
     { "bind-address", F_IP, MODELLED, NULL, 0, 0, NULL },
     { "cert-dir", F_STRING, ACCEPTED, NULL, 0, 0, NULL },
     { "client-ca-file", F_STRING, MODELLED, NULL, 0, 0, NULL },
@@ -244,7 +250,8 @@ static bool value_holds(struct arena *a, const struct flag *f, struct str text, 
     case F_MAP: pairs_hold(text, &why, a); break;
     case F_STRING: case F_LIST: case F_ARRAY: break;
     }
-    if (why) return err_set(err, ERR_USAGE, "invalid argument \"%s\" for \"%s--%s\" flag: %s", c, strcmp(f->name, "v") ? "" : "-v, ", f->name, why);
+    if (why) return err_set(err, ERR_USAGE, "invalid argument \"%s\" for \"%s--%s\" flag: %s", c, strcmp(f->name, "v") ? ""
+        : "-v, ", f->name, why);
     if (f->effect == REFUSED && !str_eqc(text, f->off))
         return err_set(err, ERR_USAGE, "--%s=%s is known but not modelled here: leave it out", f->name, c);
     return true;
@@ -264,7 +271,8 @@ struct str apiserver_flag(const struct json *flags, const char *name) {
 }
 
 /* One word of the command line; *next is the one behind it, taken when the flag needs it. */
-static bool take(struct arena *a, int minor, const char *word, char ***next, struct json *flags, struct json *deprecated, struct err *err) {
+static bool take(struct arena *a, int minor, const char *word, char ***next, struct json *flags, struct json *deprecated,
+    struct err *err) {
     struct str name, value = STR_NULL;
     bool dashes = word[1] == '-', has_value = str_cut(str_c(word + (dashes ? 2 : 1)), '=', &name, &value);
     if (!dashes) {                                                     /* -v 2, -v=2, -v2, -h */
@@ -279,11 +287,13 @@ static bool take(struct arena *a, int minor, const char *word, char ***next, str
     if (!f) return err_set(err, ERR_USAGE, "unknown flag: --" STR_FMT, STR_ARG(name));
     if (!has_value && f->type == F_BOOL) value = STR("true");
     else if (!has_value && **next) value = str_c(*(*next)++);
-    else if (!has_value) return err_set(err, ERR_USAGE, dashes ? "flag needs an argument: --%s" : "flag needs an argument: 'v' in -%s", f->name);
+    else if (!has_value) return err_set(err, ERR_USAGE, dashes ? "flag needs an argument: --%s"
+        : "flag needs an argument: 'v' in -%s", f->name);
     if (!value_holds(a, f, value, err)) return false;
     bool gone = str_eqc(name, "insecure-port") && minor >= 20;
     if (f->deprecated && deprecated)
-        json_append(deprecated, json_new_str(a, arena_strf(a, "Flag --%s has been deprecated, %s", f->name, gone ? NO_EFFECT : f->deprecated)));
+        json_append(deprecated, json_new_str(a, arena_strf(a, "Flag --%s has been deprecated, %s", f->name, gone ? NO_EFFECT
+            : f->deprecated)));
     keep(a, flags, f, value);
     return true;
 }
@@ -302,6 +312,7 @@ struct json *apiserver_flags_parse(struct arena *a, int minor, char **argv, stru
         else if (!take(a, minor, word, &next, flags, deprecated, err)) return NULL;
     }
     if (!stray) return flags;
-    err_set(err, ERR_USAGE, minor < 20 ? "unknown command \"%s\" for \"kube-apiserver\"" : "\"kube-apiserver\" does not take any arguments, got [\"%s\"]", stray);
+    err_set(err, ERR_USAGE, minor < 20 ? "unknown command \"%s\" for \"kube-apiserver\""
+        : "\"kube-apiserver\" does not take any arguments, got [\"%s\"]", stray);
     return NULL;
 }

@@ -46,6 +46,8 @@ struct kubelet_usage { uint64_t cpu_ns; int64_t memory_bytes; };
 void kubelet_usage(struct kubelet *k, struct kubelet_usage *out);         /* of kubelet.service's cgroup, since the machine's start */
 struct http_server *kubelet_http(struct kubelet *k);             /* for listen_edge on 127.0.0.1:10250 */
 bool kubelet_node_ready(const struct kubelet *k);
+/* Names of the files in a folder of manifests, in the order in which they are read; hidden ones are left out. dir NULL or missing: none. */
+size_t kubelet_manifests(struct arena *a, const char *dir, char ***names);
 /* local.c: what the machine's runtime knows, also while the agent is stopped. Pods as the API would show them, an array of trees in the arena. */
 struct json *kubelet_pods(struct kubelet *k, struct arena *a);
 /* The log of the container whose id begins with id (present or last instance); tail -1: all of it. False: no such container. */

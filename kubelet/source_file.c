@@ -54,9 +54,9 @@ static struct json *static_pod(struct kubelet *k, struct arena *a, const char *p
 
 static int by_name(const void *x, const void *y) { return strcmp(*(char *const *)x, *(char *const *)y); }
 
-static size_t manifest_names(struct kubelet *k, struct arena *a, char ***names)
+size_t kubelet_manifests(struct arena *a, const char *dir, char ***names)
 {
-    DIR *d = k->o.manifests_dir ? opendir(k->o.manifests_dir) : NULL;
+    DIR *d = dir ? opendir(dir) : NULL;
     size_t n = 0, cap = 0;
     *names = NULL;
     for (struct dirent *e; d && (e = readdir(d));) {
@@ -92,7 +92,7 @@ static void scan(struct kubelet *k)
     struct arena *a = arena_new();
     struct map *seen = map_new();
     char **names;
-    size_t n = manifest_names(k, a, &names);
+    size_t n = kubelet_manifests(a, k->o.manifests_dir, &names);
     for (size_t i = 0; i < n; i++) {
         struct err err = { 0 };
         struct json *pod = static_pod(k, a, arena_printf(a, "%s/%s", k->o.manifests_dir, names[i]), &err);

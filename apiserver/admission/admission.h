@@ -1,4 +1,4 @@
-/* apiserver/admission/admission.h - the chain of admission plugins that a kubeadm cluster runs, in upstream's order:
+/* apiserver/admission/admission.h - the chain of admission plugins that --enable- and --disable-admission-plugins leave on; in a kubeadm cluster, in upstream's order:
  * NamespaceLifecycle, LimitRanger, ServiceAccount, NodeRestriction, TaintNodesByCondition, Priority, DefaultTolerationSeconds, StorageObjectInUse-
  * Protection, RuntimeClass, CertificateApproval/Signing, ResourceQuota. */
 #ifndef APISERVER_ADMISSION_ADMISSION_H

@@ -1,10 +1,12 @@
-/* sim/cmd/apiserver_component.c - kube-apiserver runs as its static pod says: with the flags of the manifest, for as long as the container does.
+/* sim/cmd/apiserver_component.c - kube-apiserver runs as its static pod says: with the flags of the manifest, for as long as the
+ * container does.
  *
- * A kubelet needs a live API to take over what ran before, and a cluster has to answer at once when it starts. So the machine's boot starts the server with what
- * the manifest says (apiserver_component_boot), and the container, when the kubelet starts it, adopts the server that runs with its own flags. From then on the
- * container's life is the server's: when it is killed, the server stops listening, inside and at the edge, and open connections are cut; the next container
- * starts another on the same store. Flags that are unknown or bad end the process with status 1 in upstream's words, hence the pod crash-loops.
- * A machine that sleeps (`down` and `up`) keeps its containers, hence the server. Upstream: cmd/kube-apiserver/app/server.go.
+ * A kubelet needs a live API to take over what ran before, and a cluster has to answer at once when it starts. So the machine's
+ * boot starts the server with what the manifest says (apiserver_component_boot), and the container, when the kubelet starts it,
+ * adopts the server that runs with its own flags. From then on the container's life is the server's: when it is killed, the server
+ * stops listening, inside and at the edge, and open connections are cut; the next container starts another on the same store.
+ * Flags that are unknown or bad end the process with status 1 in upstream's words, hence the pod crash-loops. A machine that
+ * sleeps (`down` and `up`) keeps its containers, hence the server. Upstream: cmd/kube-apiserver/app/server.go.
  */
 #include "sim/cmd/apiserver_component.h"
 #include "apiserver/flags.h"
@@ -50,7 +52,8 @@ static bool view_read(void *ctx, struct arena *a, const char *path, struct str *
     return container_read(a, v->c->place.root, v->mounts, path, text, err);
 }
 
-static bool load(const struct apiserver_component *c, struct arena *a, const struct json *flags, const struct json *mounts, struct apiserver_config *out, struct err *err)
+static bool load(const struct apiserver_component *c, struct arena *a, const struct json *flags, const struct json *mounts,
+    struct apiserver_config *out, struct err *err)
 {
     struct file_view view = { c, mounts };
     struct apiserver_files files = { .read = view_read, .ctx = &view, .keys_pending = c->place.keys_pending(c->place.ctx) };
@@ -75,7 +78,8 @@ static void server_stop(struct apiserver_component *c)
     c->held = false;
 }
 
-/* Port 6443 of the node is the edge's; a server on another one, or on an address that the node does not have, is not reached through it. */
+/* Port 6443 of the node is the edge's; a server on another one, or on an address that the node does not have, is not reached
+ * through it. */
 static void edge_open(struct timer *t)
 {
     struct apiserver_component *c = container_of(t, struct apiserver_component, edge_retry);
@@ -91,7 +95,8 @@ static bool bindable(const struct apiserver_component *c, const struct apiserver
 {
     if (!o->bind_address || strcmp(o->bind_address, "127.0.0.1") == 0 || strcmp(o->bind_address, c->place.node_ip) == 0)
         return true;
-    return err_set(err, ERR_IO, "failed to create listener: failed to listen on %s:%d: listen tcp %s:%d: bind: cannot assign requested address", o->bind_address, o->secure_port,
+    return err_set(err, ERR_IO, "failed to create listener: failed to listen on %s:%d: listen tcp %s:%d: "
+                   "bind: cannot assign requested address", o->bind_address, o->secure_port,
                    o->bind_address, o->secure_port);
 }
 
@@ -159,7 +164,8 @@ bool apiserver_component_boot(struct apiserver_component *c, struct err *err)
     const struct json *spec = NULL, *container = manifest_find(a, c->place.root, "kube-apiserver", &spec, err);
     struct json *flags = container ? apiserver_flags_parse(a, c->place.minor, manifest_command(a, container), NULL, err) : NULL;
     struct str image = json_get_str(container, "image");
-    bool ok = flags && (c->place.bare || image_find(c->place.images, image) || err_set(err, ERR_NOT_FOUND, "image " STR_FMT " is not on the node", STR_ARG(image)));
+    bool ok = flags && (c->place.bare || image_find(c->place.images, image) ||
+        err_set(err, ERR_NOT_FOUND, "image " STR_FMT " is not on the node", STR_ARG(image)));
     ok = ok && (etcd_component_serves(apiserver_flag(flags, "etcd-servers")) || err_set(err, ERR_UNAVAILABLE, "etcd is not reached"));
     ok = ok && server_start(c, flags, kubelet_host_mounts(a, spec, container), err);
     if (ok && c->config.options.secure_port == 6443 && !c->place.listen(c->place.ctx, apiserver_http(c->server), err)) {
@@ -174,7 +180,8 @@ bool apiserver_component_boot(struct apiserver_component *c, struct err *err)
 static void log_line(struct server_process *s, char severity, const char *where, const char *text)
 {
     struct arena *a = arena_new();
-    process_printf(s->process, 2, "%c" STR_FMT "       1 %s] %s\n", severity, STR_ARG(time_klog(a, vtime_now(the->place.loop))), where, text);
+    process_printf(s->process, 2, "%c" STR_FMT "       1 %s] %s\n", severity, STR_ARG(time_klog(a, vtime_now(the->place.loop))),
+        where, text);
     arena_free(a);
 }
 
@@ -193,8 +200,10 @@ static void serving(struct server_process *s)
 {
     struct arena *a = arena_new();
     const struct apiserver_options *o = &the->config.options;
-    const char *address = o->bind_address ? arena_printf(a, "%s:%d", o->bind_address, o->secure_port) : arena_printf(a, "[::]:%d", o->secure_port);
-    log_line(s, 'I', the->place.minor < 18 ? "secure_serving.go:123" : "secure_serving.go:197", arena_printf(a, "Serving securely on %s", address));
+    const char *address = o->bind_address ? arena_printf(a, "%s:%d", o->bind_address, o->secure_port)
+        : arena_printf(a, "[::]:%d", o->secure_port);
+    log_line(s, 'I', the->place.minor < 18 ? "secure_serving.go:123" : "secure_serving.go:197",
+        arena_printf(a, "Serving securely on %s", address));
     arena_free(a);
 }
 
@@ -204,13 +213,16 @@ static void wait_for_etcd(struct server_process *s)
     struct str servers = apiserver_flag(s->flags, "etcd-servers");
     struct err err = { 0 };
     const char *dial = "transport: Error while dialing dial tcp 127.0.0.1:2379: connect: connection refused";
-    log_line(s, 'W', "clientconn.go:1251", arena_printf(s->arena, "grpc: addrConn.createTransport failed to connect to {" STR_FMT " 0  <nil>}. Err :connection error: desc = \"%s\". Reconnecting...",
+    log_line(s, 'W', "clientconn.go:1251", arena_printf(s->arena, "grpc: addrConn.createTransport failed to connect to {"
+        STR_FMT " 0  <nil>}. Err :connection error: desc = \"%s\". Reconnecting...",
                                                         STR_ARG(servers), dial));
     if (++s->dials < DIAL_S) {
         timer_start(&s->starting, (int64_t)NS_PER_S);
     } else if (the->place.minor < 17) {
-        log_line(s, 'F', "storage_decorator.go:57", arena_printf(s->arena, "Unable to create storage backend: config (&{ /registry {[" STR_FMT "] " STR_FMT " " STR_FMT " " STR_FMT
-                 "} false true 0 <nil> <nil> 5m0s 1m0s}), err (context deadline exceeded)", STR_ARG(servers), STR_ARG(apiserver_flag(s->flags, "etcd-keyfile")),
+        log_line(s, 'F', "storage_decorator.go:57", arena_printf(s->arena,
+            "Unable to create storage backend: config (&{ /registry {[" STR_FMT "] " STR_FMT " " STR_FMT " " STR_FMT
+                 "} false true 0 <nil> <nil> 5m0s 1m0s}), err (context deadline exceeded)", STR_ARG(servers),
+                     STR_ARG(apiserver_flag(s->flags, "etcd-keyfile")),
                  STR_ARG(apiserver_flag(s->flags, "etcd-certfile")), STR_ARG(apiserver_flag(s->flags, "etcd-cafile"))));
         process_exit(s->process, 255);
     } else {
@@ -245,7 +257,8 @@ static void process_begin(struct server_process *s)
     struct apiserver_config checked = { 0 };
     struct json *deprecated = json_new_array(s->arena);
     s->flags = apiserver_flags_parse(s->arena, the->place.minor, process_options(s->process)->argv, deprecated, &err);
-    for (const struct json *d = json_first(deprecated); d && !the->held; d = json_next(d)) process_printf(s->process, 2, STR_FMT "\n", STR_ARG(json_str(d)));
+    for (const struct json *d = json_first(deprecated); d && !the->held; d = json_next(d)) process_printf(s->process, 2,
+        STR_FMT "\n", STR_ARG(json_str(d)));
     bool same = s->flags && the->server && !the->owner && str_eq(the->identity, identity_of(s->arena, s->flags, s->mounts));
     if (same) {
         if (!the->held)
@@ -257,7 +270,8 @@ static void process_begin(struct server_process *s)
             server_stop(the);
         fail(s, &err);
     } else {
-        if (the->server && !the->owner) server_stop(the);                             /* the manifest changed while it was being started */
+        /* the manifest changed while it was being started */
+        if (the->server && !the->owner) server_stop(the);
         log_line(s, 'I', "server.go:149", arena_printf(s->arena, "Version: %s", the->place.git_version));
         timer_start(&s->starting, START_MS * (int64_t)NS_PER_MS);
     }
@@ -299,7 +313,8 @@ static void program_stop(void *state)
     free(s);
 }
 
-const struct program_ops apiserver_program = { .name = "kube-apiserver", .start = program_start, .signal = program_signal, .stop = program_stop };
+const struct program_ops apiserver_program = { .name = "kube-apiserver", .start = program_start, .signal = program_signal,
+    .stop = program_stop };
 
 /* ---- life ---- */
 struct apiserver_component *apiserver_component_new(const struct apiserver_place *place)

@@ -21,7 +21,8 @@ struct apiserver_place {               /* what it gets of the composition root; 
 struct apiserver_component;
 struct apiserver_component *apiserver_component_new(const struct apiserver_place *place);    /* one a process */
 void apiserver_component_free(struct apiserver_component *c);
-/* At the machine's start: what /etc/kubernetes/manifests says runs at once, and the container adopts it when it comes. False: none can be (err says why);
+/* At the machine's start: what /etc/kubernetes/manifests says runs at once, and the container adopts it when it comes. False: none
+ * can be (err says why);
  * the pod's container may bring one later. On a bare control plane nothing else ever starts one. */
 bool apiserver_component_boot(struct apiserver_component *c, struct err *err);
 /* The machine sleeps: containers are let go, the server is not. */

@@ -1,4 +1,5 @@
-/* sim/cmd/container_files.c - hostPath mounts of the control plane's containers as the real files below DATA/node, and what kube-controller-manager reads there. */
+/* sim/cmd/container_files.c - hostPath mounts of the control plane's containers as the real files below DATA/node, and what
+ * kube-controller-manager reads there. */
 #include "sim/cmd/container_files.h"
 #include "kubelet/app.h"
 
@@ -48,7 +49,8 @@ static bool signing_pair(struct load *l, struct manager_files *out)
     out->ca_cert = cert_parse_pem(cert, NULL);
     out->ca_key = key_parse_pem(key, NULL);
     if (!out->ca_cert)
-        return err_set(l->err, ERR_INVALID, "%s cert file \"" STR_FMT "\": data does not contain any valid RSA or ECDSA certificates", what, STR_ARG(file));
+        return err_set(l->err, ERR_INVALID, "%s cert file \""
+            STR_FMT "\": data does not contain any valid RSA or ECDSA certificates", what, STR_ARG(file));
     if (!out->ca_key || !key_is_private(out->ca_key))
         return err_set(l->err, ERR_INVALID, "%s key file: data does not contain a valid private key", what);
     return true;
@@ -68,11 +70,14 @@ static bool accounts_key(struct load *l, bool pending, struct manager_files *out
     out->sa_key = key_parse_pem(text, NULL);
     if (out->sa_key && key_is_private(out->sa_key))
         return true;
-    return err_set(l->err, ERR_INVALID, "error starting controllers: error reading key for service account token controller: error parsing private key file " STR_FMT
-                   ": data does not contain a valid RSA or ECDSA private key", STR_ARG(json_get_str(l->flags, "service-account-private-key-file")));
+    return err_set(l->err, ERR_INVALID, "error starting controllers: error reading key for service account token controller: "
+                   "error parsing private key file " STR_FMT
+                   ": data does not contain a valid RSA or ECDSA private key",
+                       STR_ARG(json_get_str(l->flags, "service-account-private-key-file")));
 }
 
-bool manager_files_load(struct arena *a, const char *root, const struct json *flags, const struct json *mounts, bool pending, struct manager_files *out, struct err *err)
+bool manager_files_load(struct arena *a, const char *root, const struct json *flags, const struct json *mounts, bool pending,
+    struct manager_files *out, struct err *err)
 {
     struct load l = { a, root, flags, mounts, err };
     struct str file = json_get_str(flags, "root-ca-file");

@@ -5,14 +5,17 @@
 #include "sim/base/json.h"
 #include "sim/pki/pki.h"
 
-/* The text of a file below one of the mounts ([{"path", "host"}]) of the node at root (DATA/node). What is not mounted is not there: "open /etc/x: no such
+/* The text of a file below one of the mounts ([{"path", "host"}]) of the node at root (DATA/node). What is not mounted is not
+ * there: "open /etc/x: no such
  * file or directory". */
 bool container_read(struct arena *a, const char *root, const struct json *mounts, const char *path, struct str *text, struct err *err);
 
 /* What kube-controller-manager's flags name. Each may be NULL or empty: no flag, or, with pending, a key that is still being made. */
 struct manager_files { struct cert *ca_cert; struct key *ca_key, *sa_key; struct str root_ca_pem; };
-/* False: upstream's words, "error starting controllers: ...". Upstream: cmd/kube-controller-manager/app/{certificates,controllermanager}.go. */
-bool manager_files_load(struct arena *a, const char *root, const struct json *flags, const struct json *mounts, bool pending, struct manager_files *out, struct err *err);
+/* False: upstream's words, "error starting controllers: ...". Upstream:
+ * cmd/kube-controller-manager/app/{certificates,controllermanager}.go. */
+bool manager_files_load(struct arena *a, const char *root, const struct json *flags, const struct json *mounts, bool pending,
+    struct manager_files *out, struct err *err);
 void manager_files_deinit(struct manager_files *f);
 
 #endif

@@ -1,8 +1,10 @@
-/* sim/cmd/etcd_component.c - etcd is the store's way in: while its static pod's container does not run, the API server has no storage.
+/* sim/cmd/etcd_component.c - etcd is the store's way in: while its static pod's container does not run, the API server has no
+ * storage.
  *
- * The objects are this process's (apiserver/store) and stay; what the container decides is whether they can be reached. As with kube-apiserver, the machine's
- * boot starts what the manifest says and the container adopts it. Simplified: one member, one data folder (another --data-dir would be an empty cluster, and is
- * refused by name); certificates are read, so that a missing one ends it, but not shown to anybody. Upstream: etcd 3.3 and 3.4, etcdmain/{config,etcd}.go.
+ * The objects are this process's (apiserver/store) and stay; what the container decides is whether they can be reached. As with
+ * kube-apiserver, the machine's boot starts what the manifest says and the container adopts it. Simplified: one member, one data
+ * folder (another --data-dir would be an empty cluster, and is refused by name); certificates are read, so that a missing one ends
+ * it, but not shown to anybody. Upstream: etcd 3.3 and 3.4, etcdmain/{config,etcd}.go.
  */
 #include "sim/cmd/etcd_component.h"
 #include "kubelet/kubelet.h"
@@ -35,17 +37,27 @@ static struct {
 
 /* ---- flags: Go's flag package, with one dash or two ---- */
 static const char *const known[] = {
-    "advertise-client-urls", "auth-token", "auto-compaction-mode", "auto-compaction-retention", "auto-tls", "bcrypt-cost", "cert-file", "cipher-suites", "client-cert-auth",
-    "client-crl-file", "cors", "data-dir", "debug", "discovery", "discovery-fallback", "discovery-proxy", "discovery-srv", "election-timeout", "enable-grpc-gateway", "enable-pprof",
-    "enable-v2", "experimental-backend-bbolt-freelist-type", "experimental-compact-hash-check-enabled", "experimental-initial-corrupt-check", "experimental-corrupt-check-time",
-    "experimental-enable-lease-checkpoint", "experimental-enable-v2v3", "force-new-cluster", "grpc-keepalive-interval", "grpc-keepalive-min-time", "grpc-keepalive-timeout",
-    "heartbeat-interval", "host-whitelist", "initial-advertise-peer-urls", "initial-cluster", "initial-cluster-state", "initial-cluster-token", "key-file", "listen-client-urls",
-    "listen-metrics-urls", "listen-peer-urls", "log-level", "log-output", "log-outputs", "log-package-levels", "logger", "max-request-bytes", "max-snapshots", "max-txn-ops",
-    "max-wals", "metrics", "name", "peer-auto-tls", "peer-cert-allowed-cn", "peer-cert-file", "peer-client-cert-auth", "peer-crl-file", "peer-key-file", "peer-trusted-ca-file",
-    "pre-vote", "proxy", "quota-backend-bytes", "self-signed-cert-validity", "snapshot-count", "strict-reconfig-check", "trusted-ca-file", "unsafe-no-fsync", "v", "wal-dir",
+    "advertise-client-urls", "auth-token", "auto-compaction-mode", "auto-compaction-retention", "auto-tls", "bcrypt-cost",
+        "cert-file", "cipher-suites", "client-cert-auth",
+    "client-crl-file", "cors", "data-dir", "debug", "discovery", "discovery-fallback", "discovery-proxy", "discovery-srv",
+        "election-timeout", "enable-grpc-gateway", "enable-pprof",
+    "enable-v2", "experimental-backend-bbolt-freelist-type", "experimental-compact-hash-check-enabled",
+        "experimental-initial-corrupt-check", "experimental-corrupt-check-time",
+    "experimental-enable-lease-checkpoint", "experimental-enable-v2v3", "force-new-cluster", "grpc-keepalive-interval",
+        "grpc-keepalive-min-time", "grpc-keepalive-timeout",
+    "heartbeat-interval", "host-whitelist", "initial-advertise-peer-urls", "initial-cluster", "initial-cluster-state",
+        "initial-cluster-token", "key-file", "listen-client-urls",
+    "listen-metrics-urls", "listen-peer-urls", "log-level", "log-output", "log-outputs", "log-package-levels", "logger",
+        "max-request-bytes", "max-snapshots", "max-txn-ops",
+    "max-wals", "metrics", "name", "peer-auto-tls", "peer-cert-allowed-cn", "peer-cert-file", "peer-client-cert-auth",
+        "peer-crl-file", "peer-key-file", "peer-trusted-ca-file",
+    "pre-vote", "proxy", "quota-backend-bytes", "self-signed-cert-validity", "snapshot-count", "strict-reconfig-check",
+        "trusted-ca-file", "unsafe-no-fsync", "v", "wal-dir",
 };
-static const char *const bools[] = { "auto-tls", "client-cert-auth", "debug", "enable-grpc-gateway", "enable-pprof", "enable-v2", "force-new-cluster", "peer-auto-tls",
-                                     "peer-client-cert-auth", "pre-vote", "strict-reconfig-check", "unsafe-no-fsync", "experimental-initial-corrupt-check" };
+static const char *const bools[] = { "auto-tls", "client-cert-auth", "debug", "enable-grpc-gateway", "enable-pprof", "enable-v2",
+    "force-new-cluster", "peer-auto-tls",
+                                     "peer-client-cert-auth", "pre-vote", "strict-reconfig-check", "unsafe-no-fsync",
+                                         "experimental-initial-corrupt-check" };
 
 static bool among(const char *const *list, size_t n, struct str name)
 {
@@ -79,7 +91,9 @@ static struct json *parse(struct arena *a, char **argv, struct err *err)
         json_setn(a, flags, name, json_new_str(a, value));
     }
     if (!str_eqc(json_get_str(flags, "data-dir"), "/var/lib/etcd")) {
-        err_set(err, ERR_USAGE, "--data-dir=" STR_FMT " is known but not modelled here: the cluster's data are those of /var/lib/etcd", STR_ARG(json_get_str(flags, "data-dir")));
+        err_set(err, ERR_USAGE, "--data-dir="
+            STR_FMT " is known but not modelled here: the cluster's data are those of /var/lib/etcd",
+            STR_ARG(json_get_str(flags, "data-dir")));
         return NULL;
     }
     return flags;
@@ -88,7 +102,8 @@ static struct json *parse(struct arena *a, char **argv, struct err *err)
 /* Certificates and keys: there, or the end. */
 static bool files_there(struct arena *a, const struct json *flags, const struct json *mounts, struct err *err)
 {
-    static const char *const names[] = { "cert-file", "key-file", "trusted-ca-file", "peer-cert-file", "peer-key-file", "peer-trusted-ca-file" };
+    static const char *const names[] = { "cert-file", "key-file", "trusted-ca-file", "peer-cert-file", "peer-key-file",
+        "peer-trusted-ca-file" };
     struct str text;
     for (size_t i = 0; i < ARRAY_LEN(names) && !the.keys_pending(the.ctx); i++) {
         struct str path = json_get_str(flags, names[i]);
@@ -168,7 +183,8 @@ static void log_line(struct etcd_process *s, char severity, const char *text)
 {
     struct arena *a = arena_new();
     struct str now = time_rfc3339_micro(a, vtime_now(the.loop));         /* capnslog: 2020-01-24 23:00:00.123456 I | etcdmain: ... */
-    process_printf(s->process, 2, STR_FMT " " STR_FMT " %c | %s\n", STR_ARG(str_sub(now, 0, 10)), STR_ARG(str_sub(now, 11, now.n - 1)), severity, text);
+    process_printf(s->process, 2, STR_FMT " " STR_FMT " %c | %s\n", STR_ARG(str_sub(now, 0, 10)),
+        STR_ARG(str_sub(now, 11, now.n - 1)), severity, text);
     arena_free(a);
 }
 
@@ -177,7 +193,8 @@ static void serving(struct etcd_process *s)
     struct str url = json_get_str(s->flags, "listen-client-urls"), host;
     str_cut(url, ',', &host, &url);
     log_line(s, 'I', "embed: ready to serve client requests");
-    log_line(s, 'I', arena_printf(s->arena, "embed: serving client requests on " STR_FMT, STR_ARG(str_sub(host, str_starts(host, "https://") ? 8 : 7, host.n))));
+    log_line(s, 'I', arena_printf(s->arena, "embed: serving client requests on " STR_FMT,
+        STR_ARG(str_sub(host, str_starts(host, "https://") ? 8 : 7, host.n))));
 }
 
 static void on_starting(struct timer *t)
@@ -195,7 +212,8 @@ static void fail(struct etcd_process *s, const struct err *err)
         process_exit(s->process, 1);
         return;
     }
-    process_printf(s->process, 2, "%s\nUsage:\n\n  etcd [flags]\n    Start an etcd server.\n\n  etcd --version\n    Show the version of etcd.\n\n  etcd -h | --help\n    Show the help information about etcd.\n\n", err->msg);
+    process_printf(s->process, 2, "%s\nUsage:\n\n  etcd [flags]\n    Start an etcd server.\n\n  etcd --version\n"
+                   "    Show the version of etcd.\n\n  etcd -h | --help\n    Show the help information about etcd.\n\n", err->msg);
     process_exit(s->process, EXIT_FLAGS);
 }
 

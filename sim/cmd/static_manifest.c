@@ -1,43 +1,19 @@
-/* sim/cmd/static_manifest.c - the folder of static pods, read when the machine starts, before any kubelet does; files in the kubelet's order, hidden ones left out. */
+/* sim/cmd/static_manifest.c - the folder of static pods, read when the machine starts, before any kubelet does; files in the
+ * kubelet's order, hidden ones left out. */
 #include "sim/cmd/static_manifest.h"
 #include "kubelet/app.h"
 
-#include <dirent.h>
-#include <stdlib.h>
-
 /* ---- reading ---- */
-static int by_name(const void *x, const void *y) { return strcmp(*(char *const *)x, *(char *const *)y); }
-
-static size_t manifest_names(const char *dir, struct arena *a, char ***names)
-{
-    DIR *d = opendir(dir);
-    size_t n = 0, cap = 0;
-    *names = NULL;
-    for (struct dirent *e; d && (e = readdir(d));) {
-        if (e->d_name[0] == '.')
-            continue;
-        if (n == cap) {
-            *names = arena_realloc(a, *names, cap * sizeof **names, (cap * 2 + 8) * sizeof **names);
-            cap = cap * 2 + 8;
-        }
-        (*names)[n++] = arena_strdup(a, e->d_name);
-    }
-    if (d)
-        closedir(d);
-    if (n)
-        qsort(*names, n, sizeof **names, by_name);
-    return n;
-}
-
 const struct json *manifest_find(struct arena *a, const char *root, const char *program, const struct json **pod_spec, struct err *err)
 {
     const char *dir = node_path(a, root, MANIFESTS);
     char **names;
-    size_t n = manifest_names(dir, a, &names);
+    size_t n = kubelet_manifests(a, dir, &names);
     for (size_t i = 0; i < n; i++) {
         struct str text;
         struct err why = { 0 };
-        struct json *pod = file_read(arena_printf(a, "%s/%s", dir, names[i]), LIMIT_YAML_BYTES, a, &text, &why) ? yaml_parse(a, text, &why) : NULL;
+        struct json *pod = file_read(arena_printf(a, "%s/%s", dir, names[i]), LIMIT_YAML_BYTES, a, &text, &why)
+            ? yaml_parse(a, text, &why) : NULL;
         if (!pod && strstr(names[i], program))
             err_set(err, ERR_INVALID, MANIFESTS "/%s: %s", names[i], why.msg);
         err_clear(&why);
@@ -101,7 +77,8 @@ bool apiserver_manifest_set(const char *root, const char *name_value, struct err
         }
         strbuf_addf(&out, STR_FMT "\n", STR_ARG(line));
     }
-    ok = ok && (done || err_set(err, ERR_INVALID, "%s has no flags among which --%s could be put", path, name_value)) && file_write(path, strbuf_str(&out), 0600, err);
+    ok = ok && (done || err_set(err, ERR_INVALID, "%s has no flags among which --%s could be put", path, name_value)) &&
+        file_write(path, strbuf_str(&out), 0600, err);
     strbuf_deinit(&out);
     arena_free(a);
     return ok;

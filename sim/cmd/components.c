@@ -26,9 +26,9 @@ static const char *const manager_flags[] = {
     "cluster-signing-cert-file", "cluster-signing-key-file", "controllers", "feature-gates", "horizontal-pod-autoscaler-cpu-initialization-period",
     "horizontal-pod-autoscaler-downscale-stabilization", "horizontal-pod-autoscaler-initial-readiness-delay", "horizontal-pod-autoscaler-sync-period",
     "horizontal-pod-autoscaler-tolerance", "kubeconfig", "leader-elect", "node-cidr-mask-size", "node-monitor-grace-period", "node-monitor-period", "pod-eviction-timeout",
-    "port", "requestheader-client-ca-file", "root-ca-file", "service-account-private-key-file", "service-cluster-ip-range", "use-service-account-credentials", "v", NULL,
+    "port", "requestheader-client-ca-file", "root-ca-file", "secure-port", "service-account-private-key-file", "service-cluster-ip-range", "use-service-account-credentials", "v", NULL,
 };
-static const char *const scheduler_flags[] = { "authentication-kubeconfig", "authorization-kubeconfig", "bind-address", "kubeconfig", "leader-elect", "port", "v", NULL };
+static const char *const scheduler_flags[] = { "authentication-kubeconfig", "authorization-kubeconfig", "bind-address", "kubeconfig", "leader-elect", "port", "secure-port", "v", NULL };
 static const struct { const char *component; const char *const *flags; } known[] = {
     { "kube-controller-manager", manager_flags }, { "kube-scheduler", scheduler_flags },
 };

@@ -116,6 +116,17 @@ refused="The connection to the server 127.0.0.1:.* was refused - did you specify
     k delete deployment still --wait=false
 }
 
+@test "controller-manager: the port that its probe asks can be closed, and it is restarted in vain" {
+    run host 'curl -s http://127.0.0.1:10252/healthz'
+    [ "$output" = ok ] || skip "the lab's shell does not reach the node's loopback"
+    edit kube-controller-manager '/--kubeconfig=/i\    - --port=0'
+    advance 4m
+    run pods
+    [[ $output =~ kube-controller-manager-ubuntu\ +.*\ [1-9] ]]
+    run k describe pod -n kube-system kube-controller-manager-ubuntu
+    [[ $output == *"Liveness probe failed: Get http://127.0.0.1:10252/healthz: dial tcp 127.0.0.1:10252: connect: connection refused"* ]]
+}
+
 # ---- kube-scheduler ----
 @test "scheduler: without it pods stay Pending; with it back they are bound" {
     edit kube-scheduler '/--kubeconfig=/i\    - --foo'

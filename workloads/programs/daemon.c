@@ -34,6 +34,31 @@ static const struct {
     { "launch.sh", "weave-kube", 6784, false, weave_routes },
 };
 
+/* The value of --name=VALUE on a command line; empty when it is not there. */
+static struct str flag_of(char *const *argv, const char *name)
+{
+    for (; *argv; argv++) {
+        struct str word, value;
+        if (str_cut(str_c(*argv), '=', &word, &value) && str_starts(word, "--") && str_eqc(str_sub(word, 2, word.n), name))
+            return value;
+    }
+    return STR("");
+}
+
+/* Where it listens, as its flags have it: --port (0: not at all) without TLS, --secure-port and --bind-address with. */
+static bool place_of(const struct process_options *o, bool tls, const char **ip, int *port)
+{
+    struct str number = flag_of(o->argv, tls ? "secure-port" : "port"), address = flag_of(o->argv, "bind-address");
+    int64_t n = *port;
+    str_int(number, &n);
+    *port = (int)n;
+    if (tls && (str_eqc(address, "0.0.0.0") || str_eqc(address, "::")))
+        *ip = NULL;
+    else if (tls && address.n)
+        *ip = address.p;               /* the end of a word of argv */
+    return n > 0;
+}
+
 struct daemon_state { struct process *process; struct health_server *health; };
 
 static void *daemon_start(struct process *p, struct err *err)
@@ -47,7 +72,12 @@ static void *daemon_start(struct process *p, struct err *err)
     for (size_t i = 0; i < ARRAY_LEN(listeners); i++) {
         if (strcmp(name, listeners[i].program) != 0 || str_find(ref, str_c(listeners[i].image_part)) < 0)
             continue;
-        d->health = health_server_new(p, "127.0.0.1", listeners[i].port, listeners[i].tls, listeners[i].routes, d, err);
+        const char *ip = "127.0.0.1";
+        int port = listeners[i].port;
+        bool component = listeners[i].routes == component_routes;
+        if (component && !place_of(o, listeners[i].tls, &ip, &port))
+            continue;
+        d->health = health_server_new(p, ip, port, listeners[i].tls, listeners[i].routes, d, err);
         if (!d->health) {
             free(d);
             return NULL;

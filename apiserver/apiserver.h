@@ -19,6 +19,7 @@ struct apiserver_policy {
     struct word_list proxy_names, user_headers, group_headers, extra_prefixes;   /* --requestheader-*; none: kubeadm's */
     struct word_list address_types;    /* --kubelet-preferred-address-types; none: kubeadm's */
     const struct trust *kubelet_ca;    /* --kubelet-certificate-authority; NULL: kubelets are not verified */
+    const struct static_tokens *tokens;                          /* --token-auth-file (auth/auth.h); NULL: none */
     struct word_list apis_off;         /* --runtime-config: "apps/v1" of "apps/v1=false" */
     uint32_t service_ip; unsigned service_bits;                  /* --service-cluster-ip-range; 0: 10.96.0.0/12 */
     int      port_first, port_count;   /* --service-node-port-range; 0: 30000-32767 */

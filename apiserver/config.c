@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "apiserver/admission/admission.h"
+#include "apiserver/auth/auth.h"
 #include "apiserver/flags.h"
 
 struct load {
@@ -280,6 +281,15 @@ static bool signing_key(struct load *l) {
                    text(l, "service-account-signing-key-file"));
 }
 
+static bool static_tokens(struct load *l) {
+    struct str bytes;
+    struct static_tokens *all = ARENA_NEW(l->a, struct static_tokens);
+    if (!flag(l, "token-auth-file").n) return true;
+    l->out->options.policy.tokens = all;
+    return (read_file(l, "token-auth-file", &bytes) && static_tokens_parse(l->a, text(l, "token-auth-file"), bytes, all, l->err)) ||
+           err_prefix(l->err, "%s", l->minor < 20 ? "invalid authentication config: " : "");
+}
+
 /* What the way to etcd is authenticated with: read, so that what is missing ends the server as it would. */
 static bool etcd_files(struct load *l) {
     static const char *const names[] = { "etcd-certfile", "etcd-keyfile", "etcd-cafile" };
@@ -296,7 +306,7 @@ static bool read_all(struct load *l) {
     const char *old = l->minor < 20 ? "unable to load server certificate: " : "";
     bool ok = signing_key(l) && pair(l, "tls-cert-file", "tls-private-key-file", old, &c->serving) &&
               roots(l, "client-ca-file", "unable to load client CA file: ", &c->client_ca, &o->client_ca_pem) &&
-              roots(l, "requestheader-client-ca-file", "", &c->requestheader_ca, &o->requestheader_ca_pem) && verify_keys(l) &&
+              roots(l, "requestheader-client-ca-file", "", &c->requestheader_ca, &o->requestheader_ca_pem) && static_tokens(l) && verify_keys(l) &&
               pair(l, "proxy-client-cert-file", "proxy-client-key-file", "", &c->proxy_client) &&
                   pair(l, "kubelet-client-certificate", "kubelet-client-key", "", &c->kubelet_client) &&
               roots(l, "kubelet-certificate-authority", "", &c->kubelet_ca, NULL) && etcd_files(l);

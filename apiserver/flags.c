@@ -182,7 +182,7 @@ static const struct flag table[] = {
     { "tls-min-version", F_STRING, ACCEPTED, NULL, 0, 0, NULL },
     { "tls-private-key-file", F_STRING, MODELLED, NULL, 0, 0, NULL },
     { "tls-sni-cert-key", F_STRING, REFUSED, "", 0, 0, NULL },
-    { "token-auth-file", F_STRING, REFUSED, "", 0, 0, NULL },
+    { "token-auth-file", F_STRING, MODELLED, NULL, 0, 0, NULL },
     { "v", F_INT, ACCEPTED, NULL, 0, 0, NULL },
     { "version", F_BOOL, MODELLED, NULL, 0, 0, NULL },
     { "vmodule", F_STRING, ACCEPTED, NULL, 0, 0, NULL },

@@ -14,6 +14,11 @@ bool authn_token(struct apiserver *as, struct arena *a, struct str token, struct
 /* Impersonate-User, -Group, -Extra-*: checks the right to, and swaps r->user. ERR_FORBIDDEN. */
 bool authn_impersonate(struct request *r, struct err *err);
 
+/* --token-auth-file; tokens live in the arena. Errors in upstream's words. */
+struct static_token { struct str token; struct user user; };
+struct static_tokens { struct static_token *v; size_t n; };
+bool static_tokens_parse(struct arena *a, const char *path, struct str text, struct static_tokens *out, struct err *err);
+
 /* ---- authorization ---- */
 struct authz *authz_new(struct apiserver *as);         /* Node + RBAC over the store; follows changes by watching the store */
 void authz_free(struct authz *z);

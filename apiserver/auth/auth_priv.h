@@ -40,6 +40,7 @@ enum authn_result authn_front_proxy(struct authn *n, struct request *r, struct u
 enum authn_result authn_x509(struct authn *n, struct request *r, struct user *out, struct err *err);
 enum authn_result authn_bearer(struct authn *n, struct request *r, struct user *out, struct err *err);
 enum authn_result service_account_token(struct authn *n, struct arena *a, struct str token, struct user *out, struct strs *audiences, struct err *err);
+enum authn_result static_token(const struct authn *n, struct arena *a, struct str token, struct user *out);
 enum authn_result bootstrap_token(struct authn *n, struct arena *a, struct str token, struct user *out);
 bool token_user(struct authn *n, struct arena *a, struct str token, struct user *out, struct strs *audiences, struct err *err);
 bool audiences_meet(const struct strs *have, const struct strs *want);

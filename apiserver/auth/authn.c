@@ -46,6 +46,10 @@ bool audiences_meet(const struct strs *have, const struct strs *want) {
 bool token_user(struct authn *n, struct arena *a, struct str token, struct user *out, struct strs *audiences, struct err *err) {
     struct err why = { 0 };
     *audiences = (struct strs){ NULL, 0 };
+    if (static_token(n, a, token, out) == AUTHN_YES) {
+        *audiences = api_audiences(n->as);
+        return true;
+    }
     enum authn_result res = service_account_token(n, a, token, out, audiences, &why);
     if (res != AUTHN_YES && !n->as->opt.policy.no_bootstrap_tokens && bootstrap_token(n, a, token, out) == AUTHN_YES) {
         *audiences = api_audiences(n->as);

@@ -170,10 +170,14 @@ refused="The connection to the server 127.0.0.1:.* was refused - did you specify
     run curl -sk "$SERVER/api/v1/namespaces"
     [[ $output == *'User \"system:anonymous\" cannot list resource \"namespaces\"'* ]]
     edit kube-apiserver '/--authorization-mode/i\    - --anonymous-auth=false'
+    edit kube-apiserver '/--tls-cert-file/i\    - --token-auth-file=/etc/kubernetes/pki/tokens.csv'
+    host "echo s3cret,ann,1,system:masters | sudo tee /etc/kubernetes/pki/tokens.csv"
     edit kube-apiserver 's/--enable-admission-plugins=NodeRestriction/--enable-admission-plugins=NodeRestriction,AlwaysPullImages/'
     advance 40s
     run curl -sk "$SERVER/api/v1/namespaces"
     [[ $output == *'"message": "Unauthorized"'* ]]
+    run curl -sk -H 'Authorization: Bearer s3cret' "$SERVER/api/v1/namespaces"
+    [[ $output == *'"kind": "NamespaceList"'* ]]
     k run puller --image=k8s.gcr.io/pause:3.1 --restart=Never
     [ "$(k get pod puller -o jsonpath='{.spec.containers[0].imagePullPolicy}')" = Always ]
     k delete pod puller --wait=false

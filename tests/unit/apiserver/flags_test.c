@@ -5,6 +5,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "apiserver/auth/auth.h"
 #include "apiserver/flags.h"
 
 #define KEY "/pki/"
@@ -15,7 +16,8 @@ static bool read_file(void *ctx, struct arena *a, const char *path, struct str *
     const struct node *n = ctx;
     (void)a;
     if (!str_starts(str_c(path), KEY)) return err_set(err, ERR_NOT_FOUND, "open %s: no such file or directory", path);
-    *text = str_ends(str_c(path), "crt") ? n->cert : str_ends(str_c(path), "bad") ? STR("nothing") : n->key;
+    *text = str_ends(str_c(path), "csv") ? STR("# who\nsecret,ann,1,\"dev,ops\"\n,nobody,2\nsecret,bob,3\n\"a,b\",eve,4\n") :
+            str_ends(str_c(path), "short") ? STR("secret,ann\n") : str_ends(str_c(path), "crt") ? n->cert : str_ends(str_c(path), "bad") ? STR("nothing") : n->key;
     return true;
 }
 
@@ -118,6 +120,9 @@ static const struct { int minor; bool pending; const char *line, *want; } loaded
     { 16, false, ENOUGH "--enable-admission-plugins=Bogus --secure-port=0",
       "[--secure-port 0 must be between 1 and 65535, inclusive. It cannot be turned off with 0, enable-admission-plugins plugin \"Bogus\" is unknown]" },
     { 16, false, "--tls-cert-file=/pki/a.crt --tls-private-key-file=/pki/a.key", "--etcd-servers must be specified" },
+    { 16, false, ENOUGH "--token-auth-file=/pki/short",
+      "invalid authentication config: token file '/pki/short' must have at least 3 columns (token, user name, user uid), found 2" },
+    { 20, false, ENOUGH "--service-account-issuer=x --service-account-signing-key-file=/pki/sa.key --token-auth-file=/gone", "open /gone: no such file or directory" },
     { 16, false, ENOUGH "--service-node-port-range=9-3", "invalid argument \"9-3\" for \"--service-node-port-range\" flag: unable to parse port range" },
 };
 
@@ -170,6 +175,15 @@ static void effects(void **state) {
     assert_int_equal(p->authorization[1], AUTHZ_RBAC);
     assert_int_equal(p->authorization[2], AUTHZ_END);
     assert_false(o->token_request);
+    assert_null(p->tokens);
+    apiserver_config_deinit(&c);
+    assert_true(load(a, 16, false, ENOUGH "--token-auth-file=/pki/who.csv", &n, &c, NULL));
+    assert_int_equal(c.options.policy.tokens->n, 3);
+    const struct static_token *t = c.options.policy.tokens->v;
+    assert_true(str_eqc(t[0].token, "secret") && str_eqc(t[0].user.name, "ann") && str_eqc(t[0].user.uid, "1"));
+    assert_int_equal(t[0].user.group_count, 2);
+    assert_true(str_eqc(t[0].user.groups[1], "ops"));
+    assert_true(str_eqc(t[2].token, "a,b") && str_eqc(t[2].user.name, "eve") && !t[2].user.group_count);
     apiserver_config_deinit(&c);
     arena_free(a);
 }

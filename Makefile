@@ -14,6 +14,7 @@ else
 B      ?= build
 endif
 
+# libjq (checks, conditions) has no pkg-config file in Debian 12; it is in LDLIBS.
 PKGS    := libuv libcjson sqlite3 yaml-0.1 zlib
 PLAIN   := -luv -lcjson -lsqlite3 -lyaml -lz
 # llhttp: libllhttp-dev where there is one (Debian 13), else the C sources that node-llhttp carries (Debian 12).
@@ -31,11 +32,11 @@ CFLAGS  ?= -O2 -g3
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo $(PLAIN))
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) -fno-omit-frame-pointer $(WARN) $(SANFLAGS) -I. $(LLHTTP_INC) $(PKG_CFLAGS) -MMD -MP
-LDLIBS     := $(PKG_LIBS) -lmbedtls -lmbedx509 -lmbedcrypto $(LLHTTP_LIB) -lm -lpthread
+LDLIBS     := $(PKG_LIBS) -ljq -lmbedtls -lmbedx509 -lmbedcrypto $(LLHTTP_LIB) -lm -lpthread
 
 MAIN    := sim/cmd/main.c
 SRC     := $(filter-out $(MAIN),$(foreach r,$(ROOMS),$(wildcard $(r)/*.c)))
-OBJ     := $(SRC:%.c=$(B)/%.o) $(LLHTTP_SRC:/usr/share/%.c=$(B)/third/%.o)
+OBJ     := $(SRC:%.c=$(B)/%.o) $(B)/labs/embedded.o $(LLHTTP_SRC:/usr/share/%.c=$(B)/third/%.o)
 LIB     := $(B)/libkubelab.a
 UNIT    := $(patsubst %.c,$(B)/%,$(foreach r,$(ROOMS),$(wildcard tests/unit/$(r)/*_test.c)))
 FUZZ    := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
@@ -60,7 +61,14 @@ $(B)/%.o: %.c Makefile | check-deps
 # .incbin is invisible to -MMD: what embeds data is rebuilt when the data changes.
 $(B)/apiserver/schema/load.o: $(wildcard apiserver/schema/types/*)
 $(B)/sim/cmd/kubeadm.o: $(wildcard sim/cmd/kubeadm/*.yaml sim/cmd/kubeadm/manifests/*)
-$(B)/sim/cmd/lab.o $(B)/sim/cmd/play.o: $(wildcard labs/lab8/*.txt labs/lab8/files/*/* labs/lab8/files/*/*/*/*)
+# The labs: every folder below labs/ that has a lab.yaml, whole.
+LABS      := $(patsubst %/lab.yaml,%,$(wildcard labs/*/lab.yaml))
+LAB_FILES := $(shell find $(LABS) -type f)
+$(B)/labs/embedded.c: labs/embed Makefile $(LABS) $(LAB_FILES)
+	@mkdir -p $(@D)
+	labs/embed $(LABS) > $@.tmp && mv $@.tmp $@
+$(B)/labs/embedded.o: $(B)/labs/embedded.c
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 $(B)/sim/proc/catalog.o: $(wildcard sim/proc/images/*)
 $(B)/apiserver/endpoints/audit.o: apiserver/endpoints/audit_trail.yaml
 $(B)/apiserver/registry/resource.o: $(wildcard apiserver/registry/*.tsv)

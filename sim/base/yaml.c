@@ -28,9 +28,16 @@ struct anchor {
     bool           open;                           /* its end has not been read: an alias here would contain itself */
 };
 
+struct yaml_marks {
+    struct marked { const struct json *node; struct yaml_mark at, key; } *v;
+    size_t           n, cap;
+    struct yaml_mark wrong;                        /* where reading ended */
+};
+
 struct reader {
     struct arena  *a;
     struct err    *err;
+    struct yaml_marks *marks;                      /* NULL: nobody wants to know */
     struct anchor *anchors;                        /* of this document, the latest first */
     size_t         copied_bytes;                   /* by aliases, in this document */
     unsigned       depth;
@@ -40,10 +47,17 @@ struct reader {
 
 static struct json *read_node(struct reader *r);
 
+static struct yaml_mark mark_make(const yaml_mark_t *m)
+{
+    return (struct yaml_mark){ (unsigned)m->line + 1, (unsigned)m->column + 1 };
+}
+
 PRINTF(2, 3) static struct json *fail(struct reader *r, const char *fmt, ...)
 {
     char what[1024];
     va_list ap;
+    if (r->marks)
+        r->marks->wrong = mark_make(&r->ev.start_mark);
     va_start(ap, fmt);
     vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
@@ -66,6 +80,8 @@ static bool fail_syntax(struct reader *r)
         fail(r, "yaml: line %zu: %s", line, problem);
     else
         fail(r, "yaml: %s", problem);
+    if (r->marks)
+        r->marks->wrong = mark_make(&p->problem_mark);
     return false;
 }
 
@@ -453,6 +469,17 @@ static bool merge(struct reader *r, struct json *obj, size_t *count)
     return true;
 }
 
+static void mark_add(struct reader *r, const struct json *node, struct yaml_mark at)
+{
+    struct yaml_marks *m = r->marks;
+    if (m->n == m->cap) {
+        size_t cap = m->cap ? 2 * m->cap : 64;
+        m->v = arena_realloc(r->a, m->v, m->cap * sizeof *m->v, cap * sizeof *m->v);
+        m->cap = cap;
+    }
+    m->v[m->n++] = (struct marked){ .node = node, .at = at };
+}
+
 static struct json *read_mapping(struct reader *r)
 {
     struct json *obj = json_new_object(r->a);
@@ -463,6 +490,7 @@ static struct json *read_mapping(struct reader *r)
             return NULL;
         if (r->ev.type == YAML_MAPPING_END_EVENT)
             break;
+        struct yaml_mark key_at = mark_make(&r->ev.start_mark);
         if (is_merge(r)) {
             if (!merge(r, obj, &count))
                 return NULL;
@@ -474,6 +502,8 @@ static struct json *read_mapping(struct reader *r)
         struct json *val = read_node(r);
         if (!val)
             return NULL;
+        if (r->marks)
+            r->marks->v[r->marks->n - 1].key = key_at;     /* a node is marked when its end has been read */
         if (json_is(k, JSON_NULL)) {
             fail_with_value(r, "Unsupported map key of type: %!s(<nil>), key: <nil>, value: ", val);
             return NULL;
@@ -501,8 +531,7 @@ static struct json *read_sequence(struct reader *r)
     }
 }
 
-/* The node that begins with the current event; afterwards the current event is its last. */
-static struct json *read_node(struct reader *r)
+static struct json *read_unmarked(struct reader *r)
 {
     struct anchor *an;
     struct json *j;
@@ -527,6 +556,16 @@ static struct json *read_node(struct reader *r)
     }
     ASSERT(!"an event that begins no node");
     return NULL;
+}
+
+/* The node that begins with the current event; afterwards the current event is its last. */
+static struct json *read_node(struct reader *r)
+{
+    struct yaml_mark at = mark_make(&r->ev.start_mark);
+    struct json *j = read_unmarked(r);
+    if (j && r->marks)
+        mark_add(r, j, at);
+    return j;
 }
 
 /* ---- documents ---- */
@@ -596,18 +635,50 @@ static bool single(struct reader *r)
     }
 }
 
-struct json *yaml_parse(struct arena *a, struct str text, struct err *err)
+static struct json *parse_one(struct arena *a, struct str text, struct yaml_marks *marks, struct err *err)
 {
     struct reader r;
     struct json *doc;
     if (!reader_open(&r, a, text, err))
         return NULL;
+    r.marks = marks;
     bool ok = read_document(&r, &doc) && (!doc || single(&r));
     reader_close(&r);
     if (!ok)
         return NULL;
     return doc ? doc : json_null(a);
 }
+
+struct json *yaml_parse(struct arena *a, struct str text, struct err *err) { return parse_one(a, text, NULL, err); }
+
+struct json *yaml_parse_marked(struct arena *a, struct str text, const struct yaml_marks **marks, struct err *err)
+{
+    struct yaml_marks *m = ARENA_NEW(a, struct yaml_marks);
+    *marks = m;
+    return parse_one(a, text, m, err);
+}
+
+static const struct marked *marked_find(const struct yaml_marks *marks, const struct json *node)
+{
+    for (size_t i = 0; node && i < marks->n; i++)
+        if (marks->v[i].node == node)
+            return &marks->v[i];
+    return NULL;
+}
+
+struct yaml_mark yaml_mark(const struct yaml_marks *marks, const struct json *node)
+{
+    const struct marked *found = marked_find(marks, node);
+    return found ? found->at : (struct yaml_mark){ 0, 0 };
+}
+
+struct yaml_mark yaml_key_mark(const struct yaml_marks *marks, const struct json *node)
+{
+    const struct marked *found = marked_find(marks, node);
+    return !found ? (struct yaml_mark){ 0, 0 } : found->key.line ? found->key : found->at;
+}
+
+struct yaml_mark yaml_wrong(const struct yaml_marks *marks) { return marks->wrong; }
 
 bool yaml_parse_all(struct arena *a, struct str text, struct json **docs_array, struct err *err)
 {

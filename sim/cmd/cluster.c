@@ -7,6 +7,7 @@
  */
 #include "sim/cmd/cluster.h"
 #include "hpa/hpa.h"
+#include "labs/labs.h"
 #include "metricsd/metricsd.h"
 #include "sim/cmd/apiserver_component.h"
 #include "sim/cmd/cmd.h"
@@ -39,6 +40,7 @@ struct cluster {
     struct vnet       *vnet;
     struct vnet_host  *gateway;
     struct dns_listener *gateway_dns;
+    bool               dns_stranger;   /* the lab's fault of that name */
     struct rng         rng, token_rng;
     struct kubeadm_options kubeadm;
     struct kubeadm_pki pki;
@@ -133,7 +135,7 @@ static void gateway_answer(void *ctx, struct dns_query *q)
     struct str name = str_c(q->name);
     if (str_ends(name, "."))
         name.n--;
-    if (c->opt.lab && node_find(name, c->node_count) >= 0) {
+    if (c->dns_stranger && node_find(name, c->node_count) >= 0) {
         q->answer = (struct dns_answer){ .ip_count = 1 };
         memcpy(q->answer.ips[0], "66.96.162.149", sizeof "66.96.162.149");
     }
@@ -148,6 +150,7 @@ static bool network_make(struct cluster *c, struct err *err)
         c->nodes[i] = node_new(&o, i);
     c->gateway = vnet_host_new(c->vnet, "gateway");
     vnet_host_add_addr(c->gateway, "192.168.229.2");
+    c->dns_stranger = lab_has_fault(c->opt.lab, "dns-stranger");
     c->gateway_dns = dns_listen(c->gateway, 53, gateway_answer, c, err);
     vnet_set_outside(c->vnet, "66.96.162.149", VNET_REFUSE);
     return c->gateway_dns != NULL;

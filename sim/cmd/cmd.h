@@ -21,6 +21,7 @@ struct options {
     const char *kubernetes_version;    /* "v1.20" or NULL */
     const char *output;                /* -o */
     const char *format, *timeout, *budget, *node;
+    const char *step, *out;            /* of a lab; where a scenario's results go */
     bool        explain, verbose;
     const char *apiserver_args[64]; int apiserver_arg_count;     /* --apiserver-arg NAME=VALUE, in order */
     char      **args; int arg_count;   /* what is left, and what follows "--" (rest) */
@@ -51,10 +52,10 @@ int cmd_kubeconfig(struct options *o);
 int cmd_clock(struct options *o);
 int cmd_shell(struct options *o);
 int cmd_lab(struct options *o);
+int cmd_scenario(struct options *o);
 int cmd_docker(struct options *o);     /* the lab host's docker, run as `docker` inside the shell */
 bool shell_make_bin(struct arena *a, const char *bin, struct err *err);   /* BIN/docker and BIN/kubelab: links to this program */
-bool lab_write_files(const char *dir, bool all);     /* lab.c: Lab 8's files below dir; all: the student's own too */
-int lab_play(struct options *o);         /* play.c: perform a lab with real clients, in virtual time */
+int lab_play(struct options *o, const char *name);     /* play.c: perform a lab with real clients, in virtual time */
 int cmd_hpa(struct options *o);
 int cmd_debug(struct options *o);
 
@@ -67,6 +68,9 @@ bool control_call(struct arena *a, const struct options *o, const char *method, 
  * further. False: it was refused, in the cluster's words. */
 int control_send(struct arena *a, const struct options *o, const char *method, const char *path, struct str body, struct err *err);
 bool control_begun(struct arena *a, int fd, struct err *err);
+/* labs_ops.c: the cluster of o's data folder, as the labs room wants it. home: where its shell's lines run, or NULL for none. */
+struct labs_ops;
+struct labs_ops *labs_ops_new(struct arena *a, const struct options *o, const char *home);
 int control_fail(const struct err *err);   /* print it, give the exit status */
 
 #endif

@@ -35,9 +35,21 @@ static void api_done(void *ctx, const struct client_result *r, const struct err 
     answer(x, 200, arena_strf(x->arena, "%d\n" STR_FMT, r ? r->http_status : 0, STR_ARG(body)));
 }
 
+static bool patch_type(struct str name, enum client_patch *type)
+{
+    static const char *const names[] = { [PATCH_JSON] = "json", [PATCH_MERGE] = "merge", [PATCH_STRATEGIC] = "strategic", [PATCH_APPLY] = "apply" };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_eqc(name, names[i])) {
+            *type = (enum client_patch)i;
+            return true;
+        }
+    return false;
+}
+
 static void post_api(struct cluster *c, struct node *node, struct http_exchange *x)
 {
     struct str method = query_get(&x->query, "method");
+    enum client_patch patch = PATCH_MERGE;
     const char *path = arena_cstr(x->arena, query_get(&x->query, "path"));
     struct client *admin = cluster_admin(c);
     (void)node;
@@ -47,8 +59,9 @@ static void post_api(struct cluster *c, struct node *node, struct http_exchange 
         answer(x, 503, STR("the cluster is still starting: try again in a moment\n"));
         return;
     }
-    if (path[0] != '/' || (x->body.n && !body)) {
-        answer(x, 400, STR("a path and a JSON body are wanted\n"));
+    bool patches = str_eqc(method, "PATCH");
+    if (path[0] != '/' || (x->body.n && !body) || (patches && (!body || !patch_type(query_get(&x->query, "type"), &patch)))) {
+        answer(x, 400, STR("a path and a JSON body are wanted, and of a patch its type\n"));
         err_clear(&err);
         return;
     }
@@ -60,6 +73,8 @@ static void post_api(struct cluster *c, struct node *node, struct http_exchange 
         job->call = client_create(admin, path, body, api_done, job);
     else if (str_eqc(method, "PUT") && body)
         job->call = client_update(admin, path, body, api_done, job);
+    else if (patches)
+        job->call = client_patch(admin, path, patch, body, api_done, job);
     else if (str_eqc(method, "DELETE"))
         job->call = client_delete(admin, path, body, api_done, job);
     else

@@ -3,6 +3,7 @@
  * git is the student's own. Only where it is to fetch the metrics server's repository it is told, by git's own url rewriting, that a local one has it: made in
  * the data folder the first time, from the lab's files.
  */
+#include "labs/labs.h"
 #include "sim/cmd/host.h"
 
 #include <errno.h>
@@ -202,8 +203,11 @@ static bool make_repository(struct arena *a, const char *git, const char *repo)
     const char *steps[][9] = { { git, "init", "-q", NULL }, { git, "checkout", "-q", "-b", "master", NULL }, { git, "add", "-A", NULL },
                                { git, "commit", "-q", "--no-gpg-sign", "-m", "Manifests for Kubernetes 1.8 and later", NULL }, { git, "clone", "-q", "--bare", tree, repo, NULL } };
     run_quietly(rm, NULL);
-    if (!lab_write_files(work, false))
+    struct err err = { 0 };
+    if (!lab_files_write(lab_find("lab8"), work, false, &err)) {
+        err_clear(&err);
         return false;
+    }
     pid_t pid = fork();                            /* its environment is the child's alone */
     if (pid == 0) {
         for (size_t i = 0; i < ARRAY_LEN(names); i++)

@@ -34,6 +34,8 @@ static const struct flag flags[] = {
     { "drive", FLAG_BOOL, AT(drive) },
     { "budget", FLAG_TEXT, AT(budget) },
     { "apiserver-arg", FLAG_ARG, 0 },
+    { "step", FLAG_TEXT, AT(step) },
+    { "out", FLAG_TEXT, AT(out) },
 };
 
 static const struct flag *flag_find(const char *name, size_t n, const char *allowed)

@@ -1,9 +1,10 @@
-/* sim/cmd/play.c - `kubelab lab play lab8`: perform a lab with real clients, in virtual time, on a fresh cluster of its own.
+/* sim/cmd/play.c - `kubelab lab play NAME`: perform a lab with real clients, in virtual time, on a fresh cluster of its own.
  *
- * The script (labs/lab8/play.txt) is data: its first lines explain the notation. A command that has not ended after a moment gets virtual time, second
+ * The script (labs/NAME/play.txt) is data: its first lines explain the notation. A command that has not ended after a moment gets virtual time, second
  * by second, until it ends. What it prints is shown as it was printed. The status is 0 when every wait was met and every command but the expected
  * failures of the lab ended.
  */
+#include "labs/labs.h"
 #include "sim/cmd/cmd.h"
 
 #include <errno.h>
@@ -16,14 +17,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-EMBED(play_script, "labs/lab8/play.txt")
-
 enum { PATIENCE_MS = 150, COMMAND_VIRTUAL_S = 180, TERMINALS = 4 };
 
 struct terminal { char name[32]; int fd; pid_t pid; struct strbuf text; };
 struct player {
     struct options  *o;
     struct arena    *a;
+    const struct lab *lab;
     struct terminal  terminals[TERMINALS];
     size_t           terminal_count;
     char            *last;             /* the last command, which "?" repeats */
@@ -233,7 +233,7 @@ static const struct { char mark; void (*run)(struct player *p, struct str rest);
 
 static void perform(struct player *p)
 {
-    struct str script = play_script();
+    struct str script = lab_file(p->lab->name, p->lab->play);
     bool pending = false;                          /* output of a command whose "?" may follow */
     while (script.p && script.n) {
         struct str line = str_token(&script, '\n');
@@ -259,26 +259,26 @@ static bool prepare(struct player *p, char *home)
     setenv("HOME", home, 1);
     setenv("LC_ALL", "C.UTF-8", 1);
     setenv("NO_PROXY", "127.0.0.1,localhost", 1);
-    struct options up = { .detach = true, .port = -1, .kubelet_port = -1, .lab = "lab8", .clock = "paused" };
+    struct options up = { .detach = true, .port = -1, .kubelet_port = -1, .lab = p->lab->name, .clock = "paused" };
     if (cmd_up(&up) != EXIT_DONE)
         return false;
     setenv("KUBECONFIG", arena_printf(a, "%s/admin.conf", data), 1);
     setenv("PATH", arena_printf(a, "%s/bin:%s", data, getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin"), 1);
-    struct options files = { .all = true };
-    char *args[] = { "files", "lab8", home, NULL };
-    files.args = args;
-    files.arg_count = 3;
     struct control_reply reply;
     struct err err = { 0 };
-    if (cmd_lab(&files) != EXIT_DONE || chdir(home) != 0 || !control_call(a, p->o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err))
+    if (!lab_files_write(p->lab, home, true, &err) || chdir(home) != 0 || !control_call(a, p->o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err))
         return false;
     setenv("SERVER", arena_cstr(a, json_get_str(json_parse(a, reply.body, NULL), "server")), 1);
     return shell_make_bin(a, arena_printf(a, "%s/bin", data), &err);
 }
 
-int lab_play(struct options *o)
+int lab_play(struct options *o, const char *name)
 {
-    struct player p = { .o = o, .a = arena_new() };
+    struct player p = { .o = o, .a = arena_new(), .lab = lab_find(name) };
+    if (!p.lab->play) {
+        fprintf(stderr, "kubelab: the lab \"%s\" has no performance\n", name);
+        return EXIT_USAGE;
+    }
     strbuf_init(&p.output, LIMIT_RESPONSE_BYTES);
     char home[] = "/tmp/kubelab-play-XXXXXX";
     signal(SIGPIPE, SIG_IGN);
@@ -291,7 +291,7 @@ int lab_play(struct options *o)
         return EXIT_INTERNAL;
     }
     perform(&p);
-    printf("\nLab 8 was played with %u commands in %" PRId64 " virtual minutes: %u waits met, %u not.\n", p.commands, p.virtual_s / 60, p.waits - p.failures, p.failures);
+    printf("\n%s was played with %u commands in %" PRId64 " virtual minutes: %u waits met, %u not.\n", p.lab->label, p.commands, p.virtual_s / 60, p.waits - p.failures, p.failures);
     fflush(stdout);
     struct options down = { 0 };
     cmd_down(&down);

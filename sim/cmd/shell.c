@@ -3,6 +3,7 @@
  * The student's own tools, home and editors, with PATH, KUBECONFIG, KUBELAB_DATA and the proxy's variables set, and the host's commands (host.h) as links to
  * kubelab itself in DATA/bin. Leaving the shell leaves the cluster up. With a lab named, the cluster is started when it is not running.
  */
+#include "labs/labs.h"
 #include "sim/cmd/drive.h"
 #include "sim/cmd/host.h"
 
@@ -186,7 +187,7 @@ static int shell(struct arena *a, struct options *o)
 {
     struct err err = { 0 };
     const char *lab = o->arg_count ? o->args[0] : NULL;
-    if (lab && strcmp(lab, "lab8") != 0) {
+    if (lab && !lab_find(lab)) {
         fprintf(stderr, "kubelab: there is no lab \"%s\"; 'kubelab lab list' names them\n", lab);
         return EXIT_USAGE;
     }

@@ -3,6 +3,7 @@
  * `up` runs the cluster in the foreground; with --detach it forks first, and the parent waits on a pipe for the word that the node is Ready (bare:
  * that the API answers). The data folder is claimed by the store's lock; a stale control socket of a killed cluster is simply replaced.
  */
+#include "labs/labs.h"
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/cmd.h"
 #include "apiserver/store/store.h"
@@ -44,12 +45,13 @@ static bool profile_save(struct arena *a, const char *dir, const struct profile 
 
 static bool profile_choose(struct arena *a, struct profile *p, const struct options *o, bool known, struct err *err)
 {
-    struct profile wanted = { .minor = o->lab ? 16 : 20, .bare = o->bare, .lab = o->lab, .nodes = o->nodes ? (int)o->nodes : 1 };
+    const struct lab *lab = o->lab ? lab_find(o->lab) : NULL;
+    struct profile wanted = { .minor = lab ? version_minor(lab->version) : 20, .bare = o->bare, .lab = o->lab, .nodes = o->nodes ? (int)o->nodes : 1 };
     if (o->lab && o->bare)
         return err_set(err, ERR_USAGE, "--lab and --bare exclude each other");
     if (o->bare && o->nodes)
         return err_set(err, ERR_USAGE, "--nodes and --bare exclude each other: a bare control plane has no nodes");
-    if (o->lab && strcmp(o->lab, "lab8") != 0)
+    if (o->lab && !lab)
         return err_set(err, ERR_USAGE, "there is no lab \"%s\"; 'kubelab lab list' names them", o->lab);
     if (o->kubernetes_version && (wanted.minor = version_minor(o->kubernetes_version)) < 0)
         return err_set(err, ERR_USAGE, "--kubernetes-version is one of v1.16, v1.20 and v1.34, not \"%s\"", o->kubernetes_version);
@@ -232,7 +234,8 @@ int cmd_up(struct options *o)
     co.bare = profile.bare;
     co.nodes = profile.nodes;
     co.lab = profile.lab;
-    co.age_ns = profile.lab ? 23ll * 3600 * (int64_t)NS_PER_S : 0;
+    const struct lab *lab = profile.lab ? lab_find(profile.lab) : NULL;
+    co.age_ns = lab ? lab->age_ns : 0;
     if (o->seed_given && isatty(2))
         fprintf(stderr, "kubelab: with --seed the cluster is reproducible, hence its keys are no secret\n");
     int status = o->detach ? up_detached(a, &co) : run_cluster(&co, -1);

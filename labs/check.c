@@ -1,0 +1,114 @@
+/* labs/check.c - a lab's checks against one document, and the report of it. The model of feedback is check50's: a check that depends on one that has not passed
+ * is not judged; one that fails says why it matters and where to look. */
+#include "labs/labs.h"
+
+static size_t count_checks(const struct lab *lab)
+{
+    size_t n = 0;
+    for (const struct lab_step *st = lab->steps; st; st = st->next)
+        for (const struct lab_check *c = st->checks; c; c = c->next)
+            n++;
+    return n;
+}
+
+static const struct check_outcome *outcome_find(const struct check_report *r, const char *name)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (strcmp(r->v[i].check->name, name) == 0)
+            return &r->v[i];
+    return NULL;
+}
+
+static void judge(struct arena *a, struct predicate *p, struct str document, struct check_outcome *o)
+{
+    struct predicate_result result;
+    predicate_eval(p, a, document, &result);
+    o->state = result.verdict == PREDICATE_TRUE ? CHECK_PASSED : CHECK_FAILED;
+    if (result.verdict == PREDICATE_ERROR)
+        o->message = arena_printf(a, "it could not be judged: " STR_FMT, STR_ARG(result.text));
+    else if (result.verdict == PREDICATE_LIMIT)
+        o->message = arena_printf(a, "it could not be judged: its expression was stopped: " STR_FMT, STR_ARG(result.text));
+}
+
+/* A check of another step that was not asked for is judged too where one depends on it, but not counted: hence `wanted`. */
+static bool is_wanted(const struct lab_step *st, const char *step) { return !step || strcmp(st->id, step) == 0; }
+
+static void sum(struct check_report *r, const char *step)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        struct check_outcome o = r->v[i];
+        if (!is_wanted(o.step, step))
+            continue;
+        r->v[kept++] = o;
+        r->max_points += o.check->points;
+        r->passed += o.state == CHECK_PASSED;
+        r->points += o.state == CHECK_PASSED ? o.check->points : 0;
+    }
+    r->n = kept;
+}
+
+bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const char *step, const struct json *history, struct check_report *r, struct err *err)
+{
+    size_t n = count_checks(lab), i = 0;
+    struct predicate **p = arena_zalloc(a, (n + 1) * sizeof *p);
+    *r = (struct check_report){ .lab = lab, .v = arena_zalloc(a, (n + 1) * sizeof *r->v) };
+    bool ok = true;
+    for (const struct lab_step *st = lab->steps; st; st = st->next)          /* all begin to be compiled while the cluster is asked */
+        for (const struct lab_check *c = st->checks; c && ok; c = c->next, i++) {
+            r->v[i] = (struct check_outcome){ st, c, CHECK_BLOCKED, NULL };
+            ok = (p[i] = predicate_new(c->jq, NULL, err)) != NULL;
+        }
+    struct json *doc = ok ? document_make(a, ops, lab->name, history, err) : NULL;
+    struct str text = doc ? json_text(a, doc) : STR_NULL;
+    for (i = 0; i < n && doc; i++) {
+        const char *depends = r->v[i].check->depends;
+        r->n = i;                      /* what it depends on stands above it */
+        const struct check_outcome *before = depends ? outcome_find(r, depends) : NULL;
+        if (!before || before->state == CHECK_PASSED)
+            judge(a, p[i], text, &r->v[i]);
+    }
+    r->n = n;
+    for (i = 0; i < n; i++)
+        predicate_free(p[i]);
+    sum(r, step);
+    return doc != NULL;
+}
+
+static const char *const states[] = { [CHECK_PASSED] = "passed", [CHECK_FAILED] = "failed", [CHECK_BLOCKED] = "not judged" };
+
+void check_report_text(const struct check_report *r, struct strbuf *out)
+{
+    static const char *const marks[] = { [CHECK_PASSED] = "ok      ", [CHECK_FAILED] = "not ok  ", [CHECK_BLOCKED] = "-       " };
+    const struct lab_step *step = NULL;
+    for (size_t i = 0; i < r->n; i++) {
+        const struct check_outcome *o = &r->v[i];
+        if (o->step != step)
+            strbuf_addf(out, "%s%s: %s\n", step ? "\n" : "", o->step->id, o->step->title);
+        step = o->step;
+        strbuf_addf(out, "  %s%s\n", marks[o->state], o->check->name);
+        if (o->state == CHECK_BLOCKED)
+            strbuf_addf(out, "            not judged: \"%s\" has to pass first\n", o->check->depends);
+        if (o->state == CHECK_FAILED && o->message)
+            strbuf_addf(out, "            %s\n", o->message);
+        if (o->state == CHECK_FAILED && o->check->rationale)
+            strbuf_addf(out, "            why:  %s\n", o->check->rationale);
+        if (o->state == CHECK_FAILED && o->check->help)
+            strbuf_addf(out, "            help: %s\n", o->check->help);
+    }
+    strbuf_addf(out, "\n%zu of %zu checks pass; %" PRId64 " of %" PRId64 " points\n", r->passed, r->n, r->points, r->max_points);
+}
+
+struct json *check_report_json(struct arena *a, const struct check_report *r)
+{
+    struct json *checks = json_new_array(a);
+    for (size_t i = 0; i < r->n; i++) {
+        const struct check_outcome *o = &r->v[i];
+        bool failed = o->state == CHECK_FAILED;
+        json_append(checks, json_buildf(a, "{'step':%s,'name':%s,'state':%s,'points':%d,'maxPoints':%d,'depends':%s,'message':%s,'rationale':%s,'help':%s}", o->step->id,
+            o->check->name, states[o->state], o->state == CHECK_PASSED ? o->check->points : 0, o->check->points, o->check->depends, o->message,
+            failed ? o->check->rationale : NULL, failed ? o->check->help : NULL));
+    }
+    return json_buildf(a, "{'lab':%s,'passed':%d,'total':%d,'points':%d,'maxPoints':%d,'checks':%j}", r->lab->name, (int64_t)r->passed, (int64_t)r->n, r->points,
+                       r->max_points, checks);
+}

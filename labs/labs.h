@@ -1,0 +1,147 @@
+/* labs/labs.h - labs as data, checks of what is and what happened, and scenarios on the virtual clock.
+ *
+ * This room speaks to a cluster as anybody does: by requests to its API, and by what the commands can do besides (move the clock, run a line in the lab's
+ * shell, build an image). Both are given to it as `struct labs_ops`; sim/cmd fills them in.
+ */
+#ifndef LABS_LABS_H
+#define LABS_LABS_H
+
+#include "sim/base/base.h"
+#include "sim/base/json.h"
+
+/* ---- the world, as the commands give it. Each returns false with err set when the cluster cannot be reached (ERR_REFUSED) or when it refused. ---- */
+struct labs_ops {
+    void *ctx;
+    /* One request as kubernetes-admin. type: of a patch ("json", "merge", "strategic", "apply"), else NULL. *status is HTTP's; an error of the API is no failure of the call. */
+    bool (*api)(void *ctx, struct arena *a, const char *method, const char *path, const char *type, const struct json *body, int *status, struct str *reply, struct err *err);
+    bool (*now)(void *ctx, int64_t *unix_ns, struct err *err);                 /* the virtual clock */
+    bool (*advance)(void *ctx, int64_t ns, struct err *err);
+    /* A line in the lab's shell while the clock stands still; output: what it printed, bounded. */
+    bool (*shell)(void *ctx, struct arena *a, const char *line, int *status, struct str *output, struct err *err);
+    /* docker image build -t tag dir, the clock moving second by second until it is done. */
+    bool (*build)(void *ctx, const char *dir, const char *tag, struct err *err);
+    bool (*stopped)(void *ctx);                                                /* somebody wants the work to end */
+};
+
+/* ---- catalog.c: what is in labs/NAME/, embedded in the binary ---- */
+struct lab_check {
+    const char *name, *jq;
+    const char *rationale, *help;      /* why it matters; what to look at when it fails. Either may be NULL. */
+    const char *depends;               /* the name of a check that has to pass first, or NULL */
+    int64_t     points;
+    struct lab_check *next;
+};
+struct lab_step {
+    const char *id, *title, *section;  /* section: the heading of the guide that it belongs to, or NULL */
+    struct lab_check *checks;
+    struct json *hints;                /* of strings, from gentle to plain */
+    struct lab_step *next;
+};
+struct lab_wrong { const char *name, *scenario; struct json *fails; struct lab_wrong *next; };    /* fails: names of the checks that have to fail */
+struct lab {
+    const char *name, *label, *title, *version;     /* "lab8", "Lab 8", one line, "v1.16" */
+    const char *guide, *play, *solution;    /* files of the lab's folder, or NULL */
+    int64_t     age_ns;                /* how old its cluster is when it begins */
+    struct json *faults;               /* names of what is wrong from the start */
+    struct json *given, *student;      /* folders below files/: what the lab gives, and what the student writes */
+    struct lab_step *steps;
+    struct lab_wrong *wrong;
+};
+
+/* The lab of that name, parsed once; NULL: there is none. A lab of the binary that cannot be read is a bug and asserts. */
+const struct lab *lab_find(const char *name);
+/* cursor from 0; NULL after the last */
+const struct lab *lab_next(size_t *cursor);
+bool lab_has_fault(const char *lab, const char *fault);         /* false for no lab */
+const struct lab_step *lab_step_find(const struct lab *lab, const char *id);
+/* "lab8", "play.txt" -> its bytes; empty when it is not there */
+struct str lab_file(const char *lab, const char *path);
+/* Its files below a folder ("files/hpa"; "" all), in order of path: the path within the lab, valid forever; NULL after the last. cursor from 0. */
+const char *lab_file_next(struct arena *a, const char *lab, const char *folder, size_t *cursor, struct str *bytes);
+/* write what the lab gives below dir; all: the student's own files too */
+bool lab_files_write(const struct lab *lab, const char *dir, bool all, struct err *err);
+/* Parse a lab.yaml: file names it in errors, "FILE:LINE:COLUMN: what". */
+struct lab *lab_parse(struct arena *a, const char *file, struct str text, struct err *err);
+
+/* ---- predicate.c: a jq expression, compiled once in a child process and evaluated there under limits ---- */
+struct predicate;
+struct predicate_limits { unsigned cpu_s, wall_s; size_t memory_bytes, output_bytes; };
+extern const struct predicate_limits predicate_limits_default;
+enum predicate_verdict { PREDICATE_TRUE, PREDICATE_FALSE, PREDICATE_ERROR, PREDICATE_LIMIT };
+struct predicate_result {
+    enum predicate_verdict verdict;
+    struct str text;                   /* TRUE, FALSE: the last output, JSON ("" when there was none); ERROR, LIMIT: what was wrong, in words */
+};
+/* Begins to compile, and does not wait: several do it at once. NULL with ERR_IO when no process can be made. limits: NULL for the default. */
+struct predicate *predicate_new(const char *jq, const struct predicate_limits *limits, struct err *err);
+/* Waits for the compiler. False with ERR_PARSE and jq's words: it is no jq. */
+bool predicate_ready(struct predicate *p, struct err *err);
+/* True when every output is neither false nor null, and there is at least one. */
+void predicate_eval(struct predicate *p, struct arena *a, struct str document, struct predicate_result *result);
+void predicate_free(struct predicate *p);
+
+/* ---- document.c: what checks and conditions look at ---- */
+/* {lab, clock: {now, seconds}, objects: {"pods": [...], "deployments.apps": [...]}, events, metrics: {pods, nodes}, hpa: [...], history, audit}.
+ * history: what a scenario has sampled so far, or NULL. */
+struct json *document_make(struct arena *a, const struct labs_ops *ops, const char *lab, const struct json *history, struct err *err);
+/* The path of a resource by discovery: name NULL for the collection. NULL with err set when the server has no such kind. */
+const char *document_path(struct arena *a, const struct labs_ops *ops, struct str api_version, struct str kind, struct str ns, const char *name, struct err *err);
+
+/* ---- check.c ---- */
+enum check_state { CHECK_PASSED, CHECK_FAILED, CHECK_BLOCKED /* what it depends on has not passed */ };
+struct check_outcome { const struct lab_step *step; const struct lab_check *check; enum check_state state; const char *message; };
+struct check_report { const struct lab *lab; struct check_outcome *v; size_t n, passed; int64_t points, max_points; };
+/* step: NULL for all. False with err set when the cluster could not be asked. */
+bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const char *step, const struct json *history, struct check_report *r, struct err *err);
+void check_report_text(const struct check_report *r, struct strbuf *out);
+struct json *check_report_json(struct arena *a, const struct check_report *r);
+
+/* ---- scenario.c: a script of what happens when ---- */
+enum action { ACTION_APPLY, ACTION_PATCH, ACTION_DELETE, ACTION_CLOCK, ACTION_EXPECT, ACTION_CHECK, ACTION_RUN, ACTION_BUILD };
+struct scenario_step {
+    enum action action;
+    unsigned    line;
+    int64_t     at_ns;                 /* from the beginning; -1: at once, or when `when` holds */
+    const char *name, *when_jq;        /* name: what the time line calls it */
+    int64_t     timeout_ns, every_ns;  /* of when; how long to wait, and how often to look */
+    struct json *objects;              /* APPLY, DELETE: an array */
+    const char *patch_type; struct json *patch;    /* PATCH; its one object is in objects */
+    int64_t     clock_ns;
+    const char *text;                  /* EXPECT: jq; CHECK: the lab; RUN: the line; BUILD: the tag */
+    const char *dir;                   /* BUILD */
+    const char *check_step;
+    struct json *fails;                /* CHECK: names of checks that have to fail, all others to pass; NULL: all have to pass */
+    struct predicate *when, *expect;
+    struct scenario_step *next;
+};
+struct scenario {
+    const char *name, *lab, *version;  /* lab, version: NULL when not said */
+    const char *file, *dir;            /* where relative files are sought */
+    bool        seed_given; int64_t seed;
+    int64_t     start_ns, duration_ns, sample_ns;  /* the beginning on the virtual clock; at least so long it lasts; between samples */
+    const char *plot_hpa;              /* "namespace/name"; NULL: the first there is */
+    struct scenario_step *steps;
+};
+/* NULL with err "FILE:LINE:COLUMN: what". The expressions are compiled, and live until scenario_close. */
+struct scenario *scenario_parse(struct arena *a, const char *file, struct str text, struct err *err);
+/* The same without reading the files that it names and without compiling anything: for fuzzing. */
+struct scenario *scenario_read(struct arena *a, const char *file, struct str text, struct err *err);
+void scenario_close(struct scenario *s);
+
+/* ---- run.c, timeline.c, plot.c ---- */
+struct timeline {
+    struct arena *a;
+    const struct scenario *scenario;
+    int64_t     begin_ns;              /* virtual, unix */
+    struct json *steps, *samples;
+    size_t      passed, failed;
+    bool        interrupted;
+};
+/* say(ctx, line): progress as it happens, or NULL. The time line is filled also when it fails. False: the cluster could not be reached; else see failed. */
+bool scenario_run(struct arena *a, const struct scenario *s, const struct labs_ops *ops, void (*say)(void *ctx, const char *line), void *ctx, struct timeline *t, struct err *err);
+struct str timeline_json(const struct timeline *t);
+struct str timeline_csv(const struct timeline *t);
+/* One slide: load, usage and target, replicas, over the same time axis. */
+struct str timeline_svg(const struct timeline *t);
+
+#endif

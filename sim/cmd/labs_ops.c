@@ -1,0 +1,218 @@
+/* sim/cmd/labs_ops.c - what the labs room asks of a cluster (struct labs_ops), over the control socket and by commands on the lab's host. */
+#include "labs/labs.h"
+#include "sim/cmd/cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A line in the shell gets so much wall time, since the clock stands still meanwhile; and so much of what it prints is kept. */
+enum { SHELL_WALL_MS = 60 * 1000, SHELL_OUTPUT_BYTES = 64 * 1024, BUILD_VIRTUAL_S = 900 };
+
+struct host { const struct options *o; const char *home; struct labs_ops ops; };
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signo)
+{
+    (void)signo;
+    interrupted = 1;
+}
+
+static bool call_api(void *ctx, struct arena *a, const char *method, const char *path, const char *type, const struct json *body, int *status, struct str *reply, struct err *err)
+{
+    struct host *h = ctx;
+    struct control_reply r = { 0 };
+    struct str at = percent_encode(a, str_c(path)), head;
+    const char *url = arena_printf(a, "/host/api?method=%s&path=" STR_FMT "%s%s", method, STR_ARG(at), type ? "&type=" : "", type ? type : "");
+    int64_t n = 0;
+    if (!control_call(a, h->o, "POST", url, body ? json_text(a, body) : STR_NULL, NULL, NULL, &r, err))
+        return false;
+    str_cut(r.body, '\n', &head, reply);
+    str_int(head, &n);
+    *status = (int)n;
+    return n != 0 || err_set(err, ERR_REFUSED, "the API server does not answer: " STR_FMT, STR_ARG(*reply));
+}
+
+static bool read_now(void *ctx, int64_t *unix_ns, struct err *err)
+{
+    struct host *h = ctx;
+    struct arena *a = arena_new();
+    struct control_reply r;
+    bool ok = control_call(a, h->o, "GET", "/status", STR_NULL, NULL, NULL, &r, err);
+    if (ok && !time_parse_rfc3339(json_path_str(json_parse(a, r.body, NULL), "clock.now"), unix_ns))
+        ok = err_set(err, ERR_INTERNAL, "the cluster does not say what time it is");
+    arena_free(a);
+    return ok;
+}
+
+static bool advance(void *ctx, int64_t ns, struct err *err)
+{
+    struct host *h = ctx;
+    struct arena *a = arena_new();
+    struct control_reply r;
+    bool ok = control_call(a, h->o, "POST", "/clock/advance", duration_go(a, ns), NULL, NULL, &r, err);
+    arena_free(a);
+    return ok;
+}
+
+/* ---- the shell ---- */
+/* The child: a process group of its own, in the scratch home, its output in one pipe. words: a NULL-terminated command, run as in the lab's shell. */
+static _Noreturn void exec_words(const struct host *h, const char *const *words, int out)
+{
+    const char *argv[16] = { "kubelab", "shell", "--data", h->o->data, "--" };
+    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    setpgid(0, 0);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    dup2(null_fd, 0);
+    dup2(out, 1);
+    dup2(out, 2);
+    if (chdir(h->home) != 0)
+        _exit(126);
+    for (size_t i = 0; words[i] && i < 10; i++)
+        argv[5 + i] = words[i];
+    execv(self_path(), (char *const *)(uintptr_t)argv);
+    _exit(127);
+}
+
+/* False: it did not end in time. */
+static bool collect(int fd, struct strbuf *out)
+{
+    struct pollfd pf = { .fd = fd, .events = POLLIN };
+    char chunk[8192];
+    for (int quiet = 0; quiet < SHELL_WALL_MS / 100 && !interrupted; quiet++) {
+        if (poll(&pf, 1, 100) <= 0)
+            continue;
+        ssize_t n = read(fd, chunk, sizeof chunk);
+        if (n == 0)
+            return true;
+        if (n > 0)
+            strbuf_add(out, (struct str){ chunk, (size_t)n });
+    }
+    return false;
+}
+
+static bool run_line(void *ctx, struct arena *a, const char *line, int *status, struct str *output, struct err *err)
+{
+    struct host *h = ctx;
+    int fds[2], code = 0;
+    if (!h->home)
+        return err_set(err, ERR_USAGE, "there is no shell here");
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return err_set(err, ERR_IO, "pipe: %s", strerror(errno));
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0)
+        exec_words(h, (const char *const[]){ "bash", "-c", line, NULL }, fds[1]);
+    close(fds[1]);
+    struct strbuf out;
+    strbuf_init(&out, SHELL_OUTPUT_BYTES);
+    bool ended = pid > 0 && collect(fds[0], &out);
+    close(fds[0]);
+    if (!ended && pid > 0)
+        kill(-pid, SIGKILL);
+    while (pid > 0 && waitpid(pid, &code, 0) < 0 && errno == EINTR)
+        continue;
+    *output = arena_str(a, strbuf_str(&out));
+    strbuf_deinit(&out);
+    *status = WIFEXITED(code) ? WEXITSTATUS(code) : 128 + WTERMSIG(code);
+    if (!ended)
+        return err_set(err, ERR_TIMEOUT, "it was still running after %d s, in which the clock stood still: what waits for virtual time belongs into steps with at: or when:",
+                       SHELL_WALL_MS / 1000);
+    return true;
+}
+
+/* ---- an image ---- */
+static bool image_time(struct host *h, struct arena *a, const char *tag, struct str *created, struct err *err)
+{
+    struct control_reply r;
+    *created = STR_NULL;
+    if (!control_call(a, h->o, "GET", "/images", STR_NULL, NULL, NULL, &r, err))
+        return false;
+    const char *ref = strchr(tag, ':') ? tag : arena_printf(a, "%s:latest", tag);
+    for (const struct json *i = json_first(json_get(json_parse(a, r.body, NULL), "images")); i; i = json_next(i))
+        if (str_eqc(json_get_str(i, "ref"), ref) || str_ends(json_get_str(i, "ref"), arena_printf(a, "/%s", ref)))
+            *created = json_text(a, i);
+    return true;
+}
+
+/* docker runs as a process of its own; once its first line is there the cluster has the request, and only the clock is missing. The end is read off the images,
+ * not off the process: so the virtual second at which it is seen does not depend on how fast that is. */
+static bool wait_built(struct host *h, pid_t pid, int fd, const char *tag, struct str before, struct strbuf *out, struct err *err)
+{
+    struct arena *a = arena_new();
+    char chunk[4096];
+    ssize_t n = read(fd, chunk, sizeof chunk);
+    if (n > 0)
+        strbuf_add(out, (struct str){ chunk, (size_t)n });
+    bool ok = n > 0, ended = n <= 0;
+    for (int s = 0; s < BUILD_VIRTUAL_S && ok && !ended && !interrupted; s++) {
+        struct str now;
+        ok = image_time(h, a, tag, &now, err);
+        ended = ok && now.n && !str_eq(now, before);
+        if (ok && !ended && waitpid(pid, NULL, WNOHANG | WNOWAIT) != 0)
+            ended = true;              /* docker gave up, or nothing was new */
+        if (ok && !ended)
+            ok = advance(h, NS_PER_S, err);
+    }
+    arena_free(a);
+    return ok;
+}
+
+static bool build_image(void *ctx, const char *dir, const char *tag, struct err *err)
+{
+    struct host *h = ctx;
+    struct arena *a = arena_new();
+    struct str before;
+    int fds[2], code = 0;
+    if (!image_time(h, a, tag, &before, err) || pipe2(fds, O_CLOEXEC) != 0) {
+        arena_free(a);
+        return false;
+    }
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0)
+        exec_words(h, (const char *const[]){ "docker", "image", "build", "-t", tag, dir, NULL }, fds[1]);
+    close(fds[1]);
+    struct strbuf out;
+    strbuf_init(&out, SHELL_OUTPUT_BYTES);
+    bool ok = pid > 0 && wait_built(h, pid, fds[0], tag, before, &out, err);
+    if (!ok && pid > 0 && err->code)
+        kill(-pid, SIGKILL);
+    collect(fds[0], &out);
+    close(fds[0]);
+    while (pid > 0 && waitpid(pid, &code, 0) < 0 && errno == EINTR)
+        continue;
+    if (!err->code && (!WIFEXITED(code) || WEXITSTATUS(code) != 0))
+        err_set(err, ERR_INVALID, "docker image build: " STR_FMT, STR_ARG(str_trim(strbuf_str(&out))));
+    strbuf_deinit(&out);
+    arena_free(a);
+    return err->code == ERR_NONE;
+}
+
+static bool is_stopped(void *ctx)
+{
+    (void)ctx;
+    return interrupted != 0;
+}
+
+struct labs_ops *labs_ops_new(struct arena *a, const struct options *o, const char *home)
+{
+    struct host *h = ARENA_NEW(a, struct host);
+    h->o = o;
+    h->home = home;
+    h->ops = (struct labs_ops){ .ctx = h, .api = call_api, .now = read_now, .advance = advance, .shell = run_line, .build = build_image, .stopped = is_stopped };
+    if (home) {                        /* a script with a cluster of its own cleans up behind itself */
+        struct sigaction sa = { .sa_handler = on_interrupt };
+        sigaction(SIGINT, &sa, NULL);
+        sigaction(SIGTERM, &sa, NULL);
+        signal(SIGPIPE, SIG_IGN);
+    }
+    return &h->ops;
+}

@@ -18,8 +18,8 @@ struct labs_ops {
     bool (*advance)(void *ctx, int64_t ns, struct err *err);
     /* A line in the lab's shell while the clock stands still; output: what it printed, bounded. */
     bool (*shell)(void *ctx, struct arena *a, const char *line, int *status, struct str *output, struct err *err);
-    /* docker image build -t tag dir, the clock moving second by second until it is done. */
-    bool (*build)(void *ctx, const char *dir, const char *tag, struct err *err);
+    /* docker image build -t tag, the clock moving second by second until it is done. The context is at `beside` or else at `dir` in the shell's home. */
+    bool (*build)(void *ctx, const char *beside, const char *dir, const char *tag, struct err *err);
     bool (*stopped)(void *ctx);                                                /* somebody wants the work to end */
 };
 

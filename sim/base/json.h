@@ -34,6 +34,7 @@ struct json *yaml_parse(struct arena *a, struct str text, struct err *err);
 struct yaml_marks;
 struct yaml_mark { unsigned line, column; };
 struct json *yaml_parse_marked(struct arena *a, struct str text, const struct yaml_marks **marks, struct err *err);
+bool yaml_parse_all_marked(struct arena *a, struct str text, const struct yaml_marks **marks, struct json **docs_array, struct err *err);
 struct yaml_mark yaml_mark(const struct yaml_marks *marks, const struct json *node);
 /* of its key, where it has one */
 struct yaml_mark yaml_key_mark(const struct yaml_marks *marks, const struct json *node);

@@ -680,12 +680,13 @@ struct yaml_mark yaml_key_mark(const struct yaml_marks *marks, const struct json
 
 struct yaml_mark yaml_wrong(const struct yaml_marks *marks) { return marks->wrong; }
 
-bool yaml_parse_all(struct arena *a, struct str text, struct json **docs_array, struct err *err)
+static bool parse_all(struct arena *a, struct str text, struct yaml_marks *marks, struct json **docs_array, struct err *err)
 {
     struct reader r;
     struct json *doc, *docs = json_new_array(a);
     if (!reader_open(&r, a, text, err))
         return false;
+    r.marks = marks;
     bool ok;
     while ((ok = read_document(&r, &doc)) && doc) {
         if (!json_is(doc, JSON_NULL))
@@ -695,4 +696,16 @@ bool yaml_parse_all(struct arena *a, struct str text, struct json **docs_array, 
     if (ok)
         *docs_array = docs;
     return ok;
+}
+
+bool yaml_parse_all(struct arena *a, struct str text, struct json **docs_array, struct err *err)
+{
+    return parse_all(a, text, NULL, docs_array, err);
+}
+
+bool yaml_parse_all_marked(struct arena *a, struct str text, const struct yaml_marks **marks, struct json **docs_array, struct err *err)
+{
+    struct yaml_marks *m = ARENA_NEW(a, struct yaml_marks);
+    *marks = m;
+    return parse_all(a, text, m, docs_array, err);
 }

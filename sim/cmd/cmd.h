@@ -41,6 +41,11 @@ const char *self_path(void);
 bool terminals_begin(void);
 void terminals_end(void);              /* undo it */
 
+/* ---- scratch.c ---- */
+/* a fresh folder below $TMPDIR, "kubelab-WHAT-..."; NULL with err set */
+char *scratch_make(struct arena *a, const char *what, struct err *err);
+void scratch_remove(const char *path); /* with all that is in it */
+
 /* ---- paths.c ---- */
 char *data_path(struct arena *a, const struct options *o, const char *name);   /* DATA/name */
 

@@ -142,6 +142,13 @@ static bool image_time(struct host *h, struct arena *a, const char *tag, struct 
     return true;
 }
 
+/* Without collecting it. */
+static bool has_ended(pid_t pid)
+{
+    siginfo_t info = { 0 };
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
+}
+
 /* docker runs as a process of its own; once its first line is there the cluster has the request, and only the clock is missing. The end is read off the images,
  * not off the process: so the virtual second at which it is seen does not depend on how fast that is. */
 static bool wait_built(struct host *h, pid_t pid, int fd, const char *tag, struct str before, struct strbuf *out, struct err *err)
@@ -156,8 +163,7 @@ static bool wait_built(struct host *h, pid_t pid, int fd, const char *tag, struc
         struct str now;
         ok = image_time(h, a, tag, &now, err);
         ended = ok && now.n && !str_eq(now, before);
-        if (ok && !ended && waitpid(pid, NULL, WNOHANG | WNOWAIT) != 0)
-            ended = true;              /* docker gave up, or nothing was new */
+        ended = ended || has_ended(pid);           /* docker gave up, or nothing was new */
         if (ok && !ended)
             ok = advance(h, NS_PER_S, err);
     }
@@ -165,11 +171,14 @@ static bool wait_built(struct host *h, pid_t pid, int fd, const char *tag, struc
     return ok;
 }
 
-static bool build_image(void *ctx, const char *dir, const char *tag, struct err *err)
+static bool build_image(void *ctx, const char *beside, const char *dir, const char *tag, struct err *err)
 {
     struct host *h = ctx;
     struct arena *a = arena_new();
+    char *full = realpath(beside, NULL);           /* it was meant from here, and docker runs in the home */
+    const char *context = full ? arena_strdup(a, full) : dir;
     struct str before;
+    free(full);
     int fds[2], code = 0;
     if (!image_time(h, a, tag, &before, err) || pipe2(fds, O_CLOEXEC) != 0) {
         arena_free(a);
@@ -178,14 +187,13 @@ static bool build_image(void *ctx, const char *dir, const char *tag, struct err 
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0)
-        exec_words(h, (const char *const[]){ "docker", "image", "build", "-t", tag, dir, NULL }, fds[1]);
+        exec_words(h, (const char *const[]){ "docker", "image", "build", "-t", tag, context, NULL }, fds[1]);
     close(fds[1]);
     struct strbuf out;
     strbuf_init(&out, SHELL_OUTPUT_BYTES);
     bool ok = pid > 0 && wait_built(h, pid, fds[0], tag, before, &out, err);
-    if (!ok && pid > 0 && err->code)
+    if ((!ok || !collect(fds[0], &out)) && pid > 0)
         kill(-pid, SIGKILL);
-    collect(fds[0], &out);
     close(fds[0]);
     while (pid > 0 && waitpid(pid, &code, 0) < 0 && errno == EINTR)
         continue;

@@ -251,7 +251,7 @@ static void perform(struct player *p)
 }
 
 /* A scratch home and a cluster of its own: nothing of the student's is touched. */
-static bool prepare(struct player *p, char *home)
+static bool prepare(struct player *p, const char *home)
 {
     struct arena *a = p->a;
     const char *data = arena_printf(a, "%s/data", home);
@@ -280,13 +280,14 @@ int lab_play(struct options *o, const char *name)
         return EXIT_USAGE;
     }
     strbuf_init(&p.output, LIMIT_RESPONSE_BYTES);
-    char home[] = "/tmp/kubelab-play-XXXXXX";
+    struct err err = { 0 };
     signal(SIGPIPE, SIG_IGN);
     if (!terminals_begin()) {
         fprintf(stderr, "kubelab: no terminal can be made here, and the lab needs one: is /dev/pts mounted? (mount -t devpts devpts /dev/pts)\n");
         return EXIT_INTERNAL;
     }
-    if (!mkdtemp(home) || !prepare(&p, home)) {
+    const char *home = scratch_make(p.a, "play", &err);
+    if (!home || !prepare(&p, home)) {
         fprintf(stderr, "kubelab: the performance could not begin\n");
         return EXIT_INTERNAL;
     }
@@ -301,13 +302,7 @@ int lab_play(struct options *o, const char *name)
         close(p.terminals[i].fd);
         strbuf_deinit(&p.terminals[i].text);
     }
-    char *const rm[] = { "rm", "-rf", home, NULL };
-    pid_t pid = fork();
-    if (pid == 0) {
-        execvp("rm", rm);
-        _exit(127);
-    }
-    waitpid(pid, NULL, 0);
+    scratch_remove(home);
     terminals_end();
     strbuf_deinit(&p.output);
     arena_free(p.a);

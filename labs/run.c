@@ -1,0 +1,274 @@
+/* labs/run.c - a scenario played: the virtual clock is led from step to step and from sample to sample, so that each happens at its exact time whatever the
+ * machine does. Nothing here waits in wall time.
+ */
+#include "labs/labs_priv.h"
+
+#include <stdio.h>
+
+struct runner {
+    struct arena *a;
+    const struct scenario *sc;
+    const struct labs_ops *ops;
+    struct timeline *t;
+    struct err   *err;
+    int64_t       now_ns, next_sample_ns;      /* since the beginning */
+    struct arena *scratch;             /* of one look at the cluster */
+    void        (*say)(void *ctx, const char *line);
+    void         *ctx;
+};
+
+static const char *clock_text(struct arena *a, int64_t ns)
+{
+    return arena_printf(a, "%02" PRId64 ":%02" PRId64, ns / (int64_t)NS_PER_S / 60, ns / (int64_t)NS_PER_S % 60);
+}
+
+/* ---- time ---- */
+static bool sample_now(struct runner *r)
+{
+    arena_reset(r->scratch);
+    while (r->next_sample_ns <= r->now_ns)
+        r->next_sample_ns += r->sc->sample_ns;
+    return sample_take(r->a, r->scratch, r->ops, r->sc->sample_ns, r->t, r->now_ns, r->err);
+}
+
+/* False when nobody answers any more, or somebody wants an end. */
+static bool advance_to(struct runner *r, int64_t target)
+{
+    while (r->now_ns < target) {
+        int64_t next = r->next_sample_ns < target ? r->next_sample_ns : target;
+        if (r->ops->stopped && r->ops->stopped(r->ops->ctx)) {
+            r->t->interrupted = true;
+            return false;
+        }
+        if (!r->ops->advance(r->ops->ctx, next - r->now_ns, r->err))
+            return false;
+        r->now_ns = next;
+        if (r->now_ns == r->next_sample_ns && !sample_now(r))
+            return false;
+    }
+    return true;
+}
+
+/* ---- what a step came to ---- */
+PRINTF(4, 5) static void record(struct runner *r, const struct scenario_step *st, bool ok, const char *fmt, ...)
+{
+    char what[1600];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof what, fmt, ap);
+    va_end(ap);
+    json_append(r->t->steps, json_buildf(r->a, "{'t':%f,'time':%S,'line':%d,'name':%s,'action':%s,'ok':%b,'message':%s}", (double)r->now_ns / 1e9,
+                                         time_rfc3339(r->a, r->t->begin_ns + r->now_ns), (int64_t)st->line, st->name, action_name(st->action), ok, what));
+    *(ok ? &r->t->passed : &r->t->failed) += 1;
+    if (r->say)
+        r->say(r->ctx, arena_printf(r->a, "%s  %-6s  %s%s%s", clock_text(r->a, r->now_ns), ok ? "ok" : "FAILED", st->name, *what ? ": " : "", what));
+}
+
+/* The document of this moment, as text; empty when nobody answers. */
+static struct str look(struct runner *r)
+{
+    arena_reset(r->scratch);
+    struct json *doc = document_make(r->scratch, r->ops, r->sc->lab, r->t->samples, r->err);
+    return doc ? json_text(r->scratch, doc) : STR_NULL;
+}
+
+/* ---- objects ---- */
+/* What the API server says of an answer it refused: Status.message. */
+static const char *refusal(struct arena *a, int status, struct str reply)
+{
+    struct str message = json_get_str(json_parse(a, reply, NULL), "message");
+    return arena_printf(a, STR_FMT " (%d)", STR_ARG(message.n ? message : str_sub(reply, 0, 300)), status);
+}
+
+struct request { const char *method, *type, *query; const struct json *body; };
+
+static bool send_object(struct runner *r, const struct json *o, const struct request *q, const char **wrong)
+{
+    struct err err = { 0 };
+    struct str reply, name = json_path_str(o, "metadata.name");
+    int status = 0;
+    *wrong = NULL;
+    const char *path = document_path(r->scratch, r->ops, json_get_str(o, "apiVersion"), json_get_str(o, "kind"), json_path_str(o, "metadata.namespace"),
+                                     arena_cstr(r->scratch, name), &err);
+    bool ok = path && r->ops->api(r->ops->ctx, r->scratch, q->method, arena_printf(r->scratch, "%s%s", path, q->query), q->type, q->body, &status, &reply, &err);
+    if (ok && status >= 300)
+        *wrong = refusal(r->scratch, status, reply);
+    else if (!ok && err.code == ERR_NOT_FOUND)
+        *wrong = arena_strdup(r->scratch, err.msg);
+    else if (!ok)
+        err_set(r->err, err.code, "%s", err.msg);
+    bool reached = ok || err.code == ERR_NOT_FOUND;
+    err_clear(&err);
+    return reached;
+}
+
+static bool do_objects(struct runner *r, const struct scenario_step *st)
+{
+    const char *wrong = NULL;
+    size_t n = 0;
+    arena_reset(r->scratch);
+    for (const struct json *o = json_first(st->objects); o && !wrong; o = json_next(o), n++) {
+        struct request q = { "DELETE", NULL, "", NULL };
+        if (st->action == ACTION_APPLY)
+            q = (struct request){ "PATCH", "apply", "?fieldManager=scenario&force=true", o };
+        else if (st->action == ACTION_PATCH)
+            q = (struct request){ "PATCH", st->patch_type, "", st->patch };
+        if (!send_object(r, o, &q, &wrong))
+            return false;
+        if (wrong)
+            record(r, st, false, STR_FMT " " STR_FMT ": %s", STR_ARG(json_get_str(o, "kind")), STR_ARG(json_path_str(o, "metadata.name")), wrong);
+    }
+    if (!wrong)
+        record(r, st, true, "%zu object%s", n, n == 1 ? "" : "s");
+    return true;
+}
+
+/* ---- the other actions ---- */
+static bool do_clock(struct runner *r, const struct scenario_step *st)
+{
+    if (!advance_to(r, r->now_ns + st->clock_ns))
+        return false;
+    record(r, st, true, "%s", duration_go(r->a, st->clock_ns).p);
+    return true;
+}
+
+static bool do_expect(struct runner *r, const struct scenario_step *st)
+{
+    struct str doc = look(r);
+    struct predicate_result result;
+    if (!doc.n)
+        return false;
+    predicate_eval(st->expect, r->scratch, doc, &result);
+    if (result.verdict == PREDICATE_TRUE)
+        record(r, st, true, "%s", "");
+    else if (result.verdict == PREDICATE_FALSE)
+        record(r, st, false, "it does not hold: %s", st->text);
+    else
+        record(r, st, false, "it could not be judged: " STR_FMT, STR_ARG(result.text));
+    return true;
+}
+
+static bool in_names(const struct json *names, const char *name)
+{
+    for (const struct json *c = json_first(names); c; c = json_next(c))
+        if (str_eqc(json_str(c), name))
+            return true;
+    return false;
+}
+
+/* Those that are to fail fail, those that depend on them may go unjudged, all others pass. */
+static bool do_check(struct runner *r, const struct scenario_step *st)
+{
+    struct check_report report;
+    struct strbuf wrong;
+    arena_reset(r->scratch);
+    if (!checks_run(r->scratch, r->ops, lab_find(st->text), st->check_step, r->t->samples, &report, r->err))
+        return false;
+    strbuf_init(&wrong, 1200);
+    for (size_t i = 0; i < report.n; i++) {
+        const struct check_outcome *o = &report.v[i];
+        bool to_fail = in_names(st->fails, o->check->name);
+        if (to_fail != (o->state == CHECK_FAILED) && !(st->fails && o->state == CHECK_BLOCKED))
+            strbuf_addf(&wrong, "%s%s \"%s\"%s%s", wrong.n ? "; " : "", to_fail ? "did not fail:" : "did not pass:", o->check->name, o->message ? ": " : "", o->message ? o->message : "");
+    }
+    if (wrong.n)
+        record(r, st, false, "%s", wrong.p);
+    else
+        record(r, st, true, "%zu of %zu checks of %s pass, as expected", report.passed, report.n, st->text);
+    strbuf_deinit(&wrong);
+    return true;
+}
+
+static bool do_run(struct runner *r, const struct scenario_step *st)
+{
+    int status = 0;
+    struct str output = STR_NULL;
+    struct err err = { 0 };
+    if (!r->ops->shell(r->ops->ctx, r->a, st->text, &status, &output, &err))
+        record(r, st, false, "%s", err.msg);
+    else if (status)
+        record(r, st, false, "it ended with %d: " STR_FMT, status, STR_ARG(str_trim(output)));
+    else
+        record(r, st, true, STR_FMT, STR_ARG(str_trim(output)));
+    err_clear(&err);
+    return true;
+}
+
+static bool do_build(struct runner *r, const struct scenario_step *st)
+{
+    struct err err = { 0 };
+    int64_t before = 0, after = 0;
+    const char *beside = st->dir[0] == '/' ? st->dir : arena_printf(r->a, "%s/%s", r->sc->dir, st->dir);
+    if (!r->ops->now(r->ops->ctx, &before, r->err))
+        return false;
+    bool ok = r->ops->build(r->ops->ctx, beside, st->dir, st->text, &err);
+    if (!r->ops->now(r->ops->ctx, &after, r->err))
+        return false;
+    r->now_ns += after - before;
+    record(r, st, ok, "%s", ok ? st->text : err.msg);
+    err_clear(&err);
+    return r->now_ns < r->next_sample_ns || sample_now(r);
+}
+
+static bool act(struct runner *r, const struct scenario_step *st)
+{
+    switch (st->action) {
+    case ACTION_APPLY:
+    case ACTION_PATCH:
+    case ACTION_DELETE: return do_objects(r, st);
+    case ACTION_CLOCK:  return do_clock(r, st);
+    case ACTION_EXPECT: return do_expect(r, st);
+    case ACTION_CHECK:  return do_check(r, st);
+    case ACTION_RUN:    return do_run(r, st);
+    case ACTION_BUILD:  return do_build(r, st);
+    }
+    return false;
+}
+
+/* ---- when ---- */
+/* *go: it holds; else it did not within its time, which has been recorded. */
+static bool wait_for(struct runner *r, const struct scenario_step *st, bool *go)
+{
+    int64_t end = r->now_ns + st->timeout_ns;
+    struct predicate_result result;
+    for (;;) {
+        struct str doc = look(r);
+        if (!doc.n)
+            return false;
+        predicate_eval(st->when, r->scratch, doc, &result);
+        *go = result.verdict == PREDICATE_TRUE;
+        if (*go || result.verdict == PREDICATE_LIMIT || r->now_ns >= end)
+            break;
+        int64_t next = r->now_ns + st->every_ns;
+        if (!advance_to(r, next < end ? next : end))
+            return false;
+    }
+    if (!*go && result.verdict == PREDICATE_FALSE)
+        record(r, st, false, "within " STR_FMT " it never held: %s", STR_ARG(duration_go(r->a, st->timeout_ns)), st->when_jq);
+    else if (!*go)
+        record(r, st, false, "its condition could not be judged: " STR_FMT, STR_ARG(result.text));
+    return true;
+}
+
+static bool play(struct runner *r)
+{
+    for (const struct scenario_step *st = r->sc->steps; st; st = st->next) {
+        bool go = true;
+        if (st->at_ns >= 0 && st->at_ns < r->now_ns) {
+            record(r, st, false, "it is %s already: the steps before took longer", duration_go(r->a, r->now_ns).p);
+            continue;
+        }
+        if (!advance_to(r, st->at_ns) || (st->when && !wait_for(r, st, &go)) || (go && !act(r, st)))
+            return false;
+    }
+    return advance_to(r, r->sc->duration_ns);
+}
+
+bool scenario_run(struct arena *a, const struct scenario *sc, const struct labs_ops *ops, void (*say)(void *ctx, const char *line), void *ctx, struct timeline *t, struct err *err)
+{
+    *t = (struct timeline){ .a = a, .scenario = sc, .steps = json_new_array(a), .samples = json_new_array(a) };
+    struct runner r = { .a = a, .sc = sc, .ops = ops, .t = t, .err = err, .scratch = arena_new(), .say = say, .ctx = ctx };
+    bool ok = ops->now(ops->ctx, &t->begin_ns, err) && sample_now(&r) && play(&r);
+    arena_free(r.scratch);
+    return ok || t->interrupted;
+}

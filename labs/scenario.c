@@ -1,0 +1,408 @@
+/* labs/scenario.c - a scenario's YAML into steps. What it names (manifests, expressions) is read and compiled before anything runs, so that a mistake in the
+ * last step is known before the first; every error points to file, line and column. README.md says what a scenario may hold.
+ */
+#include "labs/labs_priv.h"
+#include "labs/spec.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { MAX_STEPS = 1000, MAX_OBJECTS = 1000, MAX_EXPRESSIONS = 128 /* a process each */ };
+
+/* Where a scenario's clock begins unless it says so: the day of Lab 8. A fixed time, so that the same seed gives the same bytes on any day. */
+#define START_DEFAULT "2020-01-24T23:00:00Z"
+
+/* As it stands in the file; a step's words about its action are looked at one by one. */
+struct step_doc {
+    struct scenario_step step;
+    const char *when, *expect, *run;
+    struct json *apply, *patch, *remove, *check, *build;
+    int64_t clock_ns;
+};
+struct scenario_doc { struct scenario s; struct json *steps; };
+
+#define DOC(f)  offsetof(struct scenario_doc, f)
+#define STEP(f) offsetof(struct step_doc, f)
+static const struct spec_field scenario_fields[] = {
+    { "name", SPEC_TEXT, DOC(s.name), true }, { "lab", SPEC_TEXT, DOC(s.lab), false }, { "kubernetesVersion", SPEC_TEXT, DOC(s.version), false },
+    { "seed", SPEC_INT, DOC(s.seed), false }, { "start", SPEC_TIME, DOC(s.start_ns), false }, { "duration", SPEC_DURATION, DOC(s.duration_ns), false },
+    { "sample", SPEC_DURATION, DOC(s.sample_ns), false }, { "plot", SPEC_TEXT, DOC(s.plot_hpa), false }, { "steps", SPEC_LIST, DOC(steps), true },
+};
+static const struct spec_field step_fields[] = {
+    { "name", SPEC_TEXT, STEP(step.name), false }, { "at", SPEC_DURATION, STEP(step.at_ns), false }, { "when", SPEC_TEXT, STEP(when), false },
+    { "timeout", SPEC_DURATION, STEP(step.timeout_ns), false }, { "every", SPEC_DURATION, STEP(step.every_ns), false },
+    { "apply", SPEC_ANY, STEP(apply), false }, { "patch", SPEC_ANY, STEP(patch), false }, { "delete", SPEC_ANY, STEP(remove), false },
+    { "clock", SPEC_DURATION, STEP(clock_ns), false }, { "expect", SPEC_TEXT, STEP(expect), false }, { "check", SPEC_ANY, STEP(check), false },
+    { "run", SPEC_TEXT, STEP(run), false }, { "build", SPEC_ANY, STEP(build), false },
+};
+static const struct { const char *key; enum action action; } actions[] = {
+    { "apply", ACTION_APPLY }, { "patch", ACTION_PATCH }, { "delete", ACTION_DELETE }, { "clock", ACTION_CLOCK }, { "expect", ACTION_EXPECT },
+    { "check", ACTION_CHECK }, { "run", ACTION_RUN }, { "build", ACTION_BUILD },
+};
+const char *action_name(enum action action)
+{
+    for (size_t i = 0; i < ARRAY_LEN(actions); i++)
+        if (actions[i].action == action)
+            return actions[i].key;
+    return "";
+}
+
+/* Of the design, and not there yet: refused by name. */
+static const struct { const char *key, *why; } missing[] = {
+    { "load", "load profiles are not there yet: drive load with a pod that asks in a loop" },
+    { "fault", "faults are not there yet: break a thing by apply, patch or delete" },
+};
+
+/* ---- the actions that are more than a text ---- */
+struct patch_doc { const char *api_version, *kind, *ns, *name, *type; struct json *patch; };
+#define PATCH(f) offsetof(struct patch_doc, f)
+static const struct spec_field patch_fields[] = {
+    { "apiVersion", SPEC_TEXT, PATCH(api_version), true }, { "kind", SPEC_TEXT, PATCH(kind), true }, { "namespace", SPEC_TEXT, PATCH(ns), false },
+    { "name", SPEC_TEXT, PATCH(name), true }, { "type", SPEC_TEXT, PATCH(type), false }, { "patch", SPEC_ANY, PATCH(patch), true },
+};
+
+static bool read_patch(struct spec *s, const struct step_doc *d, struct scenario_step *step)
+{
+    static const char *const types[] = { "strategic", "merge", "json" };
+    struct patch_doc p = { .type = "strategic" };
+    if (!spec_read(s, d->patch, "a patch", patch_fields, ARRAY_LEN(patch_fields), &p))
+        return false;
+    bool known = false;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        known = known || strcmp(p.type, types[i]) == 0;
+    if (!known)
+        return spec_fail(s, json_get(d->patch, "type"), "a patch is strategic, merge or json, not \"%s\"", p.type);
+    if (json_is(p.patch, JSON_ARRAY) != (strcmp(p.type, "json") == 0) || !(json_is(p.patch, JSON_ARRAY) || json_is(p.patch, JSON_OBJECT)))
+        return spec_fail(s, p.patch, "a json patch is a list of operations; a strategic or merge patch is a mapping");
+    step->patch_type = p.type;
+    step->patch = p.patch;
+    step->objects = json_new_array(s->a);
+    json_append(step->objects, json_buildf(s->a, "{'apiVersion':%s,'kind':%s,'metadata':{'namespace':%s,'name':%s}}", p.api_version, p.kind, p.ns, p.name));
+    return true;
+}
+
+struct check_doc { const char *lab, *step; struct json *fails; };
+#define CHECK(f) offsetof(struct check_doc, f)
+static const struct spec_field check_fields[] = {
+    { "lab", SPEC_TEXT, CHECK(lab), true }, { "step", SPEC_TEXT, CHECK(step), false }, { "fails", SPEC_NAMES, CHECK(fails), false },
+};
+
+static bool read_check(struct spec *s, const struct step_doc *d, struct scenario_step *step)
+{
+    struct check_doc c = { 0 };
+    if (json_is(d->check, JSON_STRING))
+        c.lab = arena_cstr(s->a, json_str(d->check));
+    else if (!spec_read(s, d->check, "a check", check_fields, ARRAY_LEN(check_fields), &c))
+        return false;
+    const struct lab *lab = lab_find(c.lab);
+    if (!lab)
+        return spec_fail(s, d->check, "there is no lab \"%s\"", c.lab);
+    if (c.step && !lab_step_find(lab, c.step))
+        return spec_fail(s, json_get(d->check, "step"), "%s has no step \"%s\"", c.lab, c.step);
+    step->text = c.lab;
+    step->check_step = c.step;
+    step->fails = c.fails;
+    return true;
+}
+
+struct build_doc { const char *tag, *context; };
+static const struct spec_field build_fields[] = {
+    { "tag", SPEC_TEXT, offsetof(struct build_doc, tag), true }, { "context", SPEC_TEXT, offsetof(struct build_doc, context), true },
+};
+
+static bool read_build(struct spec *s, const struct step_doc *d, struct scenario_step *step)
+{
+    struct build_doc b = { 0 };
+    if (!spec_read(s, d->build, "a build", build_fields, ARRAY_LEN(build_fields), &b))
+        return false;
+    if (b.tag[0] == '-' || b.context[0] == '-')
+        return spec_fail(s, d->build, "neither tag nor context begins with a dash");
+    step->text = b.tag;
+    step->dir = b.context;
+    return true;
+}
+
+/* One source, or several: a mapping is an object, a text of one line a file or folder, a longer one manifests. */
+static bool read_sources(struct spec *s, struct json *v, struct scenario_step *step)
+{
+    struct json *list = json_is(v, JSON_ARRAY) ? v : NULL;
+    for (const struct json *c = list ? json_first(list) : v; c; c = list ? json_next(c) : NULL)
+        if (!json_is(c, JSON_OBJECT) && (!json_is(c, JSON_STRING) || !json_str(c).n))
+            return spec_fail(s, c, "this is neither an object, nor a file's name, nor manifests");
+    if (list && !json_len(list))
+        return spec_fail(s, v, "the list is empty");
+    step->objects = v;                 /* sources, until scenario_parse reads them */
+    return true;
+}
+
+/* ---- steps ---- */
+static bool read_action(struct spec *s, struct step_doc *d)
+{
+    struct scenario_step *step = &d->step;
+    switch (step->action) {
+    case ACTION_APPLY:  return read_sources(s, d->apply, step);
+    case ACTION_DELETE: return read_sources(s, d->remove, step);
+    case ACTION_PATCH:  return read_patch(s, d, step);
+    case ACTION_CLOCK:  step->clock_ns = d->clock_ns; return true;
+    case ACTION_EXPECT: step->text = d->expect; return true;
+    case ACTION_CHECK:  return read_check(s, d, step);
+    case ACTION_RUN:    step->text = d->run; return true;
+    case ACTION_BUILD:  return read_build(s, d, step);
+    }
+    return false;
+}
+
+static bool choose_action(struct spec *s, const struct json *j, struct scenario_step *step)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < ARRAY_LEN(missing); i++)
+        if (json_get(j, missing[i].key))
+            return spec_fail_key(s, json_get(j, missing[i].key), "%s", missing[i].why);
+    for (size_t i = 0; i < ARRAY_LEN(actions); i++)
+        if (json_get(j, actions[i].key)) {
+            if (found++)
+                return spec_fail_key(s, json_get(j, actions[i].key), "a step does one thing: this is its second");
+            step->action = actions[i].action;
+        }
+    return found || spec_fail(s, j, "a step does something: apply, patch, delete, clock, expect, check, run or build");
+}
+
+static bool read_step(struct spec *s, const struct json *j, struct step_doc *d, int64_t *last_at)
+{
+    struct scenario_step *step = &d->step;
+    *step = (struct scenario_step){ .at_ns = -1, .timeout_ns = 300 * (int64_t)NS_PER_S, .every_ns = 5 * (int64_t)NS_PER_S, .line = yaml_mark(s->marks, j).line };
+    if (!json_is(j, JSON_OBJECT))
+        return spec_fail(s, j, "a step is a mapping of keys to values");
+    if (!choose_action(s, j, step) || !spec_read(s, j, "a step", step_fields, ARRAY_LEN(step_fields), d))
+        return false;
+    if (json_get(j, "at") && d->when)
+        return spec_fail_key(s, json_get(j, "when"), "a step begins at a time or when something holds, not both");
+    if (!d->when && (json_get(j, "timeout") || json_get(j, "every")))
+        return spec_fail(s, j, "timeout and every belong to when");
+    if (step->every_ns < (int64_t)NS_PER_S)
+        return spec_fail(s, json_get(j, "every"), "every is at least 1s");
+    if (step->at_ns >= 0 && step->at_ns < *last_at)
+        return spec_fail(s, json_get(j, "at"), "this is before the step above: steps are in order of time");
+    *last_at = step->at_ns >= 0 ? step->at_ns : *last_at;
+    step->when_jq = d->when;
+    if (!read_action(s, d))
+        return false;
+    step->name = step->name ? step->name : action_name(step->action);
+    return true;
+}
+
+static bool read_head(struct spec *s, const struct json *j, struct scenario_doc *d)
+{
+    const struct lab *lab = lab_find(d->s.lab);
+    d->s.seed_given = json_get(j, "seed") != NULL;
+    if (d->s.lab && !lab)
+        return spec_fail(s, json_get(j, "lab"), "there is no lab \"%s\"", d->s.lab);
+    if (d->s.lab && d->s.version)
+        return spec_fail_key(s, json_get(j, "kubernetesVersion"), "the version is the lab's");
+    if (d->s.sample_ns < (int64_t)NS_PER_S)
+        return spec_fail(s, json_get(j, "sample"), "sample is at least 1s");
+    if (json_len(d->steps) > MAX_STEPS)
+        return spec_fail(s, d->steps, "a scenario has at most %d steps", MAX_STEPS);
+    return true;
+}
+
+static struct scenario *read_scenario(struct spec *s, struct arena *a, const char *file, struct str text, struct err *err)
+{
+    struct scenario_doc *d = ARENA_NEW(a, struct scenario_doc);
+    const char *slash = strrchr(file, '/');
+    d->s = (struct scenario){ .file = arena_strdup(a, file), .sample_ns = 15 * (int64_t)NS_PER_S };
+    d->s.dir = slash ? arena_cstr(a, (struct str){ file, slash == file ? 1 : (size_t)(slash - file) }) : ".";
+    ASSERT(time_parse_rfc3339(STR(START_DEFAULT), &d->s.start_ns));
+    const struct json *j = spec_open(s, a, d->s.file, text, err);
+    if (!j || !spec_read(s, j, "a scenario", scenario_fields, ARRAY_LEN(scenario_fields), d) || !read_head(s, j, d))
+        return NULL;
+    struct scenario_step **tail = &d->s.steps;
+    int64_t last_at = 0;
+    for (const struct json *c = json_first(d->steps); c; c = json_next(c)) {
+        struct step_doc *step = ARENA_NEW(a, struct step_doc);
+        if (!read_step(s, c, step, &last_at))
+            return NULL;
+        *tail = &step->step;
+        tail = &step->step.next;
+    }
+    return &d->s;
+}
+
+struct scenario *scenario_read(struct arena *a, const char *file, struct str text, struct err *err)
+{
+    struct spec s;
+    return read_scenario(&s, a, file, text, err);
+}
+
+/* ---- manifests ---- */
+/* where: the position in the scenario that an error names where the manifests have none of their own. */
+static bool add_object(struct spec *s, const struct json *where, struct json *all, const struct json *o)
+{
+    const struct json *items = json_get(o, "items");
+    if (json_is(items, JSON_ARRAY) && str_ends(json_get_str(o, "kind"), "List")) {
+        for (const struct json *c = json_first(items); c; c = json_next(c))
+            if (!add_object(s, where ? where : c, all, c))
+                return false;
+        return true;
+    }
+    if (!json_get_str(o, "apiVersion").n || !json_get_str(o, "kind").n || !json_path_str(o, "metadata.name").n)
+        return spec_fail(s, where ? where : o, "an object needs apiVersion, kind and metadata.name");
+    if (json_len(all) >= MAX_OBJECTS)
+        return spec_fail(s, where ? where : o, "these are more than %d objects", MAX_OBJECTS);
+    json_append(all, json_copy(s->a, o));
+    return true;
+}
+
+/* Text of a file, or of a literal block of the scenario (where: its node, whose first line of text follows it). */
+static bool add_text(struct spec *s, const struct json *where, const char *file, struct str text, struct json *all)
+{
+    struct json *docs;
+    struct err e = { 0 };
+    struct spec of_file = { .a = s->a, .file = file, .err = s->err };
+    if (!yaml_parse_all_marked(s->a, text, &of_file.marks, &docs, &e)) {
+        struct yaml_mark at = yaml_wrong(of_file.marks), block = yaml_mark(s->marks, where);
+        err_set(s->err, ERR_PARSE, "%s:%u:%u: %s", file ? file : s->file, file ? at.line : block.line + at.line, at.column, e.msg);
+        err_clear(&e);
+        return false;
+    }
+    for (const struct json *d = json_first(docs); d; d = json_next(d))
+        if (!add_object(file ? &of_file : s, file ? NULL : where, all, d))
+            return false;
+    return true;
+}
+
+static int is_manifest(const struct dirent *e)
+{
+    struct str name = str_c(e->d_name);
+    return name.n && name.p[0] != '.' && (str_ends(name, ".yaml") || str_ends(name, ".yml") || str_ends(name, ".json"));
+}
+
+static bool add_file(struct spec *s, const struct json *where, const char *path, struct json *all)
+{
+    struct str text;
+    struct err e = { 0 };
+    if (file_read(path, LIMIT_YAML_BYTES, s->a, &text, &e))
+        return add_text(s, where, path, text, all);
+    spec_fail(s, where, "%s", e.msg);
+    err_clear(&e);
+    return false;
+}
+
+static bool add_folder(struct spec *s, const struct json *where, const char *path, struct json *all)
+{
+    struct dirent **names;
+    int n = scandir(path, &names, is_manifest, alphasort);
+    bool ok = n > 0 || spec_fail(s, where, "no manifests are in %s", path);
+    for (int i = 0; i < n; i++) {
+        struct stat st;
+        const char *one = arena_printf(s->a, "%s/%s", path, names[i]->d_name);
+        ok = ok && (stat(one, &st) != 0 || !S_ISREG(st.st_mode) || add_file(s, where, one, all));
+        free(names[i]);
+    }
+    if (n >= 0)
+        free(names);
+    return ok;
+}
+
+/* From the lab's own files, which the binary carries. False with no error set: it has none there. */
+static bool add_embedded(struct spec *s, const struct json *where, const char *lab, const char *name, struct json *all, bool *found)
+{
+    size_t cursor = 0, n = strlen(name);
+    struct str bytes;
+    while (n && name[n - 1] == '/')
+        n--;
+    const char *folder = arena_printf(s->a, "files/%.*s", (int)n, name), *path;
+    struct str one = lab_file(lab, folder);
+    *found = one.n > 0;
+    if (*found)
+        return add_text(s, where, arena_printf(s->a, "labs/%s/%s", lab, folder), one, all);
+    while ((path = lab_file_next(s->a, lab, folder, &cursor, &bytes))) {
+        if (!str_ends(str_c(path), ".yaml"))
+            continue;
+        *found = true;
+        if (!add_text(s, where, arena_printf(s->a, "labs/%s/%s", lab, path), bytes, all))
+            return false;
+    }
+    return *found;
+}
+
+static bool add_named(struct spec *s, const struct scenario *sc, const struct json *where, struct json *all)
+{
+    const char *name = arena_cstr(s->a, json_str(where)), *path = name[0] == '/' ? name : arena_printf(s->a, "%s/%s", sc->dir, name);
+    struct stat st;
+    bool found = false;
+    if (stat(path, &st) == 0)
+        return S_ISDIR(st.st_mode) ? add_folder(s, where, path, all) : S_ISREG(st.st_mode) ? add_file(s, where, path, all) : spec_fail(s, where, "%s is no file", path);
+    if (sc->lab && add_embedded(s, where, sc->lab, name, all, &found))
+        return true;
+    return found ? false : spec_fail(s, where, "%s is neither beside the scenario%s", name, sc->lab ? " nor among the lab's files" : " nor anywhere else");
+}
+
+static bool resolve_step(struct spec *s, const struct scenario *sc, struct scenario_step *step)
+{
+    if (step->action != ACTION_APPLY && step->action != ACTION_DELETE)
+        return true;
+    struct json *sources = step->objects, *all = json_new_array(s->a), *list = json_is(sources, JSON_ARRAY) ? sources : NULL;
+    bool ok = true;
+    for (const struct json *c = list ? json_first(list) : sources; c && ok; c = list ? json_next(c) : NULL)
+        ok = json_is(c, JSON_OBJECT) ? add_object(s, c, all, c) : str_chr(json_str(c), '\n') >= 0 ? add_text(s, c, NULL, json_str(c), all) : add_named(s, sc, c, all);
+    step->objects = all;
+    return ok;
+}
+
+/* ---- expressions: all begin to be compiled, then each is waited for ---- */
+static bool compile_begin(struct scenario *sc, struct err *err)
+{
+    size_t count = 0;
+    for (struct scenario_step *st = sc->steps; st; st = st->next) {
+        count += (st->when_jq ? 1u : 0u) + (st->action == ACTION_EXPECT ? 1u : 0u);
+        if (count > MAX_EXPRESSIONS)
+            return err_set(err, ERR_PARSE, "%s:%u:1: a scenario has at most %d expressions", sc->file, st->line, MAX_EXPRESSIONS);
+        if (st->when_jq && !(st->when = predicate_new(st->when_jq, NULL, err)))
+            return false;
+        if (st->action == ACTION_EXPECT && !(st->expect = predicate_new(st->text, NULL, err)))
+            return false;
+    }
+    return true;
+}
+
+static bool compile_end(struct spec *s, const struct scenario *sc, const struct json *steps)
+{
+    const struct json *j = json_first(steps);
+    for (struct scenario_step *st = sc->steps; st; st = st->next, j = json_next(j)) {
+        struct err e = { 0 };
+        bool ok = (!st->when || predicate_ready(st->when, &e)) || spec_fail(s, json_get(j, "when"), "%s", e.msg);
+        ok = ok && ((!st->expect || predicate_ready(st->expect, &e)) || spec_fail(s, json_get(j, "expect"), "%s", e.msg));
+        err_clear(&e);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+struct scenario *scenario_parse(struct arena *a, const char *file, struct str text, struct err *err)
+{
+    struct spec s;
+    struct scenario *sc = read_scenario(&s, a, file, text, err);
+    if (!sc)
+        return NULL;
+    bool ok = true;
+    for (struct scenario_step *st = sc->steps; st && ok; st = st->next)
+        ok = resolve_step(&s, sc, st);
+    const struct scenario_doc *d = container_of(sc, struct scenario_doc, s);
+    if (ok && compile_begin(sc, err) && compile_end(&s, sc, d->steps))
+        return sc;
+    scenario_close(sc);
+    return NULL;
+}
+
+void scenario_close(struct scenario *sc)
+{
+    for (struct scenario_step *st = sc ? sc->steps : NULL; st; st = st->next) {
+        predicate_free(st->when);
+        predicate_free(st->expect);
+        st->when = st->expect = NULL;
+    }
+}

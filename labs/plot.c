@@ -8,7 +8,7 @@
 #include <math.h>
 
 /* The slide's geometry, pixels. */
-enum { WIDTH = 1280, HEIGHT = 720, LEFT = 96, RIGHT = 1140, TOP = 88, PANEL = 140, GAP = 38, PANELS = 3, LEGEND_Y = 640, MAX_MARKS = 12 };
+enum { WIDTH = 1280, HEIGHT = 720, LEFT = 96, RIGHT = 1140, TOP = 104, PANEL = 136, GAP = 38, PANELS = 3, LEGEND_Y = 644, MAX_MARKS = 12 };
 
 /* One hue a measure; the target and what is wanted are the quiet, dashed ones. */
 #define INK    "#1f2933"
@@ -99,8 +99,8 @@ static void draw_grid(struct plot *p, const struct panel *panel)
         add_line(p, LEFT, y_of(p, v), RIGHT, y_of(p, v), v > 0 ? GRID : MUTED, "stroke-width=\"1\"");
         add_label(p, LEFT - 10, y_of(p, v) + 5, "end", 14, MUTED, "400", arena_strf(p->t->a, "%g", v));
     }
-    add_label(p, LEFT, p->top - 12, "start", 17, INK, "600", str_c(panel->title));
-    add_label(p, LEFT + 12 + 10 * (double)strlen(panel->title), p->top - 12, "start", 14, MUTED, "400", str_c(panel->unit));
+    strbuf_addf(&p->out, "<text x=\"%d\" y=\"%.1f\" font-size=\"17\" font-weight=\"600\" fill=\"%s\">%s<tspan dx=\"10\" font-size=\"14\" font-weight=\"400\" fill=\"%s\">%s</tspan></text>\n",
+                LEFT, p->top - 12, INK, panel->title, MUTED, panel->unit);
 }
 
 /* A path; a gap where there is no figure. Steps hold their value until the next sample, lines go straight to it. */
@@ -164,7 +164,7 @@ static bool is_mark(const struct json *step)
     return str_eqc(action, "apply") || str_eqc(action, "patch") || str_eqc(action, "delete") || str_eqc(action, "run");
 }
 
-static void draw_marks(struct plot *p, double bottom)
+static void draw_marks(struct plot *p)
 {
     size_t n = 0;
     double last_x = -100;
@@ -174,7 +174,8 @@ static void draw_marks(struct plot *p, double bottom)
         double x = x_of(p, json_double(json_get(s, "t"), 0)), shown = x < last_x + 18 ? last_x + 18 : x;
         last_x = shown;
         n++;
-        add_line(p, x, TOP, x, bottom, MUTED, "stroke-width=\"1\" stroke-dasharray=\"2 4\"");
+        for (int i = 0; i < PANELS; i++)           /* not through the panels' names */
+            add_line(p, x, TOP + i * (PANEL + GAP), x, TOP + i * (PANEL + GAP) + PANEL, MUTED, "stroke-width=\"1\" stroke-dasharray=\"2 4\"");
         add_label(p, shown, TOP - 32, "middle", 14, INK, "600", arena_strf(p->t->a, "%zu", n));
         double column = LEFT + (double)((n - 1) % 3) * 370, row = LEGEND_Y + (double)((n - 1) / 3) * 20;
         add_label(p, column, row, "start", 14, INK, "600", arena_strf(p->t->a, "%zu", n));
@@ -203,7 +204,7 @@ struct str timeline_svg(const struct timeline *t)
                 "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n", WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT);
     add_label(&p, LEFT, 38, "start", 24, INK, "700", str_c(t->scenario->name));
     add_label(&p, RIGHT + 100, 38, "end", 16, MUTED, "400", p.hpa.n ? arena_strf(t->a, "hpa " STR_FMT, STR_ARG(p.hpa)) : STR("no autoscaler was seen"));
-    draw_marks(&p, bottom);
+    draw_marks(&p);
     for (size_t i = 0; i < PANELS; i++) {
         p.top = TOP + (double)i * (PANEL + GAP);
         draw_panel(&p, &panels[i]);

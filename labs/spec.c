@@ -50,12 +50,9 @@ struct json *spec_open(struct spec *s, struct arena *a, const char *file, struct
     struct json *j = yaml_parse_marked(a, text, &s->marks, &e);
     if (j && json_is(j, JSON_OBJECT))
         return j;
-    if (j) {
-        spec_fail(s, j, "this is not a mapping of keys to values");
-        return NULL;
-    }
-    struct yaml_mark at = yaml_wrong(s->marks);
-    err_set(err, ERR_PARSE, "%s:%u:%u: %s", file, at.line ? at.line : 1, at.column ? at.column : 1, bare_words(a, e.msg));
+    struct yaml_mark at = j ? yaml_mark(s->marks, j) : yaml_wrong(s->marks);       /* an empty text has none */
+    const char *what = j ? "this is not a mapping of keys to values" : bare_words(a, e.msg);
+    err_set(err, ERR_PARSE, "%s:%u:%u: %s", file, at.line ? at.line : 1, at.column ? at.column : 1, what);
     err_clear(&e);
     return NULL;
 }

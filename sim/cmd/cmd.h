@@ -21,6 +21,7 @@ struct options {
     const char *kubernetes_version;    /* "v1.20" or NULL */
     const char *output;                /* -o */
     const char *format, *timeout, *budget, *node;
+    bool        tied;                  /* not a flag: the detached cluster ends with this process, however that ends */
     const char *step, *out;            /* of a lab; where a scenario's results go */
     bool        explain, verbose;
     const char *apiserver_args[64]; int apiserver_arg_count;     /* --apiserver-arg NAME=VALUE, in order */

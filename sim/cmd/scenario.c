@@ -58,7 +58,7 @@ static bool trust_loopback(struct play *p, const char *data, struct err *err)
 static bool begin(struct play *p, const char *data, struct err *err)
 {
     const struct scenario *sc = p->sc;
-    struct options up = { .data = data, .detach = true, .port = 0, .kubelet_port = 0, .seed_given = true, .seed = (uint64_t)sc->seed, .clock = "paused",
+    struct options up = { .data = data, .detach = true, .tied = true, .port = 0, .kubelet_port = 0, .seed_given = true, .seed = (uint64_t)sc->seed, .clock = "paused",
                           .start = arena_cstr(p->a, time_rfc3339(p->a, sc->start_ns)), .lab = sc->lab, .kubernetes_version = sc->version };
     if (cmd_up(&up) != EXIT_DONE)
         return err_set(err, ERR_INTERNAL, "the scenario's cluster did not start");
@@ -71,7 +71,7 @@ static bool write_results(struct play *p, const struct timeline *t, struct err *
         { "timeline.json", timeline_json(t) }, { "timeline.csv", timeline_csv(t) }, { "timeline.svg", timeline_svg(t) },
     };
     if (p->json)
-        printf(STR_FMT, STR_ARG(files[0].bytes));
+        fwrite(files[0].bytes.p, 1, files[0].bytes.n, stdout);
     if (!p->o->out)
         return true;
     bool ok = dir_make(p->o->out, 0755, err);
@@ -85,9 +85,10 @@ static int perform(struct play *p, struct err *err)
     const char *data = arena_printf(p->a, "%s/data", p->home);
     struct options cluster = { .data = data };
     struct timeline t = { 0 };
+    const struct labs_ops *ops = labs_ops_new(p->a, &cluster, p->home);            /* from here on an interrupt ends it in order */
     if (!begin(p, data, err))
         return EXIT_INTERNAL;
-    bool ok = scenario_run(p->a, p->sc, labs_ops_new(p->a, &cluster, p->home), say, p, &t, err);
+    bool ok = scenario_run(p->a, p->sc, ops, say, p, &t, err);
     struct err late = { 0 };
     bool written = write_results(p, &t, &late);
     if (cmd_down(&cluster) != EXIT_DONE && ok)

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -175,7 +176,7 @@ static void detach_child(const char *log_path)
         log_msg(LOG_WARN, "cmd", "chdir: %s", strerror(errno));
 }
 
-static int up_detached(struct arena *a, const struct cluster_options *co)
+static int up_detached(struct arena *a, const struct cluster_options *co, bool tied)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0) {
@@ -186,6 +187,8 @@ static int up_detached(struct arena *a, const struct cluster_options *co)
     pid_t pid = fork();
     if (pid == 0) {
         close(fds[0]);
+        if (tied)
+            prctl(PR_SET_PDEATHSIG, SIGTERM);
         detach_child(log_path);
         _exit(run_cluster(co, fds[1]));
     }
@@ -238,7 +241,7 @@ int cmd_up(struct options *o)
     co.age_ns = lab ? lab->age_ns : 0;
     if (o->seed_given && isatty(2))
         fprintf(stderr, "kubelab: with --seed the cluster is reproducible, hence its keys are no secret\n");
-    int status = o->detach ? up_detached(a, &co) : run_cluster(&co, -1);
+    int status = o->detach ? up_detached(a, &co, o->tied) : run_cluster(&co, -1);
     arena_free(a);
     return status;
 }

@@ -4,7 +4,8 @@
  * an administrator. Keys: a resource of the core group by its plural ("pods"), others with their group ("deployments.apps"). Lists are the API's,
  * in its order (by name). An API that does not answer (a metrics server that is down) is left out: a check sees null there.
  *
- * `audit` is an empty list: nothing keeps a trail yet that could be asked. Whoever adds one gives labs_ops a function for it and calls it in document_make.
+ * `audit` is an empty list: the cluster's trail (GET /audit on the control socket, in pages) is not wired to it yet. Whoever does that gives labs_ops a
+ * function for it, fills it in sim/cmd/labs_ops.c, and calls it in document_make.
  */
 #include "labs/labs.h"
 

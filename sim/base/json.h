@@ -29,12 +29,13 @@ void json_write_string(struct strbuf *out, struct str s);
  * become strings. */
 /* first document; error if there is a second */
 struct json *yaml_parse(struct arena *a, struct str text, struct err *err);
-/* The same, keeping where every value stands, for errors that point at it. *marks is set also on error, lives in the arena, and is searched linearly:
- * for errors, not for work. Lines and columns count from 1; 0: not known (a value that an alias copied deep inside). */
+/* The same, keeping where every value stands, for errors that point at it. *marks is set also on error, lives in the arena, and is
+ * searched linearly: for errors, not for work. Lines and columns count from 1; 0: not known (a value that an alias copied deep inside). */
 struct yaml_marks;
 struct yaml_mark { unsigned line, column; };
 struct json *yaml_parse_marked(struct arena *a, struct str text, const struct yaml_marks **marks, struct err *err);
-bool yaml_parse_all_marked(struct arena *a, struct str text, const struct yaml_marks **marks, struct json **docs_array, struct err *err);
+bool yaml_parse_all_marked(struct arena *a, struct str text, const struct yaml_marks **marks, struct json **docs_array,
+                           struct err *err);
 struct yaml_mark yaml_mark(const struct yaml_marks *marks, const struct json *node);
 /* of its key, where it has one */
 struct yaml_mark yaml_key_mark(const struct yaml_marks *marks, const struct json *node);

@@ -703,7 +703,8 @@ bool yaml_parse_all(struct arena *a, struct str text, struct json **docs_array, 
     return parse_all(a, text, NULL, docs_array, err);
 }
 
-bool yaml_parse_all_marked(struct arena *a, struct str text, const struct yaml_marks **marks, struct json **docs_array, struct err *err)
+bool yaml_parse_all_marked(struct arena *a, struct str text, const struct yaml_marks **marks, struct json **docs_array,
+                           struct err *err)
 {
     struct yaml_marks *m = ARENA_NEW(a, struct yaml_marks);
     *marks = m;

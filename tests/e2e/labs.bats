@@ -142,7 +142,9 @@ Y
     until [ -S "$(echo "$TMPDIR"/kubelab-scenario-*/data/control.sock)" ]; do sleep 0.05; done
     sleep 0.3
     kill -TERM $pid
-    run wait $pid
+    status=0
+    wait $pid || status=$?             # not `run`: a subshell cannot wait for it
+    [ "$status" = 1 ]
     [ "$(jq -r .verdict "$BATS_TEST_TMPDIR/out/timeline.json")" = interrupted ]
     [ -z "$(ls -d "$TMPDIR"/kubelab-scenario-* 2>/dev/null)" ]
 }

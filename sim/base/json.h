@@ -30,7 +30,8 @@ void json_write_string(struct strbuf *out, struct str s);
 /* first document; error if there is a second */
 struct json *yaml_parse(struct arena *a, struct str text, struct err *err);
 /* The same, keeping where every value stands, for errors that point at it. *marks is set also on error, lives in the arena, and is
- * searched linearly: for errors, not for work. Lines and columns count from 1; 0: not known (a value that an alias copied deep inside). */
+ * searched linearly: for errors, not for work. Lines and columns count from 1; 0: not known (a value that an alias copied deep
+ * inside). */
 struct yaml_marks;
 struct yaml_mark { unsigned line, column; };
 struct json *yaml_parse_marked(struct arena *a, struct str text, const struct yaml_marks **marks, struct err *err);

@@ -149,13 +149,39 @@ static const char *apply(struct arena *a, struct json *config, const struct conf
     return arena_printf(a, "Switched to context \"%s\".", name);
 }
 
-static int redo(struct arena *a, const struct config_line *c)
+static const char *config_file(struct arena *a, const struct config_line *c)
 {
     const char *file = value_of(c, "kubeconfig"), *env = getenv("KUBECONFIG"), *home = getenv("HOME");
+    if (file)
+        return file;
+    return env && *env ? arena_cstr(a, str_sub(str_c(env), 0, strcspn(env, ":"))) : arena_printf(a, "%s/.kube/config", home ? home : "");
+}
+
+/* Where that build does not fall over the empty map, it writes it: a line that no other kubectl writes is taken out again. */
+static void drop_empty_map(struct arena *a, const struct config_line *c)
+{
+    const char *file = config_file(a, c);
+    struct str text = STR_NULL, empty = STR("as-user-extra: null");
+    struct strbuf out;
+    struct err err = { 0 };
+    if (!file_read(file, 1 << 20, a, &text, NULL) || str_find(text, empty) < 0)
+        return;
+    strbuf_init(&out, text.n + 1);
+    while (text.p && text.n) {
+        struct str line = str_token(&text, '\n');
+        if (!str_eq(str_trim(line), empty))
+            strbuf_addf(&out, STR_FMT "\n", STR_ARG(line));
+    }
+    file_write(file, strbuf_str(&out), 0600, &err);
+    err_clear(&err);
+    strbuf_deinit(&out);
+}
+
+static int redo(struct arena *a, const struct config_line *c)
+{
+    const char *file = config_file(a, c);
     struct err err = { 0 };
     struct str text = STR_NULL;
-    if (!file)
-        file = env && *env ? arena_cstr(a, str_sub(str_c(env), 0, strcspn(env, ":"))) : arena_printf(a, "%s/.kube/config", home ? home : "");
     struct json *config = file_read(file, 1 << 20, a, &text, NULL) ? yaml_parse(a, text, &err) : NULL;
     if (err.code) {
         fprintf(stderr, "error: error loading config file \"%s\": %s\n", file, err.msg);
@@ -237,6 +263,8 @@ int host_kubectl(struct arena *a, int argc, char **argv)
     int status = run_watched(a, program, argv, &said);
     if (status == 2 && str_starts(said, "panic: runtime error"))
         return redo(a, &c);
+    if (status == 0)
+        drop_empty_map(a, &c);
     fwrite(said.p ? said.p : "", 1, said.n, stderr);
     return status;
 }

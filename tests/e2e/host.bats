@@ -108,6 +108,7 @@ host() {                                       # host SCRIPT: in the lab's shell
     [ "${lines[0]}" = 'Cluster "bootstrap" set.' ] && [ "${lines[1]}" = 'User "kubelet-bootstrap" set.' ] && [ "${lines[2]}" = 'Context "bootstrap" created.' ] && [ "${lines[3]}" = 'Switched to context "bootstrap".' ]
     [[ $output == *'"certificate-authority": "/etc/kubernetes/pki/ca.crt"'* ]]
     [[ $output == *'"token": "abcdef.0123456789abcdef"'* ]]
+    [[ $(cat "$HOME/b.conf") != *null* ]]
     [[ $output == *'no context exists with the name: "nothing"'* ]]
     [ "$status" = 1 ]
 }

@@ -53,14 +53,14 @@ static const char *value_of(const struct config_line *c, const char *flag)
 /* ---- YAML as sigs.k8s.io/yaml writes a kubeconfig: keys in order, lists not indented ---- */
 static bool plain_scalar(struct str s)
 {
-    static const char *const words[] = { "true", "false", "null", "yes", "no", "on", "off", "y", "n", "~" };
+    static const char *const words[] = { "true", "false", "null", "yes", "no", "on", "off", "y", "n", "~", ".inf", "+.inf", ".nan" };
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (str_eqi(s, str_c(words[i])))
             return false;
     for (size_t i = 0; i < s.n; i++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@+=-", s.p[i]) || (s.p[i] == ':' && i + 1 == s.n))
             return false;
-    return s.n > 0 && !strchr(":=@-", s.p[0]) && strspn(s.p, "0123456789.+-eExob_:") < s.n;      /* a number would not come back as text */
+    return s.n > 0 && !strchr(":=@-", s.p[0]) && strspn(s.p, "0123456789abcdefABCDEF.+-xXoO_:") < s.n;      /* a number would not come back as text */
 }
 
 static void yaml_write(struct strbuf *out, struct json *j, size_t indent, bool in_list)
@@ -74,8 +74,13 @@ static void yaml_write(struct strbuf *out, struct json *j, size_t indent, bool i
         bool list = json_is(j, JSON_ARRAY);
         if (list)
             strbuf_addc(out, "- ");
-        else
-            strbuf_addf(out, STR_FMT ":", STR_ARG(json_key(c)));
+        else {
+            if (plain_scalar(json_key(c)))
+                strbuf_add(out, json_key(c));
+            else
+                json_write_string(out, json_key(c));
+            strbuf_addch(out, ':');
+        }
         bool nested = (json_is(c, JSON_OBJECT) || json_is(c, JSON_ARRAY)) && json_len(c) > 0;
         if (nested) {
             if (!list)

@@ -3,6 +3,7 @@
  * Models pkg/apis/{rbac,certificates,coordination,storage,scheduling,networking}/validation, kube-aggregator's and apiextensions' validation.
  */
 #include "apiserver/schema/schema_priv.h"
+#include "sim/pki/pki.h"
 
 #define RBAC_GROUP "rbac.authorization.k8s.io"
 enum { USER_PRIORITY_MAX = 1000000000, GROUP_PRIORITY_MAX = 20000, VERSION_PRIORITY_MAX = 1000 };
@@ -102,9 +103,11 @@ void validate_csr(struct check *c, const struct gvk *gvk, const struct json *obj
     const struct json *spec = json_get(obj, "spec");
     const struct fpath *p = FP_NAME(NULL, "spec");
     struct str pem = STR_NULL, signer = json_get_str(spec, "signerName");
+    struct err why = { 0 };
     base64_decode(c->a, json_get_str(spec, "request"), &pem);
-    if (!old && str_find(pem, STR("-----BEGIN CERTIFICATE REQUEST-----")) < 0 && str_find(pem, STR("-----BEGIN NEW CERTIFICATE REQUEST-----")) < 0)
-        check_invalid_raw(c, FP_NAME(p, "request"), "[]byte(nil)", "PEM block type must be CERTIFICATE REQUEST");
+    if (!old && !csr_check_pem(c->a, pem, &why))
+        check_invalid_raw(c, FP_NAME(p, "request"), "[]byte(nil)", "%s", why.msg);
+    err_clear(&why);
     if (!old && json_len(json_get(spec, "usages")) == 0)
         check_required(c, FP_NAME(p, "usages"), "usages must be provided");
     if (c->minor < 18 && str_eqc(gvk->version, "v1beta1"))

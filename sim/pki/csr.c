@@ -43,6 +43,25 @@ static bool read_attributes(struct arena *a, struct str info, struct x509_names 
     return true;
 }
 
+/* The parts of a PKCS#10 request. Nothing is said yet about the key or the signature. */
+struct csr_parts { struct x509_names names; struct str info_raw, spki, sig_alg, signature; };
+
+static bool csr_read(struct arena *a, struct str der, struct csr_parts *p, struct err *err)
+{
+    struct str frame, info, v, subject, alg, bits;
+    unsigned tag;
+    *p = (struct csr_parts){ 0 };
+    if (!der_take(&der, DER_SEQUENCE, &frame) || der.n > 0 || !der_next(&frame, &tag, &info, &p->info_raw) || tag != DER_SEQUENCE ||
+        !der_take(&frame, DER_SEQUENCE, &alg) || !der_take(&alg, DER_OID, &p->sig_alg) ||
+        !der_take(&frame, DER_BIT_STRING, &bits) || bits.n < 1)
+        return err_set(err, ERR_PARSE, "x509: malformed certificate request");
+    if (!der_take(&info, DER_INTEGER, &v) || !der_take(&info, DER_SEQUENCE, &subject) ||
+        !x509_subject_parse(a, subject, &p->names) || !der_next(&info, &tag, &v, &p->spki) || tag != DER_SEQUENCE)
+        return err_set(err, ERR_PARSE, "x509: malformed certificate request");
+    p->signature = str_sub(bits, 1, bits.n);
+    return read_attributes(a, info, &p->names, err);
+}
+
 static void unref_key(void *k)
 {
     key_unref(k);
@@ -50,25 +69,17 @@ static void unref_key(void *k)
 
 static bool csr_parse_der(struct arena *a, struct str der, struct csr *out, struct err *err)
 {
-    struct str frame, info, info_raw, v, subject, spki, alg, sig_alg, bits;
-    struct x509_names names = { 0 };
-    unsigned tag;
-    if (!der_take(&der, DER_SEQUENCE, &frame) || der.n > 0 || !der_next(&frame, &tag, &info, &info_raw) || tag != DER_SEQUENCE ||
-        !der_take(&frame, DER_SEQUENCE, &alg) || !der_take(&alg, DER_OID, &sig_alg) ||
-        !der_take(&frame, DER_BIT_STRING, &bits) || bits.n < 1)
-        return err_set(err, ERR_PARSE, "x509: malformed certificate request");
-    if (!der_take(&info, DER_INTEGER, &v) || !der_take(&info, DER_SEQUENCE, &subject) ||
-        !x509_subject_parse(a, subject, &names) || !der_next(&info, &tag, &v, &spki) || tag != DER_SEQUENCE)
-        return err_set(err, ERR_PARSE, "x509: malformed certificate request");
-    if (!read_attributes(a, info, &names, err))
+    struct csr_parts p;
+    if (!csr_read(a, der, &p, err))
         return false;
-    struct key *k = key_parse_spki(spki, err);
+    struct key *k = key_parse_spki(p.spki, err);
     if (!k)
         return false;
     arena_defer(a, unref_key, k);
-    const char *why = pki_signature_check(sig_alg, info_raw, str_sub(bits, 1, bits.n), k);
+    const char *why = pki_signature_check(p.sig_alg, p.info_raw, p.signature, k);
     if (why)
         return err_set(err, ERR_PARSE, "%s", why);
+    struct x509_names names = p.names;
     *out = (struct csr){
         .subject_cn = names.cn, .orgs = names.orgs, .org_count = names.org_count, .public_key = k,
         .dns_names = names.san[SAN_DNS], .dns_count = names.san_count[SAN_DNS],
@@ -79,10 +90,22 @@ static bool csr_parse_der(struct arena *a, struct str der, struct csr *out, stru
     return true;
 }
 
+static bool csr_block(struct arena *a, struct str pem, struct pem_block *out, struct err *err)
+{
+    if (pem_next(a, &pem, out) && str_eqc(out->type, "CERTIFICATE REQUEST"))
+        return true;
+    return err_set(err, ERR_PARSE, "PEM block type must be CERTIFICATE REQUEST");
+}
+
 bool csr_parse_pem(struct arena *a, struct str pem, struct csr *out, struct err *err)
 {
     struct pem_block block;
-    if (!pem_next(a, &pem, &block) || !str_eqc(block.type, "CERTIFICATE REQUEST"))
-        return err_set(err, ERR_PARSE, "PEM block type must be CERTIFICATE REQUEST");
-    return csr_parse_der(a, block.der, out, err);
+    return csr_block(a, pem, &block, err) && csr_parse_der(a, block.der, out, err);
+}
+
+bool csr_check_pem(struct arena *a, struct str pem, struct err *err)
+{
+    struct pem_block block;
+    struct csr_parts parts;
+    return csr_block(a, pem, &block, err) && csr_read(a, block.der, &parts, err);
 }

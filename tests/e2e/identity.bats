@@ -247,3 +247,9 @@ timely() {                                     # timely COMMAND...: with a secon
     advance 10s
     [ "$(k get node ubuntu -o jsonpath='{.status.capacity.pods}')" = 7 ]
 }
+
+@test "ten thousand requests that nobody approved, and what is no request: held or refused, in bounded time" {
+    "$KUBELAB" clock speed 1
+    run tests/e2e/many_csrs "$DATA" "${MANY_CSRS:-10000}"
+    [ "$status" = 0 ] || { echo "$output"; false; }
+}

@@ -154,6 +154,9 @@ static void requests(void **state)
     char *forged = arena_cstr(a, pem);
     size_t at = (size_t)str_find(pem, STR("\n")) + 40;             /* inside the subject */
     forged[at] = forged[at] == 'A' ? 'B' : 'A';
+    assert_true(csr_check_pem(a, str_c(forged), NULL));          /* posted, it would be held; nobody signs it */
+    assert_false(csr_check_pem(a, str_sub(pem, 0, pem.n / 2), NULL));
+    assert_false(csr_check_pem(a, key_pem(a, k), NULL));
     assert_false(csr_parse_pem(a, str_c(forged), &csr, &err));
     key_unref(k);
     arena_free(a);

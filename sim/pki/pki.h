@@ -83,7 +83,7 @@ struct csr {                                                     /* lives in the
     struct key *public_key;                                      /* owned by the arena (deferred unref) */
 };
 bool csr_parse_pem(struct arena *a, struct str pem, struct csr *out, struct err *err);   /* checks the request's own signature */
-bool csr_check_pem(struct arena *a, struct str pem, struct err *err);    /* its form alone, as when it is posted: any key, no signature */
+bool csr_check_pem(struct arena *a, struct str pem, struct err *err);   /* its form, as when it is posted: any key, no signature */
 /* cn, orgs, dns_names, ips are used */
 struct str csr_make(struct arena *a, const struct key *k, const struct cert_template *tpl, struct err *err);
 

@@ -37,6 +37,7 @@ struct apiserver_component {
     struct str      identity;          /* flags and mounts as text: who has the same may adopt */
     struct apiserver_config config;
     struct apiserver *server;          /* NULL: none */
+    struct audit_file *audit;          /* of --audit-log-path; NULL: none */
     struct server_process *owner;      /* whose life it shares; NULL: boot's, until a container comes */
     bool            held;              /* its container was let go by a machine that sleeps */
     struct timer    edge_retry;
@@ -71,6 +72,8 @@ static void server_stop(struct apiserver_component *c)
     timer_stop(&c->edge_retry);
     apiserver_free(c->server);
     c->server = NULL;
+    audit_file_close(c->audit);
+    c->audit = NULL;
     apiserver_config_deinit(&c->config);
     arena_free(c->arena);
     c->arena = NULL;
@@ -112,6 +115,50 @@ void apiserver_component_storage_lost(struct apiserver_component *c)
         apiserver_storage_lost(c->server);
 }
 
+/* ---- the audit log: --audit-policy-file and --audit-log-path ---- */
+static void audit_to_stdout(void *ctx, struct str line)
+{
+    const struct apiserver_component *c = ctx;
+    if (c->owner)
+        process_write(c->owner->process, 1, line);
+}
+
+static int64_t whole(const struct json *flags, const char *name)
+{
+    int64_t n = 0;
+    str_int(apiserver_flag(flags, name), &n);
+    return n;
+}
+
+/* The file lies on the node where the container has it from there; in the container's own layer nobody would find it again, hence nothing is written. */
+static bool audit_open(struct apiserver_component *c, struct apiserver_audit_log *log, struct err *err)
+{
+    const char *path = arena_cstr(c->arena, apiserver_flag(c->flags, "audit-log-path"));
+    const char *host = container_host_path(c->arena, c->mounts, path);
+    if (strcmp(path, "-") == 0) {
+        *log = (struct apiserver_audit_log){ .policy = log->policy, .write = audit_to_stdout, .ctx = c };
+        return true;
+    }
+    if (!host || strstr(host, ".."))
+        return true;
+    c->audit = audit_file_open(c->place.loop, arena_printf(c->arena, "%s%s", c->place.root, host),
+                               whole(c->flags, "audit-log-maxsize") * 1024 * 1024, (int)whole(c->flags, "audit-log-maxbackup"), err);
+    *log = (struct apiserver_audit_log){ .policy = log->policy, .write = audit_file_write, .ctx = c->audit };
+    return c->audit != NULL;
+}
+
+static bool audit_start(struct apiserver_component *c, struct err *err)
+{
+    struct file_view view = { c, c->mounts };
+    struct apiserver_audit_log log = { 0 };
+    const char *file = arena_cstr(c->arena, apiserver_flag(c->flags, "audit-policy-file"));
+    if (*file && !view_read(&view, c->arena, file, &log.policy, err))
+        return err_prefix(err, "loading audit policy file: failed to read file path \"%s\": ", file);
+    if (!*file || !apiserver_flag(c->flags, "audit-log-path").n)
+        return true;
+    return audit_open(c, &log, err) && (!log.write || apiserver_set_audit_log(c->server, &log, err));
+}
+
 static bool server_start(struct apiserver_component *c, const struct json *flags, const struct json *mounts, struct err *err)
 {
     const struct apiserver_place *p = &c->place;
@@ -132,7 +179,7 @@ static bool server_start(struct apiserver_component *c, const struct json *flags
     o.git_version = p->git_version;
     o.storage_up = storage_up;
     o.storage_ctx = c;
-    if (!bindable(c, &o, err) || !(c->server = apiserver_new(&o, err))) {
+    if (!bindable(c, &o, err) || !(c->server = apiserver_new(&o, err)) || !audit_start(c, err)) {
         server_stop(c);
         return false;
     }

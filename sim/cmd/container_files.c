@@ -10,15 +10,20 @@ static bool below(struct str path, struct str folder)
     return path.n >= folder.n && str_eq(str_sub(path, 0, folder.n), folder) && (path.n == folder.n || path.p[folder.n] == '/');
 }
 
-bool container_read(struct arena *a, const char *root, const struct json *mounts, const char *path, struct str *text, struct err *err)
+const char *container_host_path(struct arena *a, const struct json *mounts, const char *path)
 {
     const struct json *best = NULL;
     for (const struct json *m = json_first(mounts); m; m = json_next(m))
         if (below(str_c(path), json_get_str(m, "path")) && (!best || json_get_str(m, "path").n > json_get_str(best, "path").n))
             best = m;
-    if (!best)
+    return best ? arena_printf(a, STR_FMT "%s", STR_ARG(json_get_str(best, "host")), path + json_get_str(best, "path").n) : NULL;
+}
+
+bool container_read(struct arena *a, const char *root, const struct json *mounts, const char *path, struct str *text, struct err *err)
+{
+    const char *host = container_host_path(a, mounts, path);
+    if (!host)
         return err_set(err, ERR_NOT_FOUND, "open %s: no such file or directory", path);
-    const char *host = arena_printf(a, STR_FMT "%s", STR_ARG(json_get_str(best, "host")), path + json_get_str(best, "path").n);
     struct err why = { 0 };
     if (node_read(a, root, host, "open", text, &why))
         return true;

@@ -264,6 +264,26 @@ refused="The connection to the server 127.0.0.1:.* was refused - did you specify
     [[ $output != *" 0/1 "* ]]
 }
 
+@test "kube-apiserver: an audit policy and a log file, on the node where they are mounted" {
+    mkdir -p "$DATA/node/etc/kubernetes/audit"
+    printf 'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Request\n  resources: [{group: "", resources: [configmaps]}]\n  verbs: [create]\n' \
+        > "$DATA/node/etc/kubernetes/audit/policy.yaml"
+    edit kube-apiserver '/--advertise-address/i\    - --audit-policy-file=/etc/kubernetes/audit/policy.yaml\n    - --audit-log-path=/etc/kubernetes/audit/audit.log
+/volumeMounts:/a\    - {mountPath: /etc/kubernetes/audit, name: audit}
+/  volumes:/a\  - {name: audit, hostPath: {path: /etc/kubernetes/audit}}'
+    advance 1m
+    k create configmap seen --from-literal=a=b
+    k get configmap seen
+    run host 'sudo cat /etc/kubernetes/audit/audit.log'
+    [ "$(jq -r '[.level, .stage, .verb, .user.username, .objectRef.name, .requestObject.data.a] | @csv' <<<"$output" | grep seen)" = \
+        '"Request","ResponseComplete","create","kubernetes-admin","seen","b"' ]
+    host "sudo sed -i 's/level: Request/level: Everything/' /etc/kubernetes/audit/policy.yaml"
+    host "sudo sed -i 's/--secure-port/--v=2\n    - &/' $M/kube-apiserver.yaml"
+    advance 2m
+    run lines kube-apiserver
+    [[ $output == *"loading audit policy file: "*"Everything"* ]]
+}
+
 # ---- etcd ----
 @test "etcd: without it there is no storage, and the API server is restarted in vain; with it back all are" {
     host "sudo rm $M/etcd.yaml"

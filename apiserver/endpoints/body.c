@@ -70,21 +70,27 @@ static struct json *parse(struct request *r, struct gvk *gvk, struct err *parse_
 
 static bool known_kind(struct request *r, const struct gvk *k) { return schema_kind(r->as->schema, k->group, k->version, k->kind) != NULL; }
 
+struct str body_kind_mismatch(struct request *r, const struct gvk *got, const struct gvk *want) {
+    struct str gv = gvk_api_version(r->a, got->group, got->version);
+    bool same = str_eq(got->kind, want->kind), known = known_kind(r, got);
+    if (same && (known || (str_eq(got->version, want->version) && str_eq(got->group, want->group)))) return STR_NULL;
+    if (!known)
+        return arena_strf(r->a, "no kind \"" STR_FMT "\" is registered for version \"" STR_FMT "\" in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"",
+                          STR_ARG(got->kind), STR_ARG(gv));
+    struct str group = want->group.n ? want->group : STR("core");
+    return arena_strf(r->a, "converting (" STR_FMT "." STR_FMT ") to (" STR_FMT "." STR_FMT "): unknown conversion", STR_ARG(got->version), STR_ARG(got->kind),
+                      STR_ARG(group), STR_ARG(want->kind));
+}
+
 /* A body may leave out what the path says; what it says must agree. */
 static bool check_kind(struct request *r, struct json *j, struct gvk *got, const struct gvk *want, struct err *err) {
     struct str want_gv = gvk_api_version(r->a, want->group, want->version);
     if (!json_get_str(j, "apiVersion").n && !got->version.n) got->group = want->group, got->version = want->version;
     if (!got->kind.n) got->kind = want->kind;
-    struct str gv = gvk_api_version(r->a, got->group, got->version);
-    if (!str_eq(got->kind, want->kind) || (!str_eq(gv, want_gv) && !known_kind(r, got))) {
-        if (known_kind(r, got))
-            return err_set(err, ERR_BAD_REQUEST, STR_FMT " in version \"" STR_FMT "\" cannot be handled as a " STR_FMT ": converting (" STR_FMT "." STR_FMT
-                           ") to (" STR_FMT "." STR_FMT "): unknown conversion", STR_ARG(got->kind), STR_ARG(got->version), STR_ARG(want->kind), STR_ARG(got->version),
-                           STR_ARG(got->kind), STR_ARG(want->group.n ? want->group : STR("core")), STR_ARG(want->kind));
-        return err_set(err, ERR_BAD_REQUEST, STR_FMT " in version \"" STR_FMT "\" cannot be handled as a " STR_FMT ": no kind \"" STR_FMT "\" is registered for version \""
-                       STR_FMT "\" in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"", STR_ARG(got->kind), STR_ARG(got->version), STR_ARG(want->kind),
-                       STR_ARG(got->kind), STR_ARG(gv));
-    }
+    struct str gv = gvk_api_version(r->a, got->group, got->version), other = body_kind_mismatch(r, got, want);
+    if (other.n)
+        return err_set(err, ERR_BAD_REQUEST, STR_FMT " in version \"" STR_FMT "\" cannot be handled as a " STR_FMT ": " STR_FMT,
+                       STR_ARG(got->kind), STR_ARG(got->version), STR_ARG(want->kind), STR_ARG(other));
     if (!str_eq(gv, want_gv))
         return err_set(err, ERR_BAD_REQUEST, "the API version in the data (" STR_FMT ") does not match the expected API version (" STR_FMT ")", STR_ARG(gv), STR_ARG(want_gv));
     json_set_str(r->a, j, "kind", want->kind);
@@ -104,14 +110,21 @@ static bool refuse_unknown(struct request *r, const struct gvk *want, const stru
     return false;
 }
 
-bool decode_tree(struct request *r, const struct gvk *want, struct json *obj, struct str body, bool patch, struct err *err) {
-    enum field_validation v = field_validation_of(r);
-    struct str_list unknown = { 0 };
-    if (!schema_decode(r->as->schema, r->a, want, obj, body, v == VALIDATE_IGNORE ? NULL : &unknown, err)) return false;
-    if (v == VALIDATE_STRICT && unknown.n) return refuse_unknown(r, want, &unknown, patch, err);
-    for (size_t i = 0; i < unknown.n; i++) warn(r, STR_FMT, STR_ARG(unknown.v[i]));
+static bool accept_tree(struct request *r, const struct gvk *want, struct json *obj, const struct str_list *unknown, bool patch, struct err *err) {
+    if (field_validation_of(r) == VALIDATE_STRICT && unknown->n) return refuse_unknown(r, want, unknown, patch, err);
+    for (size_t i = 0; i < unknown->n; i++) warn(r, STR_FMT, STR_ARG(unknown->v[i]));
     times_shift(r->as, r->a, want, obj, -r->x->time_shift_s);
     return true;
+}
+
+bool decode_tree(struct request *r, const struct gvk *want, struct json *obj, struct str body, bool patch, struct err *err) {
+    struct str_list unknown = { 0 }, *collect = field_validation_of(r) == VALIDATE_IGNORE ? NULL : &unknown;
+    return schema_decode(r->as->schema, r->a, want, obj, body, collect, err) && accept_tree(r, want, obj, &unknown, patch, err);
+}
+
+bool body_decode_patched(struct request *r, const struct gvk *want, struct json *obj, struct str body, struct str patch, struct err *err) {
+    struct str_list unknown = { 0 }, *collect = field_validation_of(r) == VALIDATE_IGNORE ? NULL : &unknown;
+    return schema_decode_patched(r->as->schema, r->a, want, obj, body, patch, collect, err) && accept_tree(r, want, obj, &unknown, true, err);
 }
 
 struct json *body_decode(struct request *r, const struct gvk *want, struct err *err) {

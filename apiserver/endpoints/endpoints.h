@@ -60,6 +60,10 @@ enum field_validation field_validation_of(const struct request *r);
 struct json *body_decode(struct request *r, const struct gvk *want, struct err *err);
 struct json *body_any(struct request *r, struct gvk *gvk, struct err *err);                      /* of any kind (DeleteOptions, Eviction): NULL without err for an empty body */
 bool decode_tree(struct request *r, const struct gvk *want, struct json *obj, struct str body, bool patch, struct err *err);  /* the part after parsing, with fieldValidation */
+/* Why an object of kind got is none of kind want, in the scheme's words; empty when it is (perhaps in another version of its group). */
+struct str body_kind_mismatch(struct request *r, const struct gvk *got, const struct gvk *want);
+/* The same of a patch's result; body and patch are those of schema_decode_patched. */
+bool body_decode_patched(struct request *r, const struct gvk *want, struct json *obj, struct str body, struct str patch, struct err *err);
 void warn(struct request *r, const char *fmt, ...) PRINTF(2, 3); /* a Warning header on the answer */
 
 /* ---- handlers ---- */
@@ -75,6 +79,7 @@ void handle_openapi(struct request *r);
 bool handle_health(struct request *r);                           /* healthz, livez, readyz, version, metrics, index */
 bool delete_options_of(struct request *r, struct delete_options *out, struct err *err);
 struct write_options write_options_of(struct request *r);
+bool body_check_name(struct request *r, const struct json *obj, struct err *err);                     /* the body's name and namespace are the path's */
 /* What stays open: watches and relays. Freed before the server's connections are dropped. */
 struct watch_set { struct list watches, relays; };
 struct watch_set *watch_set_new(void);

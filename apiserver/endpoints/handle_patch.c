@@ -23,51 +23,82 @@ static bool patch_type_of(struct request *r, enum patch_type *out, struct err *e
 }
 
 static const char *go_type(const struct json *j) {
-    switch (json_type(j)) {
-    case JSON_STRING: return "string";
-    case JSON_ARRAY: return "array";
-    case JSON_BOOL: return "bool";
-    default: return "number";
-    }
+    static const char *const word[] = { [JSON_NULL] = "nil", [JSON_BOOL] = "bool", [JSON_INT] = "number", [JSON_FLOAT] = "number", [JSON_STRING] = "string",
+                                        [JSON_ARRAY] = "array", [JSON_OBJECT] = "object" };
+    return word[json_type(j)];
 }
 
-static struct json *patch_object(struct request *r, struct err *err) {
+/* A strategic patch is a map to upstream from the start; a merge patch may be a list, which then is the result (and no object). */
+static struct json *patch_body(struct request *r, enum patch_type type, struct err *err) {
     struct err bad = { 0 };
     struct json *j = json_parse(r->a, r->x->body, &bad);
-    if (!j) err_set(err, ERR_BAD_REQUEST, "%s", bad.msg);
-    else if (!json_is(j, JSON_OBJECT)) {
-        err_set(err, ERR_BAD_REQUEST, "json: cannot unmarshal %s into Go value of type map[string]interface {}", go_type(j));
-        j = NULL;
-    }
+    bool container = json_is(j, JSON_OBJECT) || (type == PATCH_MERGE && json_is(j, JSON_ARRAY));
+    if (!j && type == PATCH_STRATEGIC) err_set(err, ERR_BAD_REQUEST, "%s", bad.msg);
+    else if (!container && type == PATCH_STRATEGIC) err_set(err, ERR_BAD_REQUEST, "json: cannot unmarshal %s into Go value of type map[string]interface {}", go_type(j));
+    else if (!container) err_set(err, ERR_IO, "Invalid JSON Patch");
     err_clear(&bad);
-    return j;
+    return container ? j : NULL;
 }
 
-static struct json *patched(struct request *r, enum patch_type type, const struct json *current, struct err *err) {
-    const struct gvk *k = &r->res->kind;
-    if (type == PATCH_JSON) return patch_json(r->a, current, r->x->body, err);
-    struct json *patch = patch_object(r, err);
-    if (!patch) return NULL;
-    if (type == PATCH_MERGE) return patch_merge(r->a, current, patch);
-    return patch_strategic(r->a, schema_kind(r->as->schema, k->group, k->version, k->kind), current, patch, err);
-}
+/* What a patch made: the tree, and what Go would quote of it: the patched text, or after a strategic merge the patch. */
+struct result { struct json *obj; struct str text, patch; };
 
-/* A patch cannot rename, and cannot make another kind of it. */
-static bool check_patched(struct request *r, struct json *obj, struct err *err) {
+static bool patched(struct request *r, enum patch_type type, const struct json *current, struct result *out, struct err *err) {
     const struct gvk *k = &r->res->kind;
-    struct str name = meta_name(obj), ns = meta_namespace(obj);
-    if (!json_is(obj, JSON_OBJECT)) return err_set(err, ERR_BAD_REQUEST, "json: cannot unmarshal %s into Go value of type map[string]interface {}", go_type(obj));
-    json_set_str(r->a, obj, "kind", k->kind);
-    json_set_str(r->a, obj, "apiVersion", gvk_api_version(r->a, k->group, k->version));
-    if (!str_eq(name, r->info.name))
-        return err_set(err, ERR_BAD_REQUEST, "the name of the object (" STR_FMT ") does not match the name on the URL (" STR_FMT ")", STR_ARG(name), STR_ARG(r->info.name));
-    if (r->res->namespaced && ns.n && !str_eq(ns, r->info.namespace))
-        return err_set(err, ERR_BAD_REQUEST, "the namespace of the object (" STR_FMT ") does not match the namespace on the request (" STR_FMT ")", STR_ARG(ns), STR_ARG(r->info.namespace));
+    struct json *patch = type == PATCH_JSON ? NULL : patch_body(r, type, err);
+    *out = (struct result){ 0 };
+    if (type != PATCH_JSON && !patch) return false;
+    if (type == PATCH_STRATEGIC) {
+        struct strbuf b;
+        strbuf_init(&b, 4096);
+        patch_go_print(&b, patch);
+        out->patch = arena_str(r->a, strbuf_str(&b));
+        strbuf_deinit(&b);
+        out->obj = patch_strategic(r->a, schema_kind(r->as->schema, k->group, k->version, k->kind), current, patch, err);
+        return out->obj != NULL;
+    }
+    out->obj = type == PATCH_JSON ? patch_json(r->a, current, r->x->body, err) : patch_merge(r->a, current, patch);
+    if (!out->obj) return false;
+    json_sort_keys(out->obj);
+    out->text = json_text(r->a, out->obj);
     return true;
 }
 
-static bool decode_patched(struct request *r, struct json *obj, struct err *err) {
-    return check_patched(r, obj, err) && decode_tree(r, &r->res->kind, obj, json_text(r->a, obj), true, err);
+static bool err_patched(struct request *r, struct str text, struct str why, struct err *err) {
+    struct field_errors e = { .a = r->a };
+    struct json *quoted = json_new_str(r->a, text);
+    field_error_add(&e, "FieldValueInvalid", STR("patch"), "Invalid value: " STR_FMT ": " STR_FMT, STR_ARG(json_text(r->a, quoted)), STR_ARG(why));
+    return err_invalid(err, STR(""), STR(""), STR(""), &e);
+}
+
+/* A patched text says itself what it is; it must be what it was. */
+static bool check_patched_kind(struct request *r, const struct result *p, struct err *err) {
+    const struct gvk *want = &r->res->kind;
+    struct gvk got;
+    if (!p->text.n) return true;
+    if (!json_is(p->obj, JSON_OBJECT)) {
+        const char *why = arena_printf(r->a, "couldn't get version/kind; json parse error: json: cannot unmarshal %s into Go value of type struct { APIVersion string "
+                                       "\"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }", go_type(p->obj));
+        return err_patched(r, p->text, str_c(why), err);
+    }
+    gvk_parse(json_get_str(p->obj, "apiVersion"), json_get_str(p->obj, "kind"), &got);
+    if (!got.version.n) got.group = want->group, got.version = want->version;
+    if (!got.kind.n) got.kind = want->kind;
+    struct str other = body_kind_mismatch(r, &got, want);
+    return !other.n || err_patched(r, p->text, other, err);
+}
+
+static void set_kind(struct request *r, struct json *obj) {
+    const struct gvk *k = &r->res->kind;
+    json_set_str(r->a, obj, "kind", k->kind);
+    json_set_str(r->a, obj, "apiVersion", gvk_api_version(r->a, k->group, k->version));
+}
+
+/* A patch cannot rename, and cannot make another kind of it. */
+static bool decode_patched(struct request *r, const struct result *p, struct err *err) {
+    if (!check_patched_kind(r, p, err)) return false;
+    set_kind(r, p->obj);
+    return body_decode_patched(r, &r->res->kind, p->obj, p->text, p->patch, err) && body_check_name(r, p->obj, err);
 }
 
 static bool patch_scale(struct request *r, enum patch_type type, struct object *old, struct object **out, struct err *err) {
@@ -75,44 +106,46 @@ static bool patch_scale(struct request *r, enum patch_type type, struct object *
     if (!scale) return false;
     if (type == PATCH_APPLY) return err_set(err, ERR_UNSUPPORTED_MEDIA_TYPE, "server-side apply of a scale is not supported");
     times_shift(r->as, r->a, &r->res->kind, scale, r->x->time_shift_s);
-    struct json *obj = patched(r, type, scale, err);
+    struct result p;
     struct write_options o = write_options_of(r);
-    return obj && decode_patched(r, obj, err) && scale_update(r, r->res, obj, old, &o, out, err);
+    return patched(r, type, scale, &p, err) && decode_patched(r, &p, err) && scale_update(r, r->res, p.obj, old, &o, out, err);
 }
 
 static bool patch_update(struct request *r, enum patch_type type, struct object *old, struct object **out, struct err *err) {
     struct json *current = present_json(r->as, r->a, r->res, old);
     times_shift(r->as, r->a, &r->res->kind, current, r->x->time_shift_s);
-    struct json *obj = patched(r, type, current, err);
-    if (!obj || !decode_patched(r, obj, err)) return false;
-    schema_default(r->as->schema, r->a, &r->res->kind, obj);
+    struct result p;
+    if (!patched(r, type, current, &p, err) || !decode_patched(r, &p, err)) return false;
+    schema_default(r->as->schema, r->a, &r->res->kind, p.obj);
     struct write_options o = write_options_of(r);
-    return write_update(r, r->res, obj, old, &o, out, err);
+    return write_update(r, r->res, p.obj, old, &o, out, err);
 }
 
 /* ---- server-side apply ---- */
-static bool apply_manager(struct request *r, struct write_options *o, struct err *err) {
-    *o = write_options_of(r);
-    o->apply = true;
-    if (query_get(&r->x->query, "fieldManager").n) return true;
-    struct field_errors e = { .a = r->a };
-    field_error_add(&e, "FieldValueRequired", STR("fieldManager"), "Required value: is required for apply patch");
-    return err_invalid(err, STR("meta.k8s.io"), STR("PatchOptions"), STR(""), &e);
+/* The patch must be of the version on the path. Upstream: fieldmanager/structuredmerge.go. */
+static bool check_applied(struct request *r, struct json *applied, const struct object *old, struct err *err) {
+    const struct gvk *k = &r->res->kind;
+    struct str want = gvk_api_version(r->a, k->group, k->version), got = json_get_str(applied, "apiVersion");
+    if (!str_eq(got, want))
+        return err_set(err, ERR_BAD_REQUEST, "Incorrect version specified in apply patch. Specified patch version: " STR_FMT ", expected: " STR_FMT,
+                       STR_ARG(got.n ? got : STR("/")), STR_ARG(want));
+    if (json_len(json_path(applied, "metadata.managedFields"))) return err_set(err, ERR_BAD_REQUEST, "metadata.managedFields must be nil");
+    if (old && !json_path_str(applied, "metadata.name").n) json_set_str(r->a, json_ensure(r->a, applied, "metadata"), "name", r->info.name);
+    set_kind(r, applied);
+    return body_check_name(r, applied, err) && decode_tree(r, k, applied, json_text(r->a, applied), true, err);
 }
 
 static bool patch_apply_to(struct request *r, struct object *old, struct object **out, struct err *err) {
     struct err bad = { 0 };
-    struct write_options o;
-    if (!apply_manager(r, &o, err)) return false;
+    struct write_options o = write_options_of(r);
+    o.apply = true;
     struct json *applied = yaml_parse(r->a, r->x->body, &bad);
     if (!applied) {
         err_set(err, ERR_BAD_REQUEST, "error decoding YAML: %s", bad.msg);
         err_clear(&bad);
         return false;
     }
-    if (!json_path_str(applied, "metadata.name").n) json_set_str(r->a, json_ensure(r->a, applied, "metadata"), "name", r->info.name);
-    if (json_len(json_path(applied, "metadata.managedFields"))) return err_set(err, ERR_BAD_REQUEST, "metadata.managedFields must be nil");
-    if (!decode_patched(r, applied, err)) return false;
+    if (!check_applied(r, applied, old, err)) return false;
     struct json *live = old ? present_json(r->as, r->a, r->res, old) : NULL;
     struct json *obj = patch_apply(r->a, r->as->schema, &r->res->kind, live, applied, o.manager, query_bool(&r->x->query, "force"), r->now_ns, err);
     if (!obj) return false;

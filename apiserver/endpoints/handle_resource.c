@@ -7,11 +7,13 @@
 #include "apiserver/endpoints/endpoints.h"
 #include "apiserver/patch/patch.h"
 
+enum { FIELD_MANAGER_MAX = 128 };      /* bytes */
+
 struct write_options write_options_of(struct request *r) {
     struct str manager = query_get(&r->x->query, "fieldManager"), agent = http_headers_get(&r->x->headers, "User-Agent");
     if (!manager.n) manager = str_token(&agent, '/');
     if (!manager.n) manager = STR("unknown");
-    return (struct write_options){ .manager = str_sub(manager, 0, 128), .admit = true };
+    return (struct write_options){ .manager = str_sub(manager, 0, FIELD_MANAGER_MAX), .admit = true };
 }
 
 static bool sub_is(const struct request *r, const char *name) { return str_eqc(r->info.subresource, name); }
@@ -77,9 +79,10 @@ static void create_pod_verb(struct request *r, bool (*fn)(struct request *, stru
     } else fail(r, &err);
 }
 
-static bool check_name(struct request *r, const struct json *obj, struct err *err) {
+bool body_check_name(struct request *r, const struct json *obj, struct err *err) {
     struct str name = meta_name(obj), ns = meta_namespace(obj);
-    if (!name.n) return err_set(err, ERR_BAD_REQUEST, "the name of the object (%s) could not be determined: name must be provided", "");
+    if (!name.n)
+        return err_set(err, ERR_BAD_REQUEST, "the name of the object (" STR_FMT " based on URL) was undeterminable: name must be provided", STR_ARG(r->info.name));
     if (!str_eq(name, r->info.name))
         return err_set(err, ERR_BAD_REQUEST, "the name of the object (" STR_FMT ") does not match the name on the URL (" STR_FMT ")", STR_ARG(name), STR_ARG(r->info.name));
     if (r->res->namespaced && ns.n && !str_eq(ns, r->info.namespace))
@@ -136,7 +139,7 @@ static void handle_update(struct request *r) {
     struct object *old = NULL, *out = NULL;
     int status = 200;
     struct json *obj = body_decode(r, &r->res->kind, &err);
-    if (!obj || !check_name(r, obj, &err)) goto done;
+    if (!obj || !body_check_name(r, obj, &err)) goto done;
     if (!sub_is(r, "scale")) schema_default(r->as->schema, r->a, &r->res->kind, obj);
     audit_request_object(r, obj);
     if (sub_is(r, "scale")) {
@@ -163,14 +166,41 @@ static const struct { const char *verb; void (*fn)(struct request *r); } handler
     { "patch", handle_patch }, { "delete", handle_delete }, { "deletecollection", handle_deletecollection },
 };
 
-static bool dry_run_of(struct request *r, struct err *err) {
-    struct str v = query_get(&r->x->query, "dryRun");
-    r->dry_run = str_eqc(v, "All");
-    if (!v.n || r->dry_run) return true;
+/* fieldManager: at most 128 bytes, and printable. */
+static void check_manager(struct request *r, struct field_errors *e) {
+    struct str v = query_get(&r->x->query, "fieldManager"), field = STR("fieldManager");
+    if (v.n > FIELD_MANAGER_MAX)
+        field_error_add(e, "FieldValueTooLong", field, r->as->opt.minor < 32 ? "Too long: must have at most %d %s" : "Too long: may not be more than %d %s",
+                        FIELD_MANAGER_MAX, r->as->opt.minor < 19 ? "characters" : "bytes");
+    for (size_t i = 0; i < v.n; i++)
+        if ((unsigned char)v.p[i] < ' ' || v.p[i] == 127)
+            field_error_add(e, "FieldValueInvalid", field, "Invalid value: " STR_FMT ": invalid character U+%04X (at position %zu)",
+                            STR_ARG(json_text(r->a, json_new_str(r->a, v))), (unsigned)v.p[i], i);
+}
+
+static void check_apply_options(struct request *r, struct field_errors *e) {
+    struct str type = http_headers_get(&r->x->headers, "Content-Type");
+    bool apply = str_eqc(str_trim(str_token(&type, ';')), "application/apply-patch+yaml");
+    if (!apply && query_has(&r->x->query, "force")) field_error_add(e, "FieldValueForbidden", STR("force"), "Forbidden: may not be specified for non-apply patch");
+    if (apply && !query_get(&r->x->query, "fieldManager").n)
+        field_error_add(e, "FieldValueRequired", STR("fieldManager"), "Required value: is required for apply patch");
+}
+
+/* The parameters of writes. Upstream: apimachinery pkg/apis/meta/v1/validation. */
+static bool check_options(struct request *r, struct err *err) {
+    static const struct { const char *verb, *kind; } kinds[] = { { "create", "CreateOptions" }, { "update", "UpdateOptions" }, { "patch", "PatchOptions" },
+                                                                 { "delete", "DeleteOptions" }, { "deletecollection", "DeleteOptions" } };
+    struct str dry = query_get(&r->x->query, "dryRun");
     struct field_errors e = { .a = r->a };
-    field_error_add(&e, "FieldValueNotSupported", STR("dryRun"), "Unsupported value: []string{\"" STR_FMT "\"}: supported values: \"All\"", STR_ARG(v));
-    return err_invalid(err, STR("meta.k8s.io"), str_eqc(r->info.verb, "create") ? STR("CreateOptions") : str_eqc(r->info.verb, "patch") ? STR("PatchOptions") :
-                       str_eqc(r->info.verb, "update") ? STR("UpdateOptions") : STR("DeleteOptions"), STR(""), &e);
+    const char *kind = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (str_eqc(r->info.verb, kinds[i].verb)) kind = kinds[i].kind;
+    if (!kind) return true;
+    if (str_eqc(r->info.verb, "patch")) check_apply_options(r, &e);
+    if (!str_eqc(str_c(kind), "DeleteOptions")) check_manager(r, &e);
+    r->dry_run = str_eqc(dry, "All");
+    if (dry.n && !r->dry_run) field_error_add(&e, "FieldValueNotSupported", STR("dryRun"), "Unsupported value: []string{\"" STR_FMT "\"}: supported values: \"All\"", STR_ARG(dry));
+    return !e.n || err_invalid(err, STR("meta.k8s.io"), str_c(kind), STR(""), &e);
 }
 
 static bool route(struct request *r, struct err *err) {
@@ -181,7 +211,7 @@ static bool route(struct request *r, struct err *err) {
     if (!(verb_bit(in->verb) & r->res->verbs)) return err_no_method(err);
     if (nameless && str_eqc(in->verb, "create") && in->name.n && !in->subresource.n) return err_no_method(err);
     if (r->res->namespaced && !in->namespace.n && !str_eqc(in->verb, "list") && !str_eqc(in->verb, "watch")) return err_no_method(err);
-    return dry_run_of(r, err);
+    return check_options(r, err);
 }
 
 void handle_resource(struct request *r) {

@@ -65,6 +65,8 @@ static bool parse(struct arena *a, struct str patch, struct json **ops, struct e
     return true;
 }
 
+static void sort_along(struct run *r, const struct json *op);
+
 struct json *patch_json(struct arena *a, const struct json *original, struct str patch, struct err *err)
 {
     struct json *ops;
@@ -81,6 +83,8 @@ struct json *patch_json(struct arena *a, const struct json *original, struct str
             return NULL;
         }
     }
+    for (const struct json *op = json_first(ops); op; op = json_next(op))
+        sort_along(&r, op);
     return r.doc;
 }
 
@@ -116,6 +120,19 @@ static struct json *child(const struct json *parent, struct str key)
         return json_getn(parent, key);
     ptrdiff_t i = json_is(parent, JSON_ARRAY) ? index_of(key, json_len(parent)) : -1;
     return i < 0 ? NULL : json_at(parent, (size_t)i);
+}
+
+/* Go writes what it has opened as maps: along an operation's path, keys are in order. */
+static void sort_along(struct run *r, const struct json *op)
+{
+    struct str rest = json_get_str(op, "path");
+    struct json *at = r->doc;
+    for (str_token(&rest, '/'); at; at = child(at, unescape(r->a, str_token(&rest, '/')))) {
+        if (json_is(at, JSON_OBJECT))
+            json_sort_keys(at);
+        if (!rest.p)
+            break;
+    }
 }
 
 static struct place find(struct run *r, const struct json *op, const char *member)

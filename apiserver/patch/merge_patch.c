@@ -24,6 +24,7 @@ static void merge_into(struct arena *a, struct json *target, const struct json *
         else
             json_setn(a, target, json_key(p), without_nulls(a, p));
     }
+    json_sort_keys(target);            /* Go writes maps: where the patch went, keys are in order */
 }
 
 struct json *patch_merge(struct arena *a, const struct json *original, const struct json *patch)

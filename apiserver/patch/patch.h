@@ -13,6 +13,8 @@ struct json *patch_merge(struct arena *a, const struct json *original, const str
  * $setElementOrder/x, $deleteFromPrimitiveList/x, $retainKeys. Errors are the upstream texts (ERR_BAD_REQUEST or ERR_INVALID). */
 struct json *patch_strategic(struct arena *a, const struct type *t, const struct json *original, const struct json *patch,
                              struct err *err);
+/* Go's %v and %s of a decoded JSON value: map[a:1 b:[x y]], <nil>. Upstream's errors are full of it. */
+void patch_go_print(struct strbuf *out, const struct json *j);
 /* Server-side apply: merge `applied` into live (NULL: create) for a manager. Conflicts: ERR_CONFLICT `Apply failed with
  * 1 conflict: conflict with "kubectl-client-side-apply" using apps/v1: .spec.replicas` with details.causes
  * FieldManagerConflict, unless force. managedFields of the result are updated. */

@@ -13,8 +13,6 @@ struct nodes field_nodes_take(struct arena *a, struct json *array);        /* le
 void field_nodes_add(struct arena *a, struct nodes *l, struct json *node);
 struct json *field_nodes_array(struct arena *a, const struct nodes *l);    /* a new array of them */
 
-/* Go's %v and %s of a decoded JSON value: map[a:1 b:[x y]], <nil>. Upstream's errors are full of it. */
-void patch_go_print(struct strbuf *out, const struct json *j);
 /* "map[string]interface {}", "[]interface {}", "string", ... */
 const char *patch_go_type_name(const struct json *j);
 

@@ -83,6 +83,7 @@ void times_shift(struct apiserver *as, struct arena *a, const struct gvk *gvk, s
 struct write_options {
     struct str  manager;               /* field manager */
     bool        apply;                 /* managedFields were settled by patch_apply */
+    bool        untracked;             /* managedFields stay as they are */
     bool        admit;                 /* go through admission (false for the server itself) */
 };
 bool write_create(struct request *r, const struct resource *res, struct json *obj, const struct write_options *o, struct object **out, struct err *err);

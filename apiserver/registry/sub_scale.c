@@ -36,6 +36,8 @@ static bool scale_invalid(struct request *r, const struct resource *res, struct 
     return err_invalid(err, STR("autoscaling"), STR("Scale"), name, &e);
 }
 
+enum { SCALE_TRACKED_MINOR = 22 };      /* from here on, who scales owns spec.replicas */
+
 bool scale_update(struct request *r, const struct resource *res, struct json *scale, struct object *old, const struct write_options *o, struct object **out, struct err *err) {
     struct json *obj = present_json(r->as, r->a, res, old);
     struct str name = meta_name(obj), rv = json_path_str(scale, "metadata.resourceVersion"), uid = json_path_str(scale, "metadata.uid");
@@ -47,5 +49,7 @@ bool scale_update(struct request *r, const struct resource *res, struct json *sc
         return err_conflict(err, res->group, res->name, name, why);
     }
     json_set_int(r->a, json_ensure(r->a, obj, "spec"), "replicas", replicas);
-    return write_update(r, res->main, obj, old, o, out, err);
+    struct write_options scaled = *o;
+    scaled.untracked |= r->as->opt.minor < SCALE_TRACKED_MINOR;
+    return write_update(r, res->main, obj, old, &scaled, out, err);
 }

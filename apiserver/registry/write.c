@@ -85,7 +85,7 @@ static bool validate(struct request *r, const struct resource *res, const struct
 }
 
 static void track_manager(struct request *r, const struct resource *res, const struct json *old, struct json *obj, const struct write_options *o) {
-    if (o->apply) return;
+    if (o->apply || o->untracked) return;
     managed_fields_update(r->a, r->as->schema, &res->main->kind, old, obj, o->manager, res->subresource.n ? arena_cstr(r->a, res->subresource) : NULL, r->now_ns);
 }
 

@@ -16,6 +16,7 @@ struct decoder {
     struct str body;
     struct str_list *unknown;
     bool failed;
+    bool restore;                      /* the tree is made into the struct by reflection, as after a strategic merge */
     bool reading;                      /* json-iterator has passed the bad value, and still reads */
     /* Of the first error, filled while unwinding: */
     struct str message;                /* what the innermost reader said */
@@ -115,7 +116,7 @@ static bool fail(struct decoder *d, struct str message)
 
 static bool is_jsoniter(const struct decoder *d)
 {
-    return d->s->minor <= JSONITER_LAST_MINOR;
+    return d->s->minor <= JSONITER_LAST_MINOR && !d->restore;
 }
 
 /* A reader met a byte it does not take: the head is past that byte. "expects" is the reader's phrase before the byte. */
@@ -150,8 +151,28 @@ static struct str go_path(struct arena *a, const struct fpath *p)
     return up.n ? arena_strf(a, STR_FMT ".%s", STR_ARG(up), p->name) : str_c(p->name);
 }
 
+/* Reflection's words: apimachinery pkg/runtime/converter.go (fromUnstructured); Go converts an integer to a string, but JSON may not. */
+static bool fail_restore(struct decoder *d, const char *go_type, const struct json *v)
+{
+    static const char *const kind[] = { [JSON_NULL] = "invalid", [JSON_BOOL] = "bool", [JSON_INT] = "int64", [JSON_FLOAT] = "float64",
+                                        [JSON_STRING] = "string", [JSON_ARRAY] = "slice", [JSON_OBJECT] = "map" };
+    static const char *const scalar[] = { "int32", "int64", "bool", "float64" };
+    const char *from = kind[json_type(v)], *to = "string";
+    if (go_type[0] == '[' || strncmp(go_type, "map[", 4) == 0)
+        return fail(d, arena_strf(d->a, "cannot restore %s from %s", go_type[0] == '[' ? "slice" : "map", from));
+    for (size_t i = 0; i < ARRAY_LEN(scalar); i++)
+        if (strcmp(go_type, scalar[i]) == 0)
+            to = scalar[i];
+    bool number = json_is(v, JSON_INT) || json_is(v, JSON_FLOAT), to_number = to[0] == 'i' || to[0] == 'f';
+    if ((number && to_number) || (json_is(v, JSON_INT) && to[0] == 's'))
+        return fail(d, arena_strf(d->a, "cannot convert %s to %s", from, go_type));
+    return fail(d, arena_strf(d->a, "unrecognized type: %s", to));
+}
+
 static bool fail_type(struct decoder *d, const struct fpath *p, const struct type *in, const char *go_type, const struct json *v, bool with_number)
 {
+    if (d->restore)
+        return fail_restore(d, !go_type ? "string" : go_type + (go_type[0] == '*'), v);
     const char *short_name = strrchr(in->name, '.') + 1;
     if (go_type && go_type[0] == '*')
         go_type++;
@@ -238,7 +259,9 @@ static bool decode_bytes(struct decoder *d, const struct value *x, struct json *
 static bool fail_unmarshal(struct decoder *d, const struct fpath *p, struct str msg)
 {
     d->reading = is_jsoniter(d);
-    return is_jsoniter(d) ? fail_after(d, p, "unmarshalerDecoder", msg) : fail(d, msg);
+    if (is_jsoniter(d))
+        return fail_after(d, p, "unmarshalerDecoder", msg);
+    return fail(d, d->restore ? arena_strf(d->a, "error decoding from json: " STR_FMT, STR_ARG(msg)) : msg);
 }
 
 static struct str go_value_error(struct decoder *d, const struct json *v, const char *go_type)
@@ -306,6 +329,8 @@ static bool decode_value(struct decoder *d, const struct value *x, struct json *
     case FIELD_OBJECT:
         if (json_is(v, JSON_OBJECT))
             return decode_struct(d, x->type, v, p);
+        if (d->restore)
+            return fail(d, arena_strf(d->a, "cannot restore struct from: %s", json_is(v, JSON_ARRAY) ? "slice" : json_is(v, JSON_INT) ? "int64" : go_value_word(v)));
         if (!is_jsoniter(d))
             return fail_type(d, p, x->in, x->go_type, v, false);
         return fail_byte(d, p, "readObjectStart", "expect { or n, but found ");
@@ -480,23 +505,51 @@ static bool decode_struct(struct decoder *d, const struct type *t, struct json *
     return true;
 }
 
+/* The words for what is wrong with obj, or empty when nothing is. */
+static struct str decode(struct decoder *d, const struct type *t, struct json *obj)
+{
+    bool ok = json_is(obj, JSON_OBJECT) && decode_struct(d, t, obj, NULL);
+    if (ok)
+        return STR_NULL;
+    if (!json_is(obj, JSON_OBJECT) && is_jsoniter(d))
+        fail_byte(d, NULL, "readObjectStart", "expect { or n, but found ");
+    else if (!json_is(obj, JSON_OBJECT))
+        d->message = arena_strf(d->a, "json: cannot unmarshal %s into Go value of type %s", go_value_word(obj), t->go_name);
+    return d->message;
+}
+
+static bool err_unregistered(const struct gvk *gvk, struct err *err)
+{
+    return err_set(err, ERR_BAD_REQUEST, "no kind \"" STR_FMT "\" is registered for version \"" STR_FMT "%s" STR_FMT
+                   "\" in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"",
+                   STR_ARG(gvk->kind), STR_ARG(gvk->group), gvk->group.n ? "/" : "", STR_ARG(gvk->version));
+}
+
 bool schema_decode(const struct schema *s, struct arena *a, const struct gvk *gvk, struct json *obj, struct str body, struct str_list *unknown,
                    struct err *err)
 {
     const struct type *t = schema_kind(s, gvk->group, gvk->version, gvk->kind);
     if (!t)
-        return err_set(err, ERR_BAD_REQUEST, "no kind \"" STR_FMT "\" is registered for version \"" STR_FMT "%s" STR_FMT "\" in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"",
-                       STR_ARG(gvk->kind), STR_ARG(gvk->group), gvk->group.n ? "/" : "", STR_ARG(gvk->version));
+        return err_unregistered(gvk, err);
     struct decoder d = { .s = s, .a = a, .body = body, .unknown = unknown };
-    bool ok = json_is(obj, JSON_OBJECT);
-    if (ok)
-        ok = decode_struct(&d, t, obj, NULL);
-    else if (is_jsoniter(&d))
-        fail_byte(&d, NULL, "readObjectStart", "expect { or n, but found ");
-    else
-        d.message = arena_strf(a, "json: cannot unmarshal %s into Go value of type %s", go_value_word(obj), t->go_name);
-    if (ok)
+    struct str bad = decode(&d, t, obj);
+    if (!bad.n)
         return true;
     return err_set(err, ERR_BAD_REQUEST, STR_FMT " in version \"" STR_FMT "\" cannot be handled as a " STR_FMT ": " STR_FMT, STR_ARG(gvk->kind),
-                   STR_ARG(gvk->version), STR_ARG(gvk->kind), STR_ARG(d.message));
+                   STR_ARG(gvk->version), STR_ARG(gvk->kind), STR_ARG(bad));
+}
+
+bool schema_decode_patched(const struct schema *s, struct arena *a, const struct gvk *gvk, struct json *obj, struct str body, struct str patch,
+                           struct str_list *unknown, struct err *err)
+{
+    const struct type *t = schema_kind(s, gvk->group, gvk->version, gvk->kind);
+    if (!t)
+        return err_unregistered(gvk, err);
+    struct decoder d = { .s = s, .a = a, .body = body, .unknown = unknown, .restore = !body.n };
+    struct str bad = decode(&d, t, obj);
+    if (!bad.n)
+        return true;
+    struct field_errors e = { .a = a };
+    field_error_add(&e, "FieldValueInvalid", STR("patch"), "Invalid value: " STR_FMT ": " STR_FMT, STR_ARG(quote_go(a, body.n ? body : patch)), STR_ARG(bad));
+    return err_invalid(err, STR(""), STR(""), STR(""), &e);
 }

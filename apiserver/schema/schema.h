@@ -53,6 +53,10 @@ bool schema_each_type(const struct schema *s, size_t *cursor, const struct type 
  * unknown, when not NULL, receives the paths of the fields dropped (fieldValidation=Strict|Warn): `unknown field "spec.foo"`. */
 struct str_list { struct str *v; size_t n; };
 bool schema_decode(const struct schema *s, struct arena *a, const struct gvk *gvk, struct json *obj, struct str body, struct str_list *unknown, struct err *err);
+/* Of what a patch made: ` "" is invalid: patch: Invalid value: ...` (apiserver pkg/endpoints/handlers/patch.go). body is the patched text; empty after
+ * a strategic merge, whose result Go does not parse but restores by reflection: then the patch itself, in Go's notation, is quoted. */
+bool schema_decode_patched(const struct schema *s, struct arena *a, const struct gvk *gvk, struct json *obj, struct str body, struct str patch,
+                           struct str_list *unknown, struct err *err);
 /* Fill defaults in place, as pkg/apis/.../defaults.go of the version does. */
 void schema_default(const struct schema *s, struct arena *a, const struct gvk *gvk, struct json *obj);
 /* Validation: field errors in upstream's order and words. old is NULL on create. */

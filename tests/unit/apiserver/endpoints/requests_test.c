@@ -160,6 +160,50 @@ static void refusals(void **state) {
     run(20, true, steps, ARRAY_LEN(steps));
 }
 
+#define DEPLOYMENT "{\"metadata\":{\"name\":\"web\"},\"spec\":{\"replicas\":2,\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},"  \
+                   "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}"
+#define DEPLOYS "/apis/apps/v1/namespaces/default/deployments"
+#define MERGE "application/merge-patch+json"
+#define STRATEGIC "application/strategic-merge-patch+json"
+#define JSONPATCH "application/json-patch+json"
+#define APPLY "application/apply-patch+yaml"
+#define LONG_NAME "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+/* What a patch may not make, in the words of each way in which it is read. */
+static void patches_refused(void **state) {
+    (void)state;
+    static const struct step steps[] = {
+        { "POST", CMS, J, NULL, CM("a", "\"k\":\"v\""), 201, { NULL } },
+        { "POST", DEPLOYS, J, NULL, DEPLOYMENT, 201, { NULL } },
+        { "PATCH", CMS "/a", MERGE, NULL, "{\"data\":{\"q\":7}}", 422,
+          { "\"message\":\" \\\"\\\" is invalid: patch: Invalid value: \\\"{\\\\\\\"apiVersion\\\\\\\":\\\\\\\"v1\\\\\\\",\\\\\\\"data\\\\\\\":{\\\\\\\"k\\\\\\\":\\\\\\\"v\\\\\\\",\\\\\\\"q\\\\\\\":7},",
+            "Data: ReadString: expects ", "\"details\":{\"causes\":[{\"reason\":\"FieldValueInvalid\"", "\"field\":\"patch\"}]}" } },
+        { "PATCH", CMS "/a", STRATEGIC, NULL, "{\"data\":{\"q\":7}}", 422, { "patch: Invalid value: \\\"map[data:map[q:7]]\\\": cannot convert int64 to string" } },
+        { "PATCH", CMS "/a", STRATEGIC, NULL, "{\"data\":[1]}", 422, { "patch: Invalid value: \\\"map[data:[1]]\\\": cannot restore map from slice" } },
+        { "PATCH", DEPLOYS "/web", STRATEGIC, NULL, "{\"spec\":{\"replicas\":\"x\"}}", 422, { "\\\"map[spec:map[replicas:x]]\\\": unrecognized type: int32" } },
+        { "PATCH", DEPLOYS "/web", STRATEGIC, NULL, "{\"spec\":{\"paused\":3}}", 422, { "unrecognized type: bool" } },
+        { "PATCH", DEPLOYS "/web", STRATEGIC, NULL, "{\"spec\":{\"replicas\":1.5}}", 422, { "cannot convert float64 to int32" } },
+        { "PATCH", DEPLOYS "/web", STRATEGIC, NULL, "{\"spec\":{\"template\":{\"spec\":{\"containers\":\"x\"}}}}", 422, { "cannot restore slice from string" } },
+        { "PATCH", DEPLOYS "/web", STRATEGIC, NULL, "{\"spec\":{\"template\":7}}", 422, { "cannot restore struct from: int64" } },
+        { "PATCH", CMS "/a", MERGE, NULL, "{\"kind\":\"Secret\"}", 422, { "converting (v1.Secret) to (core.ConfigMap): unknown conversion" } },
+        { "PATCH", CMS "/a", MERGE, NULL, "{\"apiVersion\":\"v9\"}", 422, { "no kind \\\"ConfigMap\\\" is registered for version \\\"v9\\\"" } },
+        { "PATCH", CMS "/a", MERGE, NULL, "[]", 422, { "patch: Invalid value: \\\"[]\\\": couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type struct" } },
+        { "PATCH", CMS "/a", MERGE, NULL, "7", 500, { "\"message\":\"Invalid JSON Patch\"" } },
+        { "PATCH", CMS "/a", MERGE, NULL, "{\"metadata\":{\"name\":null}}", 400, { "the name of the object (a based on URL) was undeterminable: name must be provided" } },
+        { "PUT", CMS "/a", J, NULL, "{\"metadata\":{}}", 400, { "the name of the object (a based on URL) was undeterminable: name must be provided" } },
+        { "PATCH", CMS "/a?force=true", MERGE, NULL, "{}", 422, { "PatchOptions.meta.k8s.io \\\"\\\" is invalid: force: Forbidden: may not be specified for non-apply patch" } },
+        { "PATCH", CMS "/a?fieldManager=" LONG_NAME, MERGE, NULL, "{}", 422, { "fieldManager: Too long: must have at most 128 bytes" } },
+        { "POST", CMS "?fieldManager=a%09", J, NULL, CM("b", ""), 422, { "CreateOptions.meta.k8s.io", "invalid character U+0009 (at position 1)" } },
+        { "PUT", CMS "/a?dryRun=x", J, NULL, CM("a", ""), 422, { "UpdateOptions.meta.k8s.io", "dryRun: Unsupported value: []string{\\\"x\\\"}: supported values: \\\"All\\\"" } },
+        { "PATCH", CMS "/a", APPLY, NULL, CM("a", ""), 422, { "fieldManager: Required value: is required for apply patch" } },
+        { "PATCH", CMS "/a?fieldManager=m", APPLY, NULL, "{\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\"}}", 400,
+          { "Incorrect version specified in apply patch. Specified patch version: /, expected: v1" } },
+        { "PATCH", DEPLOYS "/web/scale", MERGE, NULL, "{\"spec\":{\"replicas\":5}}", 200, { "\"replicas\":5" } },
+        { "GET", DEPLOYS "/web", NULL, NULL, NULL, 200, { "\"replicas\":5", "\"manager\":\"test\"" } },
+    };
+    run(20, true, steps, ARRAY_LEN(steps));
+}
+
 static void pages(void **state) {
     (void)state;
     struct bed b;
@@ -187,9 +231,6 @@ static void pages(void **state) {
     bed_down(&b);
 }
 
-#define DEPLOYMENT "{\"metadata\":{\"name\":\"web\"},\"spec\":{\"replicas\":2,\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},"  \
-                   "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}"
-#define DEPLOYS "/apis/apps/v1/namespaces/default/deployments"
 #define POD "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"i\"},{\"name\":\"b\",\"image\":\"i\"}]}}"
 #define PODS "/api/v1/namespaces/default/pods"
 
@@ -405,7 +446,7 @@ static void relays(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(objects), cmocka_unit_test(refusals), cmocka_unit_test(pages), cmocka_unit_test(subresources),
+        cmocka_unit_test(objects), cmocka_unit_test(refusals), cmocka_unit_test(patches_refused), cmocka_unit_test(pages), cmocka_unit_test(subresources),
         cmocka_unit_test(kinds), cmocka_unit_test(versions), cmocka_unit_test(watch_events), cmocka_unit_test(relays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
 # SAN=1 builds with the address and undefined-behaviour sanitizers into a folder of its own.
 
 ROOMS := sim/base sim/loop sim/net sim/pki sim/http sim/upgrade sim/api sim/client sim/proc \
-         apiserver apiserver/store apiserver/schema apiserver/printers apiserver/openapi apiserver/registry apiserver/patch apiserver/endpoints apiserver/auth \
+         apiserver apiserver/store apiserver/schema apiserver/printers apiserver/openapi apiserver/registry apiserver/patch apiserver/endpoints apiserver/auth apiserver/custom \
          apiserver/admission apiserver/aggregator kubelet kubelet/cgroup kubelet/stats metricsd hpa \
          workloads/controllers workloads/scheduler workloads/programs labs sim/cmd
 ifdef SAN

@@ -10,6 +10,7 @@
 #include "apiserver/admission/admission.h"
 #include "apiserver/aggregator/aggregator.h"
 #include "apiserver/auth/auth.h"
+#include "apiserver/custom/custom.h"
 #include "apiserver/endpoints/audit.h"
 #include "apiserver/endpoints/endpoints.h"
 
@@ -57,6 +58,7 @@ struct apiserver *apiserver_new(const struct apiserver_options *opt, struct err 
     as->authn = authn_new(as);
     as->authz = authz_new(as);
     as->aggregator = aggregator_new(as);
+    as->customs = customs_new(as);
     make_kubelet_client(as);
     store_after_commit(as->store, on_commit, as);
     if (listen(as, err)) return as;
@@ -67,6 +69,7 @@ struct apiserver *apiserver_new(const struct apiserver_options *opt, struct err 
 void apiserver_start(struct apiserver *as) {
     event_expiry_start(as);
     as->hooks = start_hooks_new(as);
+    customs_start(as->customs);
     as->watch_floor = store_revision(as->store);
 }
 
@@ -74,6 +77,7 @@ void apiserver_free(struct apiserver *as) {
     if (!as) return;
     store_after_commit_cancel(as->store, on_commit, as);
     start_hooks_free(as->hooks);
+    customs_free(as->customs);
     watch_set_free(as->watches);
     http_server_free(as->http);
     http_client_free(as->kubelet_client);

@@ -66,6 +66,7 @@ struct apiserver {
     struct aggregator *aggregator;
     struct http_client *kubelet_client; /* insecure_skip_verify, as kubeadm's apiserver has no --kubelet-certificate-authority */
     struct audit       *audit;         /* who did what (endpoints/audit.h) */
+    struct customs    *customs;        /* custom resources (apiserver/custom) */
     struct watch_set   *watches;       /* open watches and relays (endpoints/) */
     struct start_hooks *hooks;         /* what runs after the start, and again (start.c) */
     int64_t            watch_floor;    /* revisions below are too old to watch from: the watch cache of a server begins with the server */

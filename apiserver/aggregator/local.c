@@ -30,12 +30,13 @@ static void priorities(int minor, struct str group, struct str version, int64_t 
     }
 }
 
-static bool register_one(struct apiserver *as, struct str group, struct str version, struct arena *a, struct err *err) {
+/* managed: "onstart" for what is built in, "true" for what comes and goes. */
+static bool register_one(struct apiserver *as, struct str group, struct str version, const char *managed_how, struct arena *a, struct err *err) {
     int64_t gp, vp;
     priorities(as->opt.minor, group, version, &gp, &vp);
     struct json *obj = json_buildf(a, "{'kind': 'APIService', 'apiVersion': 'apiregistration.k8s.io/v1', 'metadata': {'name': %S, 'labels': "
-                                      "{'kube-aggregator.kubernetes.io/automanaged': 'onstart'}}, 'spec': {'version': %S, 'groupPriorityMinimum': %d, 'versionPriority': %d}}",
-                                   arena_strf(a, STR_FMT "." STR_FMT, STR_ARG(version), STR_ARG(group)), version, gp, vp);
+                                      "{'kube-aggregator.kubernetes.io/automanaged': %s}}, 'spec': {'version': %S, 'groupPriorityMinimum': %d, 'versionPriority': %d}}",
+                                   arena_strf(a, STR_FMT "." STR_FMT, STR_ARG(version), STR_ARG(group)), managed_how, version, gp, vp);
     if (group.n) json_set_str(a, json_get(obj, "spec"), "group", group);
     struct object *old = registry_get(as, STR("apiregistration.k8s.io"), STR("apiservices"), STR(""), meta_name(obj));
     bool managed = !old || meta_label(object_json(old), "kube-aggregator.kubernetes.io/automanaged").n;
@@ -49,13 +50,31 @@ bool aggregator_register_local(struct apiserver *as, struct err *err) {
     struct arena *a = arena_new();
     size_t cursor = 0;
     void *v;
-    bool ok = register_one(as, STR(""), STR("v1"), a, err);
+    bool ok = register_one(as, STR(""), STR("v1"), "onstart", a, err);
     while (ok && map_next(as->registry->groups, &cursor, NULL, &v)) {
         const struct api_group *g = v;
         if (str_eqc(g->name, "apiregistration.k8s.io")) continue;      /* the aggregator's own, which upstream does not register either */
-        for (size_t i = 0; ok && i < g->n; i++) ok = register_one(as, g->name, g->versions[i], a, err);
+        for (size_t i = 0; ok && i < g->n; i++) ok = register_one(as, g->name, g->versions[i], "onstart", a, err);
         arena_reset(a);
     }
+    arena_free(a);
+    return ok;
+}
+
+static bool unregister(struct apiserver *as, struct str group, struct str version, struct arena *a, struct err *err) {
+    struct str name = arena_strf(a, STR_FMT "." STR_FMT, STR_ARG(version), STR_ARG(group));
+    const struct resource *res = registry_find(as, STR("apiregistration.k8s.io"), STR("v1"), STR("apiservices"), STR(""));
+    struct object *old = registry_get(as, STR("apiregistration.k8s.io"), STR("apiservices"), STR(""), name), *out = NULL;
+    bool ours = old && str_eqc(meta_label(object_json(old), "kube-aggregator.kubernetes.io/automanaged"), "true");
+    bool ok = !ours || write_remove(request_internal(as, a), res, old, &out, err);
+    object_unref(out);
+    object_unref(old);
+    return ok;
+}
+
+bool aggregator_register_custom(struct apiserver *as, struct str group, struct str version, bool there, struct err *err) {
+    struct arena *a = arena_new();
+    bool ok = there ? register_one(as, group, version, "true", a, err) : unregister(as, group, version, a, err);
     arena_free(a);
     return ok;
 }

@@ -82,12 +82,29 @@ struct str body_kind_mismatch(struct request *r, const struct gvk *got, const st
                       STR_ARG(group), STR_ARG(want->kind));
 }
 
+/* A custom resource is decoded whatever it says it is; what it says is validated. */
+static bool check_custom_kind(struct request *r, struct json *j, const struct gvk *got, const struct gvk *want, struct err *err) {
+    struct str gv = gvk_api_version(r->a, got->group, got->version), want_gv = gvk_api_version(r->a, want->group, want->version);
+    struct field_errors e = { .a = r->a };
+    if (!str_eq(gv, want_gv))
+        return err_set(err, ERR_BAD_REQUEST, "the API version in the data (" STR_FMT ") does not match the expected API version (" STR_FMT ")", STR_ARG(gv), STR_ARG(want_gv));
+    if (!str_eq(got->kind, want->kind)) {
+        field_error_add(&e, "FieldValueInvalid", STR("kind"), "Invalid value: \"" STR_FMT "\": must be " STR_FMT, STR_ARG(got->kind), STR_ARG(want->kind));
+        return err_invalid(err, want->group, want->kind, meta_name(j), &e);
+    }
+    json_set_str(r->a, j, "kind", want->kind);
+    json_set_str(r->a, j, "apiVersion", want_gv);
+    return true;
+}
+
 /* A body may leave out what the path says; what it says must agree. */
 static bool check_kind(struct request *r, struct json *j, struct gvk *got, const struct gvk *want, struct err *err) {
     struct str want_gv = gvk_api_version(r->a, want->group, want->version);
     if (!json_get_str(j, "apiVersion").n && !got->version.n) got->group = want->group, got->version = want->version;
     if (!got->kind.n) got->kind = want->kind;
-    struct str gv = gvk_api_version(r->a, got->group, got->version), other = body_kind_mismatch(r, got, want);
+    struct str gv = gvk_api_version(r->a, got->group, got->version);
+    if (schema_custom(r->as->schema, want)) return check_custom_kind(r, j, got, want, err);
+    struct str other = body_kind_mismatch(r, got, want);
     if (other.n)
         return err_set(err, ERR_BAD_REQUEST, STR_FMT " in version \"" STR_FMT "\" cannot be handled as a " STR_FMT ": " STR_FMT,
                        STR_ARG(got->kind), STR_ARG(got->version), STR_ARG(want->kind), STR_ARG(other));

@@ -12,11 +12,16 @@ static struct json *string_list(struct arena *a, struct str list) {
     return out;
 }
 
-static struct json *verb_list(struct arena *a, unsigned verbs) {
+/* Sorted; of custom resources in the order in which upstream's code has them. */
+static struct json *verb_list(struct arena *a, const struct resource *res) {
     static const char *const names[] = { "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch" };
+    static const char *const custom[] = { "delete", "deletecollection", "get", "list", "patch", "create", "update", "watch" };
     struct json *out = json_new_array(a);
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (verbs & verb_bit(str_c(names[i]))) json_append(out, json_new_strc(a, names[i]));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *verb = res->list_kind.n ? custom[i] : names[i];
+        bool gone = res->terminating && !res->subresource.n && (verb_bit(str_c(verb)) & (VERB_CREATE | VERB_PATCH | VERB_UPDATE));
+        if (!gone && (res->verbs & verb_bit(str_c(verb)))) json_append(out, json_new_strc(a, verb));
+    }
     return out;
 }
 
@@ -26,14 +31,14 @@ static bool foreign_kind(const struct resource *res) { return !str_eq(res->kind.
 static struct json *resource_entry(struct request *r, const struct resource *res) {
     struct arena *a = r->a;
     struct str name = res->subresource.n ? arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(res->name), STR_ARG(res->subresource)) : res->name;
-    bool singular = r->as->opt.minor >= 27 && !res->subresource.n;
+    bool singular = (r->as->opt.minor >= 27 || res->list_kind.n) && !res->subresource.n;
     struct json *j = json_buildf(a, "{'name':%S,'singularName':%S,'namespaced':%b}", name, singular ? res->singular : STR(""), (int)res->namespaced);
     if (foreign_kind(res)) {
         if (res->kind.group.n) json_set_str(a, j, "group", res->kind.group);
         json_set_str(a, j, "version", res->kind.version);
     }
     json_set_str(a, j, "kind", res->kind.kind);
-    json_set(a, j, "verbs", verb_list(a, res->verbs));
+    json_set(a, j, "verbs", verb_list(a, res));
     if (res->short_names.n) json_set(a, j, "shortNames", string_list(a, res->short_names));
     if (res->categories.n) json_set(a, j, "categories", string_list(a, res->categories));
     return j;
@@ -41,9 +46,10 @@ static struct json *resource_entry(struct request *r, const struct resource *res
 
 static void group_version(struct request *r, struct str group, struct str version) {
     struct json *list = json_new_array(r->a);
-    const struct registry *g = r->as->registry;
-    for (size_t i = 0; i < g->n; i++)
-        if (str_eq(g->v[i].group, group) && str_eq(g->v[i].version, version)) json_append(list, resource_entry(r, &g->v[i]));
+    size_t cursor = 0;
+    const struct resource *res;
+    while ((res = registry_each(r->as, &cursor)))
+        if (str_eq(res->group, group) && str_eq(res->version, version)) json_append(list, resource_entry(r, res));
     if (!json_len(list)) {
         respond_not_found_page(r);
         return;
@@ -89,13 +95,9 @@ static struct aggregated aggregated_groups(struct request *r) {
 
 static struct json *local_groups(struct request *r) {
     struct json *list = json_new_array(r->a);
-    size_t cursor = 0;
-    struct str name;
-    void *value;
-    while (map_next(r->as->registry->groups, &cursor, &name, &value)) {
-        const struct api_group *g = value;
-        json_append(list, group_entry(r->a, g->name, g->versions, g->n));
-    }
+    size_t n;
+    const struct api_group *g = registry_groups(r->as, r->a, &n);
+    for (size_t i = 0; i < n; i++) json_append(list, group_entry(r->a, g[i].name, g[i].versions, g[i].n));
     return list;
 }
 
@@ -107,8 +109,11 @@ static void group_list(struct request *r) {
 }
 
 static void one_group(struct request *r, struct str name) {
-    const struct api_group *own = map_get(r->as->registry->groups, name);
-    struct json *j = own ? group_entry(r->a, own->name, own->versions, own->n) : NULL;
+    struct json *j = NULL;
+    size_t groups;
+    const struct api_group *own = registry_groups(r->as, r->a, &groups);
+    for (size_t i = 0; i < groups; i++)
+        if (str_eq(own[i].name, name)) j = group_entry(r->a, own[i].name, own[i].versions, own[i].n);
     struct aggregated g = aggregated_groups(r);
     for (size_t i = 0; !j && i < g.n; i++)
         if (str_eq(g.v[i].group, name)) j = group_entry(r->a, g.v[i].group, g.v[i].versions, g.v[i].n);
@@ -134,18 +139,18 @@ static struct json *kind_entry(struct arena *a, const struct resource *res) {
     return json_buildf(a, "{'group':%S,'version':%S,'kind':%S}", res->kind.group, res->kind.version, res->kind.kind);
 }
 
-static struct json *resource_all(struct request *r, const struct resource *res, size_t at) {
+static struct json *resource_all(struct request *r, const struct resource *res) {
     struct arena *a = r->a;
-    const struct registry *g = r->as->registry;
+    const struct resource *s;
+    size_t cursor = 0;
     struct json *j = json_buildf(a, "{'resource':%S,'responseKind':%j,'scope':%s,'singularResource':%S,'verbs':%j}", res->name, kind_entry(a, res),
-                                 res->namespaced ? "Namespaced" : "Cluster", res->singular, verb_list(a, res->verbs));
+                                 res->namespaced ? "Namespaced" : "Cluster", res->singular, verb_list(a, res));
     struct json *subs = json_new_array(a);
     if (res->short_names.n) json_set(a, j, "shortNames", string_list(a, res->short_names));
     if (res->categories.n) json_set(a, j, "categories", string_list(a, res->categories));
-    for (size_t i = at + 1; i < g->n; i++) {
-        const struct resource *s = &g->v[i];
+    while ((s = registry_each(r->as, &cursor))) {
         if (!s->subresource.n || s->main != res) continue;
-        json_append(subs, json_buildf(a, "{'subresource':%S,'responseKind':%j,'verbs':%j}", s->subresource, kind_entry(a, s), verb_list(a, s->verbs)));
+        json_append(subs, json_buildf(a, "{'subresource':%S,'responseKind':%j,'verbs':%j}", s->subresource, kind_entry(a, s), verb_list(a, s)));
     }
     if (json_len(subs)) json_set(a, j, "subresources", subs);
     return j;
@@ -153,9 +158,10 @@ static struct json *resource_all(struct request *r, const struct resource *res, 
 
 static struct json *version_all(struct request *r, struct str group, struct str version) {
     struct json *list = json_new_array(r->a);
-    const struct registry *g = r->as->registry;
-    for (size_t i = 0; i < g->n; i++)
-        if (!g->v[i].subresource.n && str_eq(g->v[i].group, group) && str_eq(g->v[i].version, version)) json_append(list, resource_all(r, &g->v[i], i));
+    const struct resource *res;
+    size_t cursor = 0;
+    while ((res = registry_each(r->as, &cursor)))
+        if (!res->subresource.n && str_eq(res->group, group) && str_eq(res->version, version)) json_append(list, resource_all(r, res));
     return json_buildf(r->a, "{'version':%S,'resources':%j,'freshness':'Current'}", version, list);
 }
 
@@ -186,14 +192,11 @@ static struct json *group_all(struct request *r, struct str name, const struct s
 
 static void discovery_all(struct request *r, bool core, const char *version) {
     struct json *items = json_new_array(r->a);
-    struct str v1 = STR("v1"), name;
-    size_t cursor = 0;
-    void *value;
+    struct str v1 = STR("v1");
+    size_t n;
+    const struct api_group *own = registry_groups(r->as, r->a, &n);
     if (core) json_append(items, group_all(r, STR(""), &v1, 1, true));
-    while (!core && map_next(r->as->registry->groups, &cursor, &name, &value)) {
-        const struct api_group *g = value;
-        json_append(items, group_all(r, g->name, g->versions, g->n, true));
-    }
+    for (size_t i = 0; !core && i < n; i++) json_append(items, group_all(r, own[i].name, own[i].versions, own[i].n, true));
     struct aggregated g = { r, NULL, 0 };
     if (!core) g = aggregated_groups(r);
     for (size_t i = 0; i < g.n; i++) json_append(items, group_all(r, g.v[i].group, g.v[i].versions, g.v[i].n, false));

@@ -85,6 +85,7 @@ struct watch_set { struct list watches, relays; };
 struct watch_set *watch_set_new(void);
 void watch_set_free(struct watch_set *s);
 void watches_end(struct watch_set *s);                           /* all of them, cleanly: clients ask again */
+void watch_set_drop(struct watch_set *s, const struct resource *res);            /* ends the watches of a resource that goes */
 void relay_drop_all(struct watch_set *s);                        /* connect.c */
 
 #endif

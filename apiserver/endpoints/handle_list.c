@@ -179,12 +179,33 @@ static bool write_table(struct list_request *l, struct strbuf *out, struct err *
     return true;
 }
 
+/* An unstructured list is a map to Go: keys in order, items whole, and metadata that always has its continue. */
+static void write_custom_items(struct list_request *l, struct strbuf *out) {
+    struct request *r = l->r;
+    const struct resource *res = r->res;
+    struct json *meta = json_parse(r->a, list_meta(l), NULL);
+    if (!json_get(meta, "continue")) json_set_strc(r->a, meta, "continue", "");
+    json_sort_keys(meta);
+    strbuf_addf(out, "{\"apiVersion\":\"" STR_FMT "\",\"items\":[", STR_ARG(gvk_api_version(r->a, res->kind.group, res->kind.version)));
+    for (size_t i = 0; i < l->n; i++) {
+        struct arena *a = arena_new();
+        if (i) strbuf_addch(out, ',');
+        strbuf_add(out, present(r->as, a, res, l->items[i], r->x->time_shift_s));
+        arena_free(a);
+    }
+    strbuf_addf(out, "],\"kind\":\"" STR_FMT "\",\"metadata\":" STR_FMT "}", STR_ARG(res->list_kind), STR_ARG(json_text(r->a, meta)));
+}
+
 static void write_items(struct list_request *l, struct strbuf *out) {
     struct request *r = l->r;
     const struct resource *res = r->res;
     bool partial = l->shape.shape == SHAPE_PARTIAL_LIST;
     struct str gv = partial ? arena_strf(r->a, "meta.k8s.io/%s", l->shape.meta_version) : gvk_api_version(r->a, res->kind.group, res->kind.version);
     struct str kind = partial ? STR("PartialObjectMetadata") : res->kind.kind;
+    if (res->list_kind.n && !partial) {
+        write_custom_items(l, out);
+        return;
+    }
     strbuf_addf(out, "{\"kind\":\"" STR_FMT "List\",\"apiVersion\":\"" STR_FMT "\",\"metadata\":" STR_FMT ",\"items\":[", STR_ARG(kind), STR_ARG(gv), STR_ARG(list_meta(l)));
     for (size_t i = 0; i < l->n; i++) {
         if (i) strbuf_addch(out, ',');

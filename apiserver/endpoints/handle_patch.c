@@ -12,11 +12,15 @@ static bool patch_type_of(struct request *r, enum patch_type *out, struct err *e
     static const char *const types[] = { "application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", "application/apply-patch+yaml" };
     struct str type = http_headers_get(&r->x->headers, "Content-Type");
     type = str_trim(str_token(&type, ';'));
+    bool custom = r->res->list_kind.n > 0;
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
-        if (str_eqc(type, types[i])) {
+        if (str_eqc(type, types[i]) && !(custom && i == PATCH_STRATEGIC)) {
             *out = (enum patch_type)i;
             return true;
         }
+    if (custom)                        /* behind no router: the handler itself says it */
+        return err_set(err, ERR_UNSUPPORTED_MEDIA_TYPE, "the body of the request was in an unknown format - accepted media types include: %s, %s, %s", types[PATCH_JSON],
+                       types[PATCH_MERGE], types[PATCH_APPLY]);
     err_set(err, ERR_UNSUPPORTED_MEDIA_TYPE, "415: Unsupported Media Type");     /* upstream's router says it, before any handler */
     err_details(err, "{}");
     return false;
@@ -59,7 +63,7 @@ static bool patched(struct request *r, enum patch_type type, const struct json *
     }
     out->obj = type == PATCH_JSON ? patch_json(r->a, current, r->x->body, err) : patch_merge(r->a, current, patch);
     if (!out->obj) return false;
-    json_sort_keys(out->obj);
+    if (json_is(out->obj, JSON_OBJECT)) json_sort_keys(out->obj);
     out->text = json_text(r->a, out->obj);
     return true;
 }

@@ -90,9 +90,21 @@ bool body_check_name(struct request *r, const struct json *obj, struct err *err)
     return true;
 }
 
+/* Upstream: apiextensions-apiserver pkg/apiserver/customresource_handler.go. */
+static bool err_terminating(struct request *r, struct err *err) {
+    err_set(err, ERR_METHOD_NOT_ALLOWED, "create not allowed while custom resource definition is terminating");
+    err_details(err, arena_printf(r->a, "{\"group\":\"" STR_FMT "\",\"kind\":\"" STR_FMT "\"}", STR_ARG(r->res->group), STR_ARG(r->res->name)));
+    return false;
+}
+
 static void handle_create(struct request *r) {
     struct err err = { 0 };
     struct object *out = NULL;
+    if (r->res->terminating) {
+        err_terminating(r, &err);
+        fail(r, &err);
+        return;
+    }
     if (is_review(r->res->main)) {
         create_virtual(r, review_create);
         return;

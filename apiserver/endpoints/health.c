@@ -115,13 +115,12 @@ static const char *const extension_paths[] = {
 
 static struct json *all_paths(struct request *r) {
     struct json *list = json_buildf(r->a, "['/api','/api/v1','/apis','/apis/']");
-    size_t cursor = 0;
-    struct str name;
-    void *value;
-    while (map_next(r->as->registry->groups, &cursor, &name, &value)) {
-        const struct api_group *g = value;
-        json_append(list, json_new_str(r->a, arena_strf(r->a, "/apis/" STR_FMT, STR_ARG(name))));
-        for (size_t i = 0; i < g->n; i++) json_append(list, json_new_str(r->a, arena_strf(r->a, "/apis/" STR_FMT "/" STR_FMT, STR_ARG(name), STR_ARG(g->versions[i]))));
+    size_t n;
+    const struct api_group *g = registry_groups(r->as, r->a, &n);
+    for (size_t k = 0; k < n; k++) {
+        json_append(list, json_new_str(r->a, arena_strf(r->a, "/apis/" STR_FMT, STR_ARG(g[k].name))));
+        for (size_t i = 0; i < g[k].n; i++)
+            json_append(list, json_new_str(r->a, arena_strf(r->a, "/apis/" STR_FMT "/" STR_FMT, STR_ARG(g[k].name), STR_ARG(g[k].versions[i]))));
     }
     static const char *const rest[] = { "/healthz", "/livez", "/metrics", "/openapi/v2", "/readyz", "/version" };
     for (size_t i = 0; i < ARRAY_LEN(rest); i++) json_append(list, json_new_strc(r->a, rest[i]));

@@ -4,9 +4,10 @@
 
 static struct openapi_resource *resources(struct request *r, size_t *n) {
     const struct registry *g = r->as->registry;
-    struct openapi_resource *v = arena_zalloc(r->a, (g->n + 1) * sizeof *v);
-    for (size_t i = 0; i < g->n; i++) {
-        const struct resource *res = &g->v[i];
+    struct openapi_resource *v = arena_zalloc(r->a, (g->n + g->custom_n + 1) * sizeof *v);
+    const struct resource *res;
+    size_t cursor = 0;
+    for (size_t i = 0; (res = registry_each(r->as, &cursor)); i++) {
         struct strbuf verbs;
         static const char *const names[] = { "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch" };
         strbuf_init(&verbs, 128);
@@ -20,7 +21,7 @@ static struct openapi_resource *resources(struct request *r, size_t *n) {
         };
         strbuf_deinit(&verbs);
     }
-    *n = g->n;
+    *n = g->n + g->custom_n;
     return v;
 }
 

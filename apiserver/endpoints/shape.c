@@ -29,7 +29,7 @@ bool table_init(struct table *t, struct request *r, const struct resource *res, 
     else if (str_eqc(include, "Object")) t->include = INCLUDE_OBJECT;
     else if (include.n && !str_eqc(include, "Metadata"))
         return err_set(err, ERR_BAD_REQUEST, "unrecognized includeObject value: \"" STR_FMT "\"", STR_ARG(include));
-    t->printer = printer_find(r->as->opt.minor, res->group, res->version, res->name);
+    t->printer = res->printer ? res->printer : printer_find(r->as->opt.minor, res->group, res->version, res->name);
     return true;
 }
 

@@ -53,6 +53,13 @@ void watches_end(struct watch_set *s) {
     list_for(it, &s->watches) watch_end(container_of(it, struct watch, node));
 }
 
+void watch_set_drop(struct watch_set *s, const struct resource *res) {
+    list_for(it, &s->watches) {
+        struct watch *w = container_of(it, struct watch, node);
+        if (w->r->res == res) watch_end(w);
+    }
+}
+
 void watch_set_free(struct watch_set *s) {
     if (!s) return;
     watches_end(s);

@@ -79,7 +79,7 @@ void json_model(struct doc *d, const struct type *t)
         strbuf_addc(d->out, "\"oneOf\":[{\"type\":\"string\"},{\"type\":\"number\"}]");
     else
         write_shape(d, s, false);
-    if (!t->scalar)
+    if (!t->scalar && !t->open)
         write_fields(d, t);
     struct str gvks = type_gvks(d->s, d->a, t);
     if (gvks.n)

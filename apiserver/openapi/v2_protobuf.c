@@ -94,10 +94,10 @@ static void put_model(struct proto_doc *d, const struct type *t)
     wire_text(d->out, NAMED_NAME, t->name);
     size_t schema = wire_begin(d->out, NAMED_VALUE);
     put_shape(d, scalar_shape(t));
-    for (size_t i = 0; i < t->count; i++)
+    for (size_t i = 0; i < t->count && !t->open; i++)
         if (t->fields[i].required)
             wire_text(d->out, SCHEMA_REQUIRED, t->fields[i].name);
-    if (t->count && !t->scalar) {
+    if (t->count && !t->scalar && !t->open) {
         size_t properties = wire_begin(d->out, SCHEMA_PROPERTIES);
         for (size_t i = 0; i < t->count; i++)
             put_property(d, &t->fields[i]);

@@ -6,7 +6,7 @@
  */
 #include "apiserver/printers/printers_priv.h"
 
-enum { COLUMNS_MAX = 16, VERSIONS = 3, RESOURCES_MAX = 80 };
+enum { COLUMNS_MAX = 32, VERSIONS = 3, RESOURCES_MAX = 80 };
 
 /* One resource as one server version prints it. Made when first asked for, then kept. */
 struct printer {
@@ -15,6 +15,7 @@ struct printer {
     size_t               count;
     struct table_column  columns[COLUMNS_MAX];
     const struct column *sources[COLUMNS_MAX];
+    const char          *paths[COLUMNS_MAX];       /* of a custom resource's columns, instead of sources */
 };
 
 static struct printer printers[VERSIONS][RESOURCES_MAX];
@@ -56,6 +57,31 @@ const struct printer *printer_find(int minor, struct str group, struct str versi
     return make(&printers[v][i], i < printer_resources_count ? &printer_resources[i] : &print_default_resource, minor);
 }
 
+static void add_custom(struct arena *a, struct printer *p, const struct json *c)
+{
+    const char *path = arena_cstr(a, json_get_str(c, "jsonPath"));
+    struct str help = json_get_str(c, "description"), format = json_get_str(c, "format");
+    if (p->count == COLUMNS_MAX)
+        return;
+    p->paths[p->count] = path;
+    p->columns[p->count++] = (struct table_column){ arena_cstr(a, json_get_str(c, "name")), arena_cstr(a, json_get_str(c, "type")), format.n ? arena_cstr(a, format) : NULL,
+        help.n ? arena_cstr(a, help) : arena_printf(a, "Custom resource definition column (in JSONPath format): %s", path), (int)json_get_int(c, "priority", 0) };
+}
+
+const struct printer *printer_custom(struct arena *a, int minor, const struct json *columns)
+{
+    struct printer *p = ARENA_NEW(a, struct printer);
+    const struct column *name = &print_default_resource.columns[0];
+    p->minor = minor;
+    p->columns[p->count++] = (struct table_column){ name->name, name->type, name->format, name->help, 0 };
+    if (!json_len(columns))
+        columns = json_buildf(a, "[{'name':'Age','type':'date','jsonPath':'.metadata.creationTimestamp','description':%s}]",
+                              "CreationTimestamp is a timestamp representing the server time when this object was created.");
+    for (const struct json *c = json_first(columns); c; c = json_next(c))
+        add_custom(a, p, c);
+    return p;
+}
+
 const struct table_column *printer_columns(const struct printer *p, size_t *count)
 {
     *count = p->count;
@@ -66,6 +92,11 @@ void printer_row(const struct printer *p, const struct json *obj, int64_t now_ns
                  const char **conditions_json)
 {
     struct row r = { obj, now_ns, p->minor, arena_new(), cells };
+    if (!p->resource) {
+        print_custom_row(&r, p->columns, p->paths, p->count);
+        arena_free(r.a);
+        return;
+    }
     for (size_t i = 0; i < p->count; i++) {
         strbuf_addch(cells, i ? ',' : '[');
         p->sources[i]->cell(&r, p->sources[i]->arg);

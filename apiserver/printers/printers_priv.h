@@ -46,6 +46,9 @@ void print_join_add(struct joined *j, struct str s);
 void print_join_put(struct row *r, struct joined *j, const char *when_empty);      /* writes the cell and frees */
 struct str print_format_labels(struct arena *a, const struct json *labels);        /* a=b,c=d sorted, or <none> */
 
+/* custom.c: the name, then what stands at each path. */
+void print_custom_row(struct row *r, const struct table_column *columns, const char *const *paths, size_t n);
+
 /* ---- cells that many resources share; what arg means is said at the definitions in cells.c ---- */
 cell_fn cell_name, cell_age, cell_created_at, cell_text, cell_number, cell_flag, cell_flag_text, cell_count, cell_containers,
     cell_images, cell_selector, cell_labels, cell_list, cell_fraction, cell_conditions;

@@ -104,6 +104,7 @@ bool write_delete(struct request *r, const struct resource *res, struct object *
     if (admit && !(admission_mutate(r, ADMIT_DELETE, NULL, obj, err) && admission_validate(r, ADMIT_DELETE, NULL, obj, err))) return false;
     if (!check_preconditions(r, res, obj, d, err)) return false;
     if (res->strategy->flags & STRATEGY_FINALIZE) return delete_namespace(r, res, obj, old, out, gone, err);
+    if ((res->strategy->flags & STRATEGY_CLEANUP) && !meta_deleting(obj)) crd_mark_deleted(r, obj);
     struct str how = propagation_of(res, obj, d);
     bool had = has_finalizer(obj, "orphan") || has_finalizer(obj, "foregroundDeletion");
     set_finalizer(r->a, obj, "orphan", str_eqc(how, "Orphan"));

@@ -90,6 +90,7 @@ struct str present(struct apiserver *as, struct arena *a, const struct resource 
 
 struct str present_item(struct apiserver *as, struct arena *a, const struct resource *res, struct object *o, int64_t shift_s) {
     struct str text = present(as, a, res, o, shift_s);
+    if (res->list_kind.n) return text;           /* items of unstructured lists say what they are */
     if (text.n <= res->head.n || memcmp(text.p, res->head.p, res->head.n)) return text;
     return arena_strf(a, "{" STR_FMT, STR_ARG(str_sub(text, res->head.n, text.n)));
 }

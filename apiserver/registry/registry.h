@@ -30,6 +30,8 @@ enum {
     STRATEGY_UPSERT = 8,               /* PUT of what is not there creates it (AllowCreateOnUpdate) */
     STRATEGY_CONDITIONAL = 16,         /* PUT must carry the resourceVersion (no AllowUnconditionalUpdate) */
     STRATEGY_FINALIZE = 32,            /* has spec.finalizers: deletion waits for them (namespaces) */
+    STRATEGY_BARE_STATUS = 128,        /* a create leaves no status at all, and the writer of a status carries nothing else */
+    STRATEGY_CLEANUP = 256,            /* a definition: its deletion waits for its instances */
     STRATEGY_GRACEFUL = 64,            /* has a grace period (pods) */
 };
 struct resource {
@@ -43,11 +45,16 @@ struct resource {
     const struct strategy *strategy;   /* of the main resource; never NULL */
     struct gvk stored;                 /* how objects of it are stored: Events and Ingresses of two groups are the same objects */
     struct str head, stored_head;      /* {"kind":"Pod","apiVersion":"v1", - how the text of its objects begins */
+    struct str list_kind;              /* of custom resources, whose texts have sorted keys; empty: kind + List */
+    bool       terminating;            /* its definition is being deleted: nothing new */
+    const struct printer *printer;     /* of a custom resource; NULL: the tables have one */
     bool       same_shape;             /* stored text serves for this version but for its head */
 };
+struct printer;                        /* apiserver/printers */
 struct registry {
     struct arena    *a;
     struct resource *v; size_t n;      /* in the order of the data: by group (core first), resource; versions in /apis order */
+    struct resource **custom; size_t custom_n, custom_cap;       /* those that came at run time (apiserver/custom), in the order of their coming */
     struct map      *index;            /* "group/version/name/sub" -> struct resource */
     struct map      *groups;           /* group -> struct api_group, in the order of /apis */
     struct alloc    *alloc;            /* cluster addresses and node ports */
@@ -56,6 +63,14 @@ struct registry {
 };
 struct api_group { struct str name; struct str *versions; size_t n; };            /* versions[0] is preferred */
 
+/* All that is served: built in, then custom. Start with *cursor 0; NULL at the end. */
+const struct resource *registry_each(const struct apiserver *as, size_t *cursor);
+/* The groups in the order of /apis: those of the data, then those of custom resources by name. */
+struct api_group *registry_groups(const struct apiserver *as, struct arena *a, size_t *n);
+void registry_add(struct apiserver *as, struct resource *res);   /* complete, but for main and has_status; the caller's until removed */
+void registry_remove(struct apiserver *as, struct resource *res);
+void registry_link(struct apiserver *as, struct resource *res);  /* main and has_status, after all of a definition are added */
+void crd_mark_deleted(struct request *r, struct json *crd);      /* apiserver/custom: the finalizer and the condition of a definition that goes */
 struct registry *registry_new(struct apiserver *as);
 void registry_free(struct registry *g, struct apiserver *as);
 /* NULL when it is not served. */

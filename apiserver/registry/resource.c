@@ -188,6 +188,8 @@ static struct api_group *group_ensure(struct registry *g, struct str name) {
 static bool served(const struct registry *g, struct str group, struct str version) {
     for (size_t i = 0; i < g->n; i++)
         if (str_eq(g->v[i].group, group) && str_eq(g->v[i].version, version)) return true;
+    for (size_t i = 0; i < g->custom_n; i++)
+        if (str_eq(g->custom[i]->group, group) && str_eq(g->custom[i]->version, version)) return true;
     return false;
 }
 
@@ -221,7 +223,99 @@ const struct resource *registry_find_any(const struct apiserver *as, struct str 
         const struct resource *res = registry_find(as, group, grp->versions[i], resource, STR(""));
         if (res) return res;
     }
+    for (size_t i = 0; i < as->registry->custom_n; i++) {
+        const struct resource *res = as->registry->custom[i];
+        if (str_eq(res->group, group) && str_eq(res->name, resource) && !res->subresource.n) return res;
+    }
     return group.n ? NULL : registry_find(as, group, STR("v1"), resource, STR(""));
+}
+
+/* ---- custom resources ---- */
+const struct resource *registry_each(const struct apiserver *as, size_t *cursor) {
+    const struct registry *g = as->registry;
+    size_t i = (*cursor)++;
+    return i < g->n ? &g->v[i] : i - g->n < g->custom_n ? g->custom[i - g->n] : NULL;
+}
+
+void registry_add(struct apiserver *as, struct resource *res) {
+    struct registry *g = as->registry;
+    char buf[512];
+    if (g->custom_n == g->custom_cap) {
+        g->custom_cap = g->custom_cap ? g->custom_cap * 2 : 16;
+        g->custom = xrealloc(g->custom, g->custom_cap * sizeof *g->custom);
+    }
+    g->custom[g->custom_n++] = res;
+    map_put(g->index, index_key(buf, sizeof buf, res->group, res->version, res->name, res->subresource), res);
+}
+
+void registry_link(struct apiserver *as, struct resource *res) {
+    char buf[512];
+    struct map *index = as->registry->index;
+    res->main = map_get(index, index_key(buf, sizeof buf, res->group, res->version, res->name, STR("")));
+    res->has_status = map_get(index, index_key(buf, sizeof buf, res->group, res->version, res->name, STR("status"))) != NULL;
+}
+
+void registry_remove(struct apiserver *as, struct resource *res) {
+    struct registry *g = as->registry;
+    char buf[512];
+    for (size_t i = 0; i < g->custom_n; i++) {
+        if (g->custom[i] != res) continue;
+        memmove(&g->custom[i], &g->custom[i + 1], (--g->custom_n - i) * sizeof *g->custom);
+        map_take(g->index, index_key(buf, sizeof buf, res->group, res->version, res->name, res->subresource));
+        return;
+    }
+}
+
+/* v2 before v1 before v1beta2 before v1alpha1 before anything else, by name (apimachinery pkg/version). 0 when it is none of these. */
+static int64_t version_rank(struct str v) {
+    static const struct { const char *word; int64_t rank; } stages[] = { { "", 3 }, { "beta", 2 }, { "alpha", 1 } };
+    size_t i = 1;
+    int64_t major = 0, minor = 0;
+    if (!v.n || v.p[0] != 'v') return 0;
+    while (i < v.n && v.p[i] >= '0' && v.p[i] <= '9') i++;
+    if (!str_int(str_sub(v, 1, i), &major)) return 0;
+    for (size_t s = 0; s < ARRAY_LEN(stages); s++) {
+        struct str rest = str_sub(v, i, v.n), word = str_c(stages[s].word);
+        if (!word.n && !rest.n) return (stages[s].rank << 40) + (major << 20);
+        if (word.n && str_starts(rest, stages[s].word) && str_int(str_sub(rest, word.n, rest.n), &minor)) return (stages[s].rank << 40) + (major << 20) + minor;
+    }
+    return 0;
+}
+
+static int by_rank(const void *x, const void *y) {
+    const struct str *a = x, *b = y;
+    int64_t ra = version_rank(*a), rb = version_rank(*b);
+    return ra != rb ? (ra < rb) - (ra > rb) : str_cmp(*a, *b);
+}
+
+static int by_name(const void *x, const void *y) { return str_cmp(((const struct api_group *)x)->name, ((const struct api_group *)y)->name); }
+
+static struct api_group *group_of(struct api_group *v, size_t *n, size_t from, struct str name) {
+    for (size_t i = from; i < *n; i++)
+        if (str_eq(v[i].name, name)) return &v[i];
+    v[*n] = (struct api_group){ .name = name };
+    return &v[(*n)++];
+}
+
+struct api_group *registry_groups(const struct apiserver *as, struct arena *a, size_t *n) {
+    const struct registry *g = as->registry;
+    struct api_group *v = arena_zalloc(a, (map_len(g->groups) + g->custom_n + 1) * sizeof *v);
+    size_t cursor = 0;
+    void *value;
+    *n = 0;
+    while (map_next(g->groups, &cursor, NULL, &value)) v[(*n)++] = *(const struct api_group *)value;
+    size_t from = *n;
+    for (size_t i = 0; i < g->custom_n; i++) {
+        struct api_group *of = group_of(v, n, from, g->custom[i]->group);
+        bool known = false;
+        for (size_t j = 0; j < of->n; j++) known |= str_eq(of->versions[j], g->custom[i]->version);
+        if (known) continue;
+        of->versions = arena_realloc(a, of->versions, of->n * sizeof(struct str), (of->n + 1) * sizeof(struct str));
+        of->versions[of->n++] = g->custom[i]->version;
+    }
+    if (*n > from) qsort(v + from, *n - from, sizeof *v, by_name);
+    for (size_t i = from; i < *n; i++) qsort(v[i].versions, v[i].n, sizeof(struct str), by_rank);
+    return v;
 }
 
 static const struct strategy strategy_plain = { .resource = "" };
@@ -254,6 +348,7 @@ void registry_free(struct registry *g, struct apiserver *as) {
     ASSERT(list_empty(&g->pending));
     event_expiry_free(g);
     alloc_free(g->alloc);
+    free(g->custom);
     map_free(g->index, NULL);
     map_free(g->groups, NULL);
     arena_free(g->a);

@@ -69,6 +69,32 @@ static bool apiservice_create(struct request *r, struct json *obj, struct err *e
     return true;
 }
 
+/* ---- definitions of custom resources: which version is, or was, stored ---- */
+static void add_stored_version(struct request *r, struct json *crd) {
+    struct json *status = json_ensure(r->a, crd, "status"), *stored = json_ensure_array(r->a, status, "storedVersions");
+    for (const struct json *v = json_first(json_path(crd, "spec.versions")); v; v = json_next(v)) {
+        bool known = !json_get_bool(v, "storage", false);
+        for (const struct json *s = json_first(stored); s; s = json_next(s)) known |= str_eq(json_str(s), json_get_str(v, "name"));
+        if (!known) json_append(stored, json_new_str(r->a, json_get_str(v, "name")));
+    }
+}
+
+static bool crd_create(struct request *r, struct json *obj, struct err *err) {
+    (void)err;
+    json_set(r->a, obj, "status", json_new_object(r->a));
+    add_stored_version(r, obj);
+    struct gvk kind;
+    gvk_parse(json_get_str(obj, "apiVersion"), json_get_str(obj, "kind"), &kind);
+    schema_canonical(r->as->schema, r->a, &kind, obj);
+    return true;
+}
+
+static bool crd_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+    (void)old, (void)err;
+    if (!r->info.subresource.n) add_stored_version(r, obj);
+    return true;
+}
+
 const struct strategy strategies_other[] = {
     { "certificates.k8s.io", "certificatesigningrequests", 0, "spec.signerName", "field label not supported: %s", csr_create, csr_update, NULL, NULL, NULL },
     { "rbac.authorization.k8s.io", "roles", STRATEGY_UPSERT, NULL, NULL, rbac_create, rbac_update, NULL, NULL, NULL },
@@ -76,7 +102,8 @@ const struct strategy strategies_other[] = {
     { "rbac.authorization.k8s.io", "clusterroles", STRATEGY_UPSERT, NULL, NULL, rbac_create, rbac_update, NULL, NULL, NULL },
     { "rbac.authorization.k8s.io", "clusterrolebindings", STRATEGY_UPSERT, NULL, NULL, rbac_create, rbac_update, NULL, NULL, NULL },
     { "apiregistration.k8s.io", "apiservices", STRATEGY_CONDITIONAL, NULL, NULL, apiservice_create, NULL, NULL, NULL, NULL },
-    { "apiextensions.k8s.io", "customresourcedefinitions", STRATEGY_GENERATION | STRATEGY_CONDITIONAL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+    { "apiextensions.k8s.io", "customresourcedefinitions", STRATEGY_GENERATION | STRATEGY_CONDITIONAL | STRATEGY_CLEANUP, NULL, NULL, crd_create, crd_update,
+      NULL, NULL, NULL },
     { "scheduling.k8s.io", "priorityclasses", STRATEGY_GENERATION_ALL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { "networking.k8s.io", "ingresses", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { "networking.k8s.io", "networkpolicies", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },

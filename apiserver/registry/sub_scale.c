@@ -4,6 +4,26 @@
  */
 #include "apiserver/registry/registry.h"
 
+static const char *undotted(const char *path) { return path + (path[0] == '.'); }
+
+/* A custom resource keeps its counts where its definition says. Upstream: apiextensions-apiserver pkg/registry/customresource/etcd.go. */
+static bool custom_counts(struct arena *a, const struct custom_kind *k, const struct json *obj, struct json *scale, struct err *err) {
+    const struct json *replicas = json_path(obj, undotted(k->spec_replicas));
+    if (!replicas)
+        return err_set(err, ERR_INTERNAL, "Internal error occurred: the spec replicas field \"%s\" does not exist", k->spec_replicas);
+    if (json_int(replicas, 0)) json_set_int(a, json_get(scale, "spec"), "replicas", json_int(replicas, 0));
+    json_set_int(a, json_get(scale, "status"), "replicas", json_path_int(obj, undotted(k->status_replicas), 0));
+    struct str selector = k->label_selector ? json_path_str(obj, undotted(k->label_selector)) : STR_NULL;
+    if (selector.n) json_set_str(a, json_get(scale, "status"), "selector", selector);
+    return true;
+}
+
+static void set_replicas(struct arena *a, const struct custom_kind *k, struct json *obj, int64_t replicas) {
+    struct str rest = str_c(k ? undotted(k->spec_replicas) : "spec.replicas"), name = str_token(&rest, '.');
+    for (; rest.p; name = str_token(&rest, '.')) obj = json_ensure(a, obj, arena_cstr(a, name));
+    json_set_int(a, obj, arena_cstr(a, name), replicas);
+}
+
 struct json *scale_of(struct apiserver *as, struct arena *a, const struct resource *res, struct object *o, struct err *err) {
     struct json *obj = present_json(as, a, res, o), *meta = json_get(obj, "metadata"), *spec = json_get(obj, "spec");
     static const char *const carried[] = { "name", "namespace", "uid", "resourceVersion", "creationTimestamp" };
@@ -18,6 +38,8 @@ struct json *scale_of(struct apiserver *as, struct arena *a, const struct resour
             if (link.n) json_set_str(a, into, "selfLink", arena_strf(a, STR_FMT "/scale", STR_ARG(link)));
         }
     }
+    const struct custom_kind *custom = schema_custom(as->schema, &res->main->kind);
+    if (custom) return custom_counts(a, custom, obj, out, err) ? out : NULL;
     int64_t replicas = json_get_int(spec, "replicas", 0);
     if (replicas) json_set_int(a, json_get(out, "spec"), "replicas", replicas);
     bool map_selector = !res->group.n;                           /* a ReplicationController's selector is a plain map */
@@ -48,7 +70,7 @@ bool scale_update(struct request *r, const struct resource *res, struct json *sc
         const char *why = arena_printf(r->a, "Precondition failed: UID in precondition: " STR_FMT ", UID in object meta: " STR_FMT, STR_ARG(uid), STR_ARG(meta_uid(obj)));
         return err_conflict(err, res->group, res->name, name, why);
     }
-    json_set_int(r->a, json_ensure(r->a, obj, "spec"), "replicas", replicas);
+    set_replicas(r->a, schema_custom(r->as->schema, &res->main->kind), obj, replicas);
     struct write_options scaled = *o;
     scaled.untracked |= r->as->opt.minor < SCALE_TRACKED_MINOR;
     return write_update(r, res->main, obj, old, &scaled, out, err);

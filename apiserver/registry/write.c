@@ -180,7 +180,8 @@ bool write_create(struct request *r, const struct resource *res, struct json *ob
     system_fields(r, res, meta);
     track_manager(r, res, NULL, obj, o);         /* of what the client sent: what admission adds is nobody's */
     if (!admit(r, ADMIT_CREATE, obj, NULL, o, err)) return false;
-    if (res->has_status && !(s->flags & STRATEGY_KEEP_STATUS)) json_set(r->a, obj, "status", json_new_object(r->a));
+    if (res->has_status && (s->flags & STRATEGY_BARE_STATUS)) json_remove(obj, "status");
+    else if (res->has_status && !(s->flags & STRATEGY_KEEP_STATUS)) json_set(r->a, obj, "status", json_new_object(r->a));
     if (s->create && !s->create(r, obj, err)) return false;
     if (!validate(r, res, obj, NULL, err)) return false;
     if (!allow(r, ADMIT_CREATE, obj, NULL, o, err)) return false;
@@ -226,13 +227,15 @@ static bool check_identity(struct request *r, const struct resource *res, struct
 static struct json *merge_status(struct request *r, const struct resource *res, struct json *obj, const struct json *old) {
     if (str_eqc(res->subresource, "status")) {
         struct json *merged = json_copy(r->a, old), *status = json_remove(obj, "status"), *meta = json_get(obj, "metadata"), *into = json_get(merged, "metadata");
-        static const char *const carried[] = { "labels", "annotations", "finalizers", "managedFields" };
-        for (size_t i = 0; i < ARRAY_LEN(carried); i++) {
+        static const char *const carried[] = { "managedFields", "labels", "annotations", "finalizers" };
+        bool bare = res->strategy->flags & STRATEGY_BARE_STATUS;
+        for (size_t i = 0; i < (bare ? 1 : ARRAY_LEN(carried)); i++) {
             struct json *v = json_remove(meta, carried[i]);
             if (v) json_set(r->a, into, carried[i], v);
             else json_remove(into, carried[i]);
         }
-        json_set(r->a, merged, "status", status ? status : json_new_object(r->a));
+        if (status || !bare) json_set(r->a, merged, "status", status ? status : json_new_object(r->a));
+        else json_remove(merged, "status");
         return merged;
     }
     if (res->main->has_status && !res->subresource.n) {
@@ -259,16 +262,20 @@ static bool same_object(struct request *r, const struct resource *res, const str
     return json_equal(a, b);
 }
 
-static bool spec_changed(const struct strategy *s, const struct json *obj, const struct json *old) {
+/* What metadata.generation counts; a status with a subresource of its own is not in it. */
+static bool spec_changed(const struct resource *res, const struct json *obj, const struct json *old) {
+    const struct strategy *s = res->strategy;
     if (!(s->flags & STRATEGY_GENERATION_ALL)) return !json_equal(json_get(obj, "spec"), json_get(old, "spec"));
     for (const struct json *c = json_first(obj); c; c = json_next(c))
-        if (!str_eqc(json_key(c), "metadata") && !json_equal(c, json_getn(old, json_key(c)))) return true;
+        if (!str_eqc(json_key(c), "metadata") && !(res->main->has_status && str_eqc(json_key(c), "status")) && !json_equal(c, json_getn(old, json_key(c)))) return true;
+    for (const struct json *c = json_first(old); c; c = json_next(c))
+        if (!str_eqc(json_key(c), "status") && !json_getn(obj, json_key(c))) return true;
     return false;
 }
 
 static void bump_generation(struct request *r, const struct resource *res, struct json *obj, const struct json *old) {
     const struct strategy *s = res->strategy;
-    if (!(s->flags & (STRATEGY_GENERATION | STRATEGY_GENERATION_ALL)) || !spec_changed(s, obj, old)) return;
+    if (!(s->flags & (STRATEGY_GENERATION | STRATEGY_GENERATION_ALL)) || !spec_changed(res, obj, old)) return;
     json_set_int(r->a, json_get(obj, "metadata"), "generation", json_path_int(old, "metadata.generation", 0) + 1);
 }
 

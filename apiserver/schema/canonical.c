@@ -64,6 +64,10 @@ static bool droppable(const struct field *f, const struct json *v)
 void canonical_object(struct arena *a, const struct type *t, struct json *obj)
 {
     struct json *child[TYPE_FIELDS_MAX];
+    if (t->custom) {
+        custom_sort(obj);
+        return;
+    }
     if (t->count == 0)
         return;                                  /* anything goes (RawExtension and its like) */
     for (size_t i = 0; i < t->count; i++)

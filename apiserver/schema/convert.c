@@ -61,6 +61,8 @@ bool schema_same_shape(const struct schema *s, const struct gvk *from, struct st
         if (gvk_is(from, shapes[i].group, shapes[i].kind))
             return false;
     const struct type *t = schema_kind(s, from->group, from->version, from->kind), *u = schema_kind(s, to.group, to.version, to.kind);
+    if (t && u && t->custom && u->custom)
+        return json_equal(t->custom->schema, u->custom->schema);
     return t && u && t->count == u->count;
 }
 
@@ -79,6 +81,8 @@ bool schema_convert(const struct schema *s, struct arena *a, struct json *obj, c
                 return false;
     json_set_str(a, obj, "kind", to.kind);
     json_set_str(a, obj, "apiVersion", gvk_api_version(a, to.group, to.version));
+    if (t->custom)
+        custom_prune(t->custom, obj);
     canonical_object(a, t, obj);
     return true;
 }

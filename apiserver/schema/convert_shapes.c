@@ -110,28 +110,55 @@ bool convert_endpoint_slice(const struct schema *s, struct arena *a, struct json
 }
 
 /* v1 has schema, subresources and columns per version; v1beta1 may have them once for all. */
+static const char *const shared_pairs[][2] = { { "validation", "schema" }, { "subresources", "subresources" },
+                                               { "additionalPrinterColumns", "additionalPrinterColumns" } };
+
+static void rename_columns(struct arena *a, struct json *columns, const char *from, const char *to)
+{
+    for (struct json *c = json_first(columns); c; c = json_next(c))
+        move(a, c, from, c, to);
+}
+
+void crd_hoist(struct arena *a, struct json *obj)
+{
+    struct json *spec = json_ensure(a, obj, "spec"), *versions = json_get(spec, "versions");
+    for (size_t i = 0; i < ARRAY_LEN(shared_pairs); i++) {
+        const char *own = shared_pairs[i][1];
+        const struct json *first = json_get(json_first(versions), own);
+        bool same = first != NULL;
+        for (struct json *v = json_first(versions); v && same; v = json_next(v))
+            same = json_equal(json_get(v, own), first);
+        if (!same)
+            continue;
+        json_set(a, spec, shared_pairs[i][0], json_copy(a, first));
+        for (struct json *v = json_first(versions); v; v = json_next(v))
+            json_remove(v, own);
+    }
+    rename_columns(a, json_get(spec, "additionalPrinterColumns"), "jsonPath", "JSONPath");
+    for (struct json *v = json_first(versions); v; v = json_next(v))
+        rename_columns(a, json_get(v, "additionalPrinterColumns"), "jsonPath", "JSONPath");
+}
+
 bool convert_crd(const struct schema *s, struct arena *a, struct json *obj, const struct gvk *from, struct str to, struct err *err)
 {
     (void)s; (void)err;
-    static const char *const pairs[][2] = { { "validation", "schema" }, { "subresources", "subresources" }, { "additionalPrinterColumns", "additionalPrinterColumns" } };
     struct json *spec = json_ensure(a, obj, "spec"), *versions = json_get(spec, "versions");
     if (str_eqc(to, "v1") && !str_eqc(from->version, "v1")) {
-        for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
-            struct json *shared = json_remove(spec, pairs[i][0]);
+        for (size_t i = 0; i < ARRAY_LEN(shared_pairs); i++) {
+            struct json *shared = json_remove(spec, shared_pairs[i][0]);
             for (struct json *v = json_first(versions); shared && v; v = json_next(v))
-                if (!json_get(v, pairs[i][1]))
-                    json_set(a, v, pairs[i][1], json_copy(a, shared));
+                if (!json_get(v, shared_pairs[i][1]))
+                    json_set(a, v, shared_pairs[i][1], json_copy(a, shared));
         }
         for (struct json *v = json_first(versions); v; v = json_next(v))
-            for (struct json *c = json_first(json_get(v, "additionalPrinterColumns")); c; c = json_next(c))
-                move(a, c, "JSONPath", c, "jsonPath");
+            rename_columns(a, json_get(v, "additionalPrinterColumns"), "JSONPath", "jsonPath");
         json_remove(spec, "version");
     } else if (!str_eqc(to, "v1") && str_eqc(from->version, "v1")) {
         if (json_first(versions))
             json_set(a, spec, "version", json_copy(a, json_get(json_first(versions), "name")));
-        for (struct json *v = json_first(versions); v; v = json_next(v))
-            for (struct json *c = json_first(json_get(v, "additionalPrinterColumns")); c; c = json_next(c))
-                move(a, c, "jsonPath", c, "JSONPath");
+        crd_hoist(a, obj);
+        if (!json_get(spec, "preserveUnknownFields"))
+            json_set_bool(a, spec, "preserveUnknownFields", false);
     }
     return true;
 }

@@ -505,10 +505,24 @@ static bool decode_struct(struct decoder *d, const struct type *t, struct json *
     return true;
 }
 
+/* A custom resource: only its metadata has a Go type. */
+static bool decode_custom(struct decoder *d, const struct custom_kind *k, struct json *obj)
+{
+    struct json *meta = json_get(obj, "metadata");
+    const struct field *f = type_field(k->root, STR("metadata"));
+    custom_prune(k, obj);
+    if (meta && !json_is(meta, JSON_OBJECT))
+        return fail(d, arena_strf(d->a, "metadata: Invalid value: %s: must be an object", go_value_word(meta)));
+    if (meta && !decode_struct(d, f->type, meta, FP_NAME(NULL, "metadata")))
+        return false;
+    custom_sort(obj);
+    return true;
+}
+
 /* The words for what is wrong with obj, or empty when nothing is. */
 static struct str decode(struct decoder *d, const struct type *t, struct json *obj)
 {
-    bool ok = json_is(obj, JSON_OBJECT) && decode_struct(d, t, obj, NULL);
+    bool ok = json_is(obj, JSON_OBJECT) && (t->custom ? decode_custom(d, t->custom, obj) : decode_struct(d, t, obj, NULL));
     if (ok)
         return STR_NULL;
     if (!json_is(obj, JSON_OBJECT) && is_jsoniter(d))

@@ -57,6 +57,10 @@ void schema_default(const struct schema *s, struct arena *a, const struct gvk *g
     const struct type *t = schema_kind(s, gvk->group, gvk->version, gvk->kind);
     if (!t || !json_is(obj, JSON_OBJECT))
         return;
+    if (t->custom) {
+        custom_default(t->custom, a, obj);
+        return;
+    }
     default_object(s, a, t, obj);
     default_hpa(s, a, gvk, obj);
     canonical_object(a, t, obj);

@@ -44,6 +44,10 @@ const struct type *schema_type(const struct schema *s, struct str name)
         else
             lo = mid + 1;
     }
+    const struct type *t;
+    for (size_t i = 0; (t = custom_type_at(s, i)); i++)
+        if (str_eqc(name, t->name))
+            return t;
     return NULL;
 }
 
@@ -74,13 +78,21 @@ const struct type *schema_kind(const struct schema *s, struct str group, struct 
     const struct type *t = find_kind(s, group, version, kind);
     if (!t && (str_eqc(kind, "DeleteOptions") || str_eqc(kind, "WatchEvent")))
         t = find_kind(s, STR_NULL, STR("v1"), kind);
+    if (!t && s->customs) {
+        const struct custom_kind *k = schema_custom(s, &(struct gvk){ group, version, kind });
+        t = k ? k->root : NULL;
+    }
     return t;
 }
 
 bool schema_each_kind(const struct schema *s, size_t *cursor, struct gvk *gvk, const struct type **t)
 {
-    if (*cursor >= s->kinds_n)
-        return false;
+    if (*cursor >= s->kinds_n) {
+        const struct custom_kind *k = custom_kind_at(s, (*cursor)++ - s->kinds_n);
+        if (k)
+            *gvk = k->gvk, *t = k->root;
+        return k != NULL;
+    }
     *gvk = s->kinds[*cursor].gvk;
     *t = s->kinds[(*cursor)++].t;
     return true;
@@ -88,8 +100,10 @@ bool schema_each_kind(const struct schema *s, size_t *cursor, struct gvk *gvk, c
 
 bool schema_each_type(const struct schema *s, size_t *cursor, const struct type **t)
 {
-    if (*cursor >= s->types_n)
-        return false;
+    if (*cursor >= s->types_n) {
+        *t = custom_type_at(s, (*cursor)++ - s->types_n);
+        return *t != NULL;
+    }
     *t = &s->types[(*cursor)++].t;
     return true;
 }

@@ -33,6 +33,8 @@ struct type {
     const char *name;                  /* "io.k8s.api.core.v1.Pod" */
     const char *go_name;               /* "v1.Pod" */
     const char *scalar;                /* for types that are a string or number on the wire (Quantity, Time, IntOrString): "string" or "int-or-string"; else NULL */
+    const struct custom_kind *custom;  /* the kind that it belongs to, when a CustomResourceDefinition made it; NULL else */
+    bool open;                         /* may hold anything besides: OpenAPI says nothing of its fields */
     struct field *fields; size_t count;/* in Go's order where known (metadata's and the pod template's are), else upstream's */
 };
 const struct field *type_field(const struct type *t, struct str name);   /* NULL when absent */
@@ -73,6 +75,22 @@ void schema_canonical(const struct schema *s, struct arena *a, const struct gvk 
 bool schema_convert(const struct schema *s, struct arena *a, struct json *obj, const struct gvk *from, struct str to_version, struct err *err);
 bool schema_same_shape(const struct schema *s, const struct gvk *from, struct str to_version);   /* only apiVersion differs: bytes may be reused */
 struct str schema_storage_version(const struct schema *s, struct str group, struct str kind);    /* the version objects are stored in */
+
+/* ---- kinds that arrive at run time (custom.c) ---- */
+struct custom_kind {                   /* one version of a CustomResourceDefinition; the owner's, with the arena it lives in */
+    struct gvk gvk;
+    const struct json *schema;         /* openAPIV3Schema, or NULL */
+    bool keep_unknown;                 /* spec.preserveUnknownFields: nothing is pruned, nothing filled in */
+    const char *spec_replicas, *status_replicas, *label_selector;      /* paths of the scale subresource (".spec.replicas"), or NULL */
+    struct custom_kind *next;          /* from here on private to the schema */
+    struct schema *owner;
+    const struct type *root;
+    struct custom_type *types;
+};
+/* From now on schema_kind and its like know it. a: for its types. It must outlive its time in the schema. */
+void schema_custom_add(struct schema *s, struct arena *a, struct custom_kind *k);
+void schema_custom_remove(struct schema *s, struct custom_kind *k);
+const struct custom_kind *schema_custom(const struct schema *s, const struct gvk *gvk);            /* NULL: none, or built in */
 
 /* The text that pod-template-hash and controller-revision-hash are computed over: go-spew's dump of v1.PodTemplateSpec in the structs of the
  * server's version (facts: FNV-1a over `(v1.PodTemplateSpec){...}`). Appends to out. Used through the API? No: controllers get it by linking

@@ -20,11 +20,23 @@ struct schema {
     size_t           types_n;
     struct kind_rec *kinds;            /* sorted by group, version, kind */
     size_t           kinds_n;
+    struct custom_kind *customs;       /* newest first */
 };
+struct custom_type { struct type_rec rec; struct custom_type *next; };
 
 /* load.c: fill types and kinds from the embedded text. */
 void schema_load(struct schema *s);
 const char *type_embed(const struct type *t, const struct field *f);
+
+/* custom.c: objects of kinds that came at run time */
+void custom_prune(const struct custom_kind *k, struct json *obj);
+void custom_default(const struct custom_kind *k, struct arena *a, struct json *obj);
+/* By number, from 0; NULL past the end. */
+const struct type *custom_type_at(const struct schema *s, size_t i);
+const struct custom_kind *custom_kind_at(const struct schema *s, size_t i);
+void custom_sort(struct json *v);                                  /* keys, at every level */
+struct check;
+void validate_custom(struct check *c, const struct custom_kind *k, const struct json *obj, const struct json *old);
 
 /* schema.c */
 bool gvk_is(const struct gvk *g, const char *group, const char *kind);   /* any version */
@@ -105,5 +117,7 @@ CONVERTER(convert_ingress);
 CONVERTER(convert_event);
 CONVERTER(convert_endpoint_slice);
 CONVERTER(convert_crd);
+/* What all versions of a v1 definition have in common moves into its spec, as in v1beta1 and upstream's internal version. */
+void crd_hoist(struct arena *a, struct json *obj);
 
 #endif

@@ -72,5 +72,9 @@ void schema_validate(const struct schema *s, struct arena *a, const struct gvk *
             kinds[i].fn(&c, gvk, obj, old);
         return;
     }
-    check_object_meta(&c, gvk, obj, old, NAME_SUBDOMAIN);
+    const struct custom_kind *k = schema_custom(s, gvk);
+    if (k)
+        validate_custom(&c, k, obj, old);
+    else
+        check_object_meta(&c, gvk, obj, old, NAME_SUBDOMAIN);
 }

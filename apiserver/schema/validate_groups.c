@@ -204,28 +204,6 @@ void validate_priority_class(struct check *c, const struct gvk *gvk, const struc
         check_forbidden(c, FP_NAME(NULL, c->minor >= 26 ? "value" : "Value"), "may not be changed in an update.");
 }
 
-void validate_crd(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
-{
-    (void)gvk; (void)old;
-    const struct json *spec = json_get(obj, "spec"), *names = json_get(spec, "names");
-    const struct fpath *p = FP_NAME(NULL, "spec");
-    struct str group = json_get_str(spec, "group"), plural = json_get_str(names, "plural"), name = meta_name(obj);
-    if (!str_eq(name, arena_strf(c->a, STR_FMT "." STR_FMT, STR_ARG(plural), STR_ARG(group))))
-        check_invalid_s(c, FP_NAME(FP_NAME(NULL, "metadata"), "name"), name, "must be spec.names.plural+\".\"+spec.group");
-    if (group.n == 0)
-        check_required(c, FP_NAME(p, "group"), "");
-    check_enum(c, FP_NAME(p, "scope"), json_get_str(spec, "scope"), "Cluster,Namespaced");
-    static const char *const needed[] = { "plural", "singular", "kind", "listKind" };
-    for (size_t i = 0; i < ARRAY_LEN(needed); i++)
-        if (json_get_str(names, needed[i]).n == 0)
-            check_required(c, FP_NAME(FP_NAME(p, "names"), needed[i]), "");
-    size_t stored = 0;
-    for (const struct json *v = json_first(json_get(spec, "versions")); v; v = json_next(v))
-        stored += json_get_bool(v, "storage", false);
-    if (stored != 1)
-        check_invalid_raw(c, FP_NAME(p, "versions"), arena_cstr(c->a, json_text(c->a, json_get(spec, "versions"))), "must have exactly one version marked as storage version");
-}
-
 void validate_ingress(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
 {
     (void)old;

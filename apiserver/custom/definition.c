@@ -71,6 +71,13 @@ static struct resource main_resource(struct definition *d, const struct json *cr
     return res;
 }
 
+/* The definition's own words, or upstream's. */
+static struct str deprecation_of(struct definition *d, const struct json *version, const struct gvk *k) {
+    struct str own = copy(d, version, "deprecationWarning");
+    if (!json_get_bool(version, "deprecated", false)) return STR_NULL;
+    return own.n ? own : arena_strf(d->a, STR_FMT " " STR_FMT " is deprecated", STR_ARG(gvk_api_version(d->a, k->group, k->version)), STR_ARG(k->kind));
+}
+
 static void add_resource(struct definition *d, const struct resource *like, const char *subresource, const struct gvk *kind) {
     struct resource *res = &d->resources[d->resources_n++];
     *res = *like;
@@ -87,6 +94,7 @@ static void add_version(struct apiserver *as, struct definition *d, const struct
     if (!json_get_bool(version, "served", false)) return;
     const struct printer *printer = printer_custom(d->a, as->opt.minor, json_get(version, "additionalPrinterColumns"));
     struct resource res = main_resource(d, crd, &k->gvk, storage, printer);
+    res.deprecation = deprecation_of(d, version, &k->gvk);
     size_t first = d->resources_n;
     add_resource(d, &res, NULL, NULL);
     if (json_path(version, "subresources.status")) add_resource(d, &res, "status", &k->gvk);

@@ -236,6 +236,7 @@ void handle_resource(struct request *r) {
         fail(r, &err);
         return;
     }
+    if (r->res->deprecation.n) warn(r, STR_FMT, STR_ARG(r->res->deprecation));
     if (handle_connect(r)) return;
     for (size_t i = 0; i < ARRAY_LEN(handlers); i++)
         if (str_eqc(r->info.verb, handlers[i].verb)) {

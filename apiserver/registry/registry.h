@@ -48,6 +48,7 @@ struct resource {
     struct str list_kind;              /* of custom resources, whose texts have sorted keys; empty: kind + List */
     bool       terminating;            /* its definition is being deleted: nothing new */
     const struct printer *printer;     /* of a custom resource; NULL: the tables have one */
+    struct str deprecation;            /* what its users are warned of; empty: nothing */
     bool       same_shape;             /* stored text serves for this version but for its head */
 };
 struct printer;                        /* apiserver/printers */

@@ -10,6 +10,7 @@
 
 EMBED(resources_tsv, "apiserver/registry/resources.tsv")
 EMBED(groups_tsv, "apiserver/registry/groups.tsv")
+EMBED(deprecated_tsv, "apiserver/registry/deprecated.tsv")
 
 static const struct { const char *verb; char letter; unsigned bit; } verbs[] = {
     { "create", 'c', VERB_CREATE }, { "delete", 'd', VERB_DELETE }, { "deletecollection", 'D', VERB_DELETECOLLECTION }, { "get", 'g', VERB_GET },
@@ -85,6 +86,23 @@ static bool switched_off(const struct apiserver *as, struct str group, struct st
     return false;
 }
 
+enum { WARNINGS_MINOR = 19 };          /* from here on servers warn */
+
+/* "extensions/v1beta1 Ingress is deprecated in v1.14+, unavailable in v1.22+; use networking.k8s.io/v1 Ingress" (apiserver pkg/endpoints/deprecation). */
+static struct str deprecation_of(struct arena *a, int minor, const struct gvk *kind) {
+    struct str rest = deprecated_tsv(), gv = gvk_api_version(a, kind->group, kind->version);
+    while (minor >= WARNINGS_MINOR && rest.p) {
+        struct str line = str_token(&rest, '\n'), row_gv = str_token(&line, '\t'), row_kind = str_token(&line, '\t'), removed;
+        int64_t since = 0;
+        if (!str_eq(row_gv, gv) || !str_eq(row_kind, kind->kind) || !str_int(str_token(&line, '\t'), &since) || since > minor) continue;
+        removed = str_token(&line, '\t');
+        struct str text = arena_strf(a, STR_FMT " " STR_FMT " is deprecated in v1.%d+", STR_ARG(gv), STR_ARG(kind->kind), (int)since);
+        if (!str_eqc(removed, "0")) text = arena_strf(a, STR_FMT ", unavailable in v1." STR_FMT "+", STR_ARG(text), STR_ARG(removed));
+        return str_eqc(line, "-") ? text : arena_strf(a, STR_FMT "; use " STR_FMT, STR_ARG(text), STR_ARG(line));
+    }
+    return STR_NULL;
+}
+
 static void add(struct apiserver *as, struct registry *g, const struct row *row, struct str version) {
     if (switched_off(as, row->group, version, g->a)) return;
     struct resource *res = &g->v[g->n];
@@ -100,6 +118,7 @@ static void add(struct apiserver *as, struct registry *g, const struct row *row,
     }
     if (str_eqc(res->subresource, "token") && !as->opt.token_request) return;
     if (!res->subresource.n) res->singular = lower(g->a, res->kind.kind);
+    res->deprecation = deprecation_of(g->a, as->opt.minor, &res->kind);
     g->n++;
 }
 

@@ -39,8 +39,8 @@ static void test_catalog(void **state)
 {
     (void)state;
     static const struct { const char *ref, *program; } want[] = {
-        { "k8s.gcr.io/kube-apiserver:v1.16.6", "daemon" }, { "k8s.gcr.io/kube-controller-manager:v1.20.2", "kube-controller-manager" }, { "registry.k8s.io/kube-scheduler:v1.34.1", "kube-scheduler" },
-        { "k8s.gcr.io/kube-proxy:v1.16.6", "kube-proxy" }, { "k8s.gcr.io/etcd:3.3.15-0", "daemon" }, { "k8s.gcr.io/etcd:3.4.13-0", "daemon" }, { "k8s.gcr.io/coredns:1.6.2", "coredns" },
+        { "k8s.gcr.io/kube-apiserver:v1.16.6", "kube-apiserver" }, { "k8s.gcr.io/kube-controller-manager:v1.20.2", "kube-controller-manager" }, { "registry.k8s.io/kube-scheduler:v1.34.1", "kube-scheduler" },
+        { "k8s.gcr.io/kube-proxy:v1.16.6", "kube-proxy" }, { "k8s.gcr.io/etcd:3.3.15-0", "etcd" }, { "k8s.gcr.io/etcd:3.4.13-0", "etcd" }, { "k8s.gcr.io/coredns:1.6.2", "coredns" },
         { "k8s.gcr.io/coredns:1.7.0", "coredns" }, { "k8s.gcr.io/pause:3.1", "pause" }, { "k8s.gcr.io/pause:3.2", "pause" }, { "weaveworks/weave-kube:2.6.0", "daemon" },
         { "weaveworks/weave-npc:2.6.0", "daemon" }, { "k8s.gcr.io/metrics-server-amd64:v0.3.6", "metrics-server" }, { "k8s.gcr.io/metrics-server/metrics-server:v0.3.7", "metrics-server" },
         { "busybox", "sh" }, { "php:5-apache", "httpd" }, { "php:8-apache", "httpd" }, { "nginx", "httpd" }, { "httpd", "httpd" }, { "alpine", "sh" }, { "k8s.gcr.io/hpa-example", "httpd" },

@@ -451,7 +451,7 @@ static bool launch(struct container *c, char **argv, char **env, struct err *err
     if (!ops)
         return err_set(err, ERR_NOT_FOUND, "exec: \"%s\": executable file not found in $PATH", argv[0] ? argv[0] : "");
     struct process_options o = {
-        .loop = k->o.loop, .name = arena_printf(c->run, "%s/%s", p->key, c->name), .argv = argv, .env = env, .mounts = kubelet_host_mounts(c->run, json_get(p->pod, "spec"), c->spec), .cwd = workdir.n ? arena_cstr(c->run, workdir) : "/",
+        .loop = k->o.loop, .name = arena_printf(c->run, "%s/%s", p->key, c->name), .id = c->id, .argv = argv, .env = env, .mounts = kubelet_host_mounts(c->run, json_get(p->pod, "spec"), c->spec), .cwd = workdir.n ? arena_cstr(c->run, workdir) : "/",
         .hostname = pod_hostnetwork(p) ? k->o.node_name : p->name, .pod_namespace = p->ns, .pod_name = p->name, .pod_ip = p->ip, .node_name = k->o.node_name,
         .net = p->net, .cgroup = c->cgroup, .cpu = &cgroup_cpu_ops, .files = c->files, .image = c->record, .stdin_open = json_get_bool(c->spec, "stdin", false),
         .stdin_once = json_get_bool(c->spec, "stdinOnce", false), .tty = json_get_bool(c->spec, "tty", false), .io = &container_io, .io_ctx = c,

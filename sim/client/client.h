@@ -115,6 +115,10 @@ void expectations_forget(struct expectations *e, struct str key);
 /* ---- leader election: renew a lock (Endpoints annotation in v1.16, Lease from v1.20) every 2 s; on_started once elected,
  * on_stopped when it could not be renewed for 10 s (upstream's components end themselves then) ---- */
 struct leader_election;
+/* "host_uuid", one uuid for each instance (a container's id): a process that went on after its machine slept is who it was
+ * before, and goes on leading at once; a new one waits until the lease of the other has run out. */
+enum { LEADER_IDENTITY_MAX = 64 };
+void leader_identity(const char *host, const char *instance, char out[LEADER_IDENTITY_MAX]);
 struct leader_election *leader_election_new(struct client *c, const char *name, const char *identity, bool use_lease,
                                             void (*on_started)(void *ctx), void (*on_stopped)(void *ctx), void *ctx);
 void leader_election_free(struct leader_election *e);

@@ -7,6 +7,7 @@
  */
 #include "sim/client/client_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { LEASE_S = 15, RETRY_S = 2, DEADLINE_S = 10 };
@@ -66,6 +67,18 @@ static struct json *lock_object(struct arena *a, const struct leader_election *e
 static void again(struct leader_election *e)
 {
     timer_start(&e->retry, RETRY_S * (int64_t)NS_PER_S);
+}
+
+void leader_identity(const char *host, const char *instance, char out[LEADER_IDENTITY_MAX])
+{
+    struct rng r;
+    uint8_t seed[32];
+    char uuid[37];
+    ASSERT(instance);
+    sha256(str_c(instance), seed);
+    rng_init_seed(&r, seed, "leader identity");
+    rng_uuid(&r, uuid);
+    snprintf(out, LEADER_IDENTITY_MAX, "%.*s_%s", LEADER_IDENTITY_MAX - 38, host, uuid);
 }
 
 static void failed(struct leader_election *e, const char *what, const struct err *err)

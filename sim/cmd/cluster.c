@@ -287,6 +287,7 @@ static void controller_manager_begin(void *ctx, const struct json *flags, const 
     client_set_log(c->kcm_client, c->opt.minor, host ? host->log : NULL, host ? host->ctx : NULL);
     o.lost = host ? host->lost : NULL;
     o.lost_ctx = host ? host->ctx : NULL;
+    o.instance = host ? host->instance : NULL;
     c->kcm = controller_manager_start(&o);
 }
 
@@ -305,7 +306,7 @@ static void scheduler_begin(void *ctx, const struct json *flags, const struct co
     struct str elect = json_get_str(flags, "leader-elect");
     c->scheduler_client = client_make(c, "kube-scheduler", c->pki.scheduler);
     client_set_log(c->scheduler_client, c->opt.minor, host->log, host->ctx);
-    c->scheduler = scheduler_start(c->scheduler_client, c->opt.minor, !str_eqc(elect, "false"), host->lost, host->ctx);
+    c->scheduler = scheduler_start(c->scheduler_client, c->opt.minor, !str_eqc(elect, "false"), host->lost, host->ctx, host->instance);
 }
 
 static void scheduler_end(void *ctx)

@@ -135,7 +135,7 @@ static void *component_start(struct process *p, const char *name, const char *fa
         free(c);
         return NULL;
     }
-    c->host = (struct component_host){ component_log, component_lost, c, &c->files };
+    c->host = (struct component_host){ component_log, component_lost, c, &c->files, process_options(p)->id };
     c->fatal_place = fatal_place;
     const struct json *mounts = process_options(p)->mounts;
     if (start == root.ops->start_controller_manager && !manager_files_load(c->arena, root.node, flags, mounts, root.ops->keys_pending(root.ctx), &c->files, &why)) {

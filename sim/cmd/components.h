@@ -7,7 +7,8 @@
 #include "sim/proc/proc.h"
 
 /* What a component has of its process: its log, and its end when it cannot go on ("leaderelection lost"). */
-struct component_host { client_log *log; void (*lost)(void *ctx); void *ctx; const struct manager_files *files; /* kube-controller-manager's */ };
+struct component_host { client_log *log; void (*lost)(void *ctx); void *ctx; const struct manager_files *files; /* kube-controller-manager's */
+                        const char *instance; /* of the process: its container's id */ };
 /* What a component needs of the composition root to begin and to end. flags: name -> value, as on its command line; NULL when there is none. host is
  * NULL where there is no process (bare). */
 struct components_ops {

@@ -139,7 +139,10 @@ static const char *apply(struct arena *a, struct json *config, const struct conf
     bool found = false;
     for (size_t i = 0; i < ARRAY_LEN(setters); i++)
         if (strcmp(verb, setters[i].verb) == 0) {
-            set_values(a, entry(a, config, setters[i].list, setters[i].inner, name, &found), c, setters[i].flags);
+            struct json *into = entry(a, config, setters[i].list, setters[i].inner, name, &found);
+            if (!json_is(into, JSON_OBJECT))
+                return NULL;                       /* kubectl has said what is wrong with the file */
+            set_values(a, into, c, setters[i].flags);
             const char *form = found ? setters[i].changed : setters[i].made;
             ptrdiff_t at = str_find(str_c(form), STR("%s"));
             return arena_printf(a, "%.*s%s%s", (int)at, form, name, form + at + 2);

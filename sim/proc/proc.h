@@ -65,6 +65,7 @@ struct process_io {                                /* where it writes; all optio
 struct process_options {
     struct loop      *loop;
     const char       *name;                        /* for logs and rng streams: "default/web1-xxx/target" */
+    const char       *id;                          /* the container's, "docker://<64 hex>", outlives the process; NULL: none */
     char            **argv;                        /* NULL-terminated; argv[0] names the program within the image */
     char            **env;                         /* "A=b", NULL-terminated */
     const char       *cwd, *hostname;

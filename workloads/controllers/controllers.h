@@ -9,6 +9,7 @@ struct controller_manager_options {
     struct loop *loop;
     int          minor;
     bool         leader_elect;
+    const char  *instance;                         /* with leader_elect: what tells this process from others, see leader_identity */
     struct client *client;                         /* as system:kube-controller-manager */
     /* Make a client that presents this bearer token (a service account's). The manager creates the controller's ServiceAccount with its own client, waits for
      * the token secret that its tokens controller makes, and only then starts that controller: as SAControllerClientBuilder does. Owned by the manager. */

@@ -64,7 +64,7 @@ struct runner {                        /* one controller */
 struct controller_manager {
     struct controller_manager_options opt;
     struct leader_election *election;
-    char             identity[64];
+    char             identity[LEADER_IDENTITY_MAX];
     struct kcm_context tokens_context;
     void            *tokens;
     struct runner   *runners;
@@ -294,15 +294,8 @@ struct controller_manager *controller_manager_start(const struct controller_mana
                 add_runner(m, upstream[i].ops[k]);
     for (size_t i = 0; i < extra; i++)
         add_runner(m, opt->extra[i]);
-    struct rng r;
-    char uuid[37];
-    static unsigned starts;            /* each process has a uuid of its own, also within one life */
-    char stream[64] = "controller manager identity";
-    if (starts++)
-        snprintf(stream, sizeof stream, "controller manager identity %u", starts);
-    rng_init(&r, opt->loop, stream);
-    rng_uuid(&r, uuid);
-    snprintf(m->identity, sizeof m->identity, "ubuntu_%s", uuid);
+    if (opt->leader_elect)
+        leader_identity("ubuntu", opt->instance, m->identity);
     if (opt->leader_elect)
         m->election = leader_election_new(opt->client, "kube-controller-manager", m->identity, opt->minor >= 20, lead, stop_leading, m);
     else

@@ -39,7 +39,7 @@ struct scheduler {
     struct map              *assumed;  /* key -> node name, until the informer shows it bound */
     struct list              cycles;
     struct rng               rng;      /* which of equally good nodes */
-    char                     identity[64];
+    char                     identity[LEADER_IDENTITY_MAX];
 };
 
 /* ---- what there is ---- */
@@ -318,7 +318,8 @@ static void stop_leading(void *ctx)
         s->lost(s->lost_ctx);
 }
 
-struct scheduler *scheduler_start(struct client *client, int minor, bool leader_elect, void (*lost)(void *ctx), void *ctx)
+struct scheduler *scheduler_start(struct client *client, int minor, bool leader_elect, void (*lost)(void *ctx), void *ctx,
+                                  const char *instance)
 {
     struct scheduler *s = NEW(struct scheduler);
     s->client = client;
@@ -331,16 +332,9 @@ struct scheduler *scheduler_start(struct client *client, int minor, bool leader_
     list_init(&s->cycles);
     s->queue = workqueue_new(s->loop, "scheduler", 1, schedule_one, s);
     s->events = event_recorder_new(client, "default-scheduler", NULL);
-    struct rng r;
-    char uuid[37];
     rng_init(&s->rng, s->loop, "scheduler ties");
-    static unsigned starts;            /* each process has a uuid of its own, also within one life */
-    char stream[64] = "scheduler identity";
-    if (starts++)
-        snprintf(stream, sizeof stream, "scheduler identity %u", starts);
-    rng_init(&r, s->loop, stream);
-    rng_uuid(&r, uuid);
-    snprintf(s->identity, sizeof s->identity, "ubuntu_%s", uuid);
+    if (leader_elect)
+        leader_identity("ubuntu", instance, s->identity);
     if (leader_elect)
         s->election = leader_election_new(client, "kube-scheduler", s->identity, minor >= 20, run, stop_leading, s);
     else

@@ -174,6 +174,19 @@ static void lost(void **state)
     b->more = NULL;
 }
 
+static void identities(void **state)
+{
+    (void)state;
+    char one[LEADER_IDENTITY_MAX], again[LEADER_IDENTITY_MAX], other[LEADER_IDENTITY_MAX];
+    leader_identity("ubuntu", "docker://11", one);
+    leader_identity("ubuntu", "docker://11", again);
+    leader_identity("ubuntu", "docker://12", other);
+    assert_string_equal(one, again);               /* the same container after a sleep */
+    assert_string_not_equal(one, other);
+    assert_int_equal(strlen(one), strlen("ubuntu_") + 36);
+    assert_int_equal(strncmp(one, "ubuntu_", 7), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { BED_TEST(lease_lock), BED_TEST(endpoints_lock), BED_TEST(takeover), BED_TEST(free_at_once), BED_TEST(lost) };

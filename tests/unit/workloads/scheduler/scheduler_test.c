@@ -69,7 +69,7 @@ static struct scheduler *begin(struct bed *b, const char *nodes, const char *pod
 {
     c = (struct cluster){ .nodes = nodes, .pods = pods, .bind_status = 201 };
     b->serve = serve;
-    struct scheduler *s = scheduler_start(b->client, 16, false, NULL, NULL);
+    struct scheduler *s = scheduler_start(b->client, 16, false, NULL, NULL, NULL);
     test_advance(b->l, S / 10);
     return s;
 }
@@ -137,7 +137,7 @@ static void refused(void **state)
     struct bed *b = *state;
     c = (struct cluster){ .nodes = LIST("Node", NODE("n", "2")), .pods = LIST("Pod", POD("p", "")), .bind_status = 409 };
     b->serve = serve;
-    struct scheduler *s = scheduler_start(b->client, 16, false, NULL, NULL);
+    struct scheduler *s = scheduler_start(b->client, 16, false, NULL, NULL, NULL);
     test_advance(b->l, 8 * S / 1000);
     assert_true(str_starts(str_c(c.writes), "bind p n\nbind p n\n"));
     c.bind_status = 201;

@@ -189,6 +189,7 @@ static void identities(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { BED_TEST(lease_lock), BED_TEST(endpoints_lock), BED_TEST(takeover), BED_TEST(free_at_once), BED_TEST(lost) };
+    const struct CMUnitTest tests[] = { BED_TEST(lease_lock), BED_TEST(endpoints_lock), BED_TEST(takeover), BED_TEST(free_at_once), BED_TEST(lost),
+                                        cmocka_unit_test(identities) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@ setup() {
 }
 teardown() {
     stop
-    [ ! -d "$BATS_TEST_TMPDIR/small" ] || umount "$BATS_TEST_TMPDIR/small" 2>/dev/null || true
+    [ ! -d "$BATS_TEST_TMPDIR/small" ] || umount -l "$BATS_TEST_TMPDIR/small" 2>/dev/null || true
 }
 advance() {
     timeout 60 "$KUBELAB" clock advance "$1"

@@ -191,6 +191,16 @@ static const struct column signing_requests[] = {
     FROM(22, "RequestedDuration", "string", 0, print_csr_duration, NULL, "Lifetime that was asked for."),
     COL("Condition", "string", 0, print_csr_condition, NULL, "How far the request is."),
 };
+static const struct column clocks[] = { NAME, TEXT("Speed", "spec.speed", "Virtual seconds in one of the wall's."), TEXT("Now", "status.now", "Virtual time."), AGE };
+static const struct column faults[] = {
+    NAME, TEXT("Type", "spec.type", "What goes wrong."), TEXT("Phase", "status.phase", "Active, Ended or Refused."),
+    WIDE("Message", "status.message", "What it does, or why it was refused."), AGE,
+};
+static const struct column load_profiles[] = {
+    NAME, TEXT("Service", "spec.service", "Who is asked."), TEXT("Phase", "status.phase", "Running, Done or Refused."),
+    TEXT("Rate", "status.rate", "Answers per second."), TEXT("Latency", "status.latency", "Median time to an answer."),
+    NUMBER("Failed", "status.failed", "Requests without a good answer."), AGE,
+};
 static const struct column leases[] = { NAME, TEXT("Holder", "spec.holderIdentity", "Who holds the lease."), AGE };
 static const struct column api_services[] = {
     NAME, COL("Service", "string", 0, print_apiservice_service, NULL, "The Service that answers."),
@@ -402,6 +412,9 @@ const struct resource printer_resources[] = {
     ROW("admissionregistration.k8s.io", "validatingadmissionpolicybindings", 0, admission_bindings),
     ROW("scheduling.k8s.io", "priorityclasses", 0, priority_classes),
     ROW("coordination.k8s.io", "leases", 0, leases),
+    ROW("lab.kubelab.dev", "clocks", 0, clocks),
+    ROW("lab.kubelab.dev", "faults", 0, faults),
+    ROW("lab.kubelab.dev", "loadprofiles", 0, load_profiles),
     ROW("node.k8s.io", "runtimeclasses", 18, runtime_classes),
     ROW("discovery.k8s.io", "endpointslices", 0, endpoint_slices),
     ROW("resource.k8s.io", "deviceclasses", 0, name_and_age),

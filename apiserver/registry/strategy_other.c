@@ -114,5 +114,8 @@ const struct strategy strategies_other[] = {
     { "admissionregistration.k8s.io", "validatingwebhookconfigurations", STRATEGY_GENERATION_ALL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { "flowcontrol.apiserver.k8s.io", "flowschemas", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { "flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+    { "lab.kubelab.dev", "clocks", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+    { "lab.kubelab.dev", "faults", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+    { "lab.kubelab.dev", "loadprofiles", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
 };

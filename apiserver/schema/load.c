@@ -39,6 +39,7 @@ EMBED(types_events_v1beta1, "apiserver/schema/types/events_v1beta1.types")
 EMBED(types_extensions_v1beta1, "apiserver/schema/types/extensions_v1beta1.types")
 EMBED(types_flowcontrol_v1, "apiserver/schema/types/flowcontrol_v1.types")
 EMBED(types_flowcontrol_v1beta1, "apiserver/schema/types/flowcontrol_v1beta1.types")
+EMBED(types_lab_v1, "apiserver/schema/types/lab_v1.types")
 EMBED(types_meta, "apiserver/schema/types/meta.types")
 EMBED(types_networking_v1, "apiserver/schema/types/networking_v1.types")
 EMBED(types_networking_v1beta1, "apiserver/schema/types/networking_v1beta1.types")
@@ -61,7 +62,7 @@ static struct str (*const sources[])(void) = {
     types_autoscaling_v1, types_autoscaling_v2, types_autoscaling_v2beta1, types_autoscaling_v2beta2, types_batch_v1,
     types_batch_v1beta1, types_certificates_v1, types_certificates_v1beta1, types_coordination_v1,
     types_coordination_v1beta1, types_core_v1, types_discovery_v1, types_discovery_v1beta1, types_events_v1,
-    types_events_v1beta1, types_extensions_v1beta1, types_flowcontrol_v1, types_flowcontrol_v1beta1, types_meta,
+    types_events_v1beta1, types_extensions_v1beta1, types_flowcontrol_v1, types_flowcontrol_v1beta1, types_lab_v1, types_meta,
     types_networking_v1, types_networking_v1beta1, types_node_v1, types_node_v1beta1, types_policy_v1,
     types_policy_v1beta1, types_rbac_v1, types_rbac_v1beta1, types_resource_v1, types_scheduling_v1,
     types_scheduling_v1beta1, types_storage_v1, types_storage_v1beta1

@@ -23,7 +23,8 @@ struct step_doc { struct lab_step step; struct json *checks; };
 static const struct spec_field lab_fields[] = {
     { "name", SPEC_TEXT, LAB(name), true }, { "label", SPEC_TEXT, LAB(label), true }, { "title", SPEC_TEXT, LAB(title), true }, { "kubernetesVersion", SPEC_TEXT, LAB(version), true },
     { "age", SPEC_DURATION, LAB(age_ns), false }, { "faults", SPEC_NAMES, LAB(faults), false }, { "guide", SPEC_TEXT, LAB(guide), false },
-    { "play", SPEC_TEXT, LAB(play), false }, { "solution", SPEC_TEXT, LAB(solution), false }, { "given", SPEC_NAMES, LAB(given), false },
+    { "play", SPEC_TEXT, LAB(play), false }, { "solution", SPEC_TEXT, LAB(solution), false }, { "start", SPEC_TEXT, LAB(start), false },
+    { "grade", SPEC_TEXT, LAB(grade), false }, { "given", SPEC_NAMES, LAB(given), false },
     { "student", SPEC_NAMES, LAB(student), false }, { "steps", SPEC_LIST, offsetof(struct lab_doc, steps), true },
     { "wrong", SPEC_LIST, offsetof(struct lab_doc, wrong), false },
 };

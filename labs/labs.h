@@ -41,6 +41,7 @@ struct lab_wrong { const char *name, *scenario; struct json *fails; struct lab_w
 struct lab {
     const char *name, *label, *title, *version;     /* "lab8", "Lab 8", one line, "v1.16" */
     const char *guide, *play, *solution;    /* files of the lab's folder, or NULL */
+    const char *start, *grade;         /* scenarios: what is done to the cluster before the student comes; how a submission is led and judged. Or NULL */
     int64_t     age_ns;                /* how old its cluster is when it begins */
     struct json *faults;               /* names of what is wrong from the start */
     struct json *given, *student;      /* folders below files/: what the lab gives, and what the student writes */

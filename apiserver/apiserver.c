@@ -16,6 +16,11 @@
 
 static struct identity *serving(void *ctx) { return ((struct apiserver *)ctx)->opt.serving; }
 
+static struct identity *edge_serving(void *ctx) {
+    const struct apiserver *as = ctx;
+    return as->opt.edge_serving ? as->opt.edge_serving(as->opt.edge_serving_ctx, as->opt.serving) : as->opt.serving;
+}
+
 /* What the clock of someone outside is ahead of the virtual one, in whole seconds; nothing while they go together. */
 static int64_t clock_shift(void *ctx) {
     const struct apiserver *as = ctx;
@@ -27,7 +32,7 @@ static void on_commit(void *ctx, bool ok, const struct err *why) { pending_flush
 
 static bool listen(struct apiserver *as, struct err *err) {
     struct http_server_options o = { .loop = as->loop, .name = "apiserver", .handler = chain_handle, .ctx = as, .identity = serving, .identity_ctx = as,
-                                     .request_client_cert = true, .time_shift_s = clock_shift, .shift_ctx = as };
+                                     .edge_identity = edge_serving, .request_client_cert = true, .time_shift_s = clock_shift, .shift_ctx = as };
     if (!as->opt.serving) o.identity = NULL;
     as->http = http_server_new(&o, err);
     if (!as->http) return false;

@@ -37,6 +37,8 @@ struct apiserver_options {
     const char       *advertise_ip;    /* 192.168.229.132 (bare: 127.0.0.1's stand-in, the same) */
     int               secure_port;     /* inside the virtual network, 6443 */
     struct identity  *serving;         /* CN=kube-apiserver; referenced */
+    /* what is shown in its place to clients from outside of the process, whose clock is the wall's; NULL: the same */
+    struct identity *(*edge_serving)(void *ctx, struct identity *serving); void *edge_serving_ctx;
     const struct trust *client_ca;     /* x509 client certificates; borrowed */
     const struct trust *requestheader_ca; /* front proxy; borrowed */
     struct identity  *kubelet_client;  /* to kubelets (logs, attach, exec); referenced; NULL in bare */

@@ -16,6 +16,7 @@ struct apiserver_place {               /* what it gets of the composition root; 
     const char         *root;          /* DATA/node */
     bool              (*listen)(void *ctx, struct http_server *s, struct err *err);   /* open the edge for it */
     bool              (*keys_pending)(void *ctx);                /* keys and certificates that kubeadm makes may still be missing */
+    struct identity  *(*edge_serving)(void *ctx, struct identity *serving);  /* see apiserver.h */
     void               *ctx;
 };
 struct apiserver_component;

@@ -58,6 +58,7 @@ struct cluster {
     struct control    *control;
     struct proxy      *proxy;
     int                edge_port;
+    struct identity   *edge_identity, *edge_of;    /* edge_serving's, and the pair it was made for (compared only) */
 
     enum boot_step     step;
     struct json       *objects;        /* still to be created */
@@ -202,6 +203,22 @@ static bool api_listen(void *ctx, struct http_server *server, struct err *err)
     return cluster_edge_listen(server, c->edge_port ? c->edge_port : c->opt.port, 6443, &c->edge_port, "the API server", err);
 }
 
+/* A real client judges what it is shown by the wall's clock: where that is not the cluster's time, it gets a certificate that is good on both. */
+static struct identity *edge_serving(void *ctx, struct identity *serving)
+{
+    struct cluster *c = ctx;
+    struct err err = { 0 };
+    if (!kubeadm_edge_needed(serving, vtime_now(c->loop)))
+        return serving;
+    if (c->edge_of != serving) {
+        identity_unref(c->edge_identity);
+        c->edge_identity = kubeadm_edge_identity(&c->pki, serving, &err);
+        c->edge_of = serving;
+        err_clear(&err);
+    }
+    return c->edge_identity ? c->edge_identity : serving;
+}
+
 static bool keys_pending(void *ctx)
 {
     struct cluster *c = ctx;
@@ -225,7 +242,7 @@ static bool apiserver_make(struct cluster *c, struct err *err)
 {
     struct apiserver_place place = { .loop = c->loop, .store = c->store, .node = c->nodes[0]->net, .images = c->nodes[0]->images, .minor = c->opt.minor, .bare = c->opt.bare,
                                      .git_version = version_git(c->opt.minor), .node_ip = c->nodes[0]->place.ip, .root = c->nodes[0]->root,
-                                     .listen = api_listen, .keys_pending = keys_pending, .ctx = c };
+                                     .listen = api_listen, .edge_serving = edge_serving, .keys_pending = keys_pending, .ctx = c };
     struct err why = { 0 };
     for (int i = 0; i < c->opt.apiserver_arg_count; i++)
         if (!apiserver_manifest_set(place.root, c->opt.apiserver_args[i], err))
@@ -765,6 +782,7 @@ void cluster_free(struct cluster *c)
     if (c->loop)
         edge_stop(c->loop);
     store_close(c->store);
+    identity_unref(c->edge_identity);
     kubeadm_pki_deinit(&c->pki);
     key_unref(c->sa_key);
     if (c->loop)

@@ -47,6 +47,12 @@ struct str kubeadm_kubeconfig(struct arena *a, struct str ca_pem, const char *se
 /* What the kubelet finds of its configuration: config.yaml and kubeadm-flags.env. */
 bool kubeadm_kubelet_files(const struct kubeadm_options *o, struct err *err);
 
+/* ---- kubeadm_edge.c ---- */
+/* Is the API server's pair good at now_ns (virtual), but not by the wall's clock? Then real clients are shown another, of the same key and names, which
+ * is good on both. NULL with err set when it cannot be signed. */
+bool kubeadm_edge_needed(const struct identity *serving, int64_t now_ns);
+struct identity *kubeadm_edge_identity(const struct kubeadm_pki *p, const struct identity *serving, struct err *err);
+
 /* ---- kubeadm_join.c: kubeadm join of a worker; o is of that node ---- */
 /* Its files; with the token its kubelet asks for a certificate, unless it has one. server: "https://192.168.229.132:6443". */
 bool kubeadm_join_files(const struct kubeadm_options *o, struct str ca_pem, const char *server, const char *token, struct err *err);

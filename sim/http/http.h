@@ -81,6 +81,8 @@ struct http_server_options {
     const char    *name;                                         /* for logs */
     http_handler  *handler; void *ctx;
     struct identity *(*identity)(void *ctx); void *identity_ctx; /* NULL function: plain HTTP */
+    /* Shown instead of it to those who come from outside of the process; NULL function: the same. With identity_ctx. */
+    struct identity *(*edge_identity)(void *ctx);
     bool           request_client_cert;
     /* Told when a handshake ends for want of an identity (crypto/tls: GetCertificate failed); optional, with identity_ctx. */
     void         (*no_identity)(void *ctx, struct str remote_addr);

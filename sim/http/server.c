@@ -21,7 +21,7 @@ struct http_server *http_server_new(const struct http_server_options *opt, struc
     list_init(&s->exchanges);
     if (opt->identity == NULL)
         return s;
-    struct tls_server_options tls = { .identity = opt->identity,
+    struct tls_server_options tls = { .identity = opt->edge_identity ? opt->edge_identity : opt->identity,
                                       .ctx = opt->identity_ctx,
                                       .request_client_cert = opt->request_client_cert };
     s->tls = tls_server_new(&tls, err);

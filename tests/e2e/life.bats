@@ -84,3 +84,18 @@ teardown() {
     [ "$(stat -c %a "$DATA/seed")" = 600 ]
     [ "$(stat -c %a "$DATA")" = 700 ]
 }
+
+@test "a cluster of another day shows real clients a certificate that is good today; the node's own is of its day" {
+    export DATA=$BATS_TEST_TMPDIR/old KUBELAB_DATA=$BATS_TEST_TMPDIR/old
+    start --bare --seed 8 --start 2020-01-24T23:00:00Z --clock paused
+    run k get namespaces
+    [ "$status" = 0 ]
+    local at
+    at=$(server)
+    run bash -c "echo | openssl s_client -connect ${at#https://} 2>/dev/null | openssl x509 -noout -checkend 0 -dates"
+    [ "$status" = 0 ]
+    [[ $output == *"notBefore=Jan 24 "*" 2020 GMT"* ]]
+    run openssl x509 -noout -enddate -in "$DATA/node/etc/kubernetes/pki/apiserver.crt"
+    [[ $output == *" 2021 GMT" ]]
+    stop
+}

@@ -35,6 +35,7 @@ static const struct spec_field step_fields[] = {
 static const struct spec_field check_fields[] = {
     { "name", SPEC_TEXT, CHECK(name), true }, { "jq", SPEC_TEXT, CHECK(jq), true }, { "points", SPEC_INT, CHECK(points), false },
     { "depends", SPEC_TEXT, CHECK(depends), false }, { "rationale", SPEC_TEXT, CHECK(rationale), false }, { "help", SPEC_TEXT, CHECK(help), false },
+    { "hidden", SPEC_BOOL, CHECK(hidden), false },
 };
 static const struct spec_field wrong_fields[] = {
     { "name", SPEC_TEXT, WRONG(name), true }, { "scenario", SPEC_TEXT, WRONG(scenario), true }, { "fails", SPEC_NAMES, WRONG(fails), true },

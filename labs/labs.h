@@ -21,6 +21,7 @@ struct labs_ops {
     /* docker image build -t tag, the clock moving second by second until it is done. The context is at `beside` or else at `dir` in the shell's home. */
     bool (*build)(void *ctx, const char *beside, const char *dir, const char *tag, struct err *err);
     bool (*stopped)(void *ctx);                                                /* somebody wants the work to end */
+    const struct labs_grading *grading;                                        /* of a submission that is being graded; NULL: there is none */
 };
 
 /* ---- catalog.c: what is in labs/NAME/, embedded in the binary ---- */
@@ -29,6 +30,7 @@ struct lab_check {
     const char *rationale, *help;      /* why it matters; what to look at when it fails. Either may be NULL. */
     const char *depends;               /* the name of a check that has to pass first, or NULL */
     int64_t     points;
+    bool        hidden;                /* a student is told how many there are, not what they are */
     struct lab_check *next;
 };
 struct lab_step {
@@ -97,8 +99,18 @@ bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *l
 void check_report_text(const struct check_report *r, struct strbuf *out);
 struct json *check_report_json(struct arena *a, const struct check_report *r);
 
+/* What a scenario that judges a submission is given beside the world: grade.c fills it in. */
+struct labs_grading {
+    void *ctx;
+    const struct lab *lab;             /* its checks, and those that a course adds */
+    const char *context;               /* the folder that `build` with the context "submission" builds; NULL: it holds no Dockerfile */
+    /* Apply it, or run it (the clock may move). *good, *what: how that went, in words. False with err set: the cluster could not be reached. */
+    bool (*submit)(void *ctx, struct arena *a, const struct labs_ops *ops, bool *good, const char **what, struct err *err);
+    void (*judged)(void *ctx, const struct check_report *r, int64_t since_begin_ns);     /* every step `check`; the report dies soon */
+};
+
 /* ---- scenario.c: a script of what happens when ---- */
-enum action { ACTION_APPLY, ACTION_PATCH, ACTION_DELETE, ACTION_CLOCK, ACTION_EXPECT, ACTION_CHECK, ACTION_RUN, ACTION_BUILD };
+enum action { ACTION_SUBMIT, ACTION_APPLY, ACTION_PATCH, ACTION_DELETE, ACTION_CLOCK, ACTION_EXPECT, ACTION_CHECK, ACTION_RUN, ACTION_BUILD };
 struct scenario_step {
     enum action action;
     unsigned    line;

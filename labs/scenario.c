@@ -20,6 +20,7 @@ struct step_doc {
     const char *when, *expect, *run;
     struct json *apply, *patch, *remove, *check, *build;
     int64_t clock_ns;
+    bool submit;
 };
 struct scenario_doc { struct scenario s; struct json *steps; };
 
@@ -35,11 +36,11 @@ static const struct spec_field step_fields[] = {
     { "timeout", SPEC_DURATION, STEP(step.timeout_ns), false }, { "every", SPEC_DURATION, STEP(step.every_ns), false },
     { "apply", SPEC_ANY, STEP(apply), false }, { "patch", SPEC_ANY, STEP(patch), false }, { "delete", SPEC_ANY, STEP(remove), false },
     { "clock", SPEC_DURATION, STEP(clock_ns), false }, { "expect", SPEC_TEXT, STEP(expect), false }, { "check", SPEC_ANY, STEP(check), false },
-    { "run", SPEC_TEXT, STEP(run), false }, { "build", SPEC_ANY, STEP(build), false },
+    { "run", SPEC_TEXT, STEP(run), false }, { "build", SPEC_ANY, STEP(build), false }, { "submit", SPEC_BOOL, STEP(submit), false },
 };
 static const struct { const char *key; enum action action; } actions[] = {
     { "apply", ACTION_APPLY }, { "patch", ACTION_PATCH }, { "delete", ACTION_DELETE }, { "clock", ACTION_CLOCK }, { "expect", ACTION_EXPECT },
-    { "check", ACTION_CHECK }, { "run", ACTION_RUN }, { "build", ACTION_BUILD },
+    { "check", ACTION_CHECK }, { "run", ACTION_RUN }, { "build", ACTION_BUILD }, { "submit", ACTION_SUBMIT },
 };
 const char *action_name(enum action action)
 {
@@ -138,7 +139,7 @@ static bool read_sources(struct spec *s, struct json *v, struct scenario_step *s
 }
 
 /* ---- steps ---- */
-static bool read_action(struct spec *s, struct step_doc *d)
+static bool read_action(struct spec *s, const struct json *j, struct step_doc *d)
 {
     struct scenario_step *step = &d->step;
     switch (step->action) {
@@ -150,6 +151,7 @@ static bool read_action(struct spec *s, struct step_doc *d)
     case ACTION_CHECK:  return read_check(s, d, step);
     case ACTION_RUN:    step->text = d->run; return true;
     case ACTION_BUILD:  return read_build(s, d, step);
+    case ACTION_SUBMIT: return d->submit || spec_fail(s, json_get(j, "submit"), "submit is true, or is not there");
     }
     return false;
 }
@@ -166,7 +168,7 @@ static bool choose_action(struct spec *s, const struct json *j, struct scenario_
                 return spec_fail_key(s, json_get(j, actions[i].key), "a step does one thing: this is its second");
             step->action = actions[i].action;
         }
-    return found || spec_fail(s, j, "a step does something: apply, patch, delete, clock, expect, check, run or build");
+    return found || spec_fail(s, j, "a step does something: apply, patch, delete, clock, expect, check, run, build or submit");
 }
 
 static bool read_step(struct spec *s, const struct json *j, struct step_doc *d, int64_t *last_at)
@@ -187,7 +189,7 @@ static bool read_step(struct spec *s, const struct json *j, struct step_doc *d, 
         return spec_fail(s, json_get(j, "at"), "this is before the step above: steps are in order of time");
     *last_at = step->at_ns >= 0 ? step->at_ns : *last_at;
     step->when_jq = d->when;
-    if (!read_action(s, d))
+    if (!read_action(s, j, d))
         return false;
     step->name = step->name ? step->name : action_name(step->action);
     return true;

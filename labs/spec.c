@@ -88,6 +88,11 @@ static bool read_value(struct spec *s, struct json *v, const struct spec_field *
             return spec_fail(s, v, "%s is a whole number from 0", f->key);
         *(int64_t *)to = json_int(v, 0);
         return true;
+    case SPEC_BOOL:
+        if (!json_is(v, JSON_BOOL))
+            return spec_fail(s, v, "%s is true or false", f->key);
+        *(bool *)to = json_bool(v, false);
+        return true;
     case SPEC_DURATION:
         if (!json_is(v, JSON_STRING) || !duration_parse_go(json_str(v), to) || *(int64_t *)to < 0)
             return spec_fail(s, v, "%s is a duration: write it as 90s, 5m or 1h30m", f->key);

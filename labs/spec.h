@@ -13,6 +13,7 @@ struct spec {
 
 enum spec_type {
     SPEC_TEXT,                         /* const char *, not empty */
+    SPEC_BOOL,                         /* bool */
     SPEC_INT,                          /* int64_t, not negative */
     SPEC_DURATION,                     /* int64_t ns, as Go writes them, not negative */
     SPEC_TIME,                         /* int64_t ns since 1970 UTC, RFC 3339 */

@@ -26,7 +26,7 @@ static void scenario_errors(void **state)
         { "name: x\nstart: today\nsteps: []\n", "s.yaml:2:8: start is a time like 2020-01-24T23:00:00Z" },
         { "name: x\nsample: 10ms\nsteps: []\n", "s.yaml:2:9: sample is at least 1s" },
         { HEAD "- at: soon\n  clock: 1m\n", "s.yaml:3:7: at is a duration: write it as 90s, 5m or 1h30m" },
-        { HEAD "- at: 1m\n", "s.yaml:3:3: a step does something: apply, patch, delete, clock, expect, check, run or build" },
+        { HEAD "- at: 1m\n", "s.yaml:3:3: a step does something: apply, patch, delete, clock, expect, check, run, build or submit" },
         { HEAD "- clock: 1m\n  run: true\n", "s.yaml:4:3: a step does one thing: this is its second" },
         { HEAD "- at: 1m\n  clock: 1m\n- at: 30s\n  clock: 1m\n", "s.yaml:5:7: this is before the step above: steps are in order of time" },
         { HEAD "- at: 1m\n  when: 'true'\n  clock: 1m\n", "s.yaml:4:3: a step begins at a time or when something holds, not both" },

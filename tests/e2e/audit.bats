@@ -8,9 +8,6 @@ setup_file() {
 teardown_file() {
     stop
 }
-advance() {
-    timeout 60 "$KUBELAB" clock advance "$1" >/dev/null
-}
 trail() {                                      # trail FILTER [JQ-ARGUMENTS...]: the events of it, by jq
     local filter=$1
     shift

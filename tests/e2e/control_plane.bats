@@ -21,7 +21,6 @@ teardown() {                                   # whatever a test left: as it was
 host() {                                       # host SCRIPT: in the lab's shell
     "$KUBELAB" shell lab8 -- bash -c "$1"
 }
-advance() { "$KUBELAB" clock advance "$1" >/dev/null; }
 edit() {                                       # edit COMPONENT SED-SCRIPT: the manifest, as a student would
     host "sudo sed -i '$2' $M/$1.yaml"
 }

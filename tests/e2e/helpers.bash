@@ -12,3 +12,18 @@ k() {
 server() {
     "$KUBELAB" status --data "$DATA" -o json | jq -r .server
 }
+advance() {
+    timeout 60 "$KUBELAB" clock advance "$1" >/dev/null
+}
+timely() {                                     # timely COMMAND...: with a second of virtual time whenever it waits
+    "$@" >"$DATA/out" 2>&1 &
+    local pid=$! i
+    for ((i = 0; i < 60; i++)); do
+        sleep 0.2
+        kill -0 $pid 2>/dev/null || break
+        advance 1s
+    done
+    kill $pid 2>/dev/null || true
+    wait $pid || true
+    cat "$DATA/out"
+}

@@ -18,9 +18,6 @@ systemctl() {                                  # systemctl VERB UNIT [MORE QUERY
 journal() {
     curl -s --max-time 10 --unix-socket "$DATA/control.sock" "http://x/host/journal?unit=kubelet"
 }
-advance() {
-    "$KUBELAB" clock advance "$1" >/dev/null
-}
 token() {                                      # of kubeadm init
     local s
     s=$(k get secrets -n kube-system -o name | grep bootstrap-token | head -1)
@@ -54,17 +51,6 @@ until_node() {                                 # until_node Ready|NotReady SECON
     [[ $(k get node ubuntu --no-headers | awk '{print $2}') == "$1" ]]
 }
 
-timely() {                                     # timely COMMAND...: with a second of virtual time whenever it waits
-    "$@" >"$DATA/out" 2>&1 &
-    local pid=$! i
-    for ((i = 0; i < 60; i++)); do
-        sleep 0.2
-        kill -0 $pid 2>/dev/null || break
-        advance 1s
-    done
-    wait $pid || true
-    cat "$DATA/out"
-}
 
 @test "status and the journal have systemd's layout" {
     run systemctl status kubelet "&lines=3&width=100"

@@ -10,9 +10,6 @@ setup_file() {
 teardown_file() {
     stop
 }
-advance() {
-    "$KUBELAB" clock advance "$1" >/dev/null
-}
 on() {                                         # on NODE SCRIPT: in that node's shell
     "$KUBELAB" shell --node "$1" -- bash -c "$2"
 }
@@ -21,18 +18,6 @@ where() {                                      # where SELECTOR: the nodes of po
 }
 ready() {                                      # ready NODE: True, False or Unknown
     k get node "$1" -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}'
-}
-timely() {                                     # timely COMMAND...: with a second of virtual time whenever it waits
-    "$@" >"$DATA/out" 2>&1 &
-    local pid=$! i
-    for ((i = 0; i < 60; i++)); do
-        sleep 0.2
-        kill -0 $pid 2>/dev/null || break
-        advance 1s
-    done
-    kill $pid 2>/dev/null || true
-    wait $pid || true
-    cat "$DATA/out"
 }
 deployment() {                                 # deployment NAME REPLICAS [MORE OF THE POD'S SPEC]
     k apply -f - <<EOF

@@ -8,9 +8,6 @@ teardown() {
     stop
     [ ! -d "$BATS_TEST_TMPDIR/small" ] || umount -l "$BATS_TEST_TMPDIR/small" 2>/dev/null || true
 }
-advance() {
-    timeout 60 "$KUBELAB" clock advance "$1"
-}
 murder() {
     kill -9 "$("$KUBELAB" status -o json | jq .pid)"
 }

@@ -11,27 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char dir[64], path[128];
-
-static int make_dir(void **state) {
-    (void)state;
-    snprintf(dir, sizeof dir, "/tmp/kubelab-store-XXXXXX");
-    if (!mkdtemp(dir))
-        return -1;
-    snprintf(path, sizeof path, "%s/store.db", dir);
-    return 0;
-}
-
-static int remove_dir(void **state) {
-    (void)state;
-    static const char *const suffixes[] = { "", "-wal", "-shm", "-journal", ".lock" };
-    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
-        char name[160];
-        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        unlink(name);
-    }
-    return rmdir(dir);
-}
+#include "disk.h"
 
 static struct loop *new_loop(void) {
     return loop_new(&(struct loop_options){ .start_vtime_ns = 1 });
@@ -348,12 +328,12 @@ static void test_kill(void **state) {
 int main(void) {
     log_set_level(LOG_ERROR + 1);                  /* the full disk is meant */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_reopen, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(test_in_use, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(test_foreign, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(test_damaged, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(test_full, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(test_kill, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_reopen, disk_make, disk_remove),
+        cmocka_unit_test_setup_teardown(test_in_use, disk_make, disk_remove),
+        cmocka_unit_test_setup_teardown(test_foreign, disk_make, disk_remove),
+        cmocka_unit_test_setup_teardown(test_damaged, disk_make, disk_remove),
+        cmocka_unit_test_setup_teardown(test_full, disk_make, disk_remove),
+        cmocka_unit_test_setup_teardown(test_kill, disk_make, disk_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,27 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static char dir[64], path[128];
-
-static int make_dir(void **state) {
-    (void)state;
-    snprintf(dir, sizeof dir, "/tmp/kubelab-trail-XXXXXX");
-    if (!mkdtemp(dir))
-        return -1;
-    snprintf(path, sizeof path, "%s/store.db", dir);
-    return 0;
-}
-
-static int remove_dir(void **state) {
-    (void)state;
-    static const char *const suffixes[] = { "", "-wal", "-shm", "-journal", ".lock" };
-    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
-        char name[160];
-        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        unlink(name);
-    }
-    return rmdir(dir);
-}
+#include "disk.h"
 
 static struct store *open_store(struct loop *l) {
     struct err err = { 0 };
@@ -184,10 +164,10 @@ static void test_full(void **state) {
 int main(void) {
     log_set_level(LOG_ERROR + 1);                  /* the full disk is meant */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_rows, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(test_bounds, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(test_older, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(test_full, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_rows, disk_make, disk_remove),
+        cmocka_unit_test_setup_teardown(test_bounds, disk_make, disk_remove),
+        cmocka_unit_test_setup_teardown(test_older, disk_make, disk_remove),
+        cmocka_unit_test_setup_teardown(test_full, disk_make, disk_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

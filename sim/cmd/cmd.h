@@ -5,6 +5,8 @@
 #include "sim/base/base.h"
 #include "sim/base/json.h"
 
+#include <sys/types.h>
+
 /* Exit statuses of every command (design.md, Commands). */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, EXIT_INTERNAL = 4 };
 
@@ -21,7 +23,6 @@ struct options {
     const char *kubernetes_version;    /* "v1.20" or NULL */
     const char *output;                /* -o */
     const char *format, *timeout, *budget, *node;
-    bool        tied;                  /* not a flag: the detached cluster ends with this process, however that ends */
     const char *step, *out;            /* of a lab; where a scenario's results go */
     bool        explain, verbose;
     const char *apiserver_args[64]; int apiserver_arg_count;     /* --apiserver-arg NAME=VALUE, in order */
@@ -47,11 +48,27 @@ void terminals_end(void);              /* undo it */
 char *scratch_make(struct arena *a, const char *what, struct err *err);
 void scratch_remove(const char *path); /* with all that is in it */
 
+/* ---- stage.c: a cluster of its own for a script, whose clock stands, gone afterwards ---- */
+struct stage {
+    const char *home, *data;           /* the scratch folder (where a shell's lines run) and, below it, the data folder */
+    struct options cluster;            /* as commands reach it */
+    pid_t pid;                         /* of the cluster; -1: it does not run */
+};
+struct scenario;
+/* The scratch folder, "kubelab-WHAT-...". */
+bool stage_open(struct stage *st, struct arena *a, const char *what, struct err *err);
+/* The cluster that the scenario wants, in it. False: ERR_INTERNAL and why it did not start. */
+bool stage_begin(struct stage *st, struct arena *a, const struct scenario *sc, struct err *err);
+/* The cluster is ended at once, since nobody wants its data any more, and the folder removed. Legal on a zeroed stage. */
+void stage_close(struct stage *st);
+
 /* ---- paths.c ---- */
 char *data_path(struct arena *a, const struct options *o, const char *name);   /* DATA/name */
 
 /* ---- commands: each returns an exit status ---- */
 int cmd_up(struct options *o);
+/* up.c: a cluster in a child process that ends when this one does. *pid: its, or -1. False with err set; whether it runs all the same is told by *pid. */
+bool up_tied(struct arena *a, const struct options *o, pid_t *pid, struct err *err);
 int cmd_down(struct options *o);
 int cmd_status(struct options *o);
 int cmd_kubeconfig(struct options *o);

@@ -5,14 +5,12 @@
  */
 #include "labs/labs.h"
 #include "sim/cmd/cmd.h"
-#include "sim/loop/loop.h"
-#include "sim/pki/pki.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-struct play { struct arena *a; struct options *o; struct scenario *sc; const char *home; bool json; };
+struct play { struct arena *a; struct options *o; struct scenario *sc; struct stage stage; bool json; };
 
 static void say(void *ctx, const char *line)
 {
@@ -38,49 +36,6 @@ static bool read_file(struct play *p, const char *file, struct err *err)
     return true;
 }
 
-/* Real clients are shown a certificate that is good by the wall's clock (kubeadm_edge.c), but an authority lasts ten years: is that of the scenario's day over? */
-static bool authority_ended(struct play *p, const char *data)
-{
-    struct str text;
-    const char *path = arena_printf(p->a, "%s/node/etc/kubernetes/pki/ca.crt", data);
-    struct cert *ca = file_read(path, LIMIT_BODY_BYTES, p->a, &text, NULL) ? cert_parse_pem(text, NULL) : NULL;
-    int64_t wall = wall_now_ns();
-    bool ended = ca && (wall < ca->not_before_ns || wall > ca->not_after_ns);
-    cert_unref(ca);
-    return ended;
-}
-
-/* Then a real kubectl is told not to judge: on this loopback it may. */
-static bool trust_loopback(struct play *p, const char *data, struct err *err)
-{
-    const char *path = arena_printf(p->a, "%s/admin.conf", data);
-    struct str text;
-    struct strbuf out;
-    if (!authority_ended(p, data))
-        return true;
-    if (!file_read(path, LIMIT_BODY_BYTES, p->a, &text, err))
-        return false;
-    strbuf_init(&out, LIMIT_BODY_BYTES);
-    while (text.p && text.n) {
-        struct str line = str_token(&text, '\n');
-        bool ca = str_starts(str_trim(line), "certificate-authority-data:");
-        strbuf_addf(&out, STR_FMT "\n", STR_ARG(ca ? STR("    insecure-skip-tls-verify: true") : line));
-    }
-    bool ok = file_write(path, strbuf_str(&out), 0600, err);
-    strbuf_deinit(&out);
-    return ok;
-}
-
-static bool begin(struct play *p, const char *data, struct err *err)
-{
-    const struct scenario *sc = p->sc;
-    struct options up = { .data = data, .detach = true, .tied = true, .port = 0, .kubelet_port = 0, .seed_given = true, .seed = (uint64_t)sc->seed, .clock = "paused",
-                          .start = arena_cstr(p->a, time_rfc3339(p->a, sc->start_ns)), .lab = sc->lab, .kubernetes_version = sc->version };
-    if (cmd_up(&up) != EXIT_DONE)
-        return err_set(err, ERR_INTERNAL, "the scenario's cluster did not start");
-    return trust_loopback(p, data, err) && (!sc->lab || lab_files_write(lab_find(sc->lab), p->home, true, err));
-}
-
 static bool write_results(struct play *p, const struct timeline *t, struct err *err)
 {
     const struct { const char *name; struct str bytes; } files[] = {
@@ -98,23 +53,19 @@ static bool write_results(struct play *p, const struct timeline *t, struct err *
 
 static int perform(struct play *p, struct err *err)
 {
-    const char *data = arena_printf(p->a, "%s/data", p->home);
-    struct options cluster = { .data = data };
+    const struct scenario *sc = p->sc;
     struct timeline t = { 0 };
-    const struct labs_ops *ops = labs_ops_new(p->a, &cluster, p->home);            /* from here on an interrupt ends it in order */
-    if (!begin(p, data, err))
+    const struct labs_ops *ops = labs_ops_new(p->a, &p->stage.cluster, p->stage.home);       /* from here on an interrupt ends it in order */
+    if (!stage_begin(&p->stage, p->a, sc, err) || (sc->lab && !lab_files_write(lab_find(sc->lab), p->stage.home, true, err)))
         return EXIT_INTERNAL;
-    bool ok = scenario_run(p->a, p->sc, ops, say, p, &t, err);
+    bool ok = scenario_run(p->a, sc, ops, say, p, &t, err);
     struct err late = { 0 };
-    bool written = write_results(p, &t, &late);
-    if (cmd_down(&cluster) != EXIT_DONE && ok)
-        ok = err_set(err, ERR_INTERNAL, "the scenario's cluster did not stop");
-    if (ok && !written)
+    if (!write_results(p, &t, &late) && ok)
         ok = err_set(err, late.code, "%s", late.msg);
     err_clear(&late);
     if (!ok)
         return err->code == ERR_REFUSED ? EXIT_UNREACHABLE : EXIT_INTERNAL;
-    say(p, arena_printf(p->a, "\n%s: %s; %zu of %zu steps as expected", p->sc->name, t.interrupted ? "interrupted" : t.failed ? "failed" : "passed", t.passed, t.passed + t.failed));
+    say(p, arena_printf(p->a, "\n%s: %s; %zu of %zu steps as expected", sc->name, t.interrupted ? "interrupted" : t.failed ? "failed" : "passed", t.passed, t.passed + t.failed));
     return t.failed || t.interrupted ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -125,14 +76,13 @@ int cmd_scenario(struct options *o)
     int status = EXIT_USAGE;
     if (o->arg_count != 2 || strcmp(o->args[0], "run") != 0)
         err_set(&err, ERR_USAGE, "usage: kubelab scenario run FILE [--seed N] [--out DIR] [-o json]");
-    else if (read_file(&p, o->args[1], &err) && (p.home = scratch_make(p.a, "scenario", &err)))
+    else if (read_file(&p, o->args[1], &err) && stage_open(&p.stage, p.a, "scenario", &err))
         status = perform(&p, &err);
     else
         status = err.code == ERR_PARSE || err.code == ERR_USAGE ? EXIT_USAGE : EXIT_INTERNAL;
     if (err.code)
         fprintf(stderr, "kubelab: %s\n", err.msg);
-    if (p.home)
-        scratch_remove(p.home);
+    stage_close(&p.stage);
     scenario_close(p.sc);
     err_clear(&err);
     arena_free(p.a);

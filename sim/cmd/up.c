@@ -176,16 +176,15 @@ static void detach_child(const char *log_path)
         log_msg(LOG_WARN, "cmd", "chdir: %s", strerror(errno));
 }
 
-static int up_detached(struct arena *a, const struct cluster_options *co, bool tied)
+/* *pid: of the cluster's process. tied: it ends with this process, however that ends. */
+static bool up_detached(struct arena *a, const struct cluster_options *co, bool tied, pid_t *pid, struct err *err)
 {
     int fds[2];
-    if (pipe2(fds, O_CLOEXEC) != 0) {
-        fprintf(stderr, "kubelab: pipe: %s\n", strerror(errno));
-        return EXIT_INTERNAL;
-    }
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return err_set(err, ERR_INTERNAL, "pipe: %s", strerror(errno));
     const char *log_path = arena_printf(a, "%s/log", co->dir);
-    pid_t pid = fork();
-    if (pid == 0) {
+    *pid = fork();
+    if (*pid == 0) {
         close(fds[0]);
         if (tied)
             prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -199,49 +198,66 @@ static int up_detached(struct arena *a, const struct cluster_options *co, bool t
         have += n > 0 ? (size_t)n : 0;
     text[have] = 0;
     close(fds[0]);
-    if (have && text[0] == 'R')
-        return EXIT_DONE;
-    fprintf(stderr, "kubelab: %s\n", have ? text + 1 : arena_printf(a, "the cluster ended while it started; see %s", log_path));
-    return EXIT_INTERNAL;
+    return (have && text[0] == 'R') ||
+           err_set(err, ERR_INTERNAL, "%s", have ? text + 1 : arena_printf(a, "the cluster ended while it started; see %s", log_path));
+}
+
+/* What is wanted and what the data folder says, into co. False: ERR_IO, the folder cannot be used; ERR_USAGE. */
+static bool cluster_choose(struct arena *a, const struct options *o, struct cluster_options *co, struct err *err)
+{
+    const char *dir = data_path(a, o, "");
+    struct profile profile = { 0 };
+    *co = (struct cluster_options){ .port = o->port, .kubelet_port = o->kubelet_port, .seed_explicit = o->seed_given, .speed_milli = 1000, .durable = o->durable,
+                                    .apiserver_args = o->apiserver_args, .apiserver_arg_count = o->apiserver_arg_count };
+    if (!dir_make(dir, 0700, err))
+        return false;
+    char *full = realpath(dir, NULL);
+    co->dir = arena_strdup(a, full ? full : dir);
+    free(full);
+    bool known = profile_load(a, co->dir, &profile);
+    if (!profile_choose(a, &profile, o, known, err) || !profile_save(a, co->dir, &profile, err) || !seed_choose(a, co->dir, o, co->seed, err) ||
+        !speed_parse(o->clock, &co->speed_milli, err))
+        return false;
+    if (o->start && !time_parse_rfc3339(str_c(o->start), &co->start_ns))
+        return err_set(err, ERR_USAGE, "--start is a time like 2020-01-24T23:00:00Z, not \"%s\"", o->start);
+    const struct lab *lab = profile.lab ? lab_find(profile.lab) : NULL;
+    co->minor = profile.minor;
+    co->bare = profile.bare;
+    co->nodes = profile.nodes;
+    co->lab = profile.lab;
+    co->age_ns = lab ? lab->age_ns : 0;
+    return true;
+}
+
+bool up_tied(struct arena *a, const struct options *o, pid_t *pid, struct err *err)
+{
+    struct cluster_options co;
+    *pid = -1;
+    return cluster_choose(a, o, &co, err) && up_detached(a, &co, true, pid, err);
 }
 
 int cmd_up(struct options *o)
 {
     struct arena *a = arena_new();
     struct err err = { 0 };
-    const char *dir = data_path(a, o, "");
-    struct cluster_options co = { .port = o->port, .kubelet_port = o->kubelet_port, .seed_explicit = o->seed_given, .speed_milli = 1000, .durable = o->durable,
-                                  .apiserver_args = o->apiserver_args, .apiserver_arg_count = o->apiserver_arg_count };
-    struct profile profile = { 0 };
+    struct cluster_options co;
+    int status = EXIT_DONE;
+    pid_t pid;
     file_write_durably(o->durable);
-    if (o->arg_count)
-        err_set(&err, ERR_USAGE, "up takes no argument \"%s\"", o->args[0]);
-    else if (dir_make(dir, 0700, &err)) {
-        char *full = realpath(dir, NULL);
-        co.dir = arena_strdup(a, full ? full : dir);
-        free(full);
-        bool known = profile_load(a, co.dir, &profile);
-        bool ok = profile_choose(a, &profile, o, known, &err) && profile_save(a, co.dir, &profile, &err) && seed_choose(a, co.dir, o, co.seed, &err) && speed_parse(o->clock, &co.speed_milli, &err);
-        if (ok && o->start && !time_parse_rfc3339(str_c(o->start), &co.start_ns))
-            err_set(&err, ERR_USAGE, "--start is a time like 2020-01-24T23:00:00Z, not \"%s\"", o->start);
-    }
-    if (err.code == ERR_IO)
-        fprintf(stderr, "kubelab: the data folder %s cannot be used: %s; name another one with --data\n", dir, err.msg);
-    if (err.code) {
-        int code = err.code == ERR_IO ? EXIT_INTERNAL : control_fail(&err);
-        arena_free(a);
-        err_clear(&err);
-        return code;
-    }
-    co.minor = profile.minor;
-    co.bare = profile.bare;
-    co.nodes = profile.nodes;
-    co.lab = profile.lab;
-    const struct lab *lab = profile.lab ? lab_find(profile.lab) : NULL;
-    co.age_ns = lab ? lab->age_ns : 0;
-    if (o->seed_given && isatty(2))
+    bool ok = o->arg_count ? err_set(&err, ERR_USAGE, "up takes no argument \"%s\"", o->args[0]) : cluster_choose(a, o, &co, &err);
+    if (ok && o->seed_given && isatty(2))
         fprintf(stderr, "kubelab: with --seed the cluster is reproducible, hence its keys are no secret\n");
-    int status = o->detach ? up_detached(a, &co, o->tied) : run_cluster(&co, -1);
+    if (err.code == ERR_IO) {
+        fprintf(stderr, "kubelab: the data folder %s cannot be used: %s; name another one with --data\n", data_path(a, o, ""), err.msg);
+        status = EXIT_INTERNAL;
+    } else if (!ok) {
+        status = control_fail(&err);
+    } else if (!o->detach) {
+        status = run_cluster(&co, -1);
+    } else if (!up_detached(a, &co, false, &pid, &err)) {
+        status = control_fail(&err);
+    }
+    err_clear(&err);
     arena_free(a);
     return status;
 }

@@ -5,6 +5,7 @@
  * the process with status 1, so the pod crash-loops and its log says why. Upstream: cmd/kube-controller-manager/app/options, cmd/kube-scheduler/app/options.
  */
 #include "sim/cmd/components.h"
+#include "sim/proc/pflag.h"
 #include "workloads/programs/programs.h"
 
 #include <signal.h>
@@ -21,70 +22,64 @@ void components_init(const struct components_ops *ops, void *ctx, const char *no
 
 /* ---- flags ---- */
 /* What each component takes: the flags that kubeadm writes, and those that a lab changes. Everything else is refused. */
-static const char *const manager_flags[] = {
-    "allocate-node-cidrs", "authentication-kubeconfig", "authorization-kubeconfig", "bind-address", "client-ca-file", "cluster-cidr", "cluster-name",
-    "cluster-signing-cert-file", "cluster-signing-key-file", "controllers", "feature-gates", "horizontal-pod-autoscaler-cpu-initialization-period",
-    "horizontal-pod-autoscaler-downscale-stabilization", "horizontal-pod-autoscaler-initial-readiness-delay", "horizontal-pod-autoscaler-sync-period",
-    "horizontal-pod-autoscaler-tolerance", "kubeconfig", "leader-elect", "node-cidr-mask-size", "node-monitor-grace-period", "node-monitor-period", "pod-eviction-timeout",
-    "port", "requestheader-client-ca-file", "root-ca-file", "secure-port", "service-account-private-key-file", "service-cluster-ip-range", "use-service-account-credentials", "v", NULL,
+static const struct pflag manager_flags[] = {
+    { "allocate-node-cidrs", PFLAG_BOOL, NULL }, { "authentication-kubeconfig", PFLAG_STRING, NULL },
+    { "authorization-kubeconfig", PFLAG_STRING, NULL }, { "bind-address", PFLAG_STRING, NULL },
+    { "client-ca-file", PFLAG_STRING, NULL }, { "cluster-cidr", PFLAG_STRING, NULL }, { "cluster-name", PFLAG_STRING, NULL },
+    { "cluster-signing-cert-file", PFLAG_STRING, NULL }, { "cluster-signing-key-file", PFLAG_STRING, NULL },
+    { "controllers", PFLAG_LIST, NULL }, { "feature-gates", PFLAG_MAP, NULL },
+    { "horizontal-pod-autoscaler-cpu-initialization-period", PFLAG_DURATION, NULL },
+    { "horizontal-pod-autoscaler-downscale-stabilization", PFLAG_DURATION, NULL },
+    { "horizontal-pod-autoscaler-initial-readiness-delay", PFLAG_DURATION, NULL },
+    { "horizontal-pod-autoscaler-sync-period", PFLAG_DURATION, NULL },
+    { "horizontal-pod-autoscaler-tolerance", PFLAG_FLOAT, NULL }, { "kubeconfig", PFLAG_STRING, NULL },
+    { "leader-elect", PFLAG_BOOL, NULL }, { "node-cidr-mask-size", PFLAG_INT, NULL },
+    { "node-monitor-grace-period", PFLAG_DURATION, NULL }, { "node-monitor-period", PFLAG_DURATION, NULL },
+    { "pod-eviction-timeout", PFLAG_DURATION, NULL }, { "port", PFLAG_INT, NULL },
+    { "requestheader-client-ca-file", PFLAG_STRING, NULL }, { "root-ca-file", PFLAG_STRING, NULL },
+    { "secure-port", PFLAG_INT, NULL }, { "service-account-private-key-file", PFLAG_STRING, NULL },
+    { "service-cluster-ip-range", PFLAG_STRING, NULL }, { "use-service-account-credentials", PFLAG_BOOL, NULL },
+    { "v", PFLAG_INT, NULL },
 };
-static const char *const scheduler_flags[] = { "authentication-kubeconfig", "authorization-kubeconfig", "bind-address", "kubeconfig", "leader-elect", "port", "secure-port", "v", NULL };
-static const struct { const char *component; const char *const *flags; } known[] = {
-    { "kube-controller-manager", manager_flags }, { "kube-scheduler", scheduler_flags },
+static const struct pflag scheduler_flags[] = {
+    { "authentication-kubeconfig", PFLAG_STRING, NULL }, { "authorization-kubeconfig", PFLAG_STRING, NULL },
+    { "bind-address", PFLAG_STRING, NULL }, { "kubeconfig", PFLAG_STRING, NULL }, { "leader-elect", PFLAG_BOOL, NULL },
+    { "port", PFLAG_INT, NULL }, { "secure-port", PFLAG_INT, NULL }, { "v", PFLAG_INT, NULL },
 };
-/* Durations and numbers are read when the component starts; a value that is none is the end of it, as with pflag. */
-static const struct { const char *part; bool duration; } typed[] = {
-    { "-period", true }, { "-stabilization", true }, { "-delay", true }, { "-tolerance", false }, { "-timeout", true },
+static const struct { const char *component; const struct pflag *flags; size_t count; } known[] = {
+    { "kube-controller-manager", manager_flags, ARRAY_LEN(manager_flags) }, { "kube-scheduler", scheduler_flags, ARRAY_LEN(scheduler_flags) },
 };
+struct parsing { struct arena *a; const char *component; struct json *flags; };
 
-static bool is_known(const char *component, struct str name)
+static const struct pflag *find(void *ctx, struct str name)
 {
+    const struct parsing *p = ctx;
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        for (const char *const *f = strcmp(known[i].component, component) == 0 ? known[i].flags : NULL; f && *f; f++)
-            if (str_eqc(name, *f))
-                return true;
-    return false;
+        for (size_t j = 0; j < known[i].count && strcmp(known[i].component, p->component) == 0; j++)
+            if (str_eqc(name, known[i].flags[j].name))
+                return &known[i].flags[j];
+    return NULL;
 }
 
-static bool value_valid(struct arena *a, struct str name, struct str value, struct err *err)
+static bool keep(void *ctx, const struct pflag *f, struct str value, int64_t number, struct err *err)
 {
-    int64_t ns;
-    for (size_t i = 0; i < ARRAY_LEN(typed); i++) {
-        if (!str_ends(name, typed[i].part))
-            continue;
-        char *end = NULL;
-        const char *text = arena_cstr(a, value);
-        if (typed[i].duration ? duration_parse_go(value, &ns) : (strtod(text, &end), end != text && *end == 0))
-            continue;
-        return err_set(err, ERR_USAGE, "invalid argument \"%s\" for \"--" STR_FMT "\" flag: %s", text, STR_ARG(name),
-                       typed[i].duration ? arena_printf(a, "time: invalid duration %s", text) : arena_printf(a, "strconv.ParseFloat: parsing \"%s\": invalid syntax", text));
-    }
+    const struct parsing *p = ctx;
+    (void)err;
+    json_set_str(p->a, p->flags, f->name, f->type == PFLAG_BOOL ? number ? STR("true") : STR("false") : value);
     return true;
 }
 
 struct json *component_flags(struct arena *a, const char *component, char **argv, struct err *err)
 {
-    struct json *flags = json_new_object(a);
-    for (char **word = argv[0] ? argv + 1 : argv; *word; word++) {
-        struct str text = str_c(*word), name, value;
-        if (!str_starts(text, "--")) {
-            err_set(err, ERR_USAGE, "unknown command \"%s\" for \"%s\"", *word, component);
-            return NULL;
-        }
-        bool given = str_cut(str_sub(text, 2, text.n), '=', &name, &value);
-        if (!is_known(component, name)) {
-            err_set(err, ERR_USAGE, "unknown flag: --" STR_FMT, STR_ARG(name));
-            return NULL;
-        }
-        if (!given && word[1] && word[1][0] != '-')
-            value = str_c(*++word);
-        else if (!given)
-            value = STR("true");
-        if (!value_valid(a, name, value, err))
-            return NULL;
-        json_setn(a, flags, name, json_new_str(a, value));
-    }
-    return flags;
+    struct parsing p = { a, component, json_new_object(a) };
+    const struct pflag_set set = { .find = find, .keep = keep, .ctx = &p };
+    const char *stray;
+    if (!pflag_parse(a, &set, argv, &stray, NULL, err))
+        return NULL;
+    if (!stray)
+        return p.flags;
+    err_set(err, ERR_USAGE, "unknown command \"%s\" for \"%s\"", stray, component);
+    return NULL;
 }
 
 /* ---- the programs: a daemon with its probes and its load, and the component itself ---- */

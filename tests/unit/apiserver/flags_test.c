@@ -53,7 +53,7 @@ static const struct { int minor; const char *line, *flag, *want; } parsed[] = {
     { 16, "--service-account-key-file=a --service-account-key-file=b", "service-account-key-file", "b" },
     { 16, "--foo=bar", NULL, "unknown flag: --foo" },
     { 16, "--secure-port=x", NULL, "invalid argument \"x\" for \"--secure-port\" flag: strconv.ParseInt: parsing \"x\": invalid syntax" },
-    { 16, "--event-ttl=1", NULL, "invalid argument \"1\" for \"--event-ttl\" flag: time: invalid duration 1" },
+    { 16, "--event-ttl=1", NULL, "invalid argument \"1\" for \"--event-ttl\" flag: time: missing unit in duration 1" },
     { 16, "--anonymous-auth=maybe", NULL, "invalid argument \"maybe\" for \"--anonymous-auth\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax" },
     { 16, "--advertise-address=ubuntu", NULL, "invalid argument \"ubuntu\" for \"--advertise-address\" flag: failed to parse IP: \"ubuntu\"" },
     { 16, "--secure-port", NULL, "flag needs an argument: --secure-port" },

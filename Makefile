@@ -6,7 +6,7 @@
 ROOMS := sim/base sim/loop sim/net sim/pki sim/http sim/upgrade sim/api sim/client sim/proc \
          apiserver apiserver/store apiserver/schema apiserver/printers apiserver/openapi apiserver/registry apiserver/patch apiserver/endpoints apiserver/auth apiserver/custom \
          apiserver/admission apiserver/aggregator kubelet kubelet/cgroup kubelet/stats metricsd hpa \
-         workloads/controllers workloads/scheduler workloads/programs labs sim/cmd
+         workloads/controllers workloads/scheduler workloads/programs workloads/load labs sim/cmd
 ifdef SAN
 B      ?= build/san
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined

@@ -43,6 +43,7 @@ static const struct { const char *group, *kind; enum name_rule rule; kind_check 
     { "apiextensions.k8s.io", "CustomResourceDefinition", NAME_SUBDOMAIN, validate_crd },
     { "networking.k8s.io", "Ingress", NAME_SUBDOMAIN, validate_ingress },
     { "extensions", "Ingress", NAME_SUBDOMAIN, validate_ingress },
+    { "lab.kubelab.dev", "LoadProfile", NAME_SUBDOMAIN, validate_load_profile },
 };
 
 /* Requests that are not kept have no name to check. */

@@ -17,6 +17,7 @@
 #include "sim/cmd/etcd_component.h"
 #include "sim/cmd/static_manifest.h"
 #include "sim/cmd/host.h"
+#include "workloads/load/load.h"
 #include "workloads/programs/programs.h"
 
 #include <stdio.h>
@@ -52,6 +53,7 @@ struct cluster {
     struct controller_manager *kcm;
     const struct component_host *kcm_host;         /* its process's; NULL: bare */
     struct scheduler  *scheduler;
+    struct load       *load;           /* what LoadProfiles ask for; NULL: bare, or not up yet */
     struct node       *nodes[NODES_MAX];
     int                node_count;     /* at least one: the control plane's */
     const char        *server;         /* "https://192.168.229.132:6443" */
@@ -405,10 +407,18 @@ static void clients_free(struct cluster *c)
 }
 
 /* ---- boot: step by step, each continuing in boot_next ---- */
+static void load_begin(struct cluster *c)
+{
+    struct load_options o = { .net = c->vnet, .machine = c->nodes[0]->net, .server = c->server, .roots = c->pki.trust_ca, .identity = c->pki.load_generator };
+    c->load = load_start(&o);
+}
+
 static void boot_finish(struct cluster *c, const struct err *err)
 {
     c->step = BOOT_DONE;
     watcher_free(c);
+    if (!c->opt.bare)
+        load_begin(c);
     store_meta_put(c->store, "booted", STR("1"));
     loop_set_speed(c->loop, c->opt.speed_milli);
     struct err none = { 0 };
@@ -758,6 +768,7 @@ void cluster_free(struct cluster *c)
     c->step = BOOT_DONE;
     if (c->loop)
         loop_work_wait(c->loop);       /* the key may still be in the making */
+    load_free(c->load);
     machine_stop(c);
     for (int i = 0; i < c->node_count && c->nodes[i]; i++)
         node_images_free(c->nodes[i]);

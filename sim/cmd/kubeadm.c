@@ -12,6 +12,7 @@
 EMBED(text_coredns, "sim/cmd/kubeadm/coredns.yaml")
 EMBED(text_kube_proxy, "sim/cmd/kubeadm/kube-proxy.yaml")
 EMBED(text_weave_net, "sim/cmd/kubeadm/weave-net.yaml")
+EMBED(text_lab, "sim/cmd/kubeadm/lab.yaml")
 EMBED(text_config, "sim/cmd/kubeadm/config.yaml")
 EMBED(text_kubelet_config, "sim/cmd/kubeadm/kubelet-config.yaml")
 EMBED(text_etcd, "sim/cmd/kubeadm/manifests/etcd.yaml")
@@ -37,6 +38,7 @@ static const struct leaf leaves[] = {
     { "../controller-manager", "system:kube-controller-manager", NULL, CERT_EKU_CLIENT, false, IN_PKI(controller_manager) },
     { "../scheduler", "system:kube-scheduler", NULL, CERT_EKU_CLIENT, false, IN_PKI(scheduler) },
     { "../kubelet", "system:node:", "system:nodes", CERT_EKU_CLIENT, false, IN_PKI(node) },
+    { "../load-generator", "kubelab:load-generator", NULL, CERT_EKU_CLIENT, false, IN_PKI(load_generator) },
 };
 
 static char *pki_path(struct arena *a, const struct kubeadm_options *o, const char *file, const char *suffix)
@@ -374,7 +376,7 @@ struct json *kubeadm_objects(struct arena *a, const struct kubeadm_pki *p, const
     v[n++] = (struct variable){ "TOKEN_ID", { token, 6 } };
     v[n++] = (struct variable){ "TOKEN_SECRET", { token + 7, 16 } };
     v[n++] = (struct variable){ "TOKEN_EXPIRATION", time_rfc3339(a, o->now_ns + 24ll * 3600 * 1000000000ll) };
-    const struct str texts[] = { text_config(), text_coredns(), text_kube_proxy(), text_weave_net() };
+    const struct str texts[] = { text_config(), text_coredns(), text_kube_proxy(), text_weave_net(), text_lab() };
     struct json *all = json_new_array(a);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct json *docs = NULL;

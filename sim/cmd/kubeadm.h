@@ -18,7 +18,7 @@ struct kubeadm_pki {
     struct cert     *ca, *front_proxy_ca;
     struct key      *ca_key, *front_proxy_ca_key;
     struct identity *apiserver, *kubelet_client /* apiserver's, to kubelets */, *front_proxy_client;
-    struct identity *admin, *controller_manager, *scheduler, *node;
+    struct identity *admin, *controller_manager, *scheduler, *node, *load_generator;
     struct identity *kubelet_serving;  /* self-signed, DNS name only: why metrics-server refuses it */
     struct trust    *trust_ca, *trust_front_proxy;
     struct str       ca_pem, front_proxy_ca_pem;   /* in the arena given */

@@ -24,6 +24,8 @@ struct options {
     const char *output;                /* -o */
     const char *format, *timeout, *budget, *node;
     const char *step, *out;            /* of a lab; where a scenario's results go */
+    const char *submission, *script, *student;     /* of a grading */
+    bool        hidden;
     bool        explain, verbose;
     const char *apiserver_args[64]; int apiserver_arg_count;     /* --apiserver-arg NAME=VALUE, in order */
     char      **args; int arg_count;   /* what is left, and what follows "--" (rest) */
@@ -76,6 +78,7 @@ int cmd_clock(struct options *o);
 int cmd_shell(struct options *o);
 int cmd_lab(struct options *o);
 int cmd_scenario(struct options *o);
+int cmd_grade(struct options *o);
 int cmd_docker(struct options *o);     /* the lab host's docker, run as `docker` inside the shell */
 bool shell_make_bin(struct arena *a, const char *bin, struct err *err);   /* BIN/docker and BIN/kubelab: links to this program */
 int lab_play(struct options *o, const char *name);     /* play.c: perform a lab with real clients, in virtual time */

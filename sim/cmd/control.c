@@ -168,9 +168,12 @@ static void get_images(struct control *k, struct node *node, struct http_exchang
 {
     struct json *all = json_new_array(x->arena);
     size_t cursor = 0;
+    int64_t building = 0;
+    list_for(it, &k->builds)
+        building++;
     for (const struct json *record; image_next(node->images, &cursor, &record);)
         json_append(all, json_copy(x->arena, record));
-    struct json *reply = json_buildf(x->arena, "{'now':%S,'images':%j}", time_rfc3339(x->arena, vtime_now(cluster_loop(k->cluster))), all);
+    struct json *reply = json_buildf(x->arena, "{'now':%S,'building':%d,'images':%j}", time_rfc3339(x->arena, vtime_now(cluster_loop(k->cluster))), building, all);
     http_respond(x, 200, NULL, "application/json", json_text(x->arena, reply));
 }
 

@@ -1,5 +1,6 @@
 /* sim/cmd/labs_ops.c - what the labs room asks of a cluster (struct labs_ops), over the control socket and by commands on the lab's host. */
 #include "labs/labs.h"
+#include "sim/cmd/cluster.h"
 #include "sim/cmd/cmd.h"
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -129,79 +131,58 @@ static bool run_line(void *ctx, struct arena *a, const char *line, int *status, 
 }
 
 /* ---- an image ---- */
-static bool image_time(struct host *h, struct arena *a, const char *tag, struct str *created, struct err *err)
-{
-    struct control_reply r;
-    *created = STR_NULL;
-    if (!control_call(a, h->o, "GET", "/images", STR_NULL, NULL, NULL, &r, err))
-        return false;
-    const char *ref = strchr(tag, ':') ? tag : arena_printf(a, "%s:latest", tag);
-    for (const struct json *i = json_first(json_get(json_parse(a, r.body, NULL), "images")); i; i = json_next(i))
-        if (str_eqc(json_get_str(i, "ref"), ref) || str_ends(json_get_str(i, "ref"), arena_printf(a, "/%s", ref)))
-            *created = json_text(a, i);
-    return true;
-}
-
-/* Without collecting it. */
-static bool has_ended(pid_t pid)
-{
-    siginfo_t info = { 0 };
-    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
-}
-
-/* docker runs as a process of its own; once its first line is there the cluster has the request, and only the clock is missing. The end is read off the images,
- * not off the process: so the virtual second at which it is seen does not depend on how fast that is. */
-static bool wait_built(struct host *h, pid_t pid, int fd, const char *tag, struct str before, struct strbuf *out, struct err *err)
+/* Does the node build something still? */
+static bool is_building(struct host *h, struct err *err)
 {
     struct arena *a = arena_new();
-    char chunk[4096];
-    ssize_t n = read(fd, chunk, sizeof chunk);
-    if (n > 0)
-        strbuf_add(out, (struct str){ chunk, (size_t)n });
-    bool ok = n > 0, ended = n <= 0;
-    for (int s = 0; s < BUILD_VIRTUAL_S && ok && !ended && !interrupted; s++) {
-        struct str now;
-        ok = image_time(h, a, tag, &now, err);
-        ended = ok && now.n && !str_eq(now, before);
-        ended = ended || has_ended(pid);           /* docker gave up, or nothing was new */
-        if (ok && !ended)
-            ok = advance(h, NS_PER_S, err);
-    }
+    struct control_reply r;
+    bool yes = control_call(a, h->o, "GET", "/images", STR_NULL, NULL, NULL, &r, err) && json_get_int(json_parse(a, r.body, NULL), "building", 0) > 0;
     arena_free(a);
-    return ok;
+    return yes;
 }
 
+/* The lines of a build that has ended: what follows the byte 4 is its outcome, "0" or the error. */
+static bool read_outcome(struct arena *a, int fd, struct err *err)
+{
+    struct strbuf out;
+    char chunk[4096];
+    ssize_t n;
+    strbuf_init(&out, LIMIT_BODY_BYTES);
+    while (!str_ends(strbuf_str(&out), "\r\n0\r\n\r\n") && ((n = read(fd, chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR)))
+        if (n > 0)
+            strbuf_add(&out, (struct str){ chunk, (size_t)n });
+    struct str text = arena_str(a, strbuf_str(&out)), said;
+    strbuf_deinit(&out);
+    ptrdiff_t mark = str_chr(text, 4);
+    if (mark < 0)
+        return err_set(err, ERR_REFUSED, "the cluster stopped while it built an image");
+    str_cut(str_sub(text, (size_t)mark + 1, text.n), '\r', &said, &text);
+    return str_eqc(said, "0") || err_set(err, ERR_INVALID, "docker image build: " STR_FMT, STR_ARG(said));
+}
+
+/* As `docker image build` does it, without a process for it. The end is asked of the cluster after each second: so it does not depend on how fast anything is. */
 static bool build_image(void *ctx, const char *beside, const char *dir, const char *tag, struct err *err)
 {
     struct host *h = ctx;
     struct arena *a = arena_new();
-    char *full = realpath(beside, NULL);           /* it was meant from here, and docker runs in the home */
-    const char *context = full ? arena_strdup(a, full) : dir;
-    struct str before;
-    free(full);
-    int fds[2], code = 0;
-    if (!image_time(h, a, tag, &before, err) || pipe2(fds, O_CLOEXEC) != 0) {
-        arena_free(a);
-        return false;
-    }
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0)
-        exec_words(h, (const char *const[]){ "docker", "image", "build", "-t", tag, context, NULL }, fds[1]);
-    close(fds[1]);
-    struct strbuf out;
-    strbuf_init(&out, SHELL_OUTPUT_BYTES);
-    bool ok = pid > 0 && wait_built(h, pid, fds[0], tag, before, &out, err);
-    if ((!ok || !collect(fds[0], &out)) && pid > 0)
-        kill(-pid, SIGKILL);
-    close(fds[0]);
-    while (pid > 0 && waitpid(pid, &code, 0) < 0 && errno == EINTR)
-        continue;
-    if (!err->code && (!WIFEXITED(code) || WEXITSTATUS(code) != 0))
-        err_set(err, ERR_INVALID, "docker image build: " STR_FMT, STR_ARG(str_trim(strbuf_str(&out))));
-    strbuf_deinit(&out);
+    struct stat st;
+    bool here = stat(beside, &st) == 0 && S_ISDIR(st.st_mode);
+    const char *context = here ? beside : arena_printf(a, "%s/%s", h->home ? h->home : ".", dir);
+    struct strbuf tar;
+    strbuf_init(&tar, LIMIT_BODY_BYTES);
+    int fd = -1;
+    bool ok = tar_write_dir(context, &tar, err) && (!tar.overflow || err_set(err, ERR_TOO_LARGE, "the build's context is larger than %d MB", LIMIT_BODY_BYTES >> 20));
+    if (ok)
+        fd = control_send(a, h->o, "POST", arena_printf(a, "/images/build?t=" STR_FMT, STR_ARG(percent_encode(a, str_c(tag)))), strbuf_str(&tar), err);
+    ok = ok && fd >= 0 && control_begun(a, fd, err);
+    for (int s = 0; s < BUILD_VIRTUAL_S && ok && !interrupted && is_building(h, err); s++)
+        ok = advance(h, NS_PER_S, err);
+    ok = ok && err->code == ERR_NONE && !interrupted && read_outcome(a, fd, err);
+    if (fd >= 0)
+        close(fd);
+    strbuf_deinit(&tar);
     arena_free(a);
-    return err->code == ERR_NONE;
+    return ok;
 }
 
 static bool is_stopped(void *ctx)

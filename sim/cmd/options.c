@@ -36,6 +36,12 @@ static const struct flag flags[] = {
     { "apiserver-arg", FLAG_ARG, 0 },
     { "step", FLAG_TEXT, AT(step) },
     { "out", FLAG_TEXT, AT(out) },
+    { "format", FLAG_TEXT, AT(format) },
+    { "timeout", FLAG_TEXT, AT(timeout) },
+    { "submission", FLAG_TEXT, AT(submission) },
+    { "script", FLAG_TEXT, AT(script) },
+    { "student", FLAG_TEXT, AT(student) },
+    { "hidden", FLAG_BOOL, AT(hidden) },
 };
 
 static const struct flag *flag_find(const char *name, size_t n, const char *allowed)

@@ -1,0 +1,100 @@
+# Grading: what is handed in is judged on a cluster of its own; a report is written whatever happens, and is the same every time.
+load helpers
+
+setup_file() {
+    export HOME=$BATS_FILE_TMPDIR TMPDIR=$BATS_FILE_TMPDIR GOOD=$BATS_FILE_TMPDIR/good
+    reference "$GOOD"
+}
+# Lab 8 as a student hands it in who did everything right
+reference() {
+    "$KUBELAB" lab files lab8 "$1" --all
+    sed -i 's/^\( *\)- --cert-dir=.*/&\n\1- --kubelet-insecure-tls\n\1- --kubelet-preferred-address-types=InternalIP/' "$1/metrics-server/deploy/1.8+/metrics-server-deployment.yaml"
+    cat >"$1/hpa/service.yaml" <<'END'
+apiVersion: v1
+kind: Service
+metadata: {name: web1, labels: {app: web1}}
+spec: {ports: [{port: 80, protocol: TCP, targetPort: 80}], selector: {app: web1}}
+END
+    cat >"$1/hpa/hpa.json" <<'END'
+{"apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web1"},
+ "spec": {"minReplicas": 1, "maxReplicas": 5, "targetCPUUtilizationPercentage": 50, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web1"}}}
+END
+}
+grade() {
+    run "$KUBELAB" grade lab8 "$@"
+}
+passed() {                                     # names of the checks that are $1 (true, false, null) in the JSON of $output
+    jq -r --argjson v "$1" '.results[] | select(.passed == $v) | .name' <<<"$output"
+}
+
+@test "the reference passes; the report says how each thing was taken" {
+    grade --submission "$GOOD"
+    [ "$status" = 0 ]
+    [ "${lines[0]}" = "Lab 8: 11 of 11 checks pass; 21 of 21 points" ]
+    [[ $output == *"12 objects applied, 0 refused"* ]]
+}
+
+@test "nothing in it: a report all the same, in which what could not be judged is null" {
+    mkdir "$BATS_TEST_TMPDIR/empty"
+    grade --submission "$BATS_TEST_TMPDIR/empty" --format json
+    [ "$status" = 1 ]
+    [ "$(jq -r '.status, .summary, .score' <<<"$output" | tr '\n' ,)" = "complete,0 of 11 checks pass,0," ]
+    [ "$(passed false)" = "the metrics server's pod is ready
+web1 runs the image that was built here" ]
+    [ "$(passed null | wc -l)" = 9 ]
+    jq -e '.results[0].cause.help | startswith("apply all seven")' <<<"$output"
+    jq -e '.results[1] | .dependency == "the metrics server'"'"'s pod is ready" and .cause == null' <<<"$output"
+}
+
+@test "a manifest that is refused is told of, in the API server's words; the others are applied" {
+    cp -r "$GOOD" "$BATS_TEST_TMPDIR/s"
+    sed -i 's/maxReplicas": 5/maxReplicas": 0/' "$BATS_TEST_TMPDIR/s/hpa/hpa.json"
+    grade --submission "$BATS_TEST_TMPDIR/s" --format json
+    [ "$status" = 1 ]
+    jq -e '[.submission.objects[] | select(.ok | not)] | length == 1 and .[0].source == "hpa/hpa.json" and (.[0].message | test("maxReplicas: Invalid value: 0"))' <<<"$output"
+    [ "$(passed false)" = "an autoscaler holds web1 at 50 % with 1 to 5 pods" ]
+}
+
+@test "same submission and seed, same bytes; whether to a file or not" {
+    for n in 1 2; do
+        "$KUBELAB" grade lab8 --submission "$GOOD" --format json --hidden --seed 7 --out "$BATS_TEST_TMPDIR/$n.json"
+    done
+    cmp "$BATS_TEST_TMPDIR/1.json" "$BATS_TEST_TMPDIR/2.json"
+    grade --submission "$GOOD" --format json --hidden --seed 7
+    [ "$output" = "$(cat "$BATS_TEST_TMPDIR/1.json")" ]
+}
+
+@test "wrong use: status 2, and a report where one is wanted and nothing was handed in" {
+    grade --submission "$GOOD" --format xml
+    [ "$status" = 2 ]
+    run "$KUBELAB" grade lab9 --submission "$GOOD"
+    [ "$status" = 2 ]
+    grade --submission "$BATS_TEST_TMPDIR/nothing" --format json --out "$BATS_TEST_TMPDIR/r.json"
+    [ "$status" = 2 ]
+    [ "$output" = "kubelab: the submission cannot be read: nothing: No such file or directory" ]
+    [ "$(jq -r .status "$BATS_TEST_TMPDIR/r.json")" = broken ]
+}
+
+@test "what a submission may not hold: links, special files, events, objects that lead the simulation" {
+    mkdir "$BATS_TEST_TMPDIR/s"
+    cd "$BATS_TEST_TMPDIR/s"
+    ln -s /etc/passwd link.yaml
+    mkfifo pipe.yaml
+    printf '{"apiVersion":"v1","kind":"Event","metadata":{"name":"e"},"involvedObject":{},"reason":"SuccessfulRescale"}' >event.json
+    printf '{"apiVersion":"lab.kubelab.dev/v1","kind":"Clock","metadata":{"name":"clock"}}' >clock.json
+    printf 'a: [' >broken.yaml
+    printf 'title: no manifest\n' >values.yaml
+    grade --submission . --format json
+    [ "$status" = 1 ]
+    [ "$(jq -r '.submission.problems[].source' <<<"$output" | tr '\n' ' ')" = "broken.yaml clock.json event.json link.yaml pipe.yaml values.yaml " ]
+    [ "$(jq -r '.submission.objects | length' <<<"$output")" = 0 ]
+}
+
+@test "too much is no submission" {
+    mkdir "$BATS_TEST_TMPDIR/s"
+    head -c 20M /dev/zero >"$BATS_TEST_TMPDIR/s/big"
+    grade --submission "$BATS_TEST_TMPDIR/s" --format json
+    [ "$status" = 1 ]
+    [ "$(jq -r '.status' <<<"$output")" = broken ]
+    jq -e '.message | test("larger than 16 MB")' <<<"$output"
+}

@@ -77,4 +77,17 @@ void audit_file_close(struct audit_file *f);           /* accepts NULL */
 struct http_server *apiserver_http(struct apiserver *as);        /* for listen_edge */
 bool apiserver_ready(const struct apiserver *as);                /* start's hooks have all run */
 
+/* ---- for kubelab's own looks at the cluster: no request passes the chain, nothing is written, no audit has a row ---- */
+/* Appends {"pods": [...], "deployments.apps": [...], ...}: what an administrator's lists of all namespaces show at this moment, items as lists have them, of
+ * every resource that can be listed but Events, in the first version of its group that has it. endpoints/snapshot.c. */
+void apiserver_snapshot(struct apiserver *as, struct strbuf *out);
+/* One list, [...], in this version; false, and nothing, when it is not served. group: "" for core. */
+bool apiserver_snapshot_list(struct apiserver *as, const char *group, const char *version, const char *resource, struct strbuf *out);
+/* GET /apis/GROUP/VERSION/RESOURCE of an aggregated API as kubernetes-admin, by the aggregation proxy's way (aggregator/ask.c). done once, never inside the
+ * call: HTTP's status, 0: it was not reached. NULL: it is not Available, and done will not be called. */
+struct aggregated_ask;
+struct aggregated_ask *apiserver_ask_aggregated(struct apiserver *as, const char *group, const char *version, const char *resource,
+                                                void (*done)(void *ctx, int status, struct str body), void *ctx);
+void apiserver_ask_cancel(struct aggregated_ask *q);             /* done is not called */
+
 #endif

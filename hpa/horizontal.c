@@ -30,6 +30,8 @@ struct horizontal {
     struct workqueue        *queue;
     struct event_recorder   *events;
     struct scale_client     *scales;
+    void                   (*note)(void *ctx, struct str key, const struct json *note);
+    void                    *note_ctx;
     struct map              *memories; /* key -> struct hpa_memory */
     struct map              *selectors;/* key -> selector text, as last seen in its scale */
     struct list              rounds;
@@ -44,6 +46,7 @@ struct round {                         /* one reconcile under way */
     struct json          *scale;
     struct json          *pods;        /* items of the PodList */
     struct reconcile      r;
+    struct why            why;         /* the steps of r, where somebody notes them */
     size_t                next_call;
     int                   tries;
     struct timer          retry;
@@ -93,6 +96,8 @@ static void round_over(struct round *d)
         event_record(d->h->events, d->r.hpa, NULL, "Warning", "FailedComputeMetricsReplicas", "%s", d->r.late_event);
     if (d->r.error)
         log_msg(LOG_INFO, "hpa", STR_FMT ": %s", STR_ARG(d->key), d->r.error);
+    if (d->h->note)
+        d->h->note(d->h->note_ctx, d->key, reconcile_note(&d->r));
     round_end(d);
 }
 
@@ -331,6 +336,11 @@ static void process(void *ctx, struct str key)
     d->target = (struct scale_target){ meta_namespace(hpa), json_get_str(ref, "name"), json_get_str(ref, "kind"),
                                        json_get_str(ref, "apiVersion") };
     d->r = (struct reconcile){ .a = d->a, .cfg = &h->cfg, .memory = memory_of(h, key), .hpa = hpa, .now_ns = vtime_now(h->loop) };
+    if (h->note) {
+        d->why = (struct why){ d->a, json_new_array(d->a), NULL };
+        d->r.why = &d->why;
+        d->r.seen = json_new_array(d->a);
+    }
     hpa_status_read(d->a, json_get(hpa, "status"), &d->r.before);
     reconcile_init(&d->r);
     d->scale_call = scale_get(h->scales, &d->target, scale_got, d);
@@ -412,6 +422,8 @@ static void *start(const struct controller_context *cc)
     h->queue = workqueue_new(h->loop, "horizontalpodautoscaler", cc->minor >= FIRST_MINOR_WITH_5_WORKERS ? 5 : 1, process, h);
     h->events = event_recorder_new(h->client, "horizontal-pod-autoscaler", NULL);
     h->scales = scale_client_new(h->client);
+    h->note = cc->note;
+    h->note_ctx = cc->note_ctx;
     struct arena *a = arena_new();
     h->informer = informer_shared(h->client,
                                   client_path(a, h->api_version, "horizontalpodautoscalers", STR_NULL, STR_NULL, NULL), "");

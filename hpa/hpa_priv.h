@@ -51,7 +51,7 @@ void samples_remove(struct samples *s, struct str pod);
 const struct sample *samples_find(const struct samples *s, struct str pod);
 
 /* ---- pod_filter.c: who counts ---- */
-struct pod_set { const struct hpa_pod **v; size_t n; };
+struct pod_set { const struct hpa_pod **v; const char **because; size_t n; };
 struct pod_groups { size_t ready; struct pod_set unready, missing, ignored; };
 struct question {                                  /* what every calculation is handed */
     struct arena         *a;
@@ -178,6 +178,7 @@ struct reconcile {
     const struct json       *hpa;                  /* v2 or v2beta2 */
     int64_t                  now_ns;
     struct why              *why;
+    struct json             *seen;                 /* an array, to which note.c adds what each metric saw; or NULL */
     int32_t                  spec_replicas, status_replicas;   /* of the scale */
     struct str               selector;
     struct metric_call      *calls; size_t call_count;         /* one per spec.metrics[], answered between begin and decide */
@@ -186,7 +187,7 @@ struct reconcile {
     struct hpa_status        before, status;
     struct hpa_event        *events; size_t event_count, event_cap;
     const char              *error;                /* what the controller would log, or NULL */
-    bool                     rescale;
+    bool                     rescale, rescaled;    /* is to be; and the scale was written */
     int32_t                  desired;
     /* private */
     const char              *reason, *reference, *late_event;
@@ -206,6 +207,13 @@ void reconcile_finish(struct reconcile *r, const char *update_error /* or NULL *
 void reconcile_event(struct reconcile *r, const char *type, const char *reason, const char *message);
 /* metrics.c; false: no number */
 bool reconcile_metrics(struct reconcile *r, int32_t *replicas, const char **metric_name, const char **error);
+
+/* ---- note.c: what one pass saw and did, for `kubelab hpa why` ---- */
+/* One metric as the calculation is about to see it, added to r->seen: before q's samples are changed by assumptions. */
+void note_metric(struct reconcile *r, const struct question *q, const struct metric_call *c);
+/* The whole pass, after it: {time, seconds, reference, min, max, tolerance, current, desired, rescaled, reason, error, metrics,
+ * steps, recommendations, conditions}. */
+struct json *reconcile_note(const struct reconcile *r);
 
 /* ---- plumbing ---- */
 /* A kind's resource by discovery, then GET and PUT of its scale (scale_client.c). Calls answer later; cancel with

@@ -333,6 +333,7 @@ bool reconcile_metrics(struct reconcile *r, int32_t *replicas, const char **metr
     r->metric_statuses = json_new_array(r->a);
     for (size_t i = 0; i < r->call_count; i++) {
         struct question q = question_of(r, &r->calls[i]);
+        note_metric(r, &q, &r->calls[i]);
         struct outcome o = one_metric(r, &q, &r->calls[i]);
         json_append(r->metric_statuses, o.reason ? json_buildf(r->a, "{'type':''}") : o.status);
         if (o.reason) {

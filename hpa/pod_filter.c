@@ -72,8 +72,15 @@ static bool too_early(const struct question *q, const struct hpa_pod *p, const s
     return p->ready == POD_READY_FALSE && hpa_go_add(p->start_ns, q->ready_delay_ns) > p->ready_since_ns;
 }
 
+static void set_init(struct pod_set *set, const struct question *q)
+{
+    set->v = arena_alloc(q->a, (q->pod_count + 1) * sizeof *set->v);
+    set->because = arena_alloc(q->a, (q->pod_count + 1) * sizeof *set->because);
+}
+
 static void set_add(struct pod_set *set, const struct hpa_pod *p, struct why *why, const char *group, const char *because)
 {
+    set->because[set->n] = because;
     set->v[set->n++] = p;
     hpa_why_add(why, "pod " STR_FMT " is %s: %s", STR_ARG(p->name), group, because);
 }
@@ -82,9 +89,9 @@ void pods_group(const struct question *q, const struct samples *metrics, const c
 {
     bool is_cpu = strcmp(resource, "cpu") == 0;
     *out = (struct pod_groups){ 0 };
-    out->unready.v = arena_alloc(q->a, (q->pod_count + 1) * sizeof *out->unready.v);
-    out->missing.v = arena_alloc(q->a, (q->pod_count + 1) * sizeof *out->missing.v);
-    out->ignored.v = arena_alloc(q->a, (q->pod_count + 1) * sizeof *out->ignored.v);
+    set_init(&out->unready, q);
+    set_init(&out->missing, q);
+    set_init(&out->ignored, q);
     for (size_t i = 0; i < q->pod_count; i++) {
         const struct hpa_pod *p = &q->pods[i];
         const struct sample *s = samples_find(metrics, p->name);

@@ -166,6 +166,7 @@ void reconcile_finish(struct reconcile *r, const char *update_error)
         return;
     }
     if (r->rescale) {
+        r->rescaled = true;
         put(r, "AbleToScale", "True", "SucceededRescale",
             arena_printf(a, "the HPA controller was able to update the target scale to %d", r->desired));
         reconcile_event(r, "Normal", "SuccessfulRescale", arena_printf(a, "New size: %d; reason: %s", r->desired, r->reason));

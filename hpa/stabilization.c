@@ -42,15 +42,23 @@ int32_t stabilize_plain(struct hpa_memory *m, int32_t desired, int64_t now_ns, i
 {
     int64_t cutoff = hpa_go_add(now_ns, hpa_go_mul(window_ns, -1));
     int32_t highest = desired;
+    int64_t highest_at_ns = now_ns;
     size_t old = SIZE_MAX;
     for (size_t i = 0; i < m->rec_count; i++) {
-        if (m->recs[i].at_ns < cutoff)
+        const struct recommendation *r = &m->recs[i];
+        if (r->at_ns < cutoff)
             old = i;
-        else if (m->recs[i].replicas > highest)
-            highest = m->recs[i].replicas;
+        else if (r->replicas > highest || (r->replicas == highest && highest > desired && r->at_ns > highest_at_ns)) {
+            highest = r->replicas;
+            highest_at_ns = r->at_ns;
+        }
     }
     hpa_memory_store(m, old, desired, now_ns);
-    hpa_why_add(why, "highest recommendation of the last %" PRId64 " s: %d (now %d)", window_ns / SECOND_NS, highest, desired);
+    if (highest > desired)
+        hpa_why_add(why, "the highest recommendation of the last %" PRId64 " s holds: %d, of %" PRId64 " s ago (now %d)",
+                    window_ns / SECOND_NS, highest, (now_ns - highest_at_ns) / SECOND_NS, desired);
+    else
+        hpa_why_add(why, "no recommendation of the last %" PRId64 " s is higher: %d", window_ns / SECOND_NS, desired);
     return highest;
 }
 

@@ -52,6 +52,8 @@ size_t kubelet_manifests(struct arena *a, const char *dir, char ***names);
 struct json *kubelet_pods(struct kubelet *k, struct arena *a);
 /* The log of the container whose id begins with id (present or last instance); tail -1: all of it. False: no such container. */
 bool kubelet_container_log(struct kubelet *k, struct str id, int64_t tail, struct strbuf *out);
+/* How many requests the pod's running containers have answered since each began, as their programs count them; 0 for a pod that is not here. */
+uint64_t kubelet_pod_served(const struct kubelet *k, struct str uid);
 /* Of a pod's spec and one of its containers: which hostPath volumes are mounted where, [{"path", "host"}]. Pure. */
 struct json *kubelet_host_mounts(struct arena *a, const struct json *pod_spec, const struct json *container_spec);
 /* The program of the kube-proxy image: watches Services and Endpoints as its service account and programs vip_set on its process's network. */

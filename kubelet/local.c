@@ -18,6 +18,15 @@ struct json *kubelet_pods(struct kubelet *k, struct arena *a)
     return all;
 }
 
+uint64_t kubelet_pod_served(const struct kubelet *k, struct str uid)
+{
+    const struct pod_worker *p = map_get(k->workers, uid);
+    uint64_t n = 0;
+    for (size_t i = 0; p && i < p->count; i++)
+        n += p->containers[i].process ? process_served_count(p->containers[i].process) : 0;
+    return n;
+}
+
 static bool is_id(const char *have, struct str wanted)
 {
     const char *bare = strstr(have, "://");

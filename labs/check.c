@@ -48,7 +48,7 @@ static void sum(struct check_report *r, const char *step)
     r->n = kept;
 }
 
-bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const char *step, const struct json *history, struct check_report *r, struct err *err)
+bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const char *step, const struct document_of *of, struct check_report *r, struct err *err)
 {
     size_t n = count_checks(lab), i = 0;
     struct predicate **p = arena_zalloc(a, (n + 1) * sizeof *p);
@@ -59,9 +59,10 @@ bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *l
             r->v[i] = (struct check_outcome){ st, c, CHECK_BLOCKED, NULL };
             ok = (p[i] = predicate_new(c->jq, NULL, err)) != NULL;
         }
-    struct json *doc = ok ? document_make(a, ops, lab->name, history, err) : NULL;
-    struct str text = doc ? json_text(a, doc) : STR_NULL;
-    for (i = 0; i < n && doc; i++) {
+    struct document_of with = of ? *of : (struct document_of){ NULL };
+    with.lab = lab->name;
+    struct str text = ok ? document_make(a, ops, &with, err) : STR_NULL;
+    for (i = 0; i < n && text.n; i++) {
         const char *depends = r->v[i].check->depends;
         r->n = i;                      /* what it depends on stands above it */
         const struct check_outcome *before = depends ? outcome_find(r, depends) : NULL;
@@ -72,7 +73,7 @@ bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *l
     for (i = 0; i < n; i++)
         predicate_free(p[i]);
     sum(r, step);
-    return doc != NULL;
+    return text.n > 0;
 }
 
 static const char *const states[] = { [CHECK_PASSED] = "passed", [CHECK_FAILED] = "failed", [CHECK_BLOCKED] = "not judged" };

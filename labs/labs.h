@@ -14,6 +14,10 @@ struct labs_ops {
     void *ctx;
     /* One request as kubernetes-admin. type: of a patch ("json", "merge", "strategic", "apply"), else NULL. *status is HTTP's; an error of the API is no failure of the call. */
     bool (*api)(void *ctx, struct arena *a, const char *method, const char *path, const char *type, const struct json *body, int *status, struct str *reply, struct err *err);
+    /* The cluster's part of the document (document.c), JSON, made at one moment and leaving no trace; history: with that of the cluster itself. */
+    bool (*document)(void *ctx, struct arena *a, bool history, struct str *text, struct err *err);
+    /* {"samples": [{t, time, hpa, served, millicores, usagePercent, targetPercent, current, desired, ready}]}: each autoscaler at this moment */
+    bool (*samples)(void *ctx, struct arena *a, struct str *text, struct err *err);
     bool (*now)(void *ctx, int64_t *unix_ns, struct err *err);                 /* the virtual clock */
     bool (*advance)(void *ctx, int64_t ns, struct err *err);
     /* A line in the lab's shell while the clock stands still; output: what it printed, bounded. */
@@ -84,9 +88,19 @@ void predicate_eval(struct predicate *p, struct arena *a, struct str document, s
 void predicate_free(struct predicate *p);
 
 /* ---- document.c: what checks and conditions look at ---- */
-/* {lab, clock: {now, seconds}, objects: {"pods": [...], "deployments.apps": [...]}, events, metrics: {pods, nodes}, hpa: [...], history, audit}.
- * history: what a scenario has sampled so far, or NULL. */
-struct json *document_make(struct arena *a, const struct labs_ops *ops, const char *lab, const struct json *history, struct err *err);
+struct document_of {                   /* what the asker adds to what the cluster tells; each may be NULL */
+    const char *lab;
+    const struct json *history;        /* what a scenario has sampled so far; NULL: the cluster's own */
+    const struct json *params;         /* an object */
+    const struct json *transcript;     /* an array of {t, line, status, output}: what was typed in the lab's shell, and printed */
+};
+/* The text of {lab, params, transcript, history, clock, apiServer, objects, events, metrics, hpa, audit, auditLeftOut}; README.md tells what is in it. Empty with err
+ * set when the cluster does not answer. */
+struct str document_make(struct arena *a, const struct labs_ops *ops, const struct document_of *of, struct err *err);
+/* The pure half: from what the cluster told, an object's text. */
+struct str document_complete(struct arena *a, const struct document_of *of, struct str from_cluster);
+/* For who makes the cluster's part: one element of `hpa`. hpa: in autoscaling/v1; decisions: texts of its decisions, comma between them. */
+void document_autoscaler(struct strbuf *out, const struct json *hpa, struct str decisions);
 /* The path of a resource by discovery: name NULL for the collection. NULL with err set when the server has no such kind. */
 const char *document_path(struct arena *a, const struct labs_ops *ops, struct str api_version, struct str kind, struct str ns, const char *name, struct err *err);
 
@@ -94,8 +108,8 @@ const char *document_path(struct arena *a, const struct labs_ops *ops, struct st
 enum check_state { CHECK_PASSED, CHECK_FAILED, CHECK_BLOCKED /* what it depends on has not passed */ };
 struct check_outcome { const struct lab_step *step; const struct lab_check *check; enum check_state state; const char *message; };
 struct check_report { const struct lab *lab; struct check_outcome *v; size_t n, passed; int64_t points, max_points; };
-/* step: NULL for all. False with err set when the cluster could not be asked. */
-bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const char *step, const struct json *history, struct check_report *r, struct err *err);
+/* step: NULL for all. of: NULL when there is nothing to add but the lab's name. False with err set when the cluster could not be asked. */
+bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const char *step, const struct document_of *of, struct check_report *r, struct err *err);
 void check_report_text(const struct check_report *r, struct strbuf *out);
 struct json *check_report_json(struct arena *a, const struct check_report *r);
 

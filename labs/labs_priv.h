@@ -9,7 +9,7 @@ struct object_request { const char *method, *type, *query; const struct json *bo
 bool object_send(struct arena *a, const struct labs_ops *ops, const struct json *o, const struct object_request *q, const char **wrong, struct err *err);
 
 const char *action_name(enum action action);       /* scenario.c: "apply" */
-/* timeline.c: what the autoscalers see at this moment, appended to t->samples. period: the time since the last sample. False when nobody answers. */
-bool sample_take(struct arena *a, struct arena *scratch, const struct labs_ops *ops, int64_t period_ns, struct timeline *t, int64_t now_ns, struct err *err);
+/* timeline.c: what the autoscalers see at this moment, appended to t->samples. False when nobody answers. */
+bool sample_take(struct arena *a, struct arena *scratch, const struct labs_ops *ops, struct timeline *t, int64_t now_ns, struct err *err);
 
 #endif

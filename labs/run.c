@@ -12,6 +12,7 @@ struct runner {
     struct timeline *t;
     struct err   *err;
     int64_t       now_ns, next_sample_ns;      /* since the beginning */
+    struct json  *transcript;          /* {t, line, status, output} of each line that was run */
     struct arena *scratch;             /* of one look at the cluster */
     void        (*say)(void *ctx, const char *line);
     void         *ctx;
@@ -28,7 +29,7 @@ static bool sample_now(struct runner *r)
     arena_reset(r->scratch);
     while (r->next_sample_ns <= r->now_ns)
         r->next_sample_ns += r->sc->sample_ns;
-    return sample_take(r->a, r->scratch, r->ops, r->sc->sample_ns, r->t, r->now_ns, r->err);
+    return sample_take(r->a, r->scratch, r->ops, r->t, r->now_ns, r->err);
 }
 
 /* What was done besides has moved the clock itself. */
@@ -74,12 +75,17 @@ PRINTF(4, 5) static void record(struct runner *r, const struct scenario_step *st
         r->say(r->ctx, arena_printf(r->a, "%s  %-6s  %s%s%s", clock_text(r->a, r->now_ns), ok ? "ok" : "FAILED", st->name, *what ? ": " : "", what));
 }
 
+static struct document_of document_of(const struct runner *r)
+{
+    return (struct document_of){ .lab = r->sc->lab, .history = r->t->samples, .transcript = r->transcript };
+}
+
 /* The document of this moment, as text; empty when nobody answers. */
 static struct str look(struct runner *r)
 {
     arena_reset(r->scratch);
-    struct json *doc = document_make(r->scratch, r->ops, r->sc->lab, r->t->samples, r->err);
-    return doc ? json_text(r->scratch, doc) : STR_NULL;
+    struct document_of of = document_of(r);
+    return document_make(r->scratch, r->ops, &of, r->err);
 }
 
 /* ---- objects ---- */
@@ -170,8 +176,9 @@ static bool do_check(struct runner *r, const struct scenario_step *st)
     const struct lab *lab = g && strcmp(g->lab->name, st->text) == 0 ? g->lab : lab_find(st->text);
     struct check_report report;
     struct strbuf wrong;
+    struct document_of of = document_of(r);
     arena_reset(r->scratch);
-    if (!checks_run(r->scratch, r->ops, lab, st->check_step, r->t->samples, &report, r->err))
+    if (!checks_run(r->scratch, r->ops, lab, st->check_step, &of, &report, r->err))
         return false;
     if (g && lab == g->lab) {          /* the submission is judged, not the scenario */
         g->judged(g->ctx, &report, r->now_ns);
@@ -193,12 +200,19 @@ static bool do_check(struct runner *r, const struct scenario_step *st)
     return true;
 }
 
+static void note_line(struct runner *r, const char *line, int status, struct str output)
+{
+    json_append(r->transcript, json_buildf(r->a, "{'t':%f,'line':%s,'status':%d,'output':%S}", (double)r->now_ns / 1e9, line, (int64_t)status, output));
+}
+
 static bool do_run(struct runner *r, const struct scenario_step *st)
 {
     int status = 0;
     struct str output = STR_NULL;
     struct err err = { 0 };
-    if (!r->ops->shell(r->ops->ctx, r->a, st->text, &status, &output, &err))
+    bool ended = r->ops->shell(r->ops->ctx, r->a, st->text, &status, &output, &err);
+    note_line(r, st->text, status, output);
+    if (!ended)
         record(r, st, false, "%s", err.msg);
     else if (status)
         record(r, st, false, "it ended with %d: " STR_FMT, status, STR_ARG(str_trim(output)));
@@ -294,7 +308,7 @@ static bool play(struct runner *r)
 bool scenario_run(struct arena *a, const struct scenario *sc, const struct labs_ops *ops, void (*say)(void *ctx, const char *line), void *ctx, struct timeline *t, struct err *err)
 {
     *t = (struct timeline){ .a = a, .scenario = sc, .steps = json_new_array(a), .samples = json_new_array(a) };
-    struct runner r = { .a = a, .sc = sc, .ops = ops, .t = t, .err = err, .scratch = arena_new(), .say = say, .ctx = ctx };
+    struct runner r = { .a = a, .sc = sc, .ops = ops, .t = t, .err = err, .transcript = json_new_array(a), .scratch = arena_new(), .say = say, .ctx = ctx };
     bool ok = ops->now(ops->ctx, &t->begin_ns, err) && sample_now(&r) && play(&r);
     arena_free(r.scratch);
     return ok || t->interrupted;

@@ -39,6 +39,7 @@ struct aggregator {
     struct task   work;
     struct timer  resync;
     struct list   proxied;             /* struct proxied (proxy.c): requests on their way */
+    struct list   asks;                /* struct aggregated_ask (ask.c): kubelab's own questions */
     bool          listed;              /* the store has been read for the first time */
 };
 
@@ -48,5 +49,6 @@ void apiservice_stop_probes(struct apiservice *s);
 /* Where the Service answers: ClusterIP:port. ERR_UNAVAILABLE when nowhere. */
 bool service_url(struct apiservice *s, struct arena *a, struct str *out, struct err *err);
 void proxied_cancel_all(struct aggregator *g, const struct apiservice *of);   /* proxy.c; NULL: of all */
+void asks_end(struct aggregator *g, const struct apiservice *of);             /* ask.c: unanswered; NULL: all */
 
 #endif

@@ -61,6 +61,7 @@ static void apiservice_free(void *v) {
     list_remove(&s->queued);
     timer_stop(&s->retry);
     proxied_cancel_all(s->g, s);
+    asks_end(s->g, s);
     clear(s);
     arena_free(s->doc_arena);
     free(s->name);
@@ -137,6 +138,7 @@ static void take(struct aggregator *g, struct object *o) {
     struct str text = json_text(a, spec);
     if (!s->spec_text || !str_eqc(text, s->spec_text)) {
         proxied_cancel_all(g, s);
+        asks_end(g, s);
         clear(s);
         fill(s, obj, text);
         apiservice_enqueue(s);
@@ -174,6 +176,7 @@ struct aggregator *aggregator_new(struct apiserver *as) {
     g->services = map_new();
     list_init(&g->queue);
     list_init(&g->proxied);
+    list_init(&g->asks);
     task_init(&g->work, work_run);
     timer_init(&g->resync, as->loop, on_resync);
     store_list(as->store, str_c(prefixes[0]), STR(""), visit_apiservice, g);
@@ -191,6 +194,7 @@ void aggregator_free(struct aggregator *g) {
     task_cancel(&g->work);
     timer_stop(&g->resync);
     proxied_cancel_all(g, NULL);
+    asks_end(g, NULL);
     map_free(g->services, apiservice_free);
     free(g);
 }

@@ -69,6 +69,13 @@ struct str json_key(const struct json *child);       /* its name in its object; 
 /* order of keys does not matter; 1 equals 1.0 */
 bool json_equal(const struct json *a, const struct json *b);
 
+/* -- the text of an object or array member by member, without a tree (json_walk.c). For text that is known to be JSON. -- */
+struct json_walk { struct str rest; bool object; };
+bool json_walk_begin(struct json_walk *w, struct str text);                          /* false: it is neither */
+/* key: as it is written, without quotes (empty in an array); value: its text. False after the last, or where it is no JSON. */
+bool json_walk_next(struct json_walk *w, struct str *key, struct str *value);
+struct str json_walk_member(struct str object, const char *key);                     /* the last of that name; empty: none */
+
 /* -- make and change; `val` passes to the parent -- */
 struct json *json_null(struct arena *a);
 struct json *json_new_bool(struct arena *a, bool v);

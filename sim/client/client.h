@@ -154,6 +154,8 @@ struct controller_context {
     struct client *client;
     int            minor;
     const struct json *flags;                      /* of the manager's process: name -> value */
+    /* Where it notes what it computed for an object ("namespace/name"), for who explains it later; NULL: nobody does. */
+    void         (*note)(void *ctx, struct str key, const struct json *note); void *note_ctx;
 };
 struct controller_ops {
     const char *name;                              /* "deployment" */

@@ -17,6 +17,7 @@
 #include "sim/cmd/etcd_component.h"
 #include "sim/cmd/static_manifest.h"
 #include "sim/cmd/host.h"
+#include "sim/cmd/look.h"
 #include "workloads/load/load.h"
 #include "workloads/programs/programs.h"
 
@@ -57,6 +58,7 @@ struct cluster {
     struct node       *nodes[NODES_MAX];
     int                node_count;     /* at least one: the control plane's */
     const char        *server;         /* "https://192.168.229.132:6443" */
+    struct looker     *looker;         /* how kubelab's commands look at it, and what is kept of what happened */
     struct control    *control;
     struct proxy      *proxy;
     int                edge_port;
@@ -76,6 +78,9 @@ static void boot_next(struct cluster *c);
 struct loop *cluster_loop(struct cluster *c) { return c->loop; }
 struct store *cluster_store(struct cluster *c) { return c->store; }
 int cluster_node_count(const struct cluster *c) { return c->node_count; }
+const struct node *cluster_node_at(const struct cluster *c, int index) { return c->nodes[index]; }
+struct apiserver *cluster_apiserver(const struct cluster *c) { return c->apiserver ? apiserver_component_server(c->apiserver) : NULL; }
+struct looker *cluster_looker(struct cluster *c) { return c->looker; }
 struct client *cluster_admin(struct cluster *c) { return c->admin; }
 struct rng *cluster_token_rng(struct cluster *c) { return &c->token_rng; }
 bool cluster_is_up(const struct cluster *c) { return c->step == BOOT_DONE; }
@@ -301,7 +306,7 @@ static void controller_manager_begin(void *ctx, const struct json *flags, const 
     struct controller_manager_options o = {
         .loop = c->loop, .minor = c->opt.minor, .leader_elect = host && !str_eqc(json_get_str(flags, "leader-elect"), "false"), .client = c->kcm_client,
         .client_with_token = client_with_token, .ctx = c, .extra = extra_controllers, .sa_key = files->sa_key, .root_ca_pem = files->root_ca_pem,
-        .ca_key = files->ca_key, .ca_cert = files->ca_cert, .flags = flags,
+        .ca_key = files->ca_key, .ca_cert = files->ca_cert, .flags = flags, .note = notes_add, .note_ctx = looker_notes(c->looker),
     };
     client_set_log(c->kcm_client, c->opt.minor, host ? host->log : NULL, host ? host->ctx : NULL);
     o.lost = host ? host->lost : NULL;
@@ -734,6 +739,7 @@ static bool cluster_make(struct cluster *c, struct err *err)
     if (!apiserver_make(c, err))
         return false;
     clients_make(c);
+    c->looker = looker_new(c);
     c->control = control_new(c, arena_printf(c->arena, "%s/control.sock", c->opt.dir), err);
     return c->control != NULL;
 }
@@ -773,6 +779,7 @@ void cluster_free(struct cluster *c)
     for (int i = 0; i < c->node_count && c->nodes[i]; i++)
         node_images_free(c->nodes[i]);
     control_free(c->control);
+    looker_free(c->looker);
     proxy_free(c->proxy);
     clients_free(c);
     apiserver_component_free(c->apiserver);

@@ -34,6 +34,10 @@ struct loop *cluster_loop(struct cluster *c);
 struct store *cluster_store(struct cluster *c);
 struct node *cluster_node(struct cluster *c, struct str name);   /* by name or address; empty: the first; NULL: there is none */
 int  cluster_node_count(const struct cluster *c);
+const struct node *cluster_node_at(const struct cluster *c, int index);          /* borrowed */
+struct apiserver *cluster_apiserver(const struct cluster *c);    /* NULL: none runs */
+struct looker;
+struct looker *cluster_looker(struct cluster *c);                /* look.h */
 struct client *cluster_admin(struct cluster *c);                 /* as kubernetes-admin */
 struct rng *cluster_token_rng(struct cluster *c);                /* what kubeadm draws tokens from */
 int  cluster_edge_port(const struct cluster *c, const struct node *n, int port); /* where 6443 and 10250 of a node are on this machine's loopback; 0: any other port */

@@ -6,6 +6,7 @@
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/drive.h"
 #include "sim/cmd/host.h"
+#include "sim/cmd/look.h"
 #include "sim/cmd/node.h"
 #include "sim/cmd/service.h"
 #include "workloads/programs/programs.h"
@@ -59,7 +60,7 @@ static void handle(void *ctx, struct http_exchange *x)
             routes[i].run(k, node, x);
             return;
         }
-    if (drive_route(k->drive, x) || host_route(k->cluster, node, x) || service_route(node->services, x))
+    if (look_route(cluster_looker(k->cluster), x) || drive_route(k->drive, x) || host_route(k->cluster, node, x) || service_route(node->services, x))
         return;
     answer(x, 404, STR("this cluster's kubelab does not know that request; is the command of another version?\n"));
 }

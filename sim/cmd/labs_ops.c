@@ -41,6 +41,21 @@ static bool call_api(void *ctx, struct arena *a, const char *method, const char 
     return n != 0 || err_set(err, ERR_REFUSED, "the API server does not answer: " STR_FMT, STR_ARG(*reply));
 }
 
+static bool get(struct host *h, struct arena *a, const char *path, struct str *text, struct err *err)
+{
+    struct control_reply r;
+    bool ok = control_call(a, h->o, "GET", path, STR_NULL, NULL, NULL, &r, err);
+    *text = ok ? r.body : STR_NULL;
+    return ok;
+}
+
+static bool read_document(void *ctx, struct arena *a, bool history, struct str *text, struct err *err)
+{
+    return get(ctx, a, history ? "/document" : "/document?history=0", text, err);
+}
+
+static bool read_samples(void *ctx, struct arena *a, struct str *text, struct err *err) { return get(ctx, a, "/samples", text, err); }
+
 static bool read_now(void *ctx, int64_t *unix_ns, struct err *err)
 {
     struct host *h = ctx;
@@ -196,7 +211,7 @@ struct labs_ops *labs_ops_new(struct arena *a, const struct options *o, const ch
     struct host *h = ARENA_NEW(a, struct host);
     h->o = o;
     h->home = home;
-    h->ops = (struct labs_ops){ .ctx = h, .api = call_api, .now = read_now, .advance = advance, .shell = run_line, .build = build_image, .stopped = is_stopped };
+    h->ops = (struct labs_ops){ .ctx = h, .api = call_api, .document = read_document, .samples = read_samples, .now = read_now, .advance = advance, .shell = run_line, .build = build_image, .stopped = is_stopped };
     if (home) {                        /* a script with a cluster of its own cleans up behind itself */
         struct sigaction sa = { .sa_handler = on_interrupt };
         sigaction(SIGINT, &sa, NULL);

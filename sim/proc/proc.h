@@ -107,6 +107,8 @@ void process_resize(struct process *p, int width, int height);
 void process_kill(struct process *p, int signo);   /* 9 kills at once: exited(137) */
 void process_oom_kill(struct process *p);          /* as 9, with the reason OOMKilled: what a cgroup's on_oom leads to */
 bool process_running(const struct process *p);
+void process_served(struct process *p);            /* by the program: a request has been answered */
+uint64_t process_served_count(const struct process *p);        /* how many */
 void process_free(struct process *p);              /* after exited, or to abandon it without a word */
 void process_cpu(struct process *p, struct cpu_work *w, int64_t cpu_ns);   /* w->done set by the caller */
 void process_set_memory(struct process *p, int64_t bytes);

@@ -21,6 +21,7 @@ struct process {
     int                       status, signal;
     const char               *reason;
     struct task               end_task, input_task;
+    uint64_t                  served;
 };
 
 static char **copy_strings(struct arena *a, char **v)
@@ -113,6 +114,9 @@ struct process *process_start(const struct program_ops *ops, const struct proces
     trace_event(p->opt.loop, "process", "%s started %s", p->opt.name, ops->name);
     return p;
 }
+
+void process_served(struct process *p) { p->served++; }
+uint64_t process_served_count(const struct process *p) { return p->served; }
 
 void process_free(struct process *p)
 {

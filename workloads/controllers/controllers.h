@@ -20,6 +20,7 @@ struct controller_manager_options {
     struct key  *ca_key; struct cert *ca_cert;     /* CSR signer; NULL: off */
     void       (*lost)(void *ctx); void *lost_ctx; /* its lease could not be renewed: upstream exits; NULL: nothing happens */
     const struct json *flags;                      /* name -> value as strings, of the component's command line */
+    void       (*note)(void *ctx, struct str key, const struct json *note); void *note_ctx;      /* of controllers that note what they computed */
 };
 struct controller_manager *controller_manager_start(const struct controller_manager_options *opt);
 void controller_manager_set_sa_key(struct controller_manager *m, struct key *k);   /* later than start, when it is made off the start path */

@@ -223,7 +223,8 @@ static void accounts_synced(void *ctx)
 /* ---- the whole ---- */
 static struct kcm_context context_of(struct controller_manager *m, struct client *own)
 {
-    return (struct kcm_context){ .cc = { .loop = m->opt.loop, .client = own, .minor = m->opt.minor, .flags = m->opt.flags }, .shared = m->opt.client, .opt = &m->opt };
+    return (struct kcm_context){ .cc = { .loop = m->opt.loop, .client = own, .minor = m->opt.minor, .flags = m->opt.flags, .note = m->opt.note,
+                                         .note_ctx = m->opt.note_ctx }, .shared = m->opt.client, .opt = &m->opt };
 }
 
 /* --controllers: a name, "-name", or "*" for all that are on by default (controller-manager pkg/app, IsControllerEnabled). */

@@ -162,6 +162,7 @@ static void answer(struct request *r)
     for (const struct json *v = json_first(r->page.headers); v; v = json_next(v))
         http_headers_add(r->arena, &headers, arena_cstr(r->arena, json_key(v)), json_str(v));
     log_request(h, r, r->page.body.n);
+    process_served(h->process);
     x->on_gone = NULL;
     http_respond(x, r->page.status, &headers, arena_cstr(r->arena, r->page.type), r->page.body);
     request_free(r);

@@ -116,10 +116,6 @@ static void labs_of_the_binary(void **state)
 struct fake { int64_t now_ns; struct strbuf sent; int dead_after_s; };
 static const struct { const char *path, *body; } answers[] = {
     { "/api/v1", "{\"resources\":[{\"name\":\"pods\",\"namespaced\":true,\"kind\":\"Pod\",\"verbs\":[\"list\"]},{\"name\":\"pods/log\",\"kind\":\"Pod\",\"verbs\":[\"get\"]}]}" },
-    { "/apis", "{\"groups\":[]}" },
-    { "/api/v1/pods", "{\"items\":[{\"metadata\":{\"name\":\"one\"}}]}" },
-    { "/apis/autoscaling/v1/horizontalpodautoscalers", "{\"items\":[{\"metadata\":{\"namespace\":\"d\",\"name\":\"h\"},\"spec\":{\"maxReplicas\":5,\"targetCPUUtilizationPercentage\":50,"
-      "\"scaleTargetRef\":{\"kind\":\"Thing\",\"name\":\"t\"}},\"status\":{\"currentReplicas\":2,\"desiredReplicas\":3}}]}" },
 };
 
 static bool fake_api(void *ctx, struct arena *a, const char *method, const char *path, const char *type, const struct json *body, int *status, struct str *reply, struct err *err)
@@ -140,13 +136,36 @@ static bool fake_api(void *ctx, struct arena *a, const char *method, const char 
         }
     return true;
 }
+
+#define ROW "{\"t\":0,\"time\":\"1970-01-01T00:00:00Z\",\"hpa\":\"d/h\",\"requests\":null,\"millicores\":null,\"usagePercent\":null,\"targetPercent\":50,\"current\":2,\"desired\":3," \
+            "\"ready\":null,\"served\":%" PRId64 "}"
+
+/* Two requests a second. */
+static bool fake_samples(void *ctx, struct arena *a, struct str *text, struct err *err)
+{
+    struct fake *f = ctx;
+    if (f->dead_after_s && f->now_ns >= f->dead_after_s * (int64_t)NS_PER_S)
+        return err_set(err, ERR_REFUSED, "gone");
+    *text = arena_strf(a, "{\"samples\":[" ROW "]}", 2 * f->now_ns / (int64_t)NS_PER_S);
+    return true;
+}
+
+static bool fake_document(void *ctx, struct arena *a, bool history, struct str *text, struct err *err)
+{
+    struct fake *f = ctx;
+    (void)err;
+    assert_false(history);             /* a scenario has its own */
+    *text = arena_strf(a, "{\"clock\":{\"seconds\":%" PRId64 "},\"objects\":{\"pods\":[{\"metadata\":{\"name\":\"one\"}}]},\"hpa\":[{\"current\":2}]}", f->now_ns / (int64_t)NS_PER_S);
+    return true;
+}
+
 static bool fake_now(void *ctx, int64_t *ns, struct err *err) { (void)err; *ns = ((struct fake *)ctx)->now_ns; return true; }
 static bool fake_advance(void *ctx, int64_t ns, struct err *err) { (void)err; ((struct fake *)ctx)->now_ns += ns; return true; }
 
 static struct timeline run(struct arena *a, struct fake *f, const char *text, bool *ok)
 {
     struct err err = { 0 };
-    struct labs_ops ops = { .ctx = f, .api = fake_api, .now = fake_now, .advance = fake_advance };
+    struct labs_ops ops = { .ctx = f, .api = fake_api, .document = fake_document, .samples = fake_samples, .now = fake_now, .advance = fake_advance };
     struct timeline t;
     struct scenario *sc = scenario_parse(a, "s.yaml", str_c(text), &err);
     if (!sc)
@@ -186,8 +205,8 @@ static void played(void **state)
     assert_int_equal(f.now_ns, 120 * (int64_t)NS_PER_S);
     assert_int_equal(json_len(t.samples), 5);
     assert_string_equal(arena_cstr(a, timeline_csv(&t)), "t,time,hpa,requests,millicores,usagePercent,targetPercent,current,desired,ready\n"
-        "0,1970-01-01T00:00:00Z,d/h,,,,50,2,3,\n30,1970-01-01T00:00:30Z,d/h,,,,50,2,3,\n60,1970-01-01T00:01:00Z,d/h,,,,50,2,3,\n"
-        "90,1970-01-01T00:01:30Z,d/h,,,,50,2,3,\n120,1970-01-01T00:02:00Z,d/h,,,,50,2,3,\n");
+        "0,1970-01-01T00:00:00Z,d/h,,,,50,2,3,\n30,1970-01-01T00:00:00Z,d/h,2,,,50,2,3,\n60,1970-01-01T00:00:00Z,d/h,2,,,50,2,3,\n"
+        "90,1970-01-01T00:00:00Z,d/h,2,,,50,2,3,\n120,1970-01-01T00:00:00Z,d/h,2,,,50,2,3,\n");
     assert_true(str_find(timeline_json(&t), STR("\"verdict\": \"failed\"")) > 0);
     assert_true(str_ends(timeline_svg(&t), "</svg>\n"));
     strbuf_deinit(&f.sent);

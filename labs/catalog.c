@@ -1,8 +1,8 @@
-/* labs/catalog.c - the labs of the binary: their files (embedded at build time, see embed), and lab.yaml read into structs.
- *
- * A lab is a folder labs/NAME with a lab.yaml; nothing here knows a lab by name. README.md says what stands in it.
+/* labs/catalog.c - the labs that this process knows: those of the binary (embedded at build time, see embed), and those that were opened from a folder or a
+ * pack (source.c). Each is seen with one set of values at a time: those of the cluster that the process works on.
  */
-#include "labs/spec.h"
+#include "labs/labs_priv.h"
+#include "labs/params.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,146 +10,40 @@
 /* embedded.c, which labs/embed writes: every file of every lab, in order of path; the last has no path. */
 extern const struct lab_embedded { const char *path; struct str (*bytes)(void); } lab_embedded[];
 
-enum { MAX_STEPS = 64, MAX_CHECKS = 256 };
-
-#define LAB(f)   offsetof(struct lab, f)
-#define STEP(f)  offsetof(struct lab_step, f)
-#define CHECK(f) offsetof(struct lab_check, f)
-#define WRONG(f) offsetof(struct lab_wrong, f)
-
-struct lab_doc { struct lab lab; struct json *steps, *wrong; };
-struct step_doc { struct lab_step step; struct json *checks; };
-
-static const struct spec_field lab_fields[] = {
-    { "name", SPEC_TEXT, LAB(name), true }, { "label", SPEC_TEXT, LAB(label), true }, { "title", SPEC_TEXT, LAB(title), true }, { "kubernetesVersion", SPEC_TEXT, LAB(version), true },
-    { "age", SPEC_DURATION, LAB(age_ns), false }, { "faults", SPEC_NAMES, LAB(faults), false }, { "guide", SPEC_TEXT, LAB(guide), false },
-    { "play", SPEC_TEXT, LAB(play), false }, { "solution", SPEC_TEXT, LAB(solution), false }, { "start", SPEC_TEXT, LAB(start), false },
-    { "grade", SPEC_TEXT, LAB(grade), false }, { "given", SPEC_NAMES, LAB(given), false },
-    { "student", SPEC_NAMES, LAB(student), false }, { "steps", SPEC_LIST, offsetof(struct lab_doc, steps), true },
-    { "wrong", SPEC_LIST, offsetof(struct lab_doc, wrong), false },
-};
-static const struct spec_field step_fields[] = {
-    { "id", SPEC_TEXT, STEP(id), true }, { "title", SPEC_TEXT, STEP(title), true }, { "section", SPEC_TEXT, STEP(section), false },
-    { "hints", SPEC_NAMES, STEP(hints), false }, { "checks", SPEC_LIST, offsetof(struct step_doc, checks), false },
-};
-static const struct spec_field check_fields[] = {
-    { "name", SPEC_TEXT, CHECK(name), true }, { "jq", SPEC_TEXT, CHECK(jq), true }, { "points", SPEC_INT, CHECK(points), false },
-    { "depends", SPEC_TEXT, CHECK(depends), false }, { "rationale", SPEC_TEXT, CHECK(rationale), false }, { "help", SPEC_TEXT, CHECK(help), false },
-    { "hidden", SPEC_BOOL, CHECK(hidden), false },
-};
-static const struct spec_field wrong_fields[] = {
-    { "name", SPEC_TEXT, WRONG(name), true }, { "scenario", SPEC_TEXT, WRONG(scenario), true }, { "fails", SPEC_NAMES, WRONG(fails), true },
-};
-/* What can be wrong with a cluster from the start; sim/cmd/cluster.c makes it so. */
-static const char *const faults[] = { "dns-stranger" };
-
-static const struct lab_check *check_find(const struct lab *lab, const char *name)
-{
-    for (const struct lab_step *st = lab->steps; st; st = st->next)
-        for (const struct lab_check *c = st->checks; c; c = c->next)
-            if (strcmp(c->name, name) == 0)
-                return c;
-    return NULL;
-}
-
-/* Checks are told by their names, and depend on earlier ones alone: so there is no circle. */
-static bool read_checks(struct spec *s, const struct lab *lab, const struct json *docs, struct lab_step *step)
-{
-    struct lab_check **tail = &step->checks;
-    if (json_len(docs) > MAX_CHECKS)
-        return spec_fail(s, docs, "a step has at most %d checks", MAX_CHECKS);
-    for (const struct json *d = json_first(docs); d; d = json_next(d)) {
-        struct lab_check *c = ARENA_NEW(s->a, struct lab_check);
-        c->points = 1;
-        if (!spec_read(s, d, "a check", check_fields, ARRAY_LEN(check_fields), c))
-            return false;
-        if (check_find(lab, c->name))
-            return spec_fail(s, json_get(d, "name"), "there is a check \"%s\" already", c->name);
-        if (c->depends && !check_find(lab, c->depends))
-            return spec_fail(s, json_get(d, "depends"), "no check above is called \"%s\"", c->depends);
-        *tail = c;
-        tail = &c->next;
-    }
-    return true;
-}
-
-static bool read_steps(struct spec *s, struct lab *lab, const struct json *docs)
-{
-    struct lab_step **tail = &lab->steps;
-    if (json_len(docs) > MAX_STEPS)
-        return spec_fail(s, docs, "a lab has at most %d steps", MAX_STEPS);
-    for (const struct json *d = json_first(docs); d; d = json_next(d)) {
-        struct step_doc *doc = ARENA_NEW(s->a, struct step_doc);
-        if (!spec_read(s, d, "a step", step_fields, ARRAY_LEN(step_fields), doc))
-            return false;
-        if (lab_step_find(lab, doc->step.id))
-            return spec_fail(s, json_get(d, "id"), "there is a step \"%s\" already", doc->step.id);
-        *tail = &doc->step;
-        tail = &doc->step.next;
-        if (!read_checks(s, lab, doc->checks, &doc->step))
-            return false;
-    }
-    return true;
-}
-
-static bool read_wrong(struct spec *s, struct lab *lab, const struct json *docs)
-{
-    struct lab_wrong **tail = &lab->wrong;
-    for (const struct json *d = json_first(docs); d; d = json_next(d)) {
-        struct lab_wrong *w = ARENA_NEW(s->a, struct lab_wrong);
-        if (!spec_read(s, d, "a wrong solution", wrong_fields, ARRAY_LEN(wrong_fields), w))
-            return false;
-        for (const struct json *c = json_first(w->fails); c; c = json_next(c))
-            if (!check_find(lab, arena_cstr(s->a, json_str(c))))
-                return spec_fail(s, c, "no check is called \"" STR_FMT "\"", STR_ARG(json_str(c)));
-        *tail = w;
-        tail = &w->next;
-    }
-    return true;
-}
-
-static bool check_faults(struct spec *s, const struct json *names)
-{
-    for (const struct json *c = json_first(names); c; c = json_next(c)) {
-        bool known = false;
-        for (size_t i = 0; i < ARRAY_LEN(faults); i++)
-            known = known || str_eqc(json_str(c), faults[i]);
-        if (!known)
-            return spec_fail(s, c, "there is no fault \"" STR_FMT "\"", STR_ARG(json_str(c)));
-    }
-    return true;
-}
-
-struct lab *lab_parse(struct arena *a, const char *file, struct str text, struct err *err)
-{
-    struct spec s;
-    struct lab_doc *doc = ARENA_NEW(a, struct lab_doc);
-    const struct json *j = spec_open(&s, a, file, text, err);
-    if (!j || !spec_read(&s, j, "a lab", lab_fields, ARRAY_LEN(lab_fields), doc) || !check_faults(&s, doc->lab.faults) || !read_steps(&s, &doc->lab, doc->steps) ||
-        !read_wrong(&s, &doc->lab, doc->wrong))
-        return NULL;
-    return &doc->lab;
-}
+static struct map *lab_map;            /* name -> struct lab; made at the first question, for as long as the process lives */
+static struct arena *lab_arena;
 
 /* ---- the labs of the binary ---- */
-static struct map *lab_map;               /* name -> struct lab; made at the first question, for as long as the process lives */
+static struct lab_source *embedded_source(const char *name, const struct lab_embedded *first)
+{
+    size_t n = 0, prefix = strlen(name) + 1;
+    while (first[n].path && strncmp(first[n].path, name, prefix - 1) == 0 && first[n].path[prefix - 1] == '/')
+        n++;
+    struct lab_source *s = ARENA_NEW(lab_arena, struct lab_source);
+    *s = (struct lab_source){ .where = arena_printf(lab_arena, "labs/%s", name), .v = arena_zalloc(lab_arena, n * sizeof *s->v), .n = n };
+    for (size_t i = 0; i < n; i++)
+        s->v[i] = (struct lab_bytes){ first[i].path + prefix, first[i].bytes() };
+    return s;
+}
 
 static void labs_load(void)
 {
     if (lab_map)
         return;
     lab_map = map_new();
-    struct arena *a = arena_new();
+    lab_arena = arena_new();
+    const char *last = "";
     for (const struct lab_embedded *f = lab_embedded; f->path; f++) {
         struct err err = { 0 };
         struct str name, rest;
-        if (!str_cut(str_c(f->path), '/', &name, &rest) || !str_eqc(rest, "lab.yaml"))
+        if (!str_cut(str_c(f->path), '/', &name, &rest) || str_eqc(name, last))
             continue;
-        struct lab *lab = lab_parse(a, arena_printf(a, "labs/%s", f->path), f->bytes(), &err);
+        last = arena_cstr(lab_arena, name);
+        const struct lab *lab = lab_of_source(lab_arena, embedded_source(last, f), NULL, &err);
         if (!lab)
             fprintf(stderr, "kubelab: %s\n", err.msg);
         ASSERT(lab && str_eqc(name, lab->name));
-        map_put(lab_map, name, lab);
+        map_put(lab_map, name, (void *)(uintptr_t)lab);
     }
 }
 
@@ -166,6 +60,32 @@ const struct lab *lab_next(size_t *cursor)
     labs_load();
     return map_next(lab_map, cursor, &key, &value) ? value : NULL;
 }
+
+static const struct lab *take_place(const struct lab *lab)
+{
+    if (lab)
+        map_putc(lab_map, lab->name, (void *)(uintptr_t)lab);
+    return lab;
+}
+
+const struct lab *lab_open(const char *what, struct err *err)
+{
+    const struct lab *known = strchr(what, '/') ? NULL : lab_find(what);
+    labs_load();
+    if (known)
+        return known;
+    struct lab_source *s = source_open(lab_arena, what, err);
+    return s ? take_place(lab_of_source(lab_arena, s, NULL, err)) : NULL;
+}
+
+const struct lab *lab_choose(const struct lab *lab, const struct json *values, struct err *err)
+{
+    if (!lab->parameters || lab->params == values)
+        return lab;
+    return take_place(lab_of_source(lab_arena, lab->source, json_copy(lab_arena, values), err));
+}
+
+const char *lab_from(const struct lab *lab) { return lab->source ? lab->source->from : NULL; }
 
 static bool has_name(const struct json *names, const char *name)
 {
@@ -192,34 +112,44 @@ const struct lab_step *lab_step_find(const struct lab *lab, const char *id)
 /* ---- files ---- */
 struct str lab_file(const char *lab, const char *path)
 {
-    size_t n = strlen(lab);
-    for (const struct lab_embedded *f = lab_embedded; f->path; f++)
-        if (strncmp(f->path, lab, n) == 0 && f->path[n] == '/' && strcmp(f->path + n + 1, path) == 0)
-            return f->bytes();
+    const struct lab *l = lab_find(lab);
+    for (size_t i = 0; l && i < l->source->n; i++)
+        if (strcmp(l->source->v[i].path, path) == 0)
+            return l->source->v[i].bytes;
     return STR_NULL;
 }
 
 const char *lab_file_next(struct arena *a, const char *lab, const char *folder, size_t *cursor, struct str *bytes)
 {
-    const char *prefix = arena_printf(a, "%s/%s%s", lab, folder, *folder ? "/" : "");
-    while (lab_embedded[*cursor].path) {
-        const struct lab_embedded *f = &lab_embedded[(*cursor)++];
+    const struct lab *l = lab_find(lab);
+    const char *prefix = arena_printf(a, "%s%s", folder, *folder ? "/" : "");
+    while (l && *cursor < l->source->n) {
+        const struct lab_bytes *f = &l->source->v[(*cursor)++];
         if (str_starts(str_c(f->path), prefix)) {
-            *bytes = f->bytes();
-            return f->path + strlen(lab) + 1;
+            *bytes = f->bytes;
+            return f->path;
         }
     }
     return NULL;
 }
 
-static bool write_one(struct arena *a, const char *dir, const char *path, struct str bytes, struct err *err)
+bool lab_text(struct arena *a, const struct lab *lab, const char *path, struct str bytes, struct str *text, struct err *err)
 {
-    char *full = arena_printf(a, "%s/%s", dir, path), *slash = strrchr(full, '/');
+    *text = bytes;
+    if (!lab->parameters || (bytes.n && memchr(bytes.p, 0, bytes.n)))
+        return true;
+    return params_replace(a, arena_printf(a, "%s/%s", lab->source->where, path), bytes, lab->params, text, NULL, err);
+}
+
+static bool write_one(struct arena *a, const struct lab *lab, const char *dir, const char *path, struct str bytes, struct err *err)
+{
+    char *full = arena_printf(a, "%s/%s", dir, path + strlen("files/")), *slash = strrchr(full, '/');
+    struct str text;
     *slash = 0;
-    if (!dir_make(full, 0755, err))
+    if (!lab_text(a, lab, path, bytes, &text, err) || !dir_make(full, 0755, err))
         return false;
     *slash = '/';
-    return file_write(full, bytes, 0644, err);
+    return file_write(full, text, 0644, err);
 }
 
 bool lab_files_write(const struct lab *lab, const char *dir, bool all, struct err *err)
@@ -233,7 +163,7 @@ bool lab_files_write(const struct lab *lab, const char *dir, bool all, struct er
             struct str bytes;
             const char *path, *folder = arena_printf(a, "files/" STR_FMT, STR_ARG(json_str(c)));
             while (ok && (path = lab_file_next(a, lab->name, folder, &cursor, &bytes)))
-                ok = write_one(a, dir, path + strlen("files/"), bytes, err);
+                ok = write_one(a, lab, dir, path, bytes, err);
         }
     arena_free(a);
     return ok;

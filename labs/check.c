@@ -61,6 +61,7 @@ bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *l
         }
     struct document_of with = of ? *of : (struct document_of){ NULL };
     with.lab = lab->name;
+    with.params = with.params ? with.params : lab->params;
     struct str text = ok ? document_make(a, ops, &with, err) : STR_NULL;
     for (i = 0; i < n && text.n; i++) {
         const char *depends = r->v[i].check->depends;

@@ -28,7 +28,9 @@ struct labs_ops {
     const struct labs_grading *grading;                                        /* of a submission that is being graded; NULL: there is none */
 };
 
-/* ---- catalog.c: what is in labs/NAME/, embedded in the binary ---- */
+/* ---- catalog.c, lab.c, source.c: labs, of the binary and from folders and packs ---- */
+struct lab_source;
+struct param;
 struct lab_check {
     const char *name, *jq;
     const char *rationale, *help;      /* why it matters; what to look at when it fails. Either may be NULL. */
@@ -53,21 +55,34 @@ struct lab {
     struct json *given, *student;      /* folders below files/: what the lab gives, and what the student writes */
     struct lab_step *steps;
     struct lab_wrong *wrong;
+    const struct param *parameters;    /* declared (params.h) */
+    const struct json *params;         /* their values, which stand in all texts above */
+    const struct lab_source *source;
 };
 
-/* The lab of that name, parsed once; NULL: there is none. A lab of the binary that cannot be read is a bug and asserts. */
+/* The lab of that name, as this process sees it; NULL: there is none. A lab of the binary that cannot be read is a bug and asserts. */
 const struct lab *lab_find(const char *name);
+/* A lab by its name, or by a folder with a lab.yaml or a pack (what has a slash, or is no lab's name). Such a one takes the place of one of its name for as
+ * long as this process lives. NULL with ERR_PARSE or ERR_USAGE. */
+const struct lab *lab_open(const char *what, struct err *err);
+/* From now on this process sees the lab with these values of its parameters: in every text of it, and in what lab_find gives. Until then they are examples,
+ * drawn from nothing. The lab given stays valid. NULL with err set: a value is missing. */
+const struct lab *lab_choose(const struct lab *lab, const struct json *values, struct err *err);
+/* Where it was opened from, absolute; NULL: the binary */
+const char *lab_from(const struct lab *lab);
 /* cursor from 0; NULL after the last */
 const struct lab *lab_next(size_t *cursor);
 bool lab_has_fault(const char *lab, const char *fault);         /* false for no lab */
 const struct lab_step *lab_step_find(const struct lab *lab, const char *id);
-/* "lab8", "play.txt" -> its bytes; empty when it is not there */
+/* "lab8", "play.txt" -> its bytes as they are written; empty when it is not there */
 struct str lab_file(const char *lab, const char *path);
 /* Its files below a folder ("files/hpa"; "" all), in order of path: the path within the lab, valid forever; NULL after the last. cursor from 0. */
 const char *lab_file_next(struct arena *a, const char *lab, const char *folder, size_t *cursor, struct str *bytes);
+/* Such bytes with the lab's values in the place of `${name}`; where it has no parameters, and where they are no text, as they are. */
+bool lab_text(struct arena *a, const struct lab *lab, const char *path, struct str bytes, struct str *text, struct err *err);
 /* write what the lab gives below dir; all: the student's own files too */
 bool lab_files_write(const struct lab *lab, const char *dir, bool all, struct err *err);
-/* Parse a lab.yaml: file names it in errors, "FILE:LINE:COLUMN: what". */
+/* Parse a lab.yaml, with examples for its parameters (derived ones are null): file names it in errors, "FILE:LINE:COLUMN: what". */
 struct lab *lab_parse(struct arena *a, const char *file, struct str text, struct err *err);
 
 /* ---- predicate.c: a jq expression, compiled once in a child process and evaluated there under limits ---- */
@@ -144,13 +159,25 @@ struct scenario_step {
 struct scenario {
     const char *name, *lab, *version;  /* lab, version: NULL when not said */
     const char *file, *dir;            /* where relative files are sought */
-    bool        seed_given; int64_t seed;
+    int64_t     seed;                  /* the one that was chosen, else the file's, else 1 */
+    const struct json *params;         /* the values of its parameters and its lab's, by name */
     int64_t     start_ns, duration_ns, sample_ns;  /* the beginning on the virtual clock; at least so long it lasts; between samples */
     const char *plot_hpa;              /* "namespace/name"; NULL: the first there is */
     struct scenario_step *steps;
 };
-/* NULL with err "FILE:LINE:COLUMN: what". The expressions are compiled, and live until scenario_close. */
-struct scenario *scenario_parse(struct arena *a, const char *file, struct str text, struct err *err);
+/* How to read one. All may be empty: then its own seed decides its values. */
+struct scenario_choice {
+    bool        seed_given; int64_t seed;
+    const char *student; struct str key;           /* the seed of a student's variant (params_variant) takes the place of any other; NULL: none */
+    const struct json *set;            /* values given by hand (params_draw), or NULL */
+    const struct json *values;         /* all of them, as they are: those of a cluster that runs; else NULL */
+    const struct lab *lab;             /* of this lab, whatever it says; NULL: the one that it names */
+    bool        dry;                   /* files are not read, and nothing is evaluated */
+};
+/* NULL with err "FILE:LINE:COLUMN: what", or ERR_USAGE for what was chosen. The expressions are compiled, and live until scenario_close. Its lab is from then
+ * on seen with the scenario's values (lab_choose). */
+struct scenario *scenario_parse_with(struct arena *a, const char *file, struct str text, const struct scenario_choice *choice, struct err *err);
+struct scenario *scenario_parse(struct arena *a, const char *file, struct str text, struct err *err);      /* as it is written */
 /* The same without reading the files that it names and without compiling anything: for fuzzing. */
 struct scenario *scenario_read(struct arena *a, const char *file, struct str text, struct err *err);
 void scenario_close(struct scenario *s);

@@ -8,6 +8,18 @@
 struct object_request { const char *method, *type, *query; const struct json *body; };
 bool object_send(struct arena *a, const struct labs_ops *ops, const struct json *o, const struct object_request *q, const char **wrong, struct err *err);
 
+/* Where a lab's files are from: the binary, a folder or a pack. */
+struct lab_bytes { const char *path; struct str bytes; };
+struct lab_source {
+    const char *from;                  /* the folder or pack it was opened from, absolute; NULL: the binary */
+    const char *where;                 /* what stands before a file's path in errors */
+    struct lab_bytes *v; size_t n;     /* in order of path; never a lab.yaml's folder above */
+};
+/* source.c: what is a folder with a lab.yaml, or a pack. NULL with err set. */
+struct lab_source *source_open(struct arena *a, const char *what, struct err *err);
+/* lab.c: its lab.yaml read, and the `${name}` of its other files checked. values: of its parameters, or NULL for examples. */
+const struct lab *lab_of_source(struct arena *a, const struct lab_source *s, const struct json *values, struct err *err);
+
 const char *action_name(enum action action);       /* scenario.c: "apply" */
 /* timeline.c: what the autoscalers see at this moment, appended to t->samples. False when nobody answers. */
 bool sample_take(struct arena *a, struct arena *scratch, const struct labs_ops *ops, struct timeline *t, int64_t now_ns, struct err *err);

@@ -23,7 +23,7 @@
 const struct predicate_limits predicate_limits_default = { .cpu_s = 2, .wall_s = 30, .memory_bytes = 512u << 20, .output_bytes = 64 * 1024 };
 
 enum { MAX_OUTPUTS = 10000, MESSAGE_BYTES = 1024 };
-#define PRELUDE ". as $document | def now: $document.clock.seconds; "
+#define PRELUDE ". as $document | (.params? // {}) as $params | def now: $document.clock.seconds; "
 
 struct predicate {
     pid_t pid;

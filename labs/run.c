@@ -77,7 +77,7 @@ PRINTF(4, 5) static void record(struct runner *r, const struct scenario_step *st
 
 static struct document_of document_of(const struct runner *r)
 {
-    return (struct document_of){ .lab = r->sc->lab, .history = r->t->samples, .transcript = r->transcript };
+    return (struct document_of){ .lab = r->sc->lab, .params = r->sc->params, .history = r->t->samples, .transcript = r->transcript };
 }
 
 /* The document of this moment, as text; empty when nobody answers. */

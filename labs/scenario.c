@@ -2,12 +2,14 @@
  * last step is known before the first; every error points to file, line and column. README.md says what a scenario may hold.
  */
 #include "labs/labs_priv.h"
-#include "labs/spec.h"
+#include "labs/params.h"
+#include "sim/loop/loop.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { MAX_STEPS = 1000, MAX_OBJECTS = 1000, MAX_EXPRESSIONS = 128 /* a process each */ };
 
@@ -22,14 +24,15 @@ struct step_doc {
     int64_t clock_ns;
     bool submit;
 };
-struct scenario_doc { struct scenario s; struct json *steps; };
+struct scenario_doc { struct scenario s; struct json *steps, *parameters; };
 
 #define DOC(f)  offsetof(struct scenario_doc, f)
 #define STEP(f) offsetof(struct step_doc, f)
 static const struct spec_field scenario_fields[] = {
     { "name", SPEC_TEXT, DOC(s.name), true }, { "lab", SPEC_TEXT, DOC(s.lab), false }, { "kubernetesVersion", SPEC_TEXT, DOC(s.version), false },
     { "seed", SPEC_INT, DOC(s.seed), false }, { "start", SPEC_TIME, DOC(s.start_ns), false }, { "duration", SPEC_DURATION, DOC(s.duration_ns), false },
-    { "sample", SPEC_DURATION, DOC(s.sample_ns), false }, { "plot", SPEC_TEXT, DOC(s.plot_hpa), false }, { "steps", SPEC_LIST, DOC(steps), true },
+    { "sample", SPEC_DURATION, DOC(s.sample_ns), false }, { "plot", SPEC_TEXT, DOC(s.plot_hpa), false }, { "parameters", SPEC_ANY, DOC(parameters), false },
+    { "steps", SPEC_LIST, DOC(steps), true },
 };
 static const struct spec_field step_fields[] = {
     { "name", SPEC_TEXT, STEP(step.name), false }, { "at", SPEC_DURATION, STEP(step.at_ns), false }, { "when", SPEC_TEXT, STEP(when), false },
@@ -197,10 +200,6 @@ static bool read_step(struct spec *s, const struct json *j, struct step_doc *d, 
 
 static bool read_head(struct spec *s, const struct json *j, struct scenario_doc *d)
 {
-    const struct lab *lab = lab_find(d->s.lab);
-    d->s.seed_given = json_get(j, "seed") != NULL;
-    if (d->s.lab && !lab)
-        return spec_fail(s, json_get(j, "lab"), "there is no lab \"%s\"", d->s.lab);
     if (d->s.lab && d->s.version)
         return spec_fail_key(s, json_get(j, "kubernetesVersion"), "the version is the lab's");
     if (d->s.sample_ns < (int64_t)NS_PER_S)
@@ -210,16 +209,79 @@ static bool read_head(struct spec *s, const struct json *j, struct scenario_doc 
     return true;
 }
 
-static struct scenario *read_scenario(struct spec *s, struct arena *a, const char *file, struct str text, struct err *err)
+/* The lab that it names: of the folder that it lies in, if that is the one, else as lab_open finds it, from that folder on. */
+static bool find_lab(struct spec *s, const struct json *v, const char *dir, const struct scenario_choice *choice, const struct lab **lab)
+{
+    struct err e = { 0 };
+    const char *name = json_is(v, JSON_STRING) ? arena_cstr(s->a, json_str(v)) : NULL;
+    *lab = choice->lab;
+    if (!v || *lab)
+        return true;
+    if (!name)
+        return spec_fail(s, v, "lab is the name of a lab, or its folder");
+    if (!choice->dry && strcmp(path_base(dir), name) == 0 && access(arena_printf(s->a, "%s/lab.yaml", dir), R_OK) == 0)
+        name = arena_printf(s->a, "%s/.", dir);
+    else if (!choice->dry && name[0] != '/' && strchr(name, '/'))
+        name = arena_printf(s->a, "%s/%s", dir, name);
+    *lab = choice->dry ? lab_find(name) : lab_open(name, &e);
+    bool ok = *lab || spec_fail(s, v, "%s", e.code ? e.msg : arena_printf(s->a, "there is no lab \"%s\"", name));
+    err_clear(&e);
+    return ok;
+}
+
+static void inherit(struct arena *a, const struct lab *lab, struct param **list)
+{
+    for (const struct param *p = lab ? lab->parameters : NULL; p; p = p->next, list = &(*list)->next) {
+        *list = ARENA_NEW(a, struct param);
+        **list = *p;
+        (*list)->next = NULL;
+    }
+}
+
+/* What has to be known before values can be put into the text: the lab, the seed, what is declared. */
+static bool read_declarations(struct spec *s, const struct json *j, const struct scenario_choice *choice, struct scenario *sc, struct param **list)
+{
+    const struct lab *lab;
+    const struct json *seed = json_get(j, "seed");
+    struct json *drawn = NULL;
+    uint8_t bytes[32];
+    if (!find_lab(s, json_get(j, "lab"), sc->dir, choice, &lab))
+        return false;
+    if (seed && (!json_is(seed, JSON_INT) || json_int(seed, -1) < 0))
+        return spec_fail(s, seed, "seed is a whole number from 0");
+    sc->seed = choice->seed_given ? choice->seed : json_int(seed, 1);
+    if (choice->student)
+        sc->seed = params_variant(choice->key, choice->student, lab ? lab->name : arena_cstr(s->a, json_get_str(j, "name")));
+    loop_seed_from_int(bytes, (uint64_t)sc->seed);
+    inherit(s->a, lab, list);
+    if (!params_read(s, json_get(j, "parameters"), list))
+        return false;
+    if (!choice->values && !params_draw(s->a, choice->dry ? NULL : s->file, *list, bytes, choice->set, &drawn, s->err))
+        return false;
+    sc->params = choice->values ? choice->values : drawn;
+    sc->lab = lab ? lab->name : NULL;
+    return !lab || choice->dry || lab_choose(lab, sc->params, s->err);
+}
+
+static struct scenario *read_scenario(struct spec *s, struct arena *a, const char *file, struct str text, const struct scenario_choice *choice,
+                                      struct err *err)
 {
     struct scenario_doc *d = ARENA_NEW(a, struct scenario_doc);
+    struct param *list = NULL;
     const char *slash = strrchr(file, '/');
     d->s = (struct scenario){ .file = arena_strdup(a, file), .sample_ns = 15 * (int64_t)NS_PER_S };
     d->s.dir = slash ? arena_cstr(a, (struct str){ file, slash == file ? 1 : (size_t)(slash - file) }) : ".";
     ASSERT(time_parse_rfc3339(STR(START_DEFAULT), &d->s.start_ns));
-    const struct json *j = spec_open(s, a, d->s.file, text, err);
+    const struct json *j = params_head(s, a, d->s.file, text, err);
+    if (!j || !read_declarations(s, j, choice, &d->s, &list))
+        return NULL;
+    int64_t seed = d->s.seed;
+    const char *lab = d->s.lab;
+    j = params_body(s, a, d->s.file, text, list, d->s.params, err);
     if (!j || !spec_read(s, j, "a scenario", scenario_fields, ARRAY_LEN(scenario_fields), d) || !read_head(s, j, d))
         return NULL;
+    d->s.seed = seed;                  /* the file's may not be the one */
+    d->s.lab = lab;
     struct scenario_step **tail = &d->s.steps;
     int64_t last_at = 0;
     for (const struct json *c = json_first(d->steps); c; c = json_next(c)) {
@@ -234,8 +296,9 @@ static struct scenario *read_scenario(struct spec *s, struct arena *a, const cha
 
 struct scenario *scenario_read(struct arena *a, const char *file, struct str text, struct err *err)
 {
+    static const struct scenario_choice dry = { .dry = true };
     struct spec s;
-    return read_scenario(&s, a, file, text, err);
+    return read_scenario(&s, a, file, text, &dry, err);
 }
 
 /* ---- manifests ---- */
@@ -263,6 +326,8 @@ static bool add_text(struct spec *s, const struct json *where, const char *file,
     struct json *docs;
     struct err e = { 0 };
     struct spec of_file = { .a = s->a, .file = file, .err = s->err };
+    if (file && json_len(s->values) && !params_replace(s->a, file, text, s->values, &text, NULL, s->err))
+        return false;
     if (!yaml_parse_all_marked(s->a, text, &of_file.marks, &docs, &e)) {
         struct yaml_mark at = yaml_wrong(of_file.marks), block = yaml_mark(s->marks, where);
         err_set(s->err, ERR_PARSE, "%s:%u:%u: %s", file ? file : s->file, file ? at.line : block.line + at.line, at.column, e.msg);
@@ -386,11 +451,18 @@ static bool compile_end(struct spec *s, const struct scenario *sc, const struct 
 
 struct scenario *scenario_parse(struct arena *a, const char *file, struct str text, struct err *err)
 {
+    static const struct scenario_choice as_written = { 0 };
+    return scenario_parse_with(a, file, text, &as_written, err);
+}
+
+struct scenario *scenario_parse_with(struct arena *a, const char *file, struct str text, const struct scenario_choice *choice, struct err *err)
+{
     struct spec s;
-    struct scenario *sc = read_scenario(&s, a, file, text, err);
+    struct scenario *sc = read_scenario(&s, a, file, text, choice, err);
     if (!sc)
         return NULL;
     bool ok = true;
+    s.values = sc->params;
     for (struct scenario_step *st = sc->steps; st && ok; st = st->next)
         ok = resolve_step(&s, sc, st);
     const struct scenario_doc *d = container_of(sc, struct scenario_doc, s);

@@ -1,5 +1,5 @@
 /* labs/spec.c - YAML into structs by a table of fields; every error names its file, line and column. */
-#include "labs/spec.h"
+#include "labs/params.h"
 
 #include <stdio.h>
 
@@ -9,7 +9,7 @@ static bool fail_at(struct spec *s, struct yaml_mark at, const char *fmt, va_lis
     vsnprintf(what, sizeof what, fmt, ap);
     if (!at.line)
         return err_set(s->err, ERR_PARSE, "%s: %s", s->file, what);
-    return err_set(s->err, ERR_PARSE, "%s:%u:%u: %s", s->file, at.line, at.column, what);
+    return err_set(s->err, ERR_PARSE, "%s:%u:%u: %s", s->file, at.line, params_column(s->shifts, at.line, at.column), what);
 }
 
 bool spec_fail(struct spec *s, const struct json *node, const char *fmt, ...)

@@ -8,6 +8,8 @@ struct spec {
     struct arena *a;
     const char   *file;
     const struct yaml_marks *marks;
+    const struct param_shift *shifts;  /* where values were put into the text (params.h), or NULL */
+    const struct json *values;         /* to be put into the files that this one names, or NULL */
     struct err   *err;
 };
 

@@ -67,7 +67,7 @@ static _Noreturn void become(char **argv, const char *who)
 /* ---- the command ---- */
 static const int drive_signals[] = { SIGCHLD, SIGTERM, SIGHUP };
 
-struct driven { pid_t pid; int cluster; bool ended; struct drive_outcome *out; };
+struct driven { pid_t pid; int cluster, status; bool ended; };
 
 /* Collect whoever has ended: the command, and orphans that came to us. */
 static void collect(struct driven *v)
@@ -76,7 +76,7 @@ static void collect(struct driven *v)
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
         if (pid == v->pid) {
             v->ended = true;
-            v->out->status = status_of(status);
+            v->status = status_of(status);
         }
 }
 
@@ -86,7 +86,7 @@ static void take_signals(struct driven *v)
     while (read(signal_pipe[0], &sig, 1) == 1)
         if (sig != SIGCHLD && !v->ended) {
             v->ended = true;
-            v->out->status = 128 + sig;
+            v->status = 128 + sig;
         }
     if (!v->ended)
         collect(v);
@@ -96,13 +96,14 @@ static void take_signals(struct driven *v)
  * to find out. */
 static void take_word(struct driven *v)
 {
-    ssize_t n = recv(v->cluster, v->out->used_up, sizeof v->out->used_up - 1, 0);
+    char text[1024];
+    ssize_t n = recv(v->cluster, text, sizeof text, 0);
     if (n > 0) {
+        fprintf(stderr, "kubelab: %.*s", (int)n, text);
         v->ended = true;
-        v->out->status = EXIT_FAILED;
+        v->status = EXIT_FAILED;
         return;
     }
-    v->out->lost = true;
     close(v->cluster);
     v->cluster = -1;
 }
@@ -132,49 +133,36 @@ static void let_go(struct driven *v)
     close(v->cluster);
 }
 
-bool drive_run(struct arena *a, const struct options *o, const struct drive_job *job, struct drive_outcome *out, struct err *err)
+int drive_command(struct arena *a, const struct options *o, char **argv, bool (*enter)(struct arena *a, const char *data),
+                  const char *data)
 {
-    struct driven v = { .cluster = -1, .out = out };
-    struct str budget = percent_encode(a, str_c(job->budget ? job->budget : BUDGET_DEFAULT));
+    struct err err = { 0 };
+    struct driven v = { .cluster = -1 };
+    struct str budget = percent_encode(a, str_c(o->budget ? o->budget : BUDGET_DEFAULT));
     struct str space = percent_encode(a, str_c(quiescence_pid_space(a)));
     const char *path = arena_printf(a, "/drive?pid=%d&budget=" STR_FMT "&space=" STR_FMT, (int)getpid(),
                                     STR_ARG(budget), STR_ARG(space));
-    *out = (struct drive_outcome){ 0 };
-    if (!quiescence_supported(err))
-        return false;
-    v.cluster = control_send(a, o, "POST", path, STR_NULL, err);
-    if (v.cluster < 0 || !control_begun(a, v.cluster, err))
-        return false;
+    if (!quiescence_supported(&err))
+        return control_fail(&err);
+    v.cluster = control_send(a, o, "POST", path, STR_NULL, &err);
+    if (v.cluster < 0 || !control_begun(a, v.cluster, &err))
+        return control_fail(&err);
     quiescence_adopt_orphans();
     if (!signals_begin(drive_signals, ARRAY_LEN(drive_signals)))
-        return err_set(err, ERR_IO, "pipe: %s", strerror(errno));
+        return EXIT_INTERNAL;
     fflush(NULL);
     v.pid = fork();
     if (v.pid == 0) {
         signals_end(drive_signals, ARRAY_LEN(drive_signals));
-        job->enter(job->ctx);
-        become(job->argv, "kubelab");
+        enter(a, data);
+        become(argv, "kubelab");
     }
     signal(SIGINT, SIG_IGN);                       /* ^C is the command's to heed */
     signal(SIGQUIT, SIG_IGN);
-    if (v.pid > 0)
-        wait_for_end(&v);
-    else
-        err_set(err, ERR_IO, "fork: %s", strerror(errno));
+    wait_for_end(&v);
     quiescence_end_all(getpid());
     let_go(&v);
-    return v.pid > 0;
-}
-
-int drive_command(struct arena *a, const struct options *o, const struct drive_job *job)
-{
-    struct err err = { 0 };
-    struct drive_outcome out;
-    if (!drive_run(a, o, job, &out, &err))
-        return control_fail(&err);
-    if (out.used_up[0])
-        fprintf(stderr, "kubelab: %s; --budget gives it another one\n", out.used_up);
-    return out.status;
+    return v.status;
 }
 
 /* ---- sleep ---- */

@@ -100,11 +100,16 @@ static bool read_scenario(struct session *s, const struct lab *lab, struct err *
 {
     if (!lab->grade)
         return err_set(err, ERR_USAGE, "%s cannot be graded: its lab.yaml has no `grade`", lab->name);
-    s->sc = scenario_parse(s->a, arena_printf(s->a, "/kubelab/labs/%s/%s", lab->name, lab->grade), lab_file(lab->name, lab->grade), err);
+    struct scenario_choice choice;
+    struct options seeds = *s->o;
+    seeds.student = s->o->key ? s->o->student : NULL;      /* without the key it is a name on the report and no more */
+    if (!variant_choose(s->a, &seeds, &choice, err))
+        return false;
+    choice.lab = lab;
+    s->sc = scenario_parse_with(s->a, arena_printf(s->a, "/kubelab/labs/%s/%s", lab->name, lab->grade), lab_file(lab->name, lab->grade), &choice, err);
     if (!s->sc)
         return false;
-    if (s->o->seed_given || !s->sc->seed_given)
-        s->sc->seed = s->o->seed_given ? (int64_t)s->o->seed : 1;
+    grade_begin(&s->grade, s->a, lab_find(lab->name));     /* with the values of its parameters */
     s->grade.seed = s->sc->seed;
     return true;
 }
@@ -156,9 +161,10 @@ static bool choose(struct session *s, int64_t *timeout, struct err *err)
     if (!o->submission)
         return err_set(err, ERR_USAGE, "nothing was handed in: name it with --submission");
     grade_begin(&s->grade, s->a, lab);
+    bool ok = read_scenario(s, lab, err);
     s->grade.show_hidden = o->hidden;
     s->grade.student = o->student;
-    return read_scenario(s, lab, err);
+    return ok;
 }
 
 static int exit_status(const struct session *s)

@@ -1,6 +1,7 @@
 /* sim/cmd/lab.c - `kubelab lab`: the labs of the binary (labs/catalog.c): their list, files, checks and hints, and beginning one. */
-#include "labs/labs.h"
-#include "sim/cmd/cmd.h"
+#include "labs/params.h"
+#include "sim/cmd/profile.h"
+#include "sim/loop/loop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,19 +23,58 @@ static int lab_files(struct options *o, const struct lab *lab)
     return lab_files_write(lab, o->args[2], o->all, &err) ? EXIT_DONE : control_fail(&err);
 }
 
-static int lab_start(struct options *o, const struct lab *lab)
+static int lab_guide(struct options *o, const struct lab *lab)
 {
-    struct options up = { .data = o->data, .detach = true, .port = -1, .kubelet_port = -1, .lab = lab->name };
+    (void)o;
     struct arena *a = arena_new();
     struct err err = { 0 };
-    struct control_reply reply;
+    struct str text = STR_NULL;
     int status = EXIT_DONE;
-    if (!control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err)) {
+    if (!lab->guide || !lab_text(a, lab, lab->guide, lab_file(lab->name, lab->guide), &text, &err))
+        status = err.code ? control_fail(&err) : EXIT_FAILED;
+    if (!lab->guide)
+        fprintf(stderr, "kubelab: %s has no guide\n", lab->name);
+    fwrite(text.p ? text.p : "", 1, text.n, stdout);
+    err_clear(&err);
+    arena_free(a);
+    return status;
+}
+
+static bool runs_here(struct arena *a, const struct options *o, const char *lab, bool *other)
+{
+    struct err err = { 0 };
+    struct control_reply reply;
+    bool runs = control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err);
+    *other = runs && !str_eqc(json_get_str(json_parse(a, reply.body, NULL), "lab"), lab);
+    err_clear(&err);
+    return runs;
+}
+
+static int lab_start(struct options *o, const struct lab *lab)
+{
+    struct options up = *o;
+    struct arena *a = arena_new();
+    struct scenario_choice choice;
+    struct err err = { 0 };
+    int status = EXIT_DONE;
+    bool other;
+    up.detach = true;
+    up.arg_count = 0;
+    up.lab = o->args[1];
+    if (!variant_choose(a, o, &choice, &err)) {
+        status = control_fail(&err);
+    } else if (!runs_here(a, o, lab->name, &other)) {
+        if (choice.student) {
+            up.seed_given = true;
+            up.seed = (uint64_t)params_variant(choice.key, choice.student, lab->name);
+        }
         status = cmd_up(&up);
-    } else if (!str_eqc(json_get_str(json_parse(a, reply.body, NULL), "lab"), lab->name)) {
+    } else if (other) {
         fprintf(stderr, "kubelab: another cluster runs in this data folder: stop it with 'kubelab down', or name another folder with --data\n");
         status = EXIT_FAILED;
     }
+    const struct lab *here = status == EXIT_DONE ? lab_of_cluster(a, o) : NULL;    /* with its values */
+    lab = here ? here : lab;
     if (status == EXIT_DONE)
         printf("%s is ready: %s\n  kubelab shell %s            a shell on the lab's host\n  kubelab lab files %s DIR    what the lab gives\n"
                "  kubelab lab check %s        what is done, and what is not\n  kubelab lab hint %s         a hint for the first step that is not\n",
@@ -134,21 +174,62 @@ static int lab_hint(struct options *o, const struct lab *lab)
 
 static int lab_perform(struct options *o, const struct lab *lab) { return lab_play(o, lab->name); }
 
-static const struct verb { const char *name; int words; int (*run)(struct options *o, const struct lab *lab); } verbs[] = {
-    { "list", 1, lab_list }, { "start", 2, lab_start }, { "files", 3, lab_files }, { "check", 2, lab_check }, { "hint", 2, lab_hint }, { "play", 2, lab_perform },
+enum values { VALUES_NONE, VALUES_DRAWN, VALUES_OF_CLUSTER };
+static const struct verb { const char *name; int words; enum values values; int (*run)(struct options *o, const struct lab *lab); } verbs[] = {
+    { "list", 1, VALUES_NONE, lab_list }, { "start", 2, VALUES_NONE, lab_start }, { "files", 3, VALUES_DRAWN, lab_files }, { "guide", 2, VALUES_DRAWN, lab_guide },
+    { "check", 2, VALUES_OF_CLUSTER, lab_check }, { "hint", 2, VALUES_OF_CLUSTER, lab_hint }, { "play", 2, VALUES_NONE, lab_perform },
 };
+
+static const struct lab *draw_values(struct arena *a, const struct options *o, const struct lab *lab, struct err *err)
+{
+    struct scenario_choice choice;
+    struct json *values;
+    uint8_t seed[32];
+    if (!variant_choose(a, o, &choice, err))
+        return NULL;
+    loop_seed_from_int(seed, (uint64_t)(choice.student ? params_variant(choice.key, choice.student, lab->name) : choice.seed));
+    return params_draw(a, lab->name, lab->parameters, seed, choice.set, &values, err) ? lab_choose(lab, values, err) : NULL;
+}
+
+/* The lab that a word names, with the values that belong to it: those of its cluster, where the data folder holds one; else, for what needs no cluster, those
+ * of the seed or the student that are given. NULL with err set. */
+static const struct lab *lab_wanted(struct arena *a, const struct options *o, const char *word, enum values values, struct err *err)
+{
+    const struct lab *here = values == VALUES_NONE ? NULL : lab_of_cluster(a, o);
+    bool chosen = o->seed_given || o->student || o->key || o->set_count;
+    if (here && strcmp(here->name, word) == 0 && !chosen)
+        return here;
+    const struct lab *lab = lab_open(word, err);
+    if (!lab || !lab->parameters || values == VALUES_NONE)
+        return lab;
+    if (here && strcmp(here->name, lab->name) == 0 && !chosen)
+        return lab_choose(lab, here->params, err);
+    if (values == VALUES_DRAWN && chosen)
+        return draw_values(a, o, lab, err);
+    err_set(err, ERR_USAGE, "%s is different for everyone, and the data folder holds no cluster of it: start it with 'kubelab lab start %s'%s", lab->name, word,
+            values == VALUES_DRAWN ? ", or say whose it is: --student ID --key FILE, or --seed N" : "");
+    return NULL;
+}
+
+static int run_verb(struct options *o, const struct verb *v)
+{
+    struct arena *a = arena_new();
+    struct err err = { 0 };
+    const struct lab *lab = v->words > 1 ? lab_wanted(a, o, o->args[1], v->values, &err) : NULL;
+    if (err.code)
+        fprintf(stderr, "kubelab: %s\n", err.msg);
+    int status = err.code ? EXIT_USAGE : v->run(o, lab);
+    err_clear(&err);
+    arena_free(a);
+    return status;
+}
 
 int cmd_lab(struct options *o)
 {
-    const char *verb = o->arg_count ? o->args[0] : "", *name = o->arg_count > 1 ? o->args[1] : "";
-    const struct lab *lab = lab_find(name);
-    if (*name && !lab) {
-        fprintf(stderr, "kubelab: there is no lab \"%s\"; 'kubelab lab list' names them\n", name);
-        return EXIT_USAGE;
-    }
+    const char *verb = o->arg_count ? o->args[0] : "";
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
         if (strcmp(verb, verbs[i].name) == 0 && o->arg_count == verbs[i].words)
-            return verbs[i].run(o, lab);
-    fprintf(stderr, "usage: kubelab lab list | start NAME | files NAME DIR [--all] | check NAME [--step S] [-o json] | hint NAME [--step S] | play NAME\n");
+            return run_verb(o, &verbs[i]);
+    fprintf(stderr, "usage: kubelab lab list | start LAB | guide LAB | files LAB DIR [--all] | check LAB [--step S] [-o json] | hint LAB [--step S] | play LAB\n");
     return EXIT_USAGE;
 }

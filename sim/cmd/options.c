@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum flag_type { FLAG_BOOL, FLAG_TEXT, FLAG_PORT, FLAG_SEED, FLAG_NODES, FLAG_ARG };
+enum flag_type { FLAG_BOOL, FLAG_TEXT, FLAG_PORT, FLAG_SEED, FLAG_NODES, FLAG_ARG, FLAG_SET };
 struct flag { const char *name; enum flag_type type; size_t offset; };
 #define AT(field) offsetof(struct options, field)
 
@@ -34,7 +34,6 @@ static const struct flag flags[] = {
     { "drive", FLAG_BOOL, AT(drive) },
     { "budget", FLAG_TEXT, AT(budget) },
     { "apiserver-arg", FLAG_ARG, 0 },
-    { "require-sandbox", FLAG_TEXT, AT(require_sandbox) },
     { "step", FLAG_TEXT, AT(step) },
     { "out", FLAG_TEXT, AT(out) },
     { "format", FLAG_TEXT, AT(format) },
@@ -43,6 +42,8 @@ static const struct flag flags[] = {
     { "script", FLAG_TEXT, AT(script) },
     { "student", FLAG_TEXT, AT(student) },
     { "hidden", FLAG_BOOL, AT(hidden) },
+    { "key", FLAG_TEXT, AT(key) },
+    { "set", FLAG_SET, 0 },
 };
 
 static const struct flag *flag_find(const char *name, size_t n, const char *allowed)
@@ -85,6 +86,13 @@ static bool flag_store(struct options *o, const struct flag *f, char *value)
             return false;
         }
         o->apiserver_args[o->apiserver_arg_count++] = value;
+        return true;
+    case FLAG_SET:
+        if (o->set_count == (int)ARRAY_LEN(o->set)) {
+            fprintf(stderr, "kubelab: --%s is given more than %zu times\n", f->name, ARRAY_LEN(o->set));
+            return false;
+        }
+        o->set[o->set_count++] = value;
         return true;
     case FLAG_SEED:
         if (!str_int(str_c(value), &number) || number < 0) {

@@ -26,13 +26,14 @@ static bool read_file(struct play *p, const char *file, struct err *err)
     struct str text;
     if (!file_read(file, LIMIT_YAML_BYTES, p->a, &text, err))
         return err_set(err, ERR_USAGE, "%s", arena_strdup(p->a, err->msg));
-    p->sc = scenario_parse(p->a, file, text, err);
+    struct scenario_choice choice;
+    if (!variant_choose(p->a, p->o, &choice, err))
+        return false;
+    p->sc = scenario_parse_with(p->a, file, text, &choice, err);
     if (!p->sc)
         return false;
     if (p->sc->version && version_minor(p->sc->version) < 0)
         return err_set(err, ERR_PARSE, "%s:1:1: kubernetesVersion is one of v1.16, v1.20 and v1.34, not \"%s\"", file, p->sc->version);
-    if (p->o->seed_given || !p->sc->seed_given)
-        p->sc->seed = p->o->seed_given ? (int64_t)p->o->seed : 1;
     return true;
 }
 
@@ -75,7 +76,7 @@ int cmd_scenario(struct options *o)
     struct err err = { 0 };
     int status = EXIT_USAGE;
     if (o->arg_count != 2 || strcmp(o->args[0], "run") != 0)
-        err_set(&err, ERR_USAGE, "usage: kubelab scenario run FILE [--seed N] [--out DIR] [-o json]");
+        err_set(&err, ERR_USAGE, "usage: kubelab scenario run FILE [--seed N | --student ID --key FILE] [--set NAME=VALUE]... [--out DIR] [-o json]");
     else if (read_file(&p, o->args[1], &err) && stage_open(&p.stage, p.a, "scenario", &err))
         status = perform(&p, &err);
     else

@@ -3,7 +3,7 @@
  * The student's own tools, home and editors, with PATH, KUBECONFIG, KUBELAB_DATA and the proxy's variables set, and the host's commands (host.h) as links to
  * kubelab itself in DATA/bin. Leaving the shell leaves the cluster up. With a lab named, the cluster is started when it is not running.
  */
-#include "labs/labs.h"
+#include "sim/cmd/profile.h"
 #include "sim/cmd/drive.h"
 #include "sim/cmd/host.h"
 
@@ -129,12 +129,7 @@ void shell_environment(struct arena *a, const struct options *o, const char *dat
 }
 
 /* Where namespaces may be had, those of the node that the environment names. */
-struct place { struct arena *a; const char *data; };
-static void enter_here(void *ctx)
-{
-    const struct place *p = ctx;
-    namespaces_enter(p->a, p->data, node_find(str_c(host_place().name), NODES_MAX));
-}
+static bool enter_here(struct arena *a, const char *data) { return namespaces_enter(a, data, node_find(str_c(host_place().name), NODES_MAX)); }
 
 static int exec_shell(struct arena *a, struct options *o, const char *bin, int node)
 {
@@ -148,10 +143,9 @@ static int exec_shell(struct arena *a, struct options *o, const char *bin, int n
     if (!file_write(rc, str_c(bashrc), 0600, &err))
         return control_fail(&err);
     shell_environment(a, o, data, node);
-    struct place here = { a, data };
     if (o->drive && setenv("KUBELAB_DRIVEN", "1", 1) == 0)
-        return drive_command(a, o, &(struct drive_job){ .argv = o->rest, .budget = o->budget, .enter = enter_here, .ctx = &here });
-    enter_here(&here);
+        return drive_command(a, o, o->rest, enter_here, data);
+    enter_here(a, data);
     if (o->rest_count) {
         execvp(o->rest[0], o->rest);
         fprintf(stderr, "kubelab: %s: %s\n", o->rest[0], errno == ENOENT ? "command not found" : strerror(errno));
@@ -193,10 +187,9 @@ static int shell(struct arena *a, struct options *o)
 {
     struct err err = { 0 };
     const char *lab = o->arg_count ? o->args[0] : NULL;
-    if (lab && !lab_find(lab)) {
-        fprintf(stderr, "kubelab: there is no lab \"%s\"; 'kubelab lab list' names them\n", lab);
-        return EXIT_USAGE;
-    }
+    const struct lab *here = lab ? lab_of_cluster(a, o) : NULL;
+    if (lab && !(here && strcmp(here->name, lab) == 0) && !lab_open(lab, &err))
+        return control_fail(&err);
     if (o->drive && !o->rest_count) {
         fprintf(stderr, "kubelab shell: --drive takes a command: kubelab shell --drive -- CMD...\n");
         return EXIT_USAGE;
@@ -206,7 +199,7 @@ static int shell(struct arena *a, struct options *o)
         return EXIT_USAGE;
     }
     if (!cluster_answers(a, o)) {
-        struct options up = { .data = o->data, .detach = true, .port = -1, .kubelet_port = -1, .lab = lab };
+        struct options up = { .data = o->data, .detach = true, .port = -1, .kubelet_port = -1, .lab = here ? NULL : lab };
         fprintf(stderr, "kubelab: starting the cluster\n");
         int status = cmd_up(&up);
         if (status != EXIT_DONE)

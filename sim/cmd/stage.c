@@ -55,7 +55,7 @@ bool stage_open(struct stage *st, struct arena *a, const char *what, struct err 
 bool stage_begin(struct stage *st, struct arena *a, const struct scenario *sc, struct err *err)
 {
     struct options up = { .data = st->data, .port = 0, .kubelet_port = 0, .seed_given = true, .seed = (uint64_t)sc->seed, .clock = "paused",
-                          .start = arena_cstr(a, time_rfc3339(a, sc->start_ns)), .lab = sc->lab, .kubernetes_version = sc->version };
+                          .start = arena_cstr(a, time_rfc3339(a, sc->start_ns)), .lab = sc->lab, .params = sc->params, .kubernetes_version = sc->version };
     return up_tied(a, &up, &st->pid, err) && trust_loopback(a, st->data, err);
 }
 

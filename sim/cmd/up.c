@@ -7,7 +7,7 @@
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/cmd.h"
 #include "apiserver/store/store.h"
-#include "sim/cmd/node.h"
+#include "sim/cmd/profile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,54 +20,6 @@
 #include <uv.h>
 
 enum { DOWN_PATIENCE_MS = 10000 };
-
-/* ---- a data folder remembers what it is ---- */
-struct profile { int minor, nodes; bool bare; const char *lab; };
-
-static bool profile_load(struct arena *a, const char *dir, struct profile *p)
-{
-    struct str text;
-    if (!file_read(arena_printf(a, "%s/cluster.json", dir), 65536, a, &text, NULL))
-        return false;
-    struct json *j = json_parse(a, text, NULL);
-    struct str lab = json_get_str(j, "lab");
-    p->minor = (int)json_get_int(j, "minor", 16);
-    p->nodes = (int)json_get_int(j, "nodes", 1);
-    p->bare = json_get_bool(j, "bare", false);
-    p->lab = lab.n ? arena_cstr(a, lab) : NULL;
-    return j != NULL;
-}
-
-static bool profile_save(struct arena *a, const char *dir, const struct profile *p, struct err *err)
-{
-    struct json *j = json_buildf(a, "{'minor':%d,'bare':%b,'lab':%s,'nodes':%d}", (int64_t)p->minor, p->bare, p->lab, (int64_t)p->nodes);
-    return file_write(arena_printf(a, "%s/cluster.json", dir), json_text(a, j), 0600, err);
-}
-
-static bool profile_choose(struct arena *a, struct profile *p, const struct options *o, bool known, struct err *err)
-{
-    const struct lab *lab = o->lab ? lab_find(o->lab) : NULL;
-    struct profile wanted = { .minor = lab ? version_minor(lab->version) : 20, .bare = o->bare, .lab = o->lab, .nodes = o->nodes ? (int)o->nodes : 1 };
-    if (o->lab && o->bare)
-        return err_set(err, ERR_USAGE, "--lab and --bare exclude each other");
-    if (o->bare && o->nodes)
-        return err_set(err, ERR_USAGE, "--nodes and --bare exclude each other: a bare control plane has no nodes");
-    if (o->lab && !lab)
-        return err_set(err, ERR_USAGE, "there is no lab \"%s\"; 'kubelab lab list' names them", o->lab);
-    if (o->kubernetes_version && (wanted.minor = version_minor(o->kubernetes_version)) < 0)
-        return err_set(err, ERR_USAGE, "--kubernetes-version is one of v1.16, v1.20 and v1.34, not \"%s\"", o->kubernetes_version);
-    if (known && (p->nodes < 1 || p->nodes > NODES_MAX))
-        return err_set(err, ERR_USAGE, "cluster.json in the data folder says %d nodes: it was changed by hand, a number from 1 to %d is wanted", p->nodes, NODES_MAX);
-    if (!known) {
-        *p = wanted;
-        return true;
-    }
-    if ((o->lab && (!p->lab || strcmp(o->lab, p->lab) != 0)) || (o->bare && !p->bare) || (o->kubernetes_version && wanted.minor != p->minor) ||
-        (o->nodes && o->nodes != p->nodes))
-        return err_set(err, ERR_USAGE, "the data folder holds another kind of cluster (v1.%d%s%s%s%s): take another --data, or remove it", p->minor,
-                       p->bare ? ", bare" : "", p->lab ? ", lab " : "", p->lab ? p->lab : "", p->bare ? "" : p->nodes == 1 ? ", 1 node" : arena_printf(a, ", %d nodes", p->nodes));
-    return true;
-}
 
 /* The seed of a data folder: the one given, else the one it has, else 256 bits from the system, readable by nobody else. */
 static bool seed_choose(struct arena *a, const char *dir, const struct options *o, uint8_t seed[32], struct err *err)
@@ -202,8 +154,9 @@ static bool up_detached(struct arena *a, const struct cluster_options *co, bool 
            err_set(err, ERR_INTERNAL, "%s", have ? text + 1 : arena_printf(a, "the cluster ended while it started; see %s", log_path));
 }
 
-/* What is wanted and what the data folder says, into co. False: ERR_IO, the folder cannot be used; ERR_USAGE. */
-static bool cluster_choose(struct arena *a, const struct options *o, struct cluster_options *co, struct err *err)
+/* What is wanted and what the data folder says, into co. *to_begin: the lab whose start has to be played yet, or NULL. False: ERR_IO, the folder cannot be
+ * used; ERR_USAGE. */
+static bool cluster_choose(struct arena *a, const struct options *o, struct cluster_options *co, const struct lab **to_begin, struct err *err)
 {
     const char *dir = data_path(a, o, "");
     struct profile profile = { 0 };
@@ -215,25 +168,39 @@ static bool cluster_choose(struct arena *a, const struct options *o, struct clus
     co->dir = arena_strdup(a, full ? full : dir);
     free(full);
     bool known = profile_load(a, co->dir, &profile);
-    if (!profile_choose(a, &profile, o, known, err) || !profile_save(a, co->dir, &profile, err) || !seed_choose(a, co->dir, o, co->seed, err) ||
-        !speed_parse(o->clock, &co->speed_milli, err))
+    if (!profile_choose(a, &profile, o, known, err) || !seed_choose(a, co->dir, o, co->seed, err) ||
+        (!known && !profile_draw(a, &profile, o, co->seed, err)) || !profile_save(a, co->dir, &profile, err) || !speed_parse(o->clock, &co->speed_milli, err))
         return false;
     if (o->start && !time_parse_rfc3339(str_c(o->start), &co->start_ns))
         return err_set(err, ERR_USAGE, "--start is a time like 2020-01-24T23:00:00Z, not \"%s\"", o->start);
-    const struct lab *lab = profile.lab ? lab_find(profile.lab) : NULL;
     co->minor = profile.minor;
     co->bare = profile.bare;
     co->nodes = profile.nodes;
-    co->lab = profile.lab;
-    co->age_ns = lab ? lab->age_ns : 0;
+    co->lab = profile.lab ? profile.lab->name : NULL;
+    co->age_ns = profile.lab ? profile.lab->age_ns : 0;
+    *to_begin = profile.to_begin ? profile.lab : NULL;
     return true;
 }
 
 bool up_tied(struct arena *a, const struct options *o, pid_t *pid, struct err *err)
 {
     struct cluster_options co;
+    const struct lab *to_begin = NULL;
     *pid = -1;
-    return cluster_choose(a, o, &co, err) && up_detached(a, &co, true, pid, err);
+    return cluster_choose(a, o, &co, &to_begin, err) && up_detached(a, &co, true, pid, err) && (!to_begin || lab_begin(a, o, to_begin, err));
+}
+
+/* The clock stands while a lab's start is played, and goes as it should afterwards. */
+static bool up_and_begin(struct arena *a, struct options *o, struct cluster_options *co, const struct lab *to_begin, struct err *err)
+{
+    struct control_reply reply;
+    uint64_t speed = co->speed_milli;
+    pid_t pid;
+    if (!to_begin)
+        return up_detached(a, co, false, &pid, err);
+    co->speed_milli = 0;
+    return up_detached(a, co, false, &pid, err) && lab_begin(a, o, to_begin, err) &&
+           control_call(a, o, "POST", "/clock/speed", arena_strf(a, "%" PRIu64, speed), NULL, NULL, &reply, err);
 }
 
 int cmd_up(struct options *o)
@@ -241,11 +208,13 @@ int cmd_up(struct options *o)
     struct arena *a = arena_new();
     struct err err = { 0 };
     struct cluster_options co;
+    const struct lab *to_begin = NULL;
     int status = EXIT_DONE;
-    pid_t pid;
     file_write_durably(o->durable);
-    bool ok = o->arg_count ? err_set(&err, ERR_USAGE, "up takes no argument \"%s\"", o->args[0]) : cluster_choose(a, o, &co, &err);
-    if (ok && o->seed_given && isatty(2))
+    bool ok = o->arg_count ? err_set(&err, ERR_USAGE, "up takes no argument \"%s\"", o->args[0]) : cluster_choose(a, o, &co, &to_begin, &err);
+    if (ok && to_begin && !o->detach)
+        ok = err_set(&err, ERR_USAGE, "%s begins with a scenario: start it with 'kubelab lab start %s', or add --detach", to_begin->name, to_begin->name);
+    if (ok && o->seed_given && !o->student && isatty(2))
         fprintf(stderr, "kubelab: with --seed the cluster is reproducible, hence its keys are no secret\n");
     if (err.code == ERR_IO) {
         fprintf(stderr, "kubelab: the data folder %s cannot be used: %s; name another one with --data\n", data_path(a, o, ""), err.msg);
@@ -254,7 +223,7 @@ int cmd_up(struct options *o)
         status = control_fail(&err);
     } else if (!o->detach) {
         status = run_cluster(&co, -1);
-    } else if (!up_detached(a, &co, false, &pid, &err)) {
+    } else if (!up_and_begin(a, o, &co, to_begin, &err)) {
         status = control_fail(&err);
     }
     err_clear(&err);

@@ -20,7 +20,7 @@ struct labs_ops {
     bool (*samples)(void *ctx, struct arena *a, struct str *text, struct err *err);
     bool (*now)(void *ctx, int64_t *unix_ns, struct err *err);                 /* the virtual clock */
     bool (*advance)(void *ctx, int64_t ns, struct err *err);
-    /* A line in the lab's shell while the clock stands still; output: what it printed, bounded. */
+    /* A line in the lab's shell, driven: the clock goes on while it waits, and is somewhere else afterwards. output: what it printed, bounded. */
     bool (*shell)(void *ctx, struct arena *a, const char *line, int *status, struct str *output, struct err *err);
     /* docker image build -t tag, the clock moving second by second until it is done. The context is at `beside` or else at `dir` in the shell's home. */
     bool (*build)(void *ctx, const char *beside, const char *dir, const char *tag, struct err *err);

@@ -210,7 +210,7 @@ static bool do_run(struct runner *r, const struct scenario_step *st)
     int status = 0;
     struct str output = STR_NULL;
     struct err err = { 0 };
-    bool ended = r->ops->shell(r->ops->ctx, r->a, st->text, &status, &output, &err);
+    bool ended = r->ops->shell(r->ops->ctx, r->a, st->text, &status, &output, &err), reached = catch_up(r);
     note_line(r, st->text, status, output);
     if (!ended)
         record(r, st, false, "%s", err.msg);
@@ -219,7 +219,7 @@ static bool do_run(struct runner *r, const struct scenario_step *st)
     else
         record(r, st, true, STR_FMT, STR_ARG(str_trim(output)));
     err_clear(&err);
-    return true;
+    return reached;
 }
 
 static bool do_build(struct runner *r, const struct scenario_step *st)

@@ -2,6 +2,7 @@
 #include "labs/labs.h"
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/cmd.h"
+#include "sim/loop/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A line in the shell gets so much wall time, since the clock stands still meanwhile; and so much of what it prints is kept. */
+/* A line in the shell gets so much virtual time, and so much of the wall's; so much of what it prints is kept. */
+#define SHELL_BUDGET "1h"
 enum { SHELL_WALL_MS = 60 * 1000, SHELL_OUTPUT_BYTES = 64 * 1024, BUILD_VIRTUAL_S = 900 };
 
 struct host { const struct options *o; const char *home; struct labs_ops ops; };
@@ -79,10 +81,10 @@ static bool advance(void *ctx, int64_t ns, struct err *err)
 }
 
 /* ---- the shell ---- */
-/* The child: a process group of its own, in the scratch home, its output in one pipe. words: a NULL-terminated command, run as in the lab's shell. */
-static _Noreturn void exec_words(const struct host *h, const char *const *words, int out)
+/* The child: a process group of its own, in the scratch home, its output in one pipe. The line is driven: what waits for virtual time gets it. */
+static _Noreturn void exec_line(const struct host *h, const char *line, int out)
 {
-    const char *argv[16] = { "kubelab", "shell", "--data", h->o->data, "--" };
+    const char *const argv[] = { "kubelab", "shell", "--data", h->o->data, "--drive", "--budget", SHELL_BUDGET, "--", "bash", "-c", line, NULL };
     int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     setpgid(0, 0);
     signal(SIGINT, SIG_DFL);
@@ -92,8 +94,6 @@ static _Noreturn void exec_words(const struct host *h, const char *const *words,
     dup2(out, 2);
     if (chdir(h->home) != 0)
         _exit(126);
-    for (size_t i = 0; words[i] && i < 10; i++)
-        argv[5 + i] = words[i];
     execv(self_path(), (char *const *)(uintptr_t)argv);
     _exit(127);
 }
@@ -103,7 +103,7 @@ static bool collect(int fd, struct strbuf *out)
 {
     struct pollfd pf = { .fd = fd, .events = POLLIN };
     char chunk[8192];
-    for (int quiet = 0; quiet < SHELL_WALL_MS / 100 && !interrupted; quiet++) {
+    for (int64_t began = wall_now_ns(); wall_now_ns() - began < SHELL_WALL_MS * (int64_t)NS_PER_MS && !interrupted;) {
         if (poll(&pf, 1, 100) <= 0)
             continue;
         ssize_t n = read(fd, chunk, sizeof chunk);
@@ -126,22 +126,21 @@ static bool run_line(void *ctx, struct arena *a, const char *line, int *status, 
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0)
-        exec_words(h, (const char *const[]){ "bash", "-c", line, NULL }, fds[1]);
+        exec_line(h, line, fds[1]);
     close(fds[1]);
     struct strbuf out;
     strbuf_init(&out, SHELL_OUTPUT_BYTES);
     bool ended = pid > 0 && collect(fds[0], &out);
     close(fds[0]);
     if (!ended && pid > 0)
-        kill(-pid, SIGKILL);
+        kill(pid, SIGTERM);                        /* it ends all that is left of the line, and then itself */
     while (pid > 0 && waitpid(pid, &code, 0) < 0 && errno == EINTR)
         continue;
     *output = arena_str(a, strbuf_str(&out));
     strbuf_deinit(&out);
     *status = WIFEXITED(code) ? WEXITSTATUS(code) : 128 + WTERMSIG(code);
     if (!ended)
-        return err_set(err, ERR_TIMEOUT, "it was still running after %d s, in which the clock stood still: what waits for virtual time belongs into steps with at: or when:",
-                       SHELL_WALL_MS / 1000);
+        return err_set(err, ERR_TIMEOUT, "it was still working after %d s of the wall's time, and was ended", SHELL_WALL_MS / 1000);
     return true;
 }
 

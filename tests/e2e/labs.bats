@@ -111,6 +111,31 @@ Y
     [ "${lines[-1]}" = "shell: failed; 2 of 3 steps as expected" ]
 }
 
+@test "what waits in a scenario's shell gets virtual time, exactly, and the same bytes come out" {
+    cat > "$BATS_TEST_TMPDIR/s.yaml" <<'Y'
+name: waiting
+sample: 30s
+steps:
+- at: 5s
+  run: $KUBECTL create deploy web --image=nginx && $KUBECTL rollout status deploy/web && $KUBECTL wait --for=condition=Ready pod -l app=web
+- run: sleep 60
+- run: timeout 45 watch -t -n 20 $KUBECTL get deploy web; true
+- run: (setsid sleep 10h; echo never) & echo now
+- at: 3m
+  run: $KUBECTL get pods --no-headers | tr -s ' ' | cut -d ' ' -f 2-5
+- run: sleep 2h
+Y
+    for i in a b; do
+        run "$KUBELAB" scenario run "$BATS_TEST_TMPDIR/s.yaml" --out "$BATS_TEST_TMPDIR/$i"
+        echo "$output"
+        [ "$status" = 1 ]
+    done
+    [[ $output == *"successfully rolled out"*"03:00  ok "*"1/1 Running 0 2m55s"*"FAILED  run: it ended with 1: kubelab: the command used up its budget of 1h0m0s"* ]]
+    diff -r "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
+    run jq -c '[.steps[].t] | [.[1] - .[0], .[2] - .[1], .[3] - .[2], .[4], .[5]]' "$BATS_TEST_TMPDIR/a/timeline.json"
+    [ "$output" = "[60,45,0,180,3780]" ]
+}
+
 @test "errors point to file, line and column, and nothing has been started" {
     printf 'name: x\nsteps:\n- at: 30s\n  expect: .a ==\n' > "$BATS_TEST_TMPDIR/a.yaml"
     run "$KUBELAB" scenario run "$BATS_TEST_TMPDIR/a.yaml"

@@ -29,6 +29,7 @@ struct options {
     const char *step, *out;            /* of a lab; where a scenario's results go */
     const char *submission, *script, *student;     /* of a grading */
     bool        hidden;
+    const char *require_sandbox;       /* a level of sandbox.h */
     bool        explain, verbose;
     const char *apiserver_args[64]; int apiserver_arg_count;     /* --apiserver-arg NAME=VALUE, in order */
     char      **args; int arg_count;   /* what is left, and what follows "--" (rest) */
@@ -85,6 +86,7 @@ int cmd_grade(struct options *o);
 int cmd_docker(struct options *o);     /* the lab host's docker, run as `docker` inside the shell */
 bool shell_make_bin(struct arena *a, const char *bin, struct err *err);   /* BIN/docker and BIN/kubelab: links to this program */
 int lab_play(struct options *o, const char *name);     /* play.c: perform a lab with real clients, in virtual time */
+int cmd_sandbox(struct options *o);
 int cmd_hpa(struct options *o);
 int cmd_debug(struct options *o);
 
@@ -97,6 +99,9 @@ bool control_call(struct arena *a, const struct options *o, const char *method, 
  * further. False: it was refused, in the cluster's words. */
 int control_send(struct arena *a, const struct options *o, const char *method, const char *path, struct str body, struct err *err);
 bool control_begun(struct arena *a, int fd, struct err *err);
+/* While a cluster has a door (control.c, POST /door) its socket answers only who shows the key; from now on this process does. */
+#define CONTROL_KEY_HEADER "Kubelab-Key"
+void control_key_set(struct str key);
 /* labs_ops.c: the cluster of o's data folder, as the labs room wants it. home: where its shell's lines run, or NULL for none. */
 struct labs_ops;
 struct labs_ops *labs_ops_new(struct arena *a, const struct options *o, const char *home);

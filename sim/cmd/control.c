@@ -11,6 +11,7 @@
 #include "sim/cmd/service.h"
 #include "workloads/programs/programs.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct control {
@@ -19,12 +20,15 @@ struct control {
     struct drive       *drive;
     struct list         advances;      /* struct advance: clients that wait for the clock */
     struct list         builds;        /* struct build */
+    struct http_server *door;          /* the other socket, for a script that is graded; NULL: there is none */
+    struct stream      *door_keeper;   /* the connection of who opened it: the door is closed with it */
+    char                door_key[65];
 };
 
 typedef void route_fn(struct control *k, struct node *node, struct http_exchange *x);
 struct route { const char *method, *path; route_fn *run; };
 
-static route_fn get_status, post_advance, post_speed, post_down, get_images, post_build, get_digest, get_audit;
+static route_fn get_status, post_advance, post_speed, post_down, get_images, post_build, get_digest, get_audit, post_door;
 static const struct route routes[] = {
     { "GET", "/status", get_status },
     { "POST", "/clock/advance", post_advance },
@@ -34,6 +38,13 @@ static const struct route routes[] = {
     { "POST", "/images/build", post_build },
     { "GET", "/digest", get_digest },
     { "GET", "/audit", get_audit },
+    { "POST", "/door", post_door },
+};
+/* What a graded script may ask for at the door: what the host's commands need, and no more. Not: stopping the cluster, the clock's speed, what a grader looks at. */
+static const struct { const char *method, *path; } door_routes[] = {
+    { "GET", "/status" }, { "POST", "/clock/advance" }, { "POST", "/clock/sleep" }, { "POST", "/clock/patience" },
+    { "GET", "/images" }, { "POST", "/images/build" }, { "POST", "/host/image/pull" }, { "POST", "/host/image/untag" }, { "POST", "/host/image/tag" },
+    { "POST", "/host/api" }, { "POST", "/host/token" }, { "POST", "/host/proxy" }, { "POST", "/host/systemctl" }, { "GET", "/host/journal" },
 };
 
 static void answer(struct http_exchange *x, int status, struct str text)
@@ -46,9 +57,8 @@ static void answer_error(struct http_exchange *x, int status, const struct err *
     answer(x, status, arena_strf(x->arena, "%s\n", err->msg));
 }
 
-static void handle(void *ctx, struct http_exchange *x)
+static void route(struct control *k, struct http_exchange *x)
 {
-    struct control *k = ctx;
     struct str name = query_get(&x->query, "node");
     struct node *node = cluster_node(k->cluster, name);          /* each request is of one machine; most do not care which */
     if (!node) {
@@ -63,6 +73,26 @@ static void handle(void *ctx, struct http_exchange *x)
     if (look_route(cluster_looker(k->cluster), x) || drive_route(k->drive, x) || host_route(k->cluster, node, x) || service_route(node->services, x))
         return;
     answer(x, 404, STR("this cluster's kubelab does not know that request; is the command of another version?\n"));
+}
+
+/* While there is a door, this socket is for who opened it: a script of the same user's may well find it. */
+static void handle(void *ctx, struct http_exchange *x)
+{
+    struct control *k = ctx;
+    if (k->door && !str_eqc(http_headers_get(&x->headers, CONTROL_KEY_HEADER), k->door_key))
+        answer(x, 403, STR("the cluster is used for grading now, and answers nobody else\n"));
+    else
+        route(k, x);
+}
+
+static void handle_at_door(void *ctx, struct http_exchange *x)
+{
+    for (size_t i = 0; i < ARRAY_LEN(door_routes); i++)
+        if (str_eqc(x->method, door_routes[i].method) && str_eqc(x->path, door_routes[i].path)) {
+            route(ctx, x);
+            return;
+        }
+    answer(x, 403, STR("a script that is graded may not ask the cluster for that\n"));
 }
 
 static void get_status(struct control *k, struct node *node, struct http_exchange *x)
@@ -104,6 +134,54 @@ static void get_audit(struct control *k, struct node *node, struct http_exchange
     strbuf_deinit(&out);
 }
 
+/* ---- the door ---- */
+static void door_close(void *ctx)
+{
+    struct control *k = ctx;
+    if (!k->door)
+        return;
+    http_server_free(k->door);
+    k->door = NULL;
+    drive_leave_out(k->drive, -1);
+    stream_close(k->door_keeper);
+}
+
+static void door_lost(void *ctx, const struct err *why)
+{
+    (void)why;
+    door_close(ctx);
+}
+
+static const struct stream_events door_events = { .on_eof = door_close, .on_close = door_lost };
+
+/* A second socket at `path`, with fewer routes. The answer is a connection that begins with a line, the key to the first socket. */
+static void post_door(struct control *k, struct node *node, struct http_exchange *x)
+{
+    struct err err = { 0 };
+    uint8_t seed[32];
+    const char *path = arena_cstr(x->arena, query_get(&x->query, "path"));
+    struct http_server_options o = { .loop = cluster_loop(k->cluster), .name = "door", .handler = handle_at_door, .ctx = k };
+    (void)node;
+    if (k->door) {
+        answer(x, 409, STR("a script is graded on this cluster already\n"));
+        return;
+    }
+    bool ok = loop_seed_from_system(seed, &err) && (k->door = http_server_new(&o, &err)) && http_server_listen_unix(k->door, path, &err);
+    if (!ok) {
+        http_server_free(k->door);
+        k->door = NULL;
+        answer_error(x, 500, &err);
+        err_clear(&err);
+        return;
+    }
+    struct str key = hex_encode(x->arena, (struct str){ (const char *)seed, sizeof seed });
+    snprintf(k->door_key, sizeof k->door_key, STR_FMT, STR_ARG(key));
+    k->door_keeper = http_upgrade(x, NULL);
+    drive_leave_out(k->drive, 1);                  /* it waits for nothing */
+    stream_attach(k->door_keeper, &door_events, k);
+    stream_write(k->door_keeper, arena_strf(x->arena, "%s\n", k->door_key));
+}
+
 /* ---- clock ---- */
 struct advance {
     struct list           node;
@@ -135,6 +213,12 @@ static void post_advance(struct control *k, struct node *node, struct http_excha
         answer_error(x, 400, &err);
         return;
     }
+    int64_t left = drive_budget_left_ns(k->drive);
+    if (ns > left) {
+        answer(x, 409, arena_strf(x->arena, "the clock cannot be moved so far: " STR_FMT " is left of the budget of the command that is driven\n",
+                                  STR_ARG(duration_go(x->arena, left > 0 ? left : 0))));
+        return;
+    }
     struct advance *v = NEW(struct advance);
     v->control = k;
     v->x = x;
@@ -151,6 +235,10 @@ static void post_speed(struct control *k, struct node *node, struct http_exchang
     (void)node;
     if (!str_int(str_trim(x->body), &milli) || milli < 0 || milli > 1000000) {
         answer(x, 400, STR("a speed is a number from 0 (paused) to 1000\n"));
+        return;
+    }
+    if (drive_is_driving(k->drive)) {              /* what a driven command does must not depend on how fast it is */
+        answer(x, 409, STR("a command is driven now: the clock stands while it works and moves while it waits; 'kubelab clock advance' moves it\n"));
         return;
     }
     loop_set_speed(cluster_loop(k->cluster), (uint64_t)milli);
@@ -266,6 +354,7 @@ void control_free(struct control *k)
         return;
     list_for(it, &k->advances)
         container_of(it, struct advance, node)->control = NULL;
+    door_close(k);
     http_server_free(k->http);                     /* tells every open exchange that it is gone */
     drive_free(k->drive);
     list_for(it, &k->builds)                       /* the image store, freed before, dropped them without a word */

@@ -32,6 +32,13 @@ static int control_connect(const char *path, struct err *err)
     return -1;
 }
 
+static char key_line[128];
+
+void control_key_set(struct str key)
+{
+    snprintf(key_line, sizeof key_line, CONTROL_KEY_HEADER ": " STR_FMT "\r\n", STR_ARG(key));
+}
+
 static bool send_all(int fd, struct str bytes, struct err *err)
 {
     while (bytes.n) {
@@ -137,7 +144,8 @@ bool control_call(struct arena *a, const struct options *o, const char *method, 
     strbuf_init(&r.buf, LIMIT_RESPONSE_BYTES);
     struct strbuf collect;
     strbuf_init(&collect, LIMIT_RESPONSE_BYTES);
-    struct str head = arena_strf(a, "%s %s HTTP/1.1\r\nHost: kubelab\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n", method, of_node(a, o, path), body.n);
+    struct str head = arena_strf(a, "%s %s HTTP/1.1\r\nHost: kubelab\r\nConnection: close\r\n%sContent-Length: %zu\r\n\r\n",
+                                 method, of_node(a, o, path), key_line, body.n);
     bool ok = send_all(r.fd, head, err) && send_all(r.fd, body, err);
     if (ok && !read_reply(&r, a, &collect, out, ctx, &reply->status))
         ok = err_set(err, ERR_REFUSED, "the cluster stopped while it was asked");
@@ -153,7 +161,7 @@ bool control_call(struct arena *a, const struct options *o, const char *method, 
 int control_send(struct arena *a, const struct options *o, const char *method, const char *path, struct str body, struct err *err)
 {
     int fd = control_connect(data_path(a, o, "control.sock"), err);
-    struct str head = arena_strf(a, "%s %s HTTP/1.1\r\nHost: kubelab\r\nContent-Length: %zu\r\n\r\n", method, path, body.n);
+    struct str head = arena_strf(a, "%s %s HTTP/1.1\r\nHost: kubelab\r\n%sContent-Length: %zu\r\n\r\n", method, path, key_line, body.n);
     if (fd >= 0 && send_all(fd, head, err) && send_all(fd, body, err))
         return fd;
     if (fd >= 0)

@@ -43,6 +43,7 @@ struct drive {
     pid_t              root;
     int64_t            budget_ns, deadline_ns;
     uint64_t           speed_before_milli;
+    size_t             left_out;       /* open connections that wait for nothing */
     struct step       *step;           /* an advance is under way; NULL: none */
     unsigned           seen;           /* equal looks in a row with nothing exchanged since before the first: 2 are rest */
     unsigned           busy;           /* ticks since something happened */
@@ -122,8 +123,7 @@ static void begin_driving(struct drive *d, struct http_exchange *x, int64_t pid,
 static void used_up(struct drive *d)
 {
     struct arena *a = arena_new();
-    struct str line = arena_strf(a, "the command used up its budget of " STR_FMT " of virtual time and was ended; "
-                                    "--budget gives it another one\n",
+    struct str line = arena_strf(a, "the command used up its budget of " STR_FMT " of virtual time and was ended",
                                  STR_ARG(duration_go(a, d->budget_ns)));
     stream_write(d->command, line);
     stream_shutdown(d->command);
@@ -145,7 +145,7 @@ static bool somebody_waits(const struct drive *d)
     size_t patient = 0;
     list_for(it, (struct list *)(uintptr_t)&d->patiences)
         patient++;
-    return edge_owed(d->loop) > 1 + patient;       /* the command's own connection is one of them */
+    return edge_owed(d->loop) > 1 + patient + d->left_out;     /* the command's own connection is one of them */
 }
 
 static void on_stepped(void *ctx)
@@ -315,6 +315,14 @@ static void post_sleep(struct drive *d, struct http_exchange *x, bool patience)
         http_begin(x, 200, NULL, "text/plain");    /* ends when the client does */
     else
         timer_start_at(&s->timer, s->due_ns);
+}
+
+void drive_leave_out(struct drive *d, int more) { d->left_out = (size_t)((int64_t)d->left_out + more); }
+bool drive_is_driving(const struct drive *d) { return d->command != NULL; }
+
+int64_t drive_budget_left_ns(const struct drive *d)
+{
+    return d->command ? d->deadline_ns - vtime_now(d->loop) : INT64_MAX;
 }
 
 bool drive_route(struct drive *d, struct http_exchange *x)

@@ -12,13 +12,28 @@ struct http_exchange;
 struct drive;
 struct drive *drive_new(struct cluster *c);
 void drive_free(struct drive *d);                  /* accepts NULL; who is driven is told by the connection's end */
+/* So many more of the open connections wait for nothing. */
+void drive_leave_out(struct drive *d, int more);
+bool drive_is_driving(const struct drive *d);
+/* How far the clock may still be moved: what is left of the driven command's budget; INT64_MAX while none is driven. */
+int64_t drive_budget_left_ns(const struct drive *d);
 bool drive_route(struct drive *d, struct http_exchange *x);    /* POST /drive, /clock/sleep, /clock/patience; false: not one of ours */
 
 /* ---- the command's side ---- */
-/* Run argv (NULL-terminated) driven; enter() is called in the child before it begins. The command's exit status, or 1 when
- * the budget is used up. */
-int drive_command(struct arena *a, const struct options *o, char **argv, bool (*enter)(struct arena *a, const char *data),
-                  const char *data);
+struct drive_job {
+    char      **argv;                  /* NULL-terminated */
+    const char *budget;                /* of virtual time, "90s", "1h30m"; NULL: an hour */
+    void      (*enter)(void *ctx); void *ctx;      /* in the child, before it becomes argv */
+};
+struct drive_outcome {
+    int  status;                       /* the command's exit status; 128 + N: a signal ended it, or this process was told to end it by one; 1: used_up */
+    char used_up[256];                 /* what the cluster says when the budget is used up; "" otherwise */
+    bool lost;                         /* the cluster went away meanwhile */
+};
+/* Run it driven; returns when nothing of it is left. This process has no other children. False: it did not run. */
+bool drive_run(struct arena *a, const struct options *o, const struct drive_job *job, struct drive_outcome *out, struct err *err);
+/* The same as a command: its exit status is ours, and what went wrong is said on stderr. */
+int drive_command(struct arena *a, const struct options *o, const struct drive_job *job);
 /* What DATA/bin/driven has links for: commands that take virtual time. */
 extern const char *const drive_command_names[];    /* NULL-terminated */
 int drive_sleep(struct arena *a, int argc, char **argv);

@@ -67,7 +67,7 @@ static _Noreturn void become(char **argv, const char *who)
 /* ---- the command ---- */
 static const int drive_signals[] = { SIGCHLD, SIGTERM, SIGHUP };
 
-struct driven { pid_t pid; int cluster, status; bool ended; };
+struct driven { pid_t pid; int cluster; bool ended; struct drive_outcome *out; };
 
 /* Collect whoever has ended: the command, and orphans that came to us. */
 static void collect(struct driven *v)
@@ -76,7 +76,7 @@ static void collect(struct driven *v)
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
         if (pid == v->pid) {
             v->ended = true;
-            v->status = status_of(status);
+            v->out->status = status_of(status);
         }
 }
 
@@ -86,7 +86,7 @@ static void take_signals(struct driven *v)
     while (read(signal_pipe[0], &sig, 1) == 1)
         if (sig != SIGCHLD && !v->ended) {
             v->ended = true;
-            v->status = 128 + sig;
+            v->out->status = 128 + sig;
         }
     if (!v->ended)
         collect(v);
@@ -96,14 +96,13 @@ static void take_signals(struct driven *v)
  * to find out. */
 static void take_word(struct driven *v)
 {
-    char text[1024];
-    ssize_t n = recv(v->cluster, text, sizeof text, 0);
+    ssize_t n = recv(v->cluster, v->out->used_up, sizeof v->out->used_up - 1, 0);
     if (n > 0) {
-        fprintf(stderr, "kubelab: %.*s", (int)n, text);
         v->ended = true;
-        v->status = EXIT_FAILED;
+        v->out->status = EXIT_FAILED;
         return;
     }
+    v->out->lost = true;
     close(v->cluster);
     v->cluster = -1;
 }
@@ -133,36 +132,49 @@ static void let_go(struct driven *v)
     close(v->cluster);
 }
 
-int drive_command(struct arena *a, const struct options *o, char **argv, bool (*enter)(struct arena *a, const char *data),
-                  const char *data)
+bool drive_run(struct arena *a, const struct options *o, const struct drive_job *job, struct drive_outcome *out, struct err *err)
 {
-    struct err err = { 0 };
-    struct driven v = { .cluster = -1 };
-    struct str budget = percent_encode(a, str_c(o->budget ? o->budget : BUDGET_DEFAULT));
+    struct driven v = { .cluster = -1, .out = out };
+    struct str budget = percent_encode(a, str_c(job->budget ? job->budget : BUDGET_DEFAULT));
     struct str space = percent_encode(a, str_c(quiescence_pid_space(a)));
     const char *path = arena_printf(a, "/drive?pid=%d&budget=" STR_FMT "&space=" STR_FMT, (int)getpid(),
                                     STR_ARG(budget), STR_ARG(space));
-    if (!quiescence_supported(&err))
-        return control_fail(&err);
-    v.cluster = control_send(a, o, "POST", path, STR_NULL, &err);
-    if (v.cluster < 0 || !control_begun(a, v.cluster, &err))
-        return control_fail(&err);
+    *out = (struct drive_outcome){ 0 };
+    if (!quiescence_supported(err))
+        return false;
+    v.cluster = control_send(a, o, "POST", path, STR_NULL, err);
+    if (v.cluster < 0 || !control_begun(a, v.cluster, err))
+        return false;
     quiescence_adopt_orphans();
     if (!signals_begin(drive_signals, ARRAY_LEN(drive_signals)))
-        return EXIT_INTERNAL;
+        return err_set(err, ERR_IO, "pipe: %s", strerror(errno));
     fflush(NULL);
     v.pid = fork();
     if (v.pid == 0) {
         signals_end(drive_signals, ARRAY_LEN(drive_signals));
-        enter(a, data);
-        become(argv, "kubelab");
+        job->enter(job->ctx);
+        become(job->argv, "kubelab");
     }
     signal(SIGINT, SIG_IGN);                       /* ^C is the command's to heed */
     signal(SIGQUIT, SIG_IGN);
-    wait_for_end(&v);
+    if (v.pid > 0)
+        wait_for_end(&v);
+    else
+        err_set(err, ERR_IO, "fork: %s", strerror(errno));
     quiescence_end_all(getpid());
     let_go(&v);
-    return v.status;
+    return v.pid > 0;
+}
+
+int drive_command(struct arena *a, const struct options *o, const struct drive_job *job)
+{
+    struct err err = { 0 };
+    struct drive_outcome out;
+    if (!drive_run(a, o, job, &out, &err))
+        return control_fail(&err);
+    if (out.used_up[0])
+        fprintf(stderr, "kubelab: %s; --budget gives it another one\n", out.used_up);
+    return out.status;
 }
 
 /* ---- sleep ---- */

@@ -34,6 +34,7 @@ static const struct flag flags[] = {
     { "drive", FLAG_BOOL, AT(drive) },
     { "budget", FLAG_TEXT, AT(budget) },
     { "apiserver-arg", FLAG_ARG, 0 },
+    { "require-sandbox", FLAG_TEXT, AT(require_sandbox) },
     { "step", FLAG_TEXT, AT(step) },
     { "out", FLAG_TEXT, AT(out) },
     { "format", FLAG_TEXT, AT(format) },

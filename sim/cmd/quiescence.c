@@ -25,6 +25,14 @@ bool proc_stat_parse(struct str line, struct proc_stat *out)
     if (state.n != 1 || !str_int(head, &pid) || !str_int(word, &parent))
         return false;
     *out = (struct proc_stat){ .pid = (int)pid, .parent = (int)parent, .state = state.p[0] };
+    for (int field = 5; field <= 20 && rest.n; field++) {        /* utime, stime, cutime, cstime are the 14th to 17th, threads the 20th */
+        int64_t n = 0;
+        str_cut(rest, ' ', &word, &rest);
+        if (!str_int(word, &n) || n < 0)
+            continue;
+        out->ticks += field >= 14 && field <= 17 ? (uint64_t)n : 0;
+        out->threads = field == 20 ? (uint64_t)n : 0;
+    }
     return true;
 }
 
@@ -422,21 +430,65 @@ void quiescence_adopt_orphans(void)
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
+/* What is resident and not shared with files or other processes' mappings of them. */
+static uint64_t private_bytes(int pid)
+{
+    char path[100], buf[256];
+    int64_t resident = 0, shared = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", pid);
+    struct str text = read_proc(path, buf, sizeof buf);
+    str_token(&text, ' ');
+    bool ok = str_int(str_token(&text, ' '), &resident) && str_int(str_token(&text, ' '), &shared);
+    return ok && resident > shared ? (uint64_t)(resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+void tree_usage(pid_t root, struct tree_usage *u)
+{
+    struct table t = { 0 };
+    uint64_t ticks = 0;
+    table_read(&t);
+    bool *marks = xcalloc(t.n + 1, sizeof *marks);
+    proc_mark_tree(t.v, t.n, (int)root, marks);
+    *u = (struct tree_usage){ 0 };
+    for (size_t i = 0; i < t.n; i++) {
+        if (!marks[i] && t.v[i].pid != (int)root)
+            continue;
+        ticks += t.v[i].ticks;
+        u->threads += marks[i] ? t.v[i].threads : 0;
+        u->memory_bytes += marks[i] ? private_bytes(t.v[i].pid) : 0;
+    }
+    u->cpu_ms = ticks * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+    free(marks);
+    free(t.v);
+}
+
+/* Send to all of the tree; how many there were. A zombie counts, too: it is ours to collect once its parent is gone. */
+static size_t signal_tree(pid_t root, int sig)
+{
+    struct table t = { 0 };
+    size_t n = 0;
+    table_read(&t);
+    bool *marks = xcalloc(t.n + 1, sizeof *marks);
+    proc_mark_tree(t.v, t.n, (int)root, marks);
+    for (size_t i = 0; i < t.n; i++)
+        if (marks[i] && !(sig == SIGSTOP && strchr("TZ", t.v[i].state))) {
+            n++;
+            kill(t.v[i].pid, sig);
+        }
+    free(marks);
+    free(t.v);
+    return n;
+}
+
+/* Stopped first, until nobody is left that could make others: killed one by one, those that fork are never all there is. */
 void quiescence_end_all(pid_t root)
 {
-    for (size_t alive = 1; alive;) {
-        struct table t = { 0 };
-        table_read(&t);
-        bool *marks = xcalloc(t.n + 1, sizeof *marks);
-        proc_mark_tree(t.v, t.n, (int)root, marks);
-        alive = 0;
-        for (size_t i = 0; i < t.n; i++)
-            if (marks[i]) {                        /* a zombie, too: it is ours to collect once its parent is gone */
-                alive++;
-                kill(t.v[i].pid, SIGKILL);
-            }
-        free(marks);
-        free(t.v);
+    enum { STOP_ROUNDS_MAX = 200 };
+    size_t alive = signal_tree(root, SIGKILL);
+    for (int i = 0; i < STOP_ROUNDS_MAX && alive > 1 && signal_tree(root, SIGSTOP); i++)
+        continue;
+    while (alive) {
+        alive = signal_tree(root, SIGKILL);
         while (waitpid(-1, NULL, WNOHANG) > 0)
             continue;
         if (alive)
@@ -451,6 +503,7 @@ const char *quiescence_pid_space(struct arena *a)
     return n > 0 ? arena_cstr(a, (struct str){ name, (size_t)n }) : "";
 }
 #else
+void tree_usage(pid_t root, struct tree_usage *u) { (void)root; *u = (struct tree_usage){ 0 }; }
 bool quiescence_supported(struct err *err)
 {
     return err_set(err, ERR_IO, "--drive looks at its command's processes in Linux's /proc, and this is no Linux: "

@@ -41,6 +41,10 @@ void look_deinit(struct look *l);
  * received? */
 bool quiescence_in_flight(const struct look *l);
 
+/* What all that lives below root uses: threads, CPU (of those that ended, too, once their parents know), memory that is not shared. */
+struct tree_usage { size_t threads; uint64_t cpu_ms, memory_bytes; };
+void tree_usage(pid_t root, struct tree_usage *u);
+
 /* The command's side: children of children that lose their parent become ours. End all that lives below `root`; returns when
  * nothing does. */
 void quiescence_adopt_orphans(void);
@@ -48,7 +52,7 @@ void quiescence_end_all(pid_t root);
 const char *quiescence_pid_space(struct arena *a); /* names the PID namespace this process is in */
 
 /* ---- pure, for tests ---- */
-struct proc_stat { int pid, parent; char state; };
+struct proc_stat { int pid, parent; char state; uint64_t threads, ticks; };      /* ticks: of CPU, its ended children's too */
 bool proc_stat_parse(struct str line, struct proc_stat *out);                      /* /proc/PID/stat */
 bool proc_status_parse(struct str text, char *state, uint64_t *switches);          /* /proc/PID/task/TID/status */
 /* /proc/PID/task/TID/syscall: the time-out in ms of a poll or epoll_wait; -1: none, or another call; false: not told. */

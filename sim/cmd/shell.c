@@ -129,7 +129,12 @@ void shell_environment(struct arena *a, const struct options *o, const char *dat
 }
 
 /* Where namespaces may be had, those of the node that the environment names. */
-static bool enter_here(struct arena *a, const char *data) { return namespaces_enter(a, data, node_find(str_c(host_place().name), NODES_MAX)); }
+struct place { struct arena *a; const char *data; };
+static void enter_here(void *ctx)
+{
+    const struct place *p = ctx;
+    namespaces_enter(p->a, p->data, node_find(str_c(host_place().name), NODES_MAX));
+}
 
 static int exec_shell(struct arena *a, struct options *o, const char *bin, int node)
 {
@@ -143,9 +148,10 @@ static int exec_shell(struct arena *a, struct options *o, const char *bin, int n
     if (!file_write(rc, str_c(bashrc), 0600, &err))
         return control_fail(&err);
     shell_environment(a, o, data, node);
+    struct place here = { a, data };
     if (o->drive && setenv("KUBELAB_DRIVEN", "1", 1) == 0)
-        return drive_command(a, o, o->rest, enter_here, data);
-    enter_here(a, data);
+        return drive_command(a, o, &(struct drive_job){ .argv = o->rest, .budget = o->budget, .enter = enter_here, .ctx = &here });
+    enter_here(&here);
     if (o->rest_count) {
         execvp(o->rest[0], o->rest);
         fprintf(stderr, "kubelab: %s: %s\n", o->rest[0], errno == ENOENT ? "command not found" : strerror(errno));

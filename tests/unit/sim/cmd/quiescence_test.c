@@ -31,6 +31,10 @@ static void stat_lines(void **state)
         assert_int_equal(st.parent, cases[i].parent);
         assert_int_equal(st.state, cases[i].state);
     }
+    struct proc_stat whole = { 0 };
+    assert_true(proc_stat_parse(STR("31 (kubectl) S 30 30 30 0 -1 4194304 1500 20 3 0 17 5 2 1 20 0 11 0 123456 1300000000 9000"), &whole));
+    assert_int_equal(whole.ticks, 17 + 5 + 2 + 1);
+    assert_int_equal(whole.threads, 11);
 }
 
 static void status_files(void **state)
@@ -66,7 +70,8 @@ static void trees(void **state)
 {
     (void)state;
     /* 10 is the root; 30's parent has the greater number */
-    static const struct proc_stat all[] = { { 1, 0, 'S' }, { 10, 1, 'S' }, { 11, 10, 'S' }, { 12, 1, 'S' }, { 30, 40, 'S' }, { 40, 11, 'S' }, { 50, 12, 'S' } };
+    static const struct proc_stat all[] = { { 1, 0, 'S', 0, 0 }, { 10, 1, 'S', 0, 0 }, { 11, 10, 'S', 0, 0 }, { 12, 1, 'S', 0, 0 }, { 30, 40, 'S', 0, 0 },
+                                            { 40, 11, 'S', 0, 0 }, { 50, 12, 'S', 0, 0 } };
     static const bool want[] = { false, false, true, false, true, true, false };
     bool marks[ARRAY_LEN(all)];
     proc_mark_tree(all, ARRAY_LEN(all), 10, marks);

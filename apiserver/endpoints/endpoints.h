@@ -69,7 +69,11 @@ void warn(struct request *r, const char *fmt, ...) PRINTF(2, 3); /* a Warning he
 /* ---- handlers ---- */
 void handle_resource(struct request *r);
 void handle_list(struct request *r);
+void respond_list(struct request *r, struct object *const *items, size_t n);     /* of what nobody stores: selectors, shapes and pages as of other lists */
+void handle_component_status(struct request *r);
 void handle_watch(struct request *r);
+/* ?resourceVersion= of a read, 0 when it is not there. False: it is no number, or the server is not as far yet. */
+bool resource_version_of(struct request *r, int64_t *rv, struct err *err);
 void handle_patch(struct request *r);
 void handle_delete(struct request *r);
 void handle_deletecollection(struct request *r);

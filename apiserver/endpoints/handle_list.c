@@ -23,8 +23,14 @@ struct list_request {
 
 static bool parse_uint(struct str s, int64_t *out) { return s.n && s.p[0] != '-' && s.p[0] != '+' && str_int(s, out); }
 
-static bool err_too_large_rv(struct err *err, int64_t want, int64_t have) {
-    err_set(err, ERR_TIMEOUT, "Timeout: Too large resource version: %" PRId64 ", current: %" PRId64, want, have);
+bool resource_version_of(struct request *r, int64_t *rv, struct err *err) {
+    struct str text = query_get(&r->x->query, "resourceVersion");
+    int64_t have = store_revision(r->as->store);
+    *rv = 0;
+    if (text.n && !parse_uint(text, rv))
+        return err_set(err, ERR_IO, "resourceVersion: Invalid value: \"" STR_FMT "\": strconv.ParseUint: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(text), STR_ARG(text));
+    if (*rv <= have) return true;
+    err_set(err, ERR_TIMEOUT, "Timeout: Too large resource version: %" PRId64 ", current: %" PRId64, *rv, have);
     err_details(err, "{\"causes\":[{\"reason\":\"ResourceVersionTooLarge\",\"message\":\"Too large resource version\"}],\"retryAfterSeconds\":1}");
     return false;
 }
@@ -84,10 +90,6 @@ static bool token_fresh(struct list_request *l, struct err *err) {
                    "inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.");
 }
 
-static bool bad_version(struct err *err, struct str text) {
-    return err_set(err, ERR_IO, "resourceVersion: Invalid value: \"" STR_FMT "\": strconv.ParseUint: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(text), STR_ARG(text));
-}
-
 /* resourceVersionMatch (since 1.19) has rules of its own. */
 static bool check_match(struct request *r, struct str match, struct str rv, struct str token, struct err *err) {
     struct field_errors e = { .a = r->a };
@@ -111,15 +113,14 @@ static bool parse_options(struct list_request *l, struct err *err) {
     struct request *r = l->r;
     const struct query *q = &r->x->query;
     struct str limit = query_get(q, "limit"), token = query_get(q, "continue"), rv = query_get(q, "resourceVersion");
-    int64_t n = 0, have = store_revision(r->as->store);
+    int64_t n = 0;
     if (!filter_parse(r->a, r->res, query_get(q, "labelSelector"), query_get(q, "fieldSelector"), &l->filter, err)) return false;
     int64_t timeout = 0;
     if (!parse_int(query_get(q, "timeoutSeconds"), &timeout, err) || !parse_int(limit, &l->limit, err)) return false;
     if (!check_match(r, query_get(q, "resourceVersionMatch"), rv, token, err)) return false;
     if (l->limit < 0) l->limit = 0;
-    if (rv.n && !parse_uint(rv, &n)) return bad_version(err, rv);
-    if (n > have) return err_too_large_rv(err, n, have);
-    l->rv = have;
+    if (!resource_version_of(r, &n, err)) return false;
+    l->rv = store_revision(r->as->store);
     if (!token.n) return true;
     if (n > 0) return err_set(err, ERR_BAD_REQUEST, "specifying resource version is not allowed when using continue");
     return token_parse(l, token, err) && token_fresh(l, err);
@@ -222,30 +223,47 @@ static void list_free(struct list_request *l) {
     free(l->items);
 }
 
-static bool list_read(struct list_request *l, struct err *err) {
+static bool list_begin(struct list_request *l, struct err *err) {
     struct request *r = l->r;
     if (!negotiate(r, true, &l->shape, err)) return false;
     if (l->shape.shape == SHAPE_PARTIAL) return err_set(err, ERR_NOT_ACCEPTABLE, "the requested object is a list");
     l->prefix = resource_prefix(r->a, r->res, r->info.namespace);
-    if (!parse_options(l, err)) return false;
-    store_list(r->as->store, l->prefix, l->after, visit, l);
+    return parse_options(l, err);
+}
+
+static bool list_read(struct list_request *l, struct err *err) {
+    if (!list_begin(l, err)) return false;
+    store_list(l->r->as->store, l->prefix, l->after, visit, l);
     return true;
+}
+
+/* Of what has been read; ok false: err says why nothing was. */
+static void list_respond(struct list_request *l, bool ok, struct err *err) {
+    struct strbuf out;
+    strbuf_init(&out, LIMIT_RESPONSE_BYTES);
+    if (ok && l->shape.shape == SHAPE_TABLE) ok = write_table(l, &out, err);
+    else if (ok) write_items(l, &out);
+    if (ok && out.overflow) ok = err_set(err, ERR_INTERNAL, "the list is too large to be answered at once: use limit");
+    if (ok) respond_bytes(l->r, 200, strbuf_str(&out));
+    else respond_error(l->r, err);
+    err_clear(err);
+    strbuf_deinit(&out);
+    list_free(l);
 }
 
 void handle_list(struct request *r) {
     struct list_request l = { .r = r };
     struct err err = { 0 };
-    struct strbuf out;
-    strbuf_init(&out, LIMIT_RESPONSE_BYTES);
     bool ok = list_read(&l, &err);
-    if (ok && l.shape.shape == SHAPE_TABLE) ok = write_table(&l, &out, &err);
-    else if (ok) write_items(&l, &out);
-    if (ok && out.overflow) ok = err_set(&err, ERR_INTERNAL, "the list is too large to be answered at once: use limit");
-    if (ok) respond_bytes(r, 200, strbuf_str(&out));
-    else respond_error(r, &err);
-    err_clear(&err);
-    strbuf_deinit(&out);
-    list_free(&l);
+    list_respond(&l, ok, &err);
+}
+
+void respond_list(struct request *r, struct object *const *items, size_t n) {
+    struct list_request l = { .r = r };
+    struct err err = { 0 };
+    bool ok = list_begin(&l, &err);
+    for (size_t i = 0; i < n && ok; i++) visit(&l, STR_NULL, items[i]);
+    list_respond(&l, ok, &err);
 }
 
 /* ---- DELETE of a collection: what matches, one by one; the answer lists what went ---- */

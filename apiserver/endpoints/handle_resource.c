@@ -44,7 +44,8 @@ static void respond_scale(struct request *r, struct object *o, int status, bool 
 
 static void handle_get(struct request *r) {
     struct err err = { 0 };
-    struct object *o = get_or_error(r, &err);
+    int64_t rv;
+    struct object *o = resource_version_of(r, &rv, &err) ? get_or_error(r, &err) : NULL;
     if (!o) fail(r, &err);
     else if (sub_is(r, "scale")) respond_scale(r, o, 200, false);
     else respond_object(r, r->res, 200, o, false);
@@ -238,6 +239,10 @@ void handle_resource(struct request *r) {
     }
     if (r->res->deprecation.n) warn(r, STR_FMT, STR_ARG(r->res->deprecation));
     if (handle_connect(r)) return;
+    if (!r->res->group.n && str_eqc(r->res->name, "componentstatuses")) {
+        handle_component_status(r);
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LEN(handlers); i++)
         if (str_eqc(r->info.verb, handlers[i].verb)) {
             handlers[i].fn(r);

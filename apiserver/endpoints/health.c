@@ -140,6 +140,13 @@ void respond_index(struct request *r, int status) {
     strbuf_deinit(&out);
 }
 
+static void no_method(struct request *r) {
+    struct err err = { 0 };
+    err_no_method(&err);
+    respond_error(r, &err);
+    err_clear(&err);
+}
+
 bool handle_health(struct request *r) {
     static const char *const endpoints[] = { "healthz", "livez", "readyz" };
     struct str p = r->x->path;
@@ -151,7 +158,8 @@ bool handle_health(struct request *r) {
         }
         if (str_starts(p, arena_printf(r->a, "/%s/", endpoints[i]))) return one_check(r, str_sub(p, root.n + 1, p.n));
     }
-    if (str_eqc(p, "/version") || str_eqc(p, "/version/")) version(r);
+    if ((str_eqc(p, "/version") || str_eqc(p, "/version/")) && str_eqc(r->x->method, "GET")) version(r);
+    else if (str_eqc(p, "/version") || str_eqc(p, "/version/")) no_method(r);
     else if (str_eqc(p, "/metrics")) metrics(r);
     else if (str_eqc(p, "/")) respond_index(r, 200);
     else return false;

@@ -223,18 +223,11 @@ static void begin(struct watch *w, int64_t rv, bool existing, bool initial_end) 
 static bool prepare(struct watch *w, int64_t *rv, int64_t *seconds, bool *initial, struct err *err) {
     struct request *r = w->r;
     const struct query *q = &r->x->query;
-    struct str text = query_get(q, "resourceVersion"), fields = query_get(q, "fieldSelector");
-    int64_t have = store_revision(r->as->store);
+    struct str fields = query_get(q, "fieldSelector");
     if (!negotiate(r, true, &w->shape, err)) return false;
     if (r->info.name.n && !fields.n) fields = arena_strf(r->a, "metadata.name=" STR_FMT, STR_ARG(r->info.name));
     if (!filter_parse(r->a, r->res, query_get(q, "labelSelector"), fields, &w->filter, err)) return false;
-    if (text.n && (!str_int(text, rv) || *rv < 0))
-        return err_set(err, ERR_IO, "resourceVersion: Invalid value: \"" STR_FMT "\": strconv.ParseUint: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(text), STR_ARG(text));
-    if (*rv > have) {
-        err_set(err, ERR_TIMEOUT, "Timeout: Too large resource version: %" PRId64 ", current: %" PRId64, *rv, have);
-        err_details(err, "{\"causes\":[{\"reason\":\"ResourceVersionTooLarge\",\"message\":\"Too large resource version\"}],\"retryAfterSeconds\":1}");
-        return false;
-    }
+    if (!resource_version_of(r, rv, err)) return false;
     if (w->shape.shape == SHAPE_TABLE && !table_init(&w->table, r, r->res, w->shape.meta_version, err)) return false;
     return timeout_of(r, seconds, err) && initial_events(r, initial, err);
 }

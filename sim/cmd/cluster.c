@@ -62,6 +62,7 @@ struct cluster {
     struct control    *control;
     struct proxy      *proxy;
     int                edge_port;
+    struct http_server *bare_health;
     struct identity   *edge_identity, *edge_of;    /* edge_serving's, and the pair it was made for (compared only) */
 
     enum boot_step     step;
@@ -295,6 +296,23 @@ static struct client *client_with_token(void *ctx, const char *service_account, 
 /* ---- the components that a sleeping machine stops ---- */
 static const struct controller_ops *const extra_controllers[] = { &hpa_controller, NULL };
 
+/* A bare control plane's controller manager answers for itself on the port where componentstatuses ask; elsewhere its program does. */
+static void answer_ok(void *ctx, struct http_exchange *x)
+{
+    (void)ctx;
+    http_respond(x, str_eqc(x->path, "/healthz") ? 200 : 404, NULL, "text/plain; charset=utf-8", str_eqc(x->path, "/healthz") ? STR("ok") : STR_NULL);
+}
+
+static void bare_health_listen(struct cluster *c)
+{
+    struct http_server_options o = { .loop = c->loop, .name = "kube-controller-manager", .handler = answer_ok };
+    struct err err = { 0 };
+    c->bare_health = http_server_new(&o, &err);
+    if (!c->bare_health || !http_server_listen_vnet(c->bare_health, c->nodes[0]->net, "127.0.0.1", 10252, &err))
+        log_msg(LOG_WARN, "cmd", "kube-controller-manager: %s", err.msg);
+    err_clear(&err);
+}
+
 /* Both begin and end as their static pods do (components.c); on a bare control plane, which has no kubelet, as the cluster does. */
 static void controller_manager_begin(void *ctx, const struct json *flags, const struct component_host *host)
 {
@@ -313,11 +331,15 @@ static void controller_manager_begin(void *ctx, const struct json *flags, const 
     o.lost_ctx = host ? host->ctx : NULL;
     o.instance = host ? host->instance : NULL;
     c->kcm = controller_manager_start(&o);
+    if (!host)
+        bare_health_listen(c);
 }
 
 static void controller_manager_end(void *ctx)
 {
     struct cluster *c = ctx;
+    http_server_free(c->bare_health);
+    c->bare_health = NULL;
     controller_manager_free(c->kcm);
     client_free(c->kcm_client);        /* with its informers, whose waiters belong to the manager */
     c->kcm = NULL;

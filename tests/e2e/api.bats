@@ -60,3 +60,15 @@ teardown_file() {
     kill -KILL $slow
     k delete cm busy
 }
+
+@test "components say how they are at the moment when they are asked" {
+    output=$(timeout 20 "$KUBECTL" get --raw /api/v1/componentstatuses 2>/dev/null)
+    [ "$(jq -r '.items[] | "\(.metadata.name) \(.conditions[0].status) \(.conditions[0].message)"' <<<"$output")" = \
+      'scheduler False Get "http://127.0.0.1:10251/healthz": dial tcp 127.0.0.1:10251: connect: connection refused
+controller-manager True ok
+etcd-0 True {"health":"true"}' ]
+    run timeout 20 "$KUBECTL" get componentstatus etcd-0 -o jsonpath='{.conditions[0].type}'
+    [[ $output == *Healthy* ]]
+    run timeout 20 "$KUBECTL" get componentstatus nobody
+    [[ $output == *"Error from server (InternalError): Component not found: nobody"* ]]
+}

@@ -23,6 +23,7 @@ static void judged(void *ctx, const struct check_report *r, int64_t since_begin_
         c->message = r->v[i].message ? arena_strdup(g->a, r->v[i].message) : NULL;
         c->at_ns = since_begin_ns;
     }
+    g->length_ns = since_begin_ns;
 }
 
 void grade_begin(struct grade *g, struct arena *a, const struct lab *lab)

@@ -41,7 +41,7 @@ struct grade {
     const char *kind;                  /* "manifests", "script", "data", "journal" */
     const char *student;               /* NULL: not said */
     bool        show_hidden;           /* in what is written: as the instructor sees it */
-    int64_t     seed, begin_ns, length_ns;         /* of the scenario; on the virtual clock; how much of it passed */
+    int64_t     seed, begin_ns, length_ns;         /* of the scenario; on the virtual clock; when it was last judged, since then */
     enum grade_status status;
     const char *message;               /* what went wrong, or NULL */
     struct submission submission;

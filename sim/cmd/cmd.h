@@ -27,7 +27,7 @@ struct options {
     const char *set[64]; int set_count;            /* --set NAME=VALUE, in order: values of parameters */
     const struct json *params;         /* not a flag: all values of the lab's parameters, already drawn; NULL: they are drawn from the seed */
     const char *step, *out;            /* of a lab; where a scenario's results go */
-    const char *submission, *script, *student;     /* of a grading */
+    const char *submission, *script, *student, *roster;       /* of a grading */
     bool        hidden;
     const char *require_sandbox;       /* a level of sandbox.h */
     bool        explain, verbose;

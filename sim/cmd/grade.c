@@ -3,8 +3,7 @@
  * The lab's `grade:` scenario leads: it says when the submission is applied, what happens to it, and when it is judged. A report is written whatever happens: first one that says that the
  * grading did not end, which the real one replaces, whole or not at all.
  */
-#include "labs/grade.h"
-#include "sim/cmd/cmd.h"
+#include "sim/cmd/grade.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,18 +12,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* In wall time, for all of it. A grading takes less than a second of a machine's time; a class's machine may be slow. */
+/* In wall time, for all of one submission. It takes less than a second of a machine's time; a class's machine may be slow. */
 enum { TIMEOUT_S = 300 };
 
-struct session {
-    struct arena *a;
-    struct options *o;
-    const struct report_format *format;
-    struct scenario *sc;
-    struct stage stage;
-    struct labs_ops *ops;
-    struct grade grade;
-};
+struct session { struct grade_job *j; struct arena *a; struct scenario *sc; struct stage stage; struct labs_ops *ops; bool lab_broken; };
 
 /* ---- an end in time ---- */
 static volatile sig_atomic_t timed_out;
@@ -49,34 +40,34 @@ static void timeout_begin(int64_t ns)
 static bool is_interrupted(const struct session *s) { return s->ops && s->ops->stopped(s->ops->ctx); }
 
 /* ---- the report ---- */
-static bool report(struct session *s, struct err *err)
+static bool report(struct grade_job *j, struct err *err)
 {
     struct strbuf out;
     strbuf_init(&out, LIMIT_RESPONSE_BYTES);
-    s->format->write(s->a, &s->grade, &out);
+    j->format->write(j->a, &j->grade, &out);
     bool ok = true;
-    if (s->o->out)
-        ok = file_write(s->o->out, strbuf_str(&out), 0644, err);
+    if (j->out)
+        ok = file_write(j->out, strbuf_str(&out), 0644, err);
     else
         fwrite(out.p ? out.p : "", 1, out.n, stdout);
     strbuf_deinit(&out);
     return ok;
 }
 
-static bool report_unfinished(struct session *s, struct err *err)
+static bool report_unfinished(struct grade_job *j, struct err *err)
 {
-    s->grade.status = GRADE_ERROR;
-    s->grade.message = "the grading did not come to its end: its process was killed, or the machine stopped";
-    bool ok = !s->o->out || report(s, err);
-    s->grade.message = NULL;
+    j->grade.status = GRADE_ERROR;
+    j->grade.message = "the grading did not come to its end: its process was killed, or the machine stopped";
+    bool ok = !j->out || report(j, err);
+    j->grade.message = NULL;
     return ok;
 }
 
 /* What a failure was, by who caused it. */
 static void conclude(struct session *s, bool ok, const struct timeline *t, const struct err *err)
 {
-    struct grade *g = &s->grade;
-    if (t) {
+    struct grade *g = &s->j->grade;
+    if (t && t->steps) {
         g->begin_ns = t->begin_ns;
         g->steps = t->steps;
     }
@@ -95,22 +86,29 @@ static void conclude(struct session *s, bool ok, const struct timeline *t, const
 }
 
 /* ---- judging ---- */
-/* The lab's own scenario, whose files are all in the binary: nothing of the folder that grade is called in can take their place. */
-static bool read_scenario(struct session *s, const struct lab *lab, struct err *err)
+static void begin(struct grade_job *j, const struct lab *lab)
 {
-    if (!lab->grade)
-        return err_set(err, ERR_USAGE, "%s cannot be graded: its lab.yaml has no `grade`", lab->name);
+    grade_begin(&j->grade, j->a, lab);
+    j->grade.show_hidden = j->o->hidden;
+    j->grade.student = j->student;
+}
+
+/* The lab's own scenario, whose files are all in the binary: nothing of the folder that grade is called in can take their place. */
+static bool read_scenario(struct session *s, struct err *err)
+{
+    struct grade_job *j = s->j;
+    struct options variant = *j->o;
     struct scenario_choice choice;
-    struct options seeds = *s->o;
-    seeds.student = s->o->key ? s->o->student : NULL;      /* without the key it is a name on the report and no more */
-    if (!variant_choose(s->a, &seeds, &choice, err))
+    variant.student = j->o->key ? j->student : NULL;       /* without the key it is a name on the report and no more */
+    if (!variant_choose(s->a, &variant, &choice, err))
         return false;
-    choice.lab = lab;
-    s->sc = scenario_parse_with(s->a, arena_printf(s->a, "/kubelab/labs/%s/%s", lab->name, lab->grade), lab_file(lab->name, lab->grade), &choice, err);
+    choice.lab = j->lab;
+    s->sc = scenario_parse_with(s->a, arena_printf(s->a, "/kubelab/labs/%s/%s", j->lab->name, j->lab->grade), lab_file(j->lab->name, j->lab->grade), &choice, err);
     if (!s->sc)
         return false;
-    grade_begin(&s->grade, s->a, lab_find(lab->name));     /* with the values of its parameters */
-    s->grade.seed = s->sc->seed;
+    begin(j, lab_find(j->lab->name));              /* with the values of its parameters */
+    j->grade.seed = s->sc->seed;
+    j->grade.begin_ns = s->sc->start_ns;
     return true;
 }
 
@@ -128,8 +126,9 @@ static void play(struct session *s)
 static void judge_submission(struct session *s)
 {
     struct err err = { 0 };
-    struct grade *g = &s->grade;
-    if (!submission_take(s->a, s->o->submission, s->o->script, arena_printf(s->a, "%s/submission", s->stage.home), &g->submission, &err)) {
+    struct grade *g = &s->j->grade;
+    bool ok = *s->j->submission || err_set(&err, ERR_NOT_FOUND, "nothing was handed in");
+    if (!ok || !submission_take(s->a, s->j->submission, s->j->o->script, arena_printf(s->a, "%s/submission", s->stage.home), &g->submission, &err)) {
         g->status = err.code == ERR_IO ? GRADE_ERROR : GRADE_BROKEN;
         g->message = arena_strdup(s->a, err.msg);
         err_clear(&err);
@@ -145,69 +144,84 @@ static void judge_submission(struct session *s)
     play(s);
 }
 
-/* ---- the command ---- */
-static bool choose(struct session *s, int64_t *timeout, struct err *err)
-{
-    const struct options *o = s->o;
-    const struct lab *lab = lab_find(o->arg_count == 1 ? o->args[0] : NULL);
-    if (o->arg_count != 1)
-        return err_set(err, ERR_USAGE, "usage: kubelab grade LAB --submission FILE|DIR [--format " REPORT_FORMATS "] [--out FILE]");
-    if (!lab)
-        return err_set(err, ERR_USAGE, "there is no lab \"%s\"; 'kubelab lab list' names them", o->args[0]);
-    if (!(s->format = report_format_find(o->format ? o->format : "text")))
-        return err_set(err, ERR_USAGE, "--format is one of " REPORT_FORMATS ", not \"%s\"", o->format);
-    if (o->timeout && (!duration_parse_go(str_c(o->timeout), timeout) || *timeout < (int64_t)NS_PER_S))
-        return err_set(err, ERR_USAGE, "--timeout is a duration from 1s, not \"%s\"", o->timeout);
-    if (!o->submission)
-        return err_set(err, ERR_USAGE, "nothing was handed in: name it with --submission");
-    grade_begin(&s->grade, s->a, lab);
-    bool ok = read_scenario(s, lab, err);
-    s->grade.show_hidden = o->hidden;
-    s->grade.student = o->student;
-    return ok;
-}
-
 static int exit_status(const struct session *s)
 {
-    const struct grade *g = &s->grade;
-    if (g->status == GRADE_BROKEN && access(s->o->submission, R_OK) != 0)
+    const struct grade_job *j = s->j;
+    const struct grade *g = &j->grade;
+    if (s->lab_broken)
+        return EXIT_USAGE;
+    if (g->status == GRADE_BROKEN && access(j->submission, R_OK) != 0)
         return EXIT_USAGE;
     return g->status == GRADE_ERROR ? EXIT_INTERNAL : grade_passed(g) ? EXIT_DONE : EXIT_FAILED;
 }
 
-static int perform(struct session *s, int64_t timeout, struct err *err)
+static void perform(struct session *s)
 {
-    if (!report_unfinished(s, err))
-        return control_fail(err);
-    timeout_begin(timeout);
-    if (stage_open(&s->stage, s->a, "grade", err)) {
+    struct err err = { 0 };
+    if (!read_scenario(s, &err) || !stage_open(&s->stage, s->a, "grade", &err)) {
+        s->lab_broken = err.code == ERR_PARSE || err.code == ERR_USAGE;
+        s->j->grade.status = GRADE_ERROR;
+        s->j->grade.message = arena_strdup(s->a, err.msg);
+    } else {
         s->ops = labs_ops_new(s->a, &s->stage.cluster, s->stage.home);
         judge_submission(s);
-    } else {
-        s->grade.message = arena_strdup(s->a, err->msg);
     }
-    err_clear(err);
+    err_clear(&err);
     timeout_begin(0);
     cluster_pid = 0;
     stage_close(&s->stage);
-    int status = exit_status(s);
-    if (!report(s, err))
-        status = control_fail(err);
-    if (s->grade.message && s->o->out)
-        fprintf(stderr, "kubelab: %s\n", s->grade.message);
+    scenario_close(s->sc);
+}
+
+int grade_one(struct grade_job *j)
+{
+    struct session s = { .j = j, .a = j->a };
+    struct err err = { 0 };
+    begin(j, j->lab);
+    if (!report_unfinished(j, &err))
+        return control_fail(&err);
+    timeout_begin(j->timeout_ns);
+    perform(&s);
+    int status = exit_status(&s);
+    if (!report(j, &err))
+        status = control_fail(&err);
+    if (j->grade.message && j->out && !j->quiet)
+        fprintf(stderr, "kubelab: %s\n", j->grade.message);
     return status;
+}
+
+/* ---- the command ---- */
+static bool choose(struct grade_job *j, struct err *err)
+{
+    const struct options *o = j->o;
+    if (o->arg_count != 1)
+        return err_set(err, ERR_USAGE, "usage: kubelab grade LAB --submission FILE|DIR [--format " REPORT_FORMATS "] [--out FILE]");
+    if (!(j->lab = lab_open(o->args[0], err)))
+        return false;
+    if (!j->lab->grade)
+        return err_set(err, ERR_USAGE, "%s cannot be graded: its lab.yaml has no `grade`", j->lab->name);
+    const char *format = o->format ? o->format : o->roster ? "json" : "text";
+    if (!(j->format = report_format_find(format)))
+        return err_set(err, ERR_USAGE, "--format is one of " REPORT_FORMATS ", not \"%s\"", format);
+    if (o->timeout && (!duration_parse_go(str_c(o->timeout), &j->timeout_ns) || j->timeout_ns < (int64_t)NS_PER_S))
+        return err_set(err, ERR_USAGE, "--timeout is a duration from 1s, not \"%s\"", o->timeout);
+    if (!o->submission == !o->roster)
+        return err_set(err, ERR_USAGE, "name what was handed in: either --submission or --roster");
+    if (o->roster && !o->out)
+        return err_set(err, ERR_USAGE, "--roster needs --out: a folder for the reports and the tables");
+    return true;
 }
 
 int cmd_grade(struct options *o)
 {
-    struct session s = { .a = arena_new(), .o = o };
+    struct grade_job j = { .a = arena_new(), .o = o, .submission = o->submission, .student = o->student, .out = o->out, .timeout_ns = TIMEOUT_S * (int64_t)NS_PER_S };
     struct err err = { 0 };
-    int64_t timeout = TIMEOUT_S * (int64_t)NS_PER_S;
-    int status = choose(&s, &timeout, &err) ? perform(&s, timeout, &err) : EXIT_USAGE;
-    if (status == EXIT_USAGE && err.code)
+    int status = EXIT_USAGE;
+    if (!choose(&j, &err))
         fprintf(stderr, "kubelab: %s\n", err.msg);
-    scenario_close(s.sc);
+    else
+        status = o->roster ? grade_roster(&j) : grade_one(&j);
     err_clear(&err);
-    arena_free(s.a);
+    arena_free(j.a);
     return status;
 }

@@ -45,6 +45,7 @@ static const struct flag flags[] = {
     { "hidden", FLAG_BOOL, AT(hidden) },
     { "key", FLAG_TEXT, AT(key) },
     { "set", FLAG_SET, 0 },
+    { "roster", FLAG_TEXT, AT(roster) },
 };
 
 static const struct flag *flag_find(const char *name, size_t n, const char *allowed)

@@ -20,6 +20,9 @@ END
  "spec": {"minReplicas": 1, "maxReplicas": 5, "targetCPUUtilizationPercentage": 50, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web1"}}}
 END
 }
+valid() {                                      # valid FILE FORMAT: what FORMAT's readers take
+    "$BATS_TEST_DIRNAME/../support/grade_formats" "$2" <"$1"
+}
 grade() {
     run "$KUBELAB" grade lab8 "$@"
 }
@@ -53,6 +56,60 @@ web1 runs the image that was built here" ]
     [ "$status" = 1 ]
     jq -e '[.submission.objects[] | select(.ok | not)] | length == 1 and .[0].source == "hpa/hpa.json" and (.[0].message | test("maxReplicas: Invalid value: 0"))' <<<"$output"
     [ "$(passed false)" = "an autoscaler holds web1 at 50 % with 1 to 5 pods" ]
+}
+
+@test "every format of every kind of result is what its readers take, and no byte of it depends on the run" {
+    mkdir -p "$BATS_TEST_TMPDIR/empty" "$BATS_TEST_TMPDIR/hostile/a&b <c>"
+    printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: "a\\u0001<&>\\"\\ufffe #1 ]]>"}\n' >"$BATS_TEST_TMPDIR/hostile/a&b <c>/$(printf 'x\001\377\n.yaml')"
+    head -c 20M /dev/zero >"$BATS_TEST_TMPDIR/broken"
+    for s in "$GOOD" "$BATS_TEST_TMPDIR/empty" "$BATS_TEST_TMPDIR/hostile" "$BATS_TEST_TMPDIR/broken" "$BATS_TEST_TMPDIR/nothing"; do
+        for f in json gradescope junit tap; do
+            for n in 1 2; do
+                "$KUBELAB" grade lab8 --submission "$s" --format $f --hidden --out "$BATS_TEST_TMPDIR/$n.$f" || [ $? != 4 ]
+            done
+            cmp "$BATS_TEST_TMPDIR/1.$f" "$BATS_TEST_TMPDIR/2.$f"
+            valid "$BATS_TEST_TMPDIR/1.$f" $f
+        done
+    done
+}
+
+@test "a class: a report and a line for each, which check failed for how many, and one broken submission stops nobody" {
+    mkdir "$BATS_TEST_TMPDIR/c"
+    cd "$BATS_TEST_TMPDIR/c"
+    cp -r "$GOOD" ada
+    cp -r "$GOOD" bob && rm bob/hpa/service.yaml
+    head -c 20M /dev/zero >big.yaml
+    printf 'student,email,submission\nada,a@x,ada\n"M\303\274ller, B",b@x,bob\n../eve,e@x,big.yaml\nzoe,z@x,\n' >roster.csv
+    grade --roster roster.csv --out out
+    [ "$status" = 1 ]
+    [ "${lines[0]}" = "4 students: 1 pass every check, 1 do not, 2 could not be graded to the end" ]
+    [[ $output == *"../eve: broken"*"zoe: broken"* ]]
+    [ "$(ls out | tr '\n' ' ')" = "%2E.%2Feve.json M%C3%BCller%2C%20B.json ada.json checks.csv grades.csv zoe.json " ]
+    [ "$(cut -d, -f1-6 out/grades.csv | grep ada)" = "ada,complete,21,21,11,11" ]
+    grep '^"Müller, B",complete,' out/grades.csv
+    grep '^a Service leads to web1,autoscale,1,no,1,1,0,2$' out/checks.csv
+    for f in out/*.json; do valid "$f" json; done
+    grade --submission ada --format json --student ada
+    [ "$output" = "$(cat out/ada.json)" ]
+    printf 'student,submission\nada,ada\nada,bob\n' >twice.csv
+    grade --roster twice.csv --out out2
+    [ "$status" = 2 ]
+    [ "$output" = 'kubelab: twice.csv:3: student "ada" stands in line 2 already' ]
+    [ ! -e out2 ]
+}
+
+@test "an interrupted class keeps what is done; a grading that is interrupted or takes too long says so" {
+    mkdir "$BATS_TEST_TMPDIR/c"
+    for n in $(seq -w 40); do ln -s "$GOOD" "$BATS_TEST_TMPDIR/c/s$n"; done
+    "$KUBELAB" grade lab8 --roster "$BATS_TEST_TMPDIR/c" --out "$BATS_TEST_TMPDIR/out" >"$BATS_TEST_TMPDIR/text" 3>&- &
+    until grep -qs '"status": "complete"' "$BATS_TEST_TMPDIR/out/s01.json"; do sleep 0.05; done
+    kill $!
+    wait $! || [ $? = 1 ]
+    grep -q '^s01,complete,21' "$BATS_TEST_TMPDIR/out/grades.csv"
+    grep -q '^s40,not graded,0,21' "$BATS_TEST_TMPDIR/out/grades.csv"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/out/grades.csv")" = 41 ]
+    for f in "$BATS_TEST_TMPDIR"/out/*.json; do valid "$f" json; done
+    [ -z "$(ls -d "$TMPDIR"/kubelab-grade-* 2>/dev/null)" ]
 }
 
 @test "same submission and seed, same bytes; whether to a file or not" {

@@ -139,17 +139,22 @@ struct labs_grading {
 };
 
 /* ---- scenario.c: a script of what happens when ---- */
-enum action { ACTION_SUBMIT, ACTION_APPLY, ACTION_PATCH, ACTION_DELETE, ACTION_CLOCK, ACTION_EXPECT, ACTION_CHECK, ACTION_RUN, ACTION_BUILD };
+enum action { ACTION_SUBMIT, ACTION_APPLY, ACTION_PATCH, ACTION_DELETE, ACTION_CLOCK, ACTION_EXPECT, ACTION_CHECK, ACTION_RUN, ACTION_BUILD,
+              ACTION_FAULT, ACTION_LOAD };
 struct scenario_step {
     enum action action;
     unsigned    line;
     int64_t     at_ns;                 /* from the beginning; -1: at once, or when `when` holds */
     const char *name, *when_jq;        /* name: what the time line calls it */
     int64_t     timeout_ns, every_ns;  /* of when; how long to wait, and how often to look */
-    struct json *objects;              /* APPLY, DELETE: an array */
+    struct json *objects;              /* APPLY, DELETE, FAULT, LOAD: an array */
+    bool        clear;                 /* FAULT, LOAD: the object is deleted */
+    int64_t     lasts_ns;              /* FAULT, LOAD: 0: until it is cleared */
     const char *patch_type; struct json *patch;    /* PATCH; its one object is in objects */
     int64_t     clock_ns;
-    const char *text;                  /* EXPECT: jq; CHECK: the lab; RUN: the line; BUILD: the tag */
+    const char *text;                  /* CHECK: the lab; RUN: the line; BUILD: the tag; FAULT, LOAD: the object's name */
+    const char *expect_jq;             /* EXPECT; CLOCK until it holds */
+    int64_t     within_ns, always_ns, look_ns;     /* of these: it has to hold within so long, or all the time for so long; how often to look */
     const char *dir;                   /* BUILD */
     const char *check_step;
     struct json *fails;                /* CHECK: names of checks that have to fail, all others to pass; NULL: all have to pass */

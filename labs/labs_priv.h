@@ -20,7 +20,10 @@ struct lab_source *source_open(struct arena *a, const char *what, struct err *er
 /* lab.c: its lab.yaml read, and the `${name}` of its other files checked. values: of its parameters, or NULL for examples. */
 const struct lab *lab_of_source(struct arena *a, const struct lab_source *s, const struct json *values, struct err *err);
 
-const char *action_name(enum action action);       /* scenario.c: "apply" */
+const char *action_name(enum action action);       /* step.c: "apply" */
+/* step.c: read a step; the sources of apply and delete are not resolved yet. last_at: the time of the last step that had one. NULL with err set. */
+struct spec;
+struct scenario_step *step_read(struct spec *s, const struct json *j, int64_t *last_at);
 /* timeline.c: what the autoscalers see at this moment, appended to t->samples. False when nobody answers. */
 bool sample_take(struct arena *a, struct arena *scratch, const struct labs_ops *ops, struct timeline *t, int64_t now_ns, struct err *err);
 

@@ -61,6 +61,14 @@ static bool advance_to(struct runner *r, int64_t target)
 }
 
 /* ---- what a step came to ---- */
+static void note_band(struct arena *a, struct json *row, const struct scenario_step *st)
+{
+    json_set_strc(a, row, "object", st->text);
+    json_set_bool(a, row, "clear", st->clear);
+    if (st->lasts_ns)
+        json_set(a, row, "lasts", json_new_double(a, (double)st->lasts_ns / 1e9));
+}
+
 PRINTF(4, 5) static void record(struct runner *r, const struct scenario_step *st, bool ok, const char *fmt, ...)
 {
     char what[1600];
@@ -70,6 +78,8 @@ PRINTF(4, 5) static void record(struct runner *r, const struct scenario_step *st
     va_end(ap);
     json_append(r->t->steps, json_buildf(r->a, "{'t':%f,'time':%S,'line':%d,'name':%s,'action':%s,'ok':%b,'message':%s}", (double)r->now_ns / 1e9,
                                          time_rfc3339(r->a, r->t->begin_ns + r->now_ns), (int64_t)st->line, st->name, action_name(st->action), ok, what));
+    if (st->action == ACTION_FAULT || st->action == ACTION_LOAD)           /* what the plot draws as a band */
+        note_band(r->a, json_at(r->t->steps, json_len(r->t->steps) - 1), st);
     *(ok ? &r->t->passed : &r->t->failed) += 1;
     if (r->say)
         r->say(r->ctx, arena_printf(r->a, "%s  %-6s  %s%s%s", clock_text(r->a, r->now_ns), ok ? "ok" : "FAILED", st->name, *what ? ": " : "", what));
@@ -122,7 +132,8 @@ static bool do_objects(struct runner *r, const struct scenario_step *st)
     arena_reset(r->scratch);
     for (const struct json *o = json_first(st->objects); o && !wrong; o = json_next(o), n++) {
         struct object_request q = { "DELETE", NULL, "", NULL };
-        if (st->action == ACTION_APPLY)
+        bool made = (st->action == ACTION_FAULT || st->action == ACTION_LOAD) && !st->clear;
+        if (st->action == ACTION_APPLY || made)
             q = (struct object_request){ "PATCH", "apply", "?fieldManager=scenario&force=true", o };
         else if (st->action == ACTION_PATCH)
             q = (struct object_request){ "PATCH", st->patch_type, "", st->patch };
@@ -131,36 +142,78 @@ static bool do_objects(struct runner *r, const struct scenario_step *st)
         if (wrong)
             record(r, st, false, STR_FMT " " STR_FMT ": %s", STR_ARG(json_get_str(o, "kind")), STR_ARG(json_path_str(o, "metadata.name")), wrong);
     }
-    if (!wrong)
+    if (!wrong && st->text)
+        record(r, st, true, "%s%s", st->text, st->clear ? " is over" : "");
+    else if (!wrong)
         record(r, st, true, "%zu object%s", n, n == 1 ? "" : "s");
     return true;
 }
 
-/* ---- the other actions ---- */
+/* ---- conditions ---- */
+/* Look now and then for at most ns, until it holds (or, for `good` false, until it does not). *met: that came. */
+static bool look_until(struct runner *r, struct predicate *p, bool good, int64_t ns, int64_t every, struct predicate_result *result, bool *met)
+{
+    int64_t end = r->now_ns + ns;
+    for (;;) {
+        struct str doc = look(r);
+        if (!doc.n)
+            return false;
+        predicate_eval(p, r->scratch, doc, result);
+        *met = (result->verdict == PREDICATE_TRUE) == good;
+        if (*met || result->verdict == PREDICATE_LIMIT || r->now_ns >= end)
+            return true;
+        int64_t next = r->now_ns + every;
+        if (!advance_to(r, next < end ? next : end))
+            return false;
+    }
+}
+
+/* *go: it holds; else it did not within its time, which has been recorded. */
+static bool wait_for(struct runner *r, const struct scenario_step *st, bool *go)
+{
+    struct predicate_result result;
+    if (!look_until(r, st->when, true, st->timeout_ns, st->every_ns, &result, go))
+        return false;
+    if (!*go && result.verdict == PREDICATE_FALSE)
+        record(r, st, false, "within " STR_FMT " it never held: %s", STR_ARG(duration_go(r->a, st->timeout_ns)), st->when_jq);
+    else if (!*go)
+        record(r, st, false, "its condition could not be judged: " STR_FMT, STR_ARG(result.text));
+    return true;
+}
+
+/* At once, within a time, or all the time: what it did, and when that was known. */
+static bool do_expect(struct runner *r, const struct scenario_step *st)
+{
+    struct predicate_result result;
+    int64_t began = r->now_ns;
+    bool always = st->always_ns > 0, met = false;
+    if (!look_until(r, st->expect, !always, always ? st->always_ns : st->within_ns, st->look_ns, &result, &met))
+        return false;
+    bool ok = result.verdict == PREDICATE_TRUE;
+    const char *what = "", *after = duration_go(r->a, r->now_ns - began).p;
+    if (!ok && result.verdict != PREDICATE_FALSE)
+        what = arena_printf(r->a, "it could not be judged: " STR_FMT, STR_ARG(result.text));
+    else if (always)
+        what = ok ? arena_printf(r->a, "it held for %s", after) : arena_printf(r->a, "after %s it did not hold: %s", after, st->expect_jq);
+    else if (st->within_ns)
+        what = ok ? arena_printf(r->a, "it held after %s", after) : arena_printf(r->a, "within %s it never held: %s", after, st->expect_jq);
+    else if (!ok)
+        what = arena_printf(r->a, "it does not hold: %s", st->expect_jq);
+    record(r, st, ok, "%s", what);
+    return true;
+}
+
 static bool do_clock(struct runner *r, const struct scenario_step *st)
 {
+    if (st->expect)
+        return do_expect(r, st);
     if (!advance_to(r, r->now_ns + st->clock_ns))
         return false;
     record(r, st, true, "%s", duration_go(r->a, st->clock_ns).p);
     return true;
 }
 
-static bool do_expect(struct runner *r, const struct scenario_step *st)
-{
-    struct str doc = look(r);
-    struct predicate_result result;
-    if (!doc.n)
-        return false;
-    predicate_eval(st->expect, r->scratch, doc, &result);
-    if (result.verdict == PREDICATE_TRUE)
-        record(r, st, true, "%s", "");
-    else if (result.verdict == PREDICATE_FALSE)
-        record(r, st, false, "it does not hold: %s", st->text);
-    else
-        record(r, st, false, "it could not be judged: " STR_FMT, STR_ARG(result.text));
-    return true;
-}
-
+/* ---- the other actions ---- */
 static bool in_names(const struct json *names, const char *name)
 {
     for (const struct json *c = json_first(names); c; c = json_next(c))
@@ -252,6 +305,8 @@ static bool act(struct runner *r, const struct scenario_step *st)
     switch (st->action) {
     case ACTION_APPLY:
     case ACTION_PATCH:
+    case ACTION_FAULT:
+    case ACTION_LOAD:
     case ACTION_DELETE: return do_objects(r, st);
     case ACTION_CLOCK:  return do_clock(r, st);
     case ACTION_EXPECT: return do_expect(r, st);
@@ -261,31 +316,6 @@ static bool act(struct runner *r, const struct scenario_step *st)
     case ACTION_SUBMIT: return do_submit(r, st);
     }
     return false;
-}
-
-/* ---- when ---- */
-/* *go: it holds; else it did not within its time, which has been recorded. */
-static bool wait_for(struct runner *r, const struct scenario_step *st, bool *go)
-{
-    int64_t end = r->now_ns + st->timeout_ns;
-    struct predicate_result result;
-    for (;;) {
-        struct str doc = look(r);
-        if (!doc.n)
-            return false;
-        predicate_eval(st->when, r->scratch, doc, &result);
-        *go = result.verdict == PREDICATE_TRUE;
-        if (*go || result.verdict == PREDICATE_LIMIT || r->now_ns >= end)
-            break;
-        int64_t next = r->now_ns + st->every_ns;
-        if (!advance_to(r, next < end ? next : end))
-            return false;
-    }
-    if (!*go && result.verdict == PREDICATE_FALSE)
-        record(r, st, false, "within " STR_FMT " it never held: %s", STR_ARG(duration_go(r->a, st->timeout_ns)), st->when_jq);
-    else if (!*go)
-        record(r, st, false, "its condition could not be judged: " STR_FMT, STR_ARG(result.text));
-    return true;
 }
 
 static bool play(struct runner *r)

@@ -16,187 +16,15 @@ enum { MAX_STEPS = 1000, MAX_OBJECTS = 1000, MAX_EXPRESSIONS = 128 /* a process 
 /* Where a scenario's clock begins unless it says so: the day of Lab 8. A fixed time, so that the same seed gives the same bytes on any day. */
 #define START_DEFAULT "2020-01-24T23:00:00Z"
 
-/* As it stands in the file; a step's words about its action are looked at one by one. */
-struct step_doc {
-    struct scenario_step step;
-    const char *when, *expect, *run;
-    struct json *apply, *patch, *remove, *check, *build;
-    int64_t clock_ns;
-    bool submit;
-};
 struct scenario_doc { struct scenario s; struct json *steps, *parameters; };
 
 #define DOC(f)  offsetof(struct scenario_doc, f)
-#define STEP(f) offsetof(struct step_doc, f)
 static const struct spec_field scenario_fields[] = {
     { "name", SPEC_TEXT, DOC(s.name), true }, { "lab", SPEC_TEXT, DOC(s.lab), false }, { "kubernetesVersion", SPEC_TEXT, DOC(s.version), false },
     { "seed", SPEC_INT, DOC(s.seed), false }, { "start", SPEC_TIME, DOC(s.start_ns), false }, { "duration", SPEC_DURATION, DOC(s.duration_ns), false },
-    { "sample", SPEC_DURATION, DOC(s.sample_ns), false }, { "plot", SPEC_TEXT, DOC(s.plot_hpa), false }, { "parameters", SPEC_ANY, DOC(parameters), false },
-    { "steps", SPEC_LIST, DOC(steps), true },
+    { "sample", SPEC_DURATION, DOC(s.sample_ns), false }, { "plot", SPEC_TEXT, DOC(s.plot_hpa), false },
+    { "parameters", SPEC_ANY, DOC(parameters), false }, { "steps", SPEC_LIST, DOC(steps), true },
 };
-static const struct spec_field step_fields[] = {
-    { "name", SPEC_TEXT, STEP(step.name), false }, { "at", SPEC_DURATION, STEP(step.at_ns), false }, { "when", SPEC_TEXT, STEP(when), false },
-    { "timeout", SPEC_DURATION, STEP(step.timeout_ns), false }, { "every", SPEC_DURATION, STEP(step.every_ns), false },
-    { "apply", SPEC_ANY, STEP(apply), false }, { "patch", SPEC_ANY, STEP(patch), false }, { "delete", SPEC_ANY, STEP(remove), false },
-    { "clock", SPEC_DURATION, STEP(clock_ns), false }, { "expect", SPEC_TEXT, STEP(expect), false }, { "check", SPEC_ANY, STEP(check), false },
-    { "run", SPEC_TEXT, STEP(run), false }, { "build", SPEC_ANY, STEP(build), false }, { "submit", SPEC_BOOL, STEP(submit), false },
-};
-static const struct { const char *key; enum action action; } actions[] = {
-    { "apply", ACTION_APPLY }, { "patch", ACTION_PATCH }, { "delete", ACTION_DELETE }, { "clock", ACTION_CLOCK }, { "expect", ACTION_EXPECT },
-    { "check", ACTION_CHECK }, { "run", ACTION_RUN }, { "build", ACTION_BUILD }, { "submit", ACTION_SUBMIT },
-};
-const char *action_name(enum action action)
-{
-    for (size_t i = 0; i < ARRAY_LEN(actions); i++)
-        if (actions[i].action == action)
-            return actions[i].key;
-    return "";
-}
-
-/* Of the design, and not there yet: refused by name. */
-static const struct { const char *key, *why; } missing[] = {
-    { "load", "load profiles are not there yet: drive load with a pod that asks in a loop" },
-    { "fault", "faults are not there yet: break a thing by apply, patch or delete" },
-};
-
-/* ---- the actions that are more than a text ---- */
-struct patch_doc { const char *api_version, *kind, *ns, *name, *type; struct json *patch; };
-#define PATCH(f) offsetof(struct patch_doc, f)
-static const struct spec_field patch_fields[] = {
-    { "apiVersion", SPEC_TEXT, PATCH(api_version), true }, { "kind", SPEC_TEXT, PATCH(kind), true }, { "namespace", SPEC_TEXT, PATCH(ns), false },
-    { "name", SPEC_TEXT, PATCH(name), true }, { "type", SPEC_TEXT, PATCH(type), false }, { "patch", SPEC_ANY, PATCH(patch), true },
-};
-
-static bool read_patch(struct spec *s, const struct step_doc *d, struct scenario_step *step)
-{
-    static const char *const types[] = { "strategic", "merge", "json" };
-    struct patch_doc p = { .type = "strategic" };
-    if (!spec_read(s, d->patch, "a patch", patch_fields, ARRAY_LEN(patch_fields), &p))
-        return false;
-    bool known = false;
-    for (size_t i = 0; i < ARRAY_LEN(types); i++)
-        known = known || strcmp(p.type, types[i]) == 0;
-    if (!known)
-        return spec_fail(s, json_get(d->patch, "type"), "a patch is strategic, merge or json, not \"%s\"", p.type);
-    if (json_is(p.patch, JSON_ARRAY) != (strcmp(p.type, "json") == 0) || !(json_is(p.patch, JSON_ARRAY) || json_is(p.patch, JSON_OBJECT)))
-        return spec_fail(s, p.patch, "a json patch is a list of operations; a strategic or merge patch is a mapping");
-    step->patch_type = p.type;
-    step->patch = p.patch;
-    step->objects = json_new_array(s->a);
-    json_append(step->objects, json_buildf(s->a, "{'apiVersion':%s,'kind':%s,'metadata':{'namespace':%s,'name':%s}}", p.api_version, p.kind, p.ns, p.name));
-    return true;
-}
-
-struct check_doc { const char *lab, *step; struct json *fails; };
-#define CHECK(f) offsetof(struct check_doc, f)
-static const struct spec_field check_fields[] = {
-    { "lab", SPEC_TEXT, CHECK(lab), true }, { "step", SPEC_TEXT, CHECK(step), false }, { "fails", SPEC_NAMES, CHECK(fails), false },
-};
-
-static bool read_check(struct spec *s, const struct step_doc *d, struct scenario_step *step)
-{
-    struct check_doc c = { 0 };
-    if (json_is(d->check, JSON_STRING))
-        c.lab = arena_cstr(s->a, json_str(d->check));
-    else if (!spec_read(s, d->check, "a check", check_fields, ARRAY_LEN(check_fields), &c))
-        return false;
-    const struct lab *lab = lab_find(c.lab);
-    if (!lab)
-        return spec_fail(s, d->check, "there is no lab \"%s\"", c.lab);
-    if (c.step && !lab_step_find(lab, c.step))
-        return spec_fail(s, json_get(d->check, "step"), "%s has no step \"%s\"", c.lab, c.step);
-    step->text = c.lab;
-    step->check_step = c.step;
-    step->fails = c.fails;
-    return true;
-}
-
-struct build_doc { const char *tag, *context; };
-static const struct spec_field build_fields[] = {
-    { "tag", SPEC_TEXT, offsetof(struct build_doc, tag), true }, { "context", SPEC_TEXT, offsetof(struct build_doc, context), true },
-};
-
-static bool read_build(struct spec *s, const struct step_doc *d, struct scenario_step *step)
-{
-    struct build_doc b = { 0 };
-    if (!spec_read(s, d->build, "a build", build_fields, ARRAY_LEN(build_fields), &b))
-        return false;
-    if (b.tag[0] == '-' || b.context[0] == '-')
-        return spec_fail(s, d->build, "neither tag nor context begins with a dash");
-    step->text = b.tag;
-    step->dir = b.context;
-    return true;
-}
-
-/* One source, or several: a mapping is an object, a text of one line a file or folder, a longer one manifests. */
-static bool read_sources(struct spec *s, struct json *v, struct scenario_step *step)
-{
-    struct json *list = json_is(v, JSON_ARRAY) ? v : NULL;
-    for (const struct json *c = list ? json_first(list) : v; c; c = list ? json_next(c) : NULL)
-        if (!json_is(c, JSON_OBJECT) && (!json_is(c, JSON_STRING) || !json_str(c).n))
-            return spec_fail(s, c, "this is neither an object, nor a file's name, nor manifests");
-    if (list && !json_len(list))
-        return spec_fail(s, v, "the list is empty");
-    step->objects = v;                 /* sources, until scenario_parse reads them */
-    return true;
-}
-
-/* ---- steps ---- */
-static bool read_action(struct spec *s, const struct json *j, struct step_doc *d)
-{
-    struct scenario_step *step = &d->step;
-    switch (step->action) {
-    case ACTION_APPLY:  return read_sources(s, d->apply, step);
-    case ACTION_DELETE: return read_sources(s, d->remove, step);
-    case ACTION_PATCH:  return read_patch(s, d, step);
-    case ACTION_CLOCK:  step->clock_ns = d->clock_ns; return true;
-    case ACTION_EXPECT: step->text = d->expect; return true;
-    case ACTION_CHECK:  return read_check(s, d, step);
-    case ACTION_RUN:    step->text = d->run; return true;
-    case ACTION_BUILD:  return read_build(s, d, step);
-    case ACTION_SUBMIT: return d->submit || spec_fail(s, json_get(j, "submit"), "submit is true, or is not there");
-    }
-    return false;
-}
-
-static bool choose_action(struct spec *s, const struct json *j, struct scenario_step *step)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < ARRAY_LEN(missing); i++)
-        if (json_get(j, missing[i].key))
-            return spec_fail_key(s, json_get(j, missing[i].key), "%s", missing[i].why);
-    for (size_t i = 0; i < ARRAY_LEN(actions); i++)
-        if (json_get(j, actions[i].key)) {
-            if (found++)
-                return spec_fail_key(s, json_get(j, actions[i].key), "a step does one thing: this is its second");
-            step->action = actions[i].action;
-        }
-    return found || spec_fail(s, j, "a step does something: apply, patch, delete, clock, expect, check, run, build or submit");
-}
-
-static bool read_step(struct spec *s, const struct json *j, struct step_doc *d, int64_t *last_at)
-{
-    struct scenario_step *step = &d->step;
-    *step = (struct scenario_step){ .at_ns = -1, .timeout_ns = 300 * (int64_t)NS_PER_S, .every_ns = 5 * (int64_t)NS_PER_S, .line = yaml_mark(s->marks, j).line };
-    if (!json_is(j, JSON_OBJECT))
-        return spec_fail(s, j, "a step is a mapping of keys to values");
-    if (!choose_action(s, j, step) || !spec_read(s, j, "a step", step_fields, ARRAY_LEN(step_fields), d))
-        return false;
-    if (json_get(j, "at") && d->when)
-        return spec_fail_key(s, json_get(j, "when"), "a step begins at a time or when something holds, not both");
-    if (!d->when && (json_get(j, "timeout") || json_get(j, "every")))
-        return spec_fail(s, j, "timeout and every belong to when");
-    if (step->every_ns < (int64_t)NS_PER_S)
-        return spec_fail(s, json_get(j, "every"), "every is at least 1s");
-    if (step->at_ns >= 0 && step->at_ns < *last_at)
-        return spec_fail(s, json_get(j, "at"), "this is before the step above: steps are in order of time");
-    *last_at = step->at_ns >= 0 ? step->at_ns : *last_at;
-    step->when_jq = d->when;
-    if (!read_action(s, j, d))
-        return false;
-    step->name = step->name ? step->name : action_name(step->action);
-    return true;
-}
 
 static bool read_head(struct spec *s, const struct json *j, struct scenario_doc *d)
 {
@@ -285,11 +113,9 @@ static struct scenario *read_scenario(struct spec *s, struct arena *a, const cha
     struct scenario_step **tail = &d->s.steps;
     int64_t last_at = 0;
     for (const struct json *c = json_first(d->steps); c; c = json_next(c)) {
-        struct step_doc *step = ARENA_NEW(a, struct step_doc);
-        if (!read_step(s, c, step, &last_at))
+        if (!(*tail = step_read(s, c, &last_at)))
             return NULL;
-        *tail = &step->step;
-        tail = &step->step.next;
+        tail = &(*tail)->next;
     }
     return &d->s;
 }
@@ -424,12 +250,12 @@ static bool compile_begin(struct scenario *sc, struct err *err)
 {
     size_t count = 0;
     for (struct scenario_step *st = sc->steps; st; st = st->next) {
-        count += (st->when_jq ? 1u : 0u) + (st->action == ACTION_EXPECT ? 1u : 0u);
+        count += (st->when_jq ? 1u : 0u) + (st->expect_jq ? 1u : 0u);
         if (count > MAX_EXPRESSIONS)
             return err_set(err, ERR_PARSE, "%s:%u:1: a scenario has at most %d expressions", sc->file, st->line, MAX_EXPRESSIONS);
         if (st->when_jq && !(st->when = predicate_new(st->when_jq, NULL, err)))
             return false;
-        if (st->action == ACTION_EXPECT && !(st->expect = predicate_new(st->text, NULL, err)))
+        if (st->expect_jq && !(st->expect = predicate_new(st->expect_jq, NULL, err)))
             return false;
     }
     return true;
@@ -441,7 +267,7 @@ static bool compile_end(struct spec *s, const struct scenario *sc, const struct 
     for (struct scenario_step *st = sc->steps; st; st = st->next, j = json_next(j)) {
         struct err e = { 0 };
         bool ok = (!st->when || predicate_ready(st->when, &e)) || spec_fail(s, json_get(j, "when"), "%s", e.msg);
-        ok = ok && ((!st->expect || predicate_ready(st->expect, &e)) || spec_fail(s, json_get(j, "expect"), "%s", e.msg));
+        ok = ok && ((!st->expect || predicate_ready(st->expect, &e)) || spec_fail(s, json_get(j, action_name(st->action)), "%s", e.msg));
         err_clear(&e);
         if (!ok)
             return false;

@@ -141,10 +141,10 @@ Y
     run "$KUBELAB" scenario run "$BATS_TEST_TMPDIR/a.yaml"
     [ "$status" = 2 ]
     [[ $output == "kubelab: $BATS_TEST_TMPDIR/a.yaml:4:11: syntax error"* ]]
-    printf 'name: x\nsteps:\n- fault: dns\n' > "$BATS_TEST_TMPDIR/b.yaml"
+    printf 'name: x\nsteps:\n- fault: {inject: dns, colour: red}\n' > "$BATS_TEST_TMPDIR/b.yaml"
     run "$KUBELAB" scenario run "$BATS_TEST_TMPDIR/b.yaml"
     [ "$status" = 2 ]
-    [[ $output == *"b.yaml:3:3: faults are not there yet"* ]]
+    [[ $output == *"b.yaml:3:23: a fault has no"* ]]
     run "$KUBELAB" scenario run "$BATS_TEST_TMPDIR/none.yaml"
     [ "$status" = 2 ]
     run "$KUBELAB" scenario walk

@@ -114,3 +114,22 @@ struct json *check_report_json(struct arena *a, const struct check_report *r)
     return json_buildf(a, "{'lab':%s,'passed':%d,'total':%d,'points':%d,'maxPoints':%d,'checks':%j}", r->lab->name, (int64_t)r->passed, (int64_t)r->n, r->points,
                        r->max_points, checks);
 }
+
+static bool in_names(const struct json *names, const char *name)
+{
+    for (const struct json *c = json_first(names); c; c = json_next(c))
+        if (str_eqc(json_str(c), name))
+            return true;
+    return false;
+}
+
+void check_report_differs(const struct check_report *r, const struct json *fails, struct strbuf *out)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        const struct check_outcome *o = &r->v[i];
+        bool to_fail = in_names(fails, o->check->name);
+        if (to_fail != (o->state == CHECK_FAILED) && !(fails && o->state == CHECK_BLOCKED))
+            strbuf_addf(out, "%s%s \"%s\"%s%s", out->n ? "; " : "", to_fail ? "did not fail:" : "did not pass:", o->check->name, o->message ? ": " : "",
+                        o->message ? o->message : "");
+    }
+}

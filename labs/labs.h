@@ -125,6 +125,8 @@ struct check_outcome { const struct lab_step *step; const struct lab_check *chec
 struct check_report { const struct lab *lab; struct check_outcome *v; size_t n, passed; int64_t points, max_points; };
 /* step: NULL for all. of: NULL when there is nothing to add but the lab's name. False with err set when the cluster could not be asked. */
 bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const char *step, const struct document_of *of, struct check_report *r, struct err *err);
+/* What is unlike what was to be expected, in words; nothing when fails fail, those that depend on them may go unjudged, and all others pass. fails: NULL: none. */
+void check_report_differs(const struct check_report *r, const struct json *fails, struct strbuf *out);
 void check_report_text(const struct check_report *r, struct strbuf *out);
 struct json *check_report_json(struct arena *a, const struct check_report *r);
 

@@ -214,14 +214,6 @@ static bool do_clock(struct runner *r, const struct scenario_step *st)
 }
 
 /* ---- the other actions ---- */
-static bool in_names(const struct json *names, const char *name)
-{
-    for (const struct json *c = json_first(names); c; c = json_next(c))
-        if (str_eqc(json_str(c), name))
-            return true;
-    return false;
-}
-
 /* Those that are to fail fail, those that depend on them may go unjudged, all others pass. */
 static bool do_check(struct runner *r, const struct scenario_step *st)
 {
@@ -239,12 +231,7 @@ static bool do_check(struct runner *r, const struct scenario_step *st)
         return true;
     }
     strbuf_init(&wrong, 1200);
-    for (size_t i = 0; i < report.n; i++) {
-        const struct check_outcome *o = &report.v[i];
-        bool to_fail = in_names(st->fails, o->check->name);
-        if (to_fail != (o->state == CHECK_FAILED) && !(st->fails && o->state == CHECK_BLOCKED))
-            strbuf_addf(&wrong, "%s%s \"%s\"%s%s", wrong.n ? "; " : "", to_fail ? "did not fail:" : "did not pass:", o->check->name, o->message ? ": " : "", o->message ? o->message : "");
-    }
+    check_report_differs(&report, st->fails, &wrong);
     if (wrong.n)
         record(r, st, false, "%s", wrong.p);
     else

@@ -207,10 +207,13 @@ static bool add_embedded(struct spec *s, const struct json *where, const char *l
     while (n && name[n - 1] == '/')
         n--;
     const char *folder = arena_printf(s->a, "files/%.*s", (int)n, name), *path;
-    struct str one = lab_file(lab, folder);
-    *found = one.n > 0;
-    if (*found)
-        return add_text(s, where, arena_printf(s->a, "labs/%s/%s", lab, folder), one, all);
+    const char *names[] = { folder, name };        /* among what the lab gives, and beside its scenarios */
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct str one = lab_file(lab, names[i]);
+        *found = one.n > 0;
+        if (*found)
+            return add_text(s, where, arena_printf(s->a, "labs/%s/%s", lab, names[i]), one, all);
+    }
     while ((path = lab_file_next(s->a, lab, folder, &cursor, &bytes))) {
         if (!str_ends(str_c(path), ".yaml"))
             continue;

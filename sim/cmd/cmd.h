@@ -24,6 +24,7 @@ struct options {
     const char *output;                /* -o */
     const char *format, *timeout, *budget, *node;
     const char *key;                   /* --key FILE: with --student, the student's variant of a lab; a file that holds the course's key */
+    int64_t     seeds;                 /* --seeds N: of a lab's test; 0: not given */
     const char *set[64]; int set_count;            /* --set NAME=VALUE, in order: values of parameters */
     const struct json *params;         /* not a flag: all values of the lab's parameters, already drawn; NULL: they are drawn from the seed */
     const char *step, *out;            /* of a lab; where a scenario's results go */
@@ -59,14 +60,24 @@ struct stage {
     const char *home, *data;           /* the scratch folder (where a shell's lines run) and, below it, the data folder */
     struct options cluster;            /* as commands reach it */
     pid_t pid;                         /* of the cluster; -1: it does not run */
+    struct labs_ops *ops;              /* stage_play's */
 };
 struct scenario;
+struct timeline;
+struct labs_ops;
 /* The scratch folder, "kubelab-WHAT-...". */
 bool stage_open(struct stage *st, struct arena *a, const char *what, struct err *err);
 /* The cluster that the scenario wants, in it. False: ERR_INTERNAL and why it did not start. */
 bool stage_begin(struct stage *st, struct arena *a, const struct scenario *sc, struct err *err);
+/* All of it: the cluster, the lab's files in the home, and the scenario (scenario_run). The cluster runs on until stage_close. */
+bool stage_play(struct stage *st, struct arena *a, const struct scenario *sc, void (*say)(void *ctx, const char *line), void *ctx, struct timeline *t,
+                struct err *err);
 /* The cluster is ended at once, since nobody wants its data any more, and the folder removed. Legal on a zeroed stage. */
 void stage_close(struct stage *st);
+
+/* ---- pool.c: jobs 0 to n - 1, each in a process of its own, as many at once as there are cores. job's value is its exit status; done(ctx, i, status) is
+ * called here as they end, status 128 + the signal for one that was killed. False: it was interrupted, and not all were begun; those that ran have ended. */
+bool pool_run(size_t n, int (*job)(void *ctx, size_t i), void (*done)(void *ctx, size_t i, int status), void *ctx);
 
 /* ---- paths.c ---- */
 char *data_path(struct arena *a, const struct options *o, const char *name);   /* DATA/name */
@@ -82,6 +93,8 @@ int cmd_clock(struct options *o);
 int cmd_shell(struct options *o);
 int cmd_lab(struct options *o);
 int cmd_scenario(struct options *o);
+struct lab;
+int lab_test(struct options *o, const struct lab *lab);
 int cmd_grade(struct options *o);
 int cmd_docker(struct options *o);     /* the lab host's docker, run as `docker` inside the shell */
 bool shell_make_bin(struct arena *a, const char *bin, struct err *err);   /* BIN/docker and BIN/kubelab: links to this program */

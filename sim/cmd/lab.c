@@ -178,6 +178,7 @@ enum values { VALUES_NONE, VALUES_DRAWN, VALUES_OF_CLUSTER };
 static const struct verb { const char *name; int words; enum values values; int (*run)(struct options *o, const struct lab *lab); } verbs[] = {
     { "list", 1, VALUES_NONE, lab_list }, { "start", 2, VALUES_NONE, lab_start }, { "files", 3, VALUES_DRAWN, lab_files }, { "guide", 2, VALUES_DRAWN, lab_guide },
     { "check", 2, VALUES_OF_CLUSTER, lab_check }, { "hint", 2, VALUES_OF_CLUSTER, lab_hint }, { "play", 2, VALUES_NONE, lab_perform },
+    { "test", 2, VALUES_NONE, lab_test },
 };
 
 static const struct lab *draw_values(struct arena *a, const struct options *o, const struct lab *lab, struct err *err)

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum flag_type { FLAG_BOOL, FLAG_TEXT, FLAG_PORT, FLAG_SEED, FLAG_NODES, FLAG_ARG, FLAG_SET };
+enum flag_type { FLAG_BOOL, FLAG_TEXT, FLAG_PORT, FLAG_SEED, FLAG_NODES, FLAG_ARG, FLAG_SET, FLAG_COUNT };
 struct flag { const char *name; enum flag_type type; size_t offset; };
 #define AT(field) offsetof(struct options, field)
 
@@ -31,6 +31,7 @@ static const struct flag flags[] = {
     { "verbose", FLAG_BOOL, AT(verbose) },
     { "node", FLAG_TEXT, AT(node) },
     { "nodes", FLAG_NODES, AT(nodes) },
+    { "seeds", FLAG_COUNT, AT(seeds) },
     { "drive", FLAG_BOOL, AT(drive) },
     { "budget", FLAG_TEXT, AT(budget) },
     { "apiserver-arg", FLAG_ARG, 0 },
@@ -95,6 +96,13 @@ static bool flag_store(struct options *o, const struct flag *f, char *value)
             return false;
         }
         o->set[o->set_count++] = value;
+        return true;
+    case FLAG_COUNT:
+        if (!str_int(str_c(value), &number) || number < 1 || number > 100000) {
+            fprintf(stderr, "kubelab: --%s takes a number from 1 to 100000, not \"%s\"\n", f->name, value);
+            return false;
+        }
+        *(int64_t *)(void *)((char *)o + f->offset) = number;
         return true;
     case FLAG_SEED:
         if (!str_int(str_c(value), &number) || number < 0) {

@@ -55,11 +55,8 @@ static bool write_results(struct play *p, const struct timeline *t, struct err *
 static int perform(struct play *p, struct err *err)
 {
     const struct scenario *sc = p->sc;
-    struct timeline t = { 0 };
-    const struct labs_ops *ops = labs_ops_new(p->a, &p->stage.cluster, p->stage.home);       /* from here on an interrupt ends it in order */
-    if (!stage_begin(&p->stage, p->a, sc, err) || (sc->lab && !lab_files_write(lab_find(sc->lab), p->stage.home, true, err)))
-        return EXIT_INTERNAL;
-    bool ok = scenario_run(p->a, sc, ops, say, p, &t, err);
+    struct timeline t;
+    bool ok = stage_play(&p->stage, p->a, sc, say, p, &t, err);
     struct err late = { 0 };
     if (!write_results(p, &t, &late) && ok)
         ok = err_set(err, late.code, "%s", late.msg);

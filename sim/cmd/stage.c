@@ -59,6 +59,15 @@ bool stage_begin(struct stage *st, struct arena *a, const struct scenario *sc, s
     return up_tied(a, &up, &st->pid, err) && trust_loopback(a, st->data, err);
 }
 
+bool stage_play(struct stage *st, struct arena *a, const struct scenario *sc, void (*say)(void *ctx, const char *line), void *ctx, struct timeline *t,
+                struct err *err)
+{
+    st->ops = labs_ops_new(a, &st->cluster, st->home);         /* from here on an interrupt ends it in order */
+    *t = (struct timeline){ .a = a, .scenario = sc, .steps = json_new_array(a), .samples = json_new_array(a) };
+    return stage_begin(st, a, sc, err) && (!sc->lab || lab_files_write(lab_find(sc->lab), st->home, true, err)) &&
+           scenario_run(a, sc, st->ops, say, ctx, t, err);
+}
+
 void stage_close(struct stage *st)
 {
     if (st->pid > 0)

@@ -159,7 +159,7 @@ static void on_apiservice(void *ctx, const struct store_event *ev) {
 
 /* Keys end in /NAMESPACE/NAME. */
 static void on_backend(void *ctx, const struct store_event *ev) {
-    struct str name = ev->key, ns, rest = ev->key;
+    struct str name = ev->key, ns = STR_NULL, rest = ev->key;
     while (rest.p) ns = name, name = str_token(&rest, '/');
     each(ctx, ns, name);
 }

@@ -7,7 +7,6 @@
  */
 #include "sim/base/base.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -174,13 +173,13 @@ static char *arena_vprintf(struct arena *a, size_t *n_out, const char *fmt, va_l
     char small[256];
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(small, sizeof small, fmt, ap);
+    int n = text_vformat(small, sizeof small, fmt, ap);
     ASSERT(n >= 0);
     char *p = arena_alloc(a, (size_t)n + 1);
     if ((size_t)n < sizeof small)
         memcpy(p, small, (size_t)n + 1);
     else
-        vsnprintf(p, (size_t)n + 1, fmt, again);
+        text_vformat(p, (size_t)n + 1, fmt, again);
     va_end(again);
     *n_out = (size_t)n;
     return p;

@@ -6,7 +6,6 @@
  */
 #include "sim/base/base.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 static const struct {
@@ -33,7 +32,7 @@ static void trim_partial_utf8(char *msg, size_t n) {
 
 /* The text is made beside err->msg first, since the arguments often include the old err->msg. */
 static void set_msg(struct err *err, const char *prefix, const char *rest) {
-    int n = snprintf(err->msg, sizeof err->msg, "%s%s", prefix, rest);
+    int n = text_format(err->msg, sizeof err->msg, "%s%s", prefix, rest);
     if (n >= (int)sizeof err->msg)
         trim_partial_utf8(err->msg, sizeof err->msg - 1);
 }
@@ -44,7 +43,7 @@ bool err_set(struct err *err, enum err_code code, const char *fmt, ...) {
     char text[sizeof err->msg + 4];                /* longer than msg, so that set_msg sees a cut */
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    text_vformat(text, sizeof text, fmt, ap);
     va_end(ap);
     err->code = code;
     err_details(err, NULL);
@@ -58,7 +57,7 @@ bool err_prefix(struct err *err, const char *fmt, ...) {
     char prefix[sizeof err->msg + 4], old[sizeof err->msg];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(prefix, sizeof prefix, fmt, ap);
+    text_vformat(prefix, sizeof prefix, fmt, ap);
     va_end(ap);
     memcpy(old, err->msg, sizeof old);
     set_msg(err, prefix, old);

@@ -35,7 +35,13 @@ void json_node_link(struct json *parent, struct json *child)
     ASSERT(node_is_container(parent));
     ASSERT(child && child != parent);
     ASSERT(!child->c.next && !child->c.prev);      /* a child of something else: copy or remove it first */
-    cJSON_AddItemToArray(&parent->c, &child->c);   /* also right for objects: it only links */
+    cJSON *first = parent->c.child, *c = &child->c;
+    if (!first) {
+        parent->c.child = c->prev = c;
+        return;
+    }
+    c->prev = first->prev;
+    first->prev = first->prev->next = c;
 }
 
 static void unlink_child(struct json *parent, struct json *child)
@@ -49,15 +55,15 @@ void json_node_drop_duplicates(struct json *obj, size_t count)
     enum { FEW = 24 };                             /* below this, comparing all pairs is quicker than hashing */
     struct map *seen = count > FEW ? map_new() : NULL;
     struct json *next;
-    for (struct json *c = json_first(obj); c; c = next) {
-        next = json_next(c);
+    for (struct json *c = node_first(obj); c; c = next) {
+        next = node_next(c);
         if (seen) {
             struct json *older = map_put(seen, node_key(c), c);
             if (older)
                 unlink_child(obj, older);
             continue;
         }
-        for (struct json *later = next; later; later = json_next(later)) {
+        for (struct json *later = next; later; later = node_next(later)) {
             if (str_eq(node_key(later), node_key(c))) {
                 unlink_child(obj, c);
                 break;
@@ -101,11 +107,6 @@ struct json *json_getn(const struct json *obj, struct str key)
     return NULL;
 }
 
-struct json *json_get(const struct json *obj, const char *key)
-{
-    return json_getn(obj, str_c(key));
-}
-
 struct json *json_path(const struct json *j, const char *path)
 {
     struct str rest = str_c(path);
@@ -125,11 +126,6 @@ struct str json_str(const struct json *j)
     if (!json_is(j, JSON_STRING))
         return STR_NULL;
     return (struct str){ j->c.valuestring, j->str_len };
-}
-
-struct str json_get_str(const struct json *obj, const char *key)
-{
-    return json_str(json_get(obj, key));
 }
 
 struct str json_path_str(const struct json *obj, const char *path)
@@ -306,7 +302,7 @@ struct json *json_copy(struct arena *a, const struct json *j)
         copy->c.valuestring = arena_cstr(a, json_str(j));
         copy->str_len = j->str_len;
     }
-    for (const struct json *c = json_first(j); c; c = json_next(c)) {
+    for (const struct json *c = node_first(j); c; c = node_next(c)) {
         struct json *child = json_copy(a, c);
         if (c->c.string)
             json_node_set_key(a, child, node_key(c));
@@ -352,11 +348,6 @@ void json_setn(struct arena *a, struct json *obj, struct str key, struct json *v
     }
     json_node_set_key(a, val, key);
     json_node_link(obj, val);
-}
-
-void json_set(struct arena *a, struct json *obj, const char *key, struct json *val)
-{
-    json_setn(a, obj, str_c(key), val);
 }
 
 void json_set_str(struct arena *a, struct json *obj, const char *key, struct str s)
@@ -405,11 +396,6 @@ struct json *json_removen(struct json *obj, struct str key)
     if (child)
         unlink_child(obj, child);
     return child;
-}
-
-struct json *json_remove(struct json *obj, const char *key)
-{
-    return json_removen(obj, str_c(key));
 }
 
 void json_append(struct json *arr, struct json *val)

@@ -48,12 +48,18 @@ bool yaml_parse_all(struct arena *a, struct str text, struct json **docs_array, 
 /* -- read -- */
 enum json_type json_type(const struct json *j);      /* JSON_NULL for NULL */
 bool json_is(const struct json *j, enum json_type t);/* false for NULL pointer, also with JSON_NULL */
-struct json *json_get(const struct json *obj, const char *key);                      /* borrowed or NULL */
-struct json *json_getn(const struct json *obj, struct str key);
+struct json *json_getn(const struct json *obj, struct str key);                      /* borrowed or NULL */
+static inline struct json *json_get(const struct json *obj, const char *key)
+{
+    return json_getn(obj, str_c(key));
+}
 /* "spec.template.metadata.labels", array index by number; keys with dots cannot be reached */
 struct json *json_path(const struct json *j, const char *path);
 struct str json_str(const struct json *j);           /* of a string node, else empty */
-struct str json_get_str(const struct json *obj, const char *key);
+static inline struct str json_get_str(const struct json *obj, const char *key)
+{
+    return json_str(json_get(obj, key));
+}
 struct str json_path_str(const struct json *obj, const char *path);
 int64_t json_int(const struct json *j, int64_t dflt);/* JSON_INT, or JSON_FLOAT with no fraction; else dflt */
 int64_t json_get_int(const struct json *obj, const char *key, int64_t dflt);
@@ -86,8 +92,11 @@ struct json *json_new_strc(struct arena *a, const char *s);
 struct json *json_new_array(struct arena *a);
 struct json *json_new_object(struct arena *a);
 struct json *json_copy(struct arena *a, const struct json *j);                       /* deep */
-void json_set(struct arena *a, struct json *obj, const char *key, struct json *val); /* replaces in place or appends */
-void json_setn(struct arena *a, struct json *obj, struct str key, struct json *val);
+void json_setn(struct arena *a, struct json *obj, struct str key, struct json *val); /* replaces in place or appends */
+static inline void json_set(struct arena *a, struct json *obj, const char *key, struct json *val)
+{
+    json_setn(a, obj, str_c(key), val);
+}
 void json_set_str(struct arena *a, struct json *obj, const char *key, struct str s);
 void json_set_strc(struct arena *a, struct json *obj, const char *key, const char *s);
 void json_set_int(struct arena *a, struct json *obj, const char *key, int64_t v);
@@ -95,8 +104,11 @@ void json_set_bool(struct arena *a, struct json *obj, const char *key, bool v);
 /* the object under key, made if absent or null */
 struct json *json_ensure(struct arena *a, struct json *obj, const char *key);
 struct json *json_ensure_array(struct arena *a, struct json *obj, const char *key);
-struct json *json_remove(struct json *obj, const char *key);                         /* detached child or NULL */
-struct json *json_removen(struct json *obj, struct str key);
+struct json *json_removen(struct json *obj, struct str key);                         /* detached child or NULL */
+static inline struct json *json_remove(struct json *obj, const char *key)
+{
+    return json_removen(obj, str_c(key));
+}
 void json_append(struct json *arr, struct json *val);
 void json_insert(struct json *arr, size_t i, struct json *val);                      /* i == len appends */
 struct json *json_remove_at(struct json *arr, size_t i);

@@ -194,12 +194,19 @@ static bool check_escape(struct parser *p)
     return true;
 }
 
+/* Bytes that stand for themselves: ASCII, no control characters, neither quote nor backslash. */
+static const bool in_strings[256] = { [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... 0x7f] = true };
+
 /* At the opening quote. The bytes end in a NUL beyond *len. */
 static bool parse_string(struct parser *p, char **out, uint32_t *len)
 {
     const char *start = ++p->p;
     bool plain = true;
-    while (p->p < p->end && *p->p != '"') {
+    for (;;) {
+        while (p->p < p->end && in_strings[(unsigned char)*p->p])
+            p->p++;
+        if (p->p >= p->end || *p->p == '"')
+            break;
         unsigned char c = (unsigned char)*p->p;
         if (c < 0x20)
             return fail(p, INSIDE, "in string literal");

@@ -35,6 +35,14 @@ static inline bool node_is_container(const struct json *j)
 {
     return j && (node_kind(j) == cJSON_Array || node_kind(j) == cJSON_Object);
 }
+static inline struct json *node_first(const struct json *container)
+{
+    return node_of(container->c.child);
+}
+static inline struct json *node_next(const struct json *child)
+{
+    return node_of(child->c.next);
+}
 static inline struct str node_key(const struct json *j)
 {
     return (struct str){ j->c.string, j->key_len };

@@ -47,11 +47,19 @@ static size_t high_bytes(const char *s, const char *end, const char **instead)
     return 1;
 }
 
+/* Bytes that some flags may change; all others go out as they are. */
+static const bool special[256] = { [0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, ['<'] = true, ['>'] = true, ['&'] = true,
+                                   [0x80 ... 0xff] = true };
+
 static void write_string(struct strbuf *out, struct str s, unsigned flags)
 {
     const char *p = s.p, *end = s.p + s.n, *done = s.p, *instead;
     strbuf_addch(out, '"');
-    while (p < end) {
+    for (;;) {
+        while (p < end && !special[(unsigned char)*p])
+            p++;
+        if (p == end)
+            break;
         unsigned char c = (unsigned char)*p;
         if (c >= 0x80) {
             size_t n = high_bytes(p, end, &instead);
@@ -156,17 +164,17 @@ static void write_children(struct strbuf *out, const struct json *j, unsigned fl
 {
     bool object = node_kind(j) == cJSON_Object;
     strbuf_addch(out, object ? '{' : '[');
-    for (const struct json *c = json_first(j); c; c = json_next(c)) {
+    for (const struct json *c = node_first(j); c; c = node_next(c)) {
         new_line(out, flags, depth + 1);
         if (object) {
             write_string(out, node_key(c), flags);
             strbuf_add(out, flags & JSON_PRETTY ? STR(": ") : STR(":"));
         }
         write_value(out, c, flags, depth + 1);
-        if (json_next(c))
+        if (node_next(c))
             strbuf_addch(out, ',');
     }
-    if (json_first(j))
+    if (node_first(j))
         new_line(out, flags, depth);
     strbuf_addch(out, object ? '}' : ']');
 }

@@ -44,6 +44,22 @@ void map_free(struct map *m, void (*free_value)(void *)) {
     free(m);
 }
 
+/* For the index alone: eight bytes at a time, which keys of paths and addresses are long enough for. */
+static uint64_t hash_of(struct str key) {
+    uint64_t h = key.n, word;
+    const char *p = key.p;
+    for (size_t left = key.n; left; ) {
+        size_t n = left < sizeof word ? left : sizeof word;
+        word = 0;
+        memcpy(&word, p, n);
+        h = (h ^ word) * 0x9e3779b97f4a7c15ull;
+        h ^= h >> 32;
+        p += n;
+        left -= n;
+    }
+    return h;
+}
+
 static struct entry *map_find(const struct map *m, struct str key, uint64_t hash) {
     if (m->live == 0)
         return NULL;
@@ -85,13 +101,13 @@ static void map_rebuild(struct map *m) {
 }
 
 void *map_get(const struct map *m, struct str key) {
-    struct entry *e = map_find(m, key, str_hash(key));
+    struct entry *e = map_find(m, key, hash_of(key));
     return e ? e->value : NULL;
 }
 
 void *map_put(struct map *m, struct str key, void *value) {
     ASSERT(value);
-    uint64_t hash = str_hash(key);
+    uint64_t hash = hash_of(key);
     struct entry *e = map_find(m, key, hash);
     if (e) {                                       /* keeps its place in the order */
         void *old = e->value;
@@ -111,7 +127,7 @@ void *map_put(struct map *m, struct str key, void *value) {
 }
 
 void *map_take(struct map *m, struct str key) {
-    struct entry *e = map_find(m, key, str_hash(key));
+    struct entry *e = map_find(m, key, hash_of(key));
     if (!e)
         return NULL;
     void *value = e->value;

@@ -5,7 +5,6 @@
  */
 #include "sim/base/base.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 void strbuf_init(struct strbuf *b, size_t max) {
@@ -35,7 +34,7 @@ static size_t strbuf_room(struct strbuf *b, size_t n) {
     }
     size_t need = b->n + n + 1;
     if (need > b->cap) {
-        size_t cap = b->cap > SIZE_MAX / 2 ? need : b->cap * 2;
+        size_t cap = b->cap > SIZE_MAX / 4 ? need : b->cap * (b->cap < 1024 ? 4 : 2);
         if (cap < 64)
             cap = 64;
         if (cap < need)
@@ -52,6 +51,12 @@ static size_t strbuf_room(struct strbuf *b, size_t n) {
 void strbuf_add(struct strbuf *b, struct str s) {
     if (s.n == 0)
         return;
+    if (!b->overflow && s.n < b->cap - b->n) {     /* it fits, with its NUL: the usual case */
+        memmove(b->p + b->n, s.p, s.n);
+        b->n += s.n;
+        b->p[b->n] = '\0';
+        return;
+    }
     bool own = b->p && (uintptr_t)s.p >= (uintptr_t)b->p && (uintptr_t)s.p < (uintptr_t)b->p + b->cap;
     size_t offset = own ? (size_t)(s.p - b->p) : 0;    /* growing may move the bytes that we are asked to repeat */
     size_t n = strbuf_room(b, s.n);
@@ -67,7 +72,12 @@ void strbuf_addc(struct strbuf *b, const char *s) {
 }
 
 void strbuf_addch(struct strbuf *b, char c) {
-    strbuf_add(b, (struct str){ &c, 1 });
+    if (b->overflow || b->cap - b->n < 2) {
+        strbuf_add(b, (struct str){ &c, 1 });
+        return;
+    }
+    b->p[b->n++] = c;
+    b->p[b->n] = '\0';
 }
 
 void strbuf_addf(struct strbuf *b, const char *fmt, ...) {
@@ -81,13 +91,13 @@ void strbuf_vaddf(struct strbuf *b, const char *fmt, va_list ap) {
     char small[512];
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(small, sizeof small, fmt, ap);
+    int n = text_vformat(small, sizeof small, fmt, ap);
     ASSERT(n >= 0);
     if ((size_t)n < sizeof small) {
         strbuf_add(b, (struct str){ small, (size_t)n });
     } else {
         char *large = xmalloc((size_t)n + 1);
-        vsnprintf(large, (size_t)n + 1, fmt, again);
+        text_vformat(large, (size_t)n + 1, fmt, again);
         strbuf_add(b, (struct str){ large, (size_t)n });
         free(large);
     }

@@ -147,7 +147,7 @@ static void wrap_error(const struct http_call *c, struct err *err)
 {
     const char *quote = c->client->quote_urls ? "\"" : "";
     char verb[32];
-    snprintf(verb, sizeof verb, "%s", c->method);
+    text_format(verb, sizeof verb, "%s", c->method);
     for (size_t i = 1; verb[i] != '\0'; i++)
         verb[i] = (char)tolower((unsigned char)verb[i]);
     err_prefix(err, "%s %s%s%s: ", verb, quote, c->url_text, quote);
@@ -242,7 +242,7 @@ struct http_call *http_call_start(struct http_client *client, const struct http_
     request_build(c, opt);
     c->lookup.from = client->opt.from;
     c->lookup.done = on_found;
-    snprintf(c->lookup.name, sizeof c->lookup.name, STR_FMT, STR_ARG(c->url.host));
+    text_format(c->lookup.name, sizeof c->lookup.name, STR_FMT, STR_ARG(c->url.host));
     dns_lookup_start(&c->lookup);
     return c;
 }
@@ -275,7 +275,7 @@ static bool judge_tls(struct http_call *c, struct http_server *s, struct err *er
     const struct identity *id = s->opt.identity(s->opt.identity_ctx);
     if (id == NULL) {
         char remote[96];
-        snprintf(remote, sizeof remote, "%s:%d", c->dial.local_ip, c->dial.local_port);
+        text_format(remote, sizeof remote, "%s:%d", c->dial.local_ip, c->dial.local_port);
         if (s->opt.no_identity != NULL)
             s->opt.no_identity(s->opt.identity_ctx, str_c(remote));
         return err_set(err, ERR_TLS, "remote error: tls: internal error");
@@ -330,7 +330,7 @@ static void on_dialed(struct vnet_dial *d, const struct err *err)
     struct direct_request req = c->req;
     c->req.arena = NULL;
     req.peer_ip = d->peer_ip;
-    snprintf(req.remote_addr, sizeof req.remote_addr, "%s:%d", d->local_ip, d->local_port);
+    text_format(req.remote_addr, sizeof req.remote_addr, "%s:%d", d->local_ip, d->local_port);
     direct_send(&c->link, s, &req);
 }
 

@@ -41,12 +41,12 @@ void trace_event(struct loop *l, const char *component, const char *fmt, ...)
     char text[1024];
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(text, sizeof text, fmt, ap);
+    int n = text_vformat(text, sizeof text, fmt, ap);
     va_end(ap);
     ASSERT(n >= 0);
     size_t len = (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
     e->vtime = vtime_now(l);
-    if (snprintf(e->text, sizeof e->text, "%s: %s", component, text) >= TRACE_TEXT)
+    if (text_format(e->text, sizeof e->text, "%s: %s", component, text) >= TRACE_TEXT)
         memcpy(e->text + TRACE_TEXT - 4, "...", 4);
     absorb(t, (uint64_t)(e->vtime - l->start_vtime));      /* since the start: two runs need not start in the same second */
     absorb_text(t, component, strlen(component));

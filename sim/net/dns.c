@@ -137,7 +137,7 @@ void vnet_host_add_hosts(struct vnet_host *h, const char *ip, const char *name)
         map_putc(h->hosts_file, key, line);
     }
     if (line->n < IPS_MAX)
-        snprintf(line->ips[line->n++], sizeof line->ips[0], "%s", ip);
+        text_format(line->ips[line->n++], sizeof line->ips[0], "%s", ip);
 }
 
 /* Answers that need no server: an address, a line of /etc/hosts, localhost (which every such file has). */
@@ -145,7 +145,7 @@ static bool answer_locally(struct vnet_host *h, struct dns_lookup *q)
 {
     struct in6_addr addr;
     if (inet_pton(AF_INET, q->name, &addr) == 1 || inet_pton(AF_INET6, q->name, &addr) == 1) {
-        snprintf(q->ips[0], sizeof q->ips[0], "%.63s", q->name);
+        text_format(q->ips[0], sizeof q->ips[0], "%.63s", q->name);
         q->ip_count = 1;
         return true;
     }
@@ -159,7 +159,7 @@ static bool answer_locally(struct vnet_host *h, struct dns_lookup *q)
     }
     if (strcmp(key, "localhost") != 0)
         return false;
-    snprintf(q->ips[0], sizeof q->ips[0], "127.0.0.1");
+    text_format(q->ips[0], sizeof q->ips[0], "127.0.0.1");
     q->ip_count = 1;
     return true;
 }
@@ -172,9 +172,9 @@ static void candidate_add(struct lookup *l, const char *name, const char *suffix
         return;
     char *out = l->names[l->name_count++];
     if (suffix != NULL)
-        snprintf(out, sizeof l->names[0], "%s.%s", name, suffix);
+        text_format(out, sizeof l->names[0], "%s.%s", name, suffix);
     else
-        snprintf(out, sizeof l->names[0], "%s", name);
+        text_format(out, sizeof l->names[0], "%s", name);
 }
 
 static void candidates_make(struct lookup *l)
@@ -248,7 +248,7 @@ static void on_timer(struct timer *t)
     };
     struct lookup *l = container_of(t, struct lookup, timer);
     char what[256];
-    snprintf(what, sizeof what, "read udp %s:%d->%s:%d: %s", l->local_ip, l->local_port, l->host->rc.nameserver, DNS_PORT,
+    text_format(what, sizeof what, "read udp %s:%d->%s:%d: %s", l->local_ip, l->local_port, l->host->rc.nameserver, DNS_PORT,
              fates[l->fate].text);
     if (l->pending != NULL)
         l->pending->lookup = NULL;
@@ -293,7 +293,7 @@ static void lookup_ask(struct lookup *l)
     int port = DNS_PORT;
     struct vnet_host *to = NULL;
     struct dns_listener *server = NULL;
-    snprintf(ip, sizeof ip, "%s", l->host->rc.nameserver);
+    text_format(ip, sizeof ip, "%s", l->host->rc.nameserver);
     l->fate = ROUTE_REFUSE;
     if (vip_translate(l->host, "UDP", ip, &port))
         l->fate = vnet_route(l->host, ip, &to);
@@ -307,7 +307,7 @@ static void lookup_ask(struct lookup *l)
     p->loop = l->host->net->loop;
     p->lookup = l;
     p->q.reply = on_reply;
-    snprintf(p->q.name, sizeof p->q.name, "%s", l->names[l->at]);
+    text_format(p->q.name, sizeof p->q.name, "%s", l->names[l->at]);
     task_init(&p->task, on_answer);
     list_init(&p->node);
     list_push(&server->pending, &p->node);

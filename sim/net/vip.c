@@ -18,7 +18,7 @@ struct vip {
 
 static struct str vip_key(char buf[128], const char *proto, const char *ip, int port)
 {
-    int n = snprintf(buf, 128, "%s %s:%d", proto, ip, port);
+    int n = text_format(buf, 128, "%s %s:%d", proto, ip, port);
     ASSERT(n > 0 && n < 128);
     return (struct str){ buf, (size_t)n };
 }
@@ -144,7 +144,7 @@ bool vip_translate(struct vnet_host *from, const char *proto, char ip[64], int *
     if (vip->n == 0)
         return false;
     const struct vip_backend *b = &vip->b[vip->n == 1 ? 0 : rng_below(&from->net->rng, vip->n)];
-    snprintf(ip, 64, "%s", b->ip);
+    text_format(ip, 64, "%s", b->ip);
     *port = b->port;
     return true;
 }

@@ -62,7 +62,7 @@ struct vnet_host *vnet_host_new(struct vnet *v, const char *name)
     struct list *heads[] = { &h->listeners, &h->dns_listeners, &h->dials, &h->lookups, &h->conns_from, &h->conns_to };
     for (size_t i = 0; i < ARRAY_LEN(heads); i++)
         list_init(heads[i]);
-    snprintf(h->rc.nameserver, sizeof h->rc.nameserver, "127.0.0.1");      /* what Go assumes without a resolv.conf */
+    text_format(h->rc.nameserver, sizeof h->rc.nameserver, "127.0.0.1");      /* what Go assumes without a resolv.conf */
     h->rc.ndots = 1;
     h->next_port = PORT_FIRST;
     h->machine = h;
@@ -178,7 +178,7 @@ struct vnet_listener *vnet_listen(struct vnet_host *h, const char *ip, int port,
     }
     struct vnet_listener *l = NEW(struct vnet_listener);
     l->host = h;
-    snprintf(l->ip, sizeof l->ip, "%s", shown);
+    text_format(l->ip, sizeof l->ip, "%s", shown);
     l->port = port;
     l->ep = ep;
     list_init(&l->node);
@@ -224,9 +224,9 @@ void vnet_local_addr(struct vnet_host *from, const char *ip, char local_ip[64], 
 {
     bool own = vnet_is_loopback(ip) || map_getc(from->addrs, ip) != NULL;
     if (own)
-        snprintf(local_ip, 64, "%s", ip);          /* to oneself: source and destination are the same */
+        text_format(local_ip, 64, "%s", ip);          /* to oneself: source and destination are the same */
     else
-        snprintf(local_ip, 64, STR_FMT, STR_ARG(vnet_host_addr(from)));
+        text_format(local_ip, 64, STR_FMT, STR_ARG(vnet_host_addr(from)));
     *local_port = (int)from->next_port;
     from->next_port = from->next_port == PORT_LAST ? PORT_FIRST : from->next_port + 1;
 }
@@ -290,7 +290,7 @@ void vnet_dial_start(struct vnet_dial *d)
 {
     struct vnet *v = d->from->net;
     ASSERT(d->done != NULL);
-    snprintf(d->peer_ip, sizeof d->peer_ip, "%s", d->ip);
+    text_format(d->peer_ip, sizeof d->peer_ip, "%s", d->ip);
     d->peer_port = d->port;
     if (!vip_translate(d->from, "TCP", d->peer_ip, &d->peer_port))
         d->peer_port = 0;

@@ -212,7 +212,7 @@ void status_adopt(struct pod_worker *p, const struct json *status);
 const struct json *mirror_of(struct kubelet *k, const struct pod_worker *p);     /* the API's object of a static pod, or NULL */
 
 /* ---- source_file.c ---- */
-struct file_source { struct timer timer, retry; struct list calls; bool read; };
+struct file_source { struct timer timer, retry; struct list calls; struct map *manifests; /* path -> struct manifest */ bool read; };
 void file_source_start(struct kubelet *k);
 void file_source_stop(struct kubelet *k);
 void file_source_rescan(struct kubelet *k);                     /* soon */

@@ -18,11 +18,18 @@ static void on_scan(struct timer *t);
 static void on_retry(struct timer *t) { mirror_sync(container_of(container_of(t, struct file_source, retry), struct kubelet, files)); }
 
 /* ---- manifests ---- */
-static struct json *static_pod(struct kubelet *k, struct arena *a, const char *path, struct err *err)
+/* A file as it was read last, and the pod it describes. Its tree is not kept: only a pod that is to be started needs one. */
+struct manifest { struct arena *arena; struct str text, uid, ns, name; };
+
+static void manifest_free(void *p)
 {
-    struct str text;
-    if (!file_read(path, LIMIT_YAML_BYTES, a, &text, err))
-        return NULL;
+    struct manifest *m = p;
+    if (m)
+        arena_free(m->arena);          /* it lives there */
+}
+
+static struct json *static_pod(struct kubelet *k, struct arena *a, const char *path, struct str text, struct err *err)
+{
     struct json *pod = yaml_parse(a, text, err);
     if (!pod)
         return NULL;
@@ -87,6 +94,25 @@ static struct pod_worker *static_by_key(struct kubelet *k, struct str ns, struct
     return NULL;
 }
 
+/* What the file says; parsed only when it says something new. NULL: err tells why. */
+static const struct manifest *manifest_read(struct kubelet *k, struct arena *a, const char *path, struct err *err)
+{
+    struct str text;
+    if (!file_read(path, LIMIT_YAML_BYTES, a, &text, err))
+        return NULL;
+    struct manifest *m = map_getc(k->files.manifests, path);
+    if (m && str_eq(m->text, text))
+        return m;
+    const struct json *pod = static_pod(k, a, path, text, err);
+    if (!pod)
+        return NULL;
+    struct arena *own = arena_new();
+    m = ARENA_NEW(own, struct manifest);
+    *m = (struct manifest){ own, arena_str(own, text), arena_str(own, meta_uid(pod)), arena_str(own, meta_namespace(pod)), arena_str(own, meta_name(pod)) };
+    manifest_free(map_putc(k->files.manifests, path, m));
+    return m;
+}
+
 static void scan(struct kubelet *k)
 {
     struct arena *a = arena_new();
@@ -95,15 +121,16 @@ static void scan(struct kubelet *k)
     size_t n = kubelet_manifests(a, k->o.manifests_dir, &names);
     for (size_t i = 0; i < n; i++) {
         struct err err = { 0 };
-        struct json *pod = static_pod(k, a, arena_printf(a, "%s/%s", k->o.manifests_dir, names[i]), &err);
-        if (!pod) {
+        const char *path = arena_printf(a, "%s/%s", k->o.manifests_dir, names[i]);
+        const struct manifest *m = manifest_read(k, a, path, &err);
+        if (!m) {
             klog_write(k->o.log, 'E', "file_linux.go:60", "Unable to read config path \"/etc/kubernetes/manifests\": can't process manifest file \"/etc/kubernetes/manifests/%s\": %s", names[i], err.msg);
             err_clear(&err);
             continue;
         }
-        map_put(seen, meta_uid(pod), pod);
-        if (!map_get(k->workers, meta_uid(pod)) && !static_by_key(k, meta_namespace(pod), meta_name(pod)))
-            pod_worker_new(k, pod, true);          /* one of the same name that still runs goes first */
+        map_put(seen, m->uid, k);
+        if (!map_get(k->workers, m->uid) && !static_by_key(k, m->ns, m->name))
+            pod_worker_new(k, static_pod(k, a, path, m->text, NULL), true);        /* one of the same name that still runs goes first */
     }
     size_t cursor = 0;
     void *value;
@@ -130,6 +157,7 @@ void file_source_start(struct kubelet *k)
     timer_init(&k->files.timer, k->o.loop, on_scan);
     timer_init(&k->files.retry, k->o.loop, on_retry);
     list_init(&k->files.calls);
+    k->files.manifests = map_new();
     timer_start(&k->files.timer, 0);
 }
 
@@ -153,6 +181,8 @@ void file_source_stop(struct kubelet *k)
         client_cancel(m->call);
         call_free(m);
     }
+    map_free(k->files.manifests, manifest_free);
+    k->files.manifests = NULL;
 }
 
 /* ---- mirrors ---- */

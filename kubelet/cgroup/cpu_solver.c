@@ -16,11 +16,22 @@ static const double thread_weight = 1024;          /* NICE_0_LOAD against cpu.sh
 
 struct vessel { double weight, most, got; int child; /* -1: the threads of the group, together */ };
 
-static int by_level(const void *pa, const void *pb)
+static bool fills_before(const struct vessel *a, const struct vessel *b)
 {
-    const struct vessel *a = pa, *b = pb;
     double la = a->most / a->weight, lb = b->most / b->weight;
-    return la < lb ? -1 : la > lb ? 1 : a->child - b->child;
+    return la < lb || (la <= lb && a->child < b->child);
+}
+
+/* By insertion: they are few, and this runs for every change of every group. */
+static void sort_by_level(struct vessel *v, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        struct vessel one = v[i];
+        size_t at = i;
+        for (; at > 0 && fills_before(&one, &v[at - 1]); at--)
+            v[at] = v[at - 1];
+        v[at] = one;
+    }
 }
 
 /* Pours `amount` into v: those that fill up at the lowest level first. */
@@ -29,7 +40,7 @@ static void pour(struct vessel *v, size_t n, double amount)
     double weights = 0;
     for (size_t i = 0; i < n; i++)
         weights += v[i].weight;
-    qsort(v, n, sizeof *v, by_level);
+    sort_by_level(v, n);
     for (size_t i = 0; i < n; i++) {
         double fair = weights > 0 ? amount * v[i].weight / weights : 0;
         v[i].got = i + 1 == n ? fmin(v[i].most, amount) : fmin(v[i].most, fair);       /* the last takes the rest without a rounding step */
@@ -58,9 +69,17 @@ void cpu_solve(struct share_group *g, size_t n, double cores)
 {
     if (n == 0)
         return;
-    struct family f = { xcalloc(n + 1, sizeof(int)), xcalloc(n, sizeof(int)), xcalloc(n, sizeof(double)), xcalloc(n + 1, sizeof(struct vessel)) };
+    enum { FEW = 64 };                             /* runnable groups that need no memory from elsewhere */
+    int first[FEW + 1], next[FEW];
+    double most[FEW];
+    struct vessel v[FEW + 1];
+    struct family f = { first, next, most, v };
+    if (n > FEW)
+        f = (struct family){ xmalloc((n + 1) * sizeof *first), xmalloc(n * sizeof *next), xmalloc(n * sizeof *most), xmalloc((n + 1) * sizeof *v) };
     for (size_t i = 0; i <= n; i++)
         f.first[i] = -1;
+    for (size_t i = 0; i < n; i++)
+        f.most[i] = 0;
     for (size_t i = n; i-- > 0;) {                 /* children come after their parents, so their `most` is final when the parent's turn comes */
         ASSERT(g[i].parent >= -1 && g[i].parent < (int)i);
         ASSERT(g[i].weight > 0 && g[i].cap >= 0 && g[i].threads >= 0);
@@ -73,6 +92,8 @@ void cpu_solve(struct share_group *g, size_t n, double cores)
     share_out(g, &f, -1, cores);
     for (size_t i = 0; i < n; i++)
         share_out(g, &f, (int)i, g[i].rate);
+    if (n <= FEW)
+        return;
     free(f.first);
     free(f.next);
     free(f.most);

@@ -149,7 +149,7 @@ static bool must_specify(struct admission_attrs *t, const struct json *quota, co
     size_t n = 0;
     if (t->group.n || !str_eqc(t->resource, "pods")) return true;
     for (size_t i = 0; i < ARRAY_LEN(compute); i++) {
-        struct str bare = str_starts(str_c(compute[i]), "requests.") ? str_c(compute[i] + 9) : str_starts(str_c(compute[i]), "limits.") ? str_c(compute[i] + 7) : str_c(compute[i]);
+        struct str kind, rest, bare = str_cut(str_c(compute[i]), '.', &kind, &rest) ? rest : kind;
         const char *list = str_starts(str_c(compute[i]), "limits.") ? "limits" : "requests";
         if (!json_get(json_path(quota, "spec.hard"), compute[i])) continue;
         bool lacks = !used(delta, str_c(compute[i]));

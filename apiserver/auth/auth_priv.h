@@ -30,7 +30,8 @@ bool parsed_trim(struct parsed_cache *c, size_t max);                         /*
 enum authn_result { AUTHN_YES, AUTHN_NONE, AUTHN_BAD };
 struct authn {
     struct apiserver  *as;
-    struct map        *tokens;                     /* token -> the key that its signature fits */
+    struct map        *tokens;                     /* token -> struct known_token: what a signature once fitted */
+    struct parsed_cache *secrets;                  /* of service accounts: struct secret_token */
     struct map        *chains[2];                  /* leaf's DER -> struct verified; per trust: client CA, front proxy CA */
 };
 enum authn_trust { TRUST_CLIENT, TRUST_PROXY };
@@ -44,7 +45,8 @@ enum authn_result static_token(const struct authn *n, struct arena *a, struct st
 enum authn_result bootstrap_token(struct authn *n, struct arena *a, struct str token, struct user *out);
 bool token_user(struct authn *n, struct arena *a, struct str token, struct user *out, struct strs *audiences, struct err *err);
 bool audiences_meet(const struct strs *have, const struct strs *want);
-void key_unref_value(void *k);
+void *parse_secret(struct arena *a, const struct json *obj);                  /* service_account.c */
+void known_token_free(void *t);
 #define ISSUER_BOUND  "https://kubernetes.default.svc.cluster.local"
 #define ISSUER_LEGACY "kubernetes/serviceaccount"
 struct str issuer_of(const struct apiserver *as);
@@ -61,8 +63,9 @@ struct binding { struct str name, ns, role_kind, role_name; struct subject *subj
 struct authz {
     struct apiserver    *as;
     struct parsed_cache *roles, *bindings, *pods;
-    const struct binding **cluster; size_t cluster_n, cluster_cap;            /* all ClusterRoleBindings, as of revision cluster_rev */
-    int64_t              cluster_rev;
+    struct map          *grants;                   /* user and namespace -> struct grants; true while RBAC's objects are those of revision grants_rev */
+    struct arena        *grants_a;
+    int64_t              grants_rev;
     struct arena        *a;
     struct rules         node_rules;               /* of ClusterRole system:node as compiled in */
 };

@@ -13,15 +13,15 @@ struct authn *authn_new(struct apiserver *as) {
     struct authn *n = NEW(struct authn);
     n->as = as;
     n->tokens = map_new();
+    n->secrets = parsed_cache_new(parse_secret);
     for (size_t i = 0; i < ARRAY_LEN(n->chains); i++) n->chains[i] = map_new();
     return n;
 }
 
-void key_unref_value(void *k) { key_unref(k); }
-
 void authn_free(struct authn *n) {
     if (!n) return;
-    map_free(n->tokens, key_unref_value);
+    map_free(n->tokens, known_token_free);
+    parsed_cache_free(n->secrets);
     for (size_t i = 0; i < ARRAY_LEN(n->chains); i++) map_free(n->chains[i], free);
     free(n);
 }

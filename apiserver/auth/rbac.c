@@ -2,13 +2,13 @@
  *
  * Upstream: kubernetes plugin/pkg/auth/authorizer/rbac/rbac.go, pkg/registry/rbac/validation/rule.go, pkg/apis/rbac/v1/evaluation_helpers.go. Bindings name
  * subjects and a role; ClusterRoleBindings hold everywhere, RoleBindings in their namespace. Rules only ever grant. Objects come straight
- * from the store (parsed.c); the list of ClusterRoleBindings is kept until the store's revision moves.
+ * from the store (parsed.c); which rules a user has in a namespace is kept until an object of RBAC's is written.
  */
 #include <stdlib.h>
 
 #include "apiserver/auth/auth_priv.h"
 
-enum { PARSED_MAX = 4096 };
+enum { PARSED_MAX = 4096, GRANTS_MAX = 512 };
 
 /* ---- parsing ---- */
 void rules_of_json(struct arena *a, const struct json *rules, struct rules *out) {
@@ -45,6 +45,8 @@ struct authz *authz_new(struct apiserver *as) {
     z->roles = parsed_cache_new(parse_role);
     z->bindings = parsed_cache_new(parse_binding);
     z->pods = parsed_cache_new(parse_pod);
+    z->grants = map_new();
+    z->grants_a = arena_new();
     policy_node_rules(as->opt.minor, z->a, &z->node_rules);
     return z;
 }
@@ -54,8 +56,9 @@ void authz_free(struct authz *z) {
     parsed_cache_free(z->roles);
     parsed_cache_free(z->bindings);
     parsed_cache_free(z->pods);
+    map_free(z->grants, NULL);
+    arena_free(z->grants_a);
     arena_free(z->a);
-    free(z->cluster);
     free(z);
 }
 
@@ -116,49 +119,79 @@ const struct rules *role_rules(struct authz *z, struct str kind, struct str ns, 
     return rules;
 }
 
-struct walk { struct authz *z; const struct user *u; struct arena *a; rule_visitor *visit; void *ctx; bool stopped; };
+/* What one user holds in one namespace, in the order of the bindings: rule by rule, with what gave it. rule is NULL where the binding's role is missing. */
+struct grant { const struct rule *rule; const struct binding *b; const struct subject *s; };
+struct grants { struct grant *v; size_t n, cap; };
+struct walk { struct authz *z; const struct user *u; struct grants *out; struct arena *a; };
 
-static bool walk_binding(struct walk *w, const struct binding *b) {
+static void grant_add(struct walk *w, struct grant g) {
+    struct grants *out = w->out;
+    if (out->n == out->cap) {
+        size_t cap = out->cap ? 2 * out->cap : 16;
+        out->v = arena_realloc(w->z->grants_a, out->v, out->cap * sizeof *out->v, cap * sizeof *out->v);
+        out->cap = cap;
+    }
+    out->v[out->n++] = g;
+}
+
+static bool visit_binding(void *ctx, struct str key, struct object *o) {
+    struct walk *w = ctx;
+    const struct binding *b = parsed_get(w->z->bindings, key, o);
     const struct subject *s = NULL;
     for (size_t i = 0; i < b->n && !s; i++)
         if (subject_is(&b->subjects[i], w->u, b->ns)) s = &b->subjects[i];
     if (!s) return true;
     const struct rules *rules = role_rules(w->z, b->role_kind, b->ns, b->role_name, w->a, NULL);
-    if (!rules) w->stopped = !w->visit(w->ctx, NULL, b, s);
-    for (size_t i = 0; rules && i < rules->n && !w->stopped; i++) w->stopped = !w->visit(w->ctx, &rules->v[i], b, s);
-    return !w->stopped;
-}
-
-static bool visit_role_binding(void *ctx, struct str key, struct object *o) {
-    struct walk *w = ctx;
-    return walk_binding(w, parsed_get(w->z->bindings, key, o));
-}
-
-static bool collect_cluster(void *ctx, struct str key, struct object *o) {
-    struct authz *z = ctx;
-    if (z->cluster_n == z->cluster_cap) {
-        z->cluster_cap = z->cluster_cap ? 2 * z->cluster_cap : 64;
-        z->cluster = xrealloc(z->cluster, z->cluster_cap * sizeof(*z->cluster));
-    }
-    z->cluster[z->cluster_n++] = parsed_get(z->bindings, key, o);
+    if (!rules) grant_add(w, (struct grant){ NULL, b, s });
+    for (size_t i = 0; rules && i < rules->n; i++) grant_add(w, (struct grant){ &rules->v[i], b, s });
     return true;
 }
 
+/* Forgets what is no longer true, and everything when there is too much of it. */
 static void refresh(struct authz *z) {
+    struct str rbac = STR("/registry/" RBAC "/");
     int64_t rev = store_revision(z->as->store);
-    parsed_trim(z->roles, PARSED_MAX);
-    if (!parsed_trim(z->bindings, PARSED_MAX) && rev == z->cluster_rev) return;
-    z->cluster_n = 0;
-    store_list(z->as->store, STR("/registry/" RBAC "/clusterrolebindings/"), STR(""), collect_cluster, z);
-    z->cluster_rev = rev;
+    bool trimmed = parsed_trim(z->roles, PARSED_MAX) | parsed_trim(z->bindings, PARSED_MAX);
+    if (trimmed || map_len(z->grants) > GRANTS_MAX || store_touched(z->as->store, rbac, z->grants_rev)) {
+        map_free(z->grants, NULL);
+        z->grants = map_new();
+        arena_reset(z->grants_a);
+    }
+    z->grants_rev = rev;
+}
+
+/* Namespace, name and groups, each behind its length: whatever bytes are in them, two different askers never share a key. */
+static struct str grants_key(const struct user *u, struct str ns, struct arena *a) {
+    struct strbuf b;
+    strbuf_init(&b, SIZE_MAX / 2);
+    strbuf_addf(&b, "%zu:%zu:", ns.n, u->name.n);
+    strbuf_add(&b, ns);
+    strbuf_add(&b, u->name);
+    for (size_t i = 0; i < u->group_count; i++) {
+        strbuf_addf(&b, "%zu:", u->groups[i].n);
+        strbuf_add(&b, u->groups[i]);
+    }
+    struct str key = arena_str(a, strbuf_str(&b));
+    strbuf_deinit(&b);
+    return key;
+}
+
+static const struct grants *grants_of(struct authz *z, const struct user *u, struct str ns, struct arena *a) {
+    struct str key = grants_key(u, ns, a);
+    struct grants *g = map_get(z->grants, key);
+    if (g) return g;
+    struct walk w = { z, u, g = ARENA_NEW(z->grants_a, struct grants), a };
+    store_list(z->as->store, STR("/registry/" RBAC "/clusterrolebindings/"), STR(""), visit_binding, &w);
+    if (ns.n) store_list(z->as->store, arena_strf(a, "/registry/" RBAC "/rolebindings/" STR_FMT "/", STR_ARG(ns)), STR(""), visit_binding, &w);
+    map_put(z->grants, key, g);
+    return g;
 }
 
 void rules_visit(struct authz *z, const struct user *u, struct str ns, struct arena *a, rule_visitor *visit, void *ctx) {
-    struct walk w = { z, u, a, visit, ctx, false };
     refresh(z);
-    for (size_t i = 0; i < z->cluster_n; i++)
-        if (!walk_binding(&w, z->cluster[i])) return;
-    if (ns.n) store_list(z->as->store, arena_strf(a, "/registry/" RBAC "/rolebindings/" STR_FMT "/", STR_ARG(ns)), STR(""), visit_role_binding, &w);
+    const struct grants *g = grants_of(z, u, ns, a);
+    for (size_t i = 0; i < g->n; i++)
+        if (!visit(ctx, g->v[i].rule, g->v[i].b, g->v[i].s)) return;
 }
 
 /* ---- the authorizer ---- */

@@ -16,23 +16,46 @@ static struct json *claims_unverified(struct arena *a, struct str token) {
     return json_is(j, JSON_OBJECT) ? j : NULL;
 }
 
+/* A token whose signature fitted: by which key, and what it claims. */
+struct known_token { struct arena *a; struct key *key; const struct json *claims; };
+
+void known_token_free(void *p) {
+    struct known_token *t = p;
+    if (!t) return;
+    key_unref(t->key);
+    arena_free(t->a);                              /* it lives there */
+}
+
+static void remember(struct authn *n, struct str token, struct key *key) {
+    if (map_len(n->tokens) >= TOKENS_MAX) {
+        map_free(n->tokens, known_token_free);
+        n->tokens = map_new();
+    }
+    struct arena *a = arena_new();
+    struct known_token *t = ARENA_NEW(a, struct known_token);
+    *t = (struct known_token){ a, key_ref(key), claims_unverified(a, token) };
+    known_token_free(map_put(n->tokens, token, t));
+}
+
+/* NULL also when the key is no longer one of the cluster's. */
+static const struct known_token *known_token(const struct authn *n, struct str token) {
+    const struct known_token *t = map_get(n->tokens, token);
+    for (size_t i = 0; t && i < n->as->sa_verify_count; i++)
+        if (t->key == n->as->sa_verify[i]) return t;
+    return NULL;
+}
+
 static bool signature_fits(struct authn *n, struct arena *a, struct str token, struct err *err) {
     struct apiserver *as = n->as;
-    struct key *key = NULL, *known = map_get(n->tokens, token);
+    struct key *key = NULL;
     struct json *claims;
     if (!as->sa_verify_count) return err_set(err, ERR_UNAUTHORIZED, "no key to verify tokens with");
-    for (size_t i = 0; known && i < as->sa_verify_count; i++)
-        if (known == as->sa_verify[i]) return true;
     for (size_t i = 0; !key && i < as->sa_verify_count; i++) {
         err_clear(err);
         if (jwt_verify_rs256(a, as->sa_verify[i], token, &claims, err)) key = as->sa_verify[i];
     }
     if (!key) return false;
-    if (map_len(n->tokens) >= TOKENS_MAX) {
-        map_free(n->tokens, key_unref_value);
-        n->tokens = map_new();
-    }
-    key_unref(map_put(n->tokens, token, key_ref(key)));
+    remember(n, token, key);
     return true;
 }
 
@@ -54,10 +77,19 @@ static void account_user(struct arena *a, struct user *out, struct str ns, struc
 }
 
 /* ---- tokens of Secrets ---- */
+struct secret_token { bool good; struct str token; };
+
+void *parse_secret(struct arena *a, const struct json *obj) {
+    struct secret_token *s = ARENA_NEW(a, struct secret_token);
+    s->good = !meta_deleting(obj) && base64_decode(a, json_path_str(obj, "data.token"), &s->token);
+    return s;
+}
+
 static bool secret_has_token(struct authn *n, struct arena *a, struct str ns, struct str name, struct str token, struct err *err) {
     struct object *o = registry_get(n->as, STR(""), STR("secrets"), ns, name);
-    struct str have;
-    bool good = o && !meta_deleting(object_json(o)) && base64_decode(a, json_path_str(object_json(o), "data.token"), &have) && crypto_equal(have, token);
+    parsed_trim(n->secrets, TOKENS_MAX);
+    const struct secret_token *s = o ? parsed_get(n->secrets, registry_key(a, STR(""), STR("secrets"), ns, name), o) : NULL;
+    bool good = s && s->good && crypto_equal(s->token, token);
     object_unref(o);
     return good || err_set(err, ERR_UNAUTHORIZED, "Token has been invalidated");
 }
@@ -115,11 +147,12 @@ static bool bound(struct authn *n, struct arena *a, const struct json *claims, s
 }
 
 enum authn_result service_account_token(struct authn *n, struct arena *a, struct str token, struct user *out, struct strs *audiences, struct err *err) {
-    struct json *claims = claims_unverified(a, token);
+    const struct known_token *known = known_token(n, token);
+    const struct json *claims = known ? known->claims : claims_unverified(a, token);
     struct str iss = json_get_str(claims, "iss");
     bool is_bound = n->as->opt.token_request && str_eq(iss, issuer_of(n->as));
     if (!claims || (!is_bound && !str_eqc(iss, ISSUER_LEGACY))) return AUTHN_NONE;       /* not one of ours to judge */
-    if (!signature_fits(n, a, token, err)) return AUTHN_BAD;
+    if (!known && !signature_fits(n, a, token, err)) return AUTHN_BAD;
     if (!is_bound) {
         *audiences = api_audiences(n->as);
         return legacy(n, a, claims, token, out, err) ? AUTHN_YES : AUTHN_BAD;

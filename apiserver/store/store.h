@@ -45,6 +45,8 @@ bool store_delete(struct store *s, struct str key, struct object *last_state, in
 void store_list(struct store *s, struct str prefix, struct str after,
                 bool (*visit)(void *ctx, struct str key, struct object *o), void *ctx);
 size_t store_count(struct store *s, struct str prefix);
+/* Has anything under prefix been written after revision rev? For who keeps something made of it. Also true when the history does not reach back to rev. */
+bool store_touched(const struct store *s, struct str prefix, int64_t rev);
 
 /* ---- when the disk refuses ----
  * A commit that fails (disk full, I/O error) is rolled back; its writes stay in memory and visible, and are tried again

@@ -111,6 +111,18 @@ void history_add(struct store *s, enum store_event_type type, struct str key, st
     evict(h);
 }
 
+bool store_touched(const struct store *s, struct str prefix, int64_t rev) {
+    const struct history *h = &s->history;
+    if (rev < h->compact_rev)
+        return true;
+    for (uint64_t seq = h->first_seq + (uint64_t)(rev - h->compact_rev); seq < end_seq(h); seq++) {
+        struct str key = ring_at(h, seq)->ev.key;
+        if (key.n >= prefix.n && memcmp(key.p, prefix.p, prefix.n) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* What was superseded since from_seq and is now known to the history alone: its text may be asked for again, its tree hardly. */
 void history_forget_trees(struct history *h, uint64_t from_seq) {
     for (uint64_t seq = from_seq < h->first_seq ? h->first_seq : from_seq; seq < end_seq(h); seq++) {

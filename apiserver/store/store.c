@@ -83,7 +83,7 @@ static void index_remove(struct store *s, size_t at) {
 static void on_row(void *ctx, struct str key, int64_t rev, struct str value) {
     struct store *s = ctx;
     struct entry *e = entry_new(key);
-    e->obj = object_new(value);
+    e->obj = object_shared(value);
     e->obj->rv = rev;
     index_insert(s, s->n, e);
     if (rev > s->revision)

@@ -14,12 +14,19 @@
 struct object {
     struct str bytes;                  /* compact JSON, as it is listed, watched and stored */
     int64_t    rv;                     /* metadata.resourceVersion as a number; 0 unless the store set it */
-    unsigned   refs;                   /* private */
-    struct arena *arena;               /* private: of the lazily parsed tree */
-    struct json  *tree;                /* private */
+    unsigned   refs;                   /* private, as all that follows */
+    struct arena *arena;               /* of the lazily parsed tree */
+    struct json  *tree;
+    struct object *next;               /* of a shared one: in the bucket of its hash */
+    uint64_t   hash;
+    bool       shared;
 };
-struct object *object_new(struct str bytes);                     /* copies; one reference, the caller's */
-struct object *object_from_json(const struct json *j);           /* writes j */
+/* Each gives one reference, the caller's. */
+struct object *object_new(struct str bytes);                     /* copies; an object of its own */
+/* The same object for the same bytes for as long as anybody holds it. They must tell the revision, as all that the API sends do:
+ * so what the store keeps, what every informer was told, and the tree that one of them parsed exist once. */
+struct object *object_shared(struct str bytes);
+struct object *object_from_json(const struct json *j);           /* writes j; shared */
 struct object *object_ref(struct object *o);
 void object_unref(struct object *o);                             /* accepts NULL */
 /* never NULL for an object that the API made; do not change it: json_copy */

@@ -1,9 +1,9 @@
 /* sim/base/format.c - printf's language, spoken quickly.
  *
- * Names, addresses, headers and times are formatted some thirty times for every request inside; libc's vsnprintf sets up a FILE for each
- * and asks the locale. This one knows the conversions that the code is made of: %s, %c, %d, %i, %u, %x with a width, zeros, a precision for
- * strings, and the lengths l, ll and z. Whatever else stands in a format (%f, %-8s, %+d) sends the whole call to vsnprintf, so that the
- * result is always vsnprintf's, byte for byte.
+ * Names, addresses, headers and times are formatted some thirty times for every request inside; libc's vsnprintf sets up
+ * a FILE for each and asks the locale. This one knows the conversions that the code is made of: %s, %c, %d, %i, %u, %x
+ * with a width, zeros, a precision for strings, and the lengths l, ll and z. Whatever else stands in a format (%f, %-8s,
+ * %+d) sends the whole call to vsnprintf, so that the result is always vsnprintf's, byte for byte.
  */
 #include "sim/base/base.h"
 
@@ -41,7 +41,7 @@ static void put_number(struct out *o, const struct spec *s, uint64_t v, bool neg
     bool hex = s->conversion == 'x';
     do
         *--p = "0123456789abcdef"[hex ? v % 16 : v % 10];
-    while (v = hex ? v / 16 : v / 10);
+    while ((v = hex ? v / 16 : v / 10) != 0);
     int n = (int)(end - p) + negative;
     if (!s->zeros)
         pad(o, ' ', n, s->width);

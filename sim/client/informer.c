@@ -147,19 +147,22 @@ static void list_apply(struct informer *i, const struct json *list)
 {
     struct arena *a = arena_new();
     struct map *seen = map_new();
-    struct json *copy = json_copy(a, list);
     struct str api_version = json_get_str(list, "apiVersion"), kind = json_get_str(list, "kind");
     if (str_ends(kind, "List"))
         kind.n -= strlen("List");
     i->rv = meta_rv(list);
-    for (struct json *item = json_first(json_get(copy, "items")); item; item = json_next(item)) {
-        if (!json_get(item, "kind")) {             /* items of a list do not say what they are */
-            json_set_str(a, item, "kind", kind);
-            json_set_str(a, item, "apiVersion", api_version);
-        }
-        struct str key = meta_key(a, item);
+    for (const struct json *item = json_first(json_get(list, "items")); item; item = json_next(item)) {
+        struct str key = meta_key(a, item), text = json_text(a, item);
+        if (!json_get(item, "kind"))               /* items of a list do not say what they are; here they do, as where they are kept */
+            text = arena_strf(a, "{\"kind\":\"" STR_FMT "\",\"apiVersion\":\"" STR_FMT "\"," STR_FMT, STR_ARG(kind),
+                              STR_ARG(api_version), STR_ARG(str_sub(text, 1, text.n)));
         map_put(seen, key, i);
-        store_set(i, key, object_from_json(item));
+        struct object *o = object_shared(text);
+        if (o == map_get(i->objects, key)) {       /* told as an update, not a resync, which handlers know by the same object */
+            object_unref(o);
+            o = object_new(text);
+        }
+        store_set(i, key, o);
     }
     size_t cursor = 0;
     struct str key;
@@ -212,12 +215,24 @@ static void start_list(struct informer *i)
 }
 
 /* ---- watch ---- */
+/* {"type":"ADDED","object":{...}}, as encoding/json writes it: the object's text stays as it is. */
+static bool event_split(struct str line, struct str *type, struct str *object)
+{
+    struct str rest, middle = STR(",\"object\":");
+    if (!str_starts(line, "{\"type\":\"") || !str_cut(str_sub(line, strlen("{\"type\":\""), line.n), '"', type, &rest))
+        return false;
+    *object = str_sub(rest, middle.n, rest.n - 1);
+    return str_eq(str_sub(rest, 0, middle.n), middle) && str_ends(rest, "}}");
+}
+
 static void watch_event(struct informer *i, struct str line)
 {
+    struct str type, text;
+    if (!event_split(line, &type, &text))
+        return;
     struct arena *a = arena_new();
-    struct json *event = json_parse(a, line, NULL);
-    struct json *obj = json_get(event, "object");
-    struct str type = json_get_str(event, "type");
+    struct object *o = object_shared(text);
+    const struct json *obj = object_json(o);
     if (str_eqc(type, "ERROR")) {
         i->watching = false;                       /* 410 most likely: what was missed must be listed again */
         struct err err = { 0 };
@@ -226,15 +241,12 @@ static void watch_event(struct informer *i, struct str line)
         err_clear(&err);
     } else if (obj) {
         i->rv = meta_rv(obj);
-        struct str key = meta_key(a, obj);
-        if (str_eqc(type, "DELETED")) {
-            struct object *last = object_from_json(obj);
-            store_drop(i, key, last);
-            object_unref(last);
-        } else if (!str_eqc(type, "BOOKMARK")) {
-            store_set(i, key, object_from_json(obj));
-        }
+        if (str_eqc(type, "DELETED"))
+            store_drop(i, meta_key(a, obj), o);
+        else if (!str_eqc(type, "BOOKMARK"))
+            store_set(i, meta_key(a, obj), object_ref(o));
     }
+    object_unref(o);
     arena_free(a);
 }
 

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TIMERS_PER_TURN = 50, TURN_WALL_NS = 2 * 1000 * 1000 };
+enum { TIMERS_PER_TURN = 1000, TURN_WALL_NS = 5 * 1000 * 1000 };
 
 static void on_prepare(uv_prepare_t *p);
 static void advance_report(struct loop *l);

@@ -309,6 +309,7 @@ void cert_unref(struct cert *c)
         return;
     struct cert_priv *p = c->priv;
     key_unref(p->key);
+    key_unref(p->verified_by);
     arena_free(p->mem);                /* p itself lives there */
 }
 
@@ -367,14 +368,12 @@ const char *cert_check_signature(const struct cert *c, const struct cert *parent
         may_sign = false;
     if (!may_sign)
         return "x509: invalid signature: parent certificate cannot sign this kind of certificate";
-    uint8_t spki_hash[32];
-    sha256(p->key->spki, spki_hash);
-    if (child->verified && memcmp(child->verified_by, spki_hash, sizeof spki_hash) == 0)
+    if (child->verified_by && key_same_public(child->verified_by, p->key))
         return NULL;
     const char *why = pki_signature_check(child->sig_alg, child->tbs, child->sig, p->key);
     if (!why) {
-        child->verified = true;
-        memcpy(child->verified_by, spki_hash, sizeof spki_hash);
+        key_unref(child->verified_by);
+        child->verified_by = key_ref(p->key);
     }
     return why;
 }

@@ -100,9 +100,7 @@ struct cert_priv {                     /* struct cert's hidden half */
     struct str    san_raw;             /* the extension's value, for telling certificates apart */
     bool          has_san, has_basic, has_key_usage, unhandled_critical;
     int           version, path_len;   /* path_len -1: no limit */
-    /* SHA-256 of the last SPKI under which the signature was good: a fact that cannot change */
-    uint8_t       verified_by[32];
-    bool          verified;
+    struct key   *verified_by;         /* the last key under which the signature was good: a fact that cannot change; or NULL */
 };
 const struct cert_priv *cert_of(const struct cert *c);
 /* NULL if c's signature was made by parent's key; else Go's words for why not. */

@@ -392,7 +392,7 @@ static void sockets_are_heard_during_an_advance(void **state)
     timer_start(&t.timer, S(1));
     loop_advance(loop, S(10000), done, "done");
     loop_run(loop);
-    assert_true(heard_at >= 10 && heard_at <= 120);
+    assert_true(heard_at >= 10 && heard_at <= 2100);
     expect_happened("done@10000 ");
     timer_stop(&t.timer);
 }

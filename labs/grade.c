@@ -43,7 +43,8 @@ void grade_begin(struct grade *g, struct arena *a, const struct lab *lab)
 bool grade_judge(struct grade *g, const struct labs_ops *ops, struct err *err)
 {
     struct check_report r;
-    if (!ops->now(ops->ctx, &g->begin_ns, err) || !checks_run(g->a, ops, g->lab, NULL, NULL, &r, err))
+    struct document_of of = { .params = g->lab->params };
+    if (!ops->now(ops->ctx, &g->begin_ns, err) || !checks_run(g->a, ops, g->lab, NULL, &of, &r, err))
         return false;
     judged(g, &r, 0);
     return true;

@@ -4,6 +4,7 @@
  * grading did not end, which the real one replaces, whole or not at all.
  */
 #include "sim/cmd/grade.h"
+#include "sim/cmd/sandbox.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,9 +14,7 @@
 #include <unistd.h>
 
 /* In wall time, for all of one submission. It takes less than a second of a machine's time; a class's machine may be slow. */
-enum { TIMEOUT_S = 300 };
-
-struct session { struct grade_job *j; struct arena *a; struct scenario *sc; struct stage stage; struct labs_ops *ops; bool lab_broken; };
+enum { TIMEOUT_S = 300, DATA_AWAKE_S = 125 };
 
 /* ---- an end in time ---- */
 static volatile sig_atomic_t timed_out;
@@ -37,7 +36,8 @@ static void timeout_begin(int64_t ns)
     setitimer(ITIMER_REAL, &it, NULL);
 }
 
-static bool is_interrupted(const struct session *s) { return s->ops && s->ops->stopped(s->ops->ctx); }
+static bool is_interrupted(const struct grade_run *s) { return s->ops && s->ops->stopped(s->ops->ctx); }
+static bool is_stopped(void *ctx) { return timed_out || is_interrupted(ctx); }
 
 /* ---- the report ---- */
 static bool report(struct grade_job *j, struct err *err)
@@ -63,8 +63,16 @@ static bool report_unfinished(struct grade_job *j, struct err *err)
     return ok;
 }
 
+/* A report is the same wherever it was made: the scratch folder's path is none of its business. */
+static const char *without_path(const struct grade_run *s, const char *msg)
+{
+    struct str text = str_c(msg), home = str_c(s->stage.home);
+    ptrdiff_t at = home.n ? str_find(text, home) : -1;
+    return at < 0 ? arena_strdup(s->a, msg) : arena_printf(s->a, STR_FMT "SCRATCH" STR_FMT, STR_ARG(str_sub(text, 0, (size_t)at)), STR_ARG(str_sub(text, (size_t)at + home.n, text.n)));
+}
+
 /* What a failure was, by who caused it. */
-static void conclude(struct session *s, bool ok, const struct timeline *t, const struct err *err)
+static void conclude(struct grade_run *s, bool ok, const struct timeline *t, const struct err *err)
 {
     struct grade *g = &s->j->grade;
     if (t && t->steps) {
@@ -79,7 +87,7 @@ static void conclude(struct session *s, bool ok, const struct timeline *t, const
         g->message = "the grading was interrupted";
     } else if (!ok) {
         g->status = GRADE_ERROR;
-        g->message = arena_strdup(s->a, err->msg);
+        g->message = without_path(s, err->msg);
     } else {
         g->status = GRADE_COMPLETE;
     }
@@ -94,7 +102,7 @@ static void begin(struct grade_job *j, const struct lab *lab)
 }
 
 /* The lab's own scenario, whose files are all in the binary: nothing of the folder that grade is called in can take their place. */
-static bool read_scenario(struct session *s, struct err *err)
+static bool read_scenario(struct grade_run *s, struct err *err)
 {
     struct grade_job *j = s->j;
     struct options variant = *j->o;
@@ -112,7 +120,7 @@ static bool read_scenario(struct session *s, struct err *err)
     return true;
 }
 
-static void play(struct session *s)
+static void play(struct grade_run *s)
 {
     struct err err = { 0 };
     struct timeline t = { .a = s->a };
@@ -123,28 +131,50 @@ static void play(struct session *s)
     err_clear(&err);
 }
 
-static void judge_submission(struct session *s)
+/* False: what was handed in cannot be judged; *err says why. */
+static bool take_submission(struct grade_run *s, struct err *err)
+{
+    struct grade *g = &s->j->grade;
+    if (!*s->j->submission)
+        return err_set(err, ERR_NOT_FOUND, "nothing was handed in");
+    if (!submission_take(s->a, s->j->submission, s->j->o->script, arena_printf(s->a, "%s/submission", s->stage.home), &g->submission, err))
+        return false;
+    g->kind = g->submission.script ? "script" : "manifests";
+    g->hooks.submit = g->submission.script ? grade_run_script : grade_apply;
+    g->hooks.context = g->submission.context;
+    return true;
+}
+
+/* The machine slept: what is measured of it is there again after two rounds of scraping. */
+static void judge_data(struct grade_run *s, struct err *err)
+{
+    bool ok = s->ops->advance(s->ops->ctx, DATA_AWAKE_S * (int64_t)NS_PER_S, err) && grade_judge(&s->j->grade, s->ops, err);
+    conclude(s, ok, NULL, err);
+}
+
+static void judge(struct grade_run *s)
 {
     struct err err = { 0 };
     struct grade *g = &s->j->grade;
-    bool ok = *s->j->submission || err_set(&err, ERR_NOT_FOUND, "nothing was handed in");
-    if (!ok || !submission_take(s->a, s->j->submission, s->j->o->script, arena_printf(s->a, "%s/submission", s->stage.home), &g->submission, &err)) {
-        g->status = err.code == ERR_IO ? GRADE_ERROR : GRADE_BROKEN;
-        g->message = arena_strdup(s->a, err.msg);
-        err_clear(&err);
-        return;
-    }
-    if (g->submission.script) {
-        g->status = GRADE_BROKEN;
-        g->message = "a script was handed in, and scripts are not run: hand in manifests";
-        return;
-    }
-    g->hooks.context = g->submission.context;
+    bool data = s->j->o->data != NULL;
+    g->kind = data ? "data" : g->kind;
+    bool taken = data ? grade_take_data(s, &err) : take_submission(s, &err);
+    cluster_pid = s->stage.pid;
     s->ops->grading = &g->hooks;
-    play(s);
+    if (!taken && (timed_out || is_interrupted(s))) {
+        conclude(s, false, NULL, &err);
+    } else if (!taken) {
+        g->status = err.code == ERR_IO ? GRADE_ERROR : GRADE_BROKEN;
+        g->message = without_path(s, err.msg);
+    } else if (data) {
+        judge_data(s, &err);
+    } else {
+        play(s);
+    }
+    err_clear(&err);
 }
 
-static int exit_status(const struct session *s)
+static int exit_status(const struct grade_run *s)
 {
     const struct grade_job *j = s->j;
     const struct grade *g = &j->grade;
@@ -155,7 +185,7 @@ static int exit_status(const struct session *s)
     return g->status == GRADE_ERROR ? EXIT_INTERNAL : grade_passed(g) ? EXIT_DONE : EXIT_FAILED;
 }
 
-static void perform(struct session *s)
+static void perform(struct grade_run *s)
 {
     struct err err = { 0 };
     if (!read_scenario(s, &err) || !stage_open(&s->stage, s->a, "grade", &err)) {
@@ -164,7 +194,7 @@ static void perform(struct session *s)
         s->j->grade.message = arena_strdup(s->a, err.msg);
     } else {
         s->ops = labs_ops_new(s->a, &s->stage.cluster, s->stage.home);
-        judge_submission(s);
+        judge(s);
     }
     err_clear(&err);
     timeout_begin(0);
@@ -175,8 +205,9 @@ static void perform(struct session *s)
 
 int grade_one(struct grade_job *j)
 {
-    struct session s = { .j = j, .a = j->a };
+    struct grade_run s = { .j = j, .a = j->a, .stopped = is_stopped };
     struct err err = { 0 };
+    j->run = &s;
     begin(j, j->lab);
     if (!report_unfinished(j, &err))
         return control_fail(&err);
@@ -194,6 +225,8 @@ int grade_one(struct grade_job *j)
 static bool choose(struct grade_job *j, struct err *err)
 {
     const struct options *o = j->o;
+    enum sandbox_level level;
+    int64_t budget;
     if (o->arg_count != 1)
         return err_set(err, ERR_USAGE, "usage: kubelab grade LAB --submission FILE|DIR [--format " REPORT_FORMATS "] [--out FILE]");
     if (!(j->lab = lab_open(o->args[0], err)))
@@ -205,8 +238,12 @@ static bool choose(struct grade_job *j, struct err *err)
         return err_set(err, ERR_USAGE, "--format is one of " REPORT_FORMATS ", not \"%s\"", format);
     if (o->timeout && (!duration_parse_go(str_c(o->timeout), &j->timeout_ns) || j->timeout_ns < (int64_t)NS_PER_S))
         return err_set(err, ERR_USAGE, "--timeout is a duration from 1s, not \"%s\"", o->timeout);
-    if (!o->submission == !o->roster)
-        return err_set(err, ERR_USAGE, "name what was handed in: either --submission or --roster");
+    if (!!o->submission + !!o->data + !!o->roster != 1)
+        return err_set(err, ERR_USAGE, "name what was handed in by one of --submission, --data and --roster");
+    if (o->require_sandbox && !sandbox_level_parse(str_c(o->require_sandbox), &level))
+        return err_set(err, ERR_USAGE, "--require-sandbox is one of none, limits, confined and isolated, not \"%s\"", o->require_sandbox);
+    if (o->budget && (!duration_parse_go(str_c(o->budget), &budget) || budget <= 0))
+        return err_set(err, ERR_USAGE, "--budget is a duration like 90s, 5m or 1h30m, not \"%s\"", o->budget);
     if (o->roster && !o->out)
         return err_set(err, ERR_USAGE, "--roster needs --out: a folder for the reports and the tables");
     return true;
@@ -214,7 +251,7 @@ static bool choose(struct grade_job *j, struct err *err)
 
 int cmd_grade(struct options *o)
 {
-    struct grade_job j = { .a = arena_new(), .o = o, .submission = o->submission, .student = o->student, .out = o->out, .timeout_ns = TIMEOUT_S * (int64_t)NS_PER_S };
+    struct grade_job j = { .a = arena_new(), .o = o, .submission = o->data ? o->data : o->submission, .student = o->student, .out = o->out, .timeout_ns = TIMEOUT_S * (int64_t)NS_PER_S };
     struct err err = { 0 };
     int status = EXIT_USAGE;
     if (!choose(&j, &err))

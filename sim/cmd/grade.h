@@ -5,6 +5,7 @@
 #include "labs/grade.h"
 #include "sim/cmd/cmd.h"
 
+struct grade_run;
 struct grade_job {
     struct arena *a;
     const struct options *o;
@@ -14,10 +15,27 @@ struct grade_job {
     int64_t     timeout_ns;            /* wall time for all of it */
     bool        quiet;                 /* nothing on standard error */
     struct grade grade;                /* the result */
+    struct grade_run *run;             /* while it is judged */
+};
+/* One submission on its way. */
+struct grade_run {
+    struct grade_job *j;
+    struct arena *a;
+    struct scenario *sc;
+    struct stage stage;
+    struct labs_ops *ops;
+    bool        lab_broken;
+    bool      (*stopped)(void *ctx);   /* ctx: this. Somebody wants an end, or the time is up */
 };
 /* Judge it and write the report. The command's exit status. */
 int grade_one(struct grade_job *j);
 /* Every submission of o->roster, judged like j, into the folder o->out. */
 int grade_roster(const struct grade_job *j);
+
+/* ---- grade_take.c ---- */
+/* labs_grading.submit for a script: at its own home, driven and confined; what was in force goes into the grade. ctx: the grade of a grade_job. */
+bool grade_run_script(void *ctx, struct arena *a, const struct labs_ops *ops, bool *good, const char **what, struct err *err);
+/* j->submission is a data folder: copied, and its cluster started as it is, the clock standing. ERR_NOT_FOUND, ERR_INVALID, ERR_TOO_LARGE: what was handed in; ERR_IO: else. */
+bool grade_take_data(struct grade_run *run, struct err *err);
 
 #endif

@@ -1,5 +1,6 @@
 # Grading: what is handed in is judged on a cluster of its own; a report is written whatever happens, and is the same every time.
 load helpers
+bats_require_minimum_version 1.5.0
 
 setup_file() {
     export HOME=$BATS_FILE_TMPDIR TMPDIR=$BATS_FILE_TMPDIR GOOD=$BATS_FILE_TMPDIR/good
@@ -154,4 +155,72 @@ web1 runs the image that was built here" ]
     [ "$status" = 1 ]
     [ "$(jq -r '.status' <<<"$output")" = broken ]
     jq -e '.message | test("larger than 16 MB")' <<<"$output"
+}
+
+# What the reference script leaves out is the load: that is the grader's.
+script() {
+    cat <<'END'
+#!/bin/bash
+set -e
+kubectl apply -f metrics-server/deploy/1.8+/
+kubectl -n kube-system patch deploy metrics-server --type=json -p '[{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--kubelet-insecure-tls"},
+  {"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--kubelet-preferred-address-types=InternalIP"}]'
+docker image build -t target hpa
+kubectl create -f hpa/target-deploy.yaml
+kubectl expose deploy web1 --port 80
+kubectl autoscale deployment web1 --cpu-percent=50 --min=1 --max=5
+kubectl rollout status deploy/web1
+END
+}
+
+@test "a script is run in the lab's shell, and what confined it is told; the same bytes each time" {
+    cp -r "$GOOD" "$BATS_TEST_TMPDIR/s"
+    rm -r "$BATS_TEST_TMPDIR/s/metrics-server"                     # that is what the lab gives
+    script >"$BATS_TEST_TMPDIR/s/answer.sh"
+    for n in 1 2; do
+        "$KUBELAB" grade lab8 --submission "$BATS_TEST_TMPDIR/s" --script answer.sh --format json --out "$BATS_TEST_TMPDIR/$n.json"
+    done
+    cmp "$BATS_TEST_TMPDIR/1.json" "$BATS_TEST_TMPDIR/2.json"
+    valid "$BATS_TEST_TMPDIR/1.json" json
+    jq -e '.summary == "11 of 11 checks pass" and .submission.kind == "script" and (.submission.output | test("successfully rolled out")) and .sandbox.level != null' "$BATS_TEST_TMPDIR/1.json"
+}
+
+@test "a script that fails, that has no end, or that may not run as it is required: a grade all the same" {
+    printf '#!/bin/bash\necho "what I did"; exit 3\n' >"$BATS_TEST_TMPDIR/a"
+    grade --submission "$BATS_TEST_TMPDIR/a" --format json --hidden
+    [ "$status" = 1 ]
+    jq -e '.steps[] | select(.action == "submit") | .message == "the script ended with status 3"' <<<"$output"
+    jq -e '.submission.output == "what I did\n" and .status == "complete"' <<<"$output"
+    printf 'sleep 2h\n' >"$BATS_TEST_TMPDIR/b.sh"
+    grade --submission "$BATS_TEST_TMPDIR/b.sh" --budget 10m --format json --hidden
+    [ "$status" = 1 ]
+    jq -e '.steps[] | select(.action == "submit") | .message | test("10m0s of virtual time")' <<<"$output"
+    grade --submission "$BATS_TEST_TMPDIR/nothing" --script x --require-sandbox total
+    [ "$status" = 2 ]
+}
+
+@test "a student's own cluster: judged as it is, and not changed" {
+    DATA=$BATS_TEST_TMPDIR/d
+    start --lab lab8 --seed 3 --clock paused
+    k apply -R -f "$GOOD" >/dev/null
+    KUBELAB_DATA=$DATA "$KUBELAB" shell lab8 --drive -- docker image build -t target "$GOOD/hpa" >/dev/null
+    "$KUBELAB" clock advance 3m --data "$DATA"
+    grade --data "$DATA"
+    [ "$status" = 1 ]
+    [[ $output == *"the data folder is in use: stop its cluster with 'kubelab down'"* ]]
+    stop
+    find "$DATA" -type f -exec md5sum {} + | sort >"$BATS_TEST_TMPDIR/before"
+    for n in 1 2; do
+        run -1 "$KUBELAB" grade lab8 --data "$DATA" --format json --out "$BATS_TEST_TMPDIR/$n.json"
+    done
+    find "$DATA" -type f -exec md5sum {} + | sort | diff "$BATS_TEST_TMPDIR/before" -
+    cmp "$BATS_TEST_TMPDIR/1.json" "$BATS_TEST_TMPDIR/2.json"
+    valid "$BATS_TEST_TMPDIR/1.json" json
+    [ "$(jq -r .summary "$BATS_TEST_TMPDIR/1.json")" = "9 of 11 checks pass" ]
+    rm "$DATA/kubelab.db"
+    grade --data "$DATA" --format json
+    [ "$(jq -r .status <<<"$output")" != error ]
+    grade --data "$BATS_TEST_TMPDIR" --format json
+    [ "$status" = 1 ]
+    [ "$(jq -r .message <<<"$output")" = "this is no data folder of Lab 8" ]
 }

@@ -3,7 +3,7 @@
 # ROOMS may be narrowed while one room is being worked on (make ROOMS="sim/base sim/loop" B=/tmp/b unit), and B names the build folder.
 # SAN=1 builds with the address and undefined-behaviour sanitizers into a folder of its own.
 
-ROOMS := sim/base sim/loop sim/net sim/pki sim/http sim/upgrade sim/api sim/client sim/proc \
+ROOMS := sim/base sim/loop sim/fault sim/net sim/pki sim/http sim/upgrade sim/api sim/client sim/proc \
          apiserver apiserver/store apiserver/schema apiserver/printers apiserver/openapi apiserver/registry apiserver/patch apiserver/endpoints apiserver/auth apiserver/custom \
          apiserver/admission apiserver/aggregator kubelet kubelet/cgroup kubelet/stats metricsd hpa \
          workloads/controllers workloads/scheduler workloads/programs workloads/load labs sim/cmd

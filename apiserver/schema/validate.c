@@ -44,6 +44,7 @@ static const struct { const char *group, *kind; enum name_rule rule; kind_check 
     { "networking.k8s.io", "Ingress", NAME_SUBDOMAIN, validate_ingress },
     { "extensions", "Ingress", NAME_SUBDOMAIN, validate_ingress },
     { "lab.kubelab.dev", "LoadProfile", NAME_SUBDOMAIN, validate_load_profile },
+    { "lab.kubelab.dev", "Fault", NAME_SUBDOMAIN, validate_fault },
 };
 
 /* Requests that are not kept have no name to check. */

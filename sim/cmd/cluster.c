@@ -15,6 +15,7 @@
 #include "sim/cmd/service.h"
 #include "sim/cmd/components.h"
 #include "sim/cmd/etcd_component.h"
+#include "sim/cmd/faults.h"
 #include "sim/cmd/static_manifest.h"
 #include "sim/cmd/host.h"
 #include "sim/cmd/look.h"
@@ -40,15 +41,17 @@ struct cluster {
     int64_t            clock_saved_ns;
     int64_t            life;           /* how often components have started on this data: no two draw the same dice */
     struct vnet       *vnet;
-    struct vnet_host  *gateway;
+    struct vnet_host  *gateway, *outside;   /* outside: the machine that the virtual ones run on; faults leave alone what begins there */
     struct dns_listener *gateway_dns;
-    bool               dns_stranger;   /* the lab's fault of that name */
     struct rng         rng, token_rng;
     struct kubeadm_options kubeadm;
     struct kubeadm_pki pki;
     struct key        *sa_key;
     struct apiserver_component *apiserver;
     struct client     *admin;          /* as kubernetes-admin: boot's objects, and what the host's commands ask */
+    struct client     *lead;           /* as kubernetes-admin, from outside: scenarios and `kubelab fault` */
+    struct client     *hand;           /* as system:kubelab, from outside: of the fault keeper */
+    struct fault_keeper *faults;       /* NULL: bare */
     struct client     *watcher;        /* boot's eyes on the pods; gone once it is up, so that nobody takes its watch for the administrator's */
     struct client     *kcm_client, *scheduler_client;
     struct controller_manager *kcm;
@@ -83,6 +86,7 @@ const struct node *cluster_node_at(const struct cluster *c, int index) { return 
 struct apiserver *cluster_apiserver(const struct cluster *c) { return c->apiserver ? apiserver_component_server(c->apiserver) : NULL; }
 struct looker *cluster_looker(struct cluster *c) { return c->looker; }
 struct client *cluster_admin(struct cluster *c) { return c->admin; }
+struct client *cluster_operator(struct cluster *c) { return c->lead; }
 struct rng *cluster_token_rng(struct cluster *c) { return &c->token_rng; }
 bool cluster_is_up(const struct cluster *c) { return c->step == BOOT_DONE; }
 
@@ -136,17 +140,19 @@ static int64_t clock_restore(struct cluster *c)
 }
 
 /* ---- network: the nodes, the gateway of their virtual machines, and what lies outside ---- */
+/* The provider's resolver knows none of the cluster's names, unless a fault makes it answer for one that it should not know. */
 static void gateway_answer(void *ctx, struct dns_query *q)
 {
     struct cluster *c = ctx;
     q->answer = (struct dns_answer){ .nxdomain = true };
-    /* DOC: lab8-dns - the provider's resolver answers for names it should not know: in Lab 8 a node's bare host name leads to a stranger who refuses. */
     struct str name = str_c(q->name);
-    if (str_ends(name, "."))
-        name.n--;
-    if (c->dns_stranger && node_find(name, c->node_count) >= 0) {
+    for (struct fault *f = NULL; (f = fault_next(vnet_faults(c->vnet), f, FAULT_DNS_STRANGER, FAULT_DNS_STRANGER)) != NULL;) {
+        const char *which = fault_text(f, "domain");
+        if (*which ? !fault_glob(which, name) : node_find(name, c->node_count) < 0)
+            continue;
+        /* DOC: lab8-dns - in Lab 8 a node's bare host name leads to a stranger who refuses. */
         q->answer = (struct dns_answer){ .ip_count = 1 };
-        memcpy(q->answer.ips[0], "66.96.162.149", sizeof "66.96.162.149");
+        snprintf(q->answer.ips[0], sizeof q->answer.ips[0], "%s", fault_text(f, "address"));
     }
     q->reply(q);
 }
@@ -159,7 +165,9 @@ static bool network_make(struct cluster *c, struct err *err)
         c->nodes[i] = node_new(&o, i);
     c->gateway = vnet_host_new(c->vnet, "gateway");
     vnet_host_add_addr(c->gateway, "192.168.229.2");
-    c->dns_stranger = lab_has_fault(c->opt.lab, "dns-stranger");
+    c->outside = vnet_host_new(c->vnet, "outside");
+    vnet_host_add_addr(c->outside, "192.168.229.1");
+    vnet_host_spare(c->outside);
     c->gateway_dns = dns_listen(c->gateway, 53, gateway_answer, c, err);
     vnet_set_outside(c->vnet, "66.96.162.149", VNET_REFUSE);
     return c->gateway_dns != NULL;
@@ -412,10 +420,48 @@ static void machine_stop(struct cluster *c)
     controller_manager_end(c);         /* a bare one's */
 }
 
-static bool clients_make(struct cluster *c)
+static void clients_make(struct cluster *c) { c->admin = client_make(c, "kubeadm", c->pki.admin); }
+
+/* Who is not on the machine, and so neither sleeps with it nor suffers what it suffers: it looks at no certificate, since one may be wrong on purpose. */
+static struct client *outside_client(struct cluster *c, const char *name, struct identity *id)
 {
-    c->admin = client_make(c, "kubeadm", c->pki.admin);
+    const char *agent = arena_printf(c->arena, "%s/%s (linux/amd64) kubernetes/72c30166", name, version_git(c->opt.minor));
+    struct client_options o = { .from = c->outside, .server = c->server, .insecure = true, .identity = id, .user_agent = agent, .name = name };
+    return client_new(&o);
+}
+
+/* The keeper's certificate needs no key of its own, and lies in no file. */
+static struct identity *hand_identity(struct cluster *c, struct err *err)
+{
+    const char *orgs[] = { "system:masters", NULL };
+    struct cert_template t = { .cn = "system:kubelab", .orgs = orgs, .not_before_ns = c->pki.ca->not_before_ns, .not_after_ns = c->pki.ca->not_after_ns,
+                               .key_usage = CERT_KU_DIGITAL_SIGNATURE | CERT_KU_KEY_ENCIPHERMENT, .ext_usage = CERT_EKU_CLIENT, .serial = { 0x42 }, .serial_len = 1 };
+    struct cert *cert = cert_issue(&t, c->pki.admin->key, c->pki.ca, c->pki.ca_key, err);
+    struct identity *id = cert ? identity_new(cert, c->pki.admin->key) : NULL;
+    cert_unref(cert);
+    return id;
+}
+
+static bool faults_make(struct cluster *c, struct err *err)
+{
+    c->lead = outside_client(c, "kubelab", c->pki.admin);
+    if (c->opt.bare)
+        return true;
+    struct identity *id = hand_identity(c, err);
+    if (!id)
+        return false;
+    c->hand = outside_client(c, "kubelab-faults", id);
+    identity_unref(id);
+    struct fault_keeper_options o = { .loop = c->loop, .store = c->store, .vnet = c->vnet, .client = c->hand, .pki = &c->pki };
+    c->faults = fault_keeper_new(&o);
     return true;
+}
+
+static void faults_end(struct cluster *c)
+{
+    client_free(c->lead);
+    client_free(c->hand);
+    fault_keeper_free(c->faults);
 }
 
 static void watcher_free(struct cluster *c)
@@ -456,7 +502,7 @@ static void boot_finish(struct cluster *c, const struct err *err)
 static const struct { const char *kind, *resource; bool cluster_scoped; } kinds[] = {
     { "ServiceAccount", "serviceaccounts", false }, { "ConfigMap", "configmaps", false }, { "Secret", "secrets", false }, { "Service", "services", false },
     { "Deployment", "deployments", false }, { "DaemonSet", "daemonsets", false }, { "Role", "roles", false }, { "RoleBinding", "rolebindings", false },
-    { "ClusterRole", "clusterroles", true }, { "ClusterRoleBinding", "clusterrolebindings", true },
+    { "ClusterRole", "clusterroles", true }, { "ClusterRoleBinding", "clusterrolebindings", true }, { "Fault", "faults", true },
 };
 
 static const char *object_path(struct arena *a, const struct json *obj)
@@ -599,14 +645,18 @@ static void age_skip(struct cluster *c)
     err_clear(&err);
 }
 
-/* What kubeadm init creates. */
+/* What kubeadm init creates, and what is wrong in the lab from the start. */
 static struct json *init_objects(struct cluster *c, struct err *err)
 {
     struct rng rng;
     struct kubeadm_options o = c->kubeadm;
+    const struct lab *lab = c->opt.lab ? lab_find(c->opt.lab) : NULL;
     init_rng(c, &rng);
     o.rng = &rng;
-    return kubeadm_objects(c->arena, &c->pki, &o, err);
+    struct json *all = kubeadm_objects(c->arena, &c->pki, &o, err), *faults = fault_objects(c->arena, lab ? lab->faults : NULL);
+    while (all && json_len(faults))
+        json_append(all, json_remove_at(faults, 0));
+    return all;
 }
 
 static void boot_next(struct cluster *c)
@@ -758,7 +808,7 @@ static bool cluster_make(struct cluster *c, struct err *err)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(programs); i++)
         program_register(programs[i]);
-    if (!apiserver_make(c, err))
+    if (!apiserver_make(c, err) || !faults_make(c, err))
         return false;
     clients_make(c);
     c->looker = looker_new(c);
@@ -804,6 +854,7 @@ void cluster_free(struct cluster *c)
     looker_free(c->looker);
     proxy_free(c->proxy);
     clients_free(c);
+    faults_end(c);
     apiserver_component_free(c->apiserver);
     if (c->loop)
         loop_turn(c->loop);            /* connections of the edge end in a turn of their own */
@@ -816,6 +867,7 @@ void cluster_free(struct cluster *c)
             node_free(c->nodes[i]);
         c->node_count = 0;
         vnet_host_free(c->gateway);
+        vnet_host_free(c->outside);
         vnet_free(c->vnet);
         c->vnet = NULL;
     }

@@ -38,7 +38,8 @@ const struct node *cluster_node_at(const struct cluster *c, int index);         
 struct apiserver *cluster_apiserver(const struct cluster *c);    /* NULL: none runs */
 struct looker;
 struct looker *cluster_looker(struct cluster *c);                /* look.h */
-struct client *cluster_admin(struct cluster *c);                 /* as kubernetes-admin */
+struct client *cluster_admin(struct cluster *c);                 /* as kubernetes-admin, on the node */
+struct client *cluster_operator(struct cluster *c);              /* as kubernetes-admin, from outside, where no fault reaches: who leads the cluster */
 struct rng *cluster_token_rng(struct cluster *c);                /* what kubeadm draws tokens from */
 int  cluster_edge_port(const struct cluster *c, const struct node *n, int port); /* where 6443 and 10250 of a node are on this machine's loopback; 0: any other port */
 /* A server's door on 127.0.0.1. wanted: a port, 0 any, -1 the usual one or one of the next hundred (said on stderr). */

@@ -96,6 +96,7 @@ int cmd_scenario(struct options *o);
 struct lab;
 int lab_test(struct options *o, const struct lab *lab);
 int cmd_grade(struct options *o);
+int cmd_fault(struct options *o);
 int cmd_docker(struct options *o);     /* the lab host's docker, run as `docker` inside the shell */
 bool shell_make_bin(struct arena *a, const char *bin, struct err *err);   /* BIN/docker and BIN/kubelab: links to this program */
 int lab_play(struct options *o, const char *name);     /* play.c: perform a lab with real clients, in virtual time */

@@ -1,7 +1,8 @@
 /* sim/cmd/host_routes.c - the cluster's side of the host's commands: /host/... on the control socket.
  *
  * /host/api passes one request to the API server as kubernetes-admin, as kubeadm does with /etc/kubernetes/admin.conf: it goes through the virtual network, and
- * through authentication, authorization and admission like anybody's. /host/token draws a bootstrap token; /host/proxy names the proxy's port, and starts
+ * through authentication, authorization and admission like anybody's (with `outside` from another machine, as one who leads the cluster does, and no fault
+ * on the way). /host/token draws a bootstrap token; /host/proxy names the proxy's port, and starts
  * it; /host/image/... is the daemon's side of docker pull, rmi and tag.
  */
 #include "sim/cmd/cluster.h"
@@ -51,7 +52,7 @@ static void post_api(struct cluster *c, struct node *node, struct http_exchange 
     struct str method = query_get(&x->query, "method");
     enum client_patch patch = PATCH_MERGE;
     const char *path = arena_cstr(x->arena, query_get(&x->query, "path"));
-    struct client *admin = cluster_admin(c);
+    struct client *admin = query_has(&x->query, "outside") ? cluster_operator(c) : cluster_admin(c);
     (void)node;
     struct err err = { 0 };
     struct json *body = x->body.n ? json_parse(x->arena, x->body, &err) : NULL;

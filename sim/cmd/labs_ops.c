@@ -33,7 +33,7 @@ static bool call_api(void *ctx, struct arena *a, const char *method, const char 
     struct host *h = ctx;
     struct control_reply r = { 0 };
     struct str at = percent_encode(a, str_c(path)), head;
-    const char *url = arena_printf(a, "/host/api?method=%s&path=" STR_FMT "%s%s", method, STR_ARG(at), type ? "&type=" : "", type ? type : "");
+    const char *url = arena_printf(a, "/host/api?outside&method=%s&path=" STR_FMT "%s%s", method, STR_ARG(at), type ? "&type=" : "", type ? type : "");
     int64_t n = 0;
     if (!control_call(a, h->o, "POST", url, body ? json_text(a, body) : STR_NULL, NULL, NULL, &r, err))
         return false;

@@ -40,6 +40,8 @@ static const struct command commands[] = {
       "judge what somebody hands in; a report is written whatever happens" },
     { "sandbox", cmd_sandbox, "data,budget,require-sandbox,output", "sandbox [SCRIPT] [--budget 1h] [--require-sandbox none|limits|confined|isolated] [-o json]",
       "run a script as a submission is run, driven and confined; without one: what this machine confines it with" },
+    { "fault", cmd_fault, "data,output", "fault [list [-o json] | inject TYPE [name=N] [duration=D] [PARAMETER=VALUE...] | clear NAME...]",
+      "what can go wrong, what does at the moment, and making it so (labs/faults.md)" },
     { "docker", cmd_docker, "data", "docker image build -t TAG DIR | image ls | images", "the node's images (inside the lab's shell: docker)" },
     { "hpa", cmd_hpa, "kubernetes-version,explain", "hpa eval calculator|sequence|controller [--kubernetes-version V] [--explain] [FILE]", "the autoscaler's arithmetic on recorded inputs" },
     { "debug", cmd_debug, "data,output", "debug digest | audit [-o json]", "look inside a running cluster: a hash of its state; who did what" },

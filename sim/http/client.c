@@ -36,6 +36,7 @@ struct http_call {
     struct dns_lookup   lookup;
     struct vnet_dial    dial;
     size_t              ip_at;                     /* which address is being dialed */
+    struct timer        late;                      /* round trips that take time: of the handshake, then of the request */
     struct direct_link  link;
     struct timer        timeout;
     struct task         fail_task;                 /* an error known before anything was sent */
@@ -49,6 +50,8 @@ static void call_fail(struct http_call *c);
 static void on_found(struct dns_lookup *q, const struct err *err);
 static void on_dialed(struct vnet_dial *d, const struct err *err);
 static void on_mail(struct direct_link *d);
+static void wait_round_trips(struct http_call *c, unsigned count, void (*then)(struct timer *t));
+static void on_secured(struct timer *t);
 
 /* ---- client ---- */
 struct http_client *http_client_new(const struct http_client_options *opt)
@@ -106,6 +109,7 @@ static void call_release(struct http_call *c)
 {
     list_remove(&c->node);
     timer_stop(&c->timeout);
+    timer_stop(&c->late);
     task_cancel(&c->fail_task);
     dns_lookup_cancel(&c->lookup);
     if (c->dial.done != NULL)
@@ -233,6 +237,7 @@ struct http_call *http_call_start(struct http_client *client, const struct http_
     direct_link_init(&c->link, c->loop, a, on_mail);
     task_init(&c->fail_task, on_fail_task);
     timer_init(&c->timeout, c->loop, on_timeout);
+    timer_init(&c->late, c->loop, on_secured);
     if (opt->timeout_ns > 0)
         timer_start(&c->timeout, opt->timeout_ns);
     if (!url_parse(a, str_c(c->url_text), &c->url, &c->err)) {
@@ -283,7 +288,7 @@ static bool judge_tls(struct http_call *c, struct http_server *s, struct err *er
     if (opt->insecure_skip_verify)
         return true;
     struct trust_check check = {
-        .now_ns = vtime_now(c->loop), .usage = CERT_EKU_SERVER,
+        .now_ns = vnet_host_now(opt->from), .usage = CERT_EKU_SERVER,
         .server_name = c->client->server_name != NULL ? str_c(c->client->server_name) : c->url.host,
     };
     if (opt->roots == NULL)
@@ -313,6 +318,50 @@ static void on_dialed(struct vnet_dial *d, const struct err *err)
         return;
     }
     err_clear(&c->err);
+    wait_round_trips(c, str_eqc(c->url.scheme, "https") ? 2 : 0, on_secured);
+}
+
+/* ---- connected: what is left takes no time, unless the network is in trouble ---- */
+static void wait_round_trips(struct http_call *c, unsigned count, void (*then)(struct timer *t))
+{
+    int64_t ns = vnet_round_trips(&c->dial, count);
+    timer_init(&c->late, c->loop, then);
+    if (ns > 0)
+        timer_start(&c->late, ns);
+    else
+        then(&c->late);
+}
+
+/* While its packets were on their way the server may have gone. */
+static bool peer_gone(struct http_call *c)
+{
+    const struct vnet_dial *d = &c->dial;
+    if (vnet_dial_alive(d))
+        return false;
+    err_set(&c->err, ERR_IO, "read tcp %s:%d->%s:%d: read: connection reset by peer", d->local_ip, d->local_port, d->ip, d->port);
+    call_fail(c);
+    return true;
+}
+
+static void on_sent(struct timer *t)
+{
+    struct http_call *c = container_of(t, struct http_call, late);
+    if (peer_gone(c))
+        return;
+    struct direct_request req = c->req;
+    c->req.arena = NULL;
+    req.dial = &c->dial;
+    text_format(req.remote_addr, sizeof req.remote_addr, "%s:%d", c->dial.local_ip, c->dial.local_port);
+    direct_send(&c->link, c->dial.ep.server, &req);
+}
+
+/* The handshake is over, as far as its packets go: was it a success? */
+static void on_secured(struct timer *t)
+{
+    struct http_call *c = container_of(t, struct http_call, late);
+    struct vnet_dial *d = &c->dial;
+    if (peer_gone(c))
+        return;
     c->connected = true;
     if (d->ep.kind != &http_direct_kind) {
         err_set(&c->err, ERR_IO, "EOF");           /* something listens that does not speak HTTP */
@@ -327,11 +376,7 @@ static void on_dialed(struct vnet_dial *d, const struct err *err)
             call_fail(c);
         return;
     }
-    struct direct_request req = c->req;
-    c->req.arena = NULL;
-    req.peer_ip = d->peer_ip;
-    text_format(req.remote_addr, sizeof req.remote_addr, "%s:%d", d->local_ip, d->local_port);
-    direct_send(&c->link, s, &req);
+    wait_round_trips(c, 1, on_sent);
 }
 
 /* ---- the answer ---- */

@@ -146,8 +146,9 @@ void direct_send(struct direct_link *d, struct http_server *s, const struct dire
         exchange_peer_chain(e, req->identity->chain, req->identity->chain_count);
     exchange_target(e, req->target);
     list_push(&s->direct_links, &d->node);
-    vnet_conn_open(&d->conn, req->from, req->peer_ip);
+    vnet_conn_open(&d->conn, req->from, req->dial->peer_ip);
     d->conn.reset = on_reset;
+    d->conn.dial = req->dial;
     if (req->body.n > LIMIT_BODY_BYTES) {
         http_respond(&e->x, 413, NULL, "text/plain; charset=utf-8", STR("Request entity too large: limit is 3145728"));
         return;

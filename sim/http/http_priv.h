@@ -74,7 +74,7 @@ struct direct_request {
     char                remote_addr[80];
     struct identity    *identity;                  /* client certificate or NULL */
     struct vnet_host   *from;
-    const char         *peer_ip;
+    const struct vnet_dial *dial;                  /* which led here; lives as long as the link */
 };
 void direct_link_init(struct direct_link *d, struct loop *l, struct arena *a, void (*on_mail)(struct direct_link *d));
 void direct_send(struct direct_link *d, struct http_server *s, const struct direct_request *req);

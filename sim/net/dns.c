@@ -35,6 +35,7 @@ struct pending {
     struct loop     *loop;
     struct task      task;                         /* the answer's way back */
     struct lookup   *lookup;                       /* NULL: given up */
+    struct timer     late;                         /* a fault's delay of the answer */
 };
 
 struct lookup {
@@ -85,6 +86,7 @@ static void pending_free(struct pending *p)
     if (p->lookup != NULL)
         p->lookup->pending = NULL;                 /* it will find out by its timer */
     task_cancel(&p->task);
+    timer_stop(&p->late);
     list_remove(&p->node);
     free(p);
 }
@@ -276,12 +278,44 @@ static void on_answer(struct task *t)
     }
 }
 
+static void on_late(struct timer *t)
+{
+    struct pending *p = container_of(t, struct pending, late);
+    task_post(p->loop, &p->task);
+}
+
+/* ---- what the faults in force make of an answer ---- */
+/* A name is meant as it was asked for, or as the name server sees it. */
+static bool fault_concerns(const struct fault *f, const struct lookup *l)
+{
+    return vnet_fault_from(f, l->host) && (fault_matches(f, "domain", str_c(l->q->name)) ||
+                                           fault_matches(f, "domain", str_c(l->names[l->at])));
+}
+
+static int64_t spoil(const struct lookup *l, struct dns_answer *answer)
+{
+    int64_t late_ns = 0;
+    for (struct fault *f = NULL; (f = fault_next(l->host->net->faults, f, FAULT_DNS_NXDOMAIN, FAULT_DNS_SLOW)) != NULL;) {
+        if (!fault_concerns(f, l))
+            continue;
+        if (f->type == FAULT_DNS_SLOW)
+            late_ns += fault_number(f, "delay");
+        else
+            *answer = (struct dns_answer){ .nxdomain = f->type == FAULT_DNS_NXDOMAIN, .servfail = f->type == FAULT_DNS_SERVFAIL };
+    }
+    return late_ns;
+}
+
 static void on_reply(struct dns_query *q)
 {
     struct pending *p = container_of(q, struct pending, q);
-    ASSERT(!task_posted(&p->task));                /* one answer for one query */
+    ASSERT(!task_posted(&p->task) && !timer_active(&p->late));       /* one answer for one query */
     ASSERT(q->answer.ip_count <= IPS_MAX);
-    task_post(p->loop, &p->task);
+    int64_t late_ns = p->lookup != NULL ? spoil(p->lookup, &q->answer) : 0;
+    if (late_ns > 0)
+        timer_start(&p->late, late_ns);
+    else
+        task_post(p->loop, &p->task);
 }
 
 /* Send the present candidate's query. Runs in a task or a timer, so the server may be called at once. */
@@ -309,6 +343,7 @@ static void lookup_ask(struct lookup *l)
     p->q.reply = on_reply;
     text_format(p->q.name, sizeof p->q.name, "%s", l->names[l->at]);
     task_init(&p->task, on_answer);
+    timer_init(&p->late, p->loop, on_late);
     list_init(&p->node);
     list_push(&server->pending, &p->node);
     l->pending = p;

@@ -10,6 +10,7 @@
 #define SIM_NET_NET_H
 
 #include "sim/base/base.h"
+#include "sim/fault/fault.h"
 #include "sim/loop/loop.h"
 
 /* ---- stream ------------------------------------------------------------------------------------------------- */
@@ -99,11 +100,17 @@ struct vnet_listener;
 struct vnet *vnet_new(struct loop *l);
 void vnet_free(struct vnet *v);        /* every host must be gone */
 struct loop *vnet_loop(struct vnet *v);
+/* what is wrong in this cluster at the moment; everybody on its network may ask */
+struct faults *vnet_faults(struct vnet *v);
 struct vnet_host *vnet_host_new(struct vnet *v, const char *name);
 void vnet_host_free(struct vnet_host *h);                  /* resets its connections and listeners */
 /* The namespace of a pod is on this machine (a host that is its own machine), by whose Service rules it goes; it must outlive it.
  * Without this call a host is a machine of its own. */
 void vnet_host_set_machine(struct vnet_host *h, struct vnet_host *machine);
+/* Faults leave alone what begins on this host: it is where they are steered from. */
+void vnet_host_spare(struct vnet_host *h);
+/* Virtual now by the clock of that machine, which a fault may have put wrong: what its programs judge dates by. */
+int64_t vnet_host_now(const struct vnet_host *h);
 const char *vnet_host_name(const struct vnet_host *h);
 struct vnet *vnet_host_net(struct vnet_host *h);
 /* 127.0.0.1 and localhost belong to every host without being added */
@@ -130,13 +137,24 @@ struct vnet_dial {
     struct timer timer;                /* private */
     struct task  task;                 /* private */
     struct list  node;                 /* private */
+    int    trouble;                    /* private: enum trouble */
 };
 void vnet_dial_start(struct vnet_dial *d);                 /* caller fills from, ip, port, done */
 void vnet_dial_cancel(struct vnet_dial *d);
+/* How much longer so many round trips over the connection take than the none that they take in a network without faults. Throws
+ * dice: ask once. */
+int64_t vnet_round_trips(const struct vnet_dial *d, unsigned count);
+/* Is whoever answered the dial still there? Else `ep` leads nowhere. For who has waited since. */
+bool vnet_dial_alive(const struct vnet_dial *d);
 
-/* A transport that keeps a connection over the network registers it, so that it is cut when the host of either end
- * goes. reset is called inside vnet_host_free, once, with the connection already unregistered: it must only enqueue. */
-struct vnet_conn { struct list from_node, to_node; void (*reset)(struct vnet_conn *c); };
+/* A transport that keeps a connection over the network registers it, so that it is cut when the host of either end goes. reset is
+ * called inside vnet_host_free, once, with the connection already unregistered: it must only enqueue. The same when a fault begins
+ * that ends it. */
+struct vnet_conn {
+    struct list from_node, to_node;
+    void (*reset)(struct vnet_conn *c);
+    const struct vnet_dial *dial;      /* how it was made, or NULL: by it a fault knows which connections it ends. Lives as long. */
+};
 void vnet_conn_open(struct vnet_conn *c, struct vnet_host *from, const char *peer_ip);
 void vnet_conn_close(struct vnet_conn *c);                 /* legal when closed or zeroed */
 

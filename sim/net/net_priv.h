@@ -10,6 +10,9 @@ struct vnet {
     struct map  *addrs;                            /* ip -> struct vnet_host */
     struct map  *outside;                          /* ip -> &outside_kinds[what] */
     struct rng   rng;                              /* "kube-proxy": which endpoint a connection goes to */
+    struct faults *faults;                         /* in force; troubled.c */
+    struct fault_watch watch;
+    struct task  cut;                              /* looks for connections that a new fault ends */
 };
 
 struct vnet_host {
@@ -25,6 +28,7 @@ struct vnet_host {
     struct vnet_host *machine;                     /* whose kernel this namespace is of; the machine's own: itself */
     struct map  *vips;                             /* a machine's "TCP 10.96.0.1:443" -> struct vip; NULL until there is one */
     uint64_t     vip_version;                      /* counts the changes of that table */
+    bool         spared;                           /* no fault concerns what begins here */
     uint32_t     next_port;                        /* ephemeral ports, as Linux hands them out: 32768..60999 */
 };
 
@@ -39,6 +43,15 @@ bool vnet_is_loopback(const char *ip);
 /* Translate *ip:*port if it is a Service's by the rules of `from`'s machine; false: it is, and has no endpoints (the packet is
  * rejected). */
 bool vip_translate(struct vnet_host *from, const char *proto, char ip[64], int *port);
+
+/* ---- troubled.c ---- */
+enum trouble { TROUBLE_NONE, TROUBLE_REFUSED, TROUBLE_SILENCE };
+void vnet_trouble_init(struct vnet *v);
+void vnet_trouble_free(struct vnet *v);
+/* What becomes of a dial that has been translated; delay_ns: how much later it succeeds. Throws the faults' dice. */
+enum trouble vnet_trouble(const struct vnet_dial *d, int64_t *delay_ns);
+/* is `from` one of those whom its parameter `from` means? */
+bool vnet_fault_from(const struct fault *f, const struct vnet_host *from);
 
 void dns_host_free(struct vnet_host *h);           /* drop the host's name servers and what its resolver waits for */
 

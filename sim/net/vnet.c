@@ -34,6 +34,7 @@ struct vnet *vnet_new(struct loop *l)
     v->addrs = map_new();
     v->outside = map_new();
     rng_init(&v->rng, l, "kube-proxy");
+    vnet_trouble_init(v);
     return v;
 }
 
@@ -42,6 +43,7 @@ void vnet_free(struct vnet *v)
     if (v == NULL)
         return;
     ASSERT(list_empty(&v->hosts));
+    vnet_trouble_free(v);
     map_free(v->addrs, NULL);
     map_free(v->outside, NULL);
     free(v);
@@ -50,6 +52,11 @@ void vnet_free(struct vnet *v)
 struct loop *vnet_loop(struct vnet *v)
 {
     return v->loop;
+}
+
+struct faults *vnet_faults(struct vnet *v)
+{
+    return v->faults;
 }
 
 struct vnet_host *vnet_host_new(struct vnet *v, const char *name)
@@ -74,6 +81,11 @@ struct vnet_host *vnet_host_new(struct vnet *v, const char *name)
 const char *vnet_host_name(const struct vnet_host *h)
 {
     return h->name;
+}
+
+void vnet_host_spare(struct vnet_host *h)
+{
+    h->spared = true;
 }
 
 void vnet_host_set_machine(struct vnet_host *h, struct vnet_host *machine)
@@ -245,7 +257,9 @@ static void dial_finish(struct vnet_dial *d)
         d->done(d, &err);
         return;
     }
-    if (d->peer_port != 0)                         /* 0: a Service without endpoints */
+    if (d->trouble == TROUBLE_SILENCE)
+        route = ROUTE_BLACKHOLE;
+    else if (d->peer_port != 0 && d->trouble != TROUBLE_REFUSED)     /* 0: a Service without endpoints */
         route = vnet_route(d->from, d->peer_ip, &to);
     if (route == ROUTE_HOST)
         l = listener_find(to, d->peer_ip, d->peer_port);
@@ -278,12 +292,16 @@ static int64_t dial_delay_ns(struct vnet_dial *d)
     static const int64_t delay_ns[] = { [ROUTE_HOST] = NET_REFUSED_NS, [ROUTE_REFUSE] = NET_OUTSIDE_NS,
                                         [ROUTE_BLACKHOLE] = NET_TIMEOUT_NS, [ROUTE_NO_ROUTE] = NET_NO_ROUTE_NS };
     struct vnet_host *to = NULL;
-    if (d->peer_port == 0)
-        return NET_REFUSED_NS;
+    int64_t late_ns;
+    d->trouble = vnet_trouble(d, &late_ns);
+    if (d->trouble == TROUBLE_SILENCE)
+        return NET_TIMEOUT_NS;
+    if (d->peer_port == 0 || d->trouble == TROUBLE_REFUSED)
+        return NET_REFUSED_NS + late_ns;
     enum route route = vnet_route(d->from, d->peer_ip, &to);
     if (route == ROUTE_HOST && listener_find(to, d->peer_ip, d->peer_port) != NULL)
-        return -1;
-    return delay_ns[route];
+        return late_ns > 0 ? late_ns : -1;
+    return delay_ns[route] + late_ns;
 }
 
 void vnet_dial_start(struct vnet_dial *d)
@@ -312,6 +330,15 @@ void vnet_dial_cancel(struct vnet_dial *d)
     timer_stop(&d->timer);
     task_cancel(&d->task);
     list_remove(&d->node);
+}
+
+bool vnet_dial_alive(const struct vnet_dial *d)
+{
+    struct vnet_host *to = NULL;
+    if (vnet_route(d->from, d->peer_ip, &to) != ROUTE_HOST)
+        return false;
+    const struct vnet_listener *l = listener_find(to, d->peer_ip, d->peer_port);
+    return l != NULL && l->ep.server == d->ep.server;
 }
 
 /* The host is going: its dials fail by task, since the dialers may be in the middle of something. */

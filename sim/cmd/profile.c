@@ -116,16 +116,26 @@ static const char *first_failure(struct arena *a, const struct timeline *t)
     return "it was interrupted";
 }
 
-bool lab_begin(struct arena *a, const struct options *o, const struct lab *lab, struct err *err)
+/* The lab's files lie beside its start while that is played, for the images it builds and the lines it runs. */
+static bool start_play(struct arena *a, const struct options *o, const struct lab *lab, const char *home, struct err *err)
 {
     struct scenario_choice choice = { .lab = lab, .values = lab->params };
     struct timeline t;
-    struct profile p = { 0 };
     struct scenario *sc = scenario_parse_with(a, lab->start, lab_file(lab->name, lab->start), &choice, err);
-    bool ok = sc && scenario_run(a, sc, labs_ops_new(a, o, NULL), NULL, NULL, &t, err);
+    bool ok = sc && lab_files_write(lab, home, true, err) && scenario_run(a, sc, labs_ops_new(a, o, home), NULL, NULL, &t, err);
     scenario_close(sc);
     if (ok && (t.failed || t.interrupted))
         ok = err_set(err, ERR_INTERNAL, "the start of %s did not go as expected: %s", lab->name, first_failure(a, &t));
+    return ok;
+}
+
+bool lab_begin(struct arena *a, const struct options *o, const struct lab *lab, struct err *err)
+{
+    struct profile p = { 0 };
+    char *home = scratch_make(a, "start", err);
+    bool ok = home && start_play(a, o, lab, home, err);
+    if (home)
+        scratch_remove(home);
     const char *dir = data_path(a, o, "");
     if (!ok || !profile_load(a, dir, &p))
         return ok;

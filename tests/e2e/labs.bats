@@ -16,9 +16,9 @@ advance() {
     "$KUBELAB" clock advance "$1"
 }
 
-@test "the list names the lab; other names are refused" {
+@test "the list names the labs; other names are refused" {
     run "$KUBELAB" lab list
-    [ "$output" = "lab8    Metrics: the metrics server, kubectl top, and autoscaling a web server" ]
+    [ "${lines[0]}" = "lab8    Metrics: the metrics server, kubectl top, and autoscaling a web server" ]
     run "$KUBELAB" lab check lab99
     [ "$status" = 2 ]
     [[ $output == *'there is no lab "lab99"'* ]]

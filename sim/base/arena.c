@@ -3,8 +3,8 @@
  * An arena starts as one block of 1 KB, which also holds the arena's own record, since there are thousands of small ones (one per
  * cached API object). Blocks double up to 64 KB. A request that is large beside them gets a block of its own, and the
  * room left in the current one is still used. Blocks of 2 to 16 KB that an arena gives back are kept for the next one, a
- * few of each size: requests come and go, and the heap is slow beyond a kilobyte. Built with the address sanitizer, memory not handed out is poisoned, so
- * that overruns and use after arena_reset are reported as they would be for malloc.
+ * few of each size: requests come and go, and the heap is slow beyond a kilobyte. Built with the address sanitizer, memory
+ * not handed out is poisoned, so that overruns and use after arena_reset are reported as they would be for malloc.
  */
 #include "sim/base/base.h"
 

@@ -87,7 +87,8 @@ static bool find_page(struct httpd *h, struct arena *a, struct str path, struct 
         page_of_record(a, entry, p);
         return true;
     }
-    if (str_ends(path, ".php") || str_ends(path, "/") || !vfs_read(o->files, arena_printf(a, "%s" STR_FMT, h->root, STR_ARG(path)), &bytes))
+    if (str_ends(path, ".php") || str_ends(path, "/") ||
+        !vfs_read(o->files, arena_printf(a, "%s" STR_FMT, h->root, STR_ARG(path)), &bytes))
         return false;
     *p = (struct page){ .status = 200, .type = str_c(type_of(path)), .body = arena_str(a, bytes), .cpu_ns = STATIC_CPU_NS };
     return true;

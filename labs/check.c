@@ -19,15 +19,35 @@ static const struct check_outcome *outcome_find(const struct check_report *r, co
     return NULL;
 }
 
-static void judge(struct arena *a, struct predicate *p, struct str document, struct check_outcome *o)
+/* All checks of a lab, compiled together; where one of them is no jq, each by itself, so that the others are judged. */
+struct judge { struct arena *a; struct predicate *all; bool together, told; struct str document; };
+
+static void evaluate(struct judge *j, size_t i, const struct lab_check *c, struct predicate_result *result)
+{
+    struct err err = { 0 };
+    if (j->together) {
+        predicates_eval(j->all, i, j->a, j->told ? NULL : &j->document, result);
+        j->told = true;
+        return;
+    }
+    struct predicate *p = predicate_new(c->jq, NULL, &err);
+    if (p)
+        predicate_eval(p, j->a, j->document, result);
+    else
+        *result = (struct predicate_result){ PREDICATE_ERROR, arena_str(j->a, str_c(err.msg)) };
+    predicate_free(p);
+    err_clear(&err);
+}
+
+static void judge(struct judge *j, size_t i, struct check_outcome *o)
 {
     struct predicate_result result;
-    predicate_eval(p, a, document, &result);
+    evaluate(j, i, o->check, &result);
     o->state = result.verdict == PREDICATE_TRUE ? CHECK_PASSED : CHECK_FAILED;
     if (result.verdict == PREDICATE_ERROR)
-        o->message = arena_printf(a, "it could not be judged: " STR_FMT, STR_ARG(result.text));
+        o->message = arena_printf(j->a, "it could not be judged: " STR_FMT, STR_ARG(result.text));
     else if (result.verdict == PREDICATE_LIMIT)
-        o->message = arena_printf(a, "it could not be judged: its expression was stopped: " STR_FMT, STR_ARG(result.text));
+        o->message = arena_printf(j->a, "it could not be judged: its expression was stopped: " STR_FMT, STR_ARG(result.text));
 }
 
 /* A check of another step that was not asked for is judged too where one depends on it, but not counted: hence `wanted`. */
@@ -51,30 +71,30 @@ static void sum(struct check_report *r, const char *step)
 bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const char *step, const struct document_of *of, struct check_report *r, struct err *err)
 {
     size_t n = count_checks(lab), i = 0;
-    struct predicate **p = arena_zalloc(a, (n + 1) * sizeof *p);
+    const char **jq = arena_zalloc(a, (n + 1) * sizeof *jq);
     *r = (struct check_report){ .lab = lab, .v = arena_zalloc(a, (n + 1) * sizeof *r->v) };
-    bool ok = true;
-    for (const struct lab_step *st = lab->steps; st; st = st->next)          /* all begin to be compiled while the cluster is asked */
-        for (const struct lab_check *c = st->checks; c && ok; c = c->next, i++) {
+    for (const struct lab_step *st = lab->steps; st; st = st->next)
+        for (const struct lab_check *c = st->checks; c; c = c->next, i++) {
             r->v[i] = (struct check_outcome){ st, c, CHECK_BLOCKED, NULL };
-            ok = (p[i] = predicate_new(c->jq, NULL, err)) != NULL;
+            jq[i] = c->jq;
         }
+    struct judge j = { .a = a, .all = predicates_new(jq, n, NULL, err) };              /* they are compiled while the cluster is asked */
     struct document_of with = of ? *of : (struct document_of){ NULL };
     with.lab = lab->name;
     with.params = with.params ? with.params : lab->params;
-    struct str text = ok ? document_make(a, ops, &with, err) : STR_NULL;
-    for (i = 0; i < n && text.n; i++) {
+    j.document = j.all ? document_make(a, ops, &with, err) : STR_NULL;
+    j.together = j.document.n && predicate_ready(j.all, NULL);
+    for (i = 0; i < n && j.document.n; i++) {
         const char *depends = r->v[i].check->depends;
         r->n = i;                      /* what it depends on stands above it */
         const struct check_outcome *before = depends ? outcome_find(r, depends) : NULL;
         if (!before || before->state == CHECK_PASSED)
-            judge(a, p[i], text, &r->v[i]);
+            judge(&j, i, &r->v[i]);
     }
     r->n = n;
-    for (i = 0; i < n; i++)
-        predicate_free(p[i]);
+    predicate_free(j.all);
     sum(r, step);
-    return text.n > 0;
+    return j.document.n > 0;
 }
 
 static const char *const states[] = { [CHECK_PASSED] = "passed", [CHECK_FAILED] = "failed", [CHECK_BLOCKED] = "not judged" };

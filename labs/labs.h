@@ -98,6 +98,10 @@ struct predicate_result {
 struct predicate *predicate_new(const char *jq, const struct predicate_limits *limits, struct err *err);
 /* Waits for the compiler. False with ERR_PARSE and jq's words: it is no jq. */
 bool predicate_ready(struct predicate *p, struct err *err);
+/* Several that are compiled into one, for what one costs. predicate_ready says no where one of them is no jq, and not which. */
+struct predicate *predicates_new(const char *const *jq, size_t n, const struct predicate_limits *limits, struct err *err);
+/* document: NULL for that of the evaluation before. */
+void predicates_eval(struct predicate *p, size_t which, struct arena *a, const struct str *document, struct predicate_result *result);
 /* True when every output is neither false nor null, and there is at least one. */
 void predicate_eval(struct predicate *p, struct arena *a, struct str document, struct predicate_result *result);
 void predicate_free(struct predicate *p);

@@ -1,10 +1,12 @@
 /* labs/predicate.c - a jq expression as a condition, evaluated where it can do no harm.
  *
- * libjq lives in a child process that compiles the expression once; for each document the child forks again, and that grandchild evaluates under limits of
+ * libjq lives in a child process that compiles the expressions once, several of them into one program that a number chooses from: most of what compiling
+ * costs are jq's own definitions. A document is read there once; for each evaluation the child forks again, and that grandchild evaluates under limits of
  * CPU, wall time, memory and output. An expression without end costs its limit and is said to have had none. The child knows no file, no environment and no
  * clock: `now` is the document's virtual time (seconds), and $document the whole document wherever one is in an expression.
  *
- * On the socket between parent and child: a document is its length (8 bytes) and its bytes, an answer a verdict (1 byte), a length (4) and text.
+ * On the socket between parent and child: which expression (4 bytes), a document's length (8; SAME: the one before) and its bytes; an answer is a verdict
+ * (1 byte), a length (4) and text.
  */
 #include "labs/labs.h"
 
@@ -23,7 +25,8 @@
 const struct predicate_limits predicate_limits_default = { .cpu_s = 2, .wall_s = 30, .memory_bytes = 512u << 20, .output_bytes = 64 * 1024 };
 
 enum { MAX_OUTPUTS = 10000, MESSAGE_BYTES = 1024 };
-#define PRELUDE ". as $document | (.params? // {}) as $params | def now: $document.clock.seconds; "
+#define SAME UINT64_MAX
+#define PRELUDE ".[0] as $__which | .[1] | . as $document | (.params? // {}) as $params | def now: $document.clock.seconds; "
 
 struct predicate {
     pid_t pid;
@@ -113,11 +116,11 @@ static void answer_error(int fd, jq_state *jq, jv message)
 static bool is_invalid(jv v) { return jv_get_kind(v) == JV_KIND_INVALID; }
 static bool is_no(jv v) { return jv_get_kind(v) == JV_KIND_FALSE || jv_get_kind(v) == JV_KIND_NULL; }
 
-static _Noreturn void evaluate(jq_state *jq, int fd, struct str document, const struct predicate_limits *l)
+static _Noreturn void evaluate(jq_state *jq, int fd, uint32_t which, jv document, const struct predicate_limits *l)
 {
     limit_me(l);
-    jv input = jv_parse_sized(document.p, (int)document.n), last = jv_invalid();
-    jq_start(jq, input, 0);
+    jv last = jv_invalid();
+    jq_start(jq, jv_array_set(jv_array_set(jv_array(), 0, jv_number(which)), 1, jv_copy(document)), 0);
     size_t outputs = 0;
     jv out;
     while (!is_invalid(out = jq_next(jq))) {
@@ -216,16 +219,27 @@ static void tell_death(int fd, int status, const struct predicate_limits *l)
 }
 
 /* Evaluate in a process of its own. It answers on the socket itself, in one piece, and only as its last act: a death without an answer is told here. */
-static void serve(jq_state *jq, int fd, struct str document, const struct predicate_limits *l)
+static void serve(jq_state *jq, int fd, uint32_t which, jv document, const struct predicate_limits *l)
 {
     int status = 0;
     pid_t pid = fork();
     if (pid == 0)
-        evaluate(jq, fd, document, l);
+        evaluate(jq, fd, which, document, l);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
     if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
         tell_death(fd, status, l);
+}
+
+static bool get_document(int fd, uint64_t n, jv *document)
+{
+    char *text = malloc(n + 1);
+    if (!text || !get(fd, text, n))
+        return false;
+    jv_free(*document);
+    *document = jv_parse_sized(text, (int)n);
+    free(text);
+    return true;
 }
 
 static _Noreturn void child(int fd, const char *text, const struct predicate_limits *l)
@@ -238,13 +252,13 @@ static _Noreturn void child(int fd, const char *text, const struct predicate_lim
         _exit(1);
     }
     put_answer(fd, PREDICATE_TRUE, STR_NULL);
-    for (uint64_t n; get(fd, &n, sizeof n);) {
-        char *document = malloc(n + 1);
-        if (!document || !get(fd, document, n))
-            break;
-        document[n] = 0;
-        serve(jq, fd, (struct str){ document, n }, l);
-        free(document);
+    jv document = jv_null();
+    uint32_t which;
+    for (uint64_t n; get(fd, &which, sizeof which) && get(fd, &n, sizeof n) && (n == SAME || get_document(fd, n, &document));) {
+        if (is_invalid(jv_copy(document)))
+            put_answer(fd, PREDICATE_ERROR, STR("the document is no JSON"));
+        else
+            serve(jq, fd, which, document, l);
     }
     _exit(0);
 }
@@ -261,13 +275,34 @@ static bool answer_read(struct predicate *p, enum predicate_verdict *verdict, ch
     return true;
 }
 
+/* A single one stands by itself, so that jq's complaints are about what was written. */
+static const char *program(struct arena *a, const char *const *jq, size_t n)
+{
+    struct strbuf text;
+    if (n == 1)
+        return arena_printf(a, PRELUDE "%s", jq[0]);
+    strbuf_init(&text, LIMIT_BODY_BYTES);
+    strbuf_addc(&text, PRELUDE);
+    for (size_t i = 0; i < n; i++)
+        strbuf_addf(&text, "%s $__which == %zu then (%s\n) ", i ? "elif" : "if", i, jq[i]);
+    strbuf_addc(&text, n ? "else null end" : "null");
+    const char *copy = arena_cstr(a, strbuf_str(&text));
+    strbuf_deinit(&text);
+    return copy;
+}
+
 struct predicate *predicate_new(const char *jq, const struct predicate_limits *limits, struct err *err)
+{
+    return predicates_new(&jq, 1, limits, err);
+}
+
+struct predicate *predicates_new(const char *const *jq, size_t n, const struct predicate_limits *limits, struct err *err)
 {
     int fds[2];
     struct predicate *p = NEW(struct predicate);
     p->limits = limits ? *limits : predicate_limits_default;
     struct arena *a = arena_new();
-    const char *text = arena_printf(a, PRELUDE "%s", jq);
+    const char *text = program(a, jq, n);
     fflush(NULL);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0 || (p->pid = fork()) < 0) {
         err_set(err, ERR_IO, "no process can be made for a jq expression: %s", strerror(errno));
@@ -297,7 +332,13 @@ bool predicate_ready(struct predicate *p, struct err *err)
 
 void predicate_eval(struct predicate *p, struct arena *a, struct str document, struct predicate_result *result)
 {
-    uint64_t n = document.n;
+    predicates_eval(p, 0, a, &document, result);
+}
+
+void predicates_eval(struct predicate *p, size_t which, struct arena *a, const struct str *document, struct predicate_result *result)
+{
+    uint64_t n = document ? document->n : SAME;
+    uint32_t number = (uint32_t)which;
     char words[2 * MESSAGE_BYTES];
     struct err err = { 0 };
     *result = (struct predicate_result){ PREDICATE_ERROR, STR("the process that evaluates it is gone") };
@@ -305,7 +346,8 @@ void predicate_eval(struct predicate *p, struct arena *a, struct str document, s
         result->text = arena_str(a, str_c(err.msg));
         return;
     }
-    if (put(p->fd, &n, sizeof n) && put(p->fd, document.p, document.n) && answer_read(p, &result->verdict, words, sizeof words))
+    if (put(p->fd, &number, sizeof number) && put(p->fd, &n, sizeof n) && (!document || put(p->fd, document->p, document->n)) &&
+        answer_read(p, &result->verdict, words, sizeof words))
         result->text = arena_str(a, str_c(words));
 }
 

@@ -95,8 +95,34 @@ static void again(void **state)
     arena_free(a);
 }
 
+/* Compiled into one, each is still itself: its comment ends with it, what has no end ends alone, and the document is sent once. */
+static void several(void **state)
+{
+    (void)state;
+    static const char *const jq[] = { ".a == 1 # as it was", "error(\"no\")", "last(repeat(1))", "false, true", "$document.a == 1 and now == 5 and . == $document", "empty" };
+    static const enum predicate_verdict verdicts[] = { PREDICATE_TRUE, PREDICATE_ERROR, PREDICATE_LIMIT, PREDICATE_FALSE, PREDICATE_TRUE, PREDICATE_FALSE };
+    const struct predicate_limits limits = { .cpu_s = 1, .wall_s = 30, .memory_bytes = 512u << 20, .output_bytes = 1024 };
+    struct arena *a = arena_new();
+    struct err err = { 0 };
+    struct predicate *p = predicates_new(jq, ARRAY_LEN(jq), &limits, &err);
+    struct str document = STR("{\"a\":1,\"clock\":{\"seconds\":5}}");
+    assert_true(predicate_ready(p, &err));
+    for (size_t i = 0; i < ARRAY_LEN(jq); i++) {
+        struct predicate_result r;
+        predicates_eval(p, i, a, i ? NULL : &document, &r);
+        assert_int_equal(r.verdict, verdicts[i]);
+    }
+    predicate_free(p);
+    static const char *const wrong[] = { "true", "(" };
+    p = predicates_new(wrong, 2, NULL, &err);
+    assert_false(predicate_ready(p, &err));
+    predicate_free(p);
+    err_clear(&err);
+    arena_free(a);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(verdicts), cmocka_unit_test(no_jq), cmocka_unit_test(without_end), cmocka_unit_test(again) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(verdicts), cmocka_unit_test(no_jq), cmocka_unit_test(several), cmocka_unit_test(without_end), cmocka_unit_test(again) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

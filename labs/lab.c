@@ -16,7 +16,7 @@ static const struct spec_field lab_fields[] = {
     { "name", SPEC_TEXT, LAB(name), true }, { "label", SPEC_TEXT, LAB(label), true }, { "title", SPEC_TEXT, LAB(title), true }, { "kubernetesVersion", SPEC_TEXT, LAB(version), true },
     { "age", SPEC_DURATION, LAB(age_ns), false }, { "faults", SPEC_NAMES, LAB(faults), false }, { "guide", SPEC_TEXT, LAB(guide), false },
     { "play", SPEC_TEXT, LAB(play), false }, { "solution", SPEC_TEXT, LAB(solution), false }, { "start", SPEC_TEXT, LAB(start), false },
-    { "grade", SPEC_TEXT, LAB(grade), false }, { "given", SPEC_NAMES, LAB(given), false },
+    { "grade", SPEC_TEXT, LAB(grade), false }, { "explanation", SPEC_TEXT, LAB(explanation), false }, { "given", SPEC_NAMES, LAB(given), false },
     { "student", SPEC_NAMES, LAB(student), false }, { "steps", SPEC_LIST, offsetof(struct lab_doc, steps), true },
     { "wrong", SPEC_LIST, offsetof(struct lab_doc, wrong), false }, { "parameters", SPEC_ANY, offsetof(struct lab_doc, parameters), false },
 };
@@ -84,7 +84,8 @@ static bool read_steps(struct spec *s, struct lab *lab, const struct json *docs)
     return true;
 }
 
-static bool read_wrong(struct spec *s, struct lab *lab, const struct json *docs)
+/* example: derived values are not known, and so are names that hold them. */
+static bool read_wrong(struct spec *s, struct lab *lab, const struct json *docs, bool example)
 {
     struct lab_wrong **tail = &lab->wrong;
     for (const struct json *d = json_first(docs); d; d = json_next(d)) {
@@ -92,7 +93,7 @@ static bool read_wrong(struct spec *s, struct lab *lab, const struct json *docs)
         if (!spec_read(s, d, "a wrong solution", wrong_fields, ARRAY_LEN(wrong_fields), w))
             return false;
         for (const struct json *c = json_first(w->fails); c; c = json_next(c))
-            if (!check_find(lab, arena_cstr(s->a, json_str(c))))
+            if (!example && !check_find(lab, arena_cstr(s->a, json_str(c))))
                 return spec_fail(s, c, "no check is called \"" STR_FMT "\"", STR_ARG(json_str(c)));
         *tail = w;
         tail = &w->next;
@@ -128,7 +129,7 @@ static struct lab *read_lab(struct arena *a, const char *file, struct str text, 
     doc->lab.params = values ? values : drawn;
     j = params_body(&s, a, file, text, list, doc->lab.params, err);
     if (!j || !spec_read(&s, j, "a lab", lab_fields, ARRAY_LEN(lab_fields), doc) || !check_faults(&s, doc->lab.faults) ||
-        !read_steps(&s, &doc->lab, doc->steps) || !read_wrong(&s, &doc->lab, doc->wrong))
+        !read_steps(&s, &doc->lab, doc->steps) || !read_wrong(&s, &doc->lab, doc->wrong, list && !values))
         return NULL;
     return &doc->lab;
 }

@@ -50,6 +50,7 @@ struct lab {
     const char *name, *label, *title, *version;     /* "lab8", "Lab 8", one line, "v1.16" */
     const char *guide, *play, *solution;    /* files of the lab's folder, or NULL */
     const char *start, *grade;         /* scenarios: what is done to the cluster before the student comes; how a submission is led and judged. Or NULL */
+    const char *explanation;           /* what is said once all checks pass, or NULL */
     int64_t     age_ns;                /* how old its cluster is when it begins */
     struct json *faults;               /* names of what is wrong from the start */
     struct json *given, *student;      /* folders below files/: what the lab gives, and what the student writes */

@@ -8,7 +8,7 @@
 #include <ctype.h>
 #include <math.h>
 
-enum { MAX_PARAMS = 64, MAX_CHOICES = 1000, MAX_VALUES = 1000000, MAX_NAME = 63, MAX_VALUE_BYTES = 4096 };
+enum { MAX_PARAMS = 64, MAX_CHOICES = 1000, MAX_VALUES = 1000000, MAX_NAME = 63, MAX_VALUE_BYTES = 65536 };
 
 /* ---- declared ---- */
 static bool is_name(struct str s)

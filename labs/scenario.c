@@ -48,7 +48,7 @@ static bool find_lab(struct spec *s, const struct json *v, const char *dir, cons
     if (!name)
         return spec_fail(s, v, "lab is the name of a lab, or its folder");
     if (!choice->dry && strcmp(path_base(dir), name) == 0 && access(arena_printf(s->a, "%s/lab.yaml", dir), R_OK) == 0)
-        name = arena_printf(s->a, "%s/.", dir);
+        name = strchr(dir, '/') ? dir : arena_printf(s->a, "./%s", dir);
     else if (!choice->dry && name[0] != '/' && strchr(name, '/'))
         name = arena_printf(s->a, "%s/%s", dir, name);
     *lab = choice->dry ? lab_find(name) : lab_open(name, &e);

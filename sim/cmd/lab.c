@@ -13,7 +13,7 @@ static int lab_list(struct options *o, const struct lab *lab)
     (void)lab;
     size_t cursor = 0;
     for (const struct lab *l; (l = lab_next(&cursor));)
-        printf("%-7s %s\n", l->name, l->title);
+        printf("%-9s %s\n", l->name, l->title);
     return EXIT_DONE;
 }
 
@@ -111,6 +111,8 @@ static int lab_check(struct options *o, const struct lab *lab)
             strbuf_addch(&out, '\n');
         } else if (ok) {
             check_report_text(&r, &out);
+            if (lab->explanation && !o->step && r.passed == r.n)
+                strbuf_addf(&out, "%s\n", lab->explanation);
         }
     }
     fwrite(out.p ? out.p : "", 1, out.n, stdout);

@@ -35,7 +35,7 @@ static void declarations_that_are_wrong(void **state)
         { "parameters:\n  a: {jq: '$params.b +'}\n", "p.yaml:2:3: a cannot be derived: syntax error" },
         { "parameters:\n  a: {jq: 'empty'}\n", "p.yaml:2:3: a cannot be derived: its expression gives nothing" },
         { "parameters:\n  a: {jq: 'error(\"no\")'}\n", "p.yaml:2:3: a cannot be derived: " },
-        { "parameters:\n  a: {value: \"x\\ny\"}\n", "p.yaml:2:3: the value of a is longer than 4096 bytes or has more than one line" },
+        { "parameters:\n  a: {value: \"x\\ny\"}\n", "p.yaml:2:3: the value of a is longer than 65536 bytes or has more than one line" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct arena *a = arena_new();

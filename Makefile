@@ -61,6 +61,7 @@ $(B)/%.o: %.c Makefile | check-deps
 # .incbin is invisible to -MMD: what embeds data is rebuilt when the data changes.
 $(B)/apiserver/schema/load.o: $(wildcard apiserver/schema/types/*)
 $(B)/sim/cmd/kubeadm.o: $(wildcard sim/cmd/kubeadm/*.yaml sim/cmd/kubeadm/manifests/*)
+$(B)/sim/cmd/lab_new.o: $(wildcard sim/cmd/lab_new/*)
 # The labs: every folder below labs/ that has a lab.yaml, whole.
 LABS      := $(patsubst %/lab.yaml,%,$(wildcard labs/*/lab.yaml))
 LAB_FILES := $(shell find $(LABS) -type f)

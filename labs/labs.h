@@ -83,6 +83,8 @@ const char *lab_file_next(struct arena *a, const char *lab, const char *folder, 
 bool lab_text(struct arena *a, const struct lab *lab, const char *path, struct str bytes, struct str *text, struct err *err);
 /* write what the lab gives below dir; all: the student's own files too */
 bool lab_files_write(const struct lab *lab, const char *dir, bool all, struct err *err);
+/* The lab as one file that lab_open opens. all: also its solution, its wrong ones and its grading, which are not for students. digest: of its manifest, hex. */
+bool lab_pack(struct arena *a, const struct lab *lab, bool all, struct str *pack, struct str *digest, struct err *err);
 /* Parse a lab.yaml, with examples for its parameters (derived ones are null): file names it in errors, "FILE:LINE:COLUMN: what". */
 struct lab *lab_parse(struct arena *a, const char *file, struct str text, struct err *err);
 

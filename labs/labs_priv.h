@@ -17,6 +17,8 @@ struct lab_source {
 };
 /* source.c: what is a folder with a lab.yaml, or a pack. NULL with err set. */
 struct lab_source *source_open(struct arena *a, const char *what, struct err *err);
+/* pack.c: a pack's bytes. NULL with ERR_PARSE: it is none, or was changed. */
+struct lab_source *pack_read(struct arena *a, const char *what, struct str bytes, struct err *err);
 /* lab.c: its lab.yaml read, and the `${name}` of its other files checked. values: of its parameters, or NULL for examples. */
 const struct lab *lab_of_source(struct arena *a, const struct lab_source *s, const struct json *values, struct err *err);
 

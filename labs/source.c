@@ -1,4 +1,4 @@
-/* labs/source.c - a lab's files from a folder on disk: all regular files below it, in order of path. What would make a lab unlike what is in the binary is
+/* labs/source.c - a lab's files from a pack (pack.c), or from a folder on disk: all regular files below it, in order of path. What would make a lab unlike what is in the binary is
  * refused: links, files and folders without end, names with odd characters.
  */
 #include "labs/labs_priv.h"
@@ -78,6 +78,13 @@ struct lab_source *source_open(struct arena *a, const char *what, struct err *er
     }
     if (S_ISDIR(st.st_mode))
         return open_folder(a, what, full, err);
-    err_set(err, ERR_USAGE, "%s is no lab: neither a folder nor a pack", what);
-    return NULL;
+    struct str bytes;
+    if (!S_ISREG(st.st_mode) || !file_read(full, MAX_BYTES, a, &bytes, err)) {
+        err_set(err, ERR_USAGE, "%s is no lab: neither a folder nor a pack", what);
+        return NULL;
+    }
+    struct lab_source *s = pack_read(a, what, bytes, err);
+    if (s)
+        s->from = full;
+    return s;
 }

@@ -95,6 +95,8 @@ int cmd_lab(struct options *o);
 int cmd_scenario(struct options *o);
 struct lab;
 int lab_test(struct options *o, const struct lab *lab);
+int lab_new(struct options *o);
+int lab_pack_file(struct options *o, const struct lab *lab);
 int cmd_grade(struct options *o);
 int cmd_fault(struct options *o);
 int cmd_docker(struct options *o);     /* the lab host's docker, run as `docker` inside the shell */

@@ -180,7 +180,7 @@ enum values { VALUES_NONE, VALUES_DRAWN, VALUES_OF_CLUSTER };
 static const struct verb { const char *name; int words; enum values values; int (*run)(struct options *o, const struct lab *lab); } verbs[] = {
     { "list", 1, VALUES_NONE, lab_list }, { "start", 2, VALUES_NONE, lab_start }, { "files", 3, VALUES_DRAWN, lab_files }, { "guide", 2, VALUES_DRAWN, lab_guide },
     { "check", 2, VALUES_OF_CLUSTER, lab_check }, { "hint", 2, VALUES_OF_CLUSTER, lab_hint }, { "play", 2, VALUES_NONE, lab_perform },
-    { "test", 2, VALUES_NONE, lab_test },
+    { "test", 2, VALUES_NONE, lab_test }, { "pack", 2, VALUES_NONE, lab_pack_file },
 };
 
 static const struct lab *draw_values(struct arena *a, const struct options *o, const struct lab *lab, struct err *err)
@@ -230,9 +230,12 @@ static int run_verb(struct options *o, const struct verb *v)
 int cmd_lab(struct options *o)
 {
     const char *verb = o->arg_count ? o->args[0] : "";
+    if (strcmp(verb, "new") == 0 && (o->arg_count == 2 || o->arg_count == 3))
+        return lab_new(o);
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
         if (strcmp(verb, verbs[i].name) == 0 && o->arg_count == verbs[i].words)
             return run_verb(o, &verbs[i]);
-    fprintf(stderr, "usage: kubelab lab list | start LAB | guide LAB | files LAB DIR [--all] | check LAB [--step S] [-o json] | hint LAB [--step S] | play LAB\n");
+    fprintf(stderr, "usage: kubelab lab list | start LAB | guide LAB | files LAB DIR [--all] | check LAB [--step S] [-o json] | hint LAB [--step S] | play LAB\n"
+                    "       kubelab lab new NAME [DIR] | test LAB [--seeds N] | pack LAB --out FILE [--all]\n");
     return EXIT_USAGE;
 }

@@ -29,9 +29,9 @@ static const struct command commands[] = {
     { "clock", cmd_clock, "data,output", "clock [get | speed N | pause | advance 5m]", "read or move the virtual clock" },
     { "shell", cmd_shell, "data,node,drive,budget", "shell [LAB] [--node NAME] [--drive [--budget 1h]] [-- CMD...]",
       "a shell on the lab's host, or one command in it; --node: on another of the nodes; --drive: the clock stands while CMD works and runs while it waits" },
-    { "lab", cmd_lab, "data,all,verbose,step,output,seed,student,key,set,port,kubelet-port,clock,start,seeds",
+    { "lab", cmd_lab, "data,all,verbose,step,output,out,seed,student,key,set,port,kubelet-port,clock,start,seeds",
       "lab list | start LAB | guide LAB | files LAB DIR [--all] | check LAB [--step S] [-o json] | hint LAB [--step S] | play LAB\n"
-      "       lab new NAME [DIR] | test LAB [--seeds N] [-o json] | pack LAB --out FILE\n"
+      "       lab new NAME [DIR] | test LAB [--seeds N] [-o json] | pack LAB --out FILE [--all]\n"
       "       LAB: a name of the list, a folder, or a pack. A variant: --seed N, --student ID --key FILE, --set NAME=VALUE",
       "labs: begin one, its files, its checks and hints, and a performance of it" },
     { "scenario", cmd_scenario, "seed,out,output,student,key,set", "scenario run FILE [--seed N | --student ID --key FILE] [--set NAME=VALUE]... [--out DIR] [-o json]", "play a script of what happens when, in virtual time, on a cluster of its own" },

@@ -1,0 +1,131 @@
+# Making a lab: new, test, pack, variants; a lab from a folder and from a pack is like one of the binary, and a pack that was changed is refused.
+load helpers
+
+setup_file() {
+    export HOME=$BATS_FILE_TMPDIR TMPDIR=$BATS_FILE_TMPDIR LAB=$BATS_FILE_TMPDIR/hello KEY=$BATS_FILE_TMPDIR/key
+    "$KUBELAB" lab new hello "$LAB"
+    echo 0123456789abcdef-course > "$KEY"
+}
+teardown() {
+    [ ! -e "$BATS_TEST_TMPDIR/d" ] || "$KUBELAB" down --data "$BATS_TEST_TMPDIR/d" || true
+}
+start_lab() {
+    "$KUBELAB" lab start "$@" --data "$BATS_TEST_TMPDIR/d" --port 0 --kubelet-port 0 --clock paused
+}
+
+@test "a new lab holds what it promises; a folder that is there, and odd names, are refused" {
+    run "$KUBELAB" lab test "$LAB" --seeds 2
+    echo "$output"
+    [ "$status" = 0 ]
+    [ "$(grep -c "^ok *2 of 2 seeds" <<<"$output")" = 3 ]
+    run "$KUBELAB" lab new hello "$LAB"
+    [ "$status" = 2 ]
+    run "$KUBELAB" lab new Odd_
+    [ "$status" = 2 ]
+    run "$KUBELAB" lab new lab8 "$BATS_TEST_TMPDIR/x"
+    [ "$status" = 2 ]
+    [ ! -e "$BATS_TEST_TMPDIR/x" ]
+}
+
+@test "lab test says what does not hold, with the seed" {
+    cp -r "$LAB" "$BATS_TEST_TMPDIR/hello"
+    sed -i 's/replicas: ${replicas}/replicas: 1/' "$BATS_TEST_TMPDIR/hello/solution.yaml"
+    sed -i 's/fails: \["the Deployment wants.*/fails: [${replicas} pods are ready]/' "$BATS_TEST_TMPDIR/hello/lab.yaml"
+    run "$KUBELAB" lab test "$BATS_TEST_TMPDIR/hello" --seeds 1
+    echo "$output"
+    [ "$status" = 1 ]
+    [[ $output == *'the reference solution, seed 1: did not pass: "the Deployment wants'* ]]
+    [[ $output == *'wrong: one pod too few, seed 1: did not pass: "the Deployment wants'* ]]
+    [[ $output == *"it does not hold what it promises"* ]]
+    run "$KUBELAB" lab test "$BATS_TEST_TMPDIR/hello" --seeds 1 -o json
+    [ "$(jq -r '[.ok, (.failures | length)] | @text' <<<"$output")" = '[false,2]' ]
+}
+
+@test "a variant: the same for the same student, remembered by the cluster, another for others" {
+    a=$("$KUBELAB" lab guide "$LAB" --student alice --key "$KEY" --data "$BATS_TEST_TMPDIR/none")
+    [ "$a" = "$("$KUBELAB" lab guide "$LAB" --student alice --key "$KEY" --data "$BATS_TEST_TMPDIR/none")" ]
+    for s in bob carol dave eve; do "$KUBELAB" lab guide "$LAB" --student $s --key "$KEY" --data "$BATS_TEST_TMPDIR/none"; done | grep "^A Deployment" | sort -u > "$BATS_TEST_TMPDIR/others"
+    [ "$(wc -l < "$BATS_TEST_TMPDIR/others")" -gt 1 ]
+    start_lab "$LAB" --student alice --key "$KEY"
+    export KUBELAB_DATA=$BATS_TEST_TMPDIR/d
+    [ "$a" = "$("$KUBELAB" lab guide hello)" ]
+    n=$(jq .params.replicas "$BATS_TEST_TMPDIR/d/cluster.json")
+    run "$KUBELAB" lab check hello
+    [ "$status" = 1 ]
+    [[ $output == *"the Deployment wants $n pods"* ]]
+    KUBECONFIG=$BATS_TEST_TMPDIR/d/admin.conf k scale deploy web --replicas "$n"
+    "$KUBELAB" clock advance 30s
+    run "$KUBELAB" lab check "$LAB"
+    echo "$output"
+    [ "$status" = 0 ]
+    [[ ${lines[-1]} == "The ReplicaSet made $n pods"* ]]
+}
+
+@test "who is not said is asked for; keys and values that are wrong are named" {
+    run "$KUBELAB" lab guide "$LAB" --data "$BATS_TEST_TMPDIR/none"
+    [ "$status" = 2 ]
+    [[ $output == *"say whose it is: --student ID --key FILE, or --seed N"* ]]
+    run "$KUBELAB" lab guide "$LAB" --student alice
+    [ "$status" = 2 ]
+    echo short > "$BATS_TEST_TMPDIR/key"
+    run "$KUBELAB" lab guide "$LAB" --student alice --key "$BATS_TEST_TMPDIR/key"
+    [[ $output == *"fewer than 16 bytes"* ]]
+    run "$KUBELAB" scenario run "$LAB/solution.yaml" --set replicas=9
+    [ "$status" = 2 ]
+    [[ $output == *"replicas is a number from 2 to 5, not 9"* ]]
+    run "$KUBELAB" scenario run "$LAB/solution.yaml" --set colour=red
+    [[ $output == *'no parameter is called "colour"'* ]]
+    sed 's/${replicas}/${replica}/' "$LAB/solution.yaml" > "$LAB/odd.yaml"
+    run "$KUBELAB" scenario run "$LAB/odd.yaml"
+    [ "$status" = 2 ]
+    [[ $output == *'odd.yaml:5:88: no parameter is called "replica"'* ]]
+}
+
+@test "a pack: the same bytes each time, without the solution, opened by start and guide" {
+    "$KUBELAB" lab pack "$LAB" --out "$BATS_TEST_TMPDIR/a.lab"
+    "$KUBELAB" lab pack "$LAB" --out "$BATS_TEST_TMPDIR/b.lab"
+    cmp "$BATS_TEST_TMPDIR/a.lab" "$BATS_TEST_TMPDIR/b.lab"
+    [ "$(tar tzf "$BATS_TEST_TMPDIR/a.lab" | grep -c -e solution -e wrong -e grade)" = 0 ]
+    start_lab "$BATS_TEST_TMPDIR/a.lab" --seed 3
+    run "$KUBELAB" lab check hello --data "$BATS_TEST_TMPDIR/d"
+    [ "$status" = 1 ]
+    "$KUBELAB" lab pack "$LAB" --out "$BATS_TEST_TMPDIR/all.lab" --all
+    run "$KUBELAB" lab test "$BATS_TEST_TMPDIR/all.lab" --seeds 1
+    echo "$output"
+    [ "$status" = 0 ]
+}
+
+@test "a hostile pack is refused: links, ways out, bombs, changed and cut ones" {
+    cd "$BATS_TEST_TMPDIR"
+    python3 - "$LAB" <<'P'
+import gzip, hashlib, io, json, sys, tarfile
+def pack(name, entries, files=None):
+    files = files if files is not None else [(n, b) for n, b, t in entries]
+    rows = [{"path": n, "bytes": len(b), "sha256": hashlib.sha256(b).hexdigest()} for n, b in files]
+    m = (json.dumps({"format": "kubelab.dev/lab/v1", "lab": "hello", "files": rows}, indent=2) + "\n").encode()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as t:
+        for n, b, kind in [("kubelab-lab.json", m, tarfile.REGTYPE)] + entries:
+            i = tarfile.TarInfo(n); i.size = len(b) if kind == tarfile.REGTYPE else 0; i.type = kind; i.linkname = "/etc/passwd" if kind != tarfile.REGTYPE else ""
+            t.addfile(i, io.BytesIO(b))
+    raw = out.getvalue().rstrip(b"\0"); raw += b"\0" * (-len(raw) % 512 + 1024)
+    open(name, "wb").write(gzip.compress(raw, mtime=0))
+R, lab = tarfile.REGTYPE, open(sys.argv[1] + "/lab.yaml", "rb").read()
+pack("out.lab", [("../evil", b"x", R)])
+pack("abs.lab", [("/tmp/evil", b"x", R)])
+pack("link.lab", [("lab.yaml", b"", tarfile.SYMTYPE)])
+pack("hard.lab", [("lab.yaml", b"", tarfile.LNKTYPE)])
+pack("twice.lab", [("lab.yaml", lab, R), ("lab.yaml", lab, R)])
+pack("other.lab", [("lab.yaml", lab, R)], [("lab.yaml", lab + b"#")])
+pack("more.lab", [("lab.yaml", lab, R), ("more.yaml", b"x", R)], [("lab.yaml", lab)])
+open("bomb.lab", "wb").write(gzip.compress(b"\0" * (1 << 30), 9))
+open("junk.lab", "wb").write(b"\x1f\x8b" + bytes(range(256)))
+P
+    for f in out abs link hard twice other more bomb junk; do
+        run "$KUBELAB" lab guide "./$f.lab" --seed 1
+        echo "$f: $output"
+        [ "$status" = 2 ]
+        [[ $output == *"is no pack of a lab, or was changed: "* ]]
+    done
+    [ ! -e "$BATS_TEST_TMPDIR/../evil" ] && [ ! -e /tmp/evil ]
+}

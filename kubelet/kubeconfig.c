@@ -19,6 +19,7 @@ bool node_read(struct arena *a, const char *root, const char *path, const char *
 {
     struct stat st;
     const char *real = node_path(a, root, path);
+    file_look(real);
     if (stat(real, &st) != 0)
         return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s %s: %s", verb, path, go_errno(errno));
     if (S_ISDIR(st.st_mode))

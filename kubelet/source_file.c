@@ -63,6 +63,8 @@ static int by_name(const void *x, const void *y) { return strcmp(*(char *const *
 
 size_t kubelet_manifests(struct arena *a, const char *dir, char ***names)
 {
+    if (dir)
+        file_look(dir);
     DIR *d = dir ? opendir(dir) : NULL;
     size_t n = 0, cap = 0;
     *names = NULL;

@@ -1,7 +1,7 @@
 /* apiserver/store/sqlite.c - the disk: one SQLite file in place of etcd's. The only file with SQL.
  *
  * objects(key, rev, value) is the latest state alone; history lives in memory, as an API server's watch cache does.
- * meta(name, value) has the revision and small facts, audit(seq, event) the trail. Write-ahead log: a commit appends to
+ * meta(name, value) has the revision and small facts, audit(seq, event) the trail, journal(seq, record) what came from outside. Write-ahead log: a commit appends to
  * PATH-wal, and every 1000 pages or so they move into the file. synchronous=NORMAL loses nothing when the process dies;
  * FULL also survives a loss of power, at the price of an fsync per commit.
  *
@@ -24,7 +24,7 @@ enum { APPLICATION_ID = 0x6b756265, FORMAT = 1, HEADER_BYTES = 100 };        /* 
 enum { LOCK_PATIENCE_MS = 2000, LOCK_STEP_MS = 10 };
 
 enum stmt { PUT, DELETE_, META_PUT, META_DELETE, META_GET, META_EACH, LOAD, BEGIN_, COMMIT_,
-            AUDIT_PUT, AUDIT_TRIM, AUDIT_SIZES, AUDIT_EACH, STMT_COUNT };
+            AUDIT_PUT, AUDIT_TRIM, AUDIT_SIZES, AUDIT_EACH, JOURNAL_PUT, JOURNAL_SIZE, JOURNAL_EACH, STMT_COUNT };
 static const char *const sql[STMT_COUNT] = {
     [PUT]         = "INSERT INTO objects(key, rev, value) VALUES(?1, ?2, ?3) ON CONFLICT(key) DO UPDATE SET rev = ?2, value = ?3",
     [DELETE_]     = "DELETE FROM objects WHERE key = ?1",
@@ -37,6 +37,9 @@ static const char *const sql[STMT_COUNT] = {
     [AUDIT_TRIM]  = "DELETE FROM audit WHERE seq < ?1",
     [AUDIT_SIZES] = "SELECT seq, length(event) FROM audit ORDER BY seq",
     [AUDIT_EACH]  = "SELECT seq, event FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    [JOURNAL_PUT]  = "INSERT INTO journal(seq, record) VALUES(?1, ?3)",
+    [JOURNAL_SIZE] = "SELECT coalesce(max(seq), 0), coalesce(sum(length(record)), 0) FROM journal",
+    [JOURNAL_EACH] = "SELECT seq, record FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     [BEGIN_]      = "BEGIN IMMEDIATE",
     [COMMIT_]     = "COMMIT",
 };
@@ -177,7 +180,8 @@ static bool set_up(struct disk *d, bool fresh, bool durable, struct err *err) {
            exec(d, "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=8388608", err) &&
            exec(d, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err) &&
            /* folders of an older kubelab have none */
-           exec(d, "CREATE TABLE IF NOT EXISTS audit(seq INTEGER PRIMARY KEY, event BLOB NOT NULL)", err) && prepare(d, err);
+           exec(d, "CREATE TABLE IF NOT EXISTS audit(seq INTEGER PRIMARY KEY, event BLOB NOT NULL);"
+                   "CREATE TABLE IF NOT EXISTS journal(seq INTEGER PRIMARY KEY, record BLOB NOT NULL)", err) && prepare(d, err);
 }
 
 struct disk *disk_open(const char *path, bool durable, struct err *err) {
@@ -336,8 +340,9 @@ bool disk_audit_sizes(struct disk *d, void (*row)(void *ctx, int64_t seq, size_t
     return ok;
 }
 
-size_t disk_audit_each(struct disk *d, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str event), void *ctx) {
-    sqlite3_stmt *st = d->stmts[AUDIT_EACH];
+/* A page of rows with a number and text; the statement takes the number before, and how many. */
+static size_t each(struct disk *d, enum stmt which, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str text), void *ctx) {
+    sqlite3_stmt *st = d->stmts[which];
     size_t n = 0;
     sqlite3_bind_int64(st, 1, after);
     sqlite3_bind_int64(st, 2, (int64_t)max);
@@ -345,6 +350,31 @@ size_t disk_audit_each(struct disk *d, int64_t after, size_t max, void (*visit)(
         visit(ctx, sqlite3_column_int64(st, 0), column(st, 1));
     sqlite3_reset(st);
     return n;
+}
+
+size_t disk_audit_each(struct disk *d, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str event), void *ctx) {
+    return each(d, AUDIT_EACH, after, max, visit, ctx);
+}
+
+/* ---- the journal ---- */
+
+bool disk_journal_put(struct disk *d, int64_t seq, struct str record, struct err *err) {
+    sqlite3_bind_int64(d->stmts[JOURNAL_PUT], 1, seq);
+    bind_blob(d->stmts[JOURNAL_PUT], 3, record);
+    return run(d, JOURNAL_PUT, err);
+}
+
+bool disk_journal_size(struct disk *d, int64_t *last, size_t *bytes, struct err *err) {
+    sqlite3_stmt *st = d->stmts[JOURNAL_SIZE];
+    bool ok = sqlite3_step(st) == SQLITE_ROW || cannot_use(d, err);
+    *last = sqlite3_column_int64(st, 0);
+    *bytes = (size_t)sqlite3_column_int64(st, 1);
+    sqlite3_reset(st);
+    return ok;
+}
+
+size_t disk_journal_each(struct disk *d, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str record), void *ctx) {
+    return each(d, JOURNAL_EACH, after, max, visit, ctx);
 }
 
 void disk_limit_pages(struct disk *d, int pages) {

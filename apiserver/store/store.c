@@ -101,12 +101,13 @@ static void release(struct store *s) {
     free(s->index);
     map_free(s->dirty_meta, free);
     trail_deinit(&s->trail);
+    journal_rows_deinit(&s->journal);
     err_clear(&s->why);
     free(s);
 }
 
 static bool load(struct store *s, struct err *err) {
-    if (!disk_load(s->disk, on_row, s, err) || !trail_load(&s->trail, s->disk, err))
+    if (!disk_load(s->disk, on_row, s, err) || !trail_load(&s->trail, s->disk, err) || !journal_rows_load(&s->journal, s->disk, err))
         return false;
     if (s->n)
         qsort(s->index, s->n, sizeof(struct entry *), compare_entries);
@@ -156,7 +157,7 @@ static bool write_dirty(struct store *s, struct err *err) {
     struct str rev = arena_strf(a, "%" PRId64, s->revision);
     bool ok = disk_meta_put(s->disk, str_c(revision_name), rev, err);
     arena_free(a);
-    return ok && trail_write(&s->trail, s->disk, err);
+    return ok && trail_write(&s->trail, s->disk, err) && journal_rows_write(s, err);
 }
 
 static void mark_clean(struct store *s) {
@@ -171,11 +172,12 @@ static void mark_clean(struct store *s) {
         s->dirty_meta = map_new();
     }
     trail_clean(&s->trail);
+    journal_rows_clean(&s->journal);
 }
 
 /* Everything dirty in one transaction, or nothing. */
 static bool commit(struct store *s) {
-    if (list_empty(&s->dirty) && map_len(s->dirty_meta) == 0 && list_empty(&s->trail.pending))
+    if (list_empty(&s->dirty) && map_len(s->dirty_meta) == 0 && list_empty(&s->trail.pending) && list_empty(&s->journal.pending))
         return true;
     struct err err = { 0 };
     if (disk_begin(s->disk, &err) && write_dirty(s, &err) && disk_commit(s->disk, &err)) {

@@ -93,6 +93,15 @@ bool store_audit_amend(struct store *s, int64_t seq, struct str event);
 size_t store_audit_each(struct store *s, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str event),
                         void *ctx);
 
+/* ---- the journal of what came from outside: rows of text, numbered from 1, kept for ever ---- */
+void store_journal_put(struct store *s, struct str record);      /* joins the turn's commit, as a write does */
+size_t store_journal_bytes(const struct store *s);               /* of all rows */
+int64_t store_journal_last(const struct store *s);               /* number of the last row, or 0 */
+size_t store_journal_each(struct store *s, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str record),
+                          void *ctx);                            /* as store_audit_each; a hole in the numbers: the disk refused for too long */
+/* Where the run stood (loop.h) at the last commit that this process, or the one before, made with a journal; false: there was none. */
+bool store_journal_position(struct store *s, uint64_t *events, int64_t *vtime_ns);
+
 /* SHA-256-like digest of every key, bytes and the revision: the determinism test */
 void store_digest(struct store *s, char out_hex[65]);
 

@@ -8,6 +8,7 @@
 enum { STORE_HISTORY_BYTES = 4 * 1024 * 1024 };
 /* of audit rows that wait for a disk that refuses: an hour of a busy lab */
 enum { TRAIL_PENDING_BYTES = 4 * 1024 * 1024 };
+enum { JOURNAL_PENDING_BYTES = 8 * 1024 * 1024 };  /* the same of the journal; one row may hold a request of 3 MiB */
 
 /* ---- disk: sqlite.c, the one file with SQL ---- */
 struct disk;
@@ -28,6 +29,9 @@ bool disk_audit_trim(struct disk *d, int64_t first, struct err *err);          /
 bool disk_audit_sizes(struct disk *d, void (*row)(void *ctx, int64_t seq, size_t n), void *ctx, struct err *err);
 /* At most max rows after that one, oldest first; how many there were. The visitor must not write. */
 size_t disk_audit_each(struct disk *d, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str event), void *ctx);
+bool disk_journal_put(struct disk *d, int64_t seq, struct str record, struct err *err);
+bool disk_journal_size(struct disk *d, int64_t *last, size_t *bytes, struct err *err);
+size_t disk_journal_each(struct disk *d, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str record), void *ctx);
 void disk_limit_pages(struct disk *d, int pages);  /* for tests of a full disk; 0 lifts the limit */
 
 /* ---- history and watchers: watch_cache.c ---- */
@@ -64,6 +68,18 @@ void trail_deinit(struct trail *t);
 bool trail_write(struct trail *t, struct disk *d, struct err *err);
 void trail_clean(struct trail *t);                 /* the disk has it all */
 
+/* ---- the journal of outside inputs: journal.c ---- */
+struct journal_rows {
+    struct list pending;                           /* what the disk has not seen, oldest first */
+    size_t      pending_bytes, bytes;              /* bytes: of all rows */
+    int64_t     last;                              /* number of the last row */
+    bool        on;                                /* this process writes one, hence its position with every commit */
+};
+bool journal_rows_load(struct journal_rows *j, struct disk *d, struct err *err);
+void journal_rows_deinit(struct journal_rows *j);
+bool journal_rows_write(struct store *s, struct err *err);
+void journal_rows_clean(struct journal_rows *j);
+
 /* ---- the store ---- */
 struct entry {
     struct object *obj;                            /* NULL: deleted, but the disk has not heard of it yet */
@@ -84,6 +100,7 @@ struct store {
     int64_t        revision;
     struct history history;
     struct trail   trail;
+    struct journal_rows journal;
 
     struct list    dirty;                          /* entries that the disk has not seen, oldest change first */
     struct map    *dirty_meta;                     /* name -> struct meta_change */

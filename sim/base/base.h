@@ -245,6 +245,11 @@ bool file_write(const char *path, struct str bytes, unsigned mode, struct err *e
 /* from now on the disk is waited for too: a file outlives a loss of power, not just the process (up --durable) */
 void file_write_durably(bool yes);
 bool dir_make(const char *path, unsigned mode, struct err *err);             /* mkdir -p; existing is success */
+/* Who wants to know which files are looked at, and which of them others have written (sim/cmd/journal_files.c). file_read and
+ * file_write tell by themselves; who lists a folder or asks whether something is there says so before. */
+struct file_watch { void (*looked)(void *ctx, const char *path), (*wrote)(void *ctx, const char *path); };
+void file_watch_set(const struct file_watch *w, void *ctx);                  /* of the process; borrowed; NULL: nobody */
+void file_look(const char *path);
 
 /* ---- embed: a file of the source tree as bytes of the binary (assembler's .incbin). -------------------------
  * EMBED(name, "labs/lab8/guide.md") at file scope defines `static struct str name(void)`. Paths are relative to the root. */

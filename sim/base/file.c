@@ -22,6 +22,19 @@ static bool fail(struct err *err, const char *verb, const char *path, int error)
     return err_set(err, error == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s %s: %c%s", verb, path, first, text[0] ? text + 1 : "");
 }
 
+static const struct file_watch *watch;
+static void *watch_ctx;
+
+void file_watch_set(const struct file_watch *w, void *ctx) {
+    watch = w;
+    watch_ctx = ctx;
+}
+
+void file_look(const char *path) {
+    if (watch)
+        watch->looked(watch_ctx, path);
+}
+
 static bool read_all(int fd, struct strbuf *b) {
     char chunk[16 * 1024];
     for (;;) {
@@ -39,6 +52,7 @@ static bool read_all(int fd, struct strbuf *b) {
 }
 
 bool file_read(const char *path, size_t max, struct arena *a, struct str *out, struct err *err) {
+    file_look(path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return fail(err, "open", path, errno);
@@ -117,6 +131,8 @@ bool file_write(const char *path, struct str bytes, unsigned mode, struct err *e
         unlink(tmp);
     else if (durable)
         sync_parent(a, path);
+    if (ok && watch)
+        watch->wrote(watch_ctx, path);
     arena_free(a);
     return ok;
 }

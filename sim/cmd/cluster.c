@@ -20,6 +20,7 @@
 #include "sim/cmd/host.h"
 #include "sim/cmd/look.h"
 #include "workloads/load/load.h"
+#include "sim/cmd/journal.h"
 #include "workloads/programs/programs.h"
 
 #include <stdio.h>
@@ -63,6 +64,7 @@ struct cluster {
     const char        *server;         /* "https://192.168.229.132:6443" */
     struct looker     *looker;         /* how kubelab's commands look at it, and what is kept of what happened */
     struct control    *control;
+    struct journal    *journal;        /* NULL: nothing is recorded */
     struct proxy      *proxy;
     int                edge_port;
     struct http_server *bare_health;
@@ -79,12 +81,14 @@ struct cluster {
 
 static void boot_next(struct cluster *c);
 
+const char *cluster_dir(const struct cluster *c) { return c->opt.dir; }
+struct looker *cluster_looker(struct cluster *c) { return c->looker; }
+struct journal *cluster_journal(struct cluster *c) { return c->journal; }
 struct loop *cluster_loop(struct cluster *c) { return c->loop; }
 struct store *cluster_store(struct cluster *c) { return c->store; }
 int cluster_node_count(const struct cluster *c) { return c->node_count; }
 const struct node *cluster_node_at(const struct cluster *c, int index) { return c->nodes[index]; }
 struct apiserver *cluster_apiserver(const struct cluster *c) { return c->apiserver ? apiserver_component_server(c->apiserver) : NULL; }
-struct looker *cluster_looker(struct cluster *c) { return c->looker; }
 struct client *cluster_admin(struct cluster *c) { return c->admin; }
 struct client *cluster_operator(struct cluster *c) { return c->lead; }
 struct rng *cluster_token_rng(struct cluster *c) { return &c->token_rng; }
@@ -137,6 +141,17 @@ static int64_t clock_restore(struct cluster *c)
     int64_t saved = 0;
     str_int(store_meta_get(c->store, c->arena, "clock"), &saved);
     return saved;
+}
+
+/* A run that is told in a journal, or follows one, has to be the same twice: nothing in it may wait for another thread at a place that the wall chooses. */
+static bool is_repeatable(const struct cluster *c) { return c->opt.seed_explicit || c->opt.journal || c->opt.replay; }
+
+static void journal_make(struct cluster *c, int64_t start_ns)
+{
+    if (c->opt.replay)
+        replay_attach(c->opt.replay, c);
+    else if (c->opt.journal)
+        c->journal = journal_new(c->loop, c->store, &c->opt, c->life, start_ns);
 }
 
 /* ---- network: the nodes, the gateway of their virtual machines, and what lies outside ---- */
@@ -734,12 +749,12 @@ static void sa_key_done(void *ctx)
         log_msg(LOG_ERROR, "cmd", "%s", err.msg);
     sa_key_use(job->c, job->key);
     err_clear(&err);
-    if (job->c->opt.seed_explicit)
+    if (is_repeatable(job->c))
         boot_next(job->c);
     free(job);
 }
 
-/* With an explicit seed all of booting waits for the key: at which of its turns another thread is ready would show in the order of what follows. */
+/* In a repeatable run all of booting waits for the key: at which of its turns another thread is ready would show in the order of what follows. */
 static void sa_key_make(struct cluster *c)
 {
     struct key *k = kubeadm_sa_key_load(&c->kubeadm);
@@ -752,7 +767,7 @@ static void sa_key_make(struct cluster *c)
     job->c = c;
     rng_init(&job->rng, c->loop, "sa.key");
     loop_work(c->loop, sa_key_run, sa_key_done, job);
-    if (!c->opt.seed_explicit)
+    if (!is_repeatable(c))
         boot_next(c);
 }
 
@@ -783,7 +798,8 @@ static const struct program_ops *const programs[] = { &httpd_program, &sh_progra
 
 static bool cluster_make(struct cluster *c, struct err *err)
 {
-    struct loop_options lo = { .start_vtime_ns = (c->opt.start_ns ? c->opt.start_ns : wall_now_ns() / SECOND_NS * SECOND_NS) - c->opt.age_ns, .speed_milli = 0 };
+    int64_t fresh_ns = (c->opt.start_ns ? c->opt.start_ns : wall_now_ns() / SECOND_NS * SECOND_NS) - c->opt.age_ns;
+    struct loop_options lo = { .start_vtime_ns = c->opt.replay ? c->opt.loop_start_ns : fresh_ns, .speed_milli = 0 };
     memcpy(lo.seed, c->opt.seed, sizeof lo.seed);
     c->loop = loop_new(&lo);
     struct store_options so = { .loop = c->loop, .path = arena_printf(c->arena, "%s/kubelab.db", c->opt.dir), .durable = c->opt.durable };
@@ -793,9 +809,11 @@ static bool cluster_make(struct cluster *c, struct err *err)
         return false;
     life_begin(c);
     edge_flush_hook(c->loop, &c->flush_hook);
-    if (clock_restore(c))
-        loop_jump(c->loop, clock_restore(c));
+    int64_t resume_ns = c->opt.replay ? c->opt.resume_ns : clock_restore(c);
+    if (resume_ns)
+        loop_jump(c->loop, resume_ns);
     c->clock_saved_ns = vtime_now(c->loop);
+    journal_make(c, lo.start_vtime_ns);
     rng_init(&c->rng, c->loop, "kubeadm");
     rng_init(&c->token_rng, c->loop, arena_printf(c->arena, "kubeadm-token-%" PRId64, vtime_now(c->loop)));    /* not the same again after a restart */
     struct node_place *first = ARENA_NEW(c->arena, struct node_place);
@@ -836,7 +854,12 @@ struct cluster *cluster_new(const struct cluster_options *opt, void (*ready)(voi
     return c;
 }
 
-void cluster_run(struct cluster *c) { loop_run(c->loop); }
+void cluster_run(struct cluster *c)
+{
+    loop_run(c->loop);
+    journal_stop(c->journal);
+}
+
 void cluster_stop(struct cluster *c) { loop_stop(c->loop); }
 
 void cluster_free(struct cluster *c)
@@ -844,6 +867,8 @@ void cluster_free(struct cluster *c)
     if (!c)
         return;
     c->step = BOOT_DONE;
+    if (c->loop)
+        loop_set_speed(c->loop, 0);    /* what is still to be done takes no time */
     if (c->loop)
         loop_work_wait(c->loop);       /* the key may still be in the making */
     load_free(c->load);
@@ -873,6 +898,7 @@ void cluster_free(struct cluster *c)
     }
     if (c->loop)
         edge_stop(c->loop);
+    journal_free(c->journal);
     store_close(c->store);
     identity_unref(c->edge_identity);
     kubeadm_pki_deinit(&c->pki);
@@ -881,6 +907,17 @@ void cluster_free(struct cluster *c)
         loop_free(c->loop);
     arena_free(c->arena);
     free(c);
+}
+
+struct http_server *cluster_server(struct cluster *c, struct str place)
+{
+    struct str ip, port;
+    struct vnet_endpoint ep;
+    int64_t n;
+    if (str_eqc(place, "control"))
+        return c->control ? control_http(c->control) : NULL;
+    bool found = str_cut(place, ':', &ip, &port) && str_int(port, &n) && n > 0 && n < 65536 && vnet_find(c->vnet, ip, (int)n, &ep);
+    return found && ep.kind == &http_direct_kind ? ep.server : NULL;
 }
 
 void cluster_status(struct cluster *c, struct strbuf *out)

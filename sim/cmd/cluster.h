@@ -21,6 +21,9 @@ struct cluster_options {
     const char *const *apiserver_args; int apiserver_arg_count;  /* NAME=VALUE each: they go into kube-apiserver's manifest */
     int64_t     start_ns;              /* where a fresh cluster's clock stands once it is up; 0: the wall's now */
     int64_t     age_ns;                /* a fresh cluster is this old when it comes up (23 hours in the lab) */
+    bool        journal;               /* record what comes from outside (journal.h) */
+    struct replay *replay;             /* or let what was recorded happen once more; borrowed, with the two times that its life began with: */
+    int64_t     loop_start_ns, resume_ns;
 };
 struct cluster;
 struct node;
@@ -30,6 +33,9 @@ void cluster_run(struct cluster *c);   /* until cluster_stop */
 void cluster_stop(struct cluster *c);
 void cluster_free(struct cluster *c);
 
+const char *cluster_dir(const struct cluster *c);
+struct journal *cluster_journal(struct cluster *c);              /* NULL: nothing is recorded */
+struct http_server *cluster_server(struct cluster *c, struct str place);       /* by http_server_place; NULL: none is there now */
 struct loop *cluster_loop(struct cluster *c);
 struct store *cluster_store(struct cluster *c);
 struct node *cluster_node(struct cluster *c, struct str name);   /* by name or address; empty: the first; NULL: there is none */
@@ -52,6 +58,7 @@ bool cluster_is_up(const struct cluster *c);
 struct control;
 struct control *control_new(struct cluster *c, const char *path, struct err *err);
 void control_free(struct control *k);
+struct http_server *control_http(struct control *k);
 
 /* tar.c: a build's context */
 bool tar_read(struct arena *a, struct str tar, struct vfs *out, struct err *err);

@@ -31,6 +31,8 @@ struct options {
     const char *submission, *script, *student, *roster;       /* of a grading */
     bool        hidden;
     const char *require_sandbox;       /* a level of sandbox.h */
+    const char *journal;               /* up: "true" or "false", else NULL; grade: a file of a student's */
+    bool        keep;                  /* replay: the cluster stays */
     bool        explain, verbose;
     const char *apiserver_args[64]; int apiserver_arg_count;     /* --apiserver-arg NAME=VALUE, in order */
     char      **args; int arg_count;   /* what is left, and what follows "--" (rest) */
@@ -104,7 +106,13 @@ bool shell_make_bin(struct arena *a, const char *bin, struct err *err);   /* BIN
 int lab_play(struct options *o, const char *name);     /* play.c: perform a lab with real clients, in virtual time */
 int cmd_sandbox(struct options *o);
 int cmd_hpa(struct options *o);
+int cmd_journal(struct options *o);
+int cmd_replay(struct options *o);
 int cmd_debug(struct options *o);
+
+/* up.c: run a cluster in this process until it is stopped. ready_fd: a pipe that is told "R" when it is up, or "E" and why not; -1: the terminal is. */
+struct cluster_options;
+int up_run(const struct cluster_options *co, int ready_fd);
 
 /* ---- control_client.c: speaking to the cluster over DATA/control.sock. Blocking. ---- */
 struct control_reply { int status; struct str body; };

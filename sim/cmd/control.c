@@ -7,6 +7,7 @@
 #include "sim/cmd/drive.h"
 #include "sim/cmd/host.h"
 #include "sim/cmd/look.h"
+#include "sim/cmd/journal.h"
 #include "sim/cmd/node.h"
 #include "sim/cmd/service.h"
 #include "workloads/programs/programs.h"
@@ -28,7 +29,7 @@ struct control {
 typedef void route_fn(struct control *k, struct node *node, struct http_exchange *x);
 struct route { const char *method, *path; route_fn *run; };
 
-static route_fn get_status, post_advance, post_speed, post_down, get_images, post_build, get_digest, get_audit, post_door;
+static route_fn get_status, post_advance, post_speed, post_down, get_images, post_build, get_digest, get_audit, get_journal, get_journal_end, post_door;
 static const struct route routes[] = {
     { "GET", "/status", get_status },
     { "POST", "/clock/advance", post_advance },
@@ -38,6 +39,8 @@ static const struct route routes[] = {
     { "POST", "/images/build", post_build },
     { "GET", "/digest", get_digest },
     { "GET", "/audit", get_audit },
+    { "GET", "/journal", get_journal },
+    { "GET", "/journal/end", get_journal_end },
     { "POST", "/door", post_door },
 };
 /* What a graded script may ask for at the door: what the host's commands need, and no more. Not: stopping the cluster, the clock's speed, what a grader looks at. */
@@ -114,24 +117,50 @@ static void get_digest(struct control *k, struct node *node, struct http_exchang
     answer(x, 200, arena_strf(x->arena, "store %s\ntrace %s\n", store_hex, trace_hex));
 }
 
-/* A page of the audit trail, oldest first: a line is a row's number and its event. The command asks on from the last number until a page is empty. */
-enum { AUDIT_PAGE_ROWS = 1000 };
+/* A page of the audit trail or of the journal, oldest first: a line is a row's number and its text. The command asks on from the last number until a page is
+ * empty. */
+enum { PAGE_ROWS = 1000 };
 
-static void add_audit_row(void *ctx, int64_t seq, struct str event)
+static void add_row(void *ctx, int64_t seq, struct str text)
 {
-    strbuf_addf(ctx, "%" PRId64 " " STR_FMT "\n", seq, STR_ARG(event));
+    strbuf_addf(ctx, "%" PRId64 " " STR_FMT "\n", seq, STR_ARG(text));
+}
+
+typedef size_t page_fn(struct store *s, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str text), void *ctx);
+
+static void get_page(struct control *k, struct http_exchange *x, page_fn *each, size_t rows)
+{
+    struct strbuf out;
+    int64_t after = 0;
+    strbuf_init(&out, LIMIT_RESPONSE_BYTES);
+    str_int(query_get(&x->query, "after"), &after);
+    each(cluster_store(k->cluster), after, rows, add_row, &out);
+    answer(x, 200, strbuf_str(&out));
+    strbuf_deinit(&out);
 }
 
 static void get_audit(struct control *k, struct node *node, struct http_exchange *x)
 {
-    struct strbuf out;
-    int64_t after = 0;
     (void)node;
-    strbuf_init(&out, LIMIT_RESPONSE_BYTES);
-    str_int(query_get(&x->query, "after"), &after);
-    store_audit_each(cluster_store(k->cluster), after, AUDIT_PAGE_ROWS, add_audit_row, &out);
-    answer(x, 200, strbuf_str(&out));
-    strbuf_deinit(&out);
+    get_page(k, x, store_audit_each, PAGE_ROWS);
+}
+
+/* Its rows may be large. */
+static void get_journal(struct control *k, struct node *node, struct http_exchange *x)
+{
+    (void)node;
+    get_page(k, x, store_journal_each, 10);
+}
+
+/* The number of the journal's last row now, and the line that says how the run looks now. 404: none is kept. */
+static void get_journal_end(struct control *k, struct node *node, struct http_exchange *x)
+{
+    struct store *s = cluster_store(k->cluster);
+    (void)node;
+    if (!cluster_journal(k->cluster))
+        answer(x, 404, STR("this cluster keeps no journal: it was started with --journal=false, or is a replay\n"));
+    else
+        answer(x, 200, arena_strf(x->arena, "%" PRId64 " " STR_FMT "\n", store_journal_last(s), STR_ARG(journal_end_line(x->arena, cluster_loop(k->cluster), s))));
 }
 
 /* ---- the door ---- */
@@ -332,6 +361,8 @@ static void post_build(struct control *k, struct node *node, struct http_exchang
 }
 
 /* ---- life ---- */
+struct http_server *control_http(struct control *k) { return k->http; }
+
 struct control *control_new(struct cluster *c, const char *path, struct err *err)
 {
     struct control *k = NEW(struct control);

@@ -19,6 +19,7 @@
 #include "sim/cmd/drive.h"
 
 #include "sim/cmd/cluster.h"
+#include "sim/cmd/journal.h"
 #include "sim/cmd/quiescence.h"
 
 #include <stdlib.h>
@@ -34,9 +35,10 @@ struct sleeper {
     struct timer          timer;
     int64_t               due_ns;
 };
-struct step { struct drive *drive; };  /* an advance of ours; its drive is NULL once that is gone */
+struct step { struct drive *drive; int64_t ns; struct input input; };      /* an advance of ours; its drive is NULL once that is gone */
 struct drive {
     struct loop       *loop;
+    struct cluster    *cluster;
     struct wall_timer *tick;
     struct list        sleepers, patiences;
     struct stream     *command;        /* the connection of the command that is driven; NULL: none */
@@ -61,6 +63,7 @@ static void on_tick(void *ctx);
 struct drive *drive_new(struct cluster *c)
 {
     struct drive *d = NEW(struct drive);
+    d->cluster = c;
     d->loop = cluster_loop(c);
     d->tick = wall_timer_new(d->loop, on_tick, d);
     list_init(&d->sleepers);
@@ -82,8 +85,12 @@ void drive_free(struct drive *d)
     if (!d)
         return;
     end_driving(d);
-    if (d->step)
+    if (d->step && !list_empty(&d->step->input.node)) {
+        input_cancel(&d->step->input);
+        free(d->step);
+    } else if (d->step) {
         d->step->drive = NULL;
+    }
     wall_timer_free(d->tick);
     look_deinit(&d->looks[0]);
     look_deinit(&d->looks[1]);
@@ -159,6 +166,13 @@ static void on_stepped(void *ctx)
     on_tick(d);                                    /* nothing exchanged: the next step follows, without another look */
 }
 
+static void on_step(struct input *in)
+{
+    struct step *s = container_of(in, struct step, input);
+    journal_step(cluster_journal(s->drive->cluster), s->ns);
+    loop_advance(s->drive->loop, s->ns, on_stepped, s);
+}
+
 /* To the next event, or as far as is allowed. */
 static void step(struct drive *d, int64_t until_ns)
 {
@@ -166,7 +180,9 @@ static void step(struct drive *d, int64_t until_ns)
     int64_t now = vtime_now(d->loop), to = next && next->due_ns < until_ns ? next->due_ns : until_ns;
     d->step = NEW(struct step);
     d->step->drive = d;
-    loop_advance(d->loop, to > now ? to - now : 0, on_stepped, d->step);
+    d->step->ns = to > now ? to - now : 0;
+    input_init(&d->step->input, on_step);
+    input_post(d->loop, &d->step->input);
 }
 
 /* How far the wall lets time go while the command naps; -1: it has not been noticed yet. */

@@ -10,6 +10,7 @@
 #include "labs/labs.h"
 #include "sim/cmd/apiserver_component.h"
 #include "sim/cmd/cluster.h"
+#include "sim/cmd/journal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ struct looker {
     struct store_watcher *hpas;
     struct timer          sample;
     struct hook           idle;
+    struct input          give_up;
     struct list           looks;
     int64_t               began_ns;    /* when the cluster was first handed over */
 };
@@ -80,13 +82,9 @@ static void answered(void *ctx, int status, struct str body)
         task_post(cluster_loop(k->l->cluster), &k->task);
 }
 
-/* Nothing is left to do, and time stands: who has not answered will not. */
-static void on_idle(struct hook *h)
+void looker_give_up(struct looker *l)
 {
-    struct looker *l = container_of(h, struct looker, idle);
     struct loop *loop = cluster_loop(l->cluster);
-    if (list_empty(&l->looks) || loop_speed_milli(loop) || !loop_idle(loop))
-        return;
     list_for(it, &l->looks) {
         struct look *k = container_of(it, struct look, node);
         for (size_t i = 0; i < METRICS_COUNT; i++)
@@ -95,6 +93,22 @@ static void on_idle(struct hook *h)
         k->metrics[METRICS_PODS].ask = k->metrics[METRICS_NODES].ask = NULL;
         task_post(loop, &k->task);
     }
+}
+
+static void on_give_up(struct input *in)
+{
+    struct looker *l = container_of(in, struct looker, give_up);
+    journal_idle(cluster_journal(l->cluster));
+    looker_give_up(l);
+}
+
+/* Nothing is left to do, and time stands: who has not answered will not. That it stands is the outside's doing: an input. */
+static void on_idle(struct hook *h)
+{
+    struct looker *l = container_of(h, struct looker, idle);
+    struct loop *loop = cluster_loop(l->cluster);
+    if (!list_empty(&l->looks) && !loop_speed_milli(loop) && loop_idle(loop))
+        input_post(loop, &l->give_up);
 }
 
 static void look_begin(struct looker *l, struct http_exchange *x, look_fn *fn, size_t questions)
@@ -275,6 +289,7 @@ struct looker *looker_new(struct cluster *c)
     list_init(&l->looks);
     timer_init(&l->sample, cluster_loop(c), on_sample);
     loop_before_sleep(cluster_loop(c), &l->idle, on_idle);
+    input_init(&l->give_up, on_give_up);
     l->hpas = store_watch(store, STR(HPA_PREFIX), store_revision(store), on_hpa, l, NULL);
     plan_sample(l);
     return l;
@@ -297,6 +312,7 @@ void looker_free(struct looker *l)
     if (!l)
         return;
     hook_remove(&l->idle);
+    input_cancel(&l->give_up);
     timer_stop(&l->sample);
     if (l->hpas)
         store_watch_stop(l->hpas);

@@ -19,9 +19,9 @@ static int cmd_version(struct options *o);
 static int cmd_help(struct options *o);
 
 static const struct command commands[] = {
-    { "up", cmd_up, "data,detach,bare,durable,port,kubelet-port,seed,clock,start,lab,nodes,kubernetes-version,apiserver-arg,verbose",
+    { "up", cmd_up, "data,detach,bare,durable,port,kubelet-port,seed,clock,start,lab,nodes,kubernetes-version,apiserver-arg,verbose,journal",
       "up [--detach] [--data DIR] [--port N] [--kubelet-port N] [--seed N] [--clock 1|N|paused] [--start TIME] [--durable] [--lab NAME | --bare] [--nodes N] [--kubernetes-version v1.16|v1.20|v1.34]"
-      " [--apiserver-arg NAME=VALUE]...",
+      " [--apiserver-arg NAME=VALUE]... [--journal=false]",
       "start the cluster, or go on with the one in the data folder; --nodes 3: ubuntu, with the master's taint, worker1 and worker2" },
     { "down", cmd_down, "data", "down [--data DIR]", "stop it; `up` goes on where it stopped" },
     { "status", cmd_status, "data,output", "status [-o json]", "what runs, where, and what time it is there" },
@@ -44,6 +44,9 @@ static const struct command commands[] = {
       "what can go wrong, what does at the moment, and making it so (labs/faults.md)" },
     { "docker", cmd_docker, "data", "docker image build -t TAG DIR | image ls | images", "the node's images (inside the lab's shell: docker)" },
     { "hpa", cmd_hpa, "kubernetes-version,explain", "hpa eval calculator|sequence|controller [--kubernetes-version V] [--explain] [FILE]", "the autoscaler's arithmetic on recorded inputs" },
+    { "journal", cmd_journal, "data", "journal export FILE [--data DIR]", "what came from outside into the cluster, as one file to hand in; with its seed, hence its keys" },
+    { "replay", cmd_replay, "data,keep,output", "replay FILE [--data DIR] [--keep] [-o json]",
+      "let what a journal tells happen once more; status 1 and the first difference where it is not the same; --keep: the cluster stays" },
     { "debug", cmd_debug, "data,output", "debug digest | audit [-o json]", "look inside a running cluster: a hash of its state; who did what" },
     { "version", cmd_version, "output", "version", "print kubelab's version" },
     { "help", cmd_help, "", "help [COMMAND]", "this list, or a command's usage" },

@@ -47,6 +47,8 @@ static const struct flag flags[] = {
     { "key", FLAG_TEXT, AT(key) },
     { "set", FLAG_SET, 0 },
     { "roster", FLAG_TEXT, AT(roster) },
+    { "journal", FLAG_TEXT, AT(journal) },
+    { "keep", FLAG_BOOL, AT(keep) },
 };
 
 static const struct flag *flag_find(const char *name, size_t n, const char *allowed)

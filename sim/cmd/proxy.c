@@ -9,6 +9,7 @@
  */
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/host.h"
+#include "sim/cmd/journal.h"
 #include "sim/cmd/node.h"
 #include "sim/http/http.h"
 
@@ -17,17 +18,17 @@
 
 enum { HEAD_MAX = 64 * 1024, HEAD_WAIT_MS = 30000, SERVERS_MAX = 256 };
 
-extern const char http_direct_kind;                /* sim/http: the kind of an endpoint at which an http_server listens */
-
 struct back { void *server; int port; };           /* a server of the virtual network, and its listener on loopback */
 struct proxy {
     struct cluster      *cluster;
     struct loop         *loop;
     struct tcp_listener *listener;
-    struct list          conns;
+    struct list          conns, leads;
     struct back          backs[SERVERS_MAX];
     size_t               back_count;
 };
+/* A dial into the virtual network, which is done even if its client has left: it is an input (loop.h), and what follows is the cluster's. */
+struct lead { struct list node; struct conn *conn; struct node *from; struct input input; struct vnet_dial dial; bool begun; };
 struct conn {
     struct list      node;
     struct proxy    *proxy;                        /* NULL: it ended while a dial was under way */
@@ -38,8 +39,9 @@ struct conn {
     struct str       rest;                         /* what goes to the server first; lives in the arena */
     char             target[300];
     bool             node_next;                    /* "localhost": if nobody listens on this machine, the node may */
-    struct vnet_dial dial;
-    bool             in_vnet;
+    struct lead     *lead;                         /* NULL: none is under way */
+    char             ip[64];
+    int              port;
     struct arena    *arena;
 };
 
@@ -76,8 +78,8 @@ enum proxy_target proxy_classify(struct str host, int port, int nodes, char ip[6
 static void conn_free(struct conn *c)
 {
     list_remove(&c->node);
-    if (c->in_vnet)
-        vnet_dial_cancel(&c->dial);
+    if (c->lead)
+        c->lead->conn = NULL;
     stream_close(c->s);
     c->s = NULL;
     if (c->dialing) {                              /* a TCP dial cannot be called back: the last of it is done when it ends */
@@ -157,17 +159,23 @@ static int back_port(struct proxy *p, void *server, struct err *err)
 
 static void on_vnet(struct vnet_dial *d, const struct err *err)
 {
-    struct conn *c = container_of(d, struct conn, dial);
+    struct lead *l = container_of(d, struct lead, dial);
+    struct conn *c = l->conn;
+    struct vnet_dial to_dial = *d;
     struct err e = { 0 };
-    c->in_vnet = false;
+    list_remove(&l->node);
+    free(l);
+    if (!c)
+        return;
+    c->lead = NULL;
     if (err) {
         refuse(c, 502, err->msg);
         return;
     }
-    struct node *to = strcmp(d->peer_ip, "127.0.0.1") == 0 ? c->from : cluster_node(c->proxy->cluster, str_c(d->peer_ip));
-    int port = to ? cluster_edge_port(c->proxy->cluster, to, d->peer_port) : 0;
-    if (!port && d->ep.kind == &http_direct_kind)
-        port = back_port(c->proxy, d->ep.server, &e);
+    struct node *to = strcmp(to_dial.peer_ip, "127.0.0.1") == 0 ? c->from : cluster_node(c->proxy->cluster, str_c(to_dial.peer_ip));
+    int port = to ? cluster_edge_port(c->proxy->cluster, to, to_dial.peer_port) : 0;
+    if (!port && to_dial.ep.kind == &http_direct_kind)
+        port = back_port(c->proxy, to_dial.ep.server, &e);
     if (port)
         dial_local(c, port);
     else
@@ -175,10 +183,29 @@ static void on_vnet(struct vnet_dial *d, const struct err *err)
     err_clear(&e);
 }
 
+static void on_lead(struct input *in)
+{
+    struct lead *l = container_of(in, struct lead, input);
+    if (!l->conn) {
+        list_remove(&l->node);
+        free(l);
+        return;
+    }
+    l->begun = true;
+    journal_dial(cluster_journal(l->conn->proxy->cluster), l->conn->from, l->dial.ip, l->dial.port);
+    vnet_dial_start(&l->dial);
+}
+
 static void dial_vnet(struct conn *c)
 {
-    c->in_vnet = true;
-    vnet_dial_start(&c->dial);
+    struct lead *l = c->lead = NEW(struct lead);
+    l->conn = c;
+    l->dial = (struct vnet_dial){ .from = c->from->net, .port = c->port, .done = on_vnet };
+    snprintf(l->dial.ip, sizeof l->dial.ip, "%s", c->ip);
+    list_init(&l->node);
+    list_push(&c->proxy->leads, &l->node);
+    input_init(&l->input, on_lead);
+    input_post(c->proxy->loop, &l->input);
 }
 
 /* ---- the request ---- */
@@ -191,8 +218,8 @@ static void lead(struct conn *c, struct str host, int port)
         refuse(c, 403, "this proxy leads into the lab's cluster alone (the node's, Services' and pods' addresses)");
         return;
     }
-    c->dial = (struct vnet_dial){ .from = c->from->net, .port = port, .done = on_vnet };
-    snprintf(c->dial.ip, sizeof c->dial.ip, "%s", ip);
+    c->port = port;
+    snprintf(c->ip, sizeof c->ip, "%s", ip);
     stream_pause(c->s);
     struct cluster *cl = c->proxy->cluster;
     struct node *to = t == PROXY_LOCAL ? c->from : cluster_node(cl, str_c(ip));
@@ -284,7 +311,7 @@ static void on_head(struct conn *c, struct str head, struct str after)
 static void on_data(void *ctx, struct str bytes)
 {
     struct conn *c = ctx;
-    if (c->in_vnet || c->dialing) {                /* came before the pause took hold */
+    if (c->lead || c->dialing) {                /* came before the pause took hold */
         c->rest = arena_strf(c->arena, STR_FMT STR_FMT, STR_ARG(c->rest), STR_ARG(bytes));
         return;
     }
@@ -303,7 +330,7 @@ static void on_data(void *ctx, struct str bytes)
 static void on_eof(void *ctx)
 {
     struct conn *c = ctx;
-    if (!c->in_vnet && !c->dialing)
+    if (!c->lead && !c->dialing)
         conn_free(c);
 }
 
@@ -338,6 +365,7 @@ struct proxy *proxy_new(struct cluster *c, int port, struct err *err)
     p->cluster = c;
     p->loop = cluster_loop(c);
     list_init(&p->conns);
+    list_init(&p->leads);
     p->listener = port ? tcp_listen(p->loop, "127.0.0.1", port, on_accept, p, &first) : NULL;
     if (!p->listener)
         p->listener = tcp_listen(p->loop, "127.0.0.1", 0, on_accept, p, err);
@@ -357,5 +385,12 @@ void proxy_free(struct proxy *p)
     tcp_listener_close(p->listener);
     while (!list_empty(&p->conns))
         conn_free(container_of(p->conns.next, struct conn, node));
+    list_for(it, &p->leads) {
+        struct lead *l = container_of(it, struct lead, node);
+        input_cancel(&l->input);
+        if (l->begun)
+            vnet_dial_cancel(&l->dial);
+        free(l);
+    }
     free(p);
 }

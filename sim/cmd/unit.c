@@ -99,6 +99,7 @@ void unit_parse(struct arena *a, struct unit *u, struct str text)
 static int64_t mtime_of(const char *path)
 {
     struct stat st;
+    file_look(path);
     return stat(path, &st) == 0 ? (int64_t)st.st_mtim.tv_sec * (int64_t)NS_PER_S + st.st_mtim.tv_nsec : 0;
 }
 
@@ -107,6 +108,7 @@ static int by_name(const void *x, const void *y) { return strcmp(*(char *const *
 static char **drop_in_names(struct arena *a, const char *dir, size_t *n)
 {
     char **names = NULL;
+    file_look(dir);
     DIR *d = opendir(dir);
     *n = 0;
     for (struct dirent *e; d && (e = readdir(d));)

@@ -89,7 +89,7 @@ static void say_ready(void *ctx, const struct err *err)
 
 static void on_signal_closed(uv_handle_t *h) { (void)h; }
 
-static int run_cluster(const struct cluster_options *co, int ready_fd)
+int up_run(const struct cluster_options *co, int ready_fd)
 {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);          /* a file-size limit is a full disk: the write fails, the cluster goes on */
@@ -141,7 +141,7 @@ static bool up_detached(struct arena *a, const struct cluster_options *co, bool 
         if (tied)
             prctl(PR_SET_PDEATHSIG, SIGTERM);
         detach_child(log_path);
-        _exit(run_cluster(co, fds[1]));
+        _exit(up_run(co, fds[1]));
     }
     close(fds[1]);
     char text[2048];
@@ -178,6 +178,7 @@ static bool cluster_choose(struct arena *a, const struct options *o, struct clus
     co->nodes = profile.nodes;
     co->lab = profile.lab ? profile.lab->name : NULL;
     co->age_ns = profile.lab ? profile.lab->age_ns : 0;
+    co->journal = !o->journal || strcmp(o->journal, "false") != 0;
     *to_begin = profile.to_begin ? profile.lab : NULL;
     return true;
 }
@@ -187,7 +188,9 @@ bool up_tied(struct arena *a, const struct options *o, pid_t *pid, struct err *e
     struct cluster_options co;
     const struct lab *to_begin = NULL;
     *pid = -1;
-    return cluster_choose(a, o, &co, &to_begin, err) && up_detached(a, &co, true, pid, err) && (!to_begin || lab_begin(a, o, to_begin, err));
+    bool ok = cluster_choose(a, o, &co, &to_begin, err);
+    co.journal = false;                /* its story is somebody's script, which is there anyway */
+    return ok && up_detached(a, &co, true, pid, err) && (!to_begin || lab_begin(a, o, to_begin, err));
 }
 
 /* The clock stands while a lab's start is played, and goes as it should afterwards. */
@@ -222,7 +225,7 @@ int cmd_up(struct options *o)
     } else if (!ok) {
         status = control_fail(&err);
     } else if (!o->detach) {
-        status = run_cluster(&co, -1);
+        status = up_run(&co, -1);
     } else if (!up_and_begin(a, o, &co, to_begin, &err)) {
         status = control_fail(&err);
     }

@@ -188,10 +188,10 @@ static struct stream *edge_upgrade(struct exchange *e, const struct http_headers
     edge_conn_output(c, strbuf_str(&b));
     strbuf_deinit(&b);
     c->exchange = NULL;
-    return tunnel_open(c);
+    return tunnel_open(c, e->tap.id);
 }
 
-const struct exchange_ops edge_ops = { edge_respond, edge_begin, edge_write, edge_unsent, edge_end, edge_abort, edge_upgrade };
+const struct exchange_ops edge_ops = { edge_respond, edge_begin, edge_write, edge_unsent, edge_end, edge_abort, edge_upgrade, NULL };
 
 /* What Go's server writes when there is no request to hand to a handler: no Date, the status as text. A body that is
  * too large is told in the API server's words (apimachinery errors.NewRequestEntityTooLargeError). */

@@ -110,7 +110,7 @@ static struct stream *direct_upgrade(struct exchange *e, const struct http_heade
 }
 
 static const struct exchange_ops direct_ops = {
-    direct_respond, direct_begin, direct_write, direct_unsent, direct_end, direct_abort, direct_upgrade,
+    direct_respond, direct_begin, direct_write, direct_unsent, direct_end, direct_abort, direct_upgrade, NULL,
 };
 
 /* ---- the network's side ---- */

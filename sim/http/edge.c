@@ -2,9 +2,9 @@
  *
  * Upstream: net/http/server.go, conn.serve. Bytes come from the stream, pass the TLS session, and wait in `in` until
  * the request in front has been answered. Everything that happens to a connection happens in its stream's events or in
- * its own task; a handler that answers at once does so from inside `conn_process`, which then goes on to the next
- * request. A client that leaves while an answer is pending is told to the handler (on_gone), as Go cancels the
- * request's context.
+ * its own task, but what the cluster gets to see of it: a parsed request, a client that left before its answer (on_gone,
+ * as Go cancels the request's context), a tunnel's bytes. These are inputs of the loop (loop.h), so that their place among all
+ * events is known, and can be the same again (sim/cmd/journal.c).
  *
  * Stalling clients are dropped on wall time: LIMIT_HANDSHAKE_MS for the TLS handshake, LIMIT_REQUEST_IDLE_MS between
  * bytes of one request. A connection that is idle between requests may stay.
@@ -31,6 +31,8 @@ static void conn_free(struct edge_conn *c)
 {
     ASSERT(c->s == NULL);
     task_cancel(&c->task);
+    input_cancel(&c->input);
+    tap_sum_end(&c->tunnel_tap, "tunnel");
     if (c->server != NULL) {
         list_remove(&c->node);
         c->server->conn_count--;
@@ -47,20 +49,20 @@ void edge_conn_wake(struct edge_conn *c)
     task_post(c->loop, &c->task);
 }
 
-/* The client is gone or has to go. An upgraded connection stays in memory until its owner closes the tunnel. */
+/* The client is gone or has to go. The connection stays in memory until its exchange has heard of that, and an upgraded one until its
+ * owner closes the tunnel. */
 void edge_conn_finish(struct edge_conn *c, bool drop)
 {
-    struct exchange *e = c->exchange;
-    c->exchange = NULL;
-    if (e != NULL)
-        exchange_gone(e);
+    c->gone = true;
+    if (c->exchange != NULL)
+        input_post(c->loop, &c->input);
     if (c->s != NULL && c->tls != NULL && !drop && !c->tls_closed)
         tls_session_shutdown(c->tls);
     struct stream *s = c->s;
     c->s = NULL;
     if (s != NULL)
         drop ? stream_abort(s) : stream_close(s);
-    if (!c->upgraded)
+    if (!c->upgraded && c->exchange == NULL && !c->ready)
         c->dead = true;
     edge_conn_wake(c);
 }
@@ -70,7 +72,7 @@ void edge_conn_answered(struct edge_conn *c)
     c->exchange = NULL;
     if (c->s != NULL)
         tcp_owe(c->s, false);
-    if (!c->keep_alive)
+    if (!c->keep_alive || c->gone)
         edge_conn_finish(c, false);
     else
         edge_conn_wake(c);                              /* the next request may be waiting */
@@ -82,10 +84,10 @@ static void on_task(struct task *t)
     if (c->dead) {
         conn_free(c);
     } else if (c->upgraded) {
-        tunnel_deliver(c);
+        tunnel_wake(c);
     } else if (c->tls_closed && c->s != NULL) {
         edge_conn_finish(c, false);
-    } else {
+    } else if (c->s != NULL) {
         conn_process(c);
     }
 }
@@ -115,11 +117,39 @@ static void dispatch(struct edge_conn *c)
             exchange_peer_chain(e, chain, n);
     }
     exchange_target(e, r->target);
+    e->tap.id = tap_request(s, &e->x);
     s->opt.handler(s->opt.ctx, &e->x);
 }
 
-/* Use what is in `in`. False: no more can be done before something happens. */
-static bool process_step(struct edge_conn *c)
+/* One thing that came from outside reaches the cluster. */
+static void on_input(struct input *in)
+{
+    struct edge_conn *c = container_of(in, struct edge_conn, input);
+    if (c->upgraded) {
+        tunnel_deliver(c);
+    } else if (c->ready) {
+        c->ready = false;
+        c->processing = true;
+        dispatch(c);
+        c->processing = false;
+        if (c->eof && c->s != NULL && !c->upgraded)
+            edge_conn_finish(c, false);            /* it will ask no more, and who does not listen gets no answer */
+        else if (c->gone)
+            input_post(c->loop, &c->input);        /* it left right after it had asked */
+    } else if (c->gone) {
+        struct exchange *e = c->exchange;
+        c->exchange = NULL;
+        c->dead = true;
+        if (e != NULL) {
+            tap_input(e->tap.id, HTTP_TAP_GONE, STR_NULL, NULL);
+            exchange_gone(e);
+        }
+        edge_conn_wake(c);
+    }
+}
+
+/* Use what is in `in`: a request, or a part of one. */
+static void process_step(struct edge_conn *c)
 {
     static const struct str go_on = { "HTTP/1.1 100 Continue\r\n\r\n", 25 };
     if (c->arena == NULL) {
@@ -135,12 +165,13 @@ static bool process_step(struct edge_conn *c)
     case PARSE_DONE:
         tcp_deadline(c->s, 0);
         tcp_owe(c->s, true);
-        dispatch(c);
-        return true;
+        c->ready = true;
+        input_post(c->loop, &c->input);
+        return;
     case PARSE_FAILED:
         status = http_parser_failure(c->parser, &detail);
         edge_answer_failure(c, status, detail);
-        return false;
+        return;
     case PARSE_BODY:
         if (http_parser_expects_continue(c->parser) && !c->continued)
             edge_conn_output(c, go_on);
@@ -150,25 +181,20 @@ static bool process_step(struct edge_conn *c)
         break;
     }
     tcp_deadline(c->s, LIMIT_REQUEST_IDLE_MS);
-    return false;
 }
 
 static void conn_process(struct edge_conn *c)
 {
-    if (c->processing)
-        return;                                    /* an answer from inside a handler: the loop below goes on by itself */
-    c->processing = true;
-    while (c->s != NULL && !c->upgraded && c->exchange == NULL && c->in.n > 0 && process_step(c))
-        continue;
-    c->processing = false;
+    if (c->s != NULL && !c->upgraded && c->exchange == NULL && !c->ready && c->in.n > 0)
+        process_step(c);
     if (c->upgraded || c->s == NULL)
-        edge_conn_wake(c);
-    else if (c->in.n > LIMIT_STREAM_BYTES)
+        return;
+    if (c->in.n > LIMIT_STREAM_BYTES)
         stream_pause(c->s);                        /* a client that pipelines faster than it is answered */
     else
         stream_resume(c->s);
-    if (c->s != NULL && !c->upgraded && c->eof)
-        edge_conn_finish(c, false);                     /* no more requests, and who does not listen gets no answer */
+    if (!c->ready && c->eof)
+        edge_conn_finish(c, false);
 }
 
 /* ---- TLS ---- */
@@ -243,7 +269,7 @@ static void on_data(void *ctx, struct str bytes)
     if (c->s == NULL)
         return;
     if (c->upgraded)
-        tunnel_deliver(c);
+        tunnel_wake(c);
     else
         conn_process(c);
 }
@@ -255,8 +281,8 @@ static void on_eof(void *ctx)
     if (c->tls != NULL && !c->tls_closed)
         tls_session_input(c->tls, STR_NULL);
     if (c->upgraded)
-        tunnel_deliver(c);
-    else if (c->s != NULL)
+        tunnel_wake(c);
+    else if (c->s != NULL && !c->ready)
         edge_conn_finish(c, false);
 }
 
@@ -266,7 +292,8 @@ static void on_drain(void *ctx)
     if (!c->upgraded || !c->tunnel.congested)
         return;
     c->tunnel.congested = false;
-    stream_emit_drain(&c->tunnel);
+    c->drained = true;
+    tunnel_wake(c);
 }
 
 static void on_close(void *ctx, const struct err *why)
@@ -291,6 +318,7 @@ void edge_accept(void *server, struct stream *s, struct str peer)
     c->parser = http_parser_new();
     strbuf_init(&c->in, SIZE_MAX / 2);                 /* bounded by pausing the stream */
     task_init(&c->task, on_task);
+    input_init(&c->input, on_input);
     snprintf(c->peer, sizeof c->peer, STR_FMT, STR_ARG(peer));
     if (srv->opt.time_shift_s != NULL)
         c->time_shift_s = srv->opt.time_shift_s(srv->opt.shift_ctx);
@@ -320,6 +348,7 @@ void edge_conn_drop_all(struct http_server *s)
         s->conn_count--;
         c->exchange = NULL;
         c->server = NULL;
+        c->ready = false;
         if (c->upgraded && c->tls == NULL)
             continue;
         edge_conn_finish(c, true);

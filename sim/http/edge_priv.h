@@ -37,12 +37,17 @@ struct edge_conn {
     struct strbuf       in;                        /* plain bytes not parsed, or not read by the tunnel's owner */
     struct exchange    *exchange;                  /* under way */
     struct task         task;
+    struct input        input;                     /* hands over what came: a request, its client's leaving, the tunnel's bytes */
+    struct tap_sum      tunnel_tap;                /* of what the tunnel sent */
     char                peer[80];
     int64_t             time_shift_s;
     struct stream       tunnel;                    /* after an upgrade */
     struct err          why;                       /* of the end, told to the tunnel's owner */
     bool keep_alive, http10, chunked, bodiless, continued;                     /* of the request under way */
     bool any_input, established, tls_closed, eof;
+    bool ready;                                    /* a request is parsed and waits for its turn among the inputs */
+    bool gone;                                     /* its client has left, which the exchange will be told as an input */
+    bool drained;                                  /* the tunnel's owner is to be told that it may write again */
     bool processing, upgraded, told_eof, told_close, dead;
 };
 void edge_conn_output(struct edge_conn *c, struct str plain);
@@ -56,7 +61,8 @@ extern const struct exchange_ops edge_ops;
 void edge_answer_failure(struct edge_conn *c, int status, const char *detail);
 
 /* ---- tunnel.c ---- */
-struct stream *tunnel_open(struct edge_conn *c);
-void tunnel_deliver(struct edge_conn *c);
+struct stream *tunnel_open(struct edge_conn *c, uint64_t tap_id);
+void tunnel_wake(struct edge_conn *c);                 /* something may be due to its owner */
+void tunnel_deliver(struct edge_conn *c);              /* as an input: one thing that is due */
 
 #endif

@@ -27,6 +27,7 @@ static void observe_end(struct exchange *e, enum http_end how)
 static void exchange_free(struct exchange *e)
 {
     task_cancel(&e->task);
+    tap_sum_end(&e->tap, "gone");
     arena_free(e->x.arena);
 }
 
@@ -91,6 +92,7 @@ void exchange_peer_chain(struct exchange *e, struct cert *const *chain, size_t n
 
 void exchange_gone(struct exchange *e)
 {
+    tap_sum_end(&e->tap, "gone");
     e->carrier = NULL;
     if (e->state != EXCHANGE_DONE)
         task_post(e->loop, &e->task);
@@ -99,8 +101,12 @@ void exchange_gone(struct exchange *e)
 /* Also for an exchange whose on_gone is on its way: the handler's owner may be about to go. */
 void exchange_gone_all(struct http_server *s)
 {
-    list_for(it, &s->exchanges)
-        container_of(it, struct exchange, node)->carrier = NULL;
+    list_for(it, &s->exchanges) {
+        struct exchange *e = container_of(it, struct exchange, node);
+        if (e->carrier != NULL && e->ops->lost != NULL)
+            e->ops->lost(e);
+        e->carrier = NULL;
+    }
     while (!list_empty(&s->exchanges))
         exchange_gone_now(container_of(s->exchanges.next, struct exchange, node));
 }
@@ -108,6 +114,7 @@ void exchange_gone_all(struct http_server *s)
 static void exchange_gone_now(struct exchange *e)
 {
     void (*on_gone)(struct http_exchange *x) = e->x.on_gone;
+    tap_sum_end(&e->tap, "gone");
     e->carrier = NULL;
     task_cancel(&e->task);
     list_remove(&e->node);
@@ -177,6 +184,9 @@ void http_respond(struct http_exchange *x, int status, const struct http_headers
     ASSERT(e->state == EXCHANGE_OPEN);
     ASSERT(status >= 200);
     observe_begin(e, status);
+    tap_sum_begin(&e->tap, status);
+    tap_sum_add(&e->tap, body);
+    tap_sum_end(&e->tap, "ended");
     if (e->carrier != NULL) {
         struct http_headers h = answer_headers(e, status, extra, content_type);
         e->ops->respond(e, status, &h, body);
@@ -191,6 +201,7 @@ void http_begin(struct http_exchange *x, int status, const struct http_headers *
     ASSERT(status >= 200);
     e->state = EXCHANGE_STREAMING;
     observe_begin(e, status);
+    tap_sum_begin(&e->tap, status);
     if (e->carrier != NULL) {
         struct http_headers h = answer_headers(e, status, extra, content_type);
         e->ops->begin(e, status, &h);
@@ -201,6 +212,7 @@ void http_write(struct http_exchange *x, struct str bytes)
 {
     struct exchange *e = exchange_of(x);
     ASSERT(e->state == EXCHANGE_STREAMING);
+    tap_sum_add(&e->tap, bytes);
     if (e->carrier != NULL && bytes.n > 0 && !e->head)
         e->ops->write(e, bytes);
 }
@@ -215,6 +227,7 @@ void http_end(struct http_exchange *x)
 {
     struct exchange *e = exchange_of(x);
     ASSERT(e->state == EXCHANGE_STREAMING);
+    tap_sum_end(&e->tap, "ended");
     if (e->carrier != NULL)
         e->ops->end(e);
     exchange_done(e, HTTP_ENDED);
@@ -224,6 +237,7 @@ void http_abort(struct http_exchange *x)
 {
     struct exchange *e = exchange_of(x);
     ASSERT(e->state != EXCHANGE_DONE);
+    tap_sum_end(&e->tap, "aborted");
     if (e->carrier != NULL)
         e->ops->abort(e);
     exchange_done(e, HTTP_ABORTED);
@@ -234,6 +248,7 @@ struct stream *http_upgrade(struct http_exchange *x, const struct http_headers *
     struct exchange *e = exchange_of(x);
     ASSERT(e->state == EXCHANGE_OPEN);
     observe_begin(e, 101);
+    tap_sum_begin(&e->tap, 101);
     struct stream *s = NULL;
     if (e->carrier != NULL) {
         s = e->ops->upgrade(e, extra);
@@ -242,6 +257,7 @@ struct stream *http_upgrade(struct http_exchange *x, const struct http_headers *
         stream_pair(e->loop, &s, &nobody);
         stream_close(nobody);
     }
+    tap_sum_end(&e->tap, "upgraded");
     exchange_done(e, HTTP_UPGRADED);
     return s;
 }

@@ -93,9 +93,44 @@ struct http_server *http_server_new(const struct http_server_options *opt, struc
 void http_server_free(struct http_server *s);                    /* drops connections, closes listeners */
 bool http_server_listen_edge(struct http_server *s, const char *addr, int port, int *bound_port, struct err *err);
 /* several times if wanted */
+extern const char http_direct_kind;                              /* the kind of vnet_endpoint whose server is a struct http_server */
 bool http_server_listen_vnet(struct http_server *s, struct vnet_host *h, const char *ip, int port, struct err *err);
 bool http_server_listen_unix(struct http_server *s, const char *path, struct err *err);    /* plain, mode 0600 */
 size_t http_server_connections(const struct http_server *s);
+
+/* "192.168.229.132:6443": its first listener in the virtual network; its name when it has none. */
+void http_server_place(const struct http_server *s, char out[80]);
+
+/* ---- the edge's tap: who keeps a journal of what comes from outside ----
+ * Requests and what follows them reach handlers as inputs of the loop (loop.h), one at a time; the tap is told right
+ * before. A request has an id, which the tap gives; 0: not watched, and nothing more is told of it. The tap counts events. */
+enum http_tap_what { HTTP_TAP_GONE, HTTP_TAP_DATA, HTTP_TAP_EOF, HTTP_TAP_DRAIN, HTTP_TAP_CLOSE };
+/* What was answered. sum: SHA-256 in hex of the body as the handler wrote it, or of what a tunnel sent. how: "ended",
+ * "aborted", "gone" (the client left, or the server ended, before the end), "upgraded" (what its tunnel sent is an answer of
+ * its own), "tunnel". */
+struct http_answer { const char *how; int status; uint64_t bytes; char sum[65]; };
+struct http_tap {
+    uint64_t (*request)(void *ctx, const struct http_server *s, const struct http_exchange *x);
+    /* bytes: of DATA; why: of CLOSE */
+    void (*input)(void *ctx, uint64_t id, enum http_tap_what what, struct str bytes, const struct err *why);
+    void (*answer)(void *ctx, uint64_t id, const struct http_answer *a);
+};
+void http_tap_set(const struct http_tap *tap, void *ctx);        /* of the process; borrowed; NULL: none */
+
+/* ---- replay: a request that comes from a journal and not from a socket; handlers cannot tell ---- */
+struct http_replay;
+struct http_replay_request {
+    uint64_t    id;                                              /* the tap's; not 0 */
+    struct str  method, target, body, remote_addr;
+    struct http_headers headers;                                 /* names and values are copied, as are all bytes */
+    struct cert *const *peer_chain; size_t peer_count;
+    int64_t     time_shift_s;
+};
+/* Calls the handler, at once. */
+struct http_replay *http_replay_request(struct http_server *s, const struct http_replay_request *req);
+/* What the client did next. False: it is over, or has no tunnel, so that this cannot be. */
+bool http_replay_input(struct http_replay *r, enum http_tap_what what, struct str bytes, const struct err *why);
+void http_replay_free(struct http_replay *r);                    /* the client is gone, if it is not yet; accepts NULL */
 
 /* ---- client: inside the process ---- */
 struct http_client_options {

@@ -9,6 +9,15 @@
 
 #include "sim/http/http.h"
 
+/* ---- tap.c: what is told of one request or tunnel ---- */
+struct sha256_run;
+struct tap_sum { uint64_t id, bytes; int status; struct sha256_run *run; };    /* id 0: nobody watches */
+uint64_t tap_request(const struct http_server *s, const struct http_exchange *x);
+void tap_input(uint64_t id, enum http_tap_what what, struct str bytes, const struct err *why);
+void tap_sum_begin(struct tap_sum *t, int status);
+void tap_sum_add(struct tap_sum *t, struct str bytes);
+void tap_sum_end(struct tap_sum *t, const char *how);           /* tells; nothing is told after it */
+
 /* ---- exchange.c ---- */
 struct exchange;
 struct exchange_ops {
@@ -20,6 +29,7 @@ struct exchange_ops {
     void (*end)(struct exchange *e);
     void (*abort)(struct exchange *e);
     struct stream *(*upgrade)(struct exchange *e, const struct http_headers *extra);
+    void (*lost)(struct exchange *e);              /* or NULL: the server ends, and the exchange without an answer */
 };
 enum exchange_state { EXCHANGE_OPEN, EXCHANGE_STREAMING, EXCHANGE_DONE };
 struct exchange {                                  /* lives in its own arena */
@@ -31,6 +41,7 @@ struct exchange {                                  /* lives in its own arena */
     struct task                task;               /* tells on_gone, or frees */
     enum exchange_state        state;
     bool                       head;               /* a HEAD request: the answer has no body */
+    struct tap_sum             tap;
 };
 /* Takes the arena. The caller fills method, target, headers and body, then calls exchange_target. */
 struct exchange *exchange_new(struct http_server *s, struct arena *a, const struct exchange_ops *ops, void *carrier);
@@ -51,7 +62,6 @@ struct http_server {
 };
 
 /* ---- direct.c: a call's mailbox, filled by the server's side, emptied by the client's task ---- */
-extern const char http_direct_kind;                /* vnet_endpoint.kind of our servers */
 struct direct_link {
     struct loop     *loop;
     struct list      node;                         /* in the server's direct_links */

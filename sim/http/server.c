@@ -6,6 +6,7 @@
  */
 #include "sim/http/http_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct http_server *http_server_new(const struct http_server_options *opt, struct err *err)
@@ -84,6 +85,16 @@ bool http_server_listen_vnet(struct http_server *s, struct vnet_host *h, const c
 {
     struct vnet_endpoint ep = { .kind = &http_direct_kind, .server = s };
     return server_add(s, NULL, vnet_listen(h, ip, port, ep, err));
+}
+
+void http_server_place(const struct http_server *s, char out[80])
+{
+    list_for(it, (struct list *)(uintptr_t)&s->listeners) {
+        const struct server_listener *l = container_of(it, struct server_listener, node);
+        if (l->vnet != NULL && vnet_listener_place(l->vnet, out))
+            return;
+    }
+    snprintf(out, 80, "%s", s->name);
 }
 
 size_t http_server_connections(const struct http_server *s)

@@ -63,7 +63,7 @@ void loop_clock_sample(struct loop *l)
     c->sampled = true;
     uint64_t step = wall - c->wall_ns;
     c->wall_ns = wall;
-    if (c->holds || l->advance_running || c->speed_milli == 0)
+    if (c->holds || l->advance_running || c->speed_milli == 0 || l->script)
         return;
     if (step > WALL_STEP_MAX_NS)
         step = WALL_STEP_MAX_NS;
@@ -76,7 +76,7 @@ void loop_clock_sample(struct loop *l)
 
 void loop_clock_settle(struct loop *l)
 {
-    if (!l->advance_running && !l->clock.holds)
+    if (!l->advance_running && !l->clock.holds && !l->script)
         settle(l);
 }
 
@@ -92,7 +92,7 @@ int64_t loop_clock_wall_delay_ns(const struct loop *l, int64_t due_ns)
         return -1;
     if (due_ns <= c->target)
         return 0;
-    if (l->advance_running || c->speed_milli == 0)
+    if (l->advance_running || c->speed_milli == 0 || l->script)
         return -1;
     int64_t delay = scale(due_ns - c->target, 1000, c->speed_milli);
     return delay < WALL_STEP_MAX_NS / 2 ? delay + 1 : WALL_STEP_MAX_NS / 2;

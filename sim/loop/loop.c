@@ -2,7 +2,7 @@
  *
  * A turn happens in libuv's prepare phase, between the callbacks of the last poll and the next poll:
  *     1. tasks that those callbacks posted;
- *     2. each timer that is due, in order, and after each the tasks that came of it, before the next;
+ *     2. inputs from outside, then each timer that is due, in order; after each of them the tasks that came of it, before the next;
  *     3. the before-sleep hooks (the store's commit, then the edge's flush);
  *     4. how long to sleep: not at all while there is work, else until the next timer at the present speed, else until a socket.
  * In a long run of timers (an advance, a great speed) the turn ends after TIMERS_PER_TURN or TURN_WALL_NS, so that
@@ -40,6 +40,7 @@ struct loop *loop_new(const struct loop_options *opt)
     uv_prepare_start(&l->prepare, on_prepare);
     heap_init(&l->timers);
     list_init(&l->tasks);
+    list_init(&l->inputs);
     list_init(&l->hooks);
     list_init(&l->works);
     list_init(&l->advances);
@@ -96,6 +97,7 @@ static void fire(struct loop *l, struct timer *t)
     if (t->due_ns > l->clock.vtime)
         l->clock.vtime = t->due_ns;
     timer_stop(t);
+    loop_event_begin(l);
     t->fn(t);
 }
 
@@ -104,7 +106,12 @@ static void run_events(struct loop *l)
     unsigned tasks = LIMIT_TASKS_PER_TURN, timers = TIMERS_PER_TURN;
     uint64_t started = uv_hrtime();
     struct timer *t;
-    while (task_drain(l, &tasks) && timers-- && !l->stopping && (t = due_timer(l))) {
+    while (task_drain(l, &tasks) && timers && !l->stopping) {
+        if (loop_input_run(l))
+            continue;
+        if (!(t = due_timer(l)))
+            break;
+        timers--;
         fire(l, t);
         if (uv_hrtime() - started > TURN_WALL_NS) {
             task_drain(l, &tasks);
@@ -123,7 +130,7 @@ static void run_hooks(struct loop *l)
 
 static bool more_to_do(struct loop *l)
 {
-    return !list_empty(&l->tasks) || due_timer(l) || loop_work_finished(l);
+    return !list_empty(&l->tasks) || loop_input_due(l) || due_timer(l) || loop_work_finished(l);
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -162,6 +169,7 @@ static void turn(struct loop *l)
     run_hooks(l);
     loop_work_report(l);
     advance_check(l);
+    loop_script_check(l);
     arm(l);
     loop_clock_release_sample(l);
 }
@@ -241,6 +249,7 @@ static void advance_report(struct loop *l)
     struct advance *adv = container_of(l->advances.next, struct advance, node);
     list_remove(&adv->node);
     l->advance_running = l->advance_arrived = false;
+    loop_event_begin(l);
     if (adv->done)
         adv->done(adv->ctx);
     free(adv);

@@ -6,8 +6,9 @@
  * deadline at the present speed.
  *
  * A turn: due timers and polled sockets run their callbacks, which only enqueue; then tasks run until none is left (or
- * LIMIT_TASKS_PER_TURN); then the before-sleep hooks, in the order of registration (the store's commit first, then the
- * edge's flush). So an answer leaves only after what it acknowledges is on disk.
+ * LIMIT_TASKS_PER_TURN); inputs from outside run one by one between timers, when no task is left; then the before-sleep
+ * hooks, in the order of registration (the store's commit first, then the edge's flush). So an answer leaves only after
+ * what it acknowledges is on disk.
  */
 #ifndef SIM_LOOP_LOOP_H
 #define SIM_LOOP_LOOP_H
@@ -79,6 +80,33 @@ void task_init(struct task *t, void (*fn)(struct task *t));
 void task_post(struct loop *l, struct task *t);        /* no-op when already posted */
 void task_cancel(struct task *t);
 bool task_posted(const struct task *t);
+
+/* -- inputs: what comes from outside. fn runs when no task is left, before the next timer, each with all that comes of it;
+ * first in, first out. -- */
+struct input {
+    struct list  node;                 /* private */
+    void       (*fn)(struct input *in);
+};
+void input_init(struct input *in, void (*fn)(struct input *in));
+void input_post(struct loop *l, struct input *in);     /* no-op when already posted */
+void input_cancel(struct input *in);
+/* Events are numbered from 1: every timer that fires, every work and advance that is done, and what an input's fn counts by
+ * loop_event_begin before it changes anything. loop_events: the number of the last that began. */
+uint64_t loop_events(const struct loop *l);
+uint64_t loop_event_begin(struct loop *l);
+/* A script gives inputs in the place of the outside (a replay). While it is followed the wall moves no time, and posted inputs
+ * wait. */
+struct loop_script {
+    /* The number that the next input has, or would have if it counted, and its virtual time. False: none is left. Asked often. */
+    bool (*next)(void *ctx, uint64_t *number, int64_t *vtime_ns);
+    /* It is its turn: no task is left, the number is the next; vtime_now differs if that time was impossible. */
+    void (*run)(void *ctx);
+    void (*event)(void *ctx, uint64_t number);         /* any event is about to happen; must not touch the loop */
+    /* Nothing is left that could happen before the next input, and yet its number has not come, or has passed. */
+    void (*lost)(void *ctx);
+};
+/* Borrowed; NULL: the outside is the outside again, and the clock stands where it is or goes on at its speed. */
+void loop_follow(struct loop *l, const struct loop_script *script, void *ctx);
 
 /* -- hooks: before the loop sleeps. Order is the order of registration. -- */
 struct hook {

@@ -45,7 +45,10 @@ struct loop {
     struct clock clock;
     int64_t      start_vtime;                      /* log lines count from here */
     struct heap  timers;
-    struct list  tasks, hooks, works;
+    struct list  tasks, inputs, hooks, works;
+    uint64_t     events;                           /* the number of the last event */
+    const struct loop_script *script;              /* followed; NULL: none */
+    void        *script_ctx;
     struct list  advances;                         /* first is the one that runs */
     /* arrived: nothing is left to do on the way, done may be called in the next turn */
     bool         advance_running, advance_arrived;
@@ -66,6 +69,11 @@ struct timer *timer_of_node(struct heap_node *n);
 
 /* task.c */
 bool task_drain(struct loop *l, unsigned *budget); /* true: none is left */
+
+/* input.c */
+bool loop_input_due(const struct loop *l);
+bool loop_input_run(struct loop *l);                    /* the next one, if it is its turn */
+void loop_script_check(struct loop *l);
 
 /* work.c */
 void loop_work_report(struct loop *l);                  /* tell who waits, if nothing else is to be done at this instant */

@@ -34,12 +34,13 @@ static void on_finished(uv_work_t *req, int status)
 /* At the end of a turn. One at a time: what comes of one done callback is over before the next. */
 void loop_work_report(struct loop *l)
 {
-    if (list_empty(&l->works) || !list_empty(&l->tasks))
+    if (list_empty(&l->works) || !list_empty(&l->tasks) || loop_input_due(l))
         return;
     struct work *w = container_of(l->works.next, struct work, node);
     if (!w->finished)
         return;
     list_remove(&w->node);
+    loop_event_begin(l);
     w->done(w->ctx);
     free(w);
     loop_release(l);

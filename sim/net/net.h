@@ -123,6 +123,10 @@ struct vnet_endpoint { const void *kind; void *server; };  /* kind: an address t
 struct vnet_listener *vnet_listen(struct vnet_host *h, const char *ip /* NULL: any */, int port, struct vnet_endpoint ep,
                                   struct err *err);
 void vnet_listener_close(struct vnet_listener *l);
+/* "10.32.0.5:80", by which vnet_find finds it; false: its host is gone */
+bool vnet_listener_place(const struct vnet_listener *l, char out[80]);
+/* What listens there, without a dial; false: nobody */
+bool vnet_find(struct vnet *v, struct str ip, int port, struct vnet_endpoint *out);
 
 /* Dial ip:port from a host: VIP translation, then route, then the listener. Calls done once, in a later task (never
  * inside the call), after the network's latency. err texts: "dial tcp 10.32.0.5:80: connect: connection refused", "...:

@@ -206,6 +206,26 @@ void vnet_listener_close(struct vnet_listener *l)
     free(l);
 }
 
+bool vnet_listener_place(const struct vnet_listener *l, char out[80])
+{
+    if (l->host == NULL)
+        return false;
+    struct str ip = l->ip[0] != '\0' ? str_c(l->ip) : vnet_host_addr(l->host);
+    snprintf(out, 80, STR_FMT ":%d", STR_ARG(ip), l->port);
+    return true;
+}
+
+bool vnet_find(struct vnet *v, struct str ip, int port, struct vnet_endpoint *out)
+{
+    char text[64];
+    struct vnet_host *h = map_get(v->addrs, ip);
+    snprintf(text, sizeof text, STR_FMT, STR_ARG(str_sub(ip, 0, sizeof text - 1)));
+    const struct vnet_listener *l = h != NULL ? listener_find(h, text, port) : NULL;
+    if (l != NULL)
+        *out = l->ep;
+    return l != NULL;
+}
+
 /* ---- routes ---- */
 bool vnet_is_loopback(const char *ip)
 {

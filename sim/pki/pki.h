@@ -14,6 +14,10 @@
 /* ---- digests ---- */
 void sha256(struct str in, uint8_t out[32]);
 struct str sha256_hex(struct arena *a, struct str in);
+struct sha256_run;                                 /* the same, piece by piece; end frees it and gives hex */
+struct sha256_run *sha256_begin(void);
+void sha256_add(struct sha256_run *r, struct str in);
+void sha256_end(struct sha256_run *r, char out_hex[65]);
 void sha1(struct str in, uint8_t out[20]);                       /* the WebSocket handshake's only */
 void hmac_sha256(struct str key, struct str in, uint8_t out[32]);
 bool crypto_equal(struct str a, struct str b);                   /* constant time for equal lengths */

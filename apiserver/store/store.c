@@ -224,6 +224,10 @@ static void before_sleep(struct hook *hook) {
     s->turn_seq = s->history.first_seq + s->history.n;
 }
 
+bool store_flush(struct store *s) {
+    return commit(s);
+}
+
 void store_close(struct store *s) {
     if (!s)
         return;

@@ -28,6 +28,7 @@ struct store *store_open(const struct store_options *opt, struct err *err);
 /* Wait, in wall time, until no process has the database open; false: one still has after wait_ms. For who has asked another process to end: its lock
  * tells what its pid does not where nobody reaps it. */
 bool store_released(const char *path, int wait_ms);
+bool store_flush(struct store *s);                               /* commit now, inside of a turn: for a process that is about to end without a word */
 void store_close(struct store *s);                               /* commits; accepts NULL; watchers must be gone */
 
 int64_t store_revision(const struct store *s);                   /* of the last write; starts at 1 */

@@ -71,13 +71,19 @@ struct drive *drive_new(struct cluster *c)
     return d;
 }
 
+static void set_speed(struct drive *d, uint64_t milli)
+{
+    journal_speed(cluster_journal(d->cluster), milli);
+    loop_set_speed(d->loop, milli);
+}
+
 static void end_driving(struct drive *d)
 {
     if (!d->command)
         return;
     stream_close(d->command);
     d->command = NULL;
-    loop_set_speed(d->loop, d->speed_before_milli);
+    set_speed(d, d->speed_before_milli);
 }
 
 void drive_free(struct drive *d)
@@ -115,7 +121,7 @@ static void begin_driving(struct drive *d, struct http_exchange *x, int64_t pid,
     d->root = (pid_t)pid;
     d->budget_ns = budget_ns;
     d->speed_before_milli = loop_speed_milli(d->loop);
-    loop_set_speed(d->loop, 0);
+    set_speed(d, 0);
     d->deadline_ns = vtime_now(d->loop) + budget_ns;
     d->seen = d->busy = 0;
     d->nap = 0;

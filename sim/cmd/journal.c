@@ -4,8 +4,8 @@
  * ways of moving time. Each is told here right before it takes effect; its record joins the transaction of the turn, so that after
  * kill -9 there is neither the one without the other. Nothing here changes what happens: no object, no dice, no timer.
  *
- * On the control socket a GET only looks (but for those that ask the metrics API), and is left out, as are requests that concern this very process (its end, its ports, how fast
- * the clock goes: every input has its own time).
+ * On the control socket a GET only looks (but for those that ask the metrics API), and is left out, as are requests that concern this very process (its end, its ports, whom it
+ * watches).
  */
 #include "sim/cmd/journal.h"
 #include "apiserver/store/store.h"
@@ -21,7 +21,7 @@ struct journal {
     struct store *store;
     struct journal_files *files;
     struct map   *chains;                          /* PEM of a client's certificates -> struct chain */
-    bool          full;
+    bool          full, ended;
 };
 struct chain { int64_t number; };
 
@@ -29,7 +29,7 @@ struct chain { int64_t number; };
 static void put(struct journal *j, struct arena *a, const struct json *record)
 {
     struct strbuf text;
-    if (j->full)
+    if (j->full || j->ended)
         return;
     strbuf_init(&text, LIMIT_JOURNAL_RECORD_BYTES);
     json_write(&text, record, JSON_NO_HTML_ESCAPE);
@@ -52,18 +52,18 @@ static struct json *input_new(const struct journal *j, struct arena *a, enum rec
 }
 
 /* ---- the edge ---- */
-static bool is_watched(const char *place, const struct http_exchange *x)
+bool journal_watches(const char *place, struct str method, struct str path)
 {
     static const struct { const char *path; bool watched; } special[] = {
-        { "/down", false }, { "/drive", false }, { "/clock/speed", false }, { "/clock/patience", false }, { "/host/proxy", false }, { "/door", false },
+        { "/down", false }, { "/drive", false }, { "/clock/patience", false }, { "/host/proxy", false }, { "/door", false },
         { "/document", true }, { "/samples", true },   /* they ask the metrics API */
     };
     if (strcmp(place, "control") != 0 && strcmp(place, "door") != 0)
         return true;
     for (size_t i = 0; i < ARRAY_LEN(special); i++)
-        if (str_eqc(x->path, special[i].path))
+        if (str_eqc(path, special[i].path))
             return special[i].watched;
-    return !str_eqc(x->method, "GET");
+    return !str_eqc(method, "GET");
 }
 
 static int64_t chain_number(struct journal *j, struct arena *a, const struct http_exchange *x)
@@ -88,7 +88,7 @@ static uint64_t on_request(void *ctx, const struct http_server *s, const struct 
     struct journal *j = ctx;
     char place[80];
     http_server_place(s, place);
-    if (j->full || !is_watched(place, x))
+    if (j->full || !journal_watches(place, x->method, x->path))
         return 0;
     struct arena *a = arena_new();
     uint64_t n = loop_event_begin(j->loop);
@@ -151,6 +151,17 @@ void journal_step(struct journal *j, int64_t ns)
     struct arena *a = arena_new();
     struct json *r = input_new(j, a, RECORD_STEP, loop_event_begin(j->loop));
     json_set_int(a, r, "ns", ns);
+    put(j, a, r);
+    arena_free(a);
+}
+
+void journal_speed(struct journal *j, uint64_t milli)
+{
+    if (!j || j->full)
+        return;
+    struct arena *a = arena_new();
+    struct json *r = input_new(j, a, RECORD_SPEED, loop_event_begin(j->loop));
+    json_set_int(a, r, "milli", (int64_t)milli);
     put(j, a, r);
     arena_free(a);
 }
@@ -238,14 +249,17 @@ static void mourn(struct journal *j, struct arena *a)
 }
 
 /* All that an `up` has decided, and what the data folder says of itself (profile.h): its lab's values, whose variant it is. */
-static struct json *up_new(struct arena *a, const struct cluster_options *o, int64_t life, int64_t start_ns, int64_t now_ns)
+static struct json *up_new(struct arena *a, const struct journal *j, const struct cluster_options *o, int64_t life, int64_t start_ns)
 {
     struct json *args = json_new_array(a);
     struct str text;
+    char store_hex[65];
+    int64_t now_ns = vtime_now(j->loop);
+    store_digest(j->store, store_hex);
     for (int i = 0; i < o->apiserver_arg_count; i++)
         json_append(args, json_new_strc(a, o->apiserver_args[i]));
-    struct json *up = json_buildf(a, "{'kind':'up','life':%d,'start':%d,'now':%d,'minor':%d,'bare':%b,'lab':%s,'nodes':%d,'age':%d,'apiserverArgs':%j}", life, start_ns, now_ns,
-                                  (int64_t)o->minor, o->bare, o->lab, (int64_t)(o->nodes > 1 ? o->nodes : 1), o->age_ns, args);
+    struct json *up = json_buildf(a, "{'kind':'up','life':%d,'t':%d,'store':%s,'start':%d,'now':%d,'minor':%d,'bare':%b,'lab':%s,'nodes':%d,'age':%d,'speed':%d,'apiserverArgs':%j}", life,
+                                  now_ns, store_hex, start_ns, now_ns, (int64_t)o->minor, o->bare, o->lab, (int64_t)(o->nodes > 1 ? o->nodes : 1), o->age_ns, (int64_t)o->speed_milli, args);
     struct json *profile = file_read(arena_printf(a, "%s/cluster.json", o->dir), LIMIT_BODY_BYTES, a, &text, NULL) ? json_parse(a, text, NULL) : NULL;
     if (profile)
         json_set(a, up, "profile", profile);
@@ -260,7 +274,7 @@ struct journal *journal_new(struct loop *l, struct store *s, const struct cluste
     j->store = s;
     j->chains = map_new();
     mourn(j, a);
-    put(j, a, up_new(a, o, life, start_ns, vtime_now(l)));
+    put(j, a, up_new(a, j, o, life, start_ns));
     j->files = journal_files_new(o->dir, on_file, j);
     if (life > 1)
         journal_files_all(j->files, on_old_file, j);
@@ -283,6 +297,7 @@ void journal_stop(struct journal *j)
     struct arena *a = arena_new();
     deaf(j);
     put(j, a, end_new(a, "stop", j->loop, j->store));
+    j->ended = true;
     arena_free(a);
 }
 

@@ -16,8 +16,11 @@ struct journal;
 /* A life begins, the how manieth, on a loop that began at start_ns. What was recorded before and has no end gets one: that process was
  * killed. One journal at a time. */
 struct journal *journal_new(struct loop *l, struct store *s, const struct cluster_options *o, int64_t life, int64_t start_ns);
-/* A driven command lets the clock go on by ns; the proxy dials from a node. To be called as an input, right before it is done. Both accept NULL. */
+/* Is such a request recorded? path: decoded, without its query */
+bool journal_watches(const char *place, struct str method, struct str path);
+/* A driven command lets the clock go on by ns, or sets its speed; the proxy dials from a node. To be called as an input, right before it is done. Both accept NULL. */
 void journal_step(struct journal *j, int64_t ns);
+void journal_speed(struct journal *j, uint64_t milli);
 void journal_idle(struct journal *j);              /* looks give up waiting (look.h) */
 void journal_dial(struct journal *j, const struct node *from, const char *ip, int port);
 void journal_stop(struct journal *j);              /* the life ends here; nothing is recorded after it. Accepts NULL */

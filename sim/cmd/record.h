@@ -7,6 +7,7 @@
  *     request, gone, data, eof, drain, close        what a client did: asked, left before the answer, and on the stream of an upgrade
  *     answer    what came back for a request (or its stream): status, number of bytes, SHA-256
  *     step      a driven command let the clock go on
+ *     speed     ... or changed how fast it goes (which is seen, but moves nothing in a replay)
  *     idle      kubelab's own looks at the cluster gave up waiting, as the clock stood
  *     dial      the lab's proxy dialled into the virtual network
  *     stop, killed, end        the life's end by `down`, by the process' death, and the journal's own end
@@ -27,10 +28,10 @@ enum { LIMIT_JOURNAL_BYTES = 64 * 1024 * 1024, LIMIT_JOURNAL_FILE_BYTES = 80 * 1
 
 enum record_kind {
     RECORD_UP, RECORD_FILE, RECORD_CHAIN, RECORD_REQUEST, RECORD_GONE, RECORD_DATA, RECORD_EOF, RECORD_DRAIN, RECORD_CLOSE, RECORD_ANSWER,
-    RECORD_STEP, RECORD_IDLE, RECORD_DIAL, RECORD_STOP, RECORD_KILLED, RECORD_END, RECORD_FULL, RECORD_KINDS
+    RECORD_STEP, RECORD_SPEED, RECORD_IDLE, RECORD_DIAL, RECORD_STOP, RECORD_KILLED, RECORD_END, RECORD_FULL, RECORD_KINDS
 };
 const char *record_kind_name(enum record_kind k);
-bool record_is_input(enum record_kind k);          /* request to close, step, idle, dial, and a life's end */
+bool record_is_input(enum record_kind k);          /* request to close, step, speed, idle, dial, and a life's end */
 bool record_is_life_end(enum record_kind k);       /* stop, killed, end, full */
 
 /* obj[key] or obj[key + "64"] = bytes */

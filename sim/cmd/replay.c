@@ -22,6 +22,8 @@ struct asked {
     bool                 seen[2];
     struct http_replay  *replay;                   /* NULL: not yet, or over */
 };
+#define SHIFT_MAX_S ((int64_t)200 * 366 * 86400)
+
 struct dialing { struct list node; struct vnet_dial dial; };
 struct replay {
     const struct journal_file *file;
@@ -62,6 +64,8 @@ static struct str input_words(struct arena *a, const struct replay *r, const str
         return arena_strf(a, "a driven command's step of " STR_FMT, STR_ARG(duration_go(a, json_get_int(j, "ns", 0))));
     case RECORD_DIAL:
         return arena_strf(a, "the proxy's dial of " STR_FMT ":%" PRId64, STR_ARG(json_get_str(j, "ip")), json_get_int(j, "port", 0));
+    case RECORD_UP:
+        return STR("the beginning of a life (up)");
     case RECORD_STOP: case RECORD_KILLED: case RECORD_END: case RECORD_FULL:
         return STR("the end of what was recorded");
     default:
@@ -103,7 +107,7 @@ static void file_apply(struct replay *r, const struct record_line *l, const char
     } else if (!file_read(full, LIMIT_YAML_BYTES, a, &old, NULL) || !str_eq(old, text)) {
         const char *slash = strrchr(full, '/');
         dir_make(arena_printf(a, "%.*s", (int)(slash - full), full), 0755, NULL);
-        if (!file_write(full, text, (unsigned)json_get_int(j, "mode", 0644) & 07777, &err))
+        if (!file_write(full, text, (unsigned)json_get_int(j, "mode", 0644) & 0777, &err))
             differs(r, l, "the file to be written", err.msg);
     }
     err_clear(&err);
@@ -150,6 +154,20 @@ static void headers_load(struct arena *a, const struct json *list, struct http_h
             http_headers_add(a, out, arena_cstr(a, name), value);
 }
 
+/* What no journal of ours holds, and no server may be handed; and the requests that are about a process. NULL: it is fine. */
+static const char *unfit(struct arena *a, const struct http_replay_request *q, const char *place)
+{
+    struct str path, query;
+    str_cut(q->target, '?', &path, &query);
+    if (!journal_watches(place, q->method, percent_decode(a, path, false)))
+        return "a request that is not recorded";
+    if (!q->method.n || !q->target.n || str_chr(q->method, '\0') >= 0 || str_chr(q->target, '\0') >= 0)
+        return "a request without method or target";
+    if (q->body.n > LIMIT_BODY_BYTES || q->target.n > LIMIT_TARGET_BYTES)
+        return "a request larger than any that a server takes";
+    return q->time_shift_s < -SHIFT_MAX_S || q->time_shift_s > SHIFT_MAX_S ? "a client whose clock is centuries off" : NULL;
+}
+
 static void meet_request(struct replay *r, struct arena *a, const struct record_line *l, const struct json *j)
 {
     struct http_replay_request q = { .id = l->id, .time_shift_s = json_get_int(j, "shift", 0), .remote_addr = json_get_str(j, "from") };
@@ -167,8 +185,11 @@ static void meet_request(struct replay *r, struct arena *a, const struct record_
     record_get_bytes(a, j, "body", &q.body);
     headers_load(a, json_get(j, "headers"), &q.headers);
     q.peer_chain = certs;
-    struct http_replay *replay = http_replay_request(s, &q);
-    asked->replay = replay;
+    const char *why = unfit(a, &q, arena_cstr(a, json_get_str(j, "place")));
+    if (why)
+        differs(r, l, "a request as clients send it", why);
+    else
+        asked->replay = http_replay_request(s, &q);
     for (size_t i = 0; i < q.peer_count; i++)
         cert_unref(certs[i]);
     free(certs);
@@ -202,16 +223,27 @@ static void dial_done(struct vnet_dial *d, const struct err *err)
 static void meet_dial(struct replay *r, struct arena *a, const struct record_line *l, const struct json *j)
 {
     struct node *from = cluster_node(r->cluster, json_get_str(j, "node"));
-    if (!from) {
-        differs(r, l, "a node of that name", "there is none");
+    int64_t port = json_get_int(j, "port", 0);
+    struct str ip = json_get_str(j, "ip");
+    if (!from || port < 1 || port > 65535 || ip.n >= sizeof ((struct vnet_dial *)0)->ip) {
+        differs(r, l, "a node, an address and a port", "there is no such");
         return;
     }
     struct dialing *g = NEW(struct dialing);
     list_init(&g->node);
     list_push(&r->dials, &g->node);
-    g->dial = (struct vnet_dial){ .from = from->net, .port = (int)json_get_int(j, "port", 0), .done = dial_done };
-    snprintf(g->dial.ip, sizeof g->dial.ip, "%s", arena_cstr(a, json_get_str(j, "ip")));
+    g->dial = (struct vnet_dial){ .from = from->net, .port = (int)port, .done = dial_done };
+    snprintf(g->dial.ip, sizeof g->dial.ip, "%s", arena_cstr(a, ip));
     vnet_dial_start(&g->dial);
+}
+
+static void meet_step(struct replay *r, const struct record_line *l, const struct json *j)
+{
+    int64_t ns = json_get_int(j, "ns", -1);
+    if (ns < 0 || ns > INT64_MAX / 8)
+        differs(r, l, "a step forward", "another");
+    else
+        loop_advance(r->loop, ns, NULL, NULL);
 }
 
 /* ---- is it the same so far? ---- */
@@ -239,7 +271,7 @@ static void meet_end(struct replay *r, const struct record_line *l)
 {
     r->over = true;
     if (l->kind == RECORD_KILLED) {                /* what was not on disk by then is not to be */
-        store_close(cluster_store(r->cluster));
+        store_flush(cluster_store(r->cluster));
         r->told = true;
         r->done(r->ctx, r->difference, r->line);
         _exit(0);
@@ -275,7 +307,9 @@ static void script_run(void *ctx)
         if (l->kind == RECORD_REQUEST)
             meet_request(r, a, l, j);
         else if (l->kind == RECORD_STEP)
-            loop_advance(r->loop, json_get_int(j, "ns", 0), NULL, NULL);
+            meet_step(r, l, j);
+        else if (l->kind == RECORD_SPEED)
+            loop_set_speed(r->loop, (uint64_t)(json_get_int(j, "milli", 0) & INT32_MAX));
         else if (l->kind == RECORD_IDLE)
             looker_give_up(cluster_looker(r->cluster));
         else if (l->kind == RECORD_DIAL)
@@ -322,8 +356,8 @@ static void on_answer(void *ctx, uint64_t id, const struct http_answer *w)
     struct asked *asked = map_get(r->asked, id_key(&id));
     int which = strcmp(w->how, "tunnel") == 0;
     const struct record_line *l = asked ? asked->answer[which] : NULL;
-    if (r->over || !l)
-        return;                                    /* the recording ended before it was answered */
+    if (r->told || r->difference || !l)
+        return;                                    /* !l: the recording ended before it was answered */
     struct arena *a = arena_new();
     const struct json *j = json_parse(a, l->text, NULL);
     const char *how = arena_cstr(a, json_get_str(j, "how"));
@@ -408,10 +442,25 @@ const struct record_line *replay_end(const struct replay *r) { return &r->file->
 struct cluster *replay_cluster(const struct replay *r) { return r->cluster; }
 size_t replay_inputs(const struct replay *r) { return r->inputs; }
 
+/* A life goes on with what the one before has left, or this is not its journal. */
+static void compare_beginning(struct replay *r)
+{
+    const struct record_line *l = &r->file->lines[r->first];
+    struct arena *a = arena_new();
+    const struct json *j = json_parse(a, l->text, NULL);
+    int64_t life = json_get_int(j, "life", 1);
+    if (l == r->file->lines && life != 1)
+        differs(r, l, arena_printf(a, "%" PRId64 " lives before this one", life - 1), "none: they were not recorded (up --journal=false), or are not in this file");
+    else
+        compare(r, a, l, j);
+    arena_free(a);
+}
+
 void replay_attach(struct replay *r, struct cluster *c)
 {
     r->cluster = c;
     r->loop = cluster_loop(c);
+    compare_beginning(r);
     files_until(r, 0);
     http_tap_set(&tap, r);
     loop_before_sleep(r->loop, &r->hook, on_turn_end);

@@ -185,6 +185,7 @@ static void options_of(struct arena *a, const struct json *up, struct cluster_op
     co->lab = json_get_str(up, "lab").n ? arena_cstr(a, json_get_str(up, "lab")) : NULL;
     co->nodes = (int)json_get_int(up, "nodes", 1);
     co->age_ns = json_get_int(up, "age", 0);
+    co->speed_milli = (uint64_t)(json_get_int(up, "speed", 0) & INT32_MAX);
     co->loop_start_ns = json_get_int(up, "start", 0);
     co->resume_ns = json_get_int(up, "now", 0);
 }
@@ -208,9 +209,14 @@ static bool up_is_sane(const struct json *up, unsigned line, struct err *err)
 {
     int64_t minor = json_get_int(up, "minor", 0), nodes = json_get_int(up, "nodes", 1), start = json_get_int(up, "start", 0);
     int64_t resume = json_get_int(up, "now", 0), age = json_get_int(up, "age", 0);
+    for (const struct json *arg = json_first(json_get(up, "apiserverArgs")); arg; arg = json_next(arg))
+        if (str_chr(json_str(arg), '=') < 1 || json_str(arg).p[0] == '-' || str_chr(json_str(arg), '\n') >= 0)
+            return err_set(err, ERR_PARSE, "line %u: a flag of kube-apiserver is NAME=VALUE", line);
+    if (str_chr(json_get_str(up, "lab"), '/') >= 0 || str_chr(json_path_str(up, "profile.lab"), '/') >= 0)
+        return err_set(err, ERR_PARSE, "line %u: a lab's name has no slash", line);
     if (minor < 1 || minor > 99 || strcmp(version_git((int)minor), "v0.0.0") == 0 || nodes < 1 || nodes > NODES_MAX)
         return err_set(err, ERR_PARSE, "line %u: there is no such cluster: v1.%" PRId64 " with %" PRId64 " nodes", line, minor, nodes);
-    if (start <= 0 || resume < start || resume > INT64_MAX / 4 || age < 0 || age > INT64_MAX / 8)
+    if (start <= 0 || resume < start || resume > INT64_MAX / 2 || age < 0 || age > INT64_MAX / 8)
         return err_set(err, ERR_PARSE, "line %u: the life's times cannot be", line);
     return true;
 }

@@ -12,7 +12,8 @@ struct http_replay {
     struct exchange *exchange;                     /* NULL once answered */
     struct stream    tunnel;                       /* after an upgrade */
     struct tap_sum   tunnel_tap;
-    bool             upgraded, closed;             /* closed: the tunnel's owner is done with it, or was told its end */
+    bool             upgraded, closed;             /* closed: the tunnel's owner is done with it */
+    bool             told_eof, told_close;
     bool             released;                     /* free it when the owner closes */
 };
 
@@ -144,8 +145,11 @@ bool http_replay_input(struct http_replay *r, enum http_tap_what what, struct st
             exchange_gone(e);
         return e != NULL;
     }
-    if (!r->upgraded || r->closed || r->tunnel.ev == NULL)
+    bool more = what == HTTP_TAP_DATA || what == HTTP_TAP_EOF;
+    if (!r->upgraded || r->closed || r->tunnel.ev == NULL || r->told_close || (r->told_eof && more))
         return false;
+    r->told_eof = r->told_eof || what == HTTP_TAP_EOF;
+    r->told_close = what == HTTP_TAP_CLOSE;
     emit(r, what, bytes, why);
     return true;
 }

@@ -513,22 +513,6 @@ static void boot_finish(struct cluster *c, const struct err *err)
     c->ready(c->ctx, err ? err : &none);
 }
 
-/* Resource names of the kinds in our own data; the plural is all that a path needs. */
-static const struct { const char *kind, *resource; bool cluster_scoped; } kinds[] = {
-    { "ServiceAccount", "serviceaccounts", false }, { "ConfigMap", "configmaps", false }, { "Secret", "secrets", false }, { "Service", "services", false },
-    { "Deployment", "deployments", false }, { "DaemonSet", "daemonsets", false }, { "Role", "roles", false }, { "RoleBinding", "rolebindings", false },
-    { "ClusterRole", "clusterroles", true }, { "ClusterRoleBinding", "clusterrolebindings", true }, { "Fault", "faults", true },
-};
-
-static const char *object_path(struct arena *a, const struct json *obj)
-{
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        if (str_eqc(json_get_str(obj, "kind"), kinds[i].kind))
-            return client_path(a, arena_cstr(a, json_get_str(obj, "apiVersion")), kinds[i].resource, kinds[i].cluster_scoped ? STR_NULL : meta_namespace(obj), STR_NULL, NULL);
-    ASSERT(!"a kind that kubeadm's objects do not have");
-    return NULL;
-}
-
 static void object_created(void *ctx, const struct client_result *r, const struct err *err)
 {
     struct cluster *c = ctx;
@@ -700,7 +684,7 @@ static void boot_next(struct cluster *c)
     case BOOT_OBJECTS:
         if (json_len(c->objects)) {
             struct json *obj = json_at(c->objects, 0);
-            client_create(c->admin, object_path(c->arena, obj), obj, object_created, c);
+            client_create(c->admin, kubeadm_object_path(c->arena, obj), obj, object_created, c);
             return;
         }
         c->step = BOOT_SETTLE;
@@ -771,27 +755,6 @@ static void sa_key_make(struct cluster *c)
         boot_next(c);
 }
 
-/* ---- etcd's certificates: nobody waits for them ---- */
-struct etcd_job { struct kubeadm_options o; struct rng rng; };
-
-static void etcd_run(void *ctx)
-{
-    struct etcd_job *job = ctx;
-    struct err err = { 0 };
-    if (!kubeadm_etcd_pki(&job->o, &err))
-        log_msg(LOG_ERROR, "cmd", "%s", err.msg);
-    err_clear(&err);
-}
-
-static void etcd_pki_make(struct cluster *c)
-{
-    struct etcd_job *job = NEW(struct etcd_job);
-    job->o = c->kubeadm;
-    job->o.rng = &job->rng;
-    rng_init(&job->rng, c->loop, "kubeadm-etcd");
-    loop_work(c->loop, etcd_run, free, job);
-}
-
 /* ---- life ---- */
 static const struct program_ops *const programs[] = { &httpd_program, &sh_program, &coredns_program, &pause_program, &daemon_program, &metricsd_program, &kube_proxy_program,
                                                     &controller_manager_program, &scheduler_program, &apiserver_program, &etcd_program };
@@ -850,7 +813,7 @@ struct cluster *cluster_new(const struct cluster_options *opt, void (*ready)(voi
     }
     sa_key_make(c);
     if (!c->opt.bare)
-        etcd_pki_make(c);
+        kubeadm_etcd_pki_begin(c->loop, &c->kubeadm);
     return c;
 }
 

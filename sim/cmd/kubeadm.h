@@ -37,6 +37,9 @@ bool kubeadm_node_files(const struct kubeadm_options *o, struct err *err);
 bool kubeadm_service_files(const struct kubeadm_options *o, const struct identity *node, struct err *err);
 /* etcd's CA and certificates. Nothing of ours needs them: may be called from another thread, with a rng of its own. */
 bool kubeadm_etcd_pki(const struct kubeadm_options *o, struct err *err);
+void kubeadm_etcd_pki_begin(struct loop *l, const struct kubeadm_options *o);   /* the same on another thread, with a stream of its own; what o refers to must last */
+/* The collection's path of one of kubeadm_objects, in a. */
+const char *kubeadm_object_path(struct arena *a, const struct json *obj);
 /* The objects of the add-on and upload-config phases, as an array of trees in the order of creation. */
 struct json *kubeadm_objects(struct arena *a, const struct kubeadm_pki *p, const struct kubeadm_options *o, struct err *err);
 

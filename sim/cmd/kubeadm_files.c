@@ -4,6 +4,7 @@
  * certificates are made after the start, on another thread; they are there to be looked at, and `kubeadm certs check-expiration` reads them.
  */
 #include "sim/cmd/kubeadm.h"
+#include "sim/client/client.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -121,4 +122,42 @@ bool kubeadm_etcd_pki(const struct kubeadm_options *o, struct err *err)
     key_unref(ca_key);
     arena_free(a);
     return ok;
+}
+
+/* ---- etcd's certificates on another thread: nobody waits for them ---- */
+struct etcd_job { struct kubeadm_options o; struct rng rng; };
+
+static void etcd_run(void *ctx)
+{
+    struct etcd_job *job = ctx;
+    struct err err = { 0 };
+    if (!kubeadm_etcd_pki(&job->o, &err))
+        log_msg(LOG_ERROR, "cmd", "%s", err.msg);
+    err_clear(&err);
+}
+
+void kubeadm_etcd_pki_begin(struct loop *l, const struct kubeadm_options *o)
+{
+    struct etcd_job *job = NEW(struct etcd_job);
+    job->o = *o;
+    job->o.rng = &job->rng;
+    rng_init(&job->rng, l, "kubeadm-etcd");
+    loop_work(l, etcd_run, free, job);
+}
+
+/* ---- where an object goes ---- */
+/* Resource names of the kinds in our own data; the plural is all that a path needs. */
+static const struct { const char *kind, *resource; bool cluster_scoped; } kinds[] = {
+    { "ServiceAccount", "serviceaccounts", false }, { "ConfigMap", "configmaps", false }, { "Secret", "secrets", false }, { "Service", "services", false },
+    { "Deployment", "deployments", false }, { "DaemonSet", "daemonsets", false }, { "Role", "roles", false }, { "RoleBinding", "rolebindings", false },
+    { "ClusterRole", "clusterroles", true }, { "ClusterRoleBinding", "clusterrolebindings", true }, { "Fault", "faults", true },
+};
+
+const char *kubeadm_object_path(struct arena *a, const struct json *obj)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (str_eqc(json_get_str(obj, "kind"), kinds[i].kind))
+            return client_path(a, arena_cstr(a, json_get_str(obj, "apiVersion")), kinds[i].resource, kinds[i].cluster_scoped ? STR_NULL : meta_namespace(obj), STR_NULL, NULL);
+    ASSERT(!"a kind that kubeadm's objects do not have");
+    return NULL;
 }

@@ -106,6 +106,7 @@ bool shell_make_bin(struct arena *a, const char *bin, struct err *err);   /* BIN
 int lab_play(struct options *o, const char *name);     /* play.c: perform a lab with real clients, in virtual time */
 int cmd_sandbox(struct options *o);
 int cmd_hpa(struct options *o);
+int cmd_reset(struct options *o);
 int cmd_journal(struct options *o);
 int cmd_replay(struct options *o);
 int cmd_debug(struct options *o);

@@ -24,6 +24,7 @@ static const struct command commands[] = {
       " [--apiserver-arg NAME=VALUE]... [--journal=false]",
       "start the cluster, or go on with the one in the data folder; --nodes 3: ubuntu, with the master's taint, worker1 and worker2" },
     { "down", cmd_down, "data", "down [--data DIR]", "stop it; `up` goes on where it stopped" },
+    { "reset", cmd_reset, "data", "reset [--data DIR]", "back to before the first `up`: what it is and its seed stay, what it has lived through goes" },
     { "status", cmd_status, "data,output", "status [-o json]", "what runs, where, and what time it is there" },
     { "kubeconfig", cmd_kubeconfig, "data", "kubeconfig", "print the path of the administrator's kubeconfig" },
     { "clock", cmd_clock, "data,output", "clock [get | speed N | pause | advance 5m]", "read or move the virtual clock" },

@@ -99,3 +99,28 @@ teardown() {
     [[ $output == *" 2021 GMT" ]]
     stop
 }
+
+@test "reset: the same cluster, as new; a folder that is none is left alone" {
+    day=$(date -u +%Y-%m-%dT00:00:00Z)
+    start --bare --seed 5 --start "$day" --clock paused
+    ca=$(sha256sum < "$DATA/node/etc/kubernetes/pki/ca.crt")
+    k create ns mine
+    "$KUBELAB" reset --data "$DATA"
+    run "$KUBELAB" status --data "$DATA"
+    [ "$status" = 3 ]
+    start --clock paused                       # bare, since it was
+    run k get ns mine
+    [ "$status" != 0 ]
+    [[ $output == *"not found"* ]]
+    run k get nodes
+    [[ $output == *"No resources found"* ]]
+    stop
+    "$KUBELAB" reset --data "$DATA"            # also one that does not run
+    start --start "$day" --clock paused
+    [ "$(sha256sum < "$DATA/node/etc/kubernetes/pki/ca.crt")" = "$ca" ]
+    mkdir "$BATS_TEST_TMPDIR/other"
+    echo precious > "$BATS_TEST_TMPDIR/other/log"
+    run "$KUBELAB" reset --data "$BATS_TEST_TMPDIR/other"
+    [ "$status" = 3 ]
+    [ "$(cat "$BATS_TEST_TMPDIR/other/log")" = precious ]
+}

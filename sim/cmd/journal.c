@@ -26,20 +26,38 @@ struct journal {
 struct chain { int64_t number; };
 
 /* ---- rows ---- */
+/* In the place of a record that no longer fits: an input's, or what belongs before the next one. */
+static void put_full(struct journal *j, struct arena *a, struct str kind)
+{
+    bool between = str_eqc(kind, record_kind_name(RECORD_ANSWER)) || str_eqc(kind, record_kind_name(RECORD_FILE));
+    uint64_t n = loop_events(j->loop) + (between ? 1 : 0);
+    j->full = true;
+    store_journal_put(j->store, json_text(a, json_buildf(a, "{'kind':'full','n':%d,'t':%d}", (int64_t)n, vtime_now(j->loop))));
+    log_msg(LOG_WARN, "journal", "the journal has reached %d MB: nothing more is recorded, and a replay will end here", LIMIT_JOURNAL_BYTES / (1024 * 1024));
+}
+
+/* A life's beginning and end always fit: they are small, and few. */
+static bool fits(const struct journal *j, struct str kind, size_t n)
+{
+    static const enum record_kind always[] = { RECORD_UP, RECORD_STOP, RECORD_KILLED };
+    for (size_t i = 0; i < ARRAY_LEN(always); i++)
+        if (str_eqc(kind, record_kind_name(always[i])))
+            return true;
+    return store_journal_bytes(j->store) + n <= LIMIT_JOURNAL_BYTES;
+}
+
 static void put(struct journal *j, struct arena *a, const struct json *record)
 {
     struct strbuf text;
+    struct str kind = json_get_str(record, "kind");
     if (j->full || j->ended)
         return;
     strbuf_init(&text, LIMIT_JOURNAL_RECORD_BYTES);
     json_write(&text, record, JSON_NO_HTML_ESCAPE);
-    if (store_journal_bytes(j->store) + text.n > LIMIT_JOURNAL_BYTES || text.overflow) {
-        j->full = true;
-        store_journal_put(j->store, str_c(arena_printf(a, "{\"kind\":\"full\",\"n\":%" PRIu64 ",\"t\":%" PRId64 "}", loop_events(j->loop) + 1, vtime_now(j->loop))));
-        log_msg(LOG_WARN, "journal", "the journal has reached %d MB: nothing more is recorded, and a replay will end here", LIMIT_JOURNAL_BYTES / (1024 * 1024));
-    } else {
+    if (text.overflow || !fits(j, kind, text.n))
+        put_full(j, a, kind);
+    else
         store_journal_put(j->store, strbuf_str(&text));
-    }
     strbuf_deinit(&text);
 }
 

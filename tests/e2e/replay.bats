@@ -226,3 +226,18 @@ lab8() {                                       # lab8 KUBECTL: the lab's session
     export_journal
     replays_the_same
 }
+
+@test "a full journal says where it ends" {
+    start --bare --clock paused
+    printf '{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"big"},"data":{"a":"%s"}}' "$(head -c 2900000 /dev/zero | tr '\0' x)" > "$BATS_TEST_TMPDIR/big"
+    for _ in $(seq 24); do k create --raw /api/v1/namespaces/default/configmaps -f "$BATS_TEST_TMPDIR/big" 2>/dev/null || true; done
+    k create ns late
+    export_journal
+    run "$KUBELAB" replay "$J"
+    [ "$status" = 0 ]
+    [[ $output == *"the journal is full there"* ]]
+    stop
+    start --clock paused                       # and stays so
+    "$KUBELAB" journal export "$J.again" --data "$DATA"
+    cmp "$J" "$J.again"
+}

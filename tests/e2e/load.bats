@@ -126,11 +126,13 @@ status() {                                     # status NAME JQ
     profile change 'stages: [{clients: 2}]'
     advance 1s
     [ "$(status change '.observedGeneration == 2 and .answered < 40')" = true ]
-    k delete loadprofile change
+    k patch loadprofile change --type=merge -p '{"metadata":{"finalizers":["test/hold"]}}'
+    k delete loadprofile change --wait=false
     advance 1s
     before=$(k logs deploy/web | grep -c kubelab-load)
     advance 30s
     [ "$(k logs deploy/web | grep -c kubelab-load)" = "$before" ]
+    k patch loadprofile change --type=merge -p '{"metadata":{"finalizers":null}}'
 }
 
 @test "what cannot be is refused in the API's words" {
@@ -150,6 +152,19 @@ status() {                                     # status NAME JQ
     [[ $output == *'spec.stages[1].duration: Invalid value: "1x": must be a duration'* ]]
     [[ $output == *'spec.stages[2].requestsPerSecond: Invalid value: "2k": must be between 0 and 1000, inclusive'* ]]
     [[ $output == *'spec.stages[2].duration: Required value: a ramp has to end'* ]]
+    [ -z "$(k get loadprofiles -A -o name)" ]
+}
+
+@test "explain knows its fields; a namespace takes its profiles with it" {
+    run k explain loadprofile.spec.stages --api-version=lab.kubelab.dev/v1
+    [[ $output == *"requestsPerSecond"*"Open loop"* ]]
+    k create namespace gone
+    k apply -n gone -f - <<< '{"apiVersion":"lab.kubelab.dev/v1","kind":"LoadProfile","metadata":{"name":"x"},"spec":{"service":"web","stages":[{"clients":1}]}}'
+    advance 1s
+    k delete namespace gone --wait=false
+    advance 20s
+    run k get namespace gone
+    [ "$status" = 1 ]
     [ -z "$(k get loadprofiles -A -o name)" ]
 }
 

@@ -47,6 +47,23 @@ setup() {
     [ "${lines[-1]}" = "11 of 11 checks pass; 20 of 20 points" ]
 }
 
+@test "a submission is judged by the load that the grader plays; the starter files do not do" {
+    cd "$BATS_FILE_TMPDIR/files"
+    run "$KUBELAB" grade sizing --submission answer --seed 4
+    echo "$output"
+    [ "$status" = 0 ]
+    [ "${lines[0]}" = "Sizing: 11 of 11 checks pass; 20 of 20 points" ]
+    run "$KUBELAB" grade sizing --submission web --seed 4
+    [ "$status" = 1 ]
+    [[ $output == *"not ok  while it is quiet there are at most two pods"* ]]
+    [[ $output == *"load.yaml: LoadProfile visitors: objects of lab.kubelab.dev are no part of a submission"* ]]
+}
+
+@test "the same seed gives the same bytes, visitors at random included" {
+    for i in a b; do "$KUBELAB" scenario run labs/sizing/solution.yaml --seed 9 --out "$BATS_TEST_TMPDIR/$i"; done
+    diff -r "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
+}
+
 @test "the reference solution passes, and known wrong ones fail where they are to, with other figures too" {
     for seed in 1 2; do
         run "$KUBELAB" scenario run labs/sizing/solution.yaml --seed $seed

@@ -26,6 +26,7 @@ static void drop(struct load *l, struct str key)
         load_profile_free(p);
 }
 
+/* Who is being deleted asks no more, though finalizers may hold the object. */
 static void on_add(void *ctx, struct object *o)
 {
     struct load *l = ctx;
@@ -33,10 +34,10 @@ static void on_add(void *ctx, struct object *o)
     struct arena *a = arena_new();
     struct str key = meta_key(a, object);
     const struct load_profile *known = map_get(l->profiles, key);
-    if (!known || !load_profile_is(known, object)) {
+    if (meta_deleting(object) || (known && !load_profile_is(known, object)))
         drop(l, key);
+    if (!meta_deleting(object) && !map_get(l->profiles, key))
         map_put(l->profiles, key, load_profile_new(&l->place, object));
-    }
     arena_free(a);
 }
 

@@ -10,7 +10,7 @@
 #include "apiserver/registry/registry.h"
 
 enum { RECONCILE_S = 10 };
-struct start_hooks { struct apiserver *as; struct timer timer; };
+struct start_hooks { struct apiserver *as; struct timer timer; int64_t true_rev; /* all was as it should be at this revision; 0: it was not */ };
 
 static bool ensure(struct apiserver *as, struct arena *a, const char *group, const char *version, const char *resource, bool update, struct json *obj, struct err *err) {
     if (!registry_find(as, str_c(group), str_c(version), str_c(resource), STR(""))) return true;
@@ -92,9 +92,9 @@ static const struct start_hook hooks[] = {
 };
 
 /* All hooks until they have all succeeded once; then those that keep something true. */
-static void run_hooks(struct apiserver *as) {
+static bool run_hooks(struct apiserver *as) {
     bool ok = true, first = !as->ready;
-    if (!apiserver_storage_up(as)) return;
+    if (!apiserver_storage_up(as)) return false;
     for (size_t i = 0; i < ARRAY_LEN(hooks); i++) {
         if (!first && !hooks[i].again) continue;
         struct arena *a = arena_new();
@@ -107,11 +107,25 @@ static void run_hooks(struct apiserver *as) {
         arena_free(a);
     }
     as->ready |= ok;
+    return ok;
+}
+
+/* Has nobody written what the hooks look after since all of it was true? Then there is nothing to look at. */
+static bool still_true(const struct start_hooks *h) {
+    static const char *const kept[] = { "/registry/core/namespaces/", "/registry/core/services/default/", "/registry/core/endpoints/default/",
+                                        "/registry/discovery.k8s.io/endpointslices/default/" };
+    bool same = h->true_rev > 0;
+    for (size_t i = 0; same && i < ARRAY_LEN(kept); i++) same = !store_touched(h->as->store, str_c(kept[i]), h->true_rev);
+    return same && apiserver_storage_up(h->as);
+}
+
+static void reconcile(struct start_hooks *h) {
+    h->true_rev = still_true(h) || run_hooks(h->as) ? store_revision(h->as->store) : 0;
 }
 
 static void on_timer(struct timer *t) {
     struct start_hooks *h = container_of(t, struct start_hooks, timer);
-    run_hooks(h->as);
+    reconcile(h);
     timer_start(t, RECONCILE_S * (int64_t)NS_PER_S);
 }
 
@@ -119,7 +133,7 @@ struct start_hooks *start_hooks_new(struct apiserver *as) {
     struct start_hooks *h = NEW(struct start_hooks);
     h->as = as;
     timer_init(&h->timer, as->loop, on_timer);
-    run_hooks(as);
+    reconcile(h);
     timer_start(&h->timer, RECONCILE_S * (int64_t)NS_PER_S);
     return h;
 }

@@ -38,6 +38,10 @@ static void sort_by_level(struct vessel *v, size_t n)
 static void pour(struct vessel *v, size_t n, double amount)
 {
     double weights = 0;
+    if (n == 1) {                                  /* most groups have one runnable member */
+        v[0].got = fmin(v[0].most, amount);
+        return;
+    }
     for (size_t i = 0; i < n; i++)
         weights += v[i].weight;
     sort_by_level(v, n);

@@ -48,6 +48,7 @@ struct request {
     void                  *open;       /* private to endpoints: the watch or relay that this became */
     int64_t                start_rev;  /* the store's revision when it came in: was something written? */
     int                    answer_status; struct str answer;   /* private to endpoints: the answer that waits */
+    struct timer           late;       /* private to endpoints: a fault's delay */
 };
 
 struct apiserver {

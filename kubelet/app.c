@@ -250,7 +250,10 @@ static bool make_client(struct kubelet_app *app, struct err *err)
 static struct identity *serving(void *ctx)
 {
     struct kubelet_app *app = ctx;
-    return app->server_certs ? cert_manager_current(app->server_certs) : app->serving;
+    char names[256];
+    text_format(names, sizeof names, "%s,%s", app->o.node.node_name, app->o.node.node_ip);
+    struct identity *wrong = fault_shown(vnet_faults(app->o.node.vnet), "kubelet", str_c(app->o.node.node_name), names);
+    return wrong ? wrong : app->server_certs ? cert_manager_current(app->server_certs) : app->serving;
 }
 
 static void no_identity(void *ctx, struct str remote)

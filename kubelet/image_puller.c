@@ -13,11 +13,15 @@ struct pull {
     struct str        ref;             /* malloc'ed */
     int64_t           queued_ns, began_ns;
     bool              running;
+    struct timer      late;            /* a fault's: before it is asked for, or until it has failed */
+    struct err        err;             /* why it will have failed */
 };
 
 static void pull_free(struct pull *p)
 {
     list_remove(&p->node);
+    timer_stop(&p->late);
+    err_clear(&p->err);
     free((char *)p->ref.p);
     free(p);
 }
@@ -39,8 +43,8 @@ void puller_stop(struct kubelet *k)
         if (p->c)
             p->c->waiting_pull = NULL;
         p->c = NULL;
-        if (!p->running)
-            pull_free(p);
+        if (!p->running || timer_active(&p->late))
+            pull_free(p);              /* nobody will answer */
     }
 }
 
@@ -97,6 +101,15 @@ static void pulled(void *ctx, const struct json *record, const struct err *err)
     arena_free(a);
 }
 
+static void on_late(struct timer *t)
+{
+    struct pull *p = container_of(t, struct pull, late);
+    if (p->err.code != ERR_NONE)
+        pulled(p, NULL, &p->err);
+    else
+        image_pull(p->k->o.images, p->ref, pulled, p);
+}
+
 static void pull_next(struct kubelet *k)
 {
     if (list_empty(&k->pulls))
@@ -106,7 +119,13 @@ static void pull_next(struct kubelet *k)
         return;
     p->running = true;
     p->began_ns = vtime_now(k->o.loop);
-    image_pull(k->o.images, p->ref, pulled, p);
+    int64_t wait_ns = kubelet_pull_delay_ns(k, p->ref), fails_ns = 0;
+    if (kubelet_pull_fails(k, p->ref, &fails_ns, &p->err))
+        wait_ns += fails_ns;
+    if (wait_ns > 0)
+        timer_start(&p->late, wait_ns);
+    else
+        image_pull(k->o.images, p->ref, pulled, p);
 }
 
 static void pull_queue(struct container *c, struct str ref)
@@ -118,6 +137,7 @@ static void pull_queue(struct container *c, struct str ref)
     memcpy(copy, ref.p, ref.n);
     copy[ref.n] = 0;
     p->ref = (struct str){ copy, ref.n };
+    timer_init(&p->late, k->o.loop, on_late);
     c->waiting_pull = p;
     list_push(&k->pulls, &p->node);
     pull_next(k);

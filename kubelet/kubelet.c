@@ -291,6 +291,7 @@ struct kubelet *kubelet_new(const struct kubelet_options *opt, struct err *err)
     k->node_ref = json_buildf(k->arena, "{'kind':'Node','metadata':{'name':%s,'uid':%s}}", k->o.node_name, k->o.node_name);
     timer_init(&k->open_timer, opt->loop, on_open);
     timer_init(&k->flush_timer, opt->loop, on_flush);
+    trouble_init(k);
     cgroups_make(k);
     clients_make(k);
     node_init(k);
@@ -322,6 +323,7 @@ void kubelet_start(struct kubelet *k)
     node_start(k);
     timer_start(&k->open_timer, 0);
     timer_start(&k->flush_timer, 30 * SECOND);
+    trouble_start(k);
 }
 
 /* ---- the agent alone: systemctl stop kubelet ---- */
@@ -334,6 +336,7 @@ void kubelet_stop(struct kubelet *k)
         informer_remove_handler(k->pods, &k->pods_handler);
     k->started = k->source_open = false;
     timer_stop(&k->open_timer);
+    timer_stop(&k->evict_timer);
     server_free(k);
     k->http = NULL;
     k->auth = NULL;
@@ -389,6 +392,7 @@ void kubelet_free(struct kubelet *k)
         logs_save(k);
     timer_stop(&k->flush_timer);
     kubelet_stop(k);
+    trouble_free(k);
     size_t cursor = 0;
     void *value;
     while (map_next(k->workers, &cursor, NULL, &value))

@@ -91,6 +91,7 @@ struct container {
 
     enum start_step    step;
     struct timer       timer;          /* next step of a start, or the end of a back-off */
+    struct timer       crash_timer;    /* a fault's: when it ends by itself */
     struct timer       grace;          /* SIGTERM is over, SIGKILL */
     struct pull       *waiting_pull;
     const struct json *record;         /* the image's, while starting and running */
@@ -199,6 +200,7 @@ void pod_kick(struct pod_worker *p);                             /* look again, 
 void pod_pause(struct pod_worker *p);                            /* its agent ends: nothing is asked or told any more, containers go on */
 void pod_resume(struct pod_worker *p);                           /* another one cares for it */
 void pod_status_changed(struct pod_worker *p);
+void pod_worker_evict(struct pod_worker *p, const char *message);       /* its containers are killed at once, and it has failed, Evicted */
 bool pod_hostnetwork(const struct pod_worker *p);
 struct container *pod_container(const struct pod_worker *p, struct str name);
 struct pod_worker *kubelet_pod(struct kubelet *k, struct str ns, struct str name);
@@ -235,6 +237,18 @@ void node_stop(struct kubelet *k);
 void node_changed(struct kubelet *k);                            /* images, network: tell the API */
 int64_t node_allocatable_memory(const struct kubelet *k);
 
+/* ---- trouble.c: what the faults in force make of the node ---- */
+void trouble_init(struct kubelet *k);
+void trouble_start(struct kubelet *k);                           /* the agent is on */
+void trouble_free(struct kubelet *k);
+bool kubelet_under_pressure(const struct kubelet *k, const char *of);          /* "memory", "disk" */
+const char *kubelet_pressure_refuses(const struct pod_worker *p);              /* why a new pod is not taken; NULL: it is */
+void crash_init(struct container *c);
+void crash_look(struct container *c);                            /* it runs, or the faults have changed */
+struct fault *kubelet_stats_fault(const struct kubelet *k);      /* of /stats/summary and the like; NULL: none */
+int64_t kubelet_pull_delay_ns(const struct kubelet *k, struct str image);
+bool kubelet_pull_fails(const struct kubelet *k, struct str image, int64_t *after_ns, struct err *err);    /* true: after so long, with err */
+
 /* ---- server.c ---- */
 bool server_make(struct kubelet *k, struct err *err);
 void server_free(struct kubelet *k);
@@ -269,7 +283,8 @@ struct kubelet {
     bool               ip_used[256];
     bool               started, source_open, network_ready, stopped, samplers_on;
     int64_t            started_ns;
-    struct timer       open_timer, flush_timer;
+    struct timer       open_timer, flush_timer, evict_timer;
+    struct fault_watch faults;
     struct node_status node;
     struct file_source files;
     struct json       *node_ref;       /* what node events are about: its uid is the node's name, as upstream's is */

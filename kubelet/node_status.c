@@ -31,12 +31,27 @@ static void network_available(struct kubelet *k)
             json_insert(list, 0, json_remove_at(list, i));
 }
 
+/* Reason and message without pressure, and with it; the reason is also the event's. */
+static const char *const memory_texts[] = { "KubeletHasSufficientMemory", "kubelet has sufficient memory available", "KubeletHasInsufficientMemory",
+                                            "kubelet has insufficient memory available", "NodeHasSufficientMemory", "NodeHasInsufficientMemory" };
+static const char *const disk_texts[] = { "KubeletHasNoDiskPressure", "kubelet has no disk pressure", "KubeletHasDiskPressure", "kubelet has disk pressure",
+                                          "NodeHasNoDiskPressure", "NodeHasDiskPressure" };
+
+static void pressure_condition(struct kubelet *k, const char *of, const char *type, const char *const texts[6])
+{
+    bool on = kubelet_under_pressure(k, of);
+    struct str before = json_get_str(condition_find(k->node.conditions, type), "status");
+    if (before.n && str_eqc(before, "True") != on)
+        event_record(k->events, k->node_ref, NULL, "Normal", texts[on ? 5 : 4], "Node %s status is now: %s", k->o.node_name, texts[on ? 5 : 4]);
+    set_condition(k, type, on ? "True" : "False", texts[on ? 2 : 0], texts[on ? 3 : 1]);
+}
+
 static void compute_conditions(struct kubelet *k)
 {
     if (k->network_ready)
         network_available(k);
-    set_condition(k, "MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available");
-    set_condition(k, "DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure");
+    pressure_condition(k, "memory", "MemoryPressure", memory_texts);
+    pressure_condition(k, "disk", "DiskPressure", disk_texts);
     set_condition(k, "PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available");
     if (k->network_ready)
         set_condition(k, "Ready", "True", "KubeletReady", k->o.minor < 31 ? "kubelet is posting ready status. AppArmor enabled" : "kubelet is posting ready status");
@@ -57,7 +72,7 @@ static struct json *conditions_json(struct kubelet *k, struct arena *a, bool bea
         if (beat) {                    /* in upstream's place: after status */
             struct json *o = json_new_object(a);
             for (struct json *f = json_first(c); f; f = json_next(f))
-                json_setn(a, o, json_key(f), str_eqc(json_key(f), "lastHeartbeatTime") ? json_new_str(a, time_rfc3339(a, vtime_now(k->o.loop))) : json_copy(a, f));
+                json_setn(a, o, json_key(f), str_eqc(json_key(f), "lastHeartbeatTime") ? json_new_str(a, time_rfc3339(a, vnet_host_now(k->o.node_net))) : json_copy(a, f));
             one = o;
         }
         json_append(all, one);
@@ -305,7 +320,7 @@ static void lease_looked(void *ctx, const struct client_result *r, const struct 
 static void lease_write(struct kubelet *k, const struct json *known)
 {
     struct arena *a = arena_new();
-    struct str now = time_rfc3339_micro(a, vtime_now(k->o.loop));
+    struct str now = time_rfc3339_micro(a, vnet_host_now(k->o.node_net));
     const char *uid = k->node_uid;
     if (known) {
         struct json *lease = json_copy(a, known);
@@ -331,7 +346,7 @@ static void on_lease(struct timer *t)
     struct arena *a = arena_new();
     const char *path = client_path(a, "coordination.k8s.io/v1", "leases", STR("kube-node-lease"), str_c(k->o.node_name), NULL);
     if (k->node.have_lease)
-        k->node.lease_call = client_patch(k->o.client, path, PATCH_MERGE, json_buildf(a, "{'spec':{'renewTime':%S}}", time_rfc3339_micro(a, vtime_now(k->o.loop))), lease_done, k);
+        k->node.lease_call = client_patch(k->o.client, path, PATCH_MERGE, json_buildf(a, "{'spec':{'renewTime':%S}}", time_rfc3339_micro(a, vnet_host_now(k->o.node_net))), lease_done, k);
     else
         k->node.lease_call = client_get(k->o.client, path, lease_looked, k);
     arena_free(a);

@@ -184,6 +184,16 @@ static bool reject(struct pod_worker *p, const char *what, int64_t requested, in
     return false;
 }
 
+/* What the eviction manager says of a pod that comes while the node is short of something. */
+static bool refuse_evicted(struct pod_worker *p, const char *why)
+{
+    p->reject_reason = "Evicted";
+    p->reject_message = xstrdup(why);
+    event_record(p->k->events, p->pod, NULL, "Warning", "Evicted", "%s", why);
+    p->step = POD_REJECTED;
+    return false;
+}
+
 static bool admit(struct pod_worker *p)
 {
     int64_t cpu = 0, memory = 0, used_cpu = 0, used_memory = 0, pods = 0;
@@ -197,6 +207,8 @@ static bool admit(struct pod_worker *p)
         pods++;
     }
     add_requests(json_get(p->pod, "spec"), &cpu, &memory);
+    if (kubelet_pressure_refuses(p))
+        return refuse_evicted(p, kubelet_pressure_refuses(p));
     if (pods + 1 > p->k->o.max_pods)
         return reject(p, "pods", 1, pods, p->k->o.max_pods);
     if (cpu > 0 && used_cpu + cpu > p->k->o.cores * 1000)
@@ -413,6 +425,15 @@ static bool init_done(struct pod_worker *p, bool *failed)
     return true;
 }
 
+static void stop_starting(struct pod_worker *p)
+{
+    struct container *c = p->starting;
+    if (!c || c->state == CONTAINER_RUNNING)
+        return;
+    p->starting = NULL;
+    container_cancel_start(c);
+}
+
 static bool any_running(const struct pod_worker *p)
 {
     for (size_t i = 0; i < p->count; i++)
@@ -421,9 +442,38 @@ static bool any_running(const struct pod_worker *p)
     return false;
 }
 
+/* Nothing is started any more; when the last container has ended, the pod is what a refused one is. */
+static void step_evicted(struct pod_worker *p)
+{
+    stop_starting(p);
+    if (!any_running(p)) {
+        sandbox_stop(p);
+        p->step = POD_REJECTED;
+    }
+    pod_status_changed(p);
+}
+
+void pod_worker_evict(struct pod_worker *p, const char *message)
+{
+    p->reject_reason = "Evicted";
+    p->reject_message = xstrdup(message);
+    event_record(p->k->events, p->pod, NULL, "Warning", "Evicted", "%s", message);
+    for (size_t i = 0; i < p->count; i++) {
+        struct container *c = &p->containers[i];
+        timer_stop(&c->timer);
+        if (c->state == CONTAINER_RUNNING && !c->killing)
+            container_kill(c, 0, NULL, NULL);
+    }
+    pod_kick(p);
+}
+
 static void step_running(struct pod_worker *p)
 {
     bool failed = false, over = true;
+    if (p->reject_reason) {
+        step_evicted(p);
+        return;
+    }
     if (init_done(p, &failed)) {
         for (size_t i = p->init_count; i < p->count; i++) {
             struct container *c = &p->containers[i];
@@ -443,14 +493,6 @@ static void step_running(struct pod_worker *p)
 }
 
 /* ---- the way out ---- */
-static void stop_starting(struct pod_worker *p)
-{
-    struct container *c = p->starting;
-    if (!c || c->state == CONTAINER_RUNNING)
-        return;
-    p->starting = NULL;
-    container_cancel_start(c);
-}
 
 static void forget(struct pod_worker *p)
 {

@@ -36,6 +36,7 @@ void container_init(struct container *c, struct pod_worker *pod, const struct js
     set_text(&c->wait_reason, pod->init_count ? "PodInitializing" : "ContainerCreating");
     timer_init(&c->timer, l, on_timer);
     timer_init(&c->grace, l, on_grace);
+    crash_init(c);
     list_init(&c->attached);
     list_init(&c->execs);
 }
@@ -213,6 +214,7 @@ static void instance_free(struct container *c)
     arena_free(c->run);
     c->run = NULL;
     timer_stop(&c->grace);
+    timer_stop(&c->crash_timer);
 }
 
 void container_deinit(struct container *c)
@@ -467,6 +469,7 @@ static void became_running(struct container *c, bool adopted)
     c->killing = c->oom = false;
     sampler_start(&c->sampler, k->o.loop, &k->rng, c->cgroup);
     probes_start(c, adopted);
+    crash_look(c);
     if (strcmp(c->name, "weave") == 0 && pod_hostnetwork(c->pod))
         kubelet_network_ready(k);
 }

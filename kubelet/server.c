@@ -57,6 +57,31 @@ static bool view_pod(struct arena *a, const struct pod_worker *p, struct stats_p
     return out->count > 0;
 }
 
+/* A machine whose clock is wrong stamps its samples with what it takes for now. */
+static const struct sampler *stamped(struct kubelet *k, struct arena *a, const struct sampler *s)
+{
+    int64_t skew_ns = vnet_host_now(k->o.node_net) - vtime_now(k->o.loop);
+    if (!skew_ns || !s->samples)
+        return s;
+    struct sampler *copy = arena_alloc(a, sizeof *copy);
+    *copy = *s;
+    copy->prev.time_ns += skew_ns;
+    copy->last.time_ns += skew_ns;
+    return copy;
+}
+
+static void stamp_all(struct kubelet *k, struct arena *a, struct stats_node *n)
+{
+    n->s = stamped(k, a, n->s);
+    for (size_t i = 0; i < n->system_count; i++)
+        n->system[i].s = stamped(k, a, n->system[i].s);
+    for (size_t i = 0; i < n->pod_count; i++) {
+        n->pods[i].s = stamped(k, a, n->pods[i].s);
+        for (size_t j = 0; j < n->pods[i].count; j++)
+            n->pods[i].containers[j].s = stamped(k, a, n->pods[i].containers[j].s);
+    }
+}
+
 static struct stats_node *view(struct kubelet *k, struct arena *a)
 {
     struct stats_node *n = ARENA_NEW(a, struct stats_node);
@@ -73,6 +98,7 @@ static struct stats_node *view(struct kubelet *k, struct arena *a)
     void *value;
     while (map_next(k->workers, &cursor, NULL, &value))
         n->pod_count += view_pod(a, value, &n->pods[n->pod_count]);
+    stamp_all(k, a, n);
     return n;
 }
 
@@ -83,13 +109,42 @@ static void serve_healthz(struct kubelet *k, struct http_exchange *x)
     http_respond(x, 200, NULL, TEXT, STR("ok"));
 }
 
-static void serve_stats(struct kubelet *k, struct http_exchange *x, const char *type, void (*write)(struct arena *, const struct stats_node *, struct strbuf *))
+typedef void stats_writer(struct arena *a, const struct stats_node *n, struct strbuf *out);
+struct stats_job { struct timer late; struct kubelet *k; struct http_exchange *x; const char *type; stats_writer *write; bool empty; };
+
+static void stats_answer(struct stats_job *job)
 {
+    struct http_exchange *x = job->x;
+    struct stats_node *n = view(job->k, x->arena);
     struct strbuf out;
     strbuf_init(&out, LIMIT_RESPONSE_BYTES);
-    write(x->arena, view(k, x->arena), &out);
-    http_respond(x, 200, NULL, type, arena_str(x->arena, strbuf_str(&out)));
+    if (job->empty)
+        n->pod_count = 0;
+    job->write(x->arena, n, &out);
+    x->on_gone = NULL;
+    http_respond(x, 200, NULL, job->type, arena_str(x->arena, strbuf_str(&out)));
     strbuf_deinit(&out);
+}
+
+static void on_stats_late(struct timer *t) { stats_answer(container_of(t, struct stats_job, late)); }
+static void stats_gone(struct http_exchange *x) { timer_stop(&((struct stats_job *)x->ctx)->late); }
+
+static void serve_stats(struct kubelet *k, struct http_exchange *x, const char *type, stats_writer *write)
+{
+    struct fault *f = kubelet_stats_fault(k);
+    const char *how = f ? fault_text(f, "how") : "";
+    struct stats_job *job = ARENA_NEW(x->arena, struct stats_job);
+    *job = (struct stats_job){ .k = k, .x = x, .type = type, .write = write, .empty = strcmp(how, "empty") == 0 };
+    if (strcmp(how, "error") == 0) {
+        reply_text(x, 500, "Internal Error: failed to list pod stats: failed to get pod or container map: failed to list all containers: operation timeout: context deadline exceeded");
+    } else if (strcmp(how, "slow") == 0) {
+        timer_init(&job->late, k->o.loop, on_stats_late);
+        timer_start(&job->late, fault_number(f, "delay"));
+        x->ctx = job;
+        x->on_gone = stats_gone;
+    } else {
+        stats_answer(job);
+    }
 }
 
 static void summary_all(struct arena *a, const struct stats_node *n, struct strbuf *out) { stats_summary(a, n, false, out); }

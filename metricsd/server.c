@@ -69,7 +69,14 @@ static void die(struct metricsd *m, const char *why)
 
 /* ---- certificate ---- */
 static struct str bearer(void *ctx) { return ((struct metricsd *)ctx)->in.token; }
-static struct identity *serving(void *ctx) { return ((struct metricsd *)ctx)->identity; }
+static struct identity *serving(void *ctx)
+{
+    struct metricsd *m = ctx;
+    struct vnet_host *net = process_options(m->process)->net;
+    struct identity *wrong = fault_shown(vnet_faults(vnet_host_net(net)), "metrics-server", str_c(process_options(m->process)->node_name),
+                                         "metrics-server.kube-system.svc,localhost");
+    return wrong ? wrong : m->identity;
+}
 
 static struct identity *make_pair(struct metricsd *m, struct err *err)
 {

@@ -54,6 +54,25 @@ static void mux(struct request *r) {
     else if (!handle_health(r)) respond_not_found_page(r);
 }
 
+/* ---- api-slow: a fault, but for who comes from where faults are steered ---- */
+static int64_t slowness_ns(struct request *r) {
+    struct vnet *net = vnet_host_net(r->as->opt.node);
+    struct str ip, port;
+    int64_t ns = 0;
+    for (struct fault *f = NULL; (f = fault_next(vnet_faults(net), f, FAULT_API_SLOW, FAULT_API_SLOW)) != NULL;)
+        if (fault_matches(f, "user", r->user.name)) ns += fault_number(f, "delay");
+    return ns && str_cut(r->x->remote_addr, ':', &ip, &port) && vnet_spares(net, ip) ? 0 : ns;
+}
+
+static void late_gone(struct http_exchange *x) { timer_stop(&((struct request *)x->ctx)->late); }
+
+static void on_late(struct timer *t) {
+    struct request *r = container_of(t, struct request, late);
+    r->x->on_gone = NULL;
+    r->now_ns = vtime_now(r->as->loop);
+    mux(r);
+}
+
 void chain_handle(void *ctx, struct http_exchange *x) {
     struct request *r = ARENA_NEW(x->arena, struct request);
     struct err err = { 0 };
@@ -70,5 +89,12 @@ void chain_handle(void *ctx, struct http_exchange *x) {
             err_clear(&err);
             return;
         }
-    mux(r);
+    int64_t late_ns = slowness_ns(r);
+    if (!late_ns) {
+        mux(r);
+        return;
+    }
+    timer_init(&r->late, r->as->loop, on_late);
+    timer_start(&r->late, late_ns);
+    x->on_gone = late_gone;
 }

@@ -181,7 +181,7 @@ static bool network_make(struct cluster *c, struct err *err)
     c->gateway = vnet_host_new(c->vnet, "gateway");
     vnet_host_add_addr(c->gateway, "192.168.229.2");
     c->outside = vnet_host_new(c->vnet, "outside");
-    vnet_host_add_addr(c->outside, "192.168.229.1");
+    vnet_host_add_addr(c->outside, "192.168.229.254");
     vnet_host_spare(c->outside);
     c->gateway_dns = dns_listen(c->gateway, 53, gateway_answer, c, err);
     vnet_set_outside(c->vnet, "66.96.162.149", VNET_REFUSE);

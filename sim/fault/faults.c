@@ -127,6 +127,16 @@ void *fault_subject(struct fault *f, const char *key)
     return made;
 }
 
+void *fault_shown(const struct faults *fs, const char *of, struct str node, const char *names)
+{
+    for (struct fault *f = NULL; (f = fault_next(fs, f, FAULT_CERTIFICATE_EXPIRED, FAULT_CERTIFICATE_WRONG)) != NULL;) {
+        void *shown = strcmp(fault_text(f, "of"), of) == 0 && fault_matches(f, "node", node) ? fault_subject(f, names) : NULL;
+        if (shown)
+            return shown;
+    }
+    return NULL;
+}
+
 void fault_watch(struct faults *fs, struct fault_watch *w, void (*changed)(struct fault_watch *w))
 {
     w->changed = changed;

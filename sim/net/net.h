@@ -109,6 +109,7 @@ void vnet_host_free(struct vnet_host *h);                  /* resets its connect
 void vnet_host_set_machine(struct vnet_host *h, struct vnet_host *machine);
 /* Faults leave alone what begins on this host: it is where they are steered from. */
 void vnet_host_spare(struct vnet_host *h);
+bool vnet_spares(struct vnet *v, struct str ip);           /* is that one of its addresses? */
 /* Virtual now by the clock of that machine, which a fault may have put wrong: what its programs judge dates by. */
 int64_t vnet_host_now(const struct vnet_host *h);
 const char *vnet_host_name(const struct vnet_host *h);

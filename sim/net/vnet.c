@@ -88,6 +88,12 @@ void vnet_host_spare(struct vnet_host *h)
     h->spared = true;
 }
 
+bool vnet_spares(struct vnet *v, struct str ip)
+{
+    const struct vnet_host *h = map_get(v->addrs, ip);
+    return h != NULL && h->spared;
+}
+
 void vnet_host_set_machine(struct vnet_host *h, struct vnet_host *machine)
 {
     ASSERT(machine->machine == machine);

@@ -20,6 +20,9 @@ setup() {
     export KUBECONFIG=$DATA/admin.conf
     cd "$HOME"
 }
+teardown() {                                   # what a failed test has left
+    fault list -o json | jq -r '.faults[]?.metadata.name | select(. != "dns-stranger")' | xargs -r -n 1 "$KUBELAB" fault clear >/dev/null
+}
 advance() {
     "$KUBELAB" clock advance "$1" >/dev/null
 }
@@ -168,4 +171,183 @@ seconds() {
     [ "$(phase long)" = Active ]
     fault clear short long
     [[ $(drive kubectl logs -n kube-system -l k8s-app=kube-dns) == *CoreDNS* ]]
+}
+
+metrics_server() {                             # the lab's, with the two flags that make it work
+    k apply -f metrics-server/deploy/1.8+/ >/dev/null
+    k -n kube-system patch deployment metrics-server --type json -p '[{"op": "add", "path": "/spec/template/spec/containers/0/command",
+        "value": ["/metrics-server", "--kubelet-insecure-tls", "--kubelet-preferred-address-types=InternalIP", "--metric-resolution=30s"]}]' >/dev/null
+    advance 3m
+    k top node ubuntu >/dev/null
+}
+metrics_log() {
+    drive kubectl logs -n kube-system -l k8s-app=metrics-server --tail 5
+}
+
+@test "a kubelet's statistics: errors, nothing, too late" {
+    metrics_server
+    fault inject kubelet-no-metrics
+    advance 2m
+    [[ $(metrics_log) == *'unable to fully scrape metrics from source kubelet_summary:ubuntu: unable to fetch metrics from Kubelet ubuntu (192.168.229.132): request failed - "500 Internal Server Error", response: "Internal Error: failed to list pod stats'* ]]
+    fault clear kubelet-no-metrics
+    fault inject kubelet-no-metrics how=empty
+    advance 2m
+    k top node ubuntu
+    run k top pod -n kube-system
+    [[ $output == *"etrics not available"* || $output == *"No resources found"* ]]
+    fault clear kubelet-no-metrics
+    fault inject kubelet-no-metrics how=slow delay=2m
+    advance 3m
+    [[ $(metrics_log) == *'unable to fully scrape metrics'* ]]
+    fault clear kubelet-no-metrics
+    advance 3m
+    [[ $(k top pod -n kube-system) == *coredns* ]]
+}
+
+@test "certificates: run out, of a stranger, for another name" {
+    k -n kube-system patch deployment metrics-server --type json -p '[{"op": "replace", "path": "/spec/template/spec/containers/0/command",
+        "value": ["/metrics-server", "--kubelet-preferred-address-types=InternalIP", "--metric-resolution=30s"]}]' >/dev/null
+    local how words=("certificate signed by unknown authority" "certificate is valid for 192.0.2.1, not 192.168.229.132")
+    fault inject certificate-expired of=kubelet
+    advance 2m
+    [[ $(metrics_log) == *'Get https://192.168.229.132:10250/stats/summary?only_cpu_and_memory=true: x509: certificate has expired or is not yet valid'* ]]
+    fault clear certificate-expired
+    for how in authority name; do
+        fault inject certificate-wrong how=$how
+        advance 1m
+        [[ $(metrics_log) == *"x509: ${words[0]}"* ]]
+        fault clear certificate-wrong
+        words=("${words[@]:1}")
+    done
+    advance 1m
+    [[ $(metrics_log) == *"doesn't contain any IP SANs"* ]]
+    k apply -f metrics-server/deploy/1.8+/ >/dev/null
+    metrics_server
+}
+
+@test "a clock that is wrong: certificates, samples, and what a pod says of the time" {
+    local now
+    now=$(seconds)
+    fault inject clock-skew host=ubuntu offset=48h
+    [ $(($(box 'date +%s') - now)) -ge 172800 ]
+    advance 2m
+    [ $(($(date -d "$(k get --raw /apis/metrics.k8s.io/v1beta1/nodes/ubuntu | jq -r .timestamp)" +%s) - now)) -ge 172800 ]
+    fault clear clock-skew
+    fault inject clock-skew 'host=metrics-server-*' offset=-240h
+    k -n kube-system delete pod -l k8s-app=metrics-server --wait=false >/dev/null
+    advance 1m
+    [[ $(metrics_log) == *"x509: certificate has expired or is not yet valid"* ]]
+    fault clear clock-skew
+    [ $(($(box 'date +%s') - $(seconds))) -le 1 ]
+    advance 6m
+    [ $(($(date -d "$(k get --raw /apis/metrics.k8s.io/v1beta1/nodes/ubuntu | jq -r .timestamp)" +%s) - $(seconds))) -le 0 ]
+}
+
+@test "a hole in RBAC is a change of the object, and put back as it was; what somebody repaired stays" {
+    local before
+    before=$(k get clusterrole system:metrics-server -o json | jq -S .rules)
+    fault inject rbac-hole kind=ClusterRole object=system:metrics-server resource=nodes/stats
+    [[ $(k describe clusterrole system:metrics-server) != *nodes/stats* ]]
+    advance 7m                                 # the kubelet remembers for five minutes what was allowed
+    [[ $(metrics_log) == *'request failed - "403 Forbidden", response: "Forbidden (user=system:serviceaccount:kube-system:metrics-server, verb=get, resource=nodes, subresource=stats)"'* ]]
+    "$KUBELAB" down
+    "$KUBELAB" up --detach --data "$DATA" --port 0 --kubelet-port 0 --clock paused
+    [[ $(k describe clusterrole system:metrics-server) != *nodes/stats* ]]
+    fault clear rbac-hole
+    [ "$(k get clusterrole system:metrics-server -o json | jq -S .rules)" = "$before" ]
+    advance 3m
+    k top node ubuntu
+    fault inject rbac-hole object=system:node-proxier
+    [ -z "$(k get clusterrolebinding system:node-proxier -o jsonpath='{.subjects}')" ]
+    "$KUBELAB" down
+    "$KUBELAB" up --detach --data "$DATA" --port 0 --kubelet-port 0 --clock paused
+    [ -z "$(k get clusterrolebinding system:node-proxier -o jsonpath='{.subjects}')" ]
+    k patch clusterrolebinding system:node-proxier --type merge -p '{"subjects": [{"kind": "User", "name": "me", "apiGroup": "rbac.authorization.k8s.io"}]}' >/dev/null
+    fault clear rbac-hole
+    [ "$(k get clusterrolebinding system:node-proxier -o jsonpath='{.subjects[0].name}')" = me ]
+}
+
+@test "endpoints that are missing: the Service selects nobody" {
+    fault inject endpoints-missing service=metrics-server namespace=kube-system
+    advance 30s
+    [[ $(k -n kube-system describe service metrics-server) == *"Endpoints:"*"<none>"* ]]
+    run k top node
+    [ "$status" = 1 ]
+    [[ $(k get apiservice v1beta1.metrics.k8s.io) == *"False (MissingEndpoints)"* ]]
+    fault clear endpoints-missing
+    advance 1m
+    [ "$(k -n kube-system get service metrics-server -o jsonpath='{.spec.selector.k8s-app}')" = metrics-server ]
+    k top node
+}
+
+@test "pressure: the condition, its taint, evictions and refusals" {
+    k create deployment idle --image=busybox >/dev/null
+    k patch deployment idle --type json -p '[{"op": "add", "path": "/spec/template/spec/containers/0/command", "value": ["sleep", "100000"]}]' >/dev/null
+    advance 1m
+    fault inject node-pressure node=ubuntu of=memory
+    advance 1m
+    [[ $(k describe node ubuntu) == *"MemoryPressure"*"True"*"KubeletHasInsufficientMemory"*"kubelet has insufficient memory available"* ]]
+    [[ $(k get node ubuntu -o jsonpath='{.spec.taints[*].key}') == *node.kubernetes.io/memory-pressure* ]]
+    [[ $(k get pods) == *idle*Evicted* ]]
+    [[ $(k describe pod -l app=idle) == *"The node was low on resource: memory. Container busybox was using "*"Ki, which exceeds its request of 0."* ]]
+    [[ $(k get pods -l app=idle) == *Pending* ]]
+    [[ $(k get pods -n kube-system -l k8s-app=kube-dns --no-headers) != *Evicted* ]]
+    fault clear node-pressure
+    advance 1m
+    [[ $(k describe node ubuntu) == *"KubeletHasSufficientMemory"* ]]
+    [ -z "$(k get node ubuntu -o jsonpath='{.spec.taints}')" ]
+    [[ $(k get pods -l app=idle) == *Running* ]]
+    k delete deployment idle >/dev/null
+    k get pod box -o jsonpath='{.status.reason}' | grep -q Evicted
+    k delete pod box --now --wait=false >/dev/null
+    advance 5s
+    k run box --image=busybox --restart=Never --command -- sleep 100000 >/dev/null
+    advance 1m
+}
+
+@test "images: slow, and not to be had" {
+    fault inject slow-pull 'image=php:*' delay=5m
+    k run slow --image=php:7-apache --restart=Never >/dev/null
+    advance 4m
+    [[ $(k get pod slow) == *ContainerCreating* ]]
+    advance 2m
+    [[ $(k get pod slow) == *Running* ]]
+    fault clear slow-pull
+    fault inject pull-failure image=nginx how=timeout
+    k run never --image=nginx --restart=Never >/dev/null
+    advance 40s
+    [[ $(k describe pod never) == *'Failed to pull image "nginx": rpc error: code = Unknown desc = Error response from daemon: Get https://registry-1.docker.io/v2/: net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)'* ]]
+    [[ $(k get pod never) == *ImagePull* ]]
+    fault clear pull-failure
+    advance 6m
+    [[ $(k get pod never) == *Running* ]]
+    k delete pod slow never --now --wait=false >/dev/null
+}
+
+@test "a crash loop, and the end of it" {
+    fault inject crash-loop 'pod=box' 'message=fatal: out of luck' code=3
+    k create deployment twice --image=busybox >/dev/null
+    k patch deployment twice --type json -p '[{"op": "add", "path": "/spec/template/spec/containers/0/command", "value": ["sleep", "100000"]}]' >/dev/null
+    fault inject crash-loop name=second 'pod=twice-*' 'message=fatal: out of luck' code=3
+    advance 2m
+    [[ $(k get pods -l app=twice) == *CrashLoopBackOff* ]]
+    [[ $(k describe pod -l app=twice) == *"Last State:"*"Terminated"*"Exit Code:"*"3"*"Back-off restarting failed container"* ]]
+    [[ $(drive kubectl logs -l app=twice) == "fatal: out of luck" ]]
+    [[ $(k get pod box) == *Error* ]]
+    fault clear crash-loop second
+    advance 6m
+    [[ $(k get pods -l app=twice) == *Running* ]]
+    k delete deployment twice >/dev/null
+}
+
+@test "an API server that takes its time; clearing is not held up by it" {
+    local before
+    fault inject api-slow delay=20s user=kubernetes-admin
+    before=$(seconds)
+    drive kubectl get --raw /api/v1/namespaces/default >/dev/null
+    [ $(($(seconds) - before)) -ge 20 ]
+    before=$(seconds)
+    fault clear api-slow
+    k get --raw /api/v1/namespaces/default >/dev/null
+    [ "$(seconds)" = "$before" ]
 }

@@ -306,7 +306,7 @@ static void do_lookup(void *ctx, sh_token t, const char *name, const char *serve
 
 /* ---- at once ---- */
 static void do_write(void *ctx, int fd, struct str bytes) { process_write(((struct sh_process *)ctx)->process, fd, bytes); }
-static int64_t do_now(void *ctx) { return vtime_now(process_options(((struct sh_process *)ctx)->process)->loop); }
+static int64_t do_now(void *ctx) { return vnet_host_now(process_options(((struct sh_process *)ctx)->process)->net); }
 static uint64_t do_random(void *ctx) { return rng_u64(&((struct sh_process *)ctx)->rng); }
 
 static void exit_now(struct task *t)

@@ -32,9 +32,11 @@ static void network_available(struct kubelet *k)
 }
 
 /* Reason and message without pressure, and with it; the reason is also the event's. */
-static const char *const memory_texts[] = { "KubeletHasSufficientMemory", "kubelet has sufficient memory available", "KubeletHasInsufficientMemory",
+static const char *const memory_texts[] = { "KubeletHasSufficientMemory", "kubelet has sufficient memory available",
+                                            "KubeletHasInsufficientMemory",
                                             "kubelet has insufficient memory available", "NodeHasSufficientMemory", "NodeHasInsufficientMemory" };
-static const char *const disk_texts[] = { "KubeletHasNoDiskPressure", "kubelet has no disk pressure", "KubeletHasDiskPressure", "kubelet has disk pressure",
+static const char *const disk_texts[] = { "KubeletHasNoDiskPressure", "kubelet has no disk pressure", "KubeletHasDiskPressure",
+                                          "kubelet has disk pressure",
                                           "NodeHasNoDiskPressure", "NodeHasDiskPressure" };
 
 static void pressure_condition(struct kubelet *k, const char *of, const char *type, const char *const texts[6])
@@ -42,7 +44,8 @@ static void pressure_condition(struct kubelet *k, const char *of, const char *ty
     bool on = kubelet_under_pressure(k, of);
     struct str before = json_get_str(condition_find(k->node.conditions, type), "status");
     if (before.n && str_eqc(before, "True") != on)
-        event_record(k->events, k->node_ref, NULL, "Normal", texts[on ? 5 : 4], "Node %s status is now: %s", k->o.node_name, texts[on ? 5 : 4]);
+        event_record(k->events, k->node_ref, NULL, "Normal", texts[on ? 5 : 4], "Node %s status is now: %s", k->o.node_name,
+                     texts[on ? 5 : 4]);
     set_condition(k, type, on ? "True" : "False", texts[on ? 2 : 0], texts[on ? 3 : 1]);
 }
 
@@ -72,7 +75,8 @@ static struct json *conditions_json(struct kubelet *k, struct arena *a, bool bea
         if (beat) {                    /* in upstream's place: after status */
             struct json *o = json_new_object(a);
             for (struct json *f = json_first(c); f; f = json_next(f))
-                json_setn(a, o, json_key(f), str_eqc(json_key(f), "lastHeartbeatTime") ? json_new_str(a, time_rfc3339(a, vnet_host_now(k->o.node_net))) : json_copy(a, f));
+                json_setn(a, o, json_key(f), str_eqc(json_key(f), "lastHeartbeatTime")
+                          ? json_new_str(a, time_rfc3339(a, vnet_host_now(k->o.node_net))) : json_copy(a, f));
             one = o;
         }
         json_append(all, one);
@@ -344,9 +348,10 @@ static void on_lease(struct timer *t)
     if (k->node.lease_call)
         return;
     struct arena *a = arena_new();
+    struct str now = time_rfc3339_micro(a, vnet_host_now(k->o.node_net));
     const char *path = client_path(a, "coordination.k8s.io/v1", "leases", STR("kube-node-lease"), str_c(k->o.node_name), NULL);
     if (k->node.have_lease)
-        k->node.lease_call = client_patch(k->o.client, path, PATCH_MERGE, json_buildf(a, "{'spec':{'renewTime':%S}}", time_rfc3339_micro(a, vnet_host_now(k->o.node_net))), lease_done, k);
+        k->node.lease_call = client_patch(k->o.client, path, PATCH_MERGE, json_buildf(a, "{'spec':{'renewTime':%S}}", now), lease_done, k);
     else
         k->node.lease_call = client_get(k->o.client, path, lease_looked, k);
     arena_free(a);

@@ -136,7 +136,8 @@ static void serve_stats(struct kubelet *k, struct http_exchange *x, const char *
     struct stats_job *job = ARENA_NEW(x->arena, struct stats_job);
     *job = (struct stats_job){ .k = k, .x = x, .type = type, .write = write, .empty = strcmp(how, "empty") == 0 };
     if (strcmp(how, "error") == 0) {
-        reply_text(x, 500, "Internal Error: failed to list pod stats: failed to get pod or container map: failed to list all containers: operation timeout: context deadline exceeded");
+        reply_text(x, 500, "Internal Error: failed to list pod stats: failed to get pod or container map: failed to list all containers: "
+                           "operation timeout: context deadline exceeded");
     } else if (strcmp(how, "slow") == 0) {
         timer_init(&job->late, k->o.loop, on_stats_late);
         timer_start(&job->late, fault_number(f, "delay"));

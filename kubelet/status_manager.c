@@ -287,6 +287,15 @@ static void sent(void *ctx, const struct client_result *r, const struct err *err
     retry_later(p);
 }
 
+/* A pod that was evicted had been told of at length; nothing of that is in its last status. */
+static void take_out_the_rest(struct arena *a, struct json *status)
+{
+    static const char *const gone[] = { "conditions", "containerStatuses", "initContainerStatuses", "hostIP", "hostIPs", "podIP",
+                                        "podIPs", "qosClass" };
+    for (size_t i = 0; i < ARRAY_LEN(gone); i++)
+        json_set(a, status, gone[i], json_null(a));
+}
+
 static void send(struct pod_worker *p, struct arena *a, struct json *status, struct str text, struct str uid)
 {
     char *copy = xmalloc(text.n + 1);
@@ -297,6 +306,8 @@ static void send(struct pod_worker *p, struct arena *a, struct json *status, str
         json_append(order, json_buildf(a, "{'type':%S}", json_get_str(c, "type")));
     if (json_len(json_get(status, "conditions")))
         json_set(a, status, "$setElementOrder/conditions", order);
+    if (p->step == POD_REJECTED)
+        take_out_the_rest(a, status);
     struct json *patch = json_buildf(a, "{'metadata':{'uid':%S},'status':%j}", uid, status);
     p->status_call = client_patch(p->k->o.client, client_path(a, "v1", "pods", str_c(p->ns), str_c(p->name), "status"), PATCH_STRATEGIC, patch, sent, p);
 }

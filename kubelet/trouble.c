@@ -3,9 +3,9 @@
  *
  * Pressure is what upstream's eviction manager makes of thresholds that were crossed (pkg/kubelet/eviction): the node's condition,
  * no further pods (of those without requests when memory is short, of all but critical ones when the disk is), and every ten
- * seconds one pod evicted, the one that exceeds its requests most, until only critical ones are left. Simplified: the figures of
- * memory and disk stay what they are; when the fault ends the condition ends with it, without the five minutes of
- * evictionPressureTransitionPeriod.
+ * seconds one pod evicted, the one that exceeds its requests most, until only critical ones and those of DaemonSets are left.
+ * Simplified: the figures of memory and disk stay what they are; when the fault ends the condition ends with it, without the five
+ * minutes of evictionPressureTransitionPeriod.
  */
 #include "kubelet/kubelet_priv.h"
 
@@ -46,6 +46,9 @@ static int64_t excess(const struct pod_worker *p, bool memory)
     return over;
 }
 
+/* Its controller would make it again at once, on a node that stays as it is: it would come and go for ever. */
+static bool is_daemon(const struct pod_worker *p) { return str_eqc(json_get_str(meta_controller(p->pod), "kind"), "DaemonSet"); }
+
 /* The pod that goes next; NULL: nobody may go. Who uses more than it asked for goes first, and of those who uses most. */
 static struct pod_worker *victim(struct kubelet *k, bool memory)
 {
@@ -54,7 +57,7 @@ static struct pod_worker *victim(struct kubelet *k, bool memory)
     void *value;
     while (map_next(k->workers, &cursor, NULL, &value)) {
         struct pod_worker *p = value;
-        if (p->step == POD_RUNNING && !p->deleting && !p->gone && !p->reject_reason && !is_critical(p) &&
+        if (p->step == POD_RUNNING && !p->deleting && !p->gone && !p->reject_reason && !is_critical(p) && !is_daemon(p) &&
             (!worst || excess(p, memory) > excess(worst, memory)))
             worst = p;
     }
@@ -183,12 +186,12 @@ static void pull_words(const char *how, struct str image, struct err *err)
                     STR_ARG(repository), STR_ARG(tag));
     else if (strcmp(how, "denied") == 0)
         err_set(err, ERR_FORBIDDEN,
-                "Error response from daemon: pull access denied for " STR_FMT ", repository does not exist or may require 'docker login': denied: requested access "
-                "to the resource is denied", STR_ARG(repository));
+                "Error response from daemon: pull access denied for " STR_FMT ", repository does not exist or may require 'docker login': "
+                "denied: requested access to the resource is denied", STR_ARG(repository));
     else
         err_set(err, ERR_TIMEOUT,
-                "Error response from daemon: Get https://" STR_FMT "/v2/: net/http: request canceled while waiting for connection (Client.Timeout exceeded while "
-                "awaiting headers)", STR_ARG(named ? registry : STR("registry-1.docker.io")));
+                "Error response from daemon: Get https://" STR_FMT "/v2/: net/http: request canceled while waiting for connection "
+                "(Client.Timeout exceeded while awaiting headers)", STR_ARG(named ? registry : STR("registry-1.docker.io")));
 }
 
 bool kubelet_pull_fails(const struct kubelet *k, struct str image, int64_t *after_ns, struct err *err)

@@ -73,7 +73,8 @@ static struct identity *serving(void *ctx)
 {
     struct metricsd *m = ctx;
     struct vnet_host *net = process_options(m->process)->net;
-    struct identity *wrong = fault_shown(vnet_faults(vnet_host_net(net)), "metrics-server", str_c(process_options(m->process)->node_name),
+    struct identity *wrong = fault_shown(vnet_faults(vnet_host_net(net)), "metrics-server",
+                                         str_c(process_options(m->process)->node_name),
                                          "metrics-server.kube-system.svc,localhost");
     return wrong ? wrong : m->identity;
 }

@@ -83,7 +83,8 @@ const char *fault_text(const struct fault *f, const char *param);      /* "" whe
 int64_t fault_number(const struct fault *f, const char *param);        /* a number, or a duration in ns; 0 when not given */
 bool fault_matches(const struct fault *f, const char *param, struct str text);         /* fault_glob of the parameter */
 void *fault_subject(struct fault *f, const char *key);                 /* borrowed; NULL: there is no maker, or it could not */
-/* What the faults of certificates make `of` ("kubelet") on a node show instead of its own, which ought to be for `names`; NULL: its own. */
+/* What the faults of certificates make `of` ("kubelet") on a node show instead of its own, which ought to be for `names`; NULL: its
+ * own. */
 void *fault_shown(const struct faults *fs, const char *of, struct str node, const char *names);
 /* changed(w) at once, inside fault_begin and the like: it may look, and enqueue, but begin and end nothing. */
 struct fault_watch { struct list node; void (*changed)(struct fault_watch *w); };

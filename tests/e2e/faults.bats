@@ -289,7 +289,7 @@ metrics_log() {
     [[ $(k describe node ubuntu) == *"MemoryPressure"*"True"*"KubeletHasInsufficientMemory"*"kubelet has insufficient memory available"* ]]
     [[ $(k get node ubuntu -o jsonpath='{.spec.taints[*].key}') == *node.kubernetes.io/memory-pressure* ]]
     [[ $(k get pods) == *idle*Evicted* ]]
-    [[ $(k describe pod -l app=idle) == *"The node was low on resource: memory. Container busybox was using "*"Ki, which exceeds its request of 0."* ]]
+    [[ $(k get pods -l app=idle -o jsonpath='{.items[*].status.message}') == *"The node was low on resource: memory. Container busybox was using "*"Ki, which exceeds its request of 0."* ]]
     [[ $(k get pods -l app=idle) == *Pending* ]]
     [[ $(k get pods -n kube-system -l k8s-app=kube-dns --no-headers) != *Evicted* ]]
     fault clear node-pressure

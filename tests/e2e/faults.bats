@@ -351,3 +351,25 @@ metrics_log() {
     k get --raw /api/v1/namespaces/default >/dev/null
     [ "$(seconds)" = "$before" ]
 }
+
+@test "the page and the catalogue agree" {
+    local page=$BATS_TEST_DIRNAME/../../labs/faults.md
+    diff <(sed -n 's/^### //p' "$page" | sort) <(fault list -o json | jq -r '.catalogue[].type' | sort)
+    diff <(awk '/^### / { type = $2 } /^Parameters / { sub(/\. .*|\.$/, ""); gsub(/Parameters |[`,]/, ""); n = split($0, words, " "); for (i = 1; i <= n; i++) print type, words[i] }' "$page" | sort) \
+        <(fault list -o json | jq -r '.catalogue[] | .type as $t | .parameters[] | "\($t) \(.name)"' | sort)
+}
+
+@test "the same seed throws the same dice, and comes to the same state" {
+    local i out=() data
+    for i in 1 2; do
+        data=$BATS_TEST_TMPDIR/$i
+        "$KUBELAB" up --detach --data "$data" --port 0 --kubelet-port 0 --lab lab8 --seed 5 --start 2020-01-24T16:00:00Z --clock paused
+        "$KUBELAB" fault inject connection-lossy --data "$data" host='*' percent=30 duration=8m
+        "$KUBELAB" fault inject dns-slow --data "$data" delay=6s
+        "$KUBELAB" fault inject crash-loop --data "$data" pod='coredns-*' namespace=kube-system after=7s duration=5m
+        "$KUBELAB" clock advance 10m --data "$data" >/dev/null
+        out+=("$("$KUBELAB" debug digest --data "$data")")
+        "$KUBELAB" down --data "$data"
+    done
+    [ "${out[0]}" = "${out[1]}" ]
+}

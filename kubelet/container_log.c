@@ -6,7 +6,6 @@
  */
 #include "kubelet/kubelet_priv.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -137,26 +136,12 @@ void container_log_format(const struct container_log *log, size_t i, bool timest
 }
 
 /* ---- disk ---- */
-/* Somebody may have cleared the logs away, folders and all. */
-static FILE *open_to_append(const char *path)
-{
-    FILE *f = fopen(path, "ae");
-    if (f || errno != ENOENT)
-        return f;
-    struct arena *a = arena_new();
-    const char *folder = arena_cstr(a, (struct str){ path, (size_t)(path_base(path) - path) });
-    if (dir_make(folder, 0755, NULL))
-        f = fopen(path, "ae");
-    arena_free(a);
-    return f;
-}
-
 void container_log_save(struct container_log *log, const char *path)
 {
     size_t from = log->saved > log->lines_dropped ? log->saved - log->lines_dropped : 0;
     if (from >= log->n)
         return;
-    FILE *f = open_to_append(path);
+    FILE *f = fopen(path, "ae");
     if (!f) {
         log_msg(LOG_WARN, "kubelet", "cannot write the container log %s", path);
         return;
@@ -167,9 +152,7 @@ void container_log_save(struct container_log *log, const char *path)
     for (size_t i = from; i < log->n; i++) {
         strbuf_addc(&text, "{\"log\":");
         json_write_string(&text, container_log_text(log, i));
-        strbuf_add(&text, log->lines[i].fd == 2 ? STR(",\"stream\":\"stderr\",\"time\":\"") : STR(",\"stream\":\"stdout\",\"time\":\""));
-        strbuf_add(&text, time_rfc3339_nano(a, log->lines[i].time_ns));
-        strbuf_add(&text, STR("\"}\n"));
+        strbuf_addf(&text, ",\"stream\":\"%s\",\"time\":\"%s\"}\n", log->lines[i].fd == 2 ? "stderr" : "stdout", time_rfc3339_nano(a, log->lines[i].time_ns).p);
     }
     if (fwrite(text.p, 1, text.n, f) != text.n)
         log_msg(LOG_WARN, "kubelet", "short write to the container log %s", path);

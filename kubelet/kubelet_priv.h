@@ -101,7 +101,6 @@ struct container {
     struct vfs        *files;
     struct sampler     sampler;
     struct container_log *log, *previous_log;
-    bool               log_dir_made;   /* the folder of its files in o.log_dir */
     struct list        attached;       /* struct attach_session: raw output as it comes */
     struct list        execs;          /* struct exec: other processes of the container */
     struct exec       *hook;           /* preStop under way */

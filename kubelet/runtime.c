@@ -242,14 +242,14 @@ void container_deinit(struct container *c)
     free(c->last.message);
 }
 
-static void log_path(struct container *c, struct arena *a, const char **path)
+static void log_path(const struct container *c, struct arena *a, const char **path)
 {
     const struct pod_worker *p = c->pod;
     *path = NULL;
     if (!p->k->o.log_dir)
         return;
     const char *dir = arena_printf(a, "%s/%s_%s_%s/%s", p->k->o.log_dir, p->ns, p->name, p->uid, c->name);
-    if (c->log_dir_made || (c->log_dir_made = dir_make(dir, 0755, NULL)))
+    if (dir_make(dir, 0755, NULL))
         *path = arena_printf(a, "%s/%d.log", dir, c->restarts);
 }
 

@@ -19,7 +19,6 @@ static void render(struct request *r, enum media media, struct str bytes, struct
         pretty_write(out, bytes, r->as->opt.minor < 23);
         return;
     }
-    strbuf_reserve(out, bytes.n + 1);
     strbuf_add(out, bytes);
     strbuf_addch(out, '\n');
 }

@@ -71,7 +71,6 @@ void watch_set_free(struct watch_set *s) {
 static void frame(struct watch *w, const char *type, struct str object) {
     struct strbuf b;
     strbuf_init(&b, LIMIT_RESPONSE_BYTES);
-    strbuf_reserve(&b, object.n + 64);
     strbuf_addf(&b, "{\"type\":\"%s\",\"object\":", type);
     strbuf_add(&b, object);
     strbuf_addc(&b, "}\n");

@@ -76,10 +76,9 @@ kubectl get hpa
 # load, until there are five pods; and five quiet minutes, until there is one
 kubectl run driver --image=busybox --restart=Never -- sh -c 'while true; do wget -q -O- http://web1.default.svc.cluster.local; done'
 kubectl wait --for=condition=Ready pod/driver --timeout=60s
-until_true 300 hpa_shows ' 5 +5 +5 '
+until_true 300 hpa_shows ' 1 +5 +5 '
 kubectl top pod
 kubectl get hpa
-kubectl logs driver --tail=3
 kubectl delete pod driver --grace-period=1
 until_true 600 hpa_shows ' 1 +5 +1 '
 kubectl get hpa,deploy,pods

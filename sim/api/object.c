@@ -86,7 +86,6 @@ struct object *object_shared(struct str bytes) {
 struct object *object_from_json(const struct json *j) {
     struct strbuf text;
     strbuf_init(&text, LIMIT_RESPONSE_BYTES);
-    strbuf_reserve(&text, 1000);
     json_write(&text, j, 0);
     ASSERT(!text.overflow);
     struct object *o = object_shared(strbuf_str(&text));

@@ -2,9 +2,8 @@
  *
  * An arena starts as one block of 1 KB, which also holds the arena's own record, since there are thousands of small ones (one per
  * cached API object). Blocks double up to 64 KB. A request that is large beside them gets a block of its own, and the
- * room left in the current one is still used. Blocks of 2 to 16 KB that an arena gives back are kept for the next one, a
- * few of each size: requests come and go, and the heap is slow beyond a kilobyte. Built with the address sanitizer, memory
- * not handed out is poisoned, so that overruns and use after arena_reset are reported as they would be for malloc.
+ * room left in the current one is still used. Built with the address sanitizer, memory not handed out is poisoned, so
+ * that overruns and use after arena_reset are reported as they would be for malloc.
  */
 #include "sim/base/base.h"
 
@@ -22,12 +21,10 @@
 #define POISON(p, n)   ASAN_POISON_MEMORY_REGION(p, n)
 #define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
 #define GAP 16                                     /* between two allocations, so that overruns hit something poisoned */
-enum { SPARE_SIZES = 0, SPARE_EACH = 0 };          /* the sanitizer looks after blocks that were freed */
 #else
 #define POISON(p, n)   ((void)(p), (void)(n))
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #define GAP 0
-enum { SPARE_SIZES = 4, SPARE_EACH = 8 };
 #endif
 
 enum { ALIGN = 16, FIRST_BYTES = 1024, BLOCK_BYTES_MAX = 64 * 1024 };
@@ -73,38 +70,6 @@ struct arena *arena_new(void) {
     return a;
 }
 
-/* ---- spare blocks: by size, 2 KB first, of each thread its own ---- */
-static _Thread_local struct { struct block *first; unsigned n; } spare[SPARE_SIZES + 1];
-
-/* Where blocks of this size are kept; -1: nowhere. */
-static int spare_index(size_t bytes) {
-    for (int i = 0; i < SPARE_SIZES; i++)
-        if (bytes == (size_t)(2 * FIRST_BYTES) << i)
-            return i;
-    return -1;
-}
-
-static struct block *spare_take(size_t bytes) {
-    int i = spare_index(bytes);
-    if (i < 0 || !spare[i].n)
-        return xmalloc(bytes);
-    struct block *b = spare[i].first;
-    spare[i].first = b->next;
-    spare[i].n--;
-    return b;
-}
-
-static void spare_give(struct block *b) {
-    int i = spare_index(offsetof(struct block, data) + b->cap);
-    if (i < 0 || spare[i].n == SPARE_EACH) {
-        free(b);
-        return;
-    }
-    b->next = spare[i].first;
-    spare[i].first = b;
-    spare[i].n++;
-}
-
 /* Runs what was deferred, latest first, then gives back every block but the first. A deferred call may still use the arena. */
 static void arena_finish(struct arena *a) {
     while (a->deferred) {
@@ -114,7 +79,7 @@ static void arena_finish(struct arena *a) {
     }
     for (struct block *b = a->extra, *next; b; b = next) {
         next = b->next;
-        spare_give(b);
+        free(b);
     }
 }
 
@@ -132,7 +97,7 @@ void arena_reset(struct arena *a) {
 }
 
 static struct block *block_new(struct arena *a, size_t cap) {
-    struct block *b = spare_take(offsetof(struct block, data) + cap);
+    struct block *b = xmalloc(offsetof(struct block, data) + cap);
     b->cap = cap;
     b->n = 0;
     b->next = a->extra;

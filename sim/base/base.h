@@ -51,10 +51,7 @@ static inline bool str_eq(struct str a, struct str b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
-static inline bool str_eqc(struct str a, const char *b)
-{
-    return a.n == 0 ? !b || !*b : b && a.p[0] == *b && str_eq(a, str_c(b));      /* in a table, most differ in the first byte */
-}
+static inline bool str_eqc(struct str a, const char *b) { return str_eq(a, str_c(b)); }
 static inline bool str_starts(struct str s, const char *prefix)
 {
     size_t n = strlen(prefix);
@@ -93,7 +90,6 @@ size_t arena_used(const struct arena *a);          /* bytes handed out */
 /* ---- format: snprintf and vsnprintf, result and all, at a fraction of the cost for plain formats -------------- */
 int text_format(char *p, size_t size, const char *format, ...) PRINTF(3, 4);
 int text_vformat(char *p, size_t size, const char *format, va_list ap);
-void text_copy(char *p, size_t size, const char *text);         /* cut to fit, NUL-terminated: "%s" */
 
 /* ---- strbuf: owns growing bytes; its maximum is stated at birth ------------------------------------------ */
 struct strbuf {
@@ -104,7 +100,6 @@ struct strbuf {
 void strbuf_init(struct strbuf *b, size_t max);
 void strbuf_deinit(struct strbuf *b);              /* legal on an init'ed or zeroed value, any number of times */
 void strbuf_reset(struct strbuf *b);               /* empty, keeps memory */
-void strbuf_reserve(struct strbuf *b, size_t n);   /* the next n bytes will not move what is there; a hint, within max */
 void strbuf_add(struct strbuf *b, struct str s);
 void strbuf_addc(struct strbuf *b, const char *s);
 void strbuf_addch(struct strbuf *b, char c);

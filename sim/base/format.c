@@ -134,13 +134,6 @@ static bool format_all(struct out *o, const char *f, va_list *ap)
     return true;
 }
 
-void text_copy(char *p, size_t size, const char *text)
-{
-    size_t n = strnlen(text, size - 1);
-    memcpy(p, text, n);
-    p[n] = '\0';
-}
-
 int text_vformat(char *p, size_t size, const char *format, va_list ap)
 {
     struct out o = { p, size, 0 };

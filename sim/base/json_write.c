@@ -201,7 +201,6 @@ struct str json_text(struct arena *a, const struct json *j)
 {
     struct strbuf b;
     strbuf_init(&b, SIZE_MAX / 2);
-    strbuf_reserve(&b, 1000);                      /* most that are written whole are objects */
     json_write(&b, j, 0);
     struct str text = arena_str(a, strbuf_str(&b));
     strbuf_deinit(&b);

@@ -24,27 +24,6 @@ void strbuf_reset(struct strbuf *b) {
         b->p[0] = '\0';
 }
 
-/* To room for need bytes, the NUL among them; never beyond max. */
-static void strbuf_grow(struct strbuf *b, size_t need) {
-    size_t cap = b->cap > SIZE_MAX / 4 ? need : b->cap * (b->cap < 1024 ? 4 : 2);
-    if (cap < 64)
-        cap = 64;
-    if (cap < need)
-        cap = need;
-    if (cap > b->max + 1)
-        cap = b->max + 1;
-    b->p = xrealloc(b->p, cap);
-    b->cap = cap;
-    b->p[b->n] = '\0';
-}
-
-void strbuf_reserve(struct strbuf *b, size_t n) {
-    if (n > b->max - b->n)
-        n = b->max - b->n;
-    if (b->n + n + 1 > b->cap)
-        strbuf_grow(b, b->n + n + 1);
-}
-
 /* Makes room for as many of n more bytes as max allows, and the NUL; returns how many. */
 static size_t strbuf_room(struct strbuf *b, size_t n) {
     if (b->overflow)
@@ -53,8 +32,19 @@ static size_t strbuf_room(struct strbuf *b, size_t n) {
         n = b->max - b->n;
         b->overflow = true;
     }
-    if (b->n + n + 1 > b->cap)
-        strbuf_grow(b, b->n + n + 1);
+    size_t need = b->n + n + 1;
+    if (need > b->cap) {
+        size_t cap = b->cap > SIZE_MAX / 4 ? need : b->cap * (b->cap < 1024 ? 4 : 2);
+        if (cap < 64)
+            cap = 64;
+        if (cap < need)
+            cap = need;
+        if (cap > b->max + 1)
+            cap = b->max + 1;
+        b->p = xrealloc(b->p, cap);
+        b->cap = cap;
+        b->p[b->n] = '\0';
+    }
     return n;
 }
 

@@ -62,44 +62,20 @@ static struct civil civil_of(int64_t unix_ns) {
     return c;
 }
 
-/* v in so many digits, at p; what is behind them. Times are written far too often for printf. */
-static char *digits(char *p, int64_t v, int width) {
-    for (int i = width; i-- > 0; v /= 10)
-        p[i] = (char)('0' + v % 10);
-    return p + width;
-}
-
-static char *digits_and(char *p, int64_t v, int width, char separator) {
-    p = digits(p, v, width);
-    *p = separator;
-    return p + 1;
-}
-
-/* "23:49:33" */
-static char *time_of_day(char *p, const struct civil *c) {
-    p = digits_and(p, c->hour, 2, ':');
-    p = digits_and(p, c->min, 2, ':');
-    return digits(p, c->sec, 2);
-}
-
-/* With so many digits of a second; years are those of int64 nanoseconds, 1677 to 2262. */
-static struct str rfc3339(struct arena *a, int64_t unix_ns, int64_t fraction, int places) {
+struct str time_rfc3339(struct arena *a, int64_t unix_ns) {
     struct civil c = civil_of(unix_ns);
-    char text[40], *p = digits_and(text, c.year, 4, '-');
-    p = digits_and(p, c.mon, 2, '-');
-    p = digits_and(p, c.day, 2, 'T');
-    p = time_of_day(p, &c);
-    if (places) {
-        *p++ = '.';
-        p = digits(p, c.ns / fraction, places);
-    }
-    *p++ = 'Z';
-    return arena_str(a, (struct str){ text, (size_t)(p - text) });
+    return arena_strf(a, "%04d-%02d-%02dT%02d:%02d:%02dZ", c.year, c.mon, c.day, c.hour, c.min, c.sec);
 }
 
-struct str time_rfc3339(struct arena *a, int64_t unix_ns) { return rfc3339(a, unix_ns, 1, 0); }
-struct str time_rfc3339_micro(struct arena *a, int64_t unix_ns) { return rfc3339(a, unix_ns, 1000, 6); }
-struct str time_rfc3339_nano(struct arena *a, int64_t unix_ns) { return rfc3339(a, unix_ns, 1, 9); }
+struct str time_rfc3339_micro(struct arena *a, int64_t unix_ns) {
+    struct civil c = civil_of(unix_ns);
+    return arena_strf(a, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", c.year, c.mon, c.day, c.hour, c.min, c.sec, (int)(c.ns / 1000));
+}
+
+struct str time_rfc3339_nano(struct arena *a, int64_t unix_ns) {
+    struct civil c = civil_of(unix_ns);
+    return arena_strf(a, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", c.year, c.mon, c.day, c.hour, c.min, c.sec, (int)c.ns);
+}
 
 const char *time_month_name(int mon)
 {
@@ -118,16 +94,8 @@ const char *time_weekday_name(int wday)
 
 struct str time_http(struct arena *a, int64_t unix_ns) {
     struct civil c = civil_of(unix_ns);
-    char text[40], *p = text;
-    memcpy(p, time_weekday_name(c.wday), 3);
-    memcpy(p + 3, ", ", 2);
-    p = digits_and(p + 5, c.day, 2, ' ');
-    memcpy(p, time_month_name(c.mon), 3);
-    p[3] = ' ';
-    p = digits_and(p + 4, c.year, 4, ' ');
-    p = time_of_day(p, &c);
-    memcpy(p, " GMT", 4);
-    return arena_str(a, (struct str){ text, (size_t)(p + 4 - text) });
+    return arena_strf(a, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", time_weekday_name(c.wday), c.day, time_month_name(c.mon),
+                      c.year, c.hour, c.min, c.sec);
 }
 
 struct str time_klog(struct arena *a, int64_t unix_ns) {

@@ -16,11 +16,15 @@ struct confinement {
     const char *readable[CONFINE_PATHS_MAX]; size_t readable_n;      /* beside the system's folders: PATH's, and this program */
     uint16_t    ports[CONFINE_PORTS_MAX]; size_t port_n;             /* where its TCP connections may lead */
     uid_t       uid;                   /* MEASURE_USER: whose it is to be */
-    size_t      threads_before;        /* this user's, which RLIMIT_NPROC counts, too */
+    bool        cluster_is_anothers;   /* the cluster is uid's, too (sandbox_cluster_user): its supervisor is as well, from the beginning */
+    size_t      threads_before;        /* its user's, which RLIMIT_NPROC counts, too */
     unsigned    on;                    /* 1 << enum sandbox_measure */
     const char *why[MEASURE_COUNT];    /* why a measure is off; in the arena */
 };
 size_t confine_threads_of(uid_t uid);
+uid_t confine_spare_user(void);
+bool confine_become(uid_t uid);
+bool confine_has_capability(unsigned number);
 extern const char *const confine_names[MEASURE_COUNT];
 
 /* Try the measures in a child, together; those that fail there are taken out of c->on, with their reasons. */

@@ -36,6 +36,7 @@ static const struct flag flags[] = {
     { "budget", FLAG_TEXT, AT(budget) },
     { "apiserver-arg", FLAG_ARG, 0 },
     { "require-sandbox", FLAG_TEXT, AT(require_sandbox) },
+    { "limits", FLAG_TEXT, AT(limits) },
     { "step", FLAG_TEXT, AT(step) },
     { "out", FLAG_TEXT, AT(out) },
     { "format", FLAG_TEXT, AT(format) },

@@ -13,6 +13,8 @@
 
 #include "sim/cmd/cmd.h"
 
+#include <sys/types.h>
+
 /* Each includes those before it. */
 enum sandbox_level {
     SANDBOX_NONE,
@@ -32,7 +34,7 @@ struct sandbox_limits {
     size_t   file_bytes, disk_bytes;   /* a single file; all below its folder */
     size_t   output_bytes, keep_bytes; /* more output than this ends it; this much of it is kept */
 };
-extern const struct sandbox_limits sandbox_limits_default;         /* 1 h of virtual time, 2 min of wall and of CPU, ... */
+extern const struct sandbox_limits sandbox_limits_default;         /* 1 h of virtual time, 5 min of wall, 2 of CPU, ... */
 
 struct sandbox { char *folder, *home; };           /* home: where the script runs, its HOME; below folder */
 
@@ -69,10 +71,17 @@ void sandbox_probe(struct arena *a, const struct sandbox *box, const struct sand
  * sandbox_probe); ERR_REFUSED, no cluster; ERR_USAGE, ERR_IO. Meanwhile the cluster's control socket answers nobody but this process (POST /door). */
 bool sandbox_run(struct arena *a, const struct sandbox *box, const struct sandbox_job *job, struct sandbox_result *r, struct err *err);
 
+/* Whose a cluster is to be that scripts will be run on: this user's; or, for a root that may become another but not look at another's processes (as in most
+ * containers), a user's who has nothing else. */
+uid_t sandbox_cluster_user(void);
+void sandbox_give(const char *path, uid_t uid);    /* with all below it; root can */
+
 /* ---- pure, for tests ---- */
 enum sandbox_measure { MEASURE_NAMESPACES, MEASURE_USER, MEASURE_LIMITS, MEASURE_LANDLOCK, MEASURE_PORTS, MEASURE_SCOPE, MEASURE_SECCOMP, MEASURE_COUNT };
 /* on: bits 1 << measure */
 enum sandbox_level sandbox_level_of(unsigned on);
+/* "time=2h,wall=30s,cpu=10s,threads=100,memory=256Mi,file=1Mi,disk=10Mi,output=1Mi,keep=4Ki": those that are named, the others stay. ERR_USAGE names the wrong one. */
+bool sandbox_limits_parse(struct str text, struct sandbox_limits *limits, struct err *err);
 /* Control characters as ^X, what is no UTF-8 as U+FFFD, CR LF as a line's end. */
 struct str sandbox_printable(struct arena *a, struct str text);
 

@@ -16,7 +16,7 @@ static void print_measures(const struct sandbox_result *r, FILE *out)
 static void print_json(struct arena *a, const struct sandbox_result *r)
 {
     static const char *const ends[] = { "", "virtual", "wall", "cpu", "threads", "memory", "disk", "output", "interrupted", "broken" };
-    struct json *j = json_buildf(a, "{'status':%d,'end':%s,'why':%s,'output':%S,'outputCut':%b,'level':%s,'measures':%j}", (int64_t)r->status, ends[r->end], r->why,
+    struct json *j = json_buildf(a, "{'status':%d,'endedBy':%s,'why':%s,'output':%S,'outputCut':%b,'level':%s,'measures':%j}", (int64_t)r->status, ends[r->end], r->why,
                                  r->output, r->output_cut, sandbox_level_name(r->level), r->measures);
     printf(STR_FMT "\n", STR_ARG(json_text(a, j)));
 }
@@ -56,10 +56,10 @@ static int sandbox(struct arena *a, struct options *o, struct sandbox *box)
     struct sandbox_limits limits = sandbox_limits_default;
     if (o->require_sandbox && !sandbox_level_parse(str_c(o->require_sandbox), &job.require))
         err_set(&err, ERR_USAGE, "--require-sandbox is one of none, limits, confined and isolated, not \"%s\"", o->require_sandbox);
-    else if (o->budget && (!duration_parse_go(str_c(o->budget), &limits.virtual_ns) || limits.virtual_ns <= 0))
-        err_set(&err, ERR_USAGE, "--budget is a duration like 90s, 5m or 1h30m, not \"%s\"", o->budget);
     else if (o->arg_count > 1)
-        err_set(&err, ERR_USAGE, "usage: kubelab sandbox [SCRIPT] [--budget 1h] [--require-sandbox LEVEL] [-o json]");
+        err_set(&err, ERR_USAGE, "usage: kubelab sandbox [SCRIPT] [--limits NAME=VALUE,...] [--require-sandbox LEVEL] [-o json]");
+    else if (o->limits && !sandbox_limits_parse(str_c(o->limits), &limits, &err))
+        return control_fail(&err);
     else if (!sandbox_open(a, box, &err))
         return control_fail(&err);
     if (err.code)

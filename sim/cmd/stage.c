@@ -2,12 +2,15 @@
  * and graders use it alike. */
 #include "labs/labs.h"
 #include "sim/cmd/cmd.h"
+#include "sim/cmd/sandbox.h"
 #include "sim/loop/loop.h"
 #include "sim/pki/pki.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* Real clients are shown a certificate that is good by the wall's clock (kubeadm_edge.c), but an authority lasts ten years: is that of the scenario's day over? */
 static bool authority_ended(struct arena *a, const char *data)
@@ -47,6 +50,8 @@ bool stage_open(struct stage *st, struct arena *a, const char *what, struct err 
     *st = (struct stage){ .pid = -1, .home = scratch_make(a, what, err) };
     if (!st->home)
         return false;
+    if (sandbox_cluster_user() != geteuid())
+        chmod(st->home, 0711);         /* the cluster is another user's, and has to find its folder */
     st->data = arena_printf(a, "%s/data", st->home);
     st->cluster = (struct options){ .data = st->data };
     return true;

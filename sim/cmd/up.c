@@ -6,6 +6,7 @@
 #include "labs/labs.h"
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/cmd.h"
+#include "sim/cmd/confine.h"
 #include "apiserver/store/store.h"
 #include "sim/cmd/profile.h"
 
@@ -135,9 +136,14 @@ static bool up_detached(struct arena *a, const struct cluster_options *co, bool 
     if (pipe2(fds, O_CLOEXEC) != 0)
         return err_set(err, ERR_INTERNAL, "pipe: %s", strerror(errno));
     const char *log_path = arena_printf(a, "%s/log", co->dir);
+    uid_t user = tied ? sandbox_cluster_user() : geteuid();
+    if (user != geteuid())
+        sandbox_give(co->dir, user);
     *pid = fork();
     if (*pid == 0) {
         close(fds[0]);
+        if (user != geteuid() && !confine_become(user))
+            _exit(EXIT_INTERNAL);
         if (tied)
             prctl(PR_SET_PDEATHSIG, SIGTERM);
         detach_child(log_path);

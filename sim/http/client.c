@@ -216,8 +216,8 @@ static void request_build(struct http_call *c, const struct http_call_options *o
         http_headers_add(a, &req->headers, "User-Agent", str_c(c->client->user_agent));
     if (opt->body.n > 0)
         http_headers_addf(a, &req->headers, "Content-Length", "%zu", opt->body.n);
-    if (opt->headers != NULL)
-        http_headers_add_all(a, &req->headers, opt->headers);
+    for (size_t i = 0; opt->headers != NULL && i < opt->headers->n; i++)
+        http_headers_add(a, &req->headers, arena_cstr(a, opt->headers->v[i].name), opt->headers->v[i].value);
 }
 
 struct http_call *http_call_start(struct http_client *client, const struct http_call_options *opt)
@@ -441,7 +441,8 @@ static void on_mail(struct direct_link *d)
 }
 
 /* ---- http_fetch: the whole answer at once ---- */
-struct fetch {                                     /* lives in the call's arena, as what it hands over */
+struct fetch {
+    struct arena *arena;
     struct http_result result;
     struct strbuf body;
     void (*done)(void *ctx, const struct http_result *r, const struct err *err);
@@ -452,7 +453,8 @@ static void fetch_on_response(void *ctx, const struct http_response *r)
 {
     struct fetch *f = ctx;
     f->result.status = r->status;
-    f->result.headers = r->headers;                /* they live as long as the call */
+    for (size_t i = 0; i < r->headers.n; i++)
+        http_headers_add(f->arena, &f->result.headers, r->headers.v[i].name.p, r->headers.v[i].value);
 }
 
 static void fetch_on_data(void *ctx, struct str bytes)
@@ -465,6 +467,7 @@ static void fetch_on_done(void *ctx, const struct err *err)
 {
     struct fetch *f = ctx;
     f->result.body = strbuf_str(&f->body);
+    f->result.arena = f->arena;
     if (f->done != NULL)
         f->done(f->ctx, err->code == ERR_NONE ? &f->result : NULL, err);
     f->done = NULL;
@@ -474,6 +477,7 @@ static void fetch_deinit(void *ctx)
 {
     struct fetch *f = ctx;
     strbuf_deinit(&f->body);
+    arena_free(f->arena);
 }
 
 struct http_call *http_fetch(struct http_client *client, const struct http_call_options *opt,
@@ -482,15 +486,16 @@ struct http_call *http_fetch(struct http_client *client, const struct http_call_
     static const struct http_call_events events = { .on_response = fetch_on_response,
                                                     .on_data = fetch_on_data,
                                                     .on_done = fetch_on_done };
-    struct http_call_options own = *opt;
-    own.ev = &events;
-    struct http_call *c = http_call_start(client, &own);
-    struct fetch *f = ARENA_NEW(c->arena, struct fetch);
-    f->result.arena = c->arena;
+    struct fetch *f = NEW(struct fetch);
+    f->arena = arena_new();
     f->done = done;
     f->ctx = ctx;
     strbuf_init(&f->body, LIMIT_RESPONSE_BYTES);
+    struct http_call_options own = *opt;
+    own.ev = &events;
+    own.ctx = f;
+    struct http_call *c = http_call_start(client, &own);
+    arena_defer(c->arena, free, f);                /* runs last: deferred calls go in reverse order */
     arena_defer(c->arena, fetch_deinit, f);        /* also when the call is cancelled */
-    c->ctx = f;                                    /* nobody is called back before this returns */
     return c;
 }

@@ -161,8 +161,8 @@ static struct http_headers answer_headers(struct exchange *e, int status, const 
 {
     struct arena *a = e->x.arena;
     struct http_headers h = { .v = NULL };
-    if (extra != NULL)
-        http_headers_add_all(a, &h, extra);
+    for (size_t i = 0; extra != NULL && i < extra->n; i++)
+        http_headers_add(a, &h, arena_cstr(a, extra->v[i].name), extra->v[i].value);
     if (content_type != NULL && http_status_has_body(status) && !http_headers_has(&h, "Content-Type"))
         http_headers_add(a, &h, "Content-Type", str_c(content_type));
     for (size_t i = 1; i < h.n; i++)

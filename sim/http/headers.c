@@ -1,25 +1,14 @@
 /* sim/http/headers.c - header fields, kept as they came and found without regard to case, and the names of the status codes. */
 #include "sim/http/http.h"
 
-static void add(struct arena *a, struct http_headers *h, struct str name, struct str value)
+void http_headers_add(struct arena *a, struct http_headers *h, const char *name, struct str value)
 {
     if (h->n == h->cap) {
         size_t cap = h->cap == 0 ? 8 : h->cap * 2;
         h->v = arena_realloc(a, h->v, h->cap * sizeof h->v[0], cap * sizeof h->v[0]);
         h->cap = cap;
     }
-    h->v[h->n++] = (struct http_header){ .name = arena_str(a, name), .value = arena_str(a, value) };
-}
-
-void http_headers_add(struct arena *a, struct http_headers *h, const char *name, struct str value)
-{
-    add(a, h, str_c(name), value);
-}
-
-void http_headers_add_all(struct arena *a, struct http_headers *h, const struct http_headers *from)
-{
-    for (size_t i = 0; i < from->n; i++)
-        add(a, h, from->v[i].name, from->v[i].value);
+    h->v[h->n++] = (struct http_header){ .name = arena_str(a, str_c(name)), .value = arena_str(a, value) };
 }
 
 void http_headers_addf(struct arena *a, struct http_headers *h, const char *name, const char *fmt, ...)
@@ -27,7 +16,6 @@ void http_headers_addf(struct arena *a, struct http_headers *h, const char *name
     struct strbuf b;
     va_list ap;
     strbuf_init(&b, LIMIT_HEADER_BYTES);
-    strbuf_reserve(&b, 120);
     va_start(ap, fmt);
     strbuf_vaddf(&b, fmt, ap);
     va_end(ap);

@@ -15,7 +15,6 @@
 struct http_header { struct str name, value; };
 struct http_headers { struct http_header *v; size_t n, cap; };   /* lives in an arena */
 void http_headers_add(struct arena *a, struct http_headers *h, const char *name, struct str value);    /* copies */
-void http_headers_add_all(struct arena *a, struct http_headers *h, const struct http_headers *from);      /* copies */
 void http_headers_addf(struct arena *a, struct http_headers *h, const char *name, const char *fmt, ...) PRINTF(4, 5);
 /* first value, case-insensitive; empty if absent */
 struct str http_headers_get(const struct http_headers *h, const char *name);

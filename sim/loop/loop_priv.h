@@ -26,9 +26,8 @@ struct advance {                                   /* one call of loop_advance *
 
 enum { TRACE_RING = 64, TRACE_TEXT = 160 };
 struct trace_entry {
-    int64_t     vtime;
-    const char *component;                         /* a literal */
-    char        text[TRACE_TEXT];
+    int64_t vtime;
+    char    text[TRACE_TEXT];
 };
 struct trace {
     struct trace_entry ring[TRACE_RING];

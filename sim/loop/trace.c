@@ -46,9 +46,7 @@ void trace_event(struct loop *l, const char *component, const char *fmt, ...)
     ASSERT(n >= 0);
     size_t len = (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
     e->vtime = vtime_now(l);
-    e->component = component;
-    text_copy(e->text, sizeof e->text, text);
-    if (len >= TRACE_TEXT)
+    if (text_format(e->text, sizeof e->text, "%s: %s", component, text) >= TRACE_TEXT)
         memcpy(e->text + TRACE_TEXT - 4, "...", 4);
     absorb(t, (uint64_t)(e->vtime - l->start_vtime));      /* since the start: two runs need not start in the same second */
     absorb_text(t, component, strlen(component));
@@ -70,7 +68,7 @@ void trace_dump(const struct loop *l)
     fprintf(stderr, "the last %" PRIu64 " of %" PRIu64 " traced events:\n", t->count - first, t->count);
     for (uint64_t i = first; i < t->count; i++) {
         const struct trace_entry *e = &t->ring[i % TRACE_RING];
-        fprintf(stderr, "  %.6fs %s: %s\n", (double)(e->vtime - l->start_vtime) / 1e9, e->component, e->text);
+        fprintf(stderr, "  %.6fs %s\n", (double)(e->vtime - l->start_vtime) / 1e9, e->text);
     }
 }
 

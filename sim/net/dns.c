@@ -42,17 +42,16 @@ struct lookup {
     struct list        node;                       /* in the host's list */
     struct dns_lookup *q;
     struct vnet_host  *host;
-    char             (*names)[256];                /* candidates, absolute, without the last dot; NULL when no server is needed */
+    char               names[NAMES_MAX][256];      /* candidates, absolute, without the last dot */
     size_t             name_count, at;
     bool               as_is_last;                 /* the name as it is comes after the search list */
     int                attempt;
-    struct timer       timer;                      /* rests while the answer is on its way already */
+    struct timer       timer;
     enum route         fate;                       /* what it means when the timer fires */
     struct pending    *pending;
     char               local_ip[64];
     int                local_port;
-    enum err_code      failed;                     /* of the candidates so far */
-    char               why[256];
+    struct err         err;                        /* of the candidates so far */
 };
 
 struct hosts_line {
@@ -96,12 +95,8 @@ void dns_listener_close(struct dns_listener *s)
 {
     if (s == NULL)
         return;
-    while (!list_empty(&s->pending)) {
-        struct pending *p = container_of(s->pending.next, struct pending, node);
-        if (p->lookup != NULL && !timer_active(&p->lookup->timer))
-            timer_start(&p->lookup->timer, ATTEMPT_NS);      /* the answer is lost */
-        pending_free(p);
-    }
+    while (!list_empty(&s->pending))
+        pending_free(container_of(s->pending.next, struct pending, node));
     list_remove(&s->node);
     free(s);
 }
@@ -181,7 +176,7 @@ static void candidate_add(struct lookup *l, const char *name, const char *suffix
     if (suffix != NULL)
         text_format(out, sizeof l->names[0], "%s.%s", name, suffix);
     else
-        text_copy(out, sizeof l->names[0], name);
+        text_format(out, sizeof l->names[0], "%s", name);
 }
 
 static void candidates_make(struct lookup *l)
@@ -196,7 +191,6 @@ static void candidates_make(struct lookup *l)
     bool absolute = len > 0 && l->q->name[len - 1] == '.';
     bool first = absolute || dots >= rc->ndots;
     l->as_is_last = !first;
-    l->names = xmalloc(NAMES_MAX * sizeof *l->names);
     if (first)
         candidate_add(l, name, NULL);
     for (size_t i = 0; !absolute && i < rc->search_count; i++)
@@ -214,26 +208,15 @@ static void lookup_free(struct lookup *l)
     task_cancel(&l->q->task);
     list_remove(&l->node);
     l->q->priv = NULL;
-    free(l->names);
     free(l);
-}
-
-static void lookup_error(const struct lookup *l, struct err *err)
-{
-    if (l->failed == ERR_NONE)
-        err_set(err, ERR_IO, "lookup %s: no such host", l->q->name);
-    else if (l->failed == ERR_CANCELED)
-        err_set(err, ERR_CANCELED, "lookup %s: operation was canceled", l->q->name);
-    else
-        err_set(err, l->failed, "lookup %s on %s:%d: %s", l->q->name, l->host->rc.nameserver, DNS_PORT, l->why);
 }
 
 static void lookup_finish(struct lookup *l)
 {
     struct dns_lookup *q = l->q;
-    struct err err = { .code = ERR_NONE };
-    if (q->ip_count == 0)
-        lookup_error(l, &err);
+    struct err err = l->err;
+    if (q->ip_count == 0 && err.code == ERR_NONE)
+        err_set(&err, ERR_IO, "lookup %s: no such host", q->name);
     lookup_free(l);
     q->done(q, q->ip_count > 0 ? NULL : &err);
 }
@@ -242,10 +225,8 @@ static void lookup_finish(struct lookup *l)
 static void candidate_failed(struct lookup *l, enum err_code code, const char *what)
 {
     bool as_is = l->at == (l->as_is_last ? l->name_count - 1 : 0);
-    if (l->failed == ERR_NONE || !as_is) {
-        l->failed = code;
-        text_copy(l->why, sizeof l->why, what);
-    }
+    if (l->err.code == ERR_NONE || !as_is)
+        err_set(&l->err, code, "lookup %s on %s:%d: %s", l->q->name, l->host->rc.nameserver, DNS_PORT, what);
     l->attempt = 0;
     if (++l->at < l->name_count)
         lookup_ask(l);
@@ -346,37 +327,34 @@ static void lookup_ask(struct lookup *l)
     int port = DNS_PORT;
     struct vnet_host *to = NULL;
     struct dns_listener *server = NULL;
-    text_copy(ip, sizeof ip, l->host->rc.nameserver);
+    text_format(ip, sizeof ip, "%s", l->host->rc.nameserver);
     l->fate = ROUTE_REFUSE;
     if (vip_translate(l->host, "UDP", ip, &port))
         l->fate = vnet_route(l->host, ip, &to);
     vnet_local_addr(l->host, ip, l->local_ip, &l->local_port);
     if (l->fate == ROUTE_HOST && (server = server_find(to, port)) == NULL)
         l->fate = ROUTE_REFUSE;                    /* ICMP port unreachable */
-    if (server == NULL) {
-        timer_start(&l->timer, delay_ns[l->fate]);
+    timer_start(&l->timer, delay_ns[l->fate]);
+    if (server == NULL)
         return;
-    }
     struct pending *p = NEW(struct pending);
     p->loop = l->host->net->loop;
     p->lookup = l;
     p->q.reply = on_reply;
-    text_copy(p->q.name, sizeof p->q.name, l->names[l->at]);
+    text_format(p->q.name, sizeof p->q.name, "%s", l->names[l->at]);
     task_init(&p->task, on_answer);
     timer_init(&p->late, p->loop, on_late);
     list_init(&p->node);
     list_push(&server->pending, &p->node);
     l->pending = p;
     server->on_query(server->ctx, &p->q);
-    if (l->pending == NULL || !task_posted(&l->pending->task))
-        timer_start(&l->timer, delay_ns[l->fate]);
 }
 
 static void on_start(struct task *t)
 {
     struct dns_lookup *q = container_of(t, struct dns_lookup, task);
     struct lookup *l = q->priv;
-    if (q->ip_count == 0 && l->failed == ERR_NONE && l->name_count > 0)
+    if (q->ip_count == 0 && l->err.code == ERR_NONE && l->name_count > 0)
         lookup_ask(l);
     else
         lookup_finish(l);
@@ -420,7 +398,7 @@ void dns_host_free(struct vnet_host *h)
         if (l->pending != NULL)
             l->pending->lookup = NULL;
         l->pending = NULL;
-        l->failed = ERR_CANCELED;
+        err_set(&l->err, ERR_CANCELED, "lookup %s: operation was canceled", l->q->name);
         task_post(h->net->loop, &l->q->task);
     }
 }

@@ -16,25 +16,11 @@ struct vip {
     struct vip_backend b[];
 };
 
-static char *add(char *p, const char *text)
-{
-    size_t n = strlen(text);
-    memcpy(p, text, n);
-    return p + n;
-}
-
-/* "TCP 10.96.0.1:443". By hand, as printf is too slow for what is done for every packet that begins something. */
 static struct str vip_key(char buf[128], const char *proto, const char *ip, int port)
 {
-    char digits[12], *d = digits + sizeof digits - 1, *p = buf;
-    ASSERT(strlen(proto) + strlen(ip) + sizeof digits < 120 && port >= 0);
-    *d = '\0';
-    do
-        *--d = (char)('0' + port % 10);
-    while ((port /= 10) > 0);
-    p = add(add(p, proto), " ");
-    p = add(add(add(p, ip), ":"), d);
-    return (struct str){ buf, (size_t)(p - buf) };
+    int n = text_format(buf, 128, "%s %s:%d", proto, ip, port);
+    ASSERT(n > 0 && n < 128);
+    return (struct str){ buf, (size_t)n };
 }
 
 static bool same_backends(const struct vip *vip, const struct vip_backend *b, size_t n)
@@ -158,7 +144,7 @@ bool vip_translate(struct vnet_host *from, const char *proto, char ip[64], int *
     if (vip->n == 0)
         return false;
     const struct vip_backend *b = &vip->b[vip->n == 1 ? 0 : rng_below(&from->net->rng, vip->n)];
-    text_copy(ip, 64, b->ip);
+    text_format(ip, 64, "%s", b->ip);
     *port = b->port;
     return true;
 }

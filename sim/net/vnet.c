@@ -262,9 +262,9 @@ void vnet_local_addr(struct vnet_host *from, const char *ip, char local_ip[64], 
 {
     bool own = vnet_is_loopback(ip) || map_getc(from->addrs, ip) != NULL;
     if (own)
-        text_copy(local_ip, 64, ip);          /* to oneself: source and destination are the same */
+        text_format(local_ip, 64, "%s", ip);          /* to oneself: source and destination are the same */
     else
-        text_copy(local_ip, 64, vnet_host_addr(from).p);
+        text_format(local_ip, 64, STR_FMT, STR_ARG(vnet_host_addr(from)));
     *local_port = (int)from->next_port;
     from->next_port = from->next_port == PORT_LAST ? PORT_FIRST : from->next_port + 1;
 }
@@ -334,7 +334,7 @@ void vnet_dial_start(struct vnet_dial *d)
 {
     struct vnet *v = d->from->net;
     ASSERT(d->done != NULL);
-    text_copy(d->peer_ip, sizeof d->peer_ip, d->ip);
+    text_format(d->peer_ip, sizeof d->peer_ip, "%s", d->ip);
     d->peer_port = d->port;
     if (!vip_translate(d->from, "TCP", d->peer_ip, &d->peer_port))
         d->peer_port = 0;

@@ -36,8 +36,6 @@ struct httpd {
     struct list         busy, queue;   /* struct request */
     size_t              busy_count, queue_count;
     bool                warm, stopping, apache;
-    int64_t             time_s;        /* the second of time_text, the access log's */
-    char                time_text[64];
 };
 
 static void start_waiting(struct httpd *h);
@@ -87,8 +85,7 @@ static bool find_page(struct httpd *h, struct arena *a, struct str path, struct 
         page_of_record(a, entry, p);
         return true;
     }
-    if (str_ends(path, ".php") || str_ends(path, "/") ||
-        !vfs_read(o->files, arena_printf(a, "%s" STR_FMT, h->root, STR_ARG(path)), &bytes))
+    if (str_ends(path, ".php") || !vfs_read(o->files, arena_printf(a, "%s" STR_FMT, h->root, STR_ARG(path)), &bytes))
         return false;
     *p = (struct page){ .status = 200, .type = str_c(type_of(path)), .body = arena_str(a, bytes), .cpu_ns = STATIC_CPU_NS };
     return true;
@@ -111,21 +108,16 @@ static void choose_page(struct httpd *h, struct arena *a, struct str path, struc
 }
 
 /* ---- logs ---- */
-/* "24/Jan/2020:23:49:33 +0000"; written anew every second, as Apache does, too. */
-static const char *apache_time(struct httpd *h, int64_t now)
+static struct str apache_time(struct arena *a, int64_t now)
 {
     int year, mon, day, hour, min, sec, wday;
-    if (h->time_text[0] && h->time_s == now / (int64_t)NS_PER_S)
-        return h->time_text;
-    h->time_s = now / (int64_t)NS_PER_S;
-    time_civil(h->time_s, &year, &mon, &day, &hour, &min, &sec, &wday);
-    text_format(h->time_text, sizeof h->time_text, "%02d/%.3s/%d:%02d:%02d:%02d +0000", day, time_month_name(mon), year, hour, min,
-                sec);
-    return h->time_text;
+    time_civil(now / (int64_t)NS_PER_S, &year, &mon, &day, &hour, &min, &sec, &wday);
+    return arena_strf(a, "%02d/%.3s/%d:%02d:%02d:%02d +0000", day, time_month_name(mon), year, hour, min, sec);
 }
 
 static void log_request(struct httpd *h, struct request *r, size_t bytes)
 {
+    struct arena *a = arena_new();
     const struct http_exchange *x = r->x;
     struct str ip, port, agent = http_headers_get(&x->headers, "User-Agent"), referer = http_headers_get(&x->headers, "Referer");
     str_cut(x->remote_addr, ':', &ip, &port);
@@ -133,10 +125,11 @@ static void log_request(struct httpd *h, struct request *r, size_t bytes)
     if (r->page.log.n)
         process_write(h->process, 2, r->page.log);
     process_printf(h->process, 1,
-                   STR_FMT " - - [%s] \"" STR_FMT " " STR_FMT " HTTP/1.1\" %d %zu \"" STR_FMT "\" \"" STR_FMT
+                   STR_FMT " - - [" STR_FMT "] \"" STR_FMT " " STR_FMT " HTTP/1.1\" %d %zu \"" STR_FMT "\" \"" STR_FMT
                            "\"\n",
-                   STR_ARG(ip), apache_time(h, now), STR_ARG(x->method), STR_ARG(x->target), r->page.status, bytes,
+                   STR_ARG(ip), STR_ARG(apache_time(a, now)), STR_ARG(x->method), STR_ARG(x->target), r->page.status, bytes,
                    STR_ARG(referer.n ? referer : STR("-")), STR_ARG(agent.n ? agent : STR("-")));
+    arena_free(a);
 }
 
 /* ---- requests ---- */

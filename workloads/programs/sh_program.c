@@ -164,22 +164,13 @@ static enum sh_net_failure failure_of(struct str msg)
     return SH_NET_RESET;
 }
 
-static void header_line(struct strbuf *out, struct str name, struct str value)
-{
-    strbuf_add(out, name);
-    strbuf_add(out, STR(": "));
-    strbuf_add(out, value);
-    strbuf_add(out, STR("\r\n"));
-}
-
 static void wget_response(void *ctx, const struct http_response *r)
 {
     struct op *op = ctx;
     struct strbuf lines;
     strbuf_init(&lines, LIMIT_HEADER_BYTES);
-    strbuf_reserve(&lines, 512);
     for (size_t i = 0; i < r->headers.n; i++)
-        header_line(&lines, r->headers.v[i].name, r->headers.v[i].value);
+        strbuf_addf(&lines, STR_FMT ": " STR_FMT "\r\n", STR_ARG(r->headers.v[i].name), STR_ARG(r->headers.v[i].value));
     int64_t length = -1;
     str_int(http_headers_get(&r->headers, "Content-Length"), &length);
     struct sh_wget_event ev = { .stage = SH_WGET_HEAD,

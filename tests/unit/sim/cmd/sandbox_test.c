@@ -46,8 +46,31 @@ static void output_is_made_printable(void **state)
     arena_free(a);
 }
 
+static void limits(void **state)
+{
+    (void)state;
+    struct sandbox_limits l = sandbox_limits_default;
+    struct err err = { 0 };
+    assert_true(sandbox_limits_parse(STR_NULL, &l, &err));
+    assert_memory_equal(&l, &sandbox_limits_default, sizeof l);
+    assert_true(sandbox_limits_parse(STR("time=2h,wall=1m30s, cpu=7s,threads=9,memory=64Mi,file=1Ki,disk=2M,output=10,keep=1Mi"), &l, &err));
+    assert_true(l.virtual_ns == 7200 * (int64_t)NS_PER_S && l.wall_s == 90 && l.cpu_s == 7 && l.threads == 9 && l.memory_bytes == 64 << 20);
+    assert_true(l.file_bytes == 1024 && l.disk_bytes == 2000000 && l.output_bytes == 10 && l.keep_bytes == 1 << 20);
+    static const struct { const char *text, *why; } wrong[] = {
+        { "wall", "the limit wall is a duration like 30s, not \"\"" }, { "wall=0s", "the limit wall is a duration like 30s, not \"0s\"" },
+        { "cpu=-1s", "the limit cpu is a duration like 30s, not \"-1s\"" }, { "threads=1.5", "the limit threads is a whole number, not \"1.5\"" },
+        { "disk=all", "the limit disk is a size like 64Mi, not \"all\"" }, { "keep=1Gi", "the limit keep is a size like 64Mi, not \"1Gi\"" },
+        { "speed=2", "there is no limit \"speed\": they are time, wall, cpu, threads, memory, file, disk, output and keep" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        assert_false(sandbox_limits_parse(str_c(wrong[i].text), &l, &err));
+        assert_string_equal(err.msg, wrong[i].why);
+        err_clear(&err);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(levels), cmocka_unit_test(output_is_made_printable) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(levels), cmocka_unit_test(output_is_made_printable), cmocka_unit_test(limits) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,5 @@
+# expect: ended |
+echo before
+exec 0<&- 1>&- 2>&-
+sleep 30
+exit 5

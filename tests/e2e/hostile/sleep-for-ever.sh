@@ -1,0 +1,2 @@
+# expect: virtual | 10m0s of virtual time
+sleep infinity

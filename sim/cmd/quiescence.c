@@ -201,11 +201,14 @@ void look_deinit(struct look *l)
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static struct str read_proc(const char *path, char *buf, size_t max)
@@ -234,26 +237,114 @@ bool quiescence_supported(struct err *err)
 
 struct table { struct proc_stat *v; size_t n, cap; };
 
+static void table_add(struct table *t, int pid)
+{
+    char path[100], buf[4096];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    if (t->n == t->cap) {
+        t->cap = t->cap ? 2 * t->cap : 256;
+        t->v = xrealloc(t->v, t->cap * sizeof *t->v);
+    }
+    t->n += proc_stat_parse(read_proc(path, buf, sizeof buf), &t->v[t->n]);
+}
+
+static void table_sort(struct table *t)
+{
+    if (t->n)
+        qsort(t->v, t->n, sizeof *t->v, by_pid);
+}
+
 /* Every process there is. */
 static void table_read(struct table *t)
 {
     DIR *d = opendir("/proc");
-    char path[300], buf[4096];
     t->n = 0;
-    for (struct dirent *e; d && (e = readdir(d));) {
-        if (e->d_name[0] < '1' || e->d_name[0] > '9')
-            continue;
-        snprintf(path, sizeof path, "/proc/%s/stat", e->d_name);
-        if (t->n == t->cap) {
-            t->cap = t->cap ? 2 * t->cap : 256;
-            t->v = xrealloc(t->v, t->cap * sizeof *t->v);
-        }
-        t->n += proc_stat_parse(read_proc(path, buf, sizeof buf), &t->v[t->n]);
-    }
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (e->d_name[0] >= '1' && e->d_name[0] <= '9')
+            table_add(t, atoi(e->d_name));
     if (d)
         closedir(d);
-    if (t->n)
-        qsort(t->v, t->n, sizeof *t->v, by_pid);
+    table_sort(t);
+}
+
+/* ---- a tree that is known already ----
+ * The kernel numbers processes and threads in turn, and says which number was the last. So who has come to a tree since it was seen has a number after the last
+ * of then: on a machine with many processes it is much cheaper to try those than to read all. */
+static struct { pid_t root; int *v; size_t n, cap; int last; } known;
+
+static int last_number(void)
+{
+    char buf[256];
+    struct str text = str_trim(read_proc("/proc/loadavg", buf, sizeof buf)), word = STR_NULL;
+    int64_t n = 0;
+    while (text.p && text.n)
+        word = str_token(&text, ' ');
+    return str_int(word, &n) && n > 0 && n < INT32_MAX ? (int)n : 0;
+}
+
+static void *nothing(void *arg) { return arg; }
+
+/* Some containers are shown another machine's figures there: then the file is of another file system, or a thread's birth does not show. */
+static bool numbers_tell(void)
+{
+    static enum { UNKNOWN, YES, NO } tell;
+    struct stat loadavg, stat_file;
+    pthread_t t;
+    if (tell != UNKNOWN)
+        return tell == YES;
+    int before = last_number();
+    bool made = pthread_create(&t, NULL, nothing, NULL) == 0 && pthread_join(t, NULL) == 0;
+    bool same = stat("/proc/loadavg", &loadavg) == 0 && stat("/proc/self/stat", &stat_file) == 0 && loadavg.st_dev == stat_file.st_dev;
+    tell = made && same && before > 0 && last_number() > before ? YES : NO;
+    return tell == YES;
+}
+
+/* A thread's number answers, too: is it a process's? */
+static bool is_process(int pid)
+{
+    char path[100], buf[8192];
+    int64_t n;
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    struct str text = read_proc(path, buf, sizeof buf), name, value;
+    while (text.p && text.n) {
+        str_cut(str_token(&text, '\n'), ':', &name, &value);
+        if (str_eqc(name, "Tgid"))
+            return str_int(str_trim(value), &n) && n == pid;
+    }
+    return false;
+}
+
+/* Those who may live below root, and perhaps others. */
+static void table_read_near(struct table *t, pid_t root)
+{
+    enum { TRY_MAX = 256 };
+    int last = numbers_tell() ? last_number() : 0;
+    if (last == 0 || known.root != root || last < known.last || last - known.last > TRY_MAX) {
+        table_read(t);
+    } else {
+        for (size_t i = 0; i < known.n; i++)
+            table_add(t, known.v[i]);
+        for (int pid = known.last + 1; pid <= last; pid++)
+            if (is_process(pid))
+                table_add(t, pid);
+        table_sort(t);
+    }
+    known.root = root;
+    known.last = last;                             /* as it was before: who came while it was read is tried the next time */
+}
+
+static void know_tree(const struct table *t, const bool *marks)
+{
+    known.n = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        if (!marks[i])
+            continue;
+        if (known.n == known.cap) {
+            known.cap = known.cap ? 2 * known.cap : 64;
+            known.v = xrealloc(known.v, known.cap * sizeof *known.v);
+        }
+        known.v[known.n++] = t->v[i].pid;
+    }
 }
 
 /* The kernel's function that a thread waits in, "0" for one that has the CPU or waits for it. The state alone is no proof:
@@ -355,9 +446,10 @@ enum rest look_take(struct look *l, pid_t root)
     if ((told && !sleeps) || !known_are_asleep(l, told))
         return REST_AWAKE;
     struct table t = { 0 };
-    table_read(&t);
+    table_read_near(&t, root);
     bool *marks = xcalloc(t.n + 1, sizeof *marks), asleep = true;
     proc_mark_tree(t.v, t.n, (int)root, marks);
+    know_tree(&t, marks);
     l->n = 0;
     l->soon = l->untold = false;
     for (size_t i = 0; i < t.n && asleep; i++) {
@@ -372,9 +464,25 @@ enum rest look_take(struct look *l, pid_t root)
 }
 
 /* ---- the loopback's queues ---- */
-struct inodes { uint64_t *v; size_t n, cap; };
+struct inodes { uint64_t *v; size_t n, cap; bool tcp, tcp6; };     /* tcp, tcp6: there are connections of that family */
 
-static void sockets_of(struct inodes *out, const char *folder)
+/* What kind of socket it is stands in its name; where that is not told it may be either. Our own that only listen do not count. */
+static void see_kind(struct inodes *out, int folder, const char *name, bool own)
+{
+    char path[320], kind[32];
+    int listens = 0;
+    socklen_t n = sizeof listens;
+    if (own && getsockopt(atoi(name), SOL_SOCKET, SO_ACCEPTCONN, &listens, &n) == 0 && listens)
+        return;
+    snprintf(path, sizeof path, "/proc/self/fd/%d/%s", folder, name);
+    ssize_t got = getxattr(path, "system.sockprotoname", kind, sizeof kind - 1);
+    struct str word = { kind, got > 0 ? (size_t)got : 0 };
+    word.n = word.n && kind[word.n - 1] == 0 ? word.n - 1 : word.n;
+    out->tcp = out->tcp || word.n == 0 || str_eqc(word, "TCP");
+    out->tcp6 = out->tcp6 || word.n == 0 || str_eqc(word, "TCPv6");
+}
+
+static void sockets_of(struct inodes *out, const char *folder, bool own)
 {
     DIR *d = opendir(folder);
     struct stat st;
@@ -386,6 +494,7 @@ static void sockets_of(struct inodes *out, const char *folder)
             out->v = xrealloc(out->v, out->cap * sizeof *out->v);
         }
         out->v[out->n++] = st.st_ino;
+        see_kind(out, dirfd(d), e->d_name, own);
     }
     if (d)
         closedir(d);
@@ -411,15 +520,16 @@ bool quiescence_in_flight(const struct look *l)
 {
     struct inodes ours = { 0 };
     char path[100];
-    sockets_of(&ours, "/proc/self/fd");
+    sockets_of(&ours, "/proc/self/fd", true);
     for (size_t i = 0; i < l->n; i++)
         if (i == 0 || l->v[i].pid != l->v[i - 1].pid) {
             snprintf(path, sizeof path, "/proc/%d/fd", l->v[i].pid);
-            sockets_of(&ours, path);
+            sockets_of(&ours, path, false);
         }
     if (ours.n)
         qsort(ours.v, ours.n, sizeof *ours.v, by_inode);
-    bool found = family_in_flight("/proc/self/net/tcp", &ours) || family_in_flight("/proc/self/net/tcp6", &ours);
+    /* the kernel walks a table as large as the machine's memory wants it for either file: only where it can tell something */
+    bool found = (ours.tcp && family_in_flight("/proc/self/net/tcp", &ours)) || (ours.tcp6 && family_in_flight("/proc/self/net/tcp6", &ours));
     free(ours.v);
     return found;
 }

@@ -29,7 +29,7 @@ const struct sandbox_limits sandbox_limits_default = {
     .virtual_ns = 3600 * (int64_t)NS_PER_S, .wall_s = 300, .cpu_s = 120, .threads = 400, .memory_bytes = 768u << 20,
     .file_bytes = 64u << 20, .disk_bytes = 128u << 20, .output_bytes = 16u << 20, .keep_bytes = 256u << 10,
 };
-enum { TICK_MS = 100, TICKS_PER_DISK_LOOK = 5 };
+enum { TICK_MS = 250, TICKS_PER_DISK_LOOK = 2 };
 
 /* What its output calls the folders whose names are dice. */
 #define SHOWN_HOME "/home/user"

@@ -29,12 +29,12 @@ static bool write_text(const char *path, const char *text)
     return ok;
 }
 
-static bool enter_new(const struct confinement *c)
+static bool enter_new(void)
 {
     char uid[64], gid[64];
-    bool root = geteuid() == 0 && confine_has_capability(CAP_SYS_ADMIN);
-    if (geteuid() == 0 && !root && c->on & 1u << MEASURE_USER)
-        return false;                              /* in a user namespace it could not become another user any more */
+    bool root = geteuid() == 0;
+    if (root && !confine_has_capability(CAP_SYS_ADMIN))
+        return false;                              /* who is uid 0 without it cannot be anybody in a user namespace (CAP_SETFCAP) */
     snprintf(uid, sizeof uid, "%d %d 1", (int)geteuid(), (int)geteuid());
     snprintf(gid, sizeof gid, "%d %d 1", (int)getegid(), (int)getegid());
     if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | (root ? 0 : CLONE_NEWUSER)) != 0)
@@ -113,7 +113,7 @@ bool confine_namespaces(const struct confinement *c, const char **why)
     static const char *const nodes[] = { "node", "nodes" };
     char path[4200];
     *why = "the system gives this process no namespaces of its own";
-    if (!enter_new(c))
+    if (!enter_new())
         return false;
     *why = "in namespaces of its own, it could not arrange the folders";
     if (!bind_here(c->box->folder, c->box->folder) || !bind_nodes(c, nodes, ARRAY_LEN(nodes)) || !own_tmp(c) || !attributes("/", READ_ONLY, 0, ALL_BELOW))

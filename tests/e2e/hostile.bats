@@ -153,7 +153,7 @@ confined=$BATS_TEST_DIRNAME/confined
 @test "as a root that has lost its capabilities" {
     [ "$(id -u)" = 0 ] || skip "not root"
     place no-capabilities "$confined" without-capabilities
-    [ "$(level)" = isolated ] || skip "this machine does not confine so far"
+    [ "$(level)" = none ]                      # since its processes are not counted; all else is kept
     every daemon.sh read-secrets.sh write-outside.sh trace.sh control.sh sleep-for-ever.sh 'kill-*'
 }
 

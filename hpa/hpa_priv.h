@@ -21,6 +21,7 @@
 /* ---- why: the steps that led to an answer, for --explain; a NULL receiver costs nothing ---- */
 struct why { struct arena *a; struct json *steps; const char *prefix; };
 void hpa_why_add(struct why *w, const char *fmt, ...) PRINTF(2, 3);
+const char *hpa_number(struct why *w, double v);       /* in as few digits as tell it from all others, for hpa_why_add; "" for NULL */
 
 /* ---- Go's conversions on amd64 ---- */
 int32_t hpa_go_int32(double v);                        /* out of range and NaN give INT32_MIN */

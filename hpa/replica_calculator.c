@@ -37,7 +37,7 @@ static void assume_zero(struct samples *s, const struct pod_set *pods)
 static int32_t scaled(const struct question *q, double ratio, size_t pods)
 {
     int32_t n = hpa_go_int32(ceil(ratio * (double)pods));
-    hpa_why_add(q->why, "ceil(%.17g * %zu) = %d", ratio, pods, n);
+    hpa_why_add(q->why, "ceil(%s * %zu) = %d", hpa_number(q->why, ratio), pods, n);
     return n;
 }
 
@@ -66,7 +66,7 @@ static bool any_samples(const struct question *q, const struct samples *s, struc
 static int32_t first_answer(const struct question *q, double ratio, int32_t current, size_t ready)
 {
     if (within(q, ratio)) {
-        hpa_why_add(q->why, "ratio %.17g is within tolerance: stay at %d", ratio, current);
+        hpa_why_add(q->why, "ratio %s is within tolerance: stay at %d", hpa_number(q->why, ratio), current);
         return current;
     }
     return scaled(q, ratio, ready);
@@ -76,7 +76,7 @@ static int32_t first_answer(const struct question *q, double ratio, int32_t curr
 static int32_t second_answer(const struct question *q, double before, double ratio, int32_t current, size_t counted,
                              bool check_direction)
 {
-    hpa_why_add(q->why, "with assumptions the ratio is %.17g over %zu pods", ratio, counted);
+    hpa_why_add(q->why, "with assumptions the ratio is %s over %zu pods", hpa_number(q->why, ratio), counted);
     if (within(q, ratio) || opposite(before, ratio)) {
         hpa_why_add(q->why, "within tolerance, or the direction has turned: stay at %d", current);
         return current;
@@ -117,7 +117,8 @@ bool calc_utilization(const struct question *q, int32_t current, int32_t target_
         return false;
     out->percent = first.percent;
     out->raw = first.average_milli;
-    hpa_why_add(q->why, "usage is %d%% of requests, the target %d%%: ratio %.17g", first.percent, target_percent, first.ratio);
+    hpa_why_add(q->why, "usage is %d%% of requests, the target %d%%: ratio %s", first.percent, target_percent,
+                hpa_number(q->why, first.ratio));
 
     bool up_with_unready = g.unready.n > 0 && first.ratio > 1.0;
     if (!up_with_unready && g.missing.n == 0) {
@@ -146,8 +147,8 @@ bool calc_plain(const struct question *q, int32_t current, int64_t target_milli,
         return false;
     ratio_to_target(s, target_milli, &first);
     out->raw = first.average_milli;
-    hpa_why_add(q->why, "usage averages %" PRId64 "m, the target is %" PRId64 "m: ratio %.17g", first.average_milli,
-                target_milli, first.ratio);
+    hpa_why_add(q->why, "usage averages %" PRId64 "m, the target is %" PRId64 "m: ratio %s", first.average_milli,
+                target_milli, hpa_number(q->why, first.ratio));
 
     bool up_with_unready = g.unready.n > 0 && first.ratio > 1.0;
     if (!up_with_unready && g.missing.n == 0) {
@@ -177,11 +178,11 @@ static bool total_to_replicas(const struct question *q, int32_t current, double 
 {
     if (current == 0) {                            /* scale from zero: no tolerance, no pods to count */
         *out = hpa_go_int32(ceil(ratio));
-        hpa_why_add(q->why, "no replicas now: ceil(%.17g) = %d", ratio, *out);
+        hpa_why_add(q->why, "no replicas now: ceil(%s) = %d", hpa_number(q->why, ratio), *out);
         return true;
     }
     if (within(q, ratio)) {
-        hpa_why_add(q->why, "ratio %.17g is within tolerance: stay at %d", ratio, current);
+        hpa_why_add(q->why, "ratio %s is within tolerance: stay at %d", hpa_number(q->why, ratio), current);
         *out = current;
         return true;
     }
@@ -190,7 +191,7 @@ static bool total_to_replicas(const struct question *q, int32_t current, double 
                        "unable to calculate ready pods: no pods returned by selector while calculating replica count");
     size_t ready = pods_ready_count(q);
     *out = capped(q, ratio * (double)ready);
-    hpa_why_add(q->why, "ratio %.17g, %zu pods running and ready: %d", ratio, ready, *out);
+    hpa_why_add(q->why, "ratio %s, %zu pods running and ready: %d", hpa_number(q->why, ratio), ready, *out);
     return true;
 }
 
@@ -206,12 +207,13 @@ static int32_t average_to_replicas(const struct question *q, int32_t status_repl
 {
     double ratio = (double)total / ((double)target_milli * (double)status_replicas);
     if (within(q, ratio)) {
-        hpa_why_add(q->why, "ratio %.17g is within tolerance: stay at %d", ratio, status_replicas);
+        hpa_why_add(q->why, "ratio %s is within tolerance: stay at %d", hpa_number(q->why, ratio), status_replicas);
         return status_replicas;
     }
     double wanted = ceil((double)total / (double)target_milli);
     int32_t n = cap ? capped(q, wanted) : hpa_go_int32(wanted);
-    hpa_why_add(q->why, "ratio %.17g: ceil(%" PRId64 " / %" PRId64 ") = %d", ratio, total, target_milli, n);
+    hpa_why_add(q->why, "ratio %s: ceil(%" PRId64 " / %" PRId64 ") = %d", hpa_number(q->why, ratio), total,
+                target_milli, n);
     return n;
 }
 

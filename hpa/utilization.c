@@ -7,6 +7,7 @@
 #include "hpa/hpa_priv.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* ---- Go's conversions ---- */
 int32_t hpa_go_int32(double v) { return v > -2147483649.0 && v < 2147483648.0 ? (int32_t)v : INT32_MIN; }
@@ -28,6 +29,18 @@ void hpa_why_add(struct why *w, const char *fmt, ...)
     va_end(ap);
     json_append(w->steps, json_new_str(w->a, arena_str(w->a, strbuf_str(&b))));
     strbuf_deinit(&b);
+}
+
+const char *hpa_number(struct why *w, double v)
+{
+    if (!w)
+        return "";
+    for (int digits = 15; digits < 17; digits++) {
+        const char *text = arena_printf(w->a, "%.*g", digits, v);
+        if (!(strtod(text, NULL) < v || strtod(text, NULL) > v))
+            return text;
+    }
+    return arena_printf(w->a, "%.17g", v);
 }
 
 /* ---- requests ---- */

@@ -2,13 +2,20 @@
  * is not judged; one that fails says why it matters and where to look. */
 #include "labs/labs.h"
 
-static size_t count_checks(const struct lab *lab)
+size_t checks_count(const struct lab *lab)
 {
     size_t n = 0;
     for (const struct lab_step *st = lab->steps; st; st = st->next)
         for (const struct lab_check *c = st->checks; c; c = c->next)
             n++;
     return n;
+}
+
+void checks_texts(const struct lab *lab, const char **texts)
+{
+    for (const struct lab_step *st = lab->steps; st; st = st->next)
+        for (const struct lab_check *c = st->checks; c; c = c->next)
+            *texts++ = c->jq;
 }
 
 static const struct check_outcome *outcome_find(const struct check_report *r, const char *name)
@@ -19,35 +26,13 @@ static const struct check_outcome *outcome_find(const struct check_report *r, co
     return NULL;
 }
 
-/* All checks of a lab, compiled together; where one of them is no jq, each by itself, so that the others are judged. */
-struct judge { struct arena *a; struct predicate *all; bool together, told; struct str document; };
-
-static void evaluate(struct judge *j, size_t i, const struct lab_check *c, struct predicate_result *result)
+static void judge(struct arena *a, const struct predicate_result *result, struct check_outcome *o)
 {
-    struct err err = { 0 };
-    if (j->together) {
-        predicates_eval(j->all, i, j->a, j->told ? NULL : &j->document, result);
-        j->told = true;
-        return;
-    }
-    struct predicate *p = predicate_new(c->jq, NULL, &err);
-    if (p)
-        predicate_eval(p, j->a, j->document, result);
-    else
-        *result = (struct predicate_result){ PREDICATE_ERROR, arena_str(j->a, str_c(err.msg)) };
-    predicate_free(p);
-    err_clear(&err);
-}
-
-static void judge(struct judge *j, size_t i, struct check_outcome *o)
-{
-    struct predicate_result result;
-    evaluate(j, i, o->check, &result);
-    o->state = result.verdict == PREDICATE_TRUE ? CHECK_PASSED : CHECK_FAILED;
-    if (result.verdict == PREDICATE_ERROR)
-        o->message = arena_printf(j->a, "it could not be judged: " STR_FMT, STR_ARG(result.text));
-    else if (result.verdict == PREDICATE_LIMIT)
-        o->message = arena_printf(j->a, "it could not be judged: its expression was stopped: " STR_FMT, STR_ARG(result.text));
+    o->state = result->verdict == PREDICATE_TRUE ? CHECK_PASSED : CHECK_FAILED;
+    if (result->verdict == PREDICATE_ERROR)
+        o->message = arena_printf(a, "it could not be judged: " STR_FMT, STR_ARG(result->text));
+    else if (result->verdict == PREDICATE_LIMIT)
+        o->message = arena_printf(a, "it could not be judged: its expression was stopped: " STR_FMT, STR_ARG(result->text));
 }
 
 /* A check of another step that was not asked for is judged too where one depends on it, but not counted: hence `wanted`. */
@@ -68,33 +53,65 @@ static void sum(struct check_report *r, const char *step)
     r->n = kept;
 }
 
-bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const char *step, const struct document_of *of, struct check_report *r, struct err *err)
+/* Where one of them is no jq: each by itself, so that the others are judged. */
+static void eval_each(struct arena *a, struct str document, const struct check_report *r, struct predicate_result *results)
 {
-    size_t n = count_checks(lab), i = 0;
-    const char **jq = arena_zalloc(a, (n + 1) * sizeof *jq);
-    *r = (struct check_report){ .lab = lab, .v = arena_zalloc(a, (n + 1) * sizeof *r->v) };
-    for (const struct lab_step *st = lab->steps; st; st = st->next)
-        for (const struct lab_check *c = st->checks; c; c = c->next, i++) {
-            r->v[i] = (struct check_outcome){ st, c, CHECK_BLOCKED, NULL };
-            jq[i] = c->jq;
-        }
-    struct judge j = { .a = a, .all = predicates_new(jq, n, NULL, err) };              /* they are compiled while the cluster is asked */
-    struct document_of with = of ? *of : (struct document_of){ NULL };
-    with.lab = lab->name;
-    with.params = with.params ? with.params : lab->params;
-    j.document = j.all ? document_make(a, ops, &with, err) : STR_NULL;
-    j.together = j.document.n && predicate_ready(j.all, NULL);
-    for (i = 0; i < n && j.document.n; i++) {
+    for (size_t i = 0; i < r->n; i++) {
+        struct err err = { 0 };
+        struct predicate_set *one = predicate_set_new(&r->v[i].check->jq, 1, NULL, &err);
+        results[i] = one ? predicate_set_eval_one(one, a, document, 0) : (struct predicate_result){ PREDICATE_ERROR, arena_str(a, str_c(err.msg)) };
+        predicate_set_free(one);
+        err_clear(&err);
+    }
+}
+
+/* All are evaluated; those whose condition has not passed are not judged by what came out. */
+static void judge_all(struct arena *a, const struct checks_compiled *c, struct str document, struct check_report *r)
+{
+    size_t n = r->n, *which = arena_zalloc(a, (n + 1) * sizeof *which);
+    struct predicate_result *results = arena_zalloc(a, (n + 1) * sizeof *results);
+    for (size_t i = 0; i < n; i++)
+        which[i] = c->first + i;
+    if (predicate_set_ready(c->set, NULL, NULL))
+        predicate_set_eval(c->set, a, document, which, n, results);
+    else
+        eval_each(a, document, r, results);
+    for (size_t i = 0; i < n; i++) {
         const char *depends = r->v[i].check->depends;
         r->n = i;                      /* what it depends on stands above it */
         const struct check_outcome *before = depends ? outcome_find(r, depends) : NULL;
         if (!before || before->state == CHECK_PASSED)
-            judge(&j, i, &r->v[i]);
+            judge(a, &results[i], &r->v[i]);
     }
     r->n = n;
-    predicate_free(j.all);
+}
+
+static struct predicate_set *compile(struct arena *a, const struct lab *lab, struct err *err)
+{
+    size_t n = checks_count(lab);
+    const char **texts = arena_zalloc(a, (n + 1) * sizeof *texts);
+    checks_texts(lab, texts);
+    return predicate_set_new(texts, n, NULL, err);
+}
+
+bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const struct checks_compiled *compiled, const char *step, const struct document_of *of,
+                struct check_report *r, struct err *err)
+{
+    struct predicate_set *own = compiled && compiled->lab == lab ? NULL : compile(a, lab, err);    /* while the cluster is asked */
+    struct checks_compiled c = own ? (struct checks_compiled){ lab, own, 0 } : compiled ? *compiled : (struct checks_compiled){ NULL };
+    struct document_of with = of ? *of : (struct document_of){ NULL };
+    with.lab = lab->name;
+    with.params = with.params ? with.params : lab->params;
+    *r = (struct check_report){ .lab = lab, .v = arena_zalloc(a, (checks_count(lab) + 1) * sizeof *r->v) };
+    for (const struct lab_step *st = lab->steps; st; st = st->next)
+        for (const struct lab_check *k = st->checks; k; k = k->next)
+            r->v[r->n++] = (struct check_outcome){ st, k, CHECK_BLOCKED, NULL };
+    struct str text = c.set ? document_make(a, ops, &with, err) : STR_NULL;
+    if (text.n)
+        judge_all(a, &c, text, r);
+    predicate_set_free(own);
     sum(r, step);
-    return j.document.n > 0;
+    return text.n > 0;
 }
 
 static const char *const states[] = { [CHECK_PASSED] = "passed", [CHECK_FAILED] = "failed", [CHECK_BLOCKED] = "not judged" };

@@ -44,7 +44,7 @@ bool grade_judge(struct grade *g, const struct labs_ops *ops, struct err *err)
 {
     struct check_report r;
     struct document_of of = { .params = g->lab->params };
-    if (!ops->now(ops->ctx, &g->begin_ns, err) || !checks_run(g->a, ops, g->lab, NULL, &of, &r, err))
+    if (!ops->now(ops->ctx, &g->begin_ns, err) || !checks_run(g->a, ops, g->lab, NULL, NULL, &of, &r, err))
         return false;
     judged(g, &r, 0);
     return true;

@@ -88,26 +88,25 @@ bool lab_pack(struct arena *a, const struct lab *lab, bool all, struct str *pack
 /* Parse a lab.yaml, with examples for its parameters (derived ones are null): file names it in errors, "FILE:LINE:COLUMN: what". */
 struct lab *lab_parse(struct arena *a, const char *file, struct str text, struct err *err);
 
-/* ---- predicate.c: a jq expression, compiled once in a child process and evaluated there under limits ---- */
-struct predicate;
-struct predicate_limits { unsigned cpu_s, wall_s; size_t memory_bytes, output_bytes; };
+/* ---- predicate.c: jq expressions, compiled once in a child process and evaluated there under limits ---- */
+struct predicate_set;
+struct predicate_limits { unsigned cpu_s, wall_s; size_t memory_bytes; };        /* of each expression */
 extern const struct predicate_limits predicate_limits_default;
+enum { PREDICATES_MAX = 512 };
 enum predicate_verdict { PREDICATE_TRUE, PREDICATE_FALSE, PREDICATE_ERROR, PREDICATE_LIMIT };
 struct predicate_result {
-    enum predicate_verdict verdict;
+    enum predicate_verdict verdict;    /* TRUE: every output is neither false nor null, and there is at least one */
     struct str text;                   /* TRUE, FALSE: the last output, JSON ("" when there was none); ERROR, LIMIT: what was wrong, in words */
 };
-/* Begins to compile, and does not wait: several do it at once. NULL with ERR_IO when no process can be made. limits: NULL for the default. */
-struct predicate *predicate_new(const char *jq, const struct predicate_limits *limits, struct err *err);
-/* Waits for the compiler. False with ERR_PARSE and jq's words: it is no jq. */
-bool predicate_ready(struct predicate *p, struct err *err);
-/* Several that are compiled into one, for what one costs. predicate_ready says no where one of them is no jq, and not which. */
-struct predicate *predicates_new(const char *const *jq, size_t n, const struct predicate_limits *limits, struct err *err);
-/* document: NULL for that of the evaluation before. */
-void predicates_eval(struct predicate *p, size_t which, struct arena *a, const struct str *document, struct predicate_result *result);
-/* True when every output is neither false nor null, and there is at least one. */
-void predicate_eval(struct predicate *p, struct arena *a, struct str document, struct predicate_result *result);
-void predicate_free(struct predicate *p);
+/* One child for n expressions. Begins to compile, and does not wait: several sets do it at once. NULL with ERR_IO when no process can be made, ERR_PARSE when they are more
+ * than PREDICATES_MAX. limits: NULL for the default. */
+struct predicate_set *predicate_set_new(const char *const *texts, size_t n, const struct predicate_limits *limits, struct err *err);
+/* Waits for the compiler. False with ERR_PARSE and jq's words: the expression of index *wrong is no jq. wrong may be NULL. */
+bool predicate_set_ready(struct predicate_set *s, size_t *wrong, struct err *err);
+/* The expressions of these indices over one document (JSON), each under its own limits: results has n places. */
+void predicate_set_eval(struct predicate_set *s, struct arena *a, struct str document, const size_t *which, size_t n, struct predicate_result *results);
+struct predicate_result predicate_set_eval_one(struct predicate_set *s, struct arena *a, struct str document, size_t which);
+void predicate_set_free(struct predicate_set *s);                /* accepts NULL */
 
 /* ---- document.c: what checks and conditions look at ---- */
 struct document_of {                   /* what the asker adds to what the cluster tells; each may be NULL */
@@ -130,8 +129,14 @@ const char *document_path(struct arena *a, const struct labs_ops *ops, struct st
 enum check_state { CHECK_PASSED, CHECK_FAILED, CHECK_BLOCKED /* what it depends on has not passed */ };
 struct check_outcome { const struct lab_step *step; const struct lab_check *check; enum check_state state; const char *message; };
 struct check_report { const struct lab *lab; struct check_outcome *v; size_t n, passed; int64_t points, max_points; };
-/* step: NULL for all. of: NULL when there is nothing to add but the lab's name. False with err set when the cluster could not be asked. */
-bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const char *step, const struct document_of *of, struct check_report *r, struct err *err);
+/* A lab's expressions in a set, from index first on, in the order of its steps and checks. */
+struct checks_compiled { const struct lab *lab; struct predicate_set *set; size_t first; };
+size_t checks_count(const struct lab *lab);
+void checks_texts(const struct lab *lab, const char **texts);    /* checks_count of them */
+/* compiled: NULL, or of another lab: they are compiled for this once. step: NULL for all. of: NULL when there is nothing to add but the lab's name. False with err set when the
+ * cluster could not be asked. */
+bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const struct checks_compiled *compiled, const char *step,
+                const struct document_of *of, struct check_report *r, struct err *err);
 /* What is unlike what was to be expected, in words; nothing when fails fail, those that depend on them may go unjudged, and all others pass. fails: NULL: none. */
 void check_report_differs(const struct check_report *r, const struct json *fails, struct strbuf *out);
 void check_report_text(const struct check_report *r, struct strbuf *out);
@@ -167,7 +172,8 @@ struct scenario_step {
     const char *dir;                   /* BUILD */
     const char *check_step;
     struct json *fails;                /* CHECK: names of checks that have to fail, all others to pass; NULL: all have to pass */
-    struct predicate *when, *expect;
+    size_t when, expect;               /* their indices in the scenario's set, where there are such */
+    struct checks_compiled compiled;   /* CHECK: its lab's expressions are in that set too */
     struct scenario_step *next;
 };
 struct scenario {
@@ -178,6 +184,7 @@ struct scenario {
     int64_t     start_ns, duration_ns, sample_ns;  /* the beginning on the virtual clock; at least so long it lasts; between samples */
     const char *plot_hpa;              /* "namespace/name"; NULL: the first there is */
     struct scenario_step *steps;
+    struct predicate_set *set;         /* all of its expressions; NULL: it has none, or was read without compiling */
 };
 /* How to read one. All may be empty: then its own seed decides its values. */
 struct scenario_choice {

@@ -147,10 +147,10 @@ static struct json *derive(struct arena *a, const char *file, const struct param
     struct err e = { 0 };
     if (!file)
         return json_null(a);
-    struct predicate *q = predicate_new(p->jq, NULL, &e);
-    if (q && predicate_ready(q, &e))
-        predicate_eval(q, a, json_text(a, json_buildf(a, "{'clock':{'seconds':0},'params':%j}", json_copy(a, values))), &result);
-    predicate_free(q);
+    struct predicate_set *q = predicate_set_new(&p->jq, 1, NULL, &e);
+    if (q && predicate_set_ready(q, NULL, &e))
+        result = predicate_set_eval_one(q, a, json_text(a, json_buildf(a, "{'clock':{'seconds':0},'params':%j}", json_copy(a, values))), 0);
+    predicate_set_free(q);
     struct json *v = result.verdict == PREDICATE_TRUE || result.verdict == PREDICATE_FALSE ? json_parse(a, result.text, NULL) : NULL;
     if (!v)
         err_set(err, ERR_PARSE, "%s:%u:%u: %s cannot be derived: %s", file, p->line, p->column, p->name,

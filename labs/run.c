@@ -150,15 +150,15 @@ static bool do_objects(struct runner *r, const struct scenario_step *st)
 }
 
 /* ---- conditions ---- */
-/* Look now and then for at most ns, until it holds (or, for `good` false, until it does not). *met: that came. */
-static bool look_until(struct runner *r, struct predicate *p, bool good, int64_t ns, int64_t every, struct predicate_result *result, bool *met)
+/* Look now and then for at most ns, until the condition (its index in the scenario's set) holds (or, for `good` false, until it does not). *met: that came. */
+static bool look_until(struct runner *r, size_t condition, bool good, int64_t ns, int64_t every, struct predicate_result *result, bool *met)
 {
     int64_t end = r->now_ns + ns;
     for (;;) {
         struct str doc = look(r);
         if (!doc.n)
             return false;
-        predicate_eval(p, r->scratch, doc, result);
+        *result = predicate_set_eval_one(r->sc->set, r->scratch, doc, condition);
         *met = (result->verdict == PREDICATE_TRUE) == good;
         if (*met || result->verdict == PREDICATE_LIMIT || r->now_ns >= end)
             return true;
@@ -205,7 +205,7 @@ static bool do_expect(struct runner *r, const struct scenario_step *st)
 
 static bool do_clock(struct runner *r, const struct scenario_step *st)
 {
-    if (st->expect)
+    if (st->expect_jq)
         return do_expect(r, st);
     if (!advance_to(r, r->now_ns + st->clock_ns))
         return false;
@@ -223,7 +223,7 @@ static bool do_check(struct runner *r, const struct scenario_step *st)
     struct strbuf wrong;
     struct document_of of = document_of(r);
     arena_reset(r->scratch);
-    if (!checks_run(r->scratch, r->ops, lab, st->check_step, &of, &report, r->err))
+    if (!checks_run(r->scratch, r->ops, lab, &st->compiled, st->check_step, &of, &report, r->err))
         return false;
     if (g && lab == g->lab) {          /* the submission is judged, not the scenario */
         g->judged(g->ctx, &report, r->now_ns);
@@ -313,7 +313,7 @@ static bool play(struct runner *r)
             record(r, st, false, "it is %s already: the steps before took longer", duration_go(r->a, r->now_ns).p);
             continue;
         }
-        if (!advance_to(r, st->at_ns) || (st->when && !wait_for(r, st, &go)))
+        if (!advance_to(r, st->at_ns) || (st->when_jq && !wait_for(r, st, &go)))
             return false;
         go = go || (r->ops->grading && st->action == ACTION_CHECK);              /* what never came about is judged all the same */
         if (go && !act(r, st))

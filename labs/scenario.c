@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_STEPS = 1000, MAX_OBJECTS = 1000, MAX_EXPRESSIONS = 128 /* a process each */ };
+enum { MAX_STEPS = 1000, MAX_OBJECTS = 1000 };
 
 /* Where a scenario's clock begins unless it says so: the day of Lab 8. A fixed time, so that the same seed gives the same bytes on any day. */
 #define START_DEFAULT "2020-01-24T23:00:00Z"
@@ -248,34 +248,74 @@ static bool resolve_step(struct spec *s, const struct scenario *sc, struct scena
     return ok;
 }
 
-/* ---- expressions: all begin to be compiled, then each is waited for ---- */
-static bool compile_begin(struct scenario *sc, struct err *err)
+/* ---- expressions: those of the steps and of the labs that are checked, all in one set ---- */
+struct expressions { const char **v; size_t n; };
+
+static void add_expression(struct expressions *e, const char *text)
 {
-    size_t count = 0;
-    for (struct scenario_step *st = sc->steps; st; st = st->next) {
-        count += (st->when_jq ? 1u : 0u) + (st->expect_jq ? 1u : 0u);
-        if (count > MAX_EXPRESSIONS)
-            return err_set(err, ERR_PARSE, "%s:%u:1: a scenario has at most %d expressions", sc->file, st->line, MAX_EXPRESSIONS);
-        if (st->when_jq && !(st->when = predicate_new(st->when_jq, NULL, err)))
-            return false;
-        if (st->expect_jq && !(st->expect = predicate_new(st->expect_jq, NULL, err)))
-            return false;
-    }
-    return true;
+    if (e->n < PREDICATES_MAX)
+        e->v[e->n] = text;
+    e->n++;                            /* one too many is told by who compiles them */
 }
 
-static bool compile_end(struct spec *s, const struct scenario *sc, const struct json *steps)
+/* A lab's, once, however often it is checked. */
+static void add_checks(struct expressions *e, const struct scenario *sc, struct scenario_step *st)
 {
-    const struct json *j = json_first(steps);
-    for (struct scenario_step *st = sc->steps; st; st = st->next, j = json_next(j)) {
-        struct err e = { 0 };
-        bool ok = (!st->when || predicate_ready(st->when, &e)) || spec_fail(s, json_get(j, "when"), "%s", e.msg);
-        ok = ok && ((!st->expect || predicate_ready(st->expect, &e)) || spec_fail(s, json_get(j, action_name(st->action)), "%s", e.msg));
-        err_clear(&e);
-        if (!ok)
-            return false;
+    const struct lab *lab = lab_find(st->text);
+    for (const struct scenario_step *b = sc->steps; b != st; b = b->next)
+        if (b->compiled.lab == lab) {
+            st->compiled = b->compiled;
+            return;
+        }
+    size_t n = lab ? checks_count(lab) : 0;
+    st->compiled = (struct checks_compiled){ lab, NULL, e->n };
+    if (n && e->n + n <= PREDICATES_MAX)
+        checks_texts(lab, e->v + e->n);
+    e->n += n;
+}
+
+/* labs: with the expressions of the labs that are checked. */
+static bool compile_all(struct spec *s, struct scenario *sc, bool labs)
+{
+    struct expressions e = { arena_zalloc(s->a, PREDICATES_MAX * sizeof *e.v), 0 };
+    struct err why = { 0 };
+    for (struct scenario_step *st = sc->steps; st; st = st->next) {
+        st->when = e.n;
+        if (st->when_jq)
+            add_expression(&e, st->when_jq);
+        st->expect = e.n;
+        if (st->expect_jq)
+            add_expression(&e, st->expect_jq);
+        st->compiled = (struct checks_compiled){ .lab = NULL };
+        if (st->action == ACTION_CHECK && labs)
+            add_checks(&e, sc, st);
     }
-    return true;
+    if (!e.n)
+        return true;
+    sc->set = predicate_set_new(e.v, e.n, NULL, &why);
+    for (struct scenario_step *st = sc->steps; st && sc->set; st = st->next)
+        st->compiled.set = sc->set;
+    if (!sc->set)
+        err_set(s->err, why.code, "%s:1:1: %s", sc->file, why.msg);
+    err_clear(&why);
+    return sc->set != NULL;
+}
+
+/* Where the one stands that is none; no error: it is a lab's own. */
+static bool compiled_all(struct spec *s, const struct scenario *sc, const struct json *steps)
+{
+    struct err why = { 0 };
+    size_t wrong = 0;
+    if (!sc->set || predicate_set_ready(sc->set, &wrong, &why))
+        return true;
+    const struct json *j = json_first(steps);
+    for (const struct scenario_step *st = sc->steps; st; st = st->next, j = json_next(j)) {
+        bool when = st->when_jq && st->when == wrong, expect = st->expect_jq && st->expect == wrong;
+        if (when || expect)
+            spec_fail(s, json_get(j, when ? "when" : action_name(st->action)), "%s", why.msg);
+    }
+    err_clear(&why);
+    return false;
 }
 
 struct scenario *scenario_parse(struct arena *a, const char *file, struct str text, struct err *err)
@@ -295,17 +335,22 @@ struct scenario *scenario_parse_with(struct arena *a, const char *file, struct s
     for (struct scenario_step *st = sc->steps; st && ok; st = st->next)
         ok = resolve_step(&s, sc, st);
     const struct scenario_doc *d = container_of(sc, struct scenario_doc, s);
-    if (ok && compile_begin(sc, err) && compile_end(&s, sc, d->steps))
+    if (ok && compile_all(&s, sc, true) && compiled_all(&s, sc, d->steps))
         return sc;
+    if (ok && !err->code) {            /* a check of a lab is no jq: it is told when it is judged, and the others are judged */
+        predicate_set_free(sc->set);
+        sc->set = NULL;
+        if (compile_all(&s, sc, false) && compiled_all(&s, sc, d->steps))
+            return sc;
+    }
     scenario_close(sc);
     return NULL;
 }
 
 void scenario_close(struct scenario *sc)
 {
-    for (struct scenario_step *st = sc ? sc->steps : NULL; st; st = st->next) {
-        predicate_free(st->when);
-        predicate_free(st->expect);
-        st->when = st->expect = NULL;
-    }
+    if (!sc)
+        return;
+    predicate_set_free(sc->set);
+    sc->set = NULL;
 }

@@ -80,6 +80,11 @@ struct json_walk { struct str rest; bool object; };
 bool json_walk_begin(struct json_walk *w, struct str text);                          /* false: it is neither */
 /* key: as it is written, without quotes (empty in an array); value: its text. False after the last, or where it is no JSON. */
 bool json_walk_next(struct json_walk *w, struct str *key, struct str *value);
+/* The same in two halves: to a member's value, and over it; between them an inner walk may begin at rest. */
+bool json_walk_key(struct json_walk *w, struct str *key);
+bool json_walk_value(struct json_walk *w, struct str *value);
+/* Does it stand before its closing bracket: has it seen all? rest: what is behind that. */
+bool json_walk_end(const struct json_walk *w, struct str *rest);
 struct str json_walk_member(struct str object, const char *key);                     /* the last of that name; empty: none */
 
 /* -- make and change; `val` passes to the parent -- */

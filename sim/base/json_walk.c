@@ -15,7 +15,11 @@ static struct str skip_space(struct str s)
 /* From its opening quote to behind the closing one; 0: it has no end. */
 static size_t string_length(struct str s)
 {
-    for (size_t i = 1; i < s.n; i++) {
+    size_t i = 1;
+    for (; i < s.n && i < 24 && s.p[i] != '\\'; i++)            /* most are short: no call */
+        if (s.p[i] == '"')
+            return i + 1;
+    for (; i < s.n; i++) {
         const char *quote = memchr(s.p + i, '"', s.n - i);
         if (!quote)
             return 0;
@@ -65,7 +69,7 @@ bool json_walk_begin(struct json_walk *w, struct str text)
     return w->object || (text.n && *text.p == '[');
 }
 
-bool json_walk_next(struct json_walk *w, struct str *key, struct str *value)
+bool json_walk_key(struct json_walk *w, struct str *key)
 {
     struct str s = skip_space(w->rest);
     if (s.n && *s.p == ',')
@@ -79,10 +83,29 @@ bool json_walk_next(struct json_walk *w, struct str *key, struct str *value)
         *key = str_sub(s, 1, n - 1);
         s = skip_space(str_sub(after, 1, after.n));
     }
-    size_t n = value_length(s);
-    *value = str_trim(str_sub(s, 0, n));
-    w->rest = str_sub(s, n, s.n);
+    w->rest = s;
+    return s.n && *s.p != ']' && *s.p != '}';
+}
+
+bool json_walk_value(struct json_walk *w, struct str *value)
+{
+    size_t n = value_length(w->rest);
+    *value = str_trim(str_sub(w->rest, 0, n));
+    w->rest = str_sub(w->rest, n, w->rest.n);
     return value->n > 0;
+}
+
+bool json_walk_next(struct json_walk *w, struct str *key, struct str *value)
+{
+    *value = STR_NULL;
+    return json_walk_key(w, key) && json_walk_value(w, value);
+}
+
+bool json_walk_end(const struct json_walk *w, struct str *rest)
+{
+    struct str s = skip_space(w->rest);
+    *rest = str_sub(s, 1, s.n);
+    return s.n && *s.p == (w->object ? '}' : ']');
 }
 
 struct str json_walk_member(struct str object, const char *key)

@@ -55,17 +55,22 @@ static bool send_all(int fd, struct str bytes, struct err *err)
 /* A reader of lines and counted bytes over the socket. */
 struct reader { int fd; struct strbuf buf; };
 
+/* 0: the other end is gone. */
+static size_t receive(int fd, char *to, size_t max)
+{
+    ssize_t n;
+    do
+        n = recv(fd, to, max, 0);
+    while (n < 0 && errno == EINTR);
+    return n > 0 ? (size_t)n : 0;
+}
+
 static bool reader_fill(struct reader *r)
 {
     char chunk[16384];
-    ssize_t n;
-    do
-        n = recv(r->fd, chunk, sizeof chunk, 0);
-    while (n < 0 && errno == EINTR);
-    if (n <= 0)
-        return false;
-    strbuf_add(&r->buf, (struct str){ chunk, (size_t)n });
-    return !r->buf.overflow;
+    size_t n = receive(r->fd, chunk, sizeof chunk);
+    strbuf_add(&r->buf, (struct str){ chunk, n });
+    return n && !r->buf.overflow;
 }
 
 static bool reader_line(struct reader *r, struct arena *a, struct str *line)
@@ -95,6 +100,22 @@ static bool reader_body(struct reader *r, size_t n, struct strbuf *collect, void
     return true;
 }
 
+/* A body of known length in one piece, received where it stays: the largest, the document of checks, is some hundred kilobytes, and is asked for often. */
+static bool reader_whole(struct reader *r, struct arena *a, size_t n, struct str *body)
+{
+    if (n > LIMIT_RESPONSE_BYTES)
+        return false;
+    char *p = arena_alloc(a, n + 1);
+    size_t have = r->buf.n < n ? r->buf.n : n, some;
+    memcpy(p, have ? r->buf.p : "", have);
+    for (; have < n; have += some)
+        if (!(some = receive(r->fd, p + have, n - have)))
+            return false;
+    p[n] = 0;
+    *body = (struct str){ p, n };
+    return true;
+}
+
 static bool read_chunked(struct reader *r, struct arena *a, struct strbuf *collect, void (*out)(void *, struct str), void *ctx)
 {
     struct str line;
@@ -108,12 +129,13 @@ static bool read_chunked(struct reader *r, struct arena *a, struct strbuf *colle
     return false;
 }
 
-static bool read_reply(struct reader *r, struct arena *a, struct strbuf *collect, void (*out)(void *, struct str), void *ctx, int *status)
+static bool read_reply(struct reader *r, struct arena *a, struct control_reply *reply, void (*out)(void *, struct str), void *ctx)
 {
+    struct strbuf collect;
     struct str line, name, value;
     if (!reader_line(r, a, &line) || line.n < 12 || !str_starts(line, "HTTP/1."))
         return false;
-    *status = atoi(arena_cstr(a, str_sub(line, 9, 12)));
+    reply->status = atoi(arena_cstr(a, str_sub(line, 9, 12)));
     int64_t length = 0;
     bool chunked = false;
     while (reader_line(r, a, &line) && line.n) {
@@ -123,9 +145,15 @@ static bool read_reply(struct reader *r, struct arena *a, struct strbuf *collect
         if (str_eqi(name, STR("Transfer-Encoding")))
             chunked = true;
     }
-    if (*status >= 400)
+    if (reply->status >= 400)
         out = NULL;                                /* what went wrong is the caller's to tell, not part of its output */
-    return chunked ? read_chunked(r, a, collect, out, ctx) : reader_body(r, (size_t)length, collect, out, ctx);
+    if (!chunked && !out)
+        return length >= 0 && reader_whole(r, a, (size_t)length, &reply->body);
+    strbuf_init(&collect, LIMIT_RESPONSE_BYTES);
+    bool ok = chunked ? read_chunked(r, a, &collect, out, ctx) : reader_body(r, (size_t)length, &collect, out, ctx);
+    reply->body = arena_str(a, strbuf_str(&collect));
+    strbuf_deinit(&collect);
+    return ok;
 }
 
 /* In the shell of a node that is not the first, what is asked is of that node. */
@@ -142,17 +170,14 @@ bool control_call(struct arena *a, const struct options *o, const char *method, 
     if (r.fd < 0)
         return false;
     strbuf_init(&r.buf, LIMIT_RESPONSE_BYTES);
-    struct strbuf collect;
-    strbuf_init(&collect, LIMIT_RESPONSE_BYTES);
+    *reply = (struct control_reply){ .body = STR("") };
     struct str head = arena_strf(a, "%s %s HTTP/1.1\r\nHost: kubelab\r\nConnection: close\r\n%sContent-Length: %zu\r\n\r\n",
                                  method, of_node(a, o, path), key_line, body.n);
     bool ok = send_all(r.fd, head, err) && send_all(r.fd, body, err);
-    if (ok && !read_reply(&r, a, &collect, out, ctx, &reply->status))
+    if (ok && !read_reply(&r, a, reply, out, ctx))
         ok = err_set(err, ERR_REFUSED, "the cluster stopped while it was asked");
-    reply->body = arena_str(a, strbuf_str(&collect));
     if (ok && reply->status >= 400)
         ok = err_set(err, reply->status == 400 ? ERR_USAGE : ERR_INTERNAL, STR_FMT, STR_ARG(str_trim(reply->body)));
-    strbuf_deinit(&collect);
     strbuf_deinit(&r.buf);
     close(r.fd);
     return ok;

@@ -104,7 +104,7 @@ static int lab_check(struct options *o, const struct lab *lab)
     strbuf_init(&out, LIMIT_BODY_BYTES);
     int status = EXIT_USAGE;
     if (step_known(lab, o->step)) {
-        bool ok = checks_run(a, labs_ops_new(a, o, NULL), lab, o->step, NULL, &r, &err);
+        bool ok = checks_run(a, labs_ops_new(a, o, NULL), lab, NULL, o->step, NULL, &r, &err);
         status = !ok ? control_fail(&err) : r.passed == r.n ? EXIT_DONE : EXIT_FAILED;
         if (ok && o->output && strcmp(o->output, "json") == 0) {
             json_write(&out, check_report_json(a, &r), JSON_PRETTY | JSON_NO_HTML_ESCAPE);
@@ -163,7 +163,7 @@ static int lab_hint(struct options *o, const struct lab *lab)
     const struct lab_step *step = o->step ? lab_step_find(lab, o->step) : NULL;
     if (!step_known(lab, o->step))
         status = EXIT_USAGE;
-    else if (!step && !checks_run(a, labs_ops_new(a, o, NULL), lab, NULL, NULL, &r, &err))
+    else if (!step && !checks_run(a, labs_ops_new(a, o, NULL), lab, NULL, NULL, NULL, &r, &err))
         status = control_fail(&err);
     else if (!step && !(step = first_unfinished(&r)))
         printf("every check of %s passes: there is nothing to hint at\n", lab->name);

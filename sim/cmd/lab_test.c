@@ -84,7 +84,7 @@ static struct str judge_run(const struct test *t, const struct tested *x, struct
     if (own)
         return STR_NULL;
     struct document_of of = { .history = tl.samples, .params = sc->params };
-    if (!checks_run(t->a, stage->ops, lab_find(t->lab->name), NULL, &of, &report, err))
+    if (!checks_run(t->a, stage->ops, lab_find(t->lab->name), NULL, NULL, &of, &report, err))
         return STR_NULL;
     strbuf_init(&wrong, LIMIT_BODY_BYTES);
     check_report_differs(&report, fails, &wrong);

@@ -109,10 +109,10 @@ static void labs_of_the_binary(void **state)
         for (const struct lab_step *st = l->steps; st; st = st->next)
             for (const struct lab_check *c = st->checks; c; c = c->next) {
                 struct err err = { 0 };
-                struct predicate *p = predicate_new(c->jq, NULL, &err);
-                if (!predicate_ready(p, &err))
+                struct predicate_set *p = predicate_set_new(&c->jq, 1, NULL, &err);
+                if (!predicate_set_ready(p, NULL, &err))
                     assert_string_equal(err.msg, "");
-                predicate_free(p);
+                predicate_set_free(p);
             }
     }
     assert_true(count >= 1);

@@ -87,7 +87,6 @@ struct journal *cluster_journal(struct cluster *c) { return c->journal; }
 struct loop *cluster_loop(struct cluster *c) { return c->loop; }
 struct store *cluster_store(struct cluster *c) { return c->store; }
 int cluster_node_count(const struct cluster *c) { return c->node_count; }
-const struct node *cluster_node_at(const struct cluster *c, int index) { return c->nodes[index]; }
 struct apiserver *cluster_apiserver(const struct cluster *c) { return c->apiserver ? apiserver_component_server(c->apiserver) : NULL; }
 struct client *cluster_admin(struct cluster *c) { return c->admin; }
 struct client *cluster_operator(struct cluster *c) { return c->lead; }
@@ -507,6 +506,7 @@ static void boot_finish(struct cluster *c, const struct err *err)
     watcher_free(c);
     if (!c->opt.bare)
         load_begin(c);
+    looker_began(c->looker);
     store_meta_put(c->store, "booted", STR("1"));
     loop_set_speed(c->loop, c->opt.speed_milli);
     struct err none = { 0 };

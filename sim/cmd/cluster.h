@@ -40,7 +40,6 @@ struct loop *cluster_loop(struct cluster *c);
 struct store *cluster_store(struct cluster *c);
 struct node *cluster_node(struct cluster *c, struct str name);   /* by name or address; empty: the first; NULL: there is none */
 int  cluster_node_count(const struct cluster *c);
-const struct node *cluster_node_at(const struct cluster *c, int index);          /* borrowed */
 struct apiserver *cluster_apiserver(const struct cluster *c);    /* NULL: none runs */
 struct looker;
 struct looker *cluster_looker(struct cluster *c);                /* look.h */

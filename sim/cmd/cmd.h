@@ -34,6 +34,7 @@ struct options {
     const char *journal;               /* up: "true" or "false", else NULL; grade: a file of a student's */
     bool        keep;                  /* replay: the cluster stays */
     bool        explain, verbose;
+    const char *at;                    /* --at: of which time */
     const char *apiserver_args[64]; int apiserver_arg_count;     /* --apiserver-arg NAME=VALUE, in order */
     char      **args; int arg_count;   /* what is left, and what follows "--" (rest) */
     char      **rest; int rest_count;
@@ -106,6 +107,8 @@ bool shell_make_bin(struct arena *a, const char *bin, struct err *err);   /* BIN
 int lab_play(struct options *o, const char *name);     /* play.c: perform a lab with real clients, in virtual time */
 int cmd_sandbox(struct options *o);
 int cmd_hpa(struct options *o);
+int hpa_why(struct options *o);
+int clock_until(struct options *o);
 int cmd_reset(struct options *o);
 int cmd_journal(struct options *o);
 int cmd_replay(struct options *o);

@@ -298,6 +298,11 @@ struct looker *looker_new(struct cluster *c)
 void looker_began(struct looker *l)
 {
     char text[32];
+    struct arena *a = arena_new();
+    bool known = store_meta_get(cluster_store(l->cluster), a, "began").n > 0;
+    arena_free(a);
+    if (known)
+        return;
     l->began_ns = vtime_now(cluster_loop(l->cluster));
     snprintf(text, sizeof text, "%" PRId64, l->began_ns);
     store_meta_put(cluster_store(l->cluster), "began", str_c(text));

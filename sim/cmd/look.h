@@ -55,7 +55,7 @@ struct looker *looker_new(struct cluster *c);
 void looker_free(struct looker *l);    /* looks under way end without a word; accepts NULL */
 struct notes *looker_notes(struct looker *l);
 void looker_give_up(struct looker *l);             /* as when nothing is left to do and time stands: looks end without what they wait for */
-void looker_began(struct looker *l);   /* a fresh cluster is handed over now: the document's clock.began */
+void looker_began(struct looker *l);   /* the cluster is up: for a fresh one, this is the document's clock.began */
 bool look_route(struct looker *l, struct http_exchange *x);      /* false: not one of ours */
 
 #endif

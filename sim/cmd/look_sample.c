@@ -59,7 +59,9 @@ static uint64_t pod_served(struct sampler *s, struct str uid)
 {
     uint64_t n = 0;
     for (int i = 0; i < cluster_node_count(s->cluster); i++) {
-        const struct node *node = cluster_node_at(s->cluster, i);
+        struct node_place place;
+        node_place(i, &place);
+        const struct node *node = cluster_node(s->cluster, str_c(place.name));
         struct kubelet *k = node && node->services ? services_runtime(node->services) : NULL;
         n += k ? kubelet_pod_served(k, uid) : 0;
     }

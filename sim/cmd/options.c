@@ -39,6 +39,7 @@ static const struct flag flags[] = {
     { "limits", FLAG_TEXT, AT(limits) },
     { "step", FLAG_TEXT, AT(step) },
     { "out", FLAG_TEXT, AT(out) },
+    { "at", FLAG_TEXT, AT(at) },
     { "format", FLAG_TEXT, AT(format) },
     { "timeout", FLAG_TEXT, AT(timeout) },
     { "submission", FLAG_TEXT, AT(submission) },

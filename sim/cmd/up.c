@@ -304,6 +304,8 @@ int cmd_kubeconfig(struct options *o)
 
 int cmd_clock(struct options *o)
 {
+    if (o->arg_count && strcmp(o->args[0], "until") == 0)
+        return clock_until(o);
     struct arena *a = arena_new();
     struct err err = { 0 };
     struct control_reply reply = { 0 };
@@ -319,7 +321,7 @@ int cmd_clock(struct options *o)
     else if (strcmp(verb, "get") == 0 && o->arg_count <= 1)
         ok = control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err);
     else
-        ok = err_set(&err, ERR_USAGE, "usage: kubelab clock [get | speed N | pause | advance 5m]");
+        ok = err_set(&err, ERR_USAGE, "usage: kubelab clock [get | speed N | pause | advance 5m | until 'jq expression' [--timeout 10m]]");
     int status = ok ? EXIT_DONE : control_fail(&err);
     if (ok && strcmp(verb, "get") == 0)
         printf(STR_FMT "\n", STR_ARG(json_path_str(json_parse(a, reply.body, NULL), "clock.now")));

@@ -199,6 +199,15 @@ struct scenario_choice {
  * on seen with the scenario's values (lab_choose). */
 struct scenario *scenario_parse_with(struct arena *a, const char *file, struct str text, const struct scenario_choice *choice, struct err *err);
 struct scenario *scenario_parse(struct arena *a, const char *file, struct str text, struct err *err);      /* as it is written */
+/* A scenario that is played more than once: for each combination of its `grid` and each of its `seeds`. */
+struct scenario_plan {
+    bool        many;                  /* it has a grid or seeds */
+    const char *name, *plot_hpa;       /* as they are written; plot_hpa may be NULL */
+    struct json *combinations;         /* an array of objects, names to values: one, empty, without a grid */
+    struct json *seeds;                /* an array of numbers, at least one */
+    size_t      columns;               /* how many values the grid's last name has; 0: there is no grid */
+};
+bool scenario_plan(struct arena *a, const char *file, struct str text, struct scenario_plan *plan, struct err *err);
 /* The same without reading the files that it names and without compiling anything: for fuzzing. */
 struct scenario *scenario_read(struct arena *a, const char *file, struct str text, struct err *err);
 void scenario_close(struct scenario *s);
@@ -218,5 +227,17 @@ struct str timeline_json(const struct timeline *t);
 struct str timeline_csv(const struct timeline *t);
 /* One slide: load, usage and target, replicas, over the same time axis. */
 struct str timeline_svg(const struct timeline *t);
+/* A text that came from outside, into XML; cut after max bytes. */
+void plot_escape(struct strbuf *out, struct str s, size_t max);
+
+/* ---- compare.c: many runs ---- */
+/* {verdict, failedSteps, peakPods, podMinutes, scalings, meanUsagePercent, peakUsagePercent, requests} of a time line as timeline_json writes it (NULL: of none),
+ * of one autoscaler (NULL: the first). */
+struct json *timeline_summary(struct arena *a, const struct json *timeline, const char *plot_hpa);
+/* rows: an array of objects with the same keys, which are the heads of the columns. */
+void compare_text(struct arena *a, const struct json *rows, struct strbuf *out);
+void compare_csv(struct arena *a, const struct json *rows, struct strbuf *out);
+/* runs: an array of {label, row, column, first (of its picture), seeds (how many lie in a picture), hpa, verdict, samples} */
+struct str compare_svg(struct arena *a, const char *title, const struct json *runs);
 
 #endif

@@ -17,6 +17,7 @@ enum { WIDTH = 1280, HEIGHT = 720, LEFT = 96, RIGHT = 1140, TOP = 104, PANEL = 1
 #define BLUE   "#1f6feb"
 #define ORANGE "#c2410c"
 #define GREEN  "#15803d"
+#define RED    "#b91c1c"
 
 struct series { const char *key, *label, *colour; bool step, dashed; };
 struct panel { const char *title, *unit; struct series series[2]; double at_least; };
@@ -31,8 +32,7 @@ struct plot { struct strbuf out; const struct timeline *t; struct str hpa; doubl
 static double x_of(const struct plot *p, double t) { return LEFT + (RIGHT - LEFT) * t / p->end_s; }
 static double y_of(const struct plot *p, double v) { return p->top + PANEL - PANEL * v / p->max; }
 
-/* A text that came from outside, in XML. */
-static void add_text(struct strbuf *out, struct str s, size_t max)
+void plot_escape(struct strbuf *out, struct str s, size_t max)
 {
     for (size_t i = 0; i < s.n && i < max; i++) {
         if (s.p[i] == '<' || s.p[i] == '>' || s.p[i] == '&')
@@ -47,7 +47,7 @@ static void add_text(struct strbuf *out, struct str s, size_t max)
 static void add_label(struct plot *p, double x, double y, const char *anchor, int size, const char *colour, const char *weight, struct str text)
 {
     strbuf_addf(&p->out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%d\" font-weight=\"%s\" fill=\"%s\">", x, y, anchor, size, weight, colour);
-    add_text(&p->out, text, 100);
+    plot_escape(&p->out, text, 100);
     strbuf_addc(&p->out, "</text>\n");
 }
 
@@ -154,14 +154,15 @@ static void draw_time_axis(struct plot *p, double bottom)
         add_line(p, x_of(p, t), bottom, x_of(p, t), bottom + 6, MUTED, "stroke-width=\"1\"");
         add_label(p, x_of(p, t), bottom + 22, "middle", 14, MUTED, "400", arena_strf(p->t->a, "%" PRId64 ":%02" PRId64, s / 60, s % 60));
     }
-    add_label(p, RIGHT + 12, bottom + 22, "start", 14, MUTED, "400", STR("min:s"));
+    add_label(p, RIGHT + 28, bottom + 22, "start", 14, MUTED, "400", STR("min:s"));
 }
 
 /* Only what changes the cluster, and only so much as can be read. */
 static bool is_mark(const struct json *step)
 {
     struct str action = json_get_str(step, "action");
-    return str_eqc(action, "apply") || str_eqc(action, "patch") || str_eqc(action, "delete") || str_eqc(action, "run");
+    return str_eqc(action, "apply") || str_eqc(action, "patch") || str_eqc(action, "delete") || str_eqc(action, "run") || str_eqc(action, "load") ||
+           str_eqc(action, "fault");
 }
 
 static void draw_marks(struct plot *p)
@@ -181,6 +182,36 @@ static void draw_marks(struct plot *p)
         add_label(p, column, row, "start", 14, INK, "600", arena_strf(p->t->a, "%zu", n));
         struct str name = json_get_str(s, "name");
         add_label(p, column + 24, row, "start", 14, INK, "400", name.n > 44 ? arena_strf(p->t->a, "%.42s...", name.p) : name);
+    }
+}
+
+/* From where a fault or a load began to where it ended by itself, was cleared, or the time line ends. */
+static double band_end(const struct plot *p, const struct json *step)
+{
+    double from = json_double(json_get(step, "t"), 0), end = p->end_s, lasts = json_double(json_get(step, "lasts"), 0);
+    if (lasts > 0)
+        end = fmin(end, from + lasts);
+    for (const struct json *s = json_next(step); s; s = json_next(s))
+        if (str_eq(json_get_str(s, "action"), json_get_str(step, "action")) && str_eq(json_get_str(s, "object"), json_get_str(step, "object")))
+            return fmin(end, json_double(json_get(s, "t"), 0));          /* cleared, or begun anew */
+    return end;
+}
+
+/* Faults are shaded through all panels, and named at their upper end; a load is a bar along the foot of the load's panel. */
+static void draw_bands(struct plot *p)
+{
+    for (const struct json *s = json_first(p->t->steps); s; s = json_next(s)) {
+        bool fault = str_eqc(json_get_str(s, "action"), "fault"), load = str_eqc(json_get_str(s, "action"), "load");
+        if ((!fault && !load) || json_get_bool(s, "clear", false) || !json_get_bool(s, "ok", false))
+            continue;
+        double x = x_of(p, json_double(json_get(s, "t"), 0)), w = fmax(2, x_of(p, band_end(p, s)) - x);
+        if (load) {
+            strbuf_addf(&p->out, "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"5\" fill=\"%s\" fill-opacity=\"0.35\"/>\n", x, TOP + PANEL - 5, w, BLUE);
+            continue;
+        }
+        for (int i = 0; i < PANELS; i++)
+            strbuf_addf(&p->out, "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\" fill-opacity=\"0.10\"/>\n", x, TOP + i * (PANEL + GAP), w, PANEL, RED);
+        add_label(p, x + 4, TOP + 14, "start", 13, RED, "600", json_get_str(s, "object"));
     }
 }
 
@@ -204,6 +235,7 @@ struct str timeline_svg(const struct timeline *t)
                 "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n", WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT);
     add_label(&p, LEFT, 38, "start", 24, INK, "700", str_c(t->scenario->name));
     add_label(&p, RIGHT + 100, 38, "end", 16, MUTED, "400", p.hpa.n ? arena_strf(t->a, "hpa " STR_FMT, STR_ARG(p.hpa)) : STR("no autoscaler was seen"));
+    draw_bands(&p);
     draw_marks(&p);
     for (size_t i = 0; i < PANELS; i++) {
         p.top = TOP + (double)i * (PANEL + GAP);

@@ -11,19 +11,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_STEPS = 1000, MAX_OBJECTS = 1000 };
+enum { MAX_STEPS = 1000, MAX_OBJECTS = 1000, MAX_RUNS = 1000 };
 
 /* Where a scenario's clock begins unless it says so: the day of Lab 8. A fixed time, so that the same seed gives the same bytes on any day. */
 #define START_DEFAULT "2020-01-24T23:00:00Z"
 
-struct scenario_doc { struct scenario s; struct json *steps, *parameters; };
+struct scenario_doc { struct scenario s; struct json *steps, *parameters, *grid, *seeds; };
 
 #define DOC(f)  offsetof(struct scenario_doc, f)
 static const struct spec_field scenario_fields[] = {
     { "name", SPEC_TEXT, DOC(s.name), true }, { "lab", SPEC_TEXT, DOC(s.lab), false }, { "kubernetesVersion", SPEC_TEXT, DOC(s.version), false },
     { "seed", SPEC_INT, DOC(s.seed), false }, { "start", SPEC_TIME, DOC(s.start_ns), false }, { "duration", SPEC_DURATION, DOC(s.duration_ns), false },
     { "sample", SPEC_DURATION, DOC(s.sample_ns), false }, { "plot", SPEC_TEXT, DOC(s.plot_hpa), false },
-    { "parameters", SPEC_ANY, DOC(parameters), false }, { "steps", SPEC_LIST, DOC(steps), true },
+    { "parameters", SPEC_ANY, DOC(parameters), false }, { "grid", SPEC_ANY, DOC(grid), false }, { "seeds", SPEC_ANY, DOC(seeds), false }, { "steps", SPEC_LIST, DOC(steps), true },
 };
 
 static bool read_head(struct spec *s, const struct json *j, struct scenario_doc *d)
@@ -82,7 +82,7 @@ static bool read_declarations(struct spec *s, const struct json *j, const struct
         sc->seed = params_variant(choice->key, choice->student, lab ? lab->name : arena_cstr(s->a, json_get_str(j, "name")));
     loop_seed_from_int(bytes, (uint64_t)sc->seed);
     inherit(s->a, lab, list);
-    if (!params_read(s, json_get(j, "parameters"), list))
+    if (!params_read(s, json_get(j, "parameters"), list) || !params_read_grid(s, json_get(j, "grid"), list))
         return false;
     if (!choice->values && !params_draw(s->a, choice->dry ? NULL : s->file, *list, bytes, choice->set, &drawn, s->err))
         return false;
@@ -125,6 +125,67 @@ struct scenario *scenario_read(struct arena *a, const char *file, struct str tex
     static const struct scenario_choice dry = { .dry = true };
     struct spec s;
     return read_scenario(&s, a, file, text, &dry, err);
+}
+
+/* ---- many runs ---- */
+static bool read_seeds(struct spec *s, const struct json *v, struct json *seeds)
+{
+    struct str from, to, text = json_str(v);
+    int64_t first = 1, last = json_int(v, 0);
+    ptrdiff_t dots = str_find(text, STR(".."));
+    if (json_is(v, JSON_STRING) && dots > 0) {
+        from = str_sub(text, 0, (size_t)dots);
+        to = str_sub(text, (size_t)dots + 2, text.n);
+        if (!str_int(from, &first) || !str_int(to, &last))
+            last = 0;
+    }
+    for (const struct json *c = json_is(v, JSON_ARRAY) ? json_first(v) : NULL; c; c = json_next(c)) {
+        if (!json_is(c, JSON_INT) || json_int(c, -1) < 0)
+            return spec_fail(s, c, "a seed is a whole number from 0");
+        json_append(seeds, json_copy(s->a, c));
+    }
+    if (json_len(seeds))
+        return json_len(seeds) <= MAX_RUNS || spec_fail(s, v, "there are at most %d runs", MAX_RUNS);
+    if (first < 0 || last < first || last - first >= MAX_RUNS)
+        return spec_fail(s, v, "seeds is 1..10, a list of seeds, or how many there are, at most %d", MAX_RUNS);
+    for (int64_t n = first; n <= last; n++)
+        json_append(seeds, json_new_int(s->a, n));
+    return true;
+}
+
+/* Each set that there is with each value of one more name: the last name changes fastest. */
+static struct json *multiply(struct arena *a, const struct json *sets, const struct json *values)
+{
+    struct json *all = json_new_array(a);
+    for (const struct json *set = json_first(sets); set; set = json_next(set))
+        for (const struct json *v = json_first(values); v; v = json_next(v)) {
+            struct json *one = json_copy(a, set);
+            json_setn(a, one, json_key(values), json_copy(a, v));
+            json_append(all, one);
+        }
+    return all;
+}
+
+bool scenario_plan(struct arena *a, const char *file, struct str text, struct scenario_plan *plan, struct err *err)
+{
+    struct spec s;
+    struct param *list = NULL;
+    const struct json *j = params_head(&s, a, file, text, err), *grid = json_get(j, "grid"), *seeds = json_get(j, "seeds");
+    *plan = (struct scenario_plan){ .combinations = json_new_array(a), .seeds = json_new_array(a), .many = grid || seeds };
+    json_append(plan->combinations, json_new_object(a));
+    if (!j || !params_read_grid(&s, grid, &list) || (seeds && !read_seeds(&s, seeds, plan->seeds)))
+        return false;
+    for (const struct json *v = json_first(grid); v; v = json_next(v)) {
+        plan->combinations = multiply(a, plan->combinations, v);
+        plan->columns = json_len(v);
+        if (json_len(plan->combinations) * (json_len(plan->seeds) + 1) > MAX_RUNS)
+            return spec_fail(&s, grid, "there are at most %d runs", MAX_RUNS);
+    }
+    plan->name = arena_cstr(a, json_get_str(j, "name"));
+    plan->plot_hpa = json_get_str(j, "plot").n ? arena_cstr(a, json_get_str(j, "plot")) : NULL;
+    if (!json_len(plan->seeds))
+        json_append(plan->seeds, json_new_int(a, json_get_int(j, "seed", 1)));
+    return true;
 }
 
 /* ---- manifests ---- */

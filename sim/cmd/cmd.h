@@ -66,6 +66,7 @@ struct stage {
     struct labs_ops *ops;              /* stage_play's */
 };
 struct scenario;
+struct scenario_choice;
 struct timeline;
 struct labs_ops;
 /* The scratch folder, "kubelab-WHAT-...". */
@@ -96,6 +97,9 @@ int cmd_clock(struct options *o);
 int cmd_shell(struct options *o);
 int cmd_lab(struct options *o);
 int cmd_scenario(struct options *o);
+struct scenario_plan;
+int scenario_grid(struct arena *a, struct options *o, const char *file, struct str text, const struct scenario_choice *choice, const struct scenario_plan *plan,
+                  struct err *err);    /* scenario_grid.c: all runs of it */
 struct lab;
 int lab_test(struct options *o, const struct lab *lab);
 int lab_new(struct options *o);
@@ -134,7 +138,6 @@ void control_key_set(struct str key);
 struct labs_ops;
 struct labs_ops *labs_ops_new(struct arena *a, const struct options *o, const char *home);
 /* variant.c: what --seed, --student with --key, and --set say of parameters, into *c. False with ERR_USAGE. */
-struct scenario_choice;
 bool variant_choose(struct arena *a, const struct options *o, struct scenario_choice *c, struct err *err);
 struct json *variant_set(struct arena *a, const struct options *o, struct err *err);       /* --set alone; NULL with ERR_USAGE */
 int control_fail(const struct err *err);   /* print it, give the exit status */

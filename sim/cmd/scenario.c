@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-struct play { struct arena *a; struct options *o; struct scenario *sc; struct stage stage; bool json; };
+struct play { struct arena *a; struct options *o; struct scenario *sc; struct stage stage;
+              struct scenario_choice choice; struct scenario_plan plan; struct str text; bool json; };
 
 static void say(void *ctx, const char *line)
 {
@@ -23,13 +24,20 @@ static void say(void *ctx, const char *line)
 
 static bool read_file(struct play *p, const char *file, struct err *err)
 {
-    struct str text;
-    if (!file_read(file, LIMIT_YAML_BYTES, p->a, &text, err))
+    if (!file_read(file, LIMIT_YAML_BYTES, p->a, &p->text, err))
         return err_set(err, ERR_USAGE, "%s", arena_strdup(p->a, err->msg));
-    struct scenario_choice choice;
-    if (!variant_choose(p->a, p->o, &choice, err))
+    if (!variant_choose(p->a, p->o, &p->choice, err) || !scenario_plan(p->a, file, p->text, &p->plan, err))
         return false;
-    p->sc = scenario_parse_with(p->a, file, text, &choice, err);
+    if (p->o->seed_given) {            /* one seed, in the place of those of the file */
+        p->plan.seeds = json_new_array(p->a);
+        json_append(p->plan.seeds, json_new_int(p->a, (int64_t)p->o->seed));
+    }
+    struct scenario_choice first = p->choice;
+    if (p->plan.many && !first.student) {          /* the first of all runs, so that mistakes are known before anything starts */
+        first.seed_given = true;
+        first.seed = json_int(json_first(p->plan.seeds), 1);
+    }
+    p->sc = scenario_parse_with(p->a, file, p->text, &first, err);
     if (!p->sc)
         return false;
     if (p->sc->version && version_minor(p->sc->version) < 0)
@@ -74,7 +82,9 @@ int cmd_scenario(struct options *o)
     int status = EXIT_USAGE;
     if (o->arg_count != 2 || strcmp(o->args[0], "run") != 0)
         err_set(&err, ERR_USAGE, "usage: kubelab scenario run FILE [--seed N | --student ID --key FILE] [--set NAME=VALUE]... [--out DIR] [-o json]");
-    else if (read_file(&p, o->args[1], &err) && stage_open(&p.stage, p.a, "scenario", &err))
+    else if (read_file(&p, o->args[1], &err) && p.plan.many)
+        status = scenario_grid(p.a, o, o->args[1], p.text, &p.choice, &p.plan, &err);
+    else if (!err.code && stage_open(&p.stage, p.a, "scenario", &err))
         status = perform(&p, &err);
     else
         status = err.code == ERR_PARSE || err.code == ERR_USAGE ? EXIT_USAGE : EXIT_INTERNAL;

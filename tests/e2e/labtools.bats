@@ -78,7 +78,7 @@ start_lab() {
     sed 's/${replicas}/${replica}/' "$LAB/solution.yaml" > "$LAB/odd.yaml"
     run "$KUBELAB" scenario run "$LAB/odd.yaml"
     [ "$status" = 2 ]
-    [[ $output == *'odd.yaml:5:88: no parameter is called "replica"'* ]]
+    [[ $output == *'odd.yaml:5:86: no parameter is called "replica"'* ]]
 }
 
 @test "a pack: the same bytes each time, without the solution, opened by start and guide" {
@@ -128,4 +128,63 @@ P
         [[ $output == *"is no pack of a lab, or was changed: "* ]]
     done
     [ ! -e "$BATS_TEST_TMPDIR/../evil" ] && [ ! -e /tmp/evil ]
+}
+
+@test "a grid and seeds: every combination on its own cluster, a table, and a slide; the same bytes each time" {
+    cat > "$BATS_TEST_TMPDIR/g.yaml" <<'Y'
+name: how many
+kubernetesVersion: v1.20
+grid: {replicas: [1, 2], image: [nginx, "registry.example/none:1"]}
+seeds: 1..2
+steps:
+- apply: |
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata: {name: web}
+    spec:
+      replicas: ${replicas}
+      selector: {matchLabels: {app: web}}
+      template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: "${image}"}]}}
+- expect: {jq: 'any(.objects["deployments.apps"][]; .metadata.name == "web" and .status.readyReplicas == $params.replicas)', within: 1m}
+Y
+    run "$KUBELAB" scenario run "$BATS_TEST_TMPDIR/g.yaml" --out "$BATS_TEST_TMPDIR/a"
+    echo "$output"
+    [ "$status" = 1 ]
+    [ "$(wc -l < "$BATS_TEST_TMPDIR/a/summary.csv")" = 9 ]
+    [ "$(jq '[.runs[] | select(.verdict == "passed")] | length' "$BATS_TEST_TMPDIR/a/summary.json")" = 4 ]
+    [ "$(jq '[.runs[] | select(.verdict == "failed" and .image != "nginx")] | length' "$BATS_TEST_TMPDIR/a/summary.json")" = 4 ]
+    "$KUBELAB" scenario run "$BATS_TEST_TMPDIR/g.yaml" --out "$BATS_TEST_TMPDIR/b" -o json > "$BATS_TEST_TMPDIR/stdout" || true
+    diff -r "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
+    cmp "$BATS_TEST_TMPDIR/stdout" "$BATS_TEST_TMPDIR/b/summary.json"
+    python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' "$BATS_TEST_TMPDIR/a/compare.svg"
+    run "$KUBELAB" scenario run "$BATS_TEST_TMPDIR/g.yaml" --set replicas=2 --set image=nginx --seed 4
+    sed -i 's/^seeds.*/seeds: 5..1/' "$BATS_TEST_TMPDIR/g.yaml"
+    run "$KUBELAB" scenario run "$BATS_TEST_TMPDIR/g.yaml"
+    [ "$status" = 2 ]
+    [[ $output == *"g.yaml:4:8: seeds is 1..10, a list of seeds, or how many there are"* ]]
+}
+
+@test "within, always, until: what held and when, a load and a fault, cleared again" {
+    cat > "$BATS_TEST_TMPDIR/s.yaml" <<'Y'
+name: conditions
+steps:
+- expect: {jq: '.clock.seconds > 1579906830', within: 2m}
+- expect: {always: '.clock.seconds < 1579906900', for: 10s}
+- expect: {always: '.clock.seconds < 1579906860', for: 5m, every: 10s}
+- clock: {until: '.clock.seconds >= 1579907000', timeout: 10m}
+- expect: {jq: 'false', within: 20s}
+- fault: {inject: dns-slow, name: tight, duration: 5m}
+- expect: 'any(.objects["faults.lab.kubelab.dev"][]; .metadata.name == "tight" and .spec.type == "dns-slow" and .spec.duration == "5m0s")'
+- fault: {clear: tight}
+- load: {service: kubernetes, port: 443, requestsPerSecond: 2}
+- load: {clear: kubernetes}
+- expect: '(.objects["faults.lab.kubelab.dev"] + .objects["loadprofiles.lab.kubelab.dev"]) == []'
+Y
+    run "$KUBELAB" scenario run "$BATS_TEST_TMPDIR/s.yaml"
+    echo "$output"
+    [ "$status" = 1 ]
+    [[ $output == *"expect: it held for 10s"* ]]
+    [[ $output == *"FAILED  expect: after "*" it did not hold: .clock.seconds < 1579906860"* ]]
+    [[ $output == *"FAILED  expect: within 20s it never held: false"* ]]
+    [ "${lines[-1]}" = "conditions: failed; 9 of 11 steps as expected" ]
 }

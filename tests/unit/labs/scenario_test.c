@@ -20,7 +20,7 @@ static void scenario_errors(void **state)
         { "name: x\n", "s.yaml:1:1: a scenario needs \"steps\"" },
         { "name: [x\n", "s.yaml:2:1: did not find expected ',' or ']'" },
         { "name: x\n  steps: 1\n", "s.yaml:2:8: mapping values are not allowed in this context" },
-        { "name: x\ncolour: red\nsteps: []\n", "s.yaml:2:1: a scenario has no \"colour\": it has name, lab, kubernetesVersion, seed, start, duration, sample, plot, parameters, steps" },
+        { "name: x\ncolour: red\nsteps: []\n", "s.yaml:2:1: a scenario has no \"colour\": it has name, lab, kubernetesVersion, seed, start, duration, sample, plot, parameters, grid, seeds, steps" },
         { "name: x\nlab: lab99\nsteps: []\n", "s.yaml:2:6: there is no lab \"lab99\"" },
         { "name: x\nseed: -1\nsteps: []\n", "s.yaml:2:7: seed is a whole number from 0" },
         { "name: x\nstart: today\nsteps: []\n", "s.yaml:2:8: start is a time like 2020-01-24T23:00:00Z" },

@@ -94,8 +94,7 @@ struct key *key_generate_rsa(struct rng *r, unsigned bits)
     ASSERT(bits >= 1024 && bits <= 8192);
     struct key *k = key_new(true);
     ASSERT(mbedtls_pk_setup(&k->pk, mbedtls_pk_info_from_type(MBEDTLS_PK_RSA)) == 0);
-    if (!rsa_generate(mbedtls_pk_rsa(k->pk), r, bits))
-        ASSERT(mbedtls_rsa_gen_key(mbedtls_pk_rsa(k->pk), pki_rng_draw, r, bits, 65537) == 0);
+    ASSERT(mbedtls_rsa_gen_key(mbedtls_pk_rsa(k->pk), pki_rng_draw, r, bits, 65537) == 0);
     return key_finish(k);
 }
 
@@ -225,9 +224,7 @@ bool key_sign_sha256(const struct key *k, struct str data, uint8_t *sig, size_t 
     blinding_init(&blinding);
     mbedtls_pk_context *pk = (mbedtls_pk_context *)(uintptr_t)&k->pk;
     int rc;
-    if (key_is_rsa(k) && rsa_sign_sha256(mbedtls_pk_rsa(*pk), hash, sig, sig_len))
-        rc = 0;
-    else if (key_is_rsa(k))
+    if (key_is_rsa(k))
         rc = compat_pk_sign(pk, MBEDTLS_MD_SHA256, hash, sizeof hash, sig, PKI_SIGNATURE_MAX, sig_len, pki_rng_draw, &blinding);
     else                               /* past mbedtls_pk, which copies the key and so forgets its table each time */
         rc = compat_ecdsa_sign(mbedtls_pk_ec(*pk), MBEDTLS_MD_SHA256, hash, sizeof hash, sig, PKI_SIGNATURE_MAX, sig_len,

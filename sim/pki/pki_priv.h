@@ -45,11 +45,6 @@ bool key_sign_sha256(const struct key *k, struct str data, uint8_t *sig, size_t 
 bool key_verify(const struct key *k, mbedtls_md_type_t md, struct str data, struct str sig);
 int pki_rng_draw(void *rng, unsigned char *out, size_t n);       /* mbedTLS' shape of rng_bytes */
 
-/* ---- rsa.c ---- */
-/* Both are false for a key of a shape that mbedTLS must deal with: beyond 4096 bits, or of unlike factors. */
-bool rsa_generate(mbedtls_rsa_context *rsa, struct rng *r, unsigned bits);                         /* the exponent is 65537 */
-bool rsa_sign_sha256(const mbedtls_rsa_context *rsa, const uint8_t hash[32], uint8_t *sig, size_t *sig_len);   /* PKCS #1 v1.5 */
-
 /* ---- pem.c ---- */
 struct pem_block { struct str type, der; };
 /* The next well-formed block of *rest, which is advanced; false when there is none. The DER lies in the arena. */

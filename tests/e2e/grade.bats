@@ -224,3 +224,53 @@ END
     [ "$status" = 1 ]
     [ "$(jq -r .message <<<"$output")" = "this is no data folder of Lab 8" ]
 }
+
+@test "hidden checks: the student is told how many there are and nothing else, the instructor all" {
+    mkdir "$BATS_TEST_TMPDIR/lab8"
+    cp -r "$BATS_TEST_DIRNAME/../../labs/lab8/." "$BATS_TEST_TMPDIR/lab8"
+    sed -i "s/^  - name: a Service leads to web1/&\n    hidden: true/" "$BATS_TEST_TMPDIR/lab8/lab.yaml"
+    mkdir "$BATS_TEST_TMPDIR/empty"
+    run -1 "$KUBELAB" grade "$BATS_TEST_TMPDIR/lab8" --submission "$BATS_TEST_TMPDIR/empty"
+    [ "${lines[0]}" = "Lab 8: 0 of 10 visible checks pass; 1 hidden; 0 of 20 points" ]
+    [[ $output != *"a Service leads to web1"* ]]
+    run -1 "$KUBELAB" grade "$BATS_TEST_TMPDIR/lab8" --submission "$BATS_TEST_TMPDIR/empty" --hidden
+    [ "${lines[0]}" = "Lab 8: 0 of 10 visible checks pass; 0 of 1 hidden ones; 0 of 21 points" ]
+    [[ $output == *"a Service leads to web1 [hidden]"* ]]
+    for f in json junit tap gradescope; do
+        run -1 "$KUBELAB" grade "$BATS_TEST_TMPDIR/lab8" --submission "$BATS_TEST_TMPDIR/empty" --format $f --out "$BATS_TEST_TMPDIR/r"
+        valid "$BATS_TEST_TMPDIR/r" $f
+    done
+    jq -e '[.tests[] | select(.visibility == "hidden")] | length == 1 and .[0].name == "a Service leads to web1"' "$BATS_TEST_TMPDIR/r"
+    jq -e '.output | startswith("Lab 8: 0 of 10 visible checks pass; 1 hidden")' "$BATS_TEST_TMPDIR/r"
+}
+
+@test "as in a container: nobody, nothing to write but TMPDIR, no network, half a core: a report within ten seconds, also when everything fails" {
+    [ "$(id -u)" = 0 ] || skip "it takes root to set this up"
+    box=$(mktemp -d /tmp/kubelab-box-XXXXXX)
+    cp "$KUBELAB" "$box/kubelab"
+    cp -r "$GOOD" "$box/good"
+    mkdir "$box/empty"
+    chmod -R a+rX "$box"
+    ways="$BATS_TEST_DIRNAME/confined as-in-a-container"
+    TMPDIR=$box $ways true || { rm -r "$box"; skip "this machine cannot be so"; }
+    run env TMPDIR="$box" $ways sh -c "touch /etc/x || touch /dev/shm/x || touch '$box/x'; id -u; cat /proc/net/route | wc -l"
+    [[ $output == *"Read-only file system"*65534*1 ]]
+    for s in good empty nothing; do
+        began=$(date +%s%N)
+        TMPDIR=$box $ways "$box/kubelab" grade lab8 --submission "$box/$s" --format json --out "$box/$s.json" || [ $? != 4 ]
+        echo "$s: $((($(date +%s%N) - began) / 1000000)) ms"
+        [ $((($(date +%s%N) - began) / 1000000)) -lt 10000 ]
+        valid "$box/$s.json" json
+    done
+    [ "$(cat "$box"/{good,empty,nothing}.json | jq -r '"\(.status) \(.score)"' | tr '\n' ,)" = "complete 21,complete 0,broken 0," ]
+    "$KUBELAB" grade lab8 --submission "$GOOD" --format json | cmp - "$box/good.json"
+    [ -z "$(ls -d "$box"/kubelab-grade-* 2>/dev/null)" ]
+    rm -r "$box"
+}
+
+@test "a wall-clock limit ends it with what was judged until then, and a report" {
+    printf '#!/bin/bash\nwhile :; do :; done\n' >"$BATS_TEST_TMPDIR/endless"
+    run -1 "$KUBELAB" grade lab8 --submission "$BATS_TEST_TMPDIR/endless" --timeout 4s --format json --out "$BATS_TEST_TMPDIR/r.json"
+    [ "$(jq -r .status "$BATS_TEST_TMPDIR/r.json")" = timeout ]
+    valid "$BATS_TEST_TMPDIR/r.json" json
+}

@@ -105,6 +105,8 @@ asan:                             ## unit tests under the address and undefined-
 fuzz:                             ## feed the parsers with broken input, FUZZ_SECONDS each, under the sanitizers
 	@$(MAKE) --no-print-directory -s SAN=1 fuzz-programs
 	@tests/fuzz/run $(FUZZ_SECONDS)
+soak: kubelab                     ## every lab over SEEDS seeds (100), and what else takes long: tests/soak
+	@status=0; for t in tests/soak/*; do echo "# $$t"; "$$t" || status=1; done; exit $$status
 bench: kubelab $(B)/tests/bench/store_bench   ## figures: medians of at least five runs, and what limits each
 	@tests/bench/run
 tidy:                             ## check the tree's own rules
@@ -123,5 +125,5 @@ fuzz-programs: $(FUZZ)
 check-deps:
 	@CC="$(CC)" .ci/deps check
 
-.PHONY: all run test deps unit asan fuzz bench tidy analyze clean help unit-programs unit-list fuzz-programs check-deps
+.PHONY: all run test deps unit asan fuzz soak bench tidy analyze clean help unit-programs unit-list fuzz-programs check-deps
 -include $(OBJ:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(B)/$(MAIN:.c=.d)

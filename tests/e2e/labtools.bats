@@ -188,3 +188,10 @@ Y
     [[ $output == *"FAILED  expect: within 20s it never held: false"* ]]
     [ "${lines[-1]}" = "conditions: failed; 9 of 11 steps as expected" ]
 }
+
+@test "every lab of the binary holds what it promises (tests/soak/labs has a hundred seeds)" {
+    run tests/soak/labs 2
+    echo "$output"
+    [ "$status" = 0 ]
+    [[ ${lines[-1]} == *" passed, 0 failed" ]]
+}

@@ -145,8 +145,6 @@ static struct json *derive(struct arena *a, const char *file, const struct param
 {
     struct predicate_result result = { PREDICATE_ERROR, STR_NULL };
     struct err e = { 0 };
-    if (!file)
-        return json_null(a);
     struct predicate_set *q = predicate_set_new(&p->jq, 1, NULL, &e);
     if (q && predicate_set_ready(q, NULL, &e))
         result = predicate_set_eval_one(q, a, json_text(a, json_buildf(a, "{'clock':{'seconds':0},'params':%j}", json_copy(a, values))), 0);
@@ -187,8 +185,8 @@ static bool is_plain(struct arena *a, const struct json *v)
     return s.n <= MAX_VALUE_BYTES;
 }
 
-bool params_draw(struct arena *a, const char *file, const struct param *list, const uint8_t seed[32], const struct json *set, struct json **values,
-                 struct err *err)
+bool params_draw(struct arena *a, const char *file, bool evaluate, const struct param *list, const uint8_t seed[32], const struct json *set,
+                 struct json **values, struct err *err)
 {
     *values = json_new_object(a);
     for (const struct json *g = json_first(set); g; g = json_next(g))
@@ -200,7 +198,7 @@ bool params_draw(struct arena *a, const char *file, const struct param *list, co
         if (given)
             v = choose(a, p, given, err);
         else if (p->kind == PARAM_JQ)
-            v = derive(a, file, p, *values, err);
+            v = evaluate ? derive(a, file, p, *values, err) : json_null(a);
         else if (p->kind == PARAM_VALUE)
             v = json_copy(a, p->value);
         else if (p->kind == PARAM_RANGE)

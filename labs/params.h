@@ -33,10 +33,10 @@ bool params_read_grid(struct spec *s, const struct json *mapping, struct param *
 const struct param *params_find(const struct param *list, struct str name);
 
 /* Draw all of them, in order, into *values, an object by name. set: names whose values are given by hand (as they are or as texts), or NULL; a name that is
- * not declared, a value that is none of the choices, and a derived one are refused with ERR_USAGE. file names the declaration in errors of its expressions; NULL: expressions are not evaluated, and
- * what is derived is null. */
-bool params_draw(struct arena *a, const char *file, const struct param *list, const uint8_t seed[32], const struct json *set, struct json **values,
-                 struct err *err);
+ * not declared, a value that is none of the choices, and a derived one are refused with ERR_USAGE. file names the declaration in errors. evaluate: false: expressions are not evaluated, and what is
+ * derived is null. */
+bool params_draw(struct arena *a, const char *file, bool evaluate, const struct param *list, const uint8_t seed[32], const struct json *set,
+                 struct json **values, struct err *err);
 /* "name=value" of a command line into set, as text. False with ERR_USAGE. */
 bool params_set(struct arena *a, struct json *set, const char *assignment, struct err *err);
 

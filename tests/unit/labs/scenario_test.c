@@ -73,6 +73,7 @@ static void lab_errors(void **state)
     (void)state;
     static const struct { const char *text, *says; } cases[] = {
         { "name: x\n", "lab.yaml:1:1: a lab needs \"label\"" },
+        { "name: x\nlabel: X\ntitle: t\nkubernetesVersion: v1.16\nparameters:\n  a: {value: \"x\\ny\"}\nsteps: []\n", "lab.yaml:6:3: the value of a is longer than" },
         { LAB "- {id: a}\n", "lab.yaml:6:3: a step needs \"title\"" },
         { LAB "- {id: a, title: b}\n- {id: a, title: c}\n", "lab.yaml:7:8: there is a step \"a\" already" },
         { LAB "- id: a\n  title: b\n  checks:\n  - {name: c, jq: '.', depends: d}\n", "lab.yaml:9:33: no check above is called \"d\"" },

@@ -168,11 +168,11 @@ lab8() {                                       # lab8 KUBECTL: the lab's session
     until grep -q '"requestURI":"/api/v1/namespaces/default/pods.*watch=' <<<"$("$KUBELAB" debug audit --data "$DATA" -o json)"; do sleep 0.05; done
     k run one --image=busybox --restart=Never -- sleep 20
     advance 30s
+    until grep -q Completed "$BATS_TEST_TMPDIR/watched"; do sleep 0.05; done     # the client has read it; bats bounds the wait
     kill $watch
     wait $watch || true
     k delete pod one --wait=false
     advance 40s
-    grep -q Completed "$BATS_TEST_TMPDIR/watched"
     export_journal
     grep -q '"kind":"gone"' "$J"
     replays_the_same

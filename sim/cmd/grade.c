@@ -152,13 +152,22 @@ static void judge_data(struct grade_run *s, struct err *err)
     conclude(s, ok, NULL, err);
 }
 
+static bool take(struct grade_run *s, const char **difference, struct err *err)
+{
+    const struct options *o = s->j->o;
+    s->j->grade.kind = o->data ? "data" : o->journal ? "journal" : s->j->grade.kind;
+    if (o->journal)
+        return grade_take_journal(s, &cluster_pid, difference, err);
+    return o->data ? grade_take_data(s, err) : take_submission(s, err);
+}
+
 static void judge(struct grade_run *s)
 {
     struct err err = { 0 };
     struct grade *g = &s->j->grade;
-    bool data = s->j->o->data != NULL;
-    g->kind = data ? "data" : g->kind;
-    bool taken = data ? grade_take_data(s, &err) : take_submission(s, &err);
+    bool as_it_is = s->j->o->data || s->j->o->journal;
+    const char *difference = NULL;
+    bool taken = take(s, &difference, &err);
     cluster_pid = s->stage.pid;
     s->ops->grading = &g->hooks;
     if (!taken && (timed_out || is_interrupted(s))) {
@@ -166,7 +175,10 @@ static void judge(struct grade_run *s)
     } else if (!taken) {
         g->status = err.code == ERR_IO ? GRADE_ERROR : GRADE_BROKEN;
         g->message = without_path(s, err.msg);
-    } else if (data) {
+    } else if (difference) {
+        g->status = GRADE_DIVERGED;
+        g->message = arena_printf(s->a, "the journal does not lead where it led:\n%s", difference);
+    } else if (as_it_is) {
         judge_data(s, &err);
     } else {
         play(s);
@@ -238,8 +250,8 @@ static bool choose(struct grade_job *j, struct err *err)
         return err_set(err, ERR_USAGE, "--format is one of " REPORT_FORMATS ", not \"%s\"", format);
     if (o->timeout && (!duration_parse_go(str_c(o->timeout), &j->timeout_ns) || j->timeout_ns < (int64_t)NS_PER_S))
         return err_set(err, ERR_USAGE, "--timeout is a duration from 1s, not \"%s\"", o->timeout);
-    if (!!o->submission + !!o->data + !!o->roster != 1)
-        return err_set(err, ERR_USAGE, "name what was handed in by one of --submission, --data and --roster");
+    if (!!o->submission + !!o->data + !!o->journal + !!o->roster != 1)
+        return err_set(err, ERR_USAGE, "name what was handed in by one of --submission, --data, --journal and --roster");
     if (o->require_sandbox && !sandbox_level_parse(str_c(o->require_sandbox), &level))
         return err_set(err, ERR_USAGE, "--require-sandbox is one of none, limits, confined and isolated, not \"%s\"", o->require_sandbox);
     if (o->budget && (!duration_parse_go(str_c(o->budget), &budget) || budget <= 0))
@@ -251,7 +263,7 @@ static bool choose(struct grade_job *j, struct err *err)
 
 int cmd_grade(struct options *o)
 {
-    struct grade_job j = { .a = arena_new(), .o = o, .submission = o->data ? o->data : o->submission, .student = o->student, .out = o->out, .timeout_ns = TIMEOUT_S * (int64_t)NS_PER_S };
+    struct grade_job j = { .a = arena_new(), .o = o, .submission = o->data ? o->data : o->journal ? o->journal : o->submission, .student = o->student, .out = o->out, .timeout_ns = TIMEOUT_S * (int64_t)NS_PER_S };
     struct err err = { 0 };
     int status = EXIT_USAGE;
     if (!choose(&j, &err))

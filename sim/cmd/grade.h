@@ -37,5 +37,8 @@ int grade_roster(const struct grade_job *j);
 bool grade_run_script(void *ctx, struct arena *a, const struct labs_ops *ops, bool *good, const char **what, struct err *err);
 /* j->submission is a data folder: copied, and its cluster started as it is, the clock standing. ERR_NOT_FOUND, ERR_INVALID, ERR_TOO_LARGE: what was handed in; ERR_IO: else. */
 bool grade_take_data(struct grade_run *run, struct err *err);
+/* j->submission is a journal: replayed, and its cluster left where the journal ends, the clock standing. *difference: it does not lead where it led (journal.h,
+ * replay_kept); *pid: who is to be killed when the time is up. */
+bool grade_take_journal(struct grade_run *run, volatile pid_t *pid, const char **difference, struct err *err);
 
 #endif

@@ -1,7 +1,10 @@
-/* sim/cmd/grade_take.c - the other ways to hand something in: a script, run in the lab's shell as far as it is confined, and a cluster's data folder, judged as it is. */
+/* sim/cmd/grade_take.c - the other ways to hand something in: a script, run in the lab's shell as far as it is confined; a cluster's data folder,
+ * judged as it is; and a journal, replayed first. */
 #include "sim/cmd/grade.h"
 #include "apiserver/store/store.h"
+#include "sim/cmd/journal.h"
 #include "sim/cmd/profile.h"
+#include "sim/cmd/record.h"
 #include "sim/cmd/sandbox.h"
 
 #include <dirent.h>
@@ -137,11 +140,17 @@ static bool profile_mend(struct grade_run *run, struct err *err)
     return profile_save(run->a, run->stage.data, &p, err);
 }
 
+static bool start_as_it_is(struct grade_run *run, struct err *err)
+{
+    struct options up = { .data = run->stage.data, .port = 0, .kubelet_port = 0, .clock = "paused" };
+    return up_tied(run->a, &up, &run->stage.pid, err) ||
+           err_set(err, ERR_INVALID, "its cluster does not start: %s", arena_strdup(run->a, err->msg));
+}
+
 bool grade_take_data(struct grade_run *run, struct err *err)
 {
     const char *from = run->j->submission;
     struct copier c = { .a = run->a, .err = err };
-    struct options up = { .data = run->stage.data, .port = 0, .kubelet_port = 0, .clock = "paused" };
     int fd = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_set(err, ERR_NOT_FOUND, "the data folder cannot be read: %s: %s", path_base(from), strerror(errno));
@@ -149,7 +158,33 @@ bool grade_take_data(struct grade_run *run, struct err *err)
               err_set(err, ERR_INVALID, "the data folder is in use: stop its cluster with 'kubelab down', or hand in a copy");
     ok = ok && copy_folder(&c, fd, run->stage.data, 0) && profile_mend(run, err);
     close(fd);
-    if (ok && !up_tied(run->a, &up, &run->stage.pid, err))
-        ok = err_set(err, ERR_INVALID, "its cluster does not start: %s", arena_strdup(run->a, err->msg));
-    return ok;
+    return ok && start_as_it_is(run, err);
+}
+
+/* ---- a journal ---- */
+/* The lab that it was played in has to be the grader's, with the values that this student was given. */
+static bool is_of_lab(struct grade_run *run, const struct journal_file *f, struct err *err)
+{
+    const struct lab *lab = lab_find(run->j->lab->name);
+    const struct json *up = f->n ? json_parse(run->a, f->lines[0].text, NULL) : NULL, *params = json_path(up, "profile.params");
+    if (!str_eqc(json_get_str(up, "lab"), lab->name) || !str_eqc(json_path_str(up, "profile.lab"), lab->name))
+        return err_set(err, ERR_INVALID, "this is no journal of %s", lab->label);
+    if (json_len(lab->params) && !json_equal(params, lab->params))
+        return err_set(err, ERR_INVALID, "this is a journal of %s with other values than this student's", lab->label);
+    return true;
+}
+
+bool grade_take_journal(struct grade_run *run, volatile pid_t *pid, const char **difference, struct err *err)
+{
+    struct str bytes;
+    struct journal_file f = { 0 };
+    if (!file_read(run->j->submission, LIMIT_JOURNAL_FILE_BYTES, run->a, &bytes, err))
+        return err_set(err, ERR_NOT_FOUND, "the journal cannot be read: %s", path_base(run->j->submission));
+    if (!journal_file_read(run->a, bytes, &f, err) || !is_of_lab(run, &f, err))
+        return false;
+    bool ok = replay_kept(run->a, &f, run->stage.data, pid, difference, err);
+    run->stage.pid = *pid > 0 ? *pid : -1;
+    if (!ok || *difference || *pid > 0)
+        return ok;
+    return start_as_it_is(run, err);
 }

@@ -2,6 +2,8 @@
 #ifndef SIM_CMD_JOURNAL_H
 #define SIM_CMD_JOURNAL_H
 
+#include <sys/types.h>
+
 #include "sim/cmd/record.h"
 
 struct loop;
@@ -46,5 +48,13 @@ struct cluster *replay_cluster(const struct replay *r);
 size_t replay_inputs(const struct replay *r);      /* how many have been met */
 void replay_attach(struct replay *r, struct cluster *c);         /* right after the loop and the store are there */
 void replay_free(struct replay *r);
+
+/* ---- replay_command.c ---- */
+struct journal_file;
+/* Replay all of f's lives in dir, which is empty or not there. *difference: the first one in words, in a; NULL: it was the same. *pid is the process of
+ * the life that is lived, and in the end of the cluster that stays there, its clock standing, as long as this process lives; 0: the journal ends
+ * with its cluster stopped. False with err set: it cannot be replayed. */
+bool replay_kept(struct arena *a, const struct journal_file *f, const char *dir, volatile pid_t *pid, const char **difference,
+                 struct err *err);
 
 #endif

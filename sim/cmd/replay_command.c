@@ -12,8 +12,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -153,7 +155,8 @@ struct life {
     struct replay  *replay;
     struct cluster *cluster;
     int             fd;
-    bool            keep;              /* it is the last, and shall go on */
+    bool            keep, tied;        /* it is the last, and shall go on; it ends with the process that replays, however that ends */
+    volatile pid_t *pid;               /* of its process while there is one; may be NULL */
 };
 
 static void on_done(void *ctx, const char *difference, unsigned line)
@@ -196,6 +199,8 @@ static void live(struct life *life, struct cluster_options *co)
     struct arena *a = arena_new();
     int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC), log_fd = open(arena_printf(a, "%s/log", co->dir), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     setsid();
+    if (life->tied)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(null_fd, 0);
     dup2(null_fd, 1);
     dup2(log_fd >= 0 ? log_fd : null_fd, 2);
@@ -256,6 +261,8 @@ static struct json *run_life(struct arena *a, struct life *life, const char *dir
         life->fd = fds[1];
         live(life, &co);
     }
+    if (life->pid)
+        *life->pid = pid;
     close(fds[1]);
     struct strbuf text;
     char chunk[4096];
@@ -265,8 +272,12 @@ static struct json *run_life(struct arena *a, struct life *life, const char *dir
     close(fds[0]);
     struct json *report = json_parse(a, arena_str(a, strbuf_str(&text)), NULL);
     strbuf_deinit(&text);
-    while (!(life->keep && report) && pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+    if (life->keep && report && json_get_bool(report, "same", false))
+        return report;
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         continue;
+    if (life->pid)
+        *life->pid = 0;
     if (!report)
         err_set(err, ERR_INTERNAL, "the cluster ended while it was replayed; see %s/log", dir);
     return report;
@@ -284,12 +295,12 @@ static bool is_empty_dir(const char *path)
     return n <= 2;
 }
 
-static const char *folder_make(struct arena *a, const struct options *o, struct str seed, struct err *err)
+static const char *folder_make(struct arena *a, const char *data, struct str seed, struct err *err)
 {
-    const char *dir = o->data ? arena_strdup(a, o->data) : scratch_make(a, "replay", err);
-    if (!dir || (o->data && !dir_make(dir, 0700, err)))
+    const char *dir = data ? arena_strdup(a, data) : scratch_make(a, "replay", err);
+    if (!dir || (data && !dir_make(dir, 0700, err)))
         return NULL;
-    if (o->data && !is_empty_dir(dir)) {
+    if (data && !is_empty_dir(dir)) {
         err_set(err, ERR_USAGE, "the folder %s is not empty: a replay makes a cluster of its own", dir);
         return NULL;
     }
@@ -301,18 +312,18 @@ static const char *folder_make(struct arena *a, const struct options *o, struct 
 
 struct outcome { int64_t inputs; int lives; const struct record_line *end; struct json *different; };
 
-static bool run_lives(struct arena *a, const struct options *o, const struct journal_file *f, const char *dir, struct outcome *out, struct err *err)
+static bool run_lives(struct arena *a, const struct journal_file *f, const char *dir, const struct life *how, struct outcome *out, struct err *err)
 {
     for (size_t i = 0; i < f->n; i++) {
         if (record_is_life_end(f->lines[i].kind))
             out->end = &f->lines[i];
         if (f->lines[i].kind != RECORD_UP)
             continue;
-        struct life life = { .file = f, .first = i };
+        struct life life = { .file = f, .first = i, .tied = how->tied, .pid = how->pid };
         size_t last = i;
         while (!record_is_life_end(f->lines[last].kind))
             last++;
-        life.keep = o->keep && (f->lines[last].kind == RECORD_END || f->lines[last].kind == RECORD_FULL);
+        life.keep = how->keep && (f->lines[last].kind == RECORD_END || f->lines[last].kind == RECORD_FULL);
         struct json *report = run_life(a, &life, dir, err);
         if (!report)
             return false;
@@ -353,6 +364,17 @@ static void print_outcome(struct arena *a, const struct options *o, const struct
     }
 }
 
+bool replay_kept(struct arena *a, const struct journal_file *f, const char *dir, volatile pid_t *pid, const char **difference, struct err *err)
+{
+    struct outcome out = { 0 };
+    *difference = NULL;
+    if (!folder_make(a, dir, f->seed, err) || !run_lives(a, f, dir, &(struct life){ .keep = true, .tied = true, .pid = pid }, &out, err))
+        return false;
+    if (out.different)
+        *difference = arena_cstr(a, json_get_str(out.different, "difference"));
+    return true;
+}
+
 int cmd_replay(struct options *o)
 {
     struct arena *a = arena_new();
@@ -366,8 +388,8 @@ int cmd_replay(struct options *o)
         err_set(&err, ERR_USAGE, "usage: kubelab replay FILE [--data DIR] [--keep] [-o json]");
     else if (!file_read(path, LIMIT_JOURNAL_FILE_BYTES, a, &bytes, &err) || !journal_file_read(a, bytes, &f, &err))
         err_prefix(&err, "%s: ", path);
-    else if ((dir = folder_make(a, o, f.seed, &err)) != NULL)
-        ok = run_lives(a, o, &f, dir, &out, &err);
+    else if ((dir = folder_make(a, o->data, f.seed, &err)) != NULL)
+        ok = run_lives(a, &f, dir, &(struct life){ .keep = o->keep }, &out, &err);
     if (ok)
         print_outcome(a, o, &out, dir);
     bool keep = o->keep && ok && !out.different;

@@ -225,6 +225,31 @@ END
     [ "$(jq -r .message <<<"$output")" = "this is no data folder of Lab 8" ]
 }
 
+@test "a journal: replayed and judged; one that was tampered with is told its first difference" {
+    export DATA=$BATS_TEST_TMPDIR/played
+    start --lab lab8 --seed 5 --clock paused
+    "$KUBELAB" lab files lab8 "$BATS_TEST_TMPDIR/files" --data "$DATA"
+    k apply -f "$BATS_TEST_TMPDIR/files/metrics-server/deploy/1.8+/"
+    timeout 60 "$KUBELAB" clock advance 60s --data "$DATA"
+    "$KUBELAB" journal export "$BATS_TEST_TMPDIR/j" --data "$DATA"
+    stop
+    "$KUBELAB" journal export "$BATS_TEST_TMPDIR/stopped" --data "$DATA"
+    for j in j stopped; do
+        run -1 "$KUBELAB" grade lab8 --journal "$BATS_TEST_TMPDIR/$j" --format json --out "$BATS_TEST_TMPDIR/$j.json"
+        valid "$BATS_TEST_TMPDIR/$j.json" json
+        [ "$(jq -r '.submission.kind + " " + .status + ": " + .summary' "$BATS_TEST_TMPDIR/$j.json")" = "journal complete: 2 of 11 checks pass" ]
+    done
+    sed 's/metrics-server-amd64:v0.3.6/metrics-server-amd64:v0.3.7/' "$BATS_TEST_TMPDIR/j" >"$BATS_TEST_TMPDIR/tampered"
+    ! cmp -s "$BATS_TEST_TMPDIR/j" "$BATS_TEST_TMPDIR/tampered"
+    run -1 "$KUBELAB" grade lab8 --journal "$BATS_TEST_TMPDIR/tampered" --format json
+    [ "$(jq -r .status <<<"$output")" = diverged ]
+    [[ $(jq -r .message <<<"$output") == "the journal does not lead where it led:"* ]]
+    head -c 2000 "$BATS_TEST_TMPDIR/j" >"$BATS_TEST_TMPDIR/cut"
+    run -1 "$KUBELAB" grade lab8 --journal "$BATS_TEST_TMPDIR/cut" --format json
+    [ "$(jq -r .status <<<"$output")" != complete ]
+    run -2 "$KUBELAB" grade lab8 --journal "$BATS_TEST_TMPDIR/none"
+}
+
 @test "hidden checks: the student is told how many there are and nothing else, the instructor all" {
     mkdir "$BATS_TEST_TMPDIR/lab8"
     cp -r "$BATS_TEST_DIRNAME/../../labs/lab8/." "$BATS_TEST_TMPDIR/lab8"

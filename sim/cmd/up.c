@@ -27,13 +27,15 @@ static bool seed_choose(struct arena *a, const char *dir, const struct options *
 {
     const char *path = arena_printf(a, "%s/seed", dir);
     struct str text, bytes;
+    if (o->seed_given)
+        loop_seed_from_int(seed, o->seed);
     if (file_read(path, 256, a, &text, NULL) && hex_decode(a, str_trim(text), &bytes) && bytes.n == 32) {
+        if (o->seed_given && memcmp(seed, bytes.p, 32) != 0)
+            return err_set(err, ERR_USAGE, "the data folder holds a cluster of another seed, or of another student: take another --data, or remove it");
         memcpy(seed, bytes.p, 32);
         return true;
     }
-    if (o->seed_given)
-        loop_seed_from_int(seed, o->seed);
-    else if (!loop_seed_from_system(seed, err))
+    if (!o->seed_given && !loop_seed_from_system(seed, err))
         return false;
     return file_write(path, hex_encode(a, (struct str){ (const char *)seed, 32 }), 0600, err);
 }

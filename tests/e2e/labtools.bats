@@ -30,7 +30,7 @@ start_lab() {
 @test "lab test says what does not hold, with the seed" {
     cp -r "$LAB" "$BATS_TEST_TMPDIR/hello"
     sed -i 's/replicas: ${replicas}/replicas: 1/' "$BATS_TEST_TMPDIR/hello/solution.yaml"
-    sed -i 's/fails: \["the Deployment wants.*/fails: [${replicas} pods are ready]/' "$BATS_TEST_TMPDIR/hello/lab.yaml"
+    sed -i 's/fails: \["the Deployment wants.*/fails: [all of them are ready]/' "$BATS_TEST_TMPDIR/hello/lab.yaml"
     run "$KUBELAB" lab test "$BATS_TEST_TMPDIR/hello" --seeds 1
     echo "$output"
     [ "$status" = 1 ]
@@ -52,7 +52,7 @@ start_lab() {
     n=$(jq .params.replicas "$BATS_TEST_TMPDIR/d/cluster.json")
     run "$KUBELAB" lab check hello
     [ "$status" = 1 ]
-    [[ $output == *"the Deployment wants $n pods"* ]]
+    [[ $output == *"Bring web to $n pods"* ]]
     KUBECONFIG=$BATS_TEST_TMPDIR/d/admin.conf k scale deploy web --replicas "$n"
     "$KUBELAB" clock advance 30s
     run "$KUBELAB" lab check "$LAB"
@@ -194,4 +194,30 @@ Y
     echo "$output"
     [ "$status" = 0 ]
     [[ ${lines[-1]} == *" passed, 0 failed" ]]
+}
+
+@test "the instructor's page: every command of it, in its order" {
+    sed -n '/^```sh$/,/^```$/{/^```/d;p}' "$BATS_TEST_DIRNAME/../../labs/instructors.md" >"$BATS_TEST_TMPDIR/page"
+    cd "$BATS_TEST_TMPDIR"
+    HOME=$BATS_TEST_TMPDIR PATH=$(dirname "$KUBELAB"):$PATH run bash -eux page
+    echo "$output"
+    for d in trying alice; do "$KUBELAB" down --data "$d" 2>/dev/null; done || true
+    [ "$status" = 0 ]
+    [ -s crowd/timeline.svg ] && [ -s grades/grades.csv ] && [ -s results.json ] && [ -s report.xml ]
+}
+
+@test "a data folder keeps its seed and its student: another is refused, not forgotten" {
+    export KUBELAB_DATA=$BATS_TEST_TMPDIR/d
+    head -c 32 /dev/zero >"$BATS_TEST_TMPDIR/key"
+    cd "$BATS_TEST_TMPDIR"
+    "$KUBELAB" lab new hello
+    "$KUBELAB" lab start ./hello --student ann --key key
+    "$KUBELAB" down
+    run "$KUBELAB" lab start ./hello --student bob --key key
+    [ "$status" = 2 ]
+    [[ $output == *"a cluster of another seed, or of another student"* ]]
+    "$KUBELAB" lab start ./hello --student ann --key key
+    "$KUBELAB" down
+    run "$KUBELAB" up --detach --port 0 --kubelet-port 0 --seed 5
+    [ "$status" = 2 ]
 }

@@ -83,26 +83,42 @@ static bool make_way(const char *path)
     return mkdir(path, 0755) == 0 || errno == EEXIST;
 }
 
+/* A mount point: a folder, or a file in one. */
+static bool make_point(const char *path, bool is_dir)
+{
+    char parent[4200];
+    if (is_dir)
+        return make_way(path);
+    snprintf(parent, sizeof parent, "%s", path);
+    *strrchr(parent, '/') = 0;
+    int fd = strcmp(parent, "/tmp") == 0 || make_way(parent) ? open(path, O_CREAT | O_RDONLY | O_CLOEXEC, 0644) : -1;
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 /* Its own folder goes over /tmp; what is needed of the old one is bound there again. */
 static bool own_tmp(const struct confinement *c)
 {
     int fds[CONFINE_PATHS_MAX + 1];
     const char *paths[CONFINE_PATHS_MAX + 1];
+    bool is_dir[CONFINE_PATHS_MAX + 1];
     char self[64];
     size_t n = 0;
     bool ok = true;
     for (size_t i = 0; i <= c->readable_n; i++) {
         const char *path = i ? c->readable[i - 1] : c->box->folder;
         struct stat st;
-        if (strncmp(path, "/tmp/", 5) != 0 || stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+        if (strncmp(path, "/tmp/", 5) != 0 || stat(path, &st) != 0 || !(S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)))
             continue;
         paths[n] = path;
+        is_dir[n] = S_ISDIR(st.st_mode);
         fds[n++] = open(path, O_PATH | O_CLOEXEC);
     }
     ok = bind_here(c->tmp, "/tmp");
     for (size_t i = 0; i < n; i++) {
         snprintf(self, sizeof self, "/proc/self/fd/%d", fds[i]);
-        ok = ok && make_way(paths[i]) && bind_here(self, paths[i]);
+        ok = ok && make_point(paths[i], is_dir[i]) && bind_here(self, paths[i]);
         close(fds[i]);
     }
     return ok;

@@ -130,14 +130,12 @@ static void add_readable(struct run *r, const char *path)
     free(full);
 }
 
-/* The folders of PATH, where their files lead (a kubectl that is a link), and this program. */
+/* The folders of PATH, where their files lead (a kubectl that is a link), and this program: the file alone, since a key may lie beside it. */
 static void find_readable(struct run *r)
 {
     struct str path = str_c(getenv("PATH") ? getenv("PATH") : "");
-    char *self = arena_strdup(r->a, self_path() ? self_path() : "");
-    if (strrchr(self, '/'))
-        *strrchr(self, '/') = 0;
-    add_readable(r, self);
+    if (self_path())
+        add_readable(r, self_path());
     while (path.p && path.n) {
         struct str one = str_token(&path, ':');
         if (one.n && one.p[0] == '/')

@@ -5,6 +5,9 @@ load helpers
 setup_file() {
     export SCRIPTS=$BATS_TEST_DIRNAME/hostile WORK=$BATS_FILE_TMPDIR/w
     mkdir -p "$WORK/tmp"
+    install -m 755 "$KUBELAB" "$WORK/kubelab"            # where other users reach it, too
+    install -m 755 "$BATS_TEST_DIRNAME/confined" "$WORK/confined"
+    export KUBELAB=$WORK/kubelab
     chmod 711 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$(dirname "$BATS_RUN_TMPDIR")" 2>/dev/null || true
     export TMPDIR=$WORK/tmp PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin       # a python in somebody's home is not the script's to read
     python3 - "$WORK/port" "$WORK/heard" <<'P' >/dev/null 2>&1 3>&- &
@@ -106,7 +109,7 @@ reaching=(daemon.sh read-secrets.sh write-outside.sh connect.sh trace.sh close-s
 }
 
 user() { [ "$(id -u)" != 0 ] || echo setpriv --reuid 61999 --regid 61999 --clear-groups --inh-caps=-all --bounding-set=-all; }
-confined=$BATS_TEST_DIRNAME/confined
+confined=$WORK/confined
 
 @test "as an ordinary user: budgets" {
     place user $(user)
@@ -159,7 +162,7 @@ confined=$BATS_TEST_DIRNAME/confined
 
 # What Docker leaves to a container's root, and no namespaces.
 in_a_container=(setpriv --bounding-set "-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap"
-    "$BATS_TEST_DIRNAME/confined" without-unshare)
+    "$WORK/confined" without-unshare)
 
 @test "as a container's root, whose cluster is another user's" {
     [ "$(id -u)" = 0 ] || skip "not root"

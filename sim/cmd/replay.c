@@ -395,6 +395,7 @@ static void on_turn_end(struct hook *h)
     if (!r->difference)
         look_for_missing(r);
     r->told = true;
+    hook_remove(h);                    /* the loop may be gone before the replay is */
     http_tap_set(NULL, NULL);
     loop_set_speed(r->loop, 0);
     loop_follow(r->loop, NULL, NULL);
@@ -481,7 +482,6 @@ void replay_free(struct replay *r)
         vnet_dial_cancel(&g->dial);
         free(g);
     }
-    hook_remove(&r->hook);
     arena_free(r->arena);
     free(r->difference);
     free(r);

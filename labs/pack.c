@@ -4,31 +4,14 @@
  * folder, in order and once, as large and with the digests that the manifest says, and nothing besides. What unpacks to more than a lab may be is not unpacked.
  */
 #include "labs/labs_priv.h"
+#include "sim/base/archive.h"
 #include "sim/pki/pki.h"
 
-#include <assert.h>
 #include <stdio.h>
-#include <zlib.h>
 
-enum { BLOCK = 512, MAX_FILES = 2000, MAX_TAR_BYTES = 40 * 1024 * 1024, MAX_PACK_BYTES = 16 * 1024 * 1024, MAX_PATH_BYTES = 99 };
+enum { MAX_FILES = 2000, MAX_TAR_BYTES = 40 * 1024 * 1024, MAX_PACK_BYTES = 16 * 1024 * 1024, MAX_PATH_BYTES = TAR_NAME_BYTES, GZIP_LEVEL = 9 };
 #define MANIFEST "kubelab-lab.json"
 #define FORMAT   "kubelab.dev/lab/v1"
-
-struct tar_header {
-    char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100], magic[8], owner[32], group[32], major[8], minor[8],
-         prefix[155], pad[12];
-};
-static_assert(sizeof(struct tar_header) == BLOCK, "a tar header is one block");
-
-static unsigned header_sum(const struct tar_header *h)
-{
-    struct tar_header copy = *h;
-    memset(copy.checksum, ' ', sizeof copy.checksum);
-    unsigned sum = 0;
-    for (size_t i = 0; i < sizeof copy; i++)
-        sum += ((const unsigned char *)&copy)[i];
-    return sum;
-}
 
 /* Relative, without a step up or an empty one, of characters that mean the same everywhere. */
 static bool is_path(const char *path)
@@ -51,21 +34,9 @@ static bool is_path(const char *path)
 /* ---- written ---- */
 static void add_file(struct strbuf *tar, const char *path, struct str bytes)
 {
-    static const char zeros[BLOCK];
-    struct tar_header h;
-    memset(&h, 0, sizeof h);
-    snprintf(h.name, sizeof h.name, "%s", path);
-    snprintf(h.mode, sizeof h.mode, "%07o", 0644);
-    snprintf(h.uid, sizeof h.uid, "%07o", 0);
-    snprintf(h.gid, sizeof h.gid, "%07o", 0);
-    snprintf(h.size, sizeof h.size, "%011zo", bytes.n);
-    snprintf(h.mtime, sizeof h.mtime, "%011o", 0);
-    h.type = '0';
-    memcpy(h.magic, "ustar\0" "00", 8);
-    snprintf(h.checksum, sizeof h.checksum, "%06o", header_sum(&h));
-    strbuf_add(tar, (struct str){ (const char *)&h, sizeof h });
-    strbuf_add(tar, bytes);
-    strbuf_add(tar, (struct str){ zeros, (BLOCK - bytes.n % BLOCK) % BLOCK });
+    struct tar_entry e = { .type = TAR_FILE, .mode = 0644, .bytes = bytes };
+    snprintf(e.name, sizeof e.name, "%s", path);
+    tar_add(tar, &e);
 }
 
 static struct str manifest_text(struct arena *a, const char *name, const struct lab_bytes *v, size_t n)
@@ -82,23 +53,6 @@ static struct str manifest_text(struct arena *a, const char *name, const struct 
     return text;
 }
 
-static bool compress_all(struct str in, struct strbuf *out)
-{
-    z_stream z = { .next_in = (Bytef *)(uintptr_t)in.p, .avail_in = (uInt)in.n };
-    unsigned char chunk[65536];
-    if (deflateInit2(&z, 9, Z_DEFLATED, 16 + MAX_WBITS, 9, Z_DEFAULT_STRATEGY) != Z_OK)
-        return false;
-    int status = Z_OK;
-    while (status == Z_OK) {
-        z.next_out = chunk;
-        z.avail_out = sizeof chunk;
-        status = deflate(&z, Z_FINISH);
-        strbuf_add(out, (struct str){ (const char *)chunk, sizeof chunk - z.avail_out });
-    }
-    deflateEnd(&z);
-    return status == Z_STREAM_END;
-}
-
 static bool is_secret(const struct lab *lab, const char *path)
 {
     if ((lab->solution && strcmp(path, lab->solution) == 0) || (lab->grade && strcmp(path, lab->grade) == 0))
@@ -113,7 +67,7 @@ bool lab_pack(struct arena *a, const struct lab *lab, bool all, struct str *pack
 {
     const struct lab_source *s = lab->source;
     struct lab_bytes *v = arena_alloc(a, (s->n + 1) * sizeof *v);
-    struct strbuf tar, out;
+    struct strbuf tar;
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++) {
         if (!is_path(s->v[i].path))
@@ -123,34 +77,23 @@ bool lab_pack(struct arena *a, const struct lab *lab, bool all, struct str *pack
             v[n++] = s->v[i];
     }
     strbuf_init(&tar, MAX_TAR_BYTES);
-    strbuf_init(&out, MAX_PACK_BYTES);
     struct str manifest = manifest_text(a, lab->name, v, n);
-    static const char end[2 * BLOCK];
     add_file(&tar, MANIFEST, manifest);
     for (size_t i = 0; i < n; i++)
         add_file(&tar, v[i].path, v[i].bytes);
-    strbuf_add(&tar, (struct str){ end, sizeof end });
-    bool ok = !tar.overflow && compress_all(strbuf_str(&tar), &out) && !out.overflow;
-    *pack = arena_str(a, strbuf_str(&out));
+    tar_end(&tar);
+    bool fits = !tar.overflow;
+    if (fits)
+        *pack = gzip_pack(a, strbuf_str(&tar), GZIP_LEVEL);
     *digest = sha256_hex(a, manifest);
     strbuf_deinit(&tar);
-    strbuf_deinit(&out);
-    return ok || err_set(err, ERR_PARSE, "%s is too large for a pack: at most %d MB", s->where, MAX_PACK_BYTES >> 20);
+    return (fits && pack->n <= MAX_PACK_BYTES) || err_set(err, ERR_PARSE, "%s is too large for a pack: at most %d MB", s->where, MAX_PACK_BYTES >> 20);
 }
 
 /* ---- read ---- */
 struct reader { struct arena *a; const char *what; struct str tar; struct lab_source *s; struct str manifest; struct err *err; };
 
 static bool broken(const struct reader *r, const char *why) { return err_set(r->err, ERR_PARSE, "%s is no pack of a lab, or was changed: %s", r->what, why); }
-
-static bool octal(const char *field, size_t n, size_t *out)
-{
-    size_t i = 0;
-    *out = 0;
-    for (; i < n && field[i] >= '0' && field[i] <= '7'; i++)
-        *out = *out * 8 + (size_t)(field[i] - '0');
-    return i > 0 && (i == n || field[i] == 0 || field[i] == ' ');
-}
 
 static bool all_zero(struct str s)
 {
@@ -163,25 +106,16 @@ static bool all_zero(struct str s)
 /* One file from the front of the rest. */
 static bool read_entry(struct reader *r, const char **path, struct str *bytes)
 {
-    struct tar_header h;
-    size_t size, sum;
-    if (r->tar.n < BLOCK)
-        return broken(r, "it ends early");
-    memcpy(&h, r->tar.p, sizeof h);
-    if (memcmp(h.magic, "ustar", 5) != 0 || !octal(h.checksum, sizeof h.checksum, &sum) || sum != header_sum(&h))
-        return broken(r, "a header is damaged");
-    if (h.type != '0' && h.type != 0)
+    struct tar_entry e;
+    const char *why;
+    if (!tar_next(&r->tar, &e, &why))
+        return broken(r, why ? why : "it ends early");
+    if (e.type != TAR_FILE)
         return broken(r, "it holds something that is no plain file");
-    if (h.prefix[0] || h.name[sizeof h.name - 1] || !is_path(h.name))
+    if (!is_path(e.name))
         return broken(r, "it holds a file of a name that none may have");
-    if (!octal(h.size, sizeof h.size, &size) || size > r->tar.n - BLOCK)
-        return broken(r, "a file is longer than the rest of it");
-    size_t padded = (size + BLOCK - 1) / BLOCK * BLOCK;
-    if (padded > r->tar.n - BLOCK)
-        return broken(r, "it ends early");
-    *path = arena_strdup(r->a, h.name);
-    *bytes = str_sub(r->tar, BLOCK, BLOCK + size);
-    r->tar = str_sub(r->tar, BLOCK + padded, r->tar.n);
+    *path = arena_strdup(r->a, e.name);
+    *bytes = e.bytes;
     return true;
 }
 
@@ -212,33 +146,9 @@ static bool read_tar(struct reader *r)
             return broken(r, "its files are not in order, or one is there twice");
         r->s->v[r->s->n++] = (struct lab_bytes){ path, bytes };
     }
-    if (r->tar.n != 2 * BLOCK || !all_zero(r->tar))
+    if (r->tar.n != 2 * TAR_BLOCK_BYTES || !all_zero(r->tar))
         return broken(r, "something follows its end");
     return check_manifest(r);
-}
-
-/* At most MAX_TAR_BYTES come out, however little went in. */
-static bool expand(struct reader *r, struct str in)
-{
-    z_stream z = { .next_in = (Bytef *)(uintptr_t)in.p, .avail_in = (uInt)in.n };
-    unsigned char chunk[65536];
-    struct strbuf out;
-    if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK)
-        return broken(r, "it cannot be unpacked");
-    strbuf_init(&out, MAX_TAR_BYTES);
-    int status = Z_OK;
-    while (status == Z_OK && !out.overflow) {
-        z.next_out = chunk;
-        z.avail_out = sizeof chunk;
-        status = inflate(&z, Z_NO_FLUSH);
-        strbuf_add(&out, (struct str){ (const char *)chunk, sizeof chunk - z.avail_out });
-    }
-    bool whole = status == Z_STREAM_END && !z.avail_in && !out.overflow, large = out.overflow;
-    inflateEnd(&z);
-    if (whole)
-        r->tar = arena_str(r->a, strbuf_str(&out));
-    strbuf_deinit(&out);
-    return whole || broken(r, large ? "it unpacks to more than a lab may be" : "it is not gzip, or ends early, or something follows its end");
 }
 
 struct lab_source *pack_read(struct arena *a, const char *what, struct str bytes, struct err *err)
@@ -246,5 +156,8 @@ struct lab_source *pack_read(struct arena *a, const char *what, struct str bytes
     struct lab_source *s = ARENA_NEW(a, struct lab_source);
     *s = (struct lab_source){ .where = arena_strdup(a, what), .v = arena_zalloc(a, MAX_FILES * sizeof *s->v) };
     struct reader r = { .a = a, .what = what, .s = s, .err = err };
-    return expand(&r, bytes) && read_tar(&r) ? s : NULL;
+    struct err why = { 0 };
+    bool ok = gzip_unpack(a, bytes, MAX_TAR_BYTES, &r.tar, &why) || broken(&r, why.msg);
+    err_clear(&why);
+    return ok && read_tar(&r) ? s : NULL;
 }

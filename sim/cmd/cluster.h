@@ -59,9 +59,9 @@ struct control *control_new(struct cluster *c, const char *path, struct err *err
 void control_free(struct control *k);
 struct http_server *control_http(struct control *k);
 
-/* tar.c: a build's context */
-bool tar_read(struct arena *a, struct str tar, struct vfs *out, struct err *err);
+/* build_context.c: a folder as docker sends it, and what arrives. Errors: ERR_NOT_FOUND, ERR_USAGE, ERR_TOO_LARGE when written, ERR_BAD_REQUEST when read. */
+bool build_context_write(const char *dir, struct strbuf *out, struct err *err);
+bool build_context_read(struct arena *a, struct str tar, struct vfs *out, struct err *err);
 bool dockerignore_excludes(struct str patterns, struct str path);      /* dockerignore.c: the file's text, and a path in the context ("a/b") */
-bool tar_write_dir(const char *dir, struct strbuf *out, struct err *err);
 
 #endif

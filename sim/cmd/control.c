@@ -344,7 +344,7 @@ static void post_build(struct control *k, struct node *node, struct http_exchang
     b->x = x;
     b->arena = arena_new();
     b->context = vfs_new();
-    if (!tar_read(b->arena, x->body, b->context, &err)) {
+    if (!build_context_read(b->arena, x->body, b->context, &err)) {
         answer_error(x, 400, &err);
         build_free(b);
         err_clear(&err);

@@ -76,7 +76,7 @@ static int docker_build(struct arena *a, struct options *o, int argc, char **arg
     const char *target = arena_printf(a, "/images/build?dockerfile=" STR_FMT "%s" STR_FMT, STR_ARG(percent_encode(a, str_c(file))), f.tag ? "&t=" : "",
                                       STR_ARG(percent_encode(a, str_c(f.tag))));
     int status = 1;
-    if (!tar_write_dir(f.dir, &tar, &err) || !control_call(a, o, "POST", target, strbuf_str(&tar), print_piece, &oc, &reply, &err))
+    if (!build_context_write(f.dir, &tar, &err) || !control_call(a, o, "POST", target, strbuf_str(&tar), print_piece, &oc, &reply, &err))
         fprintf(stderr, "%s\n", err.msg);
     else if (str_eqc(strbuf_str(&oc.error), "0"))
         status = 0;

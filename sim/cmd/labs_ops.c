@@ -185,7 +185,7 @@ static bool build_image(void *ctx, const char *beside, const char *dir, const ch
     struct strbuf tar;
     strbuf_init(&tar, LIMIT_BODY_BYTES);
     int fd = -1;
-    bool ok = tar_write_dir(context, &tar, err) && (!tar.overflow || err_set(err, ERR_TOO_LARGE, "the build's context is larger than %d MB", LIMIT_BODY_BYTES >> 20));
+    bool ok = build_context_write(context, &tar, err) && (!tar.overflow || err_set(err, ERR_TOO_LARGE, "the build's context is larger than %d MB", LIMIT_BODY_BYTES >> 20));
     if (ok)
         fd = control_send(a, h->o, "POST", arena_printf(a, "/images/build?t=" STR_FMT, STR_ARG(percent_encode(a, str_c(tag)))), strbuf_str(&tar), err);
     ok = ok && fd >= 0 && control_begun(a, fd, err);

@@ -4,10 +4,10 @@
  * known kind, inputs stand in the order of their numbers and times, what follows a request names one that was there, each life begins
  * with `up` and ends once, and the last line is the journal's end, so that nothing is missing behind it.
  */
+#include "sim/base/archive.h"
 #include "sim/cmd/record.h"
 
 #include <stdlib.h>
-#include <zlib.h>
 
 static const struct { const char *name; bool input, life_end, of_request; } kinds[RECORD_KINDS] = {
     [RECORD_UP] = { "up", 0, 0, 0 },           [RECORD_FILE] = { "file", 0, 0, 0 },     [RECORD_CHAIN] = { "chain", 0, 0, 0 },
@@ -51,49 +51,6 @@ bool record_get_bytes(struct arena *a, const struct json *obj, const char *key, 
         return true;
     }
     return json_is(coded, JSON_STRING) && base64_decode(a, json_str(coded), out);
-}
-
-/* ---- gzip ---- */
-enum { GZIP_WINDOW_BITS = 15 + 16 /* zlib: with gzip's frame */ };
-
-struct str gzip_pack(struct arena *a, struct str bytes)
-{
-    z_stream z = { .next_in = (Bytef *)(uintptr_t)bytes.p, .avail_in = (uInt)bytes.n };
-    ASSERT(deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, GZIP_WINDOW_BITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-    size_t cap = deflateBound(&z, (uLong)bytes.n);
-    char *out = arena_alloc(a, cap);
-    z.next_out = (Bytef *)out;
-    z.avail_out = (uInt)cap;
-    ASSERT(deflate(&z, Z_FINISH) == Z_STREAM_END);
-    size_t n = z.total_out;
-    deflateEnd(&z);
-    return (struct str){ out, n };
-}
-
-bool gzip_unpack(struct arena *a, struct str bytes, size_t max, struct str *out, struct err *err)
-{
-    z_stream z = { .next_in = (Bytef *)(uintptr_t)bytes.p, .avail_in = (uInt)bytes.n };
-    struct strbuf b;
-    char chunk[65536];
-    int rc;
-    strbuf_init(&b, max);
-    ASSERT(inflateInit2(&z, GZIP_WINDOW_BITS) == Z_OK);
-    do {
-        z.next_out = (Bytef *)chunk;
-        z.avail_out = sizeof chunk;
-        rc = inflate(&z, Z_NO_FLUSH);
-        strbuf_add(&b, (struct str){ chunk, sizeof chunk - z.avail_out });
-    } while (rc == Z_OK && !b.overflow);
-    inflateEnd(&z);
-    bool ok = rc == Z_STREAM_END && !b.overflow;
-    if (b.overflow)
-        err_set(err, ERR_TOO_LARGE, "unpacked it is larger than %zu MB", max / (1024 * 1024));
-    else if (!ok)
-        err_set(err, ERR_PARSE, "its gzip data are damaged or cut off near byte %lu", z.total_in);
-    else
-        *out = arena_str(a, strbuf_str(&b));
-    strbuf_deinit(&b);
-    return ok;
 }
 
 /* ---- the file ---- */

@@ -55,7 +55,5 @@ struct journal_file {
 /* bytes: the file, gzip or plain; borrowed by the result, which lives in a. Errors: ERR_PARSE, which name the line, and what is wrong: not a
  * journal, another format, cut off, an order that cannot be. */
 bool journal_file_read(struct arena *a, struct str bytes, struct journal_file *out, struct err *err);
-struct str gzip_pack(struct arena *a, struct str bytes);
-bool gzip_unpack(struct arena *a, struct str bytes, size_t max, struct str *out, struct err *err);
 
 #endif

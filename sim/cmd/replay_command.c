@@ -4,6 +4,7 @@
  * exported. It is replayed life by life, each in a process of its own, as it was lived: on one data folder, which is made for it. What a
  * process finds goes through a pipe, one line of JSON.
  */
+#include "sim/base/archive.h"
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/cmd.h"
 #include "sim/cmd/journal.h"
@@ -127,7 +128,7 @@ static bool journal_export(struct arena *a, const struct options *o, const char 
     if (ok && e.out.overflow)
         ok = err_set(err, ERR_INTERNAL, "the journal is larger than %d MB", LIMIT_JOURNAL_FILE_BYTES / (1024 * 1024));
     if (ok && str_ends(str_c(path), ".gz"))
-        bytes = gzip_pack(a, bytes);
+        bytes = gzip_pack(a, bytes, 9);
     ok = ok && file_write(path, bytes, 0600, err);
     if (ok && isatty(2))
         fprintf(stderr, "kubelab: %s holds the cluster's seed, hence its keys, and every token that was sent: who gets it can be this cluster's administrator\n", path);

@@ -5,12 +5,12 @@
  * pkg/endpoints/handlers/responsewriters/writers.go does: over 128 KiB, level 1, when the client accepts it. Nothing
  * leaves from here: tcp.c holds the bytes until the turn's end.
  */
+#include "sim/base/archive.h"
 #include "sim/http/edge_priv.h"
 
 #include <stdlib.h>
-#include <zlib.h>
 
-enum { GZIP_FROM_BYTES = 128 * 1024, GZIP_LEVEL = 1, GZIP_WINDOW_BITS = 15 + 16 /* zlib: with gzip's frame */ };
+enum { GZIP_FROM_BYTES = 128 * 1024, GZIP_LEVEL = 1 };
 
 static void put_status(struct strbuf *b, int status)
 {
@@ -69,29 +69,6 @@ static bool accepts_gzip(const struct http_headers *h)
     return false;
 }
 
-static void free_bytes(void *p)
-{
-    free(p);
-}
-
-/* body compressed, in the exchange's arena. */
-static struct str gzip(struct exchange *e, struct str body)
-{
-    z_stream z = { .next_in = (Bytef *)(uintptr_t)body.p, .avail_in = (uInt)body.n };
-    int rc = deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW_BITS, 8, Z_DEFAULT_STRATEGY);
-    ASSERT(rc == Z_OK);
-    size_t cap = deflateBound(&z, (uLong)body.n);
-    char *out = xmalloc(cap);
-    arena_defer(e->x.arena, free_bytes, out);
-    z.next_out = (Bytef *)out;
-    z.avail_out = (uInt)cap;
-    rc = deflate(&z, Z_FINISH);
-    ASSERT(rc == Z_STREAM_END);
-    size_t n = z.total_out;
-    deflateEnd(&z);
-    return (struct str){ out, n };
-}
-
 static void edge_respond(struct exchange *e, int status, struct http_headers *h, struct str body)
 {
     struct edge_conn *c = e->carrier;
@@ -99,7 +76,7 @@ static void edge_respond(struct exchange *e, int status, struct http_headers *h,
     bool has_body = http_status_has_body(status);
     heed_connection(c, h);
     if (has_body && body.n > GZIP_FROM_BYTES && accepts_gzip(&e->x.headers) && !http_headers_has(h, "Content-Encoding")) {
-        body = gzip(e, body);
+        body = gzip_pack(e->x.arena, body, GZIP_LEVEL);
         http_headers_add(e->x.arena, h, "Content-Encoding", STR("gzip"));
         http_headers_add(e->x.arena, h, "Vary", STR("Accept-Encoding"));
     }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "sim/base/archive.h"
 #include "sim/cmd/journal.h"
 
 #define HEAD "{\"journal\":\"kubelab\",\"format\":1,\"seed\":\"0300000000000000000000000000000000000000000000000000000000000000\"}\n"
@@ -25,7 +26,7 @@ static void a_whole_one(void **state)
     assert_int_equal(f.lines[3].line, 5);
     assert_int_equal(f.seed.n, 32);
     assert_int_equal(f.seed.p[0], 3);
-    struct str packed = gzip_pack(a, str_c(text));
+    struct str packed = gzip_pack(a, str_c(text), 9);
     assert_true(journal_file_read(a, packed, &f, NULL));
     assert_int_equal(f.n, 9);
     assert_false(journal_file_read(a, str_sub(packed, 0, packed.n - 9), &f, NULL));

@@ -1,48 +1,29 @@
-/* apiserver/store/journal.c - rows of what came from outside: appended, never changed, never dropped; committed with the turn in which it
- * took effect.
+/* apiserver/store/journal.c - rows of what came from outside: appended, never changed, never dropped; committed with the turn in
+ * which it took effect.
  *
- * Like the audit trail (trail.c) a row and what came of it reach the disk in one transaction, so after kill -9 the journal tells of
- * exactly what the objects have seen. With each commit goes the position in the run (loop.h: the number of the last event, and the
- * time): that is where a killed process' life ended, as far as anybody can know. What a row says, and how many there may be, is sim/cmd's business. Upstream has no counterpart.
+ * Like the audit trail (trail.c) a row and what came of it reach the disk in one transaction, so after kill -9 the journal tells
+ * of exactly what the objects have seen. With each commit goes the position in the run (loop.h: the number of the last event, and
+ * the time): that is where a killed process' life ended, as far as anybody can know. What a row says, and how many there may be,
+ * is sim/cmd's business. Upstream has no counterpart.
  */
 #include "apiserver/store/store_priv.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-struct journal_row {
-    struct list node;                              /* in journal_rows.pending */
-    int64_t     seq;
-    size_t      n;
-    char        bytes[];
-};
 
 bool journal_rows_load(struct journal_rows *j, struct disk *d, struct err *err) {
-    list_init(&j->pending);
+    list_init(&j->pending.list);
     return disk_journal_size(d, &j->last, &j->bytes, err);
 }
 
-static void drop(struct journal_rows *j, struct journal_row *row) {
-    list_remove(&row->node);
-    j->pending_bytes -= row->n;
-    free(row);
-}
-
 void journal_rows_clean(struct journal_rows *j) {
-    while (!list_empty(&j->pending))
-        drop(j, container_of(j->pending.next, struct journal_row, node));
-}
-
-void journal_rows_deinit(struct journal_rows *j) {
-    if (j->pending.next)
-        journal_rows_clean(j);
+    rows_clean(&j->pending);
 }
 
 /* Within the turn's transaction. */
 bool journal_rows_write(struct store *s, struct err *err) {
-    list_for(it, &s->journal.pending) {
-        struct journal_row *row = container_of(it, struct journal_row, node);
-        if (!disk_journal_put(s->disk, row->seq, (struct str){ row->bytes, row->n }, err))
+    list_for(it, &s->journal.pending.list) {
+        struct row *row = container_of(it, struct row, node);
+        if (!disk_journal_put(s->disk, row->seq, row_text(row), err))
             return false;
     }
     if (!s->journal.on)
@@ -57,16 +38,11 @@ bool journal_rows_write(struct store *s, struct err *err) {
 void store_journal_put(struct store *s, struct str record) {
     struct journal_rows *j = &s->journal;
     ASSERT(record.n > 0);
-    struct journal_row *row = xcalloc(1, sizeof *row + record.n);
-    row->seq = ++j->last;
-    row->n = record.n;
-    memcpy(row->bytes, record.p, record.n);
-    list_push(&j->pending, &row->node);
-    j->pending_bytes += row->n;
-    j->bytes += row->n;
+    rows_push(&j->pending, row_new(++j->last, record));
+    j->bytes += record.n;
     j->on = true;
-    while (s->sick && j->pending_bytes > JOURNAL_PENDING_BYTES)
-        drop(j, container_of(j->pending.next, struct journal_row, node));      /* a hole in the numbers says so */
+    if (s->sick)
+        rows_bound(&j->pending, JOURNAL_PENDING_BYTES);      /* a hole in the numbers says so */
     s->turn_writes = true;
 }
 
@@ -78,18 +54,9 @@ int64_t store_journal_last(const struct store *s) {
     return s->journal.last;
 }
 
-size_t store_journal_each(struct store *s, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str record), void *ctx) {
+size_t store_journal_each(struct store *s, int64_t after, size_t max, row_visit visit, void *ctx) {
     size_t n = disk_journal_each(s->disk, after, max, visit, ctx);
-    list_for(it, &s->journal.pending) {
-        struct journal_row *row = container_of(it, struct journal_row, node);
-        if (n == max)
-            break;
-        if (row->seq <= after)
-            continue;
-        visit(ctx, row->seq, (struct str){ row->bytes, row->n });
-        n++;
-    }
-    return n;
+    return rows_each(&s->journal.pending, after, n, max, visit, ctx);
 }
 
 bool store_journal_position(struct store *s, uint64_t *events, int64_t *vtime_ns) {

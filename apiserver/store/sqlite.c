@@ -1,9 +1,9 @@
 /* apiserver/store/sqlite.c - the disk: one SQLite file in place of etcd's. The only file with SQL.
  *
- * objects(key, rev, value) is the latest state alone; history lives in memory, as an API server's watch cache does.
- * meta(name, value) has the revision and small facts, audit(seq, event) the trail, journal(seq, record) what came from outside. Write-ahead log: a commit appends to
- * PATH-wal, and every 1000 pages or so they move into the file. synchronous=NORMAL loses nothing when the process dies;
- * FULL also survives a loss of power, at the price of an fsync per commit.
+ * objects(key, rev, value) is the latest state alone; history lives in memory, as an API server's watch cache does. meta(name,
+ * value) has the revision and small facts, audit(seq, event) the trail, journal(seq, record) what came from outside. Write-ahead
+ * log: a commit appends to PATH-wal, and every 1000 pages or so they move into the file. synchronous=NORMAL loses nothing when
+ * the process dies; FULL also survives a loss of power, at the price of an fsync per commit.
  *
  * One process at a time: a lock on PATH.lock, which holds the owner's pid and vanishes with the process however it
  * dies. Before SQLite may touch a file, its header is read by hand: a file that is not ours stays byte for byte as it
@@ -71,7 +71,8 @@ static bool held_by_other(const char *path, int fd, struct err *err) {
                    STR_ARG(owner.n ? owner : STR("unknown")));
 }
 
-/* A process that was killed holds its files for a moment longer, while its memory is taken apart: it is waited for, in wall time, as nothing runs yet. */
+/* A process that was killed holds its files for a moment longer, while its memory is taken apart: it is waited for, in wall time,
+ * as nothing runs yet. */
 static bool lock_in_time(int fd, int left) {
     while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK || left <= 0)
@@ -341,7 +342,7 @@ bool disk_audit_sizes(struct disk *d, void (*row)(void *ctx, int64_t seq, size_t
 }
 
 /* A page of rows with a number and text; the statement takes the number before, and how many. */
-static size_t each(struct disk *d, enum stmt which, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str text), void *ctx) {
+static size_t each(struct disk *d, enum stmt which, int64_t after, size_t max, row_visit visit, void *ctx) {
     sqlite3_stmt *st = d->stmts[which];
     size_t n = 0;
     sqlite3_bind_int64(st, 1, after);
@@ -352,7 +353,7 @@ static size_t each(struct disk *d, enum stmt which, int64_t after, size_t max, v
     return n;
 }
 
-size_t disk_audit_each(struct disk *d, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str event), void *ctx) {
+size_t disk_audit_each(struct disk *d, int64_t after, size_t max, row_visit visit, void *ctx) {
     return each(d, AUDIT_EACH, after, max, visit, ctx);
 }
 
@@ -373,7 +374,7 @@ bool disk_journal_size(struct disk *d, int64_t *last, size_t *bytes, struct err 
     return ok;
 }
 
-size_t disk_journal_each(struct disk *d, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str record), void *ctx) {
+size_t disk_journal_each(struct disk *d, int64_t after, size_t max, row_visit visit, void *ctx) {
     return each(d, JOURNAL_EACH, after, max, visit, ctx);
 }
 

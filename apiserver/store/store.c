@@ -101,7 +101,7 @@ static void release(struct store *s) {
     free(s->index);
     map_free(s->dirty_meta, free);
     trail_deinit(&s->trail);
-    journal_rows_deinit(&s->journal);
+    journal_rows_clean(&s->journal);
     err_clear(&s->why);
     free(s);
 }
@@ -177,7 +177,8 @@ static void mark_clean(struct store *s) {
 
 /* Everything dirty in one transaction, or nothing. */
 static bool commit(struct store *s) {
-    if (list_empty(&s->dirty) && map_len(s->dirty_meta) == 0 && list_empty(&s->trail.pending) && list_empty(&s->journal.pending))
+    bool rows = !list_empty(&s->trail.pending.list) || !list_empty(&s->journal.pending.list);
+    if (list_empty(&s->dirty) && map_len(s->dirty_meta) == 0 && !rows)
         return true;
     struct err err = { 0 };
     if (disk_begin(s->disk, &err) && write_dirty(s, &err) && disk_commit(s->disk, &err)) {

@@ -21,14 +21,14 @@ struct store_options {
     /* events that a watch may resume from; 0: LIMIT_WATCH_HISTORY; fewer if they are large, see store_priv.h */
     size_t       history_max;
 };
-/* Errors: ERR_IO for a database that cannot be opened, is damaged, is not one of ours, or is held by another process
- * ("data folder X is in use by another kubelab (pid N)", after two seconds in which it may end); the file is left as it was. The folder must exist; beside the
- * database "PATH.lock" is made and stays. */
+/* Errors: ERR_IO for a database that cannot be opened, is damaged, is not one of ours, or is held by another process ("data
+ * folder X is in use by another kubelab (pid N)", after two seconds in which it may end); the file is left as it was. The folder
+ * must exist; beside the database "PATH.lock" is made and stays. */
 struct store *store_open(const struct store_options *opt, struct err *err);
-/* Wait, in wall time, until no process has the database open; false: one still has after wait_ms. For who has asked another process to end: its lock
- * tells what its pid does not where nobody reaps it. */
+/* Wait, in wall time, until no process has the database open; false: one still has after wait_ms. For who has asked another
+ * process to end: its lock tells what its pid does not where nobody reaps it. */
 bool store_released(const char *path, int wait_ms);
-bool store_flush(struct store *s);                               /* commit now, inside of a turn: for a process that is about to end without a word */
+bool store_flush(struct store *s);      /* commit now, inside of a turn: for a process that is about to end without a word */
 void store_close(struct store *s);                               /* commits; accepts NULL; watchers must be gone */
 
 int64_t store_revision(const struct store *s);                   /* of the last write; starts at 1 */
@@ -46,7 +46,8 @@ bool store_delete(struct store *s, struct str key, struct object *last_state, in
 void store_list(struct store *s, struct str prefix, struct str after,
                 bool (*visit)(void *ctx, struct str key, struct object *o), void *ctx);
 size_t store_count(struct store *s, struct str prefix);
-/* Has anything under prefix been written after revision rev? For who keeps something made of it. Also true when the history does not reach back to rev. */
+/* Has anything under prefix been written after revision rev? For who keeps something made of it. Also true when the history does
+ * not reach back to rev. */
 bool store_touched(const struct store *s, struct str prefix, int64_t rev);
 
 /* ---- when the disk refuses ----
@@ -90,16 +91,16 @@ void store_meta_remove(struct store *s, const char *name);
 int64_t store_audit_put(struct store *s, struct str event);
 /* Another text for a row that no commit has taken yet; false when it is on disk, or gone. */
 bool store_audit_amend(struct store *s, int64_t seq, struct str event);
+typedef void (*row_visit)(void *ctx, int64_t seq, struct str text);
 /* The first max rows with numbers above after; how many there were. The visitor must not write. */
-size_t store_audit_each(struct store *s, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str event),
-                        void *ctx);
+size_t store_audit_each(struct store *s, int64_t after, size_t max, row_visit visit, void *ctx);
 
 /* ---- the journal of what came from outside: rows of text, numbered from 1, kept for ever ---- */
 void store_journal_put(struct store *s, struct str record);      /* joins the turn's commit, as a write does */
 size_t store_journal_bytes(const struct store *s);               /* of all rows */
 int64_t store_journal_last(const struct store *s);               /* number of the last row, or 0 */
-size_t store_journal_each(struct store *s, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str record),
-                          void *ctx);                            /* as store_audit_each; a hole in the numbers: the disk refused for too long */
+/* as store_audit_each; a hole in the numbers: the disk refused for too long */
+size_t store_journal_each(struct store *s, int64_t after, size_t max, row_visit visit, void *ctx);
 /* Where the run stood (loop.h) at the last commit that this process, or the one before, made with a journal; false: there was none. */
 bool store_journal_position(struct store *s, uint64_t *events, int64_t *vtime_ns);
 

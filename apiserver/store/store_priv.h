@@ -28,10 +28,10 @@ bool disk_audit_put(struct disk *d, int64_t seq, struct str event, struct err *e
 bool disk_audit_trim(struct disk *d, int64_t first, struct err *err);          /* removes what is older than first */
 bool disk_audit_sizes(struct disk *d, void (*row)(void *ctx, int64_t seq, size_t n), void *ctx, struct err *err);
 /* At most max rows after that one, oldest first; how many there were. The visitor must not write. */
-size_t disk_audit_each(struct disk *d, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str event), void *ctx);
+size_t disk_audit_each(struct disk *d, int64_t after, size_t max, row_visit visit, void *ctx);
 bool disk_journal_put(struct disk *d, int64_t seq, struct str record, struct err *err);
 bool disk_journal_size(struct disk *d, int64_t *last, size_t *bytes, struct err *err);
-size_t disk_journal_each(struct disk *d, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str record), void *ctx);
+size_t disk_journal_each(struct disk *d, int64_t after, size_t max, row_visit visit, void *ctx);
 void disk_limit_pages(struct disk *d, int pages);  /* for tests of a full disk; 0 lifts the limit */
 
 /* ---- history and watchers: watch_cache.c ---- */
@@ -54,10 +54,26 @@ void history_deinit(struct history *h);
 void history_add(struct store *s, enum store_event_type type, struct str key, struct object *obj, struct object *prev);
 void history_forget_trees(struct history *h, uint64_t from_seq);
 
+/* ---- numbered rows that the disk has not seen, oldest first: rows.c ---- */
+struct row {
+    struct list node;                              /* in rows.list */
+    int64_t     seq;
+    size_t      n;
+    char        bytes[];
+};
+struct rows { struct list list; size_t bytes; };
+struct row *row_new(int64_t seq, struct str text);                            /* a copy; the queue that it is pushed to frees it */
+struct str row_text(const struct row *row);
+void rows_push(struct rows *r, struct row *row);
+void rows_replace(struct rows *r, struct row *old, struct row *row);          /* in its place; frees old */
+void rows_bound(struct rows *r, size_t max);                                  /* frees the oldest until at most max bytes are left */
+void rows_clean(struct rows *r);                                              /* frees all; also of a queue that is all zero */
+/* Visits rows after that number while n, how many were visited before, is below max; returns how many then were. */
+size_t rows_each(const struct rows *r, int64_t after, size_t n, size_t max, row_visit visit, void *ctx);
+
 /* ---- the audit trail: trail.c ---- */
 struct trail {
-    struct list pending;                           /* struct trail_row: what the disk has not seen, oldest first */
-    size_t      pending_bytes;
+    struct rows pending;
     int64_t     first, last;                       /* serial numbers of the rows that are kept; last is 0 before the first ever */
     int64_t     on_disk;                           /* first as of the last commit: what is older is gone */
     size_t      bytes;                             /* of all rows that are kept */
@@ -70,13 +86,12 @@ void trail_clean(struct trail *t);                 /* the disk has it all */
 
 /* ---- the journal of outside inputs: journal.c ---- */
 struct journal_rows {
-    struct list pending;                           /* what the disk has not seen, oldest first */
-    size_t      pending_bytes, bytes;              /* bytes: of all rows */
+    struct rows pending;
+    size_t      bytes;                             /* of all rows */
     int64_t     last;                              /* number of the last row */
     bool        on;                                /* this process writes one, hence its position with every commit */
 };
 bool journal_rows_load(struct journal_rows *j, struct disk *d, struct err *err);
-void journal_rows_deinit(struct journal_rows *j);
 bool journal_rows_write(struct store *s, struct err *err);
 void journal_rows_clean(struct journal_rows *j);
 

@@ -11,13 +11,6 @@
 
 #include <stdlib.h>
 
-struct trail_row {
-    struct list node;                              /* in trail.pending */
-    int64_t     seq;
-    size_t      n;
-    char        bytes[];
-};
-
 static uint32_t *size_of(struct trail *t, int64_t seq) {
     return &t->sizes[seq % LIMIT_AUDIT_ROWS];
 }
@@ -46,7 +39,7 @@ static void on_size(void *ctx, int64_t seq, size_t n) {
 }
 
 bool trail_load(struct trail *t, struct disk *d, struct err *err) {
-    list_init(&t->pending);
+    list_init(&t->pending.list);
     t->sizes = xcalloc(LIMIT_AUDIT_ROWS, sizeof *t->sizes);
     t->first = 1;
     if (!disk_audit_sizes(d, on_size, t, err))
@@ -55,91 +48,59 @@ bool trail_load(struct trail *t, struct disk *d, struct err *err) {
     return true;
 }
 
-static void drop(struct trail *t, struct trail_row *row) {
-    list_remove(&row->node);
-    t->pending_bytes -= row->n;
-    free(row);
-}
-
 void trail_deinit(struct trail *t) {
-    for (; t->sizes && !list_empty(&t->pending);)
-        drop(t, container_of(t->pending.next, struct trail_row, node));
+    rows_clean(&t->pending);
     free(t->sizes);
 }
 
 /* Within the turn's transaction. */
 bool trail_write(struct trail *t, struct disk *d, struct err *err) {
-    list_for(it, &t->pending) {
-        struct trail_row *row = container_of(it, struct trail_row, node);
-        if (row->seq >= t->first && !disk_audit_put(d, row->seq, (struct str){ row->bytes, row->n }, err))
+    list_for(it, &t->pending.list) {
+        struct row *row = container_of(it, struct row, node);
+        if (row->seq >= t->first && !disk_audit_put(d, row->seq, row_text(row), err))
             return false;
     }
     return t->on_disk >= t->first || disk_audit_trim(d, t->first, err);
 }
 
 void trail_clean(struct trail *t) {
-    while (!list_empty(&t->pending))
-        drop(t, container_of(t->pending.next, struct trail_row, node));
+    rows_clean(&t->pending);
     t->on_disk = t->first;
 }
 
 /* ---- the door ---- */
 
-static struct trail_row *row_new(int64_t seq, struct str event) {
-    struct trail_row *row = xcalloc(1, sizeof *row + event.n);
-    row->seq = seq;
-    row->n = event.n;
-    memcpy(row->bytes, event.p, event.n);
-    return row;
-}
-
 int64_t store_audit_put(struct store *s, struct str event) {
     struct trail *t = &s->trail;
     ASSERT(event.n > 0);
-    struct trail_row *row = row_new(++t->last, event);
-    list_push(&t->pending, &row->node);
-    t->pending_bytes += row->n;
-    account(t, row->seq, row->n);
-    while (s->sick && t->pending_bytes > TRAIL_PENDING_BYTES)
-        drop(t, container_of(t->pending.next, struct trail_row, node));
+    rows_push(&t->pending, row_new(++t->last, event));
+    account(t, t->last, event.n);
+    if (s->sick)
+        rows_bound(&t->pending, TRAIL_PENDING_BYTES);
     s->turn_writes = true;
     return t->last;
 }
 
 bool store_audit_amend(struct store *s, int64_t seq, struct str event) {
     struct trail *t = &s->trail;
-    list_for(it, &t->pending) {
-        struct trail_row *old = container_of(it, struct trail_row, node);
+    list_for(it, &t->pending.list) {
+        struct row *old = container_of(it, struct row, node);
         if (old->seq != seq)
             continue;
-        struct trail_row *row = row_new(seq, event);
-        list_push(&old->node, &row->node);         /* before the old one: in its place */
-        t->pending_bytes += row->n;
         if (seq >= t->first) {
-            t->bytes += row->n - *size_of(t, seq);
-            *size_of(t, seq) = (uint32_t)row->n;
+            t->bytes += event.n - *size_of(t, seq);
+            *size_of(t, seq) = (uint32_t)event.n;
         }
-        drop(t, old);
+        rows_replace(&t->pending, old, row_new(seq, event));
         return true;
     }
     return false;
 }
 
-size_t store_audit_each(struct store *s, int64_t after, size_t max, void (*visit)(void *ctx, int64_t seq, struct str event),
-                        void *ctx)
-{
+size_t store_audit_each(struct store *s, int64_t after, size_t max, row_visit visit, void *ctx) {
     struct trail *t = &s->trail;
     if (after < t->first - 1)
         after = t->first - 1;                      /* on disk there may be rows that the next commit removes */
     size_t n = disk_audit_each(s->disk, after, max, visit, ctx);
-    list_for(it, &t->pending) {
-        struct trail_row *row = container_of(it, struct trail_row, node);
-        if (n == max)
-            break;
-        if (row->seq <= after)
-            continue;
-        visit(ctx, row->seq, (struct str){ row->bytes, row->n });
-        n++;
-    }
-    return n;
+    return rows_each(&t->pending, after, n, max, visit, ctx);
 }

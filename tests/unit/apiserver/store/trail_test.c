@@ -19,10 +19,10 @@ static struct store *open_store(struct loop *l) {
 }
 
 /* "1 a,2 b," of what lies behind `after`. */
-struct rows { char text[512]; size_t n; int64_t first, last; size_t bytes; };
+struct rows_read { char text[512]; size_t n; int64_t first, last; size_t bytes; };
 
 static void on_row(void *ctx, int64_t seq, struct str event) {
-    struct rows *r = ctx;
+    struct rows_read *r = ctx;
     size_t have = strlen(r->text);
     snprintf(r->text + have, sizeof r->text - have, "%d %.3s,", (int)seq, event.p);
     r->first = r->n++ ? r->first : seq;
@@ -31,8 +31,8 @@ static void on_row(void *ctx, int64_t seq, struct str event) {
     r->bytes += event.n;
 }
 
-static struct rows rows_of(struct store *s, int64_t after, size_t max) {
-    struct rows r = { .n = 0 };
+static struct rows_read rows_of(struct store *s, int64_t after, size_t max) {
+    struct rows_read r = { .n = 0 };
     size_t n = store_audit_each(s, after, max, on_row, &r);
     assert_int_equal(n, r.n);
     return r;
@@ -79,7 +79,7 @@ static void test_bounds(void **state) {
     struct loop *l = loop_new(&(struct loop_options){ .start_vtime_ns = 1 });
     struct store *s = open_store(l);
     put_many(l, s, LIMIT_AUDIT_ROWS + 750, STR("row"));
-    struct rows r = rows_of(s, 0, SIZE_MAX / 4);
+    struct rows_read r = rows_of(s, 0, SIZE_MAX / 4);
     assert_int_equal(r.n, LIMIT_AUDIT_ROWS);
     assert_int_equal(r.first, 751);
     store_audit_put(s, STR("one more"));                                   /* its trimming is not on disk yet, but told */
@@ -142,7 +142,7 @@ static void test_full(void **state) {
     assert_true(store_audit_amend(s, row, (struct str){ big, BIG - 1 }));  /* what it told of has become another thing */
     for (int i = 0; i < 40; i++)                                           /* 10 MB: more than may wait */
         store_audit_put(s, (struct str){ big, BIG });
-    assert_true(s->trail.pending_bytes <= TRAIL_PENDING_BYTES);
+    assert_true(s->trail.pending.bytes <= TRAIL_PENDING_BYTES);
     store_audit_put(s, STR("zzz"));
     disk_limit_pages(s->disk, 0);
     for (int i = 0; i < 5; i++) {
@@ -152,7 +152,7 @@ static void test_full(void **state) {
     assert_true(store_healthy(s, NULL));
     store_close(s);
     s = open_store(l);
-    struct rows r = rows_of(s, 0, 100);
+    struct rows_read r = rows_of(s, 0, 100);
     assert_true(r.n == 2 + TRAIL_PENDING_BYTES / BIG || r.n == 1 + TRAIL_PENDING_BYTES / BIG);
     assert_int_equal(r.first, 1);
     assert_int_equal(r.last, 43);

@@ -306,7 +306,8 @@ static bool read_all(struct load *l) {
     const char *old = l->minor < 20 ? "unable to load server certificate: " : "";
     bool ok = signing_key(l) && pair(l, "tls-cert-file", "tls-private-key-file", old, &c->serving) &&
               roots(l, "client-ca-file", "unable to load client CA file: ", &c->client_ca, &o->client_ca_pem) &&
-              roots(l, "requestheader-client-ca-file", "", &c->requestheader_ca, &o->requestheader_ca_pem) && static_tokens(l) && verify_keys(l) &&
+              roots(l, "requestheader-client-ca-file", "", &c->requestheader_ca, &o->requestheader_ca_pem) && static_tokens(l) &&
+              verify_keys(l) &&
               pair(l, "proxy-client-cert-file", "proxy-client-key-file", "", &c->proxy_client) &&
                   pair(l, "kubelet-client-certificate", "kubelet-client-key", "", &c->kubelet_client) &&
               roots(l, "kubelet-certificate-authority", "", &c->kubelet_ca, NULL) && etcd_files(l);

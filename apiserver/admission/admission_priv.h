@@ -27,7 +27,8 @@ bool is_mirror_pod(const struct json *pod);
 /* admission.NewForbidden: `pods "x" is forbidden: why`; an object that has no name yet goes by its generateName. */
 bool admission_forbid(const struct admission_attrs *t, struct err *err, const char *fmt, ...) PRINTF(3, 4);
 /* Objects of a namespace, or all of a cluster-scoped resource (ns empty). visit may not write. */
-void admission_list(const struct admission_attrs *t, const char *group, const char *resource, struct str ns, bool (*visit)(void *ctx, struct str key, struct object *o), void *ctx);
+void admission_list(const struct admission_attrs *t, const char *group, const char *resource, struct str ns,
+                    bool (*visit)(void *ctx, struct str key, struct object *o), void *ctx);
 struct str admission_join(struct arena *a, const struct str *v, size_t n, const char *between);
 
 bool always_pull_images(struct admission_attrs *t, struct err *err);

@@ -1,13 +1,15 @@
 /* apiserver/admission/certificates.c - who may approve and sign for a signer, and what nobody may ask of one.
  *
- * Upstream: kubernetes plugin/pkg/admission/certificates/{approval,signing,subjectrestriction}. A right on "signers" may name the signer or its whole domain.
+ * Upstream: kubernetes plugin/pkg/admission/certificates/{approval,signing,subjectrestriction}. A right on "signers" may name the
+ * signer or its whole domain.
  */
 #include "apiserver/admission/admission_priv.h"
 
 #define CERTIFICATES "certificates.k8s.io"
 
 static bool may(struct admission_attrs *t, const char *verb, struct str name) {
-    struct attributes at = { .user = &t->r->user, .is_resource = true, .verb = str_c(verb), .group = STR(CERTIFICATES), .version = STR("*"), .resource = STR("signers"), .name = name };
+    struct attributes at = { .user = &t->r->user, .is_resource = true, .verb = str_c(verb), .group = STR(CERTIFICATES),
+                             .version = STR("*"), .resource = STR("signers"), .name = name };
     return authz_allowed(t->r->as, &at, t->r->a, NULL);
 }
 
@@ -20,7 +22,9 @@ static bool permitted(struct admission_attrs *t, const char *verb, struct str si
 
 bool certificate_approval(struct admission_attrs *t, struct err *err) {
     struct str signer = json_path_str(t->old, "spec.signerName");
-    if (t->op != ADMIT_UPDATE || !attrs_are(t, CERTIFICATES, "certificatesigningrequests", "approval") || permitted(t, "approve", signer)) return true;
+    if (t->op != ADMIT_UPDATE || !attrs_are(t, CERTIFICATES, "certificatesigningrequests", "approval") ||
+        permitted(t, "approve", signer))
+        return true;
     return admission_forbid(t, err, "user not permitted to approve requests with signerName \"" STR_FMT "\"", STR_ARG(signer));
 }
 
@@ -37,13 +41,17 @@ bool certificate_subject(struct admission_attrs *t, struct err *err) {
     struct str pem, signer = json_path_str(t->obj, "spec.signerName");
     struct csr csr;
     struct err why = { 0 };
-    if (t->op != ADMIT_CREATE || !attrs_are(t, CERTIFICATES, "certificatesigningrequests", "") || !str_eqc(signer, "kubernetes.io/kube-apiserver-client")) return true;
+    if (t->op != ADMIT_CREATE || !attrs_are(t, CERTIFICATES, "certificatesigningrequests", "") ||
+        !str_eqc(signer, "kubernetes.io/kube-apiserver-client"))
+        return true;
     if (!base64_decode(t->r->a, json_path_str(t->obj, "spec.request"), &pem) || !csr_parse_pem(t->r->a, pem, &csr, &why)) {
         admission_forbid(t, err, "failed to parse CSR: %s", why.msg);
         err_clear(&why);
         return false;
     }
     for (size_t i = 0; i < csr.org_count; i++)
-        if (str_eqc(csr.orgs[i], "system:masters")) return admission_forbid(t, err, "use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed");
+        if (str_eqc(csr.orgs[i], "system:masters"))
+            return admission_forbid(t, err,
+                                    "use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed");
     return true;
 }

@@ -1,8 +1,9 @@
-/* apiserver/admission/chain.c - the plugins in upstream's order, as a table: first all that change the object, then all that judge it.
+/* apiserver/admission/chain.c - the plugins in upstream's order, as a table: first all that change the object, then all that
+ * judge it.
  *
- * Upstream: kubernetes pkg/kubeapiserver/options/plugins.go (AllOrderedPlugins), apiserver pkg/admission/chain.go, with what kubeadm enables (the
- * defaults of the version and NodeRestriction). Not here: the webhooks and policies of admissionregistration.k8s.io, PodSecurity, PVC resize checks,
- * and StorageObjectInUseProtection (storage.c says why).
+ * Upstream: kubernetes pkg/kubeapiserver/options/plugins.go (AllOrderedPlugins), apiserver pkg/admission/chain.go, with what
+ * kubeadm enables (the defaults of the version and NodeRestriction). Not here: the webhooks and policies of
+ * admissionregistration.k8s.io, PodSecurity, PVC resize checks, and StorageObjectInUseProtection (storage.c says why).
  */
 #include <stdio.h>
 
@@ -28,13 +29,15 @@ static const struct plugin plugins[] = {
 };
 /* Those of upstream that do nothing here: on or off, nobody sees it. (StorageObjectInUseProtection: storage.c says why.) */
 static const char *const without_effect[] = {
-    "StorageObjectInUseProtection", "PersistentVolumeClaimResize", "MutatingAdmissionWebhook", "ValidatingAdmissionWebhook", "DefaultIngressClass",
+    "StorageObjectInUseProtection", "PersistentVolumeClaimResize", "MutatingAdmissionWebhook", "ValidatingAdmissionWebhook",
+        "DefaultIngressClass",
     "PersistentVolumeLabel", "NamespaceExists", "DenyEscalatingExec", "DenyExecOnPrivileged",
 };
 /* Known upstream, not modelled: they may be off, not on. */
 static const char *const refused[] = {
     "EventRateLimit", "ExtendedResourceToleration", "ImagePolicyWebhook", "LimitPodHardAntiAffinityTopology", "NamespaceAutoProvision",
-    "OwnerReferencesPermissionEnforcement", "PodNodeSelector", "PodPreset", "PodSecurityPolicy", "PodTolerationRestriction", "SecurityContextDeny",
+    "OwnerReferencesPermissionEnforcement", "PodNodeSelector", "PodPreset", "PodSecurityPolicy", "PodTolerationRestriction",
+    "SecurityContextDeny",
 };
 
 /* ---- --enable-admission-plugins and --disable-admission-plugins ---- */
@@ -53,7 +56,8 @@ static bool is_on(const struct apiserver *as, const struct plugin *p) {
 
 enum admission_known admission_known(struct str name, int minor) {
     for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
-        if (str_eqc(name, plugins[i].name)) return minor >= plugins[i].since || !strcmp(plugins[i].name, "RuntimeClass") ? ADMISSION_MODELLED : ADMISSION_UNKNOWN;
+        if (str_eqc(name, plugins[i].name))
+            return minor >= plugins[i].since || !strcmp(plugins[i].name, "RuntimeClass") ? ADMISSION_MODELLED : ADMISSION_UNKNOWN;
     for (size_t i = 0; i < ARRAY_LEN(without_effect); i++)
         if (str_eqc(name, without_effect[i])) return ADMISSION_MODELLED;
     for (size_t i = 0; i < ARRAY_LEN(refused); i++)
@@ -68,7 +72,9 @@ bool attrs_are(const struct admission_attrs *t, const char *group, const char *r
 
 bool creates_pod(const struct admission_attrs *t) { return t->op == ADMIT_CREATE && attrs_are(t, "", "pods", ""); }
 
-bool is_mirror_pod(const struct json *pod) { return json_get(json_path(pod, "metadata.annotations"), "kubernetes.io/config.mirror") != NULL; }
+bool is_mirror_pod(const struct json *pod) {
+    return json_get(json_path(pod, "metadata.annotations"), "kubernetes.io/config.mirror") != NULL;
+}
 
 static struct str shown_name(const struct admission_attrs *t) {
     if (t->name.n) return t->name;
@@ -87,7 +93,8 @@ bool admission_forbid(const struct admission_attrs *t, struct err *err, const ch
     return err_forbidden_object(err, t->group, t->resource, shown_name(t), why);
 }
 
-void admission_list(const struct admission_attrs *t, const char *group, const char *resource, struct str ns, bool (*visit)(void *ctx, struct str key, struct object *o), void *ctx) {
+void admission_list(const struct admission_attrs *t, const char *group, const char *resource, struct str ns,
+                    bool (*visit)(void *ctx, struct str key, struct object *o), void *ctx) {
     struct str prefix = registry_key(t->r->a, str_c(group), str_c(resource), ns, STR(""));
     store_list(t->r->as->store, prefix, STR(""), visit, ctx);
 }
@@ -101,7 +108,8 @@ struct str admission_join(struct arena *a, const struct str *v, size_t n, const 
 /* ---- the chain ---- */
 static void attrs_of(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct admission_attrs *t) {
     const struct request_info *in = &r->info;
-    *t = (struct admission_attrs){ .r = r, .op = op, .group = in->group, .resource = in->resource, .sub = in->subresource, .ns = in->namespace, .name = in->name, .obj = obj, .old = old };
+    *t = (struct admission_attrs){ .r = r, .op = op, .group = in->group, .resource = in->resource, .sub = in->subresource,
+                                   .ns = in->namespace, .name = in->name, .obj = obj, .old = old };
     const struct json *any = obj ? obj : old;
     if (!t->name.n && op != ADMIT_CREATE) t->name = meta_name(any);
     if (meta_namespace(any).n) t->ns = meta_namespace(any);

@@ -1,4 +1,5 @@
-/* apiserver/admission/default_tolerations.c - a pod stays for five minutes on a node that is lost (plugin/pkg/admission/defaulttolerationseconds). */
+/* apiserver/admission/default_tolerations.c - a pod stays for five minutes on a node that is lost
+ * (plugin/pkg/admission/defaulttolerationseconds). */
 #include "apiserver/admission/admission_priv.h"
 
 static bool tolerates(const struct json *tolerations, const char *key) {
@@ -21,6 +22,7 @@ bool default_tolerations(struct admission_attrs *t, struct err *err) {
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         if (!tolerates(json_get(spec, "tolerations"), keys[i]))
             json_append(json_ensure_array(a, spec, "tolerations"),
-                        json_buildf(a, "{'key': %s, 'operator': 'Exists', 'effect': 'NoExecute', 'tolerationSeconds': %d}", keys[i], seconds[i]));
+                        json_buildf(a, "{'key': %s, 'operator': 'Exists', 'effect': 'NoExecute', 'tolerationSeconds': %d}",
+                                    keys[i], seconds[i]));
     return true;
 }

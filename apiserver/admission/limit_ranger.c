@@ -1,4 +1,5 @@
-/* apiserver/admission/limit_ranger.c - LimitRanges: what containers get that ask for nothing, and how little and how much they may have.
+/* apiserver/admission/limit_ranger.c - LimitRanges: what containers get that ask for nothing, and how little and how much they
+ * may have.
  *
  * Upstream: kubernetes plugin/pkg/admission/limitranger/admission.go. Every LimitRange of the namespace counts, in order of name.
  */
@@ -11,7 +12,8 @@ struct ranges { struct arena *a; struct json *list; };
 static bool visit_range(void *ctx, struct str key, struct object *o) {
     struct ranges *r = ctx;
     (void)key;
-    for (const struct json *l = json_first(json_path(object_json(o), "spec.limits")); l; l = json_next(l)) json_append(r->list, json_copy(r->a, l));
+    for (const struct json *l = json_first(json_path(object_json(o), "spec.limits")); l; l = json_next(l))
+        json_append(r->list, json_copy(r->a, l));
     return true;
 }
 
@@ -28,7 +30,8 @@ static bool limit_is(const struct json *limit, const char *type) { return str_eq
 static int name_cmp(const void *x, const void *y) { return str_cmp(*(const struct str *)x, *(const struct str *)y); }
 
 /* Fill what is missing of one list; the note says what was, "cpu, memory request for container x". */
-static struct str fill(struct arena *a, struct json *container, const char *list, const char *word, const char *what, const struct json *defaults) {
+static struct str fill(struct arena *a, struct json *container, const char *list, const char *word, const char *what,
+                       const struct json *defaults) {
     struct str names[64];
     size_t n = 0;
     for (const struct json *d = json_first(defaults); d && n < ARRAY_LEN(names); d = json_next(d)) {
@@ -39,12 +42,14 @@ static struct str fill(struct arena *a, struct json *container, const char *list
     }
     if (!n) return STR("");
     qsort(names, n, sizeof *names, name_cmp);
-    return arena_strf(a, STR_FMT " %s for %s " STR_FMT, STR_ARG(admission_join(a, names, n, ", ")), word, what, STR_ARG(json_get_str(container, "name")));
+    return arena_strf(a, STR_FMT " %s for %s " STR_FMT, STR_ARG(admission_join(a, names, n, ", ")), word, what,
+                      STR_ARG(json_get_str(container, "name")));
 }
 
 static struct str fill_all(struct arena *a, struct json *containers, const char *what, const struct json *limit, struct str notes) {
     for (struct json *c = json_first(containers); c; c = json_next(c)) {
-        struct str note[2] = { fill(a, c, "requests", "request", what, json_get(limit, "defaultRequest")), fill(a, c, "limits", "limit", what, json_get(limit, "default")) };
+        struct str note[2] = { fill(a, c, "requests", "request", what, json_get(limit, "defaultRequest")),
+                               fill(a, c, "limits", "limit", what, json_get(limit, "default")) };
         for (size_t i = 0; i < 2; i++)
             if (note[i].n) notes = arena_strf(a, STR_FMT "%s" STR_FMT, STR_ARG(notes), notes.n ? "; " : "", STR_ARG(note[i]));
     }
@@ -63,7 +68,8 @@ bool limit_ranger_admit(struct admission_attrs *t, struct err *err) {
         notes = fill_all(a, json_get(spec, "initContainers"), "init container", l, notes);
     }
     if (notes.n)
-        json_set_str(a, json_ensure(a, json_ensure(a, t->obj, "metadata"), "annotations"), "kubernetes.io/limit-ranger", arena_strf(a, "LimitRanger plugin set: " STR_FMT, STR_ARG(notes)));
+        json_set_str(a, json_ensure(a, json_ensure(a, t->obj, "metadata"), "annotations"), "kubernetes.io/limit-ranger",
+                     arena_strf(a, "LimitRanger plugin set: " STR_FMT, STR_ARG(notes)));
     return true;
 }
 
@@ -79,40 +85,52 @@ static void complain(struct bounds *b, struct str text) {
     if (b->n < ARRAY_LEN(b->errors)) b->errors[b->n++] = arena_strf(b->a, STR_FMT "%s", STR_ARG(text), b->dot);
 }
 
-static void at_least(struct bounds *b, struct str type, const struct json *min, const struct json *requests, const struct json *limits) {
+static void at_least(struct bounds *b, struct str type, const struct json *min, const struct json *requests,
+                     const struct json *limits) {
     for (const struct json *m = json_first(min); m; m = json_next(m)) {
         struct quantity floor, req, lim;
         struct str name = json_key(m);
         if (!quantity_of(min, name, &floor)) continue;
-        struct str head = arena_strf(b->a, "minimum " STR_FMT " usage per " STR_FMT " is " STR_FMT, STR_ARG(name), STR_ARG(type), STR_ARG(quantity_text(b->a, floor)));
+        struct str head = arena_strf(b->a, "minimum " STR_FMT " usage per " STR_FMT " is " STR_FMT, STR_ARG(name), STR_ARG(type),
+                                     STR_ARG(quantity_text(b->a, floor)));
         bool has = quantity_of(requests, name, &req), capped = quantity_of(limits, name, &lim);
         if (!has) complain(b, arena_strf(b->a, STR_FMT ".  No request is specified", STR_ARG(head)));
-        else if (quantity_cmp(req, floor) < 0) complain(b, arena_strf(b->a, STR_FMT ", but request is " STR_FMT, STR_ARG(head), STR_ARG(quantity_text(b->a, req))));
-        else if (capped && quantity_cmp(lim, floor) < 0) complain(b, arena_strf(b->a, STR_FMT ", but limit is " STR_FMT, STR_ARG(head), STR_ARG(quantity_text(b->a, lim))));
+        else if (quantity_cmp(req, floor) < 0)
+            complain(b, arena_strf(b->a, STR_FMT ", but request is " STR_FMT, STR_ARG(head), STR_ARG(quantity_text(b->a, req))));
+        else if (capped && quantity_cmp(lim, floor) < 0)
+            complain(b, arena_strf(b->a, STR_FMT ", but limit is " STR_FMT, STR_ARG(head), STR_ARG(quantity_text(b->a, lim))));
     }
 }
 
-static void at_most(struct bounds *b, struct str type, const struct json *max, const struct json *requests, const struct json *limits, bool claims) {
+static void at_most(struct bounds *b, struct str type, const struct json *max, const struct json *requests,
+                    const struct json *limits, bool claims) {
     for (const struct json *m = json_first(max); m; m = json_next(m)) {
         struct quantity ceiling, req, lim;
         struct str name = json_key(m);
         if (!quantity_of(max, name, &ceiling)) continue;
-        struct str head = arena_strf(b->a, "maximum " STR_FMT " usage per " STR_FMT " is " STR_FMT, STR_ARG(name), STR_ARG(type), STR_ARG(quantity_text(b->a, ceiling)));
+        struct str head = arena_strf(b->a, "maximum " STR_FMT " usage per " STR_FMT " is " STR_FMT, STR_ARG(name), STR_ARG(type),
+                                     STR_ARG(quantity_text(b->a, ceiling)));
         bool has = quantity_of(requests, name, &req), capped = quantity_of(limits, name, &lim);
         if (!claims && !capped) complain(b, arena_strf(b->a, STR_FMT ".  No limit is specified", STR_ARG(head)));
-        else if (capped && quantity_cmp(lim, ceiling) > 0) complain(b, arena_strf(b->a, STR_FMT ", but limit is " STR_FMT, STR_ARG(head), STR_ARG(quantity_text(b->a, lim))));
-        else if (has && quantity_cmp(req, ceiling) > 0) complain(b, arena_strf(b->a, STR_FMT ", but request is " STR_FMT, STR_ARG(head), STR_ARG(quantity_text(b->a, req))));
+        else if (capped && quantity_cmp(lim, ceiling) > 0)
+            complain(b, arena_strf(b->a, STR_FMT ", but limit is " STR_FMT, STR_ARG(head), STR_ARG(quantity_text(b->a, lim))));
+        else if (has && quantity_cmp(req, ceiling) > 0)
+            complain(b, arena_strf(b->a, STR_FMT ", but request is " STR_FMT, STR_ARG(head), STR_ARG(quantity_text(b->a, req))));
     }
 }
 
-static void in_ratio(struct bounds *b, struct str type, const struct json *ratios, const struct json *requests, const struct json *limits) {
+static void in_ratio(struct bounds *b, struct str type, const struct json *ratios, const struct json *requests,
+                     const struct json *limits) {
     for (const struct json *m = json_first(ratios); m; m = json_next(m)) {
         struct quantity most, req, lim;
         struct str name = json_key(m);
         if (!quantity_of(ratios, name, &most)) continue;
-        struct str head = arena_strf(b->a, STR_FMT " max limit to request ratio per " STR_FMT " is " STR_FMT, STR_ARG(name), STR_ARG(type), STR_ARG(quantity_text(b->a, most)));
-        if (!quantity_of(requests, name, &req) || !req.nano) complain(b, arena_strf(b->a, STR_FMT ", but no request is specified or request is 0", STR_ARG(head)));
-        else if (!quantity_of(limits, name, &lim) || !lim.nano) complain(b, arena_strf(b->a, STR_FMT ", but no limit is specified or limit is 0", STR_ARG(head)));
+        struct str head = arena_strf(b->a, STR_FMT " max limit to request ratio per " STR_FMT " is " STR_FMT, STR_ARG(name),
+                                     STR_ARG(type), STR_ARG(quantity_text(b->a, most)));
+        if (!quantity_of(requests, name, &req) || !req.nano)
+            complain(b, arena_strf(b->a, STR_FMT ", but no request is specified or request is 0", STR_ARG(head)));
+        else if (!quantity_of(limits, name, &lim) || !lim.nano)
+            complain(b, arena_strf(b->a, STR_FMT ", but no limit is specified or limit is 0", STR_ARG(head)));
         else if ((double)lim.nano / (double)req.nano > (double)most.nano / 1e9)
             complain(b, arena_strf(b->a, STR_FMT ", but provided ratio is %f", STR_ARG(head), (double)lim.nano / (double)req.nano));
     }

@@ -1,18 +1,23 @@
-/* apiserver/admission/namespace_lifecycle.c - nothing is made where there is no namespace or in one that goes; three namespaces never go.
+/* apiserver/admission/namespace_lifecycle.c - nothing is made where there is no namespace or in one that goes; three namespaces
+ * never go.
  *
  * Upstream: apiserver pkg/admission/plugin/namespace/lifecycle/admission.go.
  */
 #include "apiserver/admission/admission_priv.h"
 
-static bool immortal(struct str name) { return str_eqc(name, "default") || str_eqc(name, "kube-system") || str_eqc(name, "kube-public"); }
+static bool immortal(struct str name) {
+    return str_eqc(name, "default") || str_eqc(name, "kube-system") || str_eqc(name, "kube-public");
+}
 
 static bool terminating(const struct admission_attrs *t, struct err *err) {
     admission_forbid(t, err, "unable to create new content in namespace " STR_FMT " because it is being terminated", STR_ARG(t->ns));
     if (!err || !err->details) return false;
     struct arena *a = t->r->a;
     struct json *d = json_parse(a, str_c(err->details), NULL);
-    json_append(json_ensure_array(a, d, "causes"), json_buildf(a, "{'reason': 'NamespaceTerminating', 'message': %S, 'field': 'metadata.namespace'}",
-                                                                arena_strf(a, "namespace " STR_FMT " is being terminated", STR_ARG(t->ns))));
+    json_append(json_ensure_array(a, d, "causes"),
+                json_buildf(a, "{'reason': 'NamespaceTerminating', 'message': %S, 'field': 'metadata.namespace'}",
+                                                                arena_strf(a, "namespace " STR_FMT " is being terminated",
+                                                                           STR_ARG(t->ns))));
     err_details(err, arena_cstr(a, json_text(a, d)));
     return false;
 }

@@ -22,7 +22,8 @@ static bool visit_default(void *ctx, struct str key, struct object *o) {
 static bool named_class(struct admission_attrs *t, struct str name, struct class_search *s, struct err *err) {
     bool system = str_starts(name, "system-");
     if (t->r->as->opt.minor < 17 && system && !str_eqc(t->ns, "kube-system"))
-        return admission_forbid(t, err, "pods with " STR_FMT " priorityClass is not permitted in " STR_FMT " namespace", STR_ARG(name), STR_ARG(t->ns));
+        return admission_forbid(t, err, "pods with " STR_FMT " priorityClass is not permitted in " STR_FMT " namespace",
+                                STR_ARG(name), STR_ARG(t->ns));
     struct object *o = registry_get(t->r->as, STR(SCHEDULING), STR("priorityclasses"), STR(""), name);
     if (!o) return admission_forbid(t, err, "no PriorityClass with name " STR_FMT " was found", STR_ARG(name));
     s->value = json_get_int(object_json(o), "value", 0);
@@ -36,7 +37,9 @@ static bool policy_of(struct admission_attrs *t, struct json *spec, struct str c
     if (t->r->as->opt.minor < 19) return true;     /* alpha, off */
     if (!computed.n) computed = STR("PreemptLowerPriority");
     if (given.n && !str_eq(given, computed))
-        return admission_forbid(t, err, "the string value of PreemptionPolicy (" STR_FMT ") must not be provided in pod spec; priority admission controller computed " STR_FMT
+        return admission_forbid(t, err,
+                                "the string value of PreemptionPolicy (" STR_FMT ") must not be provided in pod spec; priority "
+                                                                                 "admission controller computed " STR_FMT
                                 " from the given PriorityClass name", STR_ARG(given), STR_ARG(computed));
     json_set_str(t->r->a, spec, "preemptionPolicy", computed);
     return true;
@@ -63,7 +66,9 @@ bool priority_admit(struct admission_attrs *t, struct err *err) {
         if (s.found) json_set_str(a, spec, "priorityClassName", s.name);
     }
     if (given && json_int(given, 0) != s.value)
-        return admission_forbid(t, err, "the integer value of priority (%" PRId64 ") must not be provided in pod spec; priority admission controller computed %" PRId64
+        return admission_forbid(t, err,
+                                "the integer value of priority (%" PRId64 ") must not be provided in pod spec; priority admission "
+                                                                          "controller computed %" PRId64
                                 " from the given PriorityClass name", json_int(given, 0), s.value);
     json_set_int(a, spec, "priority", s.value);
     return policy_of(t, spec, s.policy, err);
@@ -74,5 +79,7 @@ bool priority_validate(struct admission_attrs *t, struct err *err) {
     if (!writes || !attrs_are(t, SCHEDULING, "priorityclasses", "") || !json_get_bool(t->obj, "globalDefault", false)) return true;
     struct class_search s = { .a = t->r->a, .except = t->op == ADMIT_UPDATE ? t->name : STR("") };
     admission_list(t, SCHEDULING, "priorityclasses", STR(""), visit_default, &s);
-    return !s.found || admission_forbid(t, err, "PriorityClass " STR_FMT " is already marked as default. Only one default can exist", STR_ARG(s.name));
+    return !s.found || admission_forbid(t, err,
+                                        "PriorityClass " STR_FMT " is already marked as default. Only one default can exist",
+                                        STR_ARG(s.name));
 }

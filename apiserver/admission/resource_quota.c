@@ -1,7 +1,8 @@
 /* apiserver/admission/resource_quota.c - ResourceQuotas: a namespace's objects and their requests together stay under a bound.
  *
- * Upstream: kubernetes plugin/pkg/admission/resourcequota, pkg/quota/v1/evaluator/core. Upstream keeps what is used in the quota's status and charges it at each write; here
- * it is counted at each create from the objects that are there, which cannot drift. Scopes are honoured for BestEffort, NotBestEffort, Terminating and NotTerminating.
+ * Upstream: kubernetes plugin/pkg/admission/resourcequota, pkg/quota/v1/evaluator/core. Upstream keeps what is used in the
+ * quota's status and charges it at each write; here it is counted at each create from the objects that are there, which cannot
+ * drift. Scopes are honoured for BestEffort, NotBestEffort, Terminating and NotTerminating.
  */
 #include <stdlib.h>
 
@@ -48,12 +49,15 @@ static void pod_list(struct arena *a, struct usages *u, const struct json *spec,
             if (!take_quantity(l, json_key(k), &q)) continue;
             const struct usage *have = used(&sum, json_key(k));
             if (!have) use(&sum, json_key(k), q);
-            else if (quantity_cmp(have->value, q) < 0) use(&sum, json_key(k), (struct quantity){ q.nano - have->value.nano, q.format });
+            else if (quantity_cmp(have->value, q) < 0)
+                use(&sum, json_key(k), (struct quantity){ q.nano - have->value.nano, q.format });
         }
     }
     for (size_t i = 0; i < sum.n; i++) {
         use(u, arena_strf(a, "%s" STR_FMT, prefix, STR_ARG(sum.v[i].name)), sum.v[i].value);
-        bool short_name = plain && (str_eqc(sum.v[i].name, "cpu") || str_eqc(sum.v[i].name, "memory") || str_eqc(sum.v[i].name, "ephemeral-storage"));
+        bool short_name = plain &&
+                          (str_eqc(sum.v[i].name, "cpu") || str_eqc(sum.v[i].name, "memory") ||
+                           str_eqc(sum.v[i].name, "ephemeral-storage"));
         if (short_name) use(u, sum.v[i].name, sum.v[i].value);
     }
 }
@@ -72,7 +76,8 @@ static void service_usage(struct arena *a, struct usages *u, const struct json *
     (void)a;
     use_one(u, STR("services"));
     if (str_eqc(type, "LoadBalancer")) use_one(u, STR("services.loadbalancers"));
-    if (str_eqc(type, "NodePort") || str_eqc(type, "LoadBalancer")) use(u, STR("services.nodeports"), quantity_from_int(ports, QUANTITY_DECIMAL_SI));
+    if (str_eqc(type, "NodePort") || str_eqc(type, "LoadBalancer"))
+        use(u, STR("services.nodeports"), quantity_from_int(ports, QUANTITY_DECIMAL_SI));
 }
 
 static void claim_usage(struct arena *a, struct usages *u, const struct json *pvc) {
@@ -88,7 +93,8 @@ static void object_usage(const struct admission_attrs *t, struct usages *u, cons
     };
     static const char *const counted[] = { "configmaps", "secrets", "replicationcontrollers", "resourcequotas" };
     struct arena *a = t->r->a;
-    use_one(u, t->group.n ? arena_strf(a, "count/" STR_FMT "." STR_FMT, STR_ARG(t->resource), STR_ARG(t->group)) : arena_strf(a, "count/" STR_FMT, STR_ARG(t->resource)));
+    use_one(u, t->group.n ? arena_strf(a, "count/" STR_FMT "." STR_FMT, STR_ARG(t->resource), STR_ARG(t->group))
+            : arena_strf(a, "count/" STR_FMT, STR_ARG(t->resource)));
     if (t->group.n) return;
     for (size_t i = 0; i < ARRAY_LEN(evaluators); i++)
         if (str_eqc(t->resource, evaluators[i].resource)) evaluators[i].add(a, u, obj);
@@ -109,7 +115,8 @@ static bool in_scopes(const struct admission_attrs *t, const struct json *quota,
     for (const struct json *s = json_first(json_path(quota, "spec.scopes")); s; s = json_next(s)) {
         struct str scope = json_str(s);
         bool pod = !t->group.n && str_eqc(t->resource, "pods"), ends = json_path(obj, "spec.activeDeadlineSeconds") != NULL;
-        bool fits = str_eqc(scope, "BestEffort") ? best_effort(obj) : str_eqc(scope, "NotBestEffort") ? !best_effort(obj) : str_eqc(scope, "Terminating") ? ends
+        bool fits = str_eqc(scope, "BestEffort") ? best_effort(obj) : str_eqc(scope, "NotBestEffort") ? !best_effort(obj)
+                    : str_eqc(scope, "Terminating") ? ends
                   : str_eqc(scope, "NotTerminating") ? !ends : false;
         if (!pod || !fits) return false;
     }
@@ -153,11 +160,13 @@ static bool must_specify(struct admission_attrs *t, const struct json *quota, co
         const char *list = str_starts(str_c(compute[i]), "limits.") ? "limits" : "requests";
         if (!json_get(json_path(quota, "spec.hard"), compute[i])) continue;
         bool lacks = !used(delta, str_c(compute[i]));
-        for (const struct json *c = json_first(json_path(t->obj, "spec.containers")); c && !lacks; c = json_next(c)) lacks = !json_getn(json_get(json_get(c, "resources"), list), bare);
+        for (const struct json *c = json_first(json_path(t->obj, "spec.containers")); c && !lacks; c = json_next(c))
+            lacks = !json_getn(json_get(json_get(c, "resources"), list), bare);
         if (lacks) missing[n++] = str_c(compute[i]);
     }
     if (!n) return true;
-    return admission_forbid(t, err, "failed quota: " STR_FMT ": must specify " STR_FMT, STR_ARG(meta_name(quota)), STR_ARG(sorted(t->r->a, missing, n)));
+    return admission_forbid(t, err, "failed quota: " STR_FMT ": must specify " STR_FMT, STR_ARG(meta_name(quota)),
+                            STR_ARG(sorted(t->r->a, missing, n)));
 }
 
 static bool check_quota(struct admission_attrs *t, const struct json *quota, struct err *err) {
@@ -185,7 +194,8 @@ static bool check_quota(struct admission_attrs *t, const struct json *quota, str
         limited[n++] = arena_strf(a, STR_FMT "=" STR_FMT, STR_ARG(json_key(h)), STR_ARG(quantity_text(a, bound)));
     }
     if (!n) return true;
-    return admission_forbid(t, err, "exceeded quota: " STR_FMT ", requested: " STR_FMT ", used: " STR_FMT ", limited: " STR_FMT, STR_ARG(meta_name(quota)),
+    return admission_forbid(t, err, "exceeded quota: " STR_FMT ", requested: " STR_FMT ", used: " STR_FMT ", limited: " STR_FMT,
+                            STR_ARG(meta_name(quota)),
                             STR_ARG(sorted(a, requested, n)), STR_ARG(sorted(a, have, n)), STR_ARG(sorted(a, limited, n)));
 }
 

@@ -1,7 +1,9 @@
-/* apiserver/admission/service_account.c - each pod runs as a ServiceAccount, and finds its token under /var/run/secrets/kubernetes.io/serviceaccount.
+/* apiserver/admission/service_account.c - each pod runs as a ServiceAccount, and finds its token under
+ * /var/run/secrets/kubernetes.io/serviceaccount.
  *
- * Upstream: kubernetes plugin/pkg/admission/serviceaccount/admission.go. Up to 1.20 the token is a Secret that a controller made for the account, and the volume bears
- * its name; from 1.21 on it is asked for by the kubelet, bound to the pod, in a projected volume kube-api-access-xxxxx with the cluster's CA and the namespace.
+ * Upstream: kubernetes plugin/pkg/admission/serviceaccount/admission.go. Up to 1.20 the token is a Secret that a controller made
+ * for the account, and the volume bears its name; from 1.21 on it is asked for by the kubelet, bound to the pod, in a projected
+ * volume kube-api-access-xxxxx with the cluster's CA and the namespace.
  */
 #include "apiserver/admission/admission_priv.h"
 
@@ -24,7 +26,9 @@ static bool visit_secret(void *ctx, struct str key, struct object *o) {
     const struct json *secret = object_json(o);
     (void)key;
     if (!str_eqc(json_get_str(secret, "type"), "kubernetes.io/service-account-token")) return true;
-    if (!str_eq(meta_annotation(secret, "kubernetes.io/service-account.name"), s->name) || !str_eq(meta_annotation(secret, "kubernetes.io/service-account.uid"), s->uid)) return true;
+    if (!str_eq(meta_annotation(secret, "kubernetes.io/service-account.name"), s->name) ||
+        !str_eq(meta_annotation(secret, "kubernetes.io/service-account.uid"), s->uid))
+        return true;
     size_t place = place_in_references(s->account, meta_name(secret));
     if (place >= s->best) return true;
     s->best = place;
@@ -34,13 +38,16 @@ static bool visit_secret(void *ctx, struct str key, struct object *o) {
 
 /* The first of the account's secrets that is a token of it. */
 static struct str token_secret(struct admission_attrs *t, const struct json *account) {
-    struct token_search s = { .account = account, .name = meta_name(account), .uid = meta_uid(account), .a = t->r->a, .best = SIZE_MAX };
+    struct token_search s = { .account = account, .name = meta_name(account), .uid = meta_uid(account), .a = t->r->a,
+                              .best = SIZE_MAX };
     admission_list(t, "", "secrets", t->ns, visit_secret, &s);
     return s.found;
 }
 
 static bool no_token(struct str account, struct err *err) {
-    err_set(err, ERR_SERVER_TIMEOUT, "No API token found for service account \"" STR_FMT "\", retry after the token is automatically created and added to the service account", STR_ARG(account));
+    err_set(err, ERR_SERVER_TIMEOUT,
+            "No API token found for service account \"" STR_FMT "\", retry after the token is automatically created and added to "
+                                                                "the service account", STR_ARG(account));
     err_details(err, "{\"name\":\"create pod\",\"kind\":\"serviceaccounts\",\"retryAfterSeconds\":1}");
     return false;
 }
@@ -60,9 +67,11 @@ static bool volume_named(const struct json *volumes, struct str name) {
 static struct json *token_volume(const struct admission_attrs *t, struct str name, struct str secret) {
     struct arena *a = t->r->a;
     if (!projected(t)) return json_buildf(a, "{'name': %S, 'secret': {'secretName': %S, 'defaultMode': 420}}", name, secret);
-    return json_buildf(a, "{'name': %S, 'projected': {'sources': [{'serviceAccountToken': {'expirationSeconds': 3607, 'path': 'token'}},"
+    return json_buildf(a, "{'name': %S, 'projected': {'sources': [{'serviceAccountToken': {'expirationSeconds': 3607, 'path': "
+                          "'token'}},"
                           "{'configMap': {'name': 'kube-root-ca.crt', 'items': [{'key': 'ca.crt', 'path': 'ca.crt'}]}},"
-                          "{'downwardAPI': {'items': [{'path': 'namespace', 'fieldRef': {'apiVersion': 'v1', 'fieldPath': 'metadata.namespace'}}]}}], 'defaultMode': 420}}", name);
+                          "{'downwardAPI': {'items': [{'path': 'namespace', 'fieldRef': {'apiVersion': 'v1', 'fieldPath': "
+                          "'metadata.namespace'}}]}}], 'defaultMode': 420}}", name);
 }
 
 /* What a container mounts there itself stays. True when somebody got the mount. */
@@ -70,9 +79,11 @@ static bool mount_everywhere(struct arena *a, struct json *containers, struct st
     bool any = false;
     for (struct json *c = json_first(containers); c; c = json_next(c)) {
         bool taken = false;
-        for (const struct json *m = json_first(json_get(c, "volumeMounts")); m && !taken; m = json_next(m)) taken = str_eqc(json_get_str(m, "mountPath"), MOUNT_PATH);
+        for (const struct json *m = json_first(json_get(c, "volumeMounts")); m && !taken; m = json_next(m))
+            taken = str_eqc(json_get_str(m, "mountPath"), MOUNT_PATH);
         if (taken) continue;
-        json_append(json_ensure_array(a, c, "volumeMounts"), json_buildf(a, "{'name': %S, 'readOnly': true, 'mountPath': '" MOUNT_PATH "'}", volume));
+        json_append(json_ensure_array(a, c, "volumeMounts"),
+                    json_buildf(a, "{'name': %S, 'readOnly': true, 'mountPath': '" MOUNT_PATH "'}", volume));
         any = true;
     }
     return any;
@@ -108,10 +119,14 @@ bool service_account_admit(struct admission_attrs *t, struct err *err) {
     json_set_str(a, spec, "serviceAccountName", name);
     json_set_str(a, spec, "serviceAccount", name);
     struct object *o = registry_get(t->r->as, STR(""), STR("serviceaccounts"), t->ns, name);
-    if (!o) return admission_forbid(t, err, "error looking up service account " STR_FMT "/" STR_FMT ": serviceaccount \"" STR_FMT "\" not found", STR_ARG(t->ns), STR_ARG(name), STR_ARG(name));
+    if (!o)
+        return admission_forbid(t, err,
+                                "error looking up service account " STR_FMT "/" STR_FMT ": serviceaccount \"" STR_FMT
+                                "\" not found", STR_ARG(t->ns), STR_ARG(name), STR_ARG(name));
     const struct json *account = object_json(o), *pull = json_get(account, "imagePullSecrets");
     bool ok = !wants_mount(spec, account) || mount_token(t, spec, account, err);
-    if (ok && json_len(pull) && !json_len(json_get(spec, "imagePullSecrets"))) json_set(a, spec, "imagePullSecrets", json_copy(a, pull));
+    if (ok && json_len(pull) && !json_len(json_get(spec, "imagePullSecrets")))
+        json_set(a, spec, "imagePullSecrets", json_copy(a, pull));
     object_unref(o);
     return ok;
 }
@@ -123,7 +138,8 @@ bool service_account_validate(struct admission_attrs *t, struct err *err) {
     for (const struct json *v = json_first(json_get(spec, "volumes")); v; v = json_next(v)) {
         if (json_get(v, "secret")) return admission_forbid(t, err, "a mirror pod may not reference secrets");
         for (const struct json *s = json_first(json_path(v, "projected.sources")); s; s = json_next(s))
-            if (json_get(s, "serviceAccountToken")) return admission_forbid(t, err, "a mirror pod may not use ServiceAccountToken volume projections");
+            if (json_get(s, "serviceAccountToken"))
+                return admission_forbid(t, err, "a mirror pod may not use ServiceAccountToken volume projections");
     }
     return true;
 }

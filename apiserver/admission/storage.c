@@ -1,7 +1,8 @@
 /* apiserver/admission/storage.c - claims get the default class.
  *
- * Upstream: kubernetes plugin/pkg/admission/storage/storageclass/setdefault. StorageObjectInUseProtection, which adds finalizers to claims and volumes, is left
- * out as long as no controller takes them off again: a claim must not hang for ever in its deletion.
+ * Upstream: kubernetes plugin/pkg/admission/storage/storageclass/setdefault. StorageObjectInUseProtection, which adds finalizers
+ * to claims and volumes, is left out as long as no controller takes them off again: a claim must not hang for ever in its
+ * deletion.
  */
 #include "apiserver/admission/admission_priv.h"
 
@@ -12,7 +13,8 @@ static bool visit_class(void *ctx, struct str key, struct object *o) {
     const struct json *sc = object_json(o);
     int64_t created = 0;
     (void)key;
-    bool is = str_eqc(meta_annotation(sc, "storageclass.kubernetes.io/is-default-class"), "true") || str_eqc(meta_annotation(sc, "storageclass.beta.kubernetes.io/is-default-class"), "true");
+    bool is = str_eqc(meta_annotation(sc, "storageclass.kubernetes.io/is-default-class"), "true") ||
+              str_eqc(meta_annotation(sc, "storageclass.beta.kubernetes.io/is-default-class"), "true");
     if (!is) return true;
     meta_created_ns(sc, &created);
     if (s->name.n && created <= s->created) return true;

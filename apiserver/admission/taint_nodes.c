@@ -1,4 +1,5 @@
-/* apiserver/admission/taint_nodes.c - a node is born not ready, and keeps pods away until its kubelet says otherwise (plugin/pkg/admission/nodetaint). */
+/* apiserver/admission/taint_nodes.c - a node is born not ready, and keeps pods away until its kubelet says otherwise
+ * (plugin/pkg/admission/nodetaint). */
 #include "apiserver/admission/admission_priv.h"
 
 #define NOT_READY "node.kubernetes.io/not-ready"

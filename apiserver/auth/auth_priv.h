@@ -11,7 +11,8 @@ struct strs strs_of_json(struct arena *a, const struct json *array);          /*
 void user_add_group(struct arena *a, struct user *u, struct str group);
 void user_add_extra(struct arena *a, struct user *u, const char *key, struct str value);
 void user_copy(struct arena *a, struct user *to, const struct user *from);
-struct json *user_info_json(struct arena *a, const struct user *u);           /* authentication UserInfo: username, uid, groups, extra */
+/* authentication UserInfo: username, uid, groups, extra */
+struct json *user_info_json(struct arena *a, const struct user *u);
 struct str go_quoted(struct arena *a, struct str s);                          /* as fmt's %q */
 struct str go_quoted_list(struct arena *a, const struct str *v, size_t n);    /* ["a" "b"] */
 /* "system:serviceaccount:NS:NAME" */
@@ -20,11 +21,14 @@ void service_account_groups(struct arena *a, struct user *u, struct str ns);
 
 /* ---- parsed objects (parsed.c): what an object says, in the form that a check wants; kept until the object is another ---- */
 struct parsed_cache;
-typedef void *parse_fn(struct arena *a, const struct json *obj);              /* its result lives in a; strings may be borrowed from obj */
+/* its result lives in a; strings may be borrowed from obj */
+typedef void *parse_fn(struct arena *a, const struct json *obj);
 struct parsed_cache *parsed_cache_new(parse_fn *parse);
 void parsed_cache_free(struct parsed_cache *c);
-void *parsed_get(struct parsed_cache *c, struct str key, struct object *o);   /* valid until the key's object changes or the cache is trimmed */
-bool parsed_trim(struct parsed_cache *c, size_t max);                         /* forget everything when there are more; true when it did */
+/* valid until the key's object changes or the cache is trimmed */
+void *parsed_get(struct parsed_cache *c, struct str key, struct object *o);
+/* forget everything when there are more; true when it did */
+bool parsed_trim(struct parsed_cache *c, size_t max);
 
 /* ---- authentication: each authenticator says yes, no opinion, or that what was shown is bad ---- */
 enum authn_result { AUTHN_YES, AUTHN_NONE, AUTHN_BAD };
@@ -40,7 +44,8 @@ bool chain_verify(struct authn *n, enum authn_trust which, struct request *r, st
 enum authn_result authn_front_proxy(struct authn *n, struct request *r, struct user *out, struct err *err);
 enum authn_result authn_x509(struct authn *n, struct request *r, struct user *out, struct err *err);
 enum authn_result authn_bearer(struct authn *n, struct request *r, struct user *out, struct err *err);
-enum authn_result service_account_token(struct authn *n, struct arena *a, struct str token, struct user *out, struct strs *audiences, struct err *err);
+enum authn_result service_account_token(struct authn *n, struct arena *a, struct str token, struct user *out,
+                                        struct strs *audiences, struct err *err);
 enum authn_result static_token(const struct authn *n, struct arena *a, struct str token, struct user *out);
 enum authn_result bootstrap_token(struct authn *n, struct arena *a, struct str token, struct user *out);
 bool token_user(struct authn *n, struct arena *a, struct str token, struct user *out, struct strs *audiences, struct err *err);
@@ -50,7 +55,8 @@ void known_token_free(void *t);
 #define ISSUER_BOUND  "https://kubernetes.default.svc.cluster.local"
 #define ISSUER_LEGACY "kubernetes/serviceaccount"
 struct str issuer_of(const struct apiserver *as);
-struct strs api_audiences(const struct apiserver *as);                        /* those of tokens meant for us; none without an issuer */
+/* those of tokens meant for us; none without an issuer */
+struct strs api_audiences(const struct apiserver *as);
 
 /* ---- RBAC ---- */
 #define RBAC "rbac.authorization.k8s.io"
@@ -58,12 +64,14 @@ struct rule { struct strs verbs, groups, resources, names, urls; };
 struct rules { struct rule *v; size_t n; };
 enum subject_kind { SUBJECT_USER, SUBJECT_GROUP, SUBJECT_SERVICE_ACCOUNT };
 struct subject { enum subject_kind kind; struct str name, ns; };
-struct binding { struct str name, ns, role_kind, role_name; struct subject *subjects; size_t n; };   /* ns is empty for a ClusterRoleBinding */
+/* ns is empty for a ClusterRoleBinding */
+struct binding { struct str name, ns, role_kind, role_name; struct subject *subjects; size_t n; };
 
 struct authz {
     struct apiserver    *as;
     struct parsed_cache *roles, *bindings, *pods;
-    struct map          *grants;                   /* user and namespace -> struct grants; true while RBAC's objects are those of revision grants_rev */
+    /* user and namespace -> struct grants; true while RBAC's objects are those of revision grants_rev */
+    struct map          *grants;
     struct arena        *grants_a;
     int64_t              grants_rev;
     struct arena        *a;
@@ -71,7 +79,8 @@ struct authz {
 };
 void rules_of_json(struct arena *a, const struct json *rules, struct rules *out);
 bool rule_allows(const struct rule *rule, const struct attributes *at);
-/* Visit the rules that u has in ns (empty: of ClusterRoleBindings alone), until visit returns false. rule is NULL when the binding's role is missing. */
+/* Visit the rules that u has in ns (empty: of ClusterRoleBindings alone), until visit returns false. rule is NULL when the
+ * binding's role is missing. */
 typedef bool rule_visitor(void *ctx, const struct rule *rule, const struct binding *b, const struct subject *s);
 void rules_visit(struct authz *z, const struct user *u, struct str ns, struct arena *a, rule_visitor *visit, void *ctx);
 /* NULL, and ERR_NOT_FOUND, when it is missing. */

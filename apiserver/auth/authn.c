@@ -1,9 +1,10 @@
 /* apiserver/auth/authn.c - who is asking: the union of all authenticators (kubernetes pkg/kubeapiserver/authenticator/config.go).
  *
- * Asked in turn, the first yes wins: the front proxy's headers, the client certificate, the bearer token. A credential that is bad does not
- * end the search, but when nobody says yes it makes the answer 401: bad credentials are not anonymous. With no credentials at all the user is
- * system:anonymous. Results of signature checks are kept, since every request of every component passes here; all that can change
- * (dates, Secrets, ServiceAccounts) is looked at each time, so a revoked token fails at once, and not 10 s later as upstream's cache has it.
+ * Asked in turn, the first yes wins: the front proxy's headers, the client certificate, the bearer token. A credential that is
+ * bad does not end the search, but when nobody says yes it makes the answer 401: bad credentials are not anonymous. With no
+ * credentials at all the user is system:anonymous. Results of signature checks are kept, since every request of every component
+ * passes here; all that can change (dates, Secrets, ServiceAccounts) is looked at each time, so a revoked token fails at once,
+ * and not 10 s later as upstream's cache has it.
  */
 #include <stdlib.h>
 
@@ -65,7 +66,8 @@ bool token_user(struct authn *n, struct arena *a, struct str token, struct user 
 static bool own_token(struct authn *n, struct arena *a, struct str token, struct user *out, struct err *err) {
     struct strs audiences, ours = api_audiences(n->as);
     if (!token_user(n, a, token, out, &audiences, err)) return false;
-    return audiences_meet(&audiences, &ours) || err_set(err, ERR_UNAUTHORIZED, "[invalid bearer token, token audiences are not those of this server]");
+    return audiences_meet(&audiences, &ours) ||
+           err_set(err, ERR_UNAUTHORIZED, "[invalid bearer token, token audiences are not those of this server]");
 }
 
 bool authn_token(struct apiserver *as, struct arena *a, struct str token, struct user *out, struct err *err) {
@@ -74,7 +76,8 @@ bool authn_token(struct apiserver *as, struct arena *a, struct str token, struct
     return true;
 }
 
-/* "Authorization: Bearer TOKEN"; other schemes are nothing to us. Browsers, which cannot set it on a WebSocket, name a protocol instead. */
+/* "Authorization: Bearer TOKEN"; other schemes are nothing to us. Browsers, which cannot set it on a WebSocket, name a protocol
+ * instead. */
 static struct str bearer_of(struct request *r) {
     static const char prefix[] = "base64url.bearer.authorization.k8s.io.";
     struct str scheme, token, value = str_trim(http_headers_get(&r->x->headers, "Authorization"));

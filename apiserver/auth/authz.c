@@ -1,6 +1,8 @@
-/* apiserver/auth/authz.c - may they: the union of authorizers (--authorization-mode, kubeadm's Node,RBAC), and how a refusal is worded.
+/* apiserver/auth/authz.c - may they: the union of authorizers (--authorization-mode, kubeadm's Node,RBAC), and how a refusal is
+ * worded.
  *
- * Upstream: apiserver pkg/authorization/union/union.go, pkg/endpoints/handlers/responsewriters/errors.go, apimachinery api/errors NewForbidden.
+ * Upstream: apiserver pkg/authorization/union/union.go, pkg/endpoints/handlers/responsewriters/errors.go, apimachinery api/errors
+ * NewForbidden.
  */
 #include "apiserver/auth/auth_priv.h"
 
@@ -48,9 +50,12 @@ static struct str sanitized(struct arena *a, struct str s) {
 
 static struct str who_cannot_what(struct arena *a, const struct attributes *at) {
     struct str user = go_quoted(a, at->user->name), resource = at->resource;
-    if (!at->is_resource) return arena_strf(a, "User " STR_FMT " cannot " STR_FMT " path " STR_FMT, STR_ARG(user), STR_ARG(at->verb), STR_ARG(go_quoted(a, at->path)));
+    if (!at->is_resource)
+        return arena_strf(a, "User " STR_FMT " cannot " STR_FMT " path " STR_FMT, STR_ARG(user), STR_ARG(at->verb),
+                          STR_ARG(go_quoted(a, at->path)));
     if (at->subresource.n) resource = arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(resource), STR_ARG(at->subresource));
-    struct str what = arena_strf(a, "User " STR_FMT " cannot " STR_FMT " resource " STR_FMT " in API group \"" STR_FMT "\"", STR_ARG(user), STR_ARG(at->verb),
+    struct str what = arena_strf(a, "User " STR_FMT " cannot " STR_FMT " resource " STR_FMT " in API group \"" STR_FMT "\"",
+                                 STR_ARG(user), STR_ARG(at->verb),
                                  STR_ARG(go_quoted(a, resource)), STR_ARG(at->group));
     if (!at->namespace.n) return arena_strf(a, STR_FMT " at the cluster scope", STR_ARG(what));
     return arena_strf(a, STR_FMT " in the namespace " STR_FMT, STR_ARG(what), STR_ARG(go_quoted(a, at->namespace)));
@@ -63,7 +68,9 @@ bool err_forbidden_object(struct err *err, struct str group, struct str resource
     struct str text = arena_str(a, str_c(why));    /* why may be err->msg */
     if (!full.n) err_set(err, ERR_FORBIDDEN, "forbidden: " STR_FMT, STR_ARG(text));
     else if (!name.n) err_set(err, ERR_FORBIDDEN, STR_FMT " is forbidden: " STR_FMT, STR_ARG(full), STR_ARG(text));
-    else err_set(err, ERR_FORBIDDEN, STR_FMT " " STR_FMT " is forbidden: " STR_FMT, STR_ARG(full), STR_ARG(go_quoted(a, name)), STR_ARG(text));
+    else
+        err_set(err, ERR_FORBIDDEN, STR_FMT " " STR_FMT " is forbidden: " STR_FMT, STR_ARG(full), STR_ARG(go_quoted(a, name)),
+                STR_ARG(text));
     struct json *d = json_new_object(a);
     if (name.n) json_set_str(a, d, "name", name);
     if (group.n) json_set_str(a, d, "group", group);
@@ -78,7 +85,8 @@ bool err_forbidden(struct err *err, const struct attributes *at, struct str reas
     struct str text = sanitized(a, who_cannot_what(a, at));
     if (reason.n) text = arena_strf(a, STR_FMT ": " STR_FMT, STR_ARG(text), STR_ARG(reason));
     struct str none = STR("");
-    err_forbidden_object(err, at->is_resource ? at->group : none, at->is_resource ? at->resource : none, at->is_resource ? at->name : none, arena_cstr(a, text));
+    err_forbidden_object(err, at->is_resource ? at->group : none, at->is_resource ? at->resource : none,
+                         at->is_resource ? at->name : none, arena_cstr(a, text));
     arena_free(a);
     return false;
 }

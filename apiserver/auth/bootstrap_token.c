@@ -1,6 +1,7 @@
 /* apiserver/auth/bootstrap_token.c - the tokens of kubeadm join: ID.SECRET, kept in Secret kube-system/bootstrap-token-ID.
  *
- * Upstream: kubernetes plugin/pkg/auth/authenticator/token/bootstrap/bootstrap.go. Whatever is wrong with the Secret, the token is simply unknown.
+ * Upstream: kubernetes plugin/pkg/auth/authenticator/token/bootstrap/bootstrap.go. Whatever is wrong with the Secret, the token
+ * is simply unknown.
  */
 #include "apiserver/auth/auth_priv.h"
 
@@ -39,7 +40,8 @@ static bool judge(struct authn *n, struct arena *a, const struct json *secret, s
 enum authn_result bootstrap_token(struct authn *n, struct arena *a, struct str token, struct user *out) {
     struct str id, word;
     if (!str_cut(token, '.', &id, &word) || !token_chars(id, 6) || !token_chars(word, 16)) return AUTHN_NONE;
-    struct object *o = registry_get(n->as, STR(""), STR("secrets"), STR("kube-system"), arena_strf(a, "bootstrap-token-" STR_FMT, STR_ARG(id)));
+    struct object *o = registry_get(n->as, STR(""), STR("secrets"), STR("kube-system"),
+                                    arena_strf(a, "bootstrap-token-" STR_FMT, STR_ARG(id)));
     bool good = o && judge(n, a, object_json(o), id, word, out);
     object_unref(o);
     return good ? AUTHN_YES : AUTHN_NONE;

@@ -1,7 +1,8 @@
 /* apiserver/auth/escalation.c - nobody grants what they do not hold: RBAC's guard on writing roles and bindings.
  *
  * Upstream: kubernetes pkg/registry/rbac/{escalation_check.go,clusterrole/policybased,clusterrolebinding/policybased,...},
- * component-helpers auth/rbac/validation/{rule,policy_comparator,policy_compact}.go. Verb escalate on the role, or bind on the role that a binding names, lifts the guard.
+ * component-helpers auth/rbac/validation/{rule,policy_comparator,policy_compact}.go. Verb escalate on the role, or bind on the
+ * role that a binding names, lifts the guard.
  */
 #include <stdlib.h>
 
@@ -60,7 +61,8 @@ static bool names_cover(const struct strs *have, const struct strs *want) {
 }
 
 static bool rule_covers(struct arena *a, const struct rule *have, const struct rule *want) {
-    return all_or_star(&have->verbs, &want->verbs) && all_or_star(&have->groups, &want->groups) && resources_cover(a, &have->resources, &want->resources) &&
+    return all_or_star(&have->verbs, &want->verbs) && all_or_star(&have->groups, &want->groups) &&
+           resources_cover(a, &have->resources, &want->resources) &&
            urls_cover(&have->urls, &want->urls) && names_cover(&have->names, &want->names);
 }
 
@@ -71,7 +73,8 @@ static void break_down(const struct rule *r, struct rule_list *out) {
     for (size_t g = 0; g < r->groups.n; g++)
         for (size_t s = 0; s < r->resources.n; s++)
             for (size_t v = 0; v < r->verbs.n; v++) {
-                struct rule single = { .verbs = one(&r->verbs.v[v]), .groups = one(&r->groups.v[g]), .resources = one(&r->resources.v[s]) };
+                struct rule single = { .verbs = one(&r->verbs.v[v]), .groups = one(&r->groups.v[g]),
+                                       .resources = one(&r->resources.v[s]) };
                 if (!r->names.n) rule_push(out, single);
                 for (size_t k = 0; k < r->names.n; k++) {
                     single.names = one(&r->names.v[k]);
@@ -79,12 +82,14 @@ static void break_down(const struct rule *r, struct rule_list *out) {
                 }
             }
     for (size_t u = 0; u < r->urls.n; u++)
-        for (size_t v = 0; v < r->verbs.n; v++) rule_push(out, (struct rule){ .verbs = one(&r->verbs.v[v]), .urls = one(&r->urls.v[u]) });
+        for (size_t v = 0; v < r->verbs.n; v++)
+            rule_push(out, (struct rule){ .verbs = one(&r->verbs.v[v]), .urls = one(&r->urls.v[u]) });
 }
 
 /* ---- the missing ones, put together again and told ---- */
 static bool same_target(const struct rule *a, const struct rule *b) {
-    return !a->urls.n && !b->urls.n && str_eq(a->groups.v[0], b->groups.v[0]) && str_eq(a->resources.v[0], b->resources.v[0]) && a->names.n == b->names.n &&
+    return !a->urls.n && !b->urls.n && str_eq(a->groups.v[0], b->groups.v[0]) && str_eq(a->resources.v[0], b->resources.v[0]) &&
+           a->names.n == b->names.n &&
            (!a->names.n || str_eq(a->names.v[0], b->names.v[0]));
 }
 
@@ -103,12 +108,14 @@ static void compact_add(struct rule_list *out, const struct rule *r) {
 
 static struct str rule_text(struct arena *a, const struct rule *r) {
     const struct { const char *name; const struct strs *list; } parts[] = {
-        { "APIGroups", &r->groups }, { "Resources", &r->resources }, { "NonResourceURLs", &r->urls }, { "ResourceNames", &r->names }, { "Verbs", &r->verbs },
+        { "APIGroups", &r->groups }, { "Resources", &r->resources }, { "NonResourceURLs", &r->urls },
+        { "ResourceNames", &r->names }, { "Verbs", &r->verbs },
     };
     struct str out = STR("{");
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         if (parts[i].list->n)
-            out = arena_strf(a, STR_FMT "%s%s:" STR_FMT, STR_ARG(out), out.n > 1 ? ", " : "", parts[i].name, STR_ARG(go_quoted_list(a, parts[i].list->v, parts[i].list->n)));
+            out = arena_strf(a, STR_FMT "%s%s:" STR_FMT, STR_ARG(out), out.n > 1 ? ", " : "", parts[i].name,
+                             STR_ARG(go_quoted_list(a, parts[i].list->v, parts[i].list->n)));
     return arena_strf(a, STR_FMT "}", STR_ARG(out));
 }
 
@@ -122,7 +129,8 @@ static struct str missing_text(struct request *r, const struct rule_list *missin
     qsort(texts, compact.n, sizeof *texts, text_cmp);
     struct strbuf b;
     strbuf_init(&b, LIMIT_BODY_BYTES);
-    strbuf_addf(&b, "user " STR_FMT " (groups=" STR_FMT ") is attempting to grant RBAC permissions not currently held:", STR_ARG(go_quoted(r->a, r->user.name)),
+    strbuf_addf(&b, "user " STR_FMT " (groups=" STR_FMT ") is attempting to grant RBAC permissions not currently held:",
+                STR_ARG(go_quoted(r->a, r->user.name)),
                 STR_ARG(go_quoted_list(r->a, r->user.groups, r->user.group_count)));
     for (size_t i = 0; i < compact.n; i++)
         if (!i || !str_eq(texts[i], texts[i - 1])) strbuf_addf(&b, "\n" STR_FMT, STR_ARG(texts[i]));
@@ -152,20 +160,23 @@ static bool holds(struct request *r, struct str ns, const struct rules *want, st
 }
 
 static bool may(struct request *r, const char *verb, struct str resource, struct str ns, struct str name) {
-    struct attributes at = { .user = &r->user, .is_resource = true, .verb = str_c(verb), .group = STR(RBAC), .version = STR("*"), .resource = resource, .namespace = ns, .name = name };
+    struct attributes at = { .user = &r->user, .is_resource = true, .verb = str_c(verb), .group = STR(RBAC), .version = STR("*"),
+                             .resource = resource, .namespace = ns, .name = name };
     return authz_allowed(r->as, &at, r->a, NULL);
 }
 
 static struct rules everything_rules(void) {
     static struct str star = { "*", 1 };
-    static struct rule v[2] = { { .verbs = { &star, 1 }, .groups = { &star, 1 }, .resources = { &star, 1 } }, { .verbs = { &star, 1 }, .urls = { &star, 1 } } };
+    static struct rule v[2] = { { .verbs = { &star, 1 }, .groups = { &star, 1 }, .resources = { &star, 1 } },
+                                { .verbs = { &star, 1 }, .urls = { &star, 1 } } };
     return (struct rules){ v, 2 };
 }
 
 static bool check_role(struct request *r, const struct json *obj, const struct json *old, struct err *err) {
     struct rules rules;
     const struct json *aggregation = json_get(obj, "aggregationRule");
-    if (old && json_equal(json_get(obj, "rules"), json_get(old, "rules")) && json_equal(aggregation, json_get(old, "aggregationRule"))) return true;
+    if (old && json_equal(json_get(obj, "rules"), json_get(old, "rules")) && json_equal(aggregation, json_get(old, "aggregationRule")))
+        return true;
     if (may(r, "escalate", r->info.resource, r->info.namespace, r->info.name)) return true;
     rules_of_json(r->a, json_get(obj, "rules"), &rules);
     if (!holds(r, r->info.namespace, &rules, r->info.resource, meta_name(obj), err)) return false;
@@ -174,13 +185,16 @@ static bool check_role(struct request *r, const struct json *obj, const struct j
     struct err all = { 0 };
     bool ok = holds(r, r->info.namespace, &rules, r->info.resource, meta_name(obj), &all);
     err_clear(&all);
-    return ok || err_forbidden_object(err, STR(RBAC), r->info.resource, meta_name(obj), "must have cluster-admin privileges to use the aggregationRule");
+    return ok || err_forbidden_object(err, STR(RBAC), r->info.resource, meta_name(obj),
+                                      "must have cluster-admin privileges to use the aggregationRule");
 }
 
 static bool check_binding(struct request *r, const struct json *obj, const struct json *old, struct err *err) {
     struct str kind = json_path_str(obj, "roleRef.kind"), name = json_path_str(obj, "roleRef.name"), ns = r->info.namespace;
     bool cluster = str_eqc(kind, "ClusterRole");
-    if (old && json_equal(json_get(obj, "roleRef"), json_get(old, "roleRef")) && json_equal(json_get(obj, "subjects"), json_get(old, "subjects"))) return true;
+    if (old && json_equal(json_get(obj, "roleRef"), json_get(old, "roleRef")) &&
+        json_equal(json_get(obj, "subjects"), json_get(old, "subjects")))
+        return true;
     if (may(r, "bind", cluster ? STR("clusterroles") : STR("roles"), ns, name)) return true;
     const struct rules *rules = role_rules(r->as->authz, kind, ns, name, r->a, err);
     return rules && holds(r, ns, rules, r->info.resource, meta_name(obj), err);

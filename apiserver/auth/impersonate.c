@@ -6,8 +6,10 @@
 
 #define AUTHN_GROUP "authentication.k8s.io"
 
-static bool may(struct request *r, struct str group, const char *resource, struct str sub, struct str ns, struct str name, struct err *err) {
-    struct attributes at = { .user = &r->user, .is_resource = true, .verb = STR("impersonate"), .group = group, .version = STR("v1"), .resource = str_c(resource),
+static bool may(struct request *r, struct str group, const char *resource, struct str sub, struct str ns, struct str name,
+                struct err *err) {
+    struct attributes at = { .user = &r->user, .is_resource = true, .verb = STR("impersonate"), .group = group,
+                             .version = STR("v1"), .resource = str_c(resource),
                              .subresource = sub, .namespace = ns, .name = name, .path = r->info.path };
     struct str reason;
     return authz_allowed(r->as, &at, r->a, &reason) || err_forbidden(err, &at, reason);

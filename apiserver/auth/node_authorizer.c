@@ -1,8 +1,9 @@
 /* apiserver/auth/node_authorizer.c - what a kubelet may: its own node, and what the pods bound to it refer to.
  *
- * Upstream: kubernetes plugin/pkg/auth/authorizer/node/{node_authorizer,graph}.go. Upstream keeps a graph of all objects; here the question "does a pod of this
- * node refer to that object" is answered by walking the pods of the object's namespace, which are parsed once (parsed.c) into node and references. Beyond
- * these special resources a node has the rules of ClusterRole system:node as compiled in. PersistentVolumes are reached through claims.
+ * Upstream: kubernetes plugin/pkg/auth/authorizer/node/{node_authorizer,graph}.go. Upstream keeps a graph of all objects; here
+ * the question "does a pod of this node refer to that object" is answered by walking the pods of the object's namespace, which
+ * are parsed once (parsed.c) into node and references. Beyond these special resources a node has the rules of ClusterRole
+ * system:node as compiled in. PersistentVolumes are reached through claims.
  */
 #include "apiserver/auth/auth_priv.h"
 
@@ -38,8 +39,10 @@ static void container_refs(struct arena *a, struct pod_refs *p, const struct jso
 
 static void volume_refs(struct arena *a, struct pod_refs *p, const struct json *v) {
     static const struct { const char *path; enum ref_kind kind; } paths[] = {
-        { "secret.secretName", REF_SECRET }, { "configMap.name", REF_CONFIGMAP }, { "persistentVolumeClaim.claimName", REF_CLAIM }, { "azureFile.secretName", REF_SECRET },
-        { "cephfs.secretRef.name", REF_SECRET }, { "cinder.secretRef.name", REF_SECRET }, { "csi.nodePublishSecretRef.name", REF_SECRET },
+        { "secret.secretName", REF_SECRET }, { "configMap.name", REF_CONFIGMAP }, { "persistentVolumeClaim.claimName", REF_CLAIM },
+        { "azureFile.secretName", REF_SECRET },
+        { "cephfs.secretRef.name", REF_SECRET }, { "cinder.secretRef.name", REF_SECRET },
+        { "csi.nodePublishSecretRef.name", REF_SECRET },
         { "flexVolume.secretRef.name", REF_SECRET }, { "iscsi.secretRef.name", REF_SECRET }, { "rbd.secretRef.name", REF_SECRET },
         { "scaleIO.secretRef.name", REF_SECRET }, { "storageos.secretRef.name", REF_SECRET },
     };
@@ -48,16 +51,19 @@ static void volume_refs(struct arena *a, struct pod_refs *p, const struct json *
         add_ref(a, p, REF_SECRET, json_path_str(s, "secret.name"));
         add_ref(a, p, REF_CONFIGMAP, json_path_str(s, "configMap.name"));
     }
-    if (json_get(v, "ephemeral")) add_ref(a, p, REF_CLAIM, arena_strf(a, STR_FMT "-" STR_FMT, STR_ARG(p->name), STR_ARG(json_get_str(v, "name"))));
+    if (json_get(v, "ephemeral"))
+        add_ref(a, p, REF_CLAIM, arena_strf(a, STR_FMT "-" STR_FMT, STR_ARG(p->name), STR_ARG(json_get_str(v, "name"))));
 }
 
 void *parse_pod(struct arena *a, const struct json *obj) {
     struct pod_refs *p = ARENA_NEW(a, struct pod_refs);
     const struct json *spec = json_get(obj, "spec");
-    *p = (struct pod_refs){ .node = json_get_str(spec, "nodeName"), .ns = meta_namespace(obj), .name = meta_name(obj), .uid = meta_uid(obj) };
+    *p = (struct pod_refs){ .node = json_get_str(spec, "nodeName"), .ns = meta_namespace(obj), .name = meta_name(obj),
+                            .uid = meta_uid(obj) };
     if (meta_annotation(obj, "kubernetes.io/config.mirror").n) return p;      /* the node itself made it: it earns it nothing */
     add_ref(a, p, REF_ACCOUNT, json_get_str(spec, "serviceAccountName"));
-    for (const struct json *s = json_first(json_get(spec, "imagePullSecrets")); s; s = json_next(s)) add_ref(a, p, REF_SECRET, json_get_str(s, "name"));
+    for (const struct json *s = json_first(json_get(spec, "imagePullSecrets")); s; s = json_next(s))
+        add_ref(a, p, REF_SECRET, json_get_str(s, "name"));
     container_refs(a, p, json_get(spec, "initContainers"));
     container_refs(a, p, json_get(spec, "containers"));
     container_refs(a, p, json_get(spec, "ephemeralContainers"));
@@ -86,7 +92,8 @@ static bool search_pod(void *ctx, struct str key, struct object *o) {
     return !s->found;
 }
 
-static bool reaches(struct authz *z, struct arena *a, struct str node, enum ref_kind kind, bool to_volume, struct str ns, struct str name) {
+static bool reaches(struct authz *z, struct arena *a, struct str node, enum ref_kind kind, bool to_volume, struct str ns,
+                    struct str name) {
     struct search s = { .z = z, .a = a, .node = node, .name = name, .kind = kind, .to_volume = to_volume };
     parsed_trim(z->pods, PODS_MAX);
     struct str prefix = ns.n ? arena_strf(a, "/registry/core/pods/" STR_FMT "/", STR_ARG(ns)) : STR("/registry/core/pods/");
@@ -143,25 +150,32 @@ static bool on_volumes(struct node_check *c, struct str *reason) {
 }
 
 static bool on_accounts(struct node_check *c, struct str *reason) {
-    if (!verb_is(c->at, "create") || !str_eqc(c->at->subresource, "token")) return refuse(reason, "can only create tokens for individual service accounts");
+    if (!verb_is(c->at, "create") || !str_eqc(c->at->subresource, "token"))
+        return refuse(reason, "can only create tokens for individual service accounts");
     return related(c, REF_ACCOUNT, false, reason);
 }
 
 static bool on_leases(struct node_check *c, struct str *reason) {
-    if (!verb_is(c->at, "get,create,update,patch,delete")) return refuse(reason, "can only get, create, update, patch, or delete a node lease");
-    if (!str_eqc(c->at->namespace, "kube-node-lease")) return refuse(reason, "can only access leases in the \"kube-node-lease\" system namespace");
-    if (!verb_is(c->at, "create") && !str_eq(c->at->name, c->node)) return refuse(reason, "can only access node lease with the same name as the requesting node");
+    if (!verb_is(c->at, "get,create,update,patch,delete"))
+        return refuse(reason, "can only get, create, update, patch, or delete a node lease");
+    if (!str_eqc(c->at->namespace, "kube-node-lease"))
+        return refuse(reason, "can only access leases in the \"kube-node-lease\" system namespace");
+    if (!verb_is(c->at, "create") && !str_eq(c->at->name, c->node))
+        return refuse(reason, "can only access node lease with the same name as the requesting node");
     return true;
 }
 
 static bool on_csinodes(struct node_check *c, struct str *reason) {
-    if (!verb_is(c->at, "get,create,update,patch,delete")) return refuse(reason, "can only get, create, update, patch, or delete a CSINode");
+    if (!verb_is(c->at, "get,create,update,patch,delete"))
+        return refuse(reason, "can only get, create, update, patch, or delete a CSINode");
     if (c->at->subresource.n) return refuse(reason, "cannot authorize CSINode subresources");
-    if (!verb_is(c->at, "create") && !str_eq(c->at->name, c->node)) return refuse(reason, "can only access CSINode with the same name as the requesting node");
+    if (!verb_is(c->at, "create") && !str_eq(c->at->name, c->node))
+        return refuse(reason, "can only access CSINode with the same name as the requesting node");
     return true;
 }
 
-/* From 1.32 on a node reads itself alone, and pods by their node (AuthorizeNodeWithSelectors); lists carry their selector, which kubelets always set. */
+/* From 1.32 on a node reads itself alone, and pods by their node (AuthorizeNodeWithSelectors); lists carry their selector, which
+ * kubelets always set. */
 static bool on_nodes(struct node_check *c, struct str *reason) {
     if (verb_is(c->at, "get,list,watch") && c->at->name.n && !str_eq(c->at->name, c->node) && c->z->as->opt.minor >= 32)
         return refuse(reason, "node cannot read other nodes, only its own Node object");
@@ -171,8 +185,10 @@ static bool on_nodes(struct node_check *c, struct str *reason) {
 }
 
 static const struct { const char *group, *resource; bool (*check)(struct node_check *c, struct str *reason); } checks[] = {
-    { "", "secrets", on_secrets }, { "", "configmaps", on_configmaps }, { "", "persistentvolumeclaims", on_claims }, { "", "persistentvolumes", on_volumes },
-    { "", "serviceaccounts", on_accounts }, { "", "nodes", on_nodes }, { "coordination.k8s.io", "leases", on_leases }, { "storage.k8s.io", "csinodes", on_csinodes },
+    { "", "secrets", on_secrets }, { "", "configmaps", on_configmaps }, { "", "persistentvolumeclaims", on_claims },
+    { "", "persistentvolumes", on_volumes },
+    { "", "serviceaccounts", on_accounts }, { "", "nodes", on_nodes }, { "coordination.k8s.io", "leases", on_leases },
+    { "storage.k8s.io", "csinodes", on_csinodes },
 };
 
 bool node_allowed(struct authz *z, const struct attributes *at, struct arena *a, struct str *reason) {

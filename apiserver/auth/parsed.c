@@ -1,8 +1,9 @@
 /* apiserver/auth/parsed.c - objects of the store in a form that checks can walk, parsed once.
  *
- * An entry remembers which object it was made of and holds a reference to it. Objects are immutable, so comparing the pointer with what the store has now
- * tells whether the entry is still true: a write counts from the instant at which it is made, with no watch to wait for, and what has not
- * changed is never parsed again. Upstream reads informers' caches and so may lag behind a write by some milliseconds.
+ * An entry remembers which object it was made of and holds a reference to it. Objects are immutable, so comparing the pointer
+ * with what the store has now tells whether the entry is still true: a write counts from the instant at which it is made, with no
+ * watch to wait for, and what has not changed is never parsed again. Upstream reads informers' caches and so may lag behind a
+ * write by some milliseconds.
  */
 #include <stdlib.h>
 
@@ -38,7 +39,8 @@ void *parsed_get(struct parsed_cache *c, struct str key, struct object *o) {
     e = NEW(struct parsed);
     e->of = object_ref(o);
     e->a = arena_new();
-    e->value = c->parse(e->a, json_parse(e->a, o->bytes, NULL));   /* a tree of its own: the object's may be dropped at the end of the turn */
+    /* a tree of its own: the object's may be dropped at the end of the turn */
+    e->value = c->parse(e->a, json_parse(e->a, o->bytes, NULL));
     entry_free(map_put(c->entries, key, e));
     return e->value;
 }

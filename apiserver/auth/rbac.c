@@ -1,8 +1,9 @@
 /* apiserver/auth/rbac.c - role-based access: which rules a user has, and whether one of them allows a request.
  *
- * Upstream: kubernetes plugin/pkg/auth/authorizer/rbac/rbac.go, pkg/registry/rbac/validation/rule.go, pkg/apis/rbac/v1/evaluation_helpers.go. Bindings name
- * subjects and a role; ClusterRoleBindings hold everywhere, RoleBindings in their namespace. Rules only ever grant. Objects come straight
- * from the store (parsed.c); which rules a user has in a namespace is kept until an object of RBAC's is written.
+ * Upstream: kubernetes plugin/pkg/auth/authorizer/rbac/rbac.go, pkg/registry/rbac/validation/rule.go,
+ * pkg/apis/rbac/v1/evaluation_helpers.go. Bindings name subjects and a role; ClusterRoleBindings hold everywhere, RoleBindings in
+ * their namespace. Rules only ever grant. Objects come straight from the store (parsed.c); which rules a user has in a namespace
+ * is kept until an object of RBAC's is written.
  */
 #include <stdlib.h>
 
@@ -14,8 +15,10 @@ enum { PARSED_MAX = 4096, GRANTS_MAX = 512 };
 void rules_of_json(struct arena *a, const struct json *rules, struct rules *out) {
     *out = (struct rules){ arena_zalloc(a, (json_len(rules) + 1) * sizeof(struct rule)), 0 };
     for (const struct json *j = json_first(rules); j; j = json_next(j))
-        out->v[out->n++] = (struct rule){ .verbs = strs_of_json(a, json_get(j, "verbs")), .groups = strs_of_json(a, json_get(j, "apiGroups")),
-                                          .resources = strs_of_json(a, json_get(j, "resources")), .names = strs_of_json(a, json_get(j, "resourceNames")),
+        out->v[out->n++] = (struct rule){ .verbs = strs_of_json(a, json_get(j, "verbs")),
+                                          .groups = strs_of_json(a, json_get(j, "apiGroups")),
+                                          .resources = strs_of_json(a, json_get(j, "resources")),
+                                          .names = strs_of_json(a, json_get(j, "resourceNames")),
                                           .urls = strs_of_json(a, json_get(j, "nonResourceURLs")) };
 }
 
@@ -28,11 +31,13 @@ static void *parse_role(struct arena *a, const struct json *obj) {
 static void *parse_binding(struct arena *a, const struct json *obj) {
     struct binding *b = ARENA_NEW(a, struct binding);
     const struct json *subjects = json_get(obj, "subjects");
-    *b = (struct binding){ .name = meta_name(obj), .ns = meta_namespace(obj), .role_kind = json_path_str(obj, "roleRef.kind"), .role_name = json_path_str(obj, "roleRef.name") };
+    *b = (struct binding){ .name = meta_name(obj), .ns = meta_namespace(obj), .role_kind = json_path_str(obj, "roleRef.kind"),
+                           .role_name = json_path_str(obj, "roleRef.name") };
     b->subjects = arena_zalloc(a, (json_len(subjects) + 1) * sizeof *b->subjects);
     for (const struct json *s = json_first(subjects); s; s = json_next(s)) {
         struct str kind = json_get_str(s, "kind");
-        enum subject_kind k = str_eqc(kind, "Group") ? SUBJECT_GROUP : str_eqc(kind, "ServiceAccount") ? SUBJECT_SERVICE_ACCOUNT : SUBJECT_USER;
+        enum subject_kind k = str_eqc(kind, "Group") ? SUBJECT_GROUP : str_eqc(kind, "ServiceAccount") ? SUBJECT_SERVICE_ACCOUNT
+                              : SUBJECT_USER;
         b->subjects[b->n++] = (struct subject){ k, json_get_str(s, "name"), json_get_str(s, "namespace") };
     }
     return b;
@@ -90,7 +95,8 @@ static bool path_matches(struct str pattern, struct str path) {
 bool rule_allows(const struct rule *rule, const struct attributes *at) {
     if (!has_or_star(&rule->verbs, at->verb)) return false;
     if (at->is_resource)
-        return has_or_star(&rule->groups, at->group) && resource_matches(rule, at->resource, at->subresource) && (!rule->names.n || strs_have(&rule->names, at->name));
+        return has_or_star(&rule->groups, at->group) && resource_matches(rule, at->resource, at->subresource) &&
+               (!rule->names.n || strs_have(&rule->names, at->name));
     for (size_t i = 0; i < rule->urls.n; i++)
         if (path_matches(rule->urls.v[i], at->path)) return true;
     return false;
@@ -100,7 +106,8 @@ bool rule_allows(const struct rule *rule, const struct attributes *at) {
 static bool subject_is(const struct subject *s, const struct user *u, struct str binding_ns) {
     struct str ns, name, want = s->ns.n ? s->ns : binding_ns;
     if (s->kind == SUBJECT_USER) return str_eq(s->name, u->name);
-    if (s->kind == SUBJECT_SERVICE_ACCOUNT) return want.n && service_account_split(u->name, &ns, &name) && str_eq(name, s->name) && str_eq(ns, want);
+    if (s->kind == SUBJECT_SERVICE_ACCOUNT)
+        return want.n && service_account_split(u->name, &ns, &name) && str_eq(name, s->name) && str_eq(ns, want);
     for (size_t i = 0; i < u->group_count; i++)
         if (str_eq(u->groups[i], s->name)) return true;
     return false;
@@ -108,7 +115,8 @@ static bool subject_is(const struct subject *s, const struct user *u, struct str
 
 const struct rules *role_rules(struct authz *z, struct str kind, struct str ns, struct str name, struct arena *a, struct err *err) {
     bool cluster = str_eqc(kind, "ClusterRole");
-    struct str resource = cluster ? STR("clusterroles") : STR("roles"), key = registry_key(a, STR(RBAC), resource, cluster ? STR("") : ns, name);
+    struct str resource = cluster ? STR("clusterroles") : STR("roles"),
+               key = registry_key(a, STR(RBAC), resource, cluster ? STR("") : ns, name);
     struct object *o = store_get(z->as->store, key);
     if (!o) {
         err_not_found(err, STR(RBAC), resource, name);
@@ -119,7 +127,8 @@ const struct rules *role_rules(struct authz *z, struct str kind, struct str ns, 
     return rules;
 }
 
-/* What one user holds in one namespace, in the order of the bindings: rule by rule, with what gave it. rule is NULL where the binding's role is missing. */
+/* What one user holds in one namespace, in the order of the bindings: rule by rule, with what gave it. rule is NULL where the
+ * binding's role is missing. */
 struct grant { const struct rule *rule; const struct binding *b; const struct subject *s; };
 struct grants { struct grant *v; size_t n, cap; };
 struct walk { struct authz *z; const struct user *u; struct grants *out; struct arena *a; };
@@ -182,7 +191,9 @@ static const struct grants *grants_of(struct authz *z, const struct user *u, str
     if (g) return g;
     struct walk w = { z, u, g = ARENA_NEW(z->grants_a, struct grants), a };
     store_list(z->as->store, STR("/registry/" RBAC "/clusterrolebindings/"), STR(""), visit_binding, &w);
-    if (ns.n) store_list(z->as->store, arena_strf(a, "/registry/" RBAC "/rolebindings/" STR_FMT "/", STR_ARG(ns)), STR(""), visit_binding, &w);
+    if (ns.n)
+        store_list(z->as->store, arena_strf(a, "/registry/" RBAC "/rolebindings/" STR_FMT "/", STR_ARG(ns)), STR(""),
+                   visit_binding, &w);
     map_put(z->grants, key, g);
     return g;
 }
@@ -199,9 +210,11 @@ struct judge { const struct attributes *at; struct arena *a; bool allowed; struc
 
 static struct str describe(struct arena *a, const struct binding *b, const struct subject *s) {
     static const char *const kinds[] = { "User", "Group", "ServiceAccount" };
-    struct str ns = s->ns.n ? s->ns : b->ns, who = s->kind == SUBJECT_SERVICE_ACCOUNT ? arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(s->name), STR_ARG(ns)) : s->name;
+    struct str ns = s->ns.n ? s->ns : b->ns,
+               who = s->kind == SUBJECT_SERVICE_ACCOUNT ? arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(s->name), STR_ARG(ns)) : s->name;
     struct str name = b->ns.n ? arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(b->name), STR_ARG(b->ns)) : b->name;
-    return arena_strf(a, "RBAC: allowed by %s \"" STR_FMT "\" of " STR_FMT " \"" STR_FMT "\" to %s \"" STR_FMT "\"", b->ns.n ? "RoleBinding" : "ClusterRoleBinding",
+    return arena_strf(a, "RBAC: allowed by %s \"" STR_FMT "\" of " STR_FMT " \"" STR_FMT "\" to %s \"" STR_FMT "\"",
+                      b->ns.n ? "RoleBinding" : "ClusterRoleBinding",
                       STR_ARG(name), STR_ARG(b->role_kind), STR_ARG(b->role_name), kinds[s->kind], STR_ARG(who));
 }
 

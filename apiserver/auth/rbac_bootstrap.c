@@ -1,8 +1,9 @@
 /* apiserver/auth/rbac_bootstrap.c - the policy that a cluster is born with, and that every start of the server restores.
  *
  * Upstream: kubernetes pkg/registry/rbac/rest/storage_rbac.go (post-start hook rbac/bootstrap-roles), reconciliation in
- * component-helpers auth/rbac/reconciliation: what is missing is made; an object with annotation autoupdate "true" gets missing rules and subjects added, while
- * what an administrator added stays. The data (policy/bootstrap.tsv) is upstream's for three versions in one file.
+ * component-helpers auth/rbac/reconciliation: what is missing is made; an object with annotation autoupdate "true" gets missing
+ * rules and subjects added, while what an administrator added stays. The data (policy/bootstrap.tsv) is upstream's for three
+ * versions in one file.
  */
 #include "apiserver/auth/auth_priv.h"
 
@@ -26,7 +27,9 @@ static struct json *json_of_list(struct arena *a, struct str list) {
     return array;
 }
 
-static void add_list(struct arena *a, struct json *obj, const char *key, struct str list) { json_set(a, obj, key, json_of_list(a, list)); }
+static void add_list(struct arena *a, struct json *obj, const char *key, struct str list) {
+    json_set(a, obj, key, json_of_list(a, list));
+}
 
 /* ---- the lines of an object ---- */
 static void line_rule(struct arena *a, struct json *obj, struct str *col) {
@@ -66,7 +69,8 @@ static void line_subject(struct arena *a, struct json *obj, struct str *col) {
 }
 
 static const struct { const char *word; void (*add)(struct arena *, struct json *, struct str *); } lines[] = {
-    { "rule", line_rule }, { "url", line_url }, { "label", line_label }, { "aggregate", line_aggregate }, { "role", line_role }, { "subject", line_subject },
+    { "rule", line_rule }, { "url", line_url }, { "label", line_label }, { "aggregate", line_aggregate }, { "role", line_role },
+    { "subject", line_subject },
 };
 
 static void add_line(struct arena *a, struct json *obj, struct str line, int minor) {
@@ -162,11 +166,13 @@ static bool union_map(struct arena *a, struct json *have, const struct json *wan
     return changed;
 }
 
-static bool reconcile(struct apiserver *as, const char *resource, struct json *want, struct object *old, struct arena *a, struct err *err) {
+static bool reconcile(struct apiserver *as, const char *resource, struct json *want, struct object *old, struct arena *a,
+                      struct err *err) {
     struct json *have = json_copy(a, object_json(old));
     if (!str_eqc(meta_annotation(have, AUTOUPDATE), "true")) return true;
     bool changed = union_map(a, have, want, "metadata.labels") | union_map(a, have, want, "metadata.annotations");
-    if (!json_get(want, "aggregationRule")) changed |= union_array(a, have, want, "rules");       /* else they are the aggregation controller's */
+    /* else they are the aggregation controller's */
+    if (!json_get(want, "aggregationRule")) changed |= union_array(a, have, want, "rules");
     changed |= union_array(a, have, want, "subjects");
     return !changed || registry_ensure(as, RBAC, "v1", resource, have, true, a, err);
 }

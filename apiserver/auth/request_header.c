@@ -1,4 +1,5 @@
-/* apiserver/auth/request_header.c - the front proxy: a certificate of its own CA may say for whom it asks, in X-Remote-User, -Group and -Extra-KEY.
+/* apiserver/auth/request_header.c - the front proxy: a certificate of its own CA may say for whom it asks, in X-Remote-User,
+ * -Group and -Extra-KEY.
  *
  * Upstream: apiserver pkg/authentication/request/headerrequest/requestheader.go, with what --requestheader-* say.
  */
@@ -13,7 +14,9 @@ static struct str extra_key(struct arena *a, struct str name, size_t prefix) {
 }
 
 /* --requestheader-*: what the flags list, else what kubeadm writes. */
-static struct word_list listed(const struct word_list *given, const struct str *usual) { return given->n ? *given : (struct word_list){ usual, 1 }; }
+static struct word_list listed(const struct word_list *given, const struct str *usual) {
+    return given->n ? *given : (struct word_list){ usual, 1 };
+}
 
 static bool in_list(struct word_list l, struct str s, bool fold) {
     for (size_t i = 0; i < l.n; i++)
@@ -28,9 +31,11 @@ static size_t prefix_of(struct word_list l, struct str name) {
 }
 
 enum authn_result authn_front_proxy(struct authn *n, struct request *r, struct user *out, struct err *err) {
-    static const struct str usual[] = { { "front-proxy-client", 18 }, { "X-Remote-User", 13 }, { "X-Remote-Group", 14 }, { "X-Remote-Extra-", 15 } };
+    static const struct str usual[] = { { "front-proxy-client", 18 }, { "X-Remote-User", 13 }, { "X-Remote-Group", 14 },
+                                        { "X-Remote-Extra-", 15 } };
     const struct apiserver_policy *p = &n->as->opt.policy;
-    struct word_list users = listed(&p->user_headers, &usual[1]), groups = listed(&p->group_headers, &usual[2]), extras = listed(&p->extra_prefixes, &usual[3]);
+    struct word_list users = listed(&p->user_headers, &usual[1]), groups = listed(&p->group_headers, &usual[2]),
+                     extras = listed(&p->extra_prefixes, &usual[3]);
     if (!r->x->peer_count || !n->as->opt.requestheader_ca) return AUTHN_NONE;
     if (!chain_verify(n, TRUST_PROXY, r, err)) return AUTHN_BAD;
     struct str cn = r->x->peer_chain[0]->subject_cn, name = STR("");

@@ -1,8 +1,8 @@
 /* apiserver/auth/reviews.c - questions about tokens and rights, asked as objects that are never stored.
  *
- * TokenReview: who is it. SubjectAccessReview (anybody), SelfSubjectAccessReview (me), LocalSubjectAccessReview (in a namespace): may they.
- * SelfSubjectRulesReview: what may I. SelfSubjectReview: who am I. Upstream: kubernetes pkg/registry/authentication and pkg/registry/authorization. This is
- * how the kubelet and aggregated servers let the API server decide for them.
+ * TokenReview: who is it. SubjectAccessReview (anybody), SelfSubjectAccessReview (me), LocalSubjectAccessReview (in a namespace):
+ * may they. SelfSubjectRulesReview: what may I. SelfSubjectReview: who am I. Upstream: kubernetes pkg/registry/authentication and
+ * pkg/registry/authorization. This is how the kubelet and aggregated servers let the API server decide for them.
  */
 #include "apiserver/auth/auth_priv.h"
 
@@ -45,7 +45,8 @@ static bool token_review(struct request *r, struct json *obj, struct err *err) {
     struct json *status = fresh_status(r, obj);
     bool known = token_user(r->as->authn, r->a, token, &u, &have, &why);
     if (known && !audiences_meet(&have, &want))
-        known = err_set(&why, ERR_UNAUTHORIZED, "[invalid bearer token, token audiences " STR_FMT " is invalid for the target audiences " STR_FMT "]",
+        known = err_set(&why, ERR_UNAUTHORIZED,
+                        "[invalid bearer token, token audiences " STR_FMT " is invalid for the target audiences " STR_FMT "]",
                         STR_ARG(go_quoted_list(r->a, have.v, have.n)), STR_ARG(go_quoted_list(r->a, want.v, want.n)));
     if (known) {
         struct strs both = intersection(r->a, &want, &have);
@@ -74,7 +75,8 @@ static void user_of_spec(struct arena *a, const struct json *spec, struct user *
     if (!groups) groups = json_get(spec, "group");     /* v1beta1 */
     for (const struct json *g = json_first(groups); g; g = json_next(g)) user_add_group(a, out, json_str(g));
     for (const struct json *e = json_first(json_get(spec, "extra")); e; e = json_next(e))
-        for (const struct json *v = json_first(e); v; v = json_next(v)) user_add_extra(a, out, arena_cstr(a, json_key(e)), json_str(v));
+        for (const struct json *v = json_first(e); v; v = json_next(v))
+            user_add_extra(a, out, arena_cstr(a, json_key(e)), json_str(v));
 }
 
 static void attributes_of_spec(const struct json *spec, const struct user *u, struct attributes *at) {
@@ -103,26 +105,34 @@ static void decide(struct request *r, struct json *obj, const struct user *u) {
 static bool one_kind_of_attributes(struct request *r, const struct json *obj, const char *kind, struct err *err) {
     const struct json *res = json_path(obj, "spec.resourceAttributes"), *path = json_path(obj, "spec.nonResourceAttributes");
     if (res && path)
-        return invalid(r, kind, "FieldValueInvalid", "spec.nonResourceAttributes", "Invalid value: \"null\": cannot be specified in combination with resourceAttributes", err);
+        return invalid(r, kind, "FieldValueInvalid", "spec.nonResourceAttributes",
+                       "Invalid value: \"null\": cannot be specified in combination with resourceAttributes", err);
     return res || path || invalid(r, kind, "FieldValueInvalid", "spec.resourceAttributes",
-                                  "Invalid value: \"null\": exactly one of nonResourceAttributes or resourceAttributes must be specified", err);
+                                  "Invalid value: \"null\": exactly one of nonResourceAttributes or resourceAttributes must be "
+                                  "specified", err);
 }
 
 static bool subject_review(struct request *r, struct json *obj, const char *kind, struct err *err) {
     struct user u;
     if (!one_kind_of_attributes(r, obj, kind, err)) return false;
     user_of_spec(r->a, json_get(obj, "spec"), &u);
-    if (!u.name.n && !u.group_count) return invalid(r, kind, "FieldValueInvalid", "spec.user", "Invalid value: \"\": at least one of user or group must be specified", err);
+    if (!u.name.n && !u.group_count)
+        return invalid(r, kind, "FieldValueInvalid", "spec.user",
+                       "Invalid value: \"\": at least one of user or group must be specified", err);
     decide(r, obj, &u);
     return true;
 }
 
-static bool access_review(struct request *r, struct json *obj, struct err *err) { return subject_review(r, obj, "SubjectAccessReview", err); }
+static bool access_review(struct request *r, struct json *obj, struct err *err) {
+    return subject_review(r, obj, "SubjectAccessReview", err);
+}
 
 static bool local_access_review(struct request *r, struct json *obj, struct err *err) {
     struct str ns = json_path_str(obj, "spec.resourceAttributes.namespace"), own = meta_namespace(obj);
     if (own.n && !str_eq(own, r->info.namespace)) return err_set(err, ERR_BAD_REQUEST, "namespace does not match the request's");
-    if (!str_eq(ns, r->info.namespace)) return err_set(err, ERR_BAD_REQUEST, "spec.resourceAttributes.namespace must match namespace: " STR_FMT, STR_ARG(r->info.namespace));
+    if (!str_eq(ns, r->info.namespace))
+        return err_set(err, ERR_BAD_REQUEST, "spec.resourceAttributes.namespace must match namespace: " STR_FMT,
+                       STR_ARG(r->info.namespace));
     return subject_review(r, obj, "LocalSubjectAccessReview", err);
 }
 
@@ -170,7 +180,8 @@ static bool rules_review(struct request *r, struct json *obj, struct err *err) {
     return true;
 }
 
-static const struct { const char *group, *resource; bool (*create)(struct request *r, struct json *obj, struct err *err); } reviews[] = {
+static const struct { const char *group, *resource; bool (*create)(struct request *r, struct json *obj, struct err *err);
+                      } reviews[] = {
     { "authentication.k8s.io", "tokenreviews", token_review }, { "authentication.k8s.io", "selfsubjectreviews", self_review },
     { AUTHZ_GROUP, "subjectaccessreviews", access_review }, { AUTHZ_GROUP, "selfsubjectaccessreviews", self_access_review },
     { AUTHZ_GROUP, "localsubjectaccessreviews", local_access_review }, { AUTHZ_GROUP, "selfsubjectrulesreviews", rules_review },
@@ -178,6 +189,7 @@ static const struct { const char *group, *resource; bool (*create)(struct reques
 
 bool review_create(struct request *r, struct json *obj, struct err *err) {
     for (size_t i = 0; i < ARRAY_LEN(reviews); i++)
-        if (str_eqc(r->info.group, reviews[i].group) && str_eqc(r->info.resource, reviews[i].resource)) return reviews[i].create(r, obj, err);
+        if (str_eqc(r->info.group, reviews[i].group) && str_eqc(r->info.resource, reviews[i].resource))
+            return reviews[i].create(r, obj, err);
     return err_set(err, ERR_NOT_FOUND, "the server could not find the requested resource");
 }

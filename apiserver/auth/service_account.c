@@ -1,7 +1,8 @@
 /* apiserver/auth/service_account.c - service-account tokens: JWTs that the cluster's own key signed.
  *
- * Two kinds (kubernetes pkg/serviceaccount/{jwt,legacy,claims}.go): legacy ones live as long as their Secret and never expire; bound ones come from
- * TokenRequest, carry an audience and an end, and may hang on a pod or Secret. A signature that once fitted is not computed again (authn.c).
+ * Two kinds (kubernetes pkg/serviceaccount/{jwt,legacy,claims}.go): legacy ones live as long as their Secret and never expire;
+ * bound ones come from TokenRequest, carry an audience and an end, and may hang on a pod or Secret. A signature that once fitted
+ * is not computed again (authn.c).
  */
 #include "apiserver/auth/auth_priv.h"
 
@@ -10,7 +11,8 @@ enum { TOKENS_MAX = 512, LEEWAY_S = 60 };          /* go-jose's leeway for dates
 static struct json *claims_unverified(struct arena *a, struct str token) {
     struct str header, rest, payload, signature, text;
     struct err ignored = { 0 };
-    if (!str_cut(token, '.', &header, &rest) || !str_cut(rest, '.', &payload, &signature) || !base64url_decode(a, payload, &text)) return NULL;
+    if (!str_cut(token, '.', &header, &rest) || !str_cut(rest, '.', &payload, &signature) || !base64url_decode(a, payload, &text))
+        return NULL;
     struct json *j = json_parse(a, text, &ignored);
     err_clear(&ignored);
     return json_is(j, JSON_OBJECT) ? j : NULL;
@@ -59,20 +61,25 @@ static bool signature_fits(struct authn *n, struct arena *a, struct str token, s
     return true;
 }
 
-static bool is_deleting_or_other(const struct json *obj, struct str uid) { return meta_deleting(obj) || (uid.n && !str_eq(meta_uid(obj), uid)); }
+static bool is_deleting_or_other(const struct json *obj, struct str uid) {
+    return meta_deleting(obj) || (uid.n && !str_eq(meta_uid(obj), uid));
+}
 
 /* The ServiceAccount as it was when the token was made: same name, same uid. */
 static bool account_lives(struct authn *n, struct str ns, struct str name, struct str uid, struct err *err) {
     struct object *o = registry_get(n->as, STR(""), STR("serviceaccounts"), ns, name);
     bool same = o && str_eq(meta_uid(object_json(o)), uid) && !meta_deleting(object_json(o));
     if (!o) err_not_found(err, STR(""), STR("serviceaccounts"), name);
-    else if (!same) err_set(err, ERR_UNAUTHORIZED, "service account UID (" STR_FMT ") does not match claim (" STR_FMT ")", STR_ARG(meta_uid(object_json(o))), STR_ARG(uid));
+    else if (!same)
+        err_set(err, ERR_UNAUTHORIZED, "service account UID (" STR_FMT ") does not match claim (" STR_FMT ")",
+                STR_ARG(meta_uid(object_json(o))), STR_ARG(uid));
     object_unref(o);
     return same;
 }
 
 static void account_user(struct arena *a, struct user *out, struct str ns, struct str name, struct str uid) {
-    *out = (struct user){ .name = arena_strf(a, "system:serviceaccount:" STR_FMT ":" STR_FMT, STR_ARG(ns), STR_ARG(name)), .uid = arena_str(a, uid) };
+    *out = (struct user){ .name = arena_strf(a, "system:serviceaccount:" STR_FMT ":" STR_FMT, STR_ARG(ns), STR_ARG(name)),
+                          .uid = arena_str(a, uid) };
     service_account_groups(a, out, ns);
 }
 
@@ -95,11 +102,14 @@ static bool secret_has_token(struct authn *n, struct arena *a, struct str ns, st
 }
 
 static bool legacy(struct authn *n, struct arena *a, const struct json *claims, struct str token, struct user *out, struct err *err) {
-    struct str ns = json_get_str(claims, "kubernetes.io/serviceaccount/namespace"), secret = json_get_str(claims, "kubernetes.io/serviceaccount/secret.name");
+    struct str ns = json_get_str(claims, "kubernetes.io/serviceaccount/namespace"),
+               secret = json_get_str(claims, "kubernetes.io/serviceaccount/secret.name");
     struct str name = json_get_str(claims, "kubernetes.io/serviceaccount/service-account.name");
     struct str uid = json_get_str(claims, "kubernetes.io/serviceaccount/service-account.uid"), sub = json_get_str(claims, "sub");
-    if (!ns.n || !secret.n || !name.n || !uid.n) return err_set(err, ERR_UNAUTHORIZED, "claims of a service account token are missing");
-    if (!str_eq(sub, arena_strf(a, "system:serviceaccount:" STR_FMT ":" STR_FMT, STR_ARG(ns), STR_ARG(name)))) return err_set(err, ERR_UNAUTHORIZED, "sub claim is not the service account");
+    if (!ns.n || !secret.n || !name.n || !uid.n)
+        return err_set(err, ERR_UNAUTHORIZED, "claims of a service account token are missing");
+    if (!str_eq(sub, arena_strf(a, "system:serviceaccount:" STR_FMT ":" STR_FMT, STR_ARG(ns), STR_ARG(name))))
+        return err_set(err, ERR_UNAUTHORIZED, "sub claim is not the service account");
     if (!secret_has_token(n, a, ns, secret, token, err) || !account_lives(n, ns, name, uid, err)) return false;
     account_user(a, out, ns, name, uid);
     return true;
@@ -109,7 +119,8 @@ static bool legacy(struct authn *n, struct arena *a, const struct json *claims, 
 static bool dates_hold(struct authn *n, const struct json *claims, struct err *err) {
     int64_t now = vtime_now(n->as->loop) / (int64_t)NS_PER_S;
     if (now - LEEWAY_S > json_get_int(claims, "exp", 0)) return err_set(err, ERR_UNAUTHORIZED, "service account token has expired");
-    if (now + LEEWAY_S < json_get_int(claims, "nbf", 0)) return err_set(err, ERR_UNAUTHORIZED, "service account token is not valid yet");
+    if (now + LEEWAY_S < json_get_int(claims, "nbf", 0))
+        return err_set(err, ERR_UNAUTHORIZED, "service account token is not valid yet");
     return true;
 }
 
@@ -124,7 +135,8 @@ static bool bound_object_lives(struct authn *n, const struct json *ref, const ch
 static void bound_extras(struct authn *n, struct arena *a, const struct json *claims, struct user *out) {
     const struct json *k = json_get(claims, "kubernetes.io"), *pod = json_get(k, "pod"), *node = json_get(k, "node");
     struct str jti = json_get_str(claims, "jti");
-    if (jti.n && n->as->opt.minor >= 30) user_add_extra(a, out, "authentication.kubernetes.io/credential-id", arena_strf(a, "JTI=" STR_FMT, STR_ARG(jti)));
+    if (jti.n && n->as->opt.minor >= 30)
+        user_add_extra(a, out, "authentication.kubernetes.io/credential-id", arena_strf(a, "JTI=" STR_FMT, STR_ARG(jti)));
     if (node) {
         user_add_extra(a, out, "authentication.kubernetes.io/node-name", json_get_str(node, "name"));
         user_add_extra(a, out, "authentication.kubernetes.io/node-uid", json_get_str(node, "uid"));
@@ -134,19 +146,22 @@ static void bound_extras(struct authn *n, struct arena *a, const struct json *cl
     user_add_extra(a, out, "authentication.kubernetes.io/pod-uid", json_get_str(pod, "uid"));
 }
 
-static bool bound(struct authn *n, struct arena *a, const struct json *claims, struct user *out, struct strs *audiences, struct err *err) {
+static bool bound(struct authn *n, struct arena *a, const struct json *claims, struct user *out, struct strs *audiences,
+                  struct err *err) {
     const struct json *k = json_get(claims, "kubernetes.io"), *sa = json_get(k, "serviceaccount"), *pod = json_get(k, "pod");
     struct str ns = json_get_str(k, "namespace"), name = json_get_str(sa, "name"), uid = json_get_str(sa, "uid");
     *audiences = strs_of_json(a, json_get(claims, "aud"));
     if (!dates_hold(n, claims, err) || !account_lives(n, ns, name, uid, err)) return false;
-    if (!bound_object_lives(n, json_get(k, "secret"), "secrets", ns, err) || !bound_object_lives(n, pod, "pods", ns, err)) return false;
+    if (!bound_object_lives(n, json_get(k, "secret"), "secrets", ns, err) || !bound_object_lives(n, pod, "pods", ns, err))
+        return false;
     if (!pod && !bound_object_lives(n, json_get(k, "node"), "nodes", STR(""), err)) return false;
     account_user(a, out, ns, name, uid);
     bound_extras(n, a, claims, out);
     return true;
 }
 
-enum authn_result service_account_token(struct authn *n, struct arena *a, struct str token, struct user *out, struct strs *audiences, struct err *err) {
+enum authn_result service_account_token(struct authn *n, struct arena *a, struct str token, struct user *out,
+                                        struct strs *audiences, struct err *err) {
     const struct known_token *known = known_token(n, token);
     const struct json *claims = known ? known->claims : claims_unverified(a, token);
     struct str iss = json_get_str(claims, "iss");

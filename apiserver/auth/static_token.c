@@ -1,6 +1,7 @@
 /* apiserver/auth/static_token.c - --token-auth-file: lines of token,user,uid,"group1,group2", read once when the server starts.
  *
- * Upstream: apiserver pkg/authentication/token/tokenfile/tokenfile.go. A line without a token is passed over, of a token given twice the last line counts.
+ * Upstream: apiserver pkg/authentication/token/tokenfile/tokenfile.go. A line without a token is passed over, of a token given
+ * twice the last line counts.
  */
 #include "apiserver/auth/auth_priv.h"
 
@@ -35,7 +36,9 @@ bool static_tokens_parse(struct arena *a, const char *path, struct str text, str
         size_t n = 0;
         if (!line.n || line.p[0] == '#') continue;
         while (line.p && n < COLUMNS) columns[n++] = field(a, &line);
-        if (n < 3) return err_set(err, ERR_INVALID, "token file '%s' must have at least 3 columns (token, user name, user uid), found %zu", path, n);
+        if (n < 3)
+            return err_set(err, ERR_INVALID,
+                           "token file '%s' must have at least 3 columns (token, user name, user uid), found %zu", path, n);
         if (!columns[0].n) continue;
         struct static_token *t = &v[out->n++];
         t->token = columns[0];

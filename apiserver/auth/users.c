@@ -40,7 +40,8 @@ void user_copy(struct arena *a, struct user *to, const struct user *from) {
     *to = (struct user){ .name = arena_str(a, from->name), .uid = arena_str(a, from->uid) };
     for (size_t i = 0; i < from->group_count; i++) user_add_group(a, to, from->groups[i]);
     for (size_t i = 0; i < from->extra_count; i++)
-        for (size_t k = 0; k < from->extra[i].n; k++) user_add_extra(a, to, arena_cstr(a, from->extra[i].key), from->extra[i].values[k]);
+        for (size_t k = 0; k < from->extra[i].n; k++)
+            user_add_extra(a, to, arena_cstr(a, from->extra[i].key), from->extra[i].values[k]);
 }
 
 static struct json *array_of(struct arena *a, const struct str *v, size_t n) {

@@ -1,7 +1,8 @@
 /* apiserver/auth/x509.c - client certificates: CN is the user, each O a group (apiserver pkg/authentication/request/x509/x509.go).
  *
- * Chains are verified against the cluster's CA with the client's usage. That costs about a millisecond, and a component shows the same certificate
- * with every request, so a leaf that led to a root is remembered until the first date on its way runs out; its own dates are looked at each time.
+ * Chains are verified against the cluster's CA with the client's usage. That costs about a millisecond, and a component shows the
+ * same certificate with every request, so a leaf that led to a root is remembered until the first date on its way runs out; its
+ * own dates are looked at each time.
  */
 #include <stdlib.h>
 
@@ -43,6 +44,7 @@ enum authn_result authn_x509(struct authn *n, struct request *r, struct user *ou
     out->name = arena_str(r->a, leaf->subject_cn);
     for (size_t i = 0; i < leaf->org_count; i++) user_add_group(r->a, out, leaf->orgs[i]);
     if (n->as->opt.minor >= 32)
-        user_add_extra(r->a, out, "authentication.kubernetes.io/credential-id", arena_strf(r->a, "X509SHA256=" STR_FMT, STR_ARG(sha256_hex(r->a, leaf->der))));
+        user_add_extra(r->a, out, "authentication.kubernetes.io/credential-id",
+                       arena_strf(r->a, "X509SHA256=" STR_FMT, STR_ARG(sha256_hex(r->a, leaf->der))));
     return AUTHN_YES;
 }

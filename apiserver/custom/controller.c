@@ -1,8 +1,9 @@
-/* apiserver/custom/controller.c - definitions followed in the store: their names are accepted, they are established, served, and cleaned up after.
+/* apiserver/custom/controller.c - definitions followed in the store: their names are accepted, they are established, served, and
+ * cleaned up after.
  *
- * Upstream: apiextensions-apiserver pkg/controller/{status,establish,finalizer} and the CRD part of kube-aggregator's autoregistration. Each look at a
- * definition takes at most one step that writes; the write is an event, which brings the next look. Definitions that are there at the start are served
- * before the first request.
+ * Upstream: apiextensions-apiserver pkg/controller/{status,establish,finalizer} and the CRD part of kube-aggregator's
+ * autoregistration. Each look at a definition takes at most one step that writes; the write is an event, which brings the next
+ * look. Definitions that are there at the start are served before the first request.
  */
 #include <stdlib.h>
 
@@ -32,7 +33,8 @@ static struct str condition_status(const struct json *crd, const char *type) {
 
 bool crd_condition(const struct json *crd, const char *type) { return str_eqc(condition_status(crd, type), "True"); }
 
-static void set_condition(struct request *r, struct json *crd, const char *type, const char *status, const char *reason, const char *message) {
+static void set_condition(struct request *r, struct json *crd, const char *type, const char *status, const char *reason,
+                          const char *message) {
     struct json *into = json_ensure(r->a, crd, "status");
     if (!json_is(json_get(into, "conditions"), JSON_ARRAY)) json_set(r->a, into, "conditions", json_new_array(r->a));
     condition_set(r->a, json_get(into, "conditions"), type, status, reason, message, r->now_ns);
@@ -45,8 +47,10 @@ static bool has_cleanup(const struct json *crd) {
 }
 
 void crd_mark_deleted(struct request *r, struct json *crd) {
-    if (!has_cleanup(crd)) json_append(json_ensure_array(r->a, json_ensure(r->a, crd, "metadata"), "finalizers"), json_new_strc(r->a, CLEANUP));
-    set_condition(r, crd, "Terminating", "True", "InstanceDeletionPending", "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon");
+    if (!has_cleanup(crd))
+        json_append(json_ensure_array(r->a, json_ensure(r->a, crd, "metadata"), "finalizers"), json_new_strc(r->a, CLEANUP));
+    set_condition(r, crd, "Terminating", "True", "InstanceDeletionPending",
+                  "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon");
 }
 
 static void write_status(struct request *r, struct object *old, struct json *crd) {
@@ -55,7 +59,8 @@ static void write_status(struct request *r, struct object *old, struct json *crd
     struct object *out = NULL;
     struct err err = { 0 };
     r->info.subresource = STR("status");
-    if (!write_update(r, res, crd, old, &o, &out, &err)) log_msg(LOG_WARN, "apiserver", "customresourcedefinition " STR_FMT ": %s", STR_ARG(meta_name(crd)), err.msg);
+    if (!write_update(r, res, crd, old, &o, &out, &err))
+        log_msg(LOG_WARN, "apiserver", "customresourcedefinition " STR_FMT ": %s", STR_ARG(meta_name(crd)), err.msg);
     err_clear(&err);
     object_unref(out);
 }
@@ -67,7 +72,8 @@ static bool names_have(const struct json *names, const struct taken *t) {
     static const char *const words[] = { "plural", "singular" }, *const kinds[] = { "kind", "listKind" };
     bool has = false;
     for (size_t i = 0; i < 2; i++) has |= str_eq(json_get_str(names, t->kinds ? kinds[i] : words[i]), t->name);
-    for (const struct json *s = json_first(json_get(names, "shortNames")); s && !t->kinds; s = json_next(s)) has |= str_eq(json_str(s), t->name);
+    for (const struct json *s = json_first(json_get(names, "shortNames")); s && !t->kinds; s = json_next(s))
+        has |= str_eq(json_str(s), t->name);
     return has;
 }
 
@@ -86,8 +92,10 @@ static bool in_use(struct request *r, const struct json *crd, struct str name, b
 }
 
 /* One name: accepted, or refused with a reason. */
-static void accept_name(struct request *r, const struct json *crd, struct json *accepted, const char *name, const char *reason, const char **refused, const char **message) {
-    struct str want = json_get_str(json_path(crd, "spec.names"), name), have = json_get_str(json_path(crd, "status.acceptedNames"), name);
+static void accept_name(struct request *r, const struct json *crd, struct json *accepted, const char *name, const char *reason,
+                        const char **refused, const char **message) {
+    struct str want = json_get_str(json_path(crd, "spec.names"), name),
+               have = json_get_str(json_path(crd, "status.acceptedNames"), name);
     bool kinds = strcmp(name, "kind") == 0 || strcmp(name, "listKind") == 0;
     if (!str_eq(want, have) && in_use(r, crd, want, kinds)) {
         *refused = reason;
@@ -95,7 +103,8 @@ static void accept_name(struct request *r, const struct json *crd, struct json *
     } else json_set_str(r->a, accepted, name, want);
 }
 
-static void accept_short_names(struct request *r, const struct json *crd, struct json *accepted, const char **refused, const char **message) {
+static void accept_short_names(struct request *r, const struct json *crd, struct json *accepted, const char **refused,
+                               const char **message) {
     const struct json *want = json_path(crd, "spec.names.shortNames"), *have = json_path(crd, "status.acceptedNames.shortNames");
     struct str all = STR_NULL;
     size_t n = 0;
@@ -115,9 +124,11 @@ static void accept_short_names(struct request *r, const struct json *crd, struct
 /* True: the status was written. */
 static bool step_names(struct request *r, struct object *old, const struct json *crd) {
     const char *refused = NULL, *message = NULL;
-    const struct json *names = json_path(crd, "spec.names"), *before = json_path(crd, "status.acceptedNames"), *categories = json_get(names, "categories");
+    const struct json *names = json_path(crd, "spec.names"), *before = json_path(crd, "status.acceptedNames"),
+                      *categories = json_get(names, "categories");
     if (json_equal(names, before)) return false;
-    struct json *next = json_copy(r->a, crd), *accepted = json_is(before, JSON_OBJECT) ? json_copy(r->a, before) : json_new_object(r->a);
+    struct json *next = json_copy(r->a, crd),
+                *accepted = json_is(before, JSON_OBJECT) ? json_copy(r->a, before) : json_new_object(r->a);
     accept_name(r, crd, accepted, "plural", "PluralConflict", &refused, &message);
     accept_name(r, crd, accepted, "singular", "SingularConflict", &refused, &message);
     accept_short_names(r, crd, accepted, &refused, &message);
@@ -128,9 +139,12 @@ static bool step_names(struct request *r, struct object *old, const struct json 
     bool same = json_equal(accepted, before) && str_eqc(condition_status(crd, "NamesAccepted"), refused ? "False" : "True");
     if (same) return false;
     json_set(r->a, json_ensure(r->a, next, "status"), "acceptedNames", accepted);
-    set_condition(r, next, "NamesAccepted", refused ? "False" : "True", refused ? refused : "NoConflicts", message ? message : "no conflicts found");
-    if (!refused && !crd_condition(crd, "Established")) set_condition(r, next, "Established", "False", "Installing", "the initial names have been accepted");
-    else if (!condition_status(crd, "Established").n) set_condition(r, next, "Established", "False", "NotAccepted", "not all names are accepted");
+    set_condition(r, next, "NamesAccepted", refused ? "False" : "True", refused ? refused : "NoConflicts",
+                  message ? message : "no conflicts found");
+    if (!refused && !crd_condition(crd, "Established"))
+        set_condition(r, next, "Established", "False", "Installing", "the initial names have been accepted");
+    else if (!condition_status(crd, "Established").n)
+        set_condition(r, next, "Established", "False", "NotAccepted", "not all names are accepted");
     write_status(r, old, next);
     return true;
 }
@@ -189,7 +203,8 @@ static bool step_cleanup(struct known *k, struct request *r, struct object *old,
     if (!meta_deleting(crd) || !has_cleanup(crd)) return false;
     struct json *next = json_copy(r->a, crd);
     bool begun = false;
-    for (const struct json *c = json_first(json_path(crd, "status.conditions")); c; c = json_next(c)) begun |= str_eqc(json_get_str(c, "reason"), in_progress);
+    for (const struct json *c = json_first(json_path(crd, "status.conditions")); c; c = json_next(c))
+        begun |= str_eqc(json_get_str(c, "reason"), in_progress);
     if (!begun) {
         set_condition(r, next, "Terminating", "True", in_progress, "CustomResource deletion is in progress");
     } else if (!crd_condition(crd, "Established")) {

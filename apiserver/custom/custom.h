@@ -1,7 +1,8 @@
 /* apiserver/custom/custom.h - CustomResourceDefinitions: what they define is served, and what becomes of them.
  *
- * Upstream: apiextensions-apiserver. definition.c makes resources, kinds and columns of a definition; controller.c follows the definitions in the store
- * and does what upstream's five controllers do: names, establishing, discovery (API services), the schemas of clients, and the end.
+ * Upstream: apiextensions-apiserver. definition.c makes resources, kinds and columns of a definition; controller.c follows the
+ * definitions in the store and does what upstream's five controllers do: names, establishing, discovery (API services), the
+ * schemas of clients, and the end.
  */
 #ifndef APISERVER_CUSTOM_CUSTOM_H
 #define APISERVER_CUSTOM_CUSTOM_H
@@ -16,7 +17,8 @@ void definition_remove(struct apiserver *as, struct definition *d);             
 /* What the definition was made of: equal texts need no new one. */
 struct str definition_text(struct arena *a, const struct json *crd);
 struct str definition_made_of(const struct definition *d);
-const struct resource *definition_resource(const struct definition *d);          /* in its storage version; NULL when no version is served */
+/* in its storage version; NULL when no version is served */
+const struct resource *definition_resource(const struct definition *d);
 
 /* ---- controller.c ---- */
 struct customs *customs_new(struct apiserver *as);               /* serves the definitions that are in the store */

@@ -1,8 +1,9 @@
 /* apiserver/custom/definition.c - the resources, kinds and columns that one CustomResourceDefinition stands for.
  *
- * Upstream: apiextensions-apiserver pkg/apiserver/customresource_handler.go (getOrCreateServingInfoFor), customresource_discovery_controller.go, and the
- * strategy of pkg/registry/customresource. Every served version is a resource of the registry, with status and scale where the version has them; all
- * versions share one place in the store and differ by apiVersion alone (conversion strategy None).
+ * Upstream: apiextensions-apiserver pkg/apiserver/customresource_handler.go (getOrCreateServingInfoFor),
+ * customresource_discovery_controller.go, and the strategy of pkg/registry/customresource. Every served version is a resource of
+ * the registry, with status and scale where the version has them; all versions share one place in the store and differ by
+ * apiVersion alone (conversion strategy None).
  */
 #include <stdlib.h>
 
@@ -19,11 +20,13 @@ struct definition {
     const struct resource *stored;
 };
 
-static const struct strategy strategy_custom = { .group = "", .resource = "", .flags = STRATEGY_GENERATION_ALL | STRATEGY_CONDITIONAL | STRATEGY_BARE_STATUS };
+static const struct strategy strategy_custom = { .group = "", .resource = "",
+                                                 .flags = STRATEGY_GENERATION_ALL | STRATEGY_CONDITIONAL | STRATEGY_BARE_STATUS };
 
 struct str definition_text(struct arena *a, const struct json *crd) {
     const struct json *spec = json_get(crd, "spec"), *names = json_path(crd, "status.acceptedNames");
-    return arena_strf(a, STR_FMT STR_FMT "%d", STR_ARG(json_text(a, spec)), STR_ARG(json_text(a, names)), crd_condition(crd, "Terminating"));
+    return arena_strf(a, STR_FMT STR_FMT "%d", STR_ARG(json_text(a, spec)), STR_ARG(json_text(a, names)),
+                      crd_condition(crd, "Terminating"));
 }
 
 struct str definition_made_of(const struct definition *d) { return d->text; }
@@ -31,14 +34,18 @@ const struct resource *definition_resource(const struct definition *d) { return 
 
 static struct str comma_list(struct arena *a, const struct json *list) {
     struct str all = STR_NULL;
-    for (const struct json *n = json_first(list); n; n = json_next(n)) all = arena_strf(a, STR_FMT "%s" STR_FMT, STR_ARG(all), all.n ? "," : "", STR_ARG(json_str(n)));
+    for (const struct json *n = json_first(list); n; n = json_next(n))
+        all = arena_strf(a, STR_FMT "%s" STR_FMT, STR_ARG(all), all.n ? "," : "", STR_ARG(json_str(n)));
     return all;
 }
 
-static struct str copy(struct definition *d, const struct json *from, const char *path) { return arena_str(d->a, json_path_str(from, path)); }
+static struct str copy(struct definition *d, const struct json *from, const char *path) {
+    return arena_str(d->a, json_path_str(from, path));
+}
 
 static struct str head_of(struct arena *a, const struct gvk *k) {
-    return arena_strf(a, "{\"apiVersion\":\"" STR_FMT "\",\"kind\":\"" STR_FMT "\",", STR_ARG(gvk_api_version(a, k->group, k->version)), STR_ARG(k->kind));
+    return arena_strf(a, "{\"apiVersion\":\"" STR_FMT "\",\"kind\":\"" STR_FMT "\",",
+                      STR_ARG(gvk_api_version(a, k->group, k->version)), STR_ARG(k->kind));
 }
 
 static const char *path_or_null(struct definition *d, const struct json *scale, const char *name) {
@@ -49,22 +56,29 @@ static const char *path_or_null(struct definition *d, const struct json *scale, 
 static struct custom_kind *add_kind(struct apiserver *as, struct definition *d, const struct json *crd, const struct json *version) {
     struct custom_kind *k = &d->kinds[d->kinds_n++];
     const struct json *schema = json_path(version, "schema.openAPIV3Schema"), *scale = json_path(version, "subresources.scale");
-    *k = (struct custom_kind){ .gvk = { copy(d, crd, "spec.group"), copy(d, version, "name"), copy(d, crd, "status.acceptedNames.kind") },
-                               .schema = schema ? json_copy(d->a, schema) : NULL, .keep_unknown = json_get_bool(json_get(crd, "spec"), "preserveUnknownFields", false),
-                               .spec_replicas = path_or_null(d, scale, "specReplicasPath"), .status_replicas = path_or_null(d, scale, "statusReplicasPath"),
+    *k = (struct custom_kind){ .gvk = { copy(d, crd, "spec.group"), copy(d, version, "name"),
+                                        copy(d, crd, "status.acceptedNames.kind") },
+                               .schema = schema ? json_copy(d->a, schema) : NULL,
+                               .keep_unknown = json_get_bool(json_get(crd, "spec"), "preserveUnknownFields", false),
+                               .spec_replicas = path_or_null(d, scale, "specReplicasPath"),
+                               .status_replicas = path_or_null(d, scale, "statusReplicasPath"),
                                .label_selector = path_or_null(d, scale, "labelSelectorPath") };
     schema_custom_add(as->schema, d->a, k);
     return k;
 }
 
 /* The resource itself, of which the subresources are variants. */
-static struct resource main_resource(struct definition *d, const struct json *crd, const struct gvk *kind, struct str storage, const struct printer *printer) {
+static struct resource main_resource(struct definition *d, const struct json *crd, const struct gvk *kind, struct str storage,
+                                     const struct printer *printer) {
     const struct json *names = json_path(crd, "status.acceptedNames");
     unsigned all = VERB_CREATE | VERB_DELETE | VERB_DELETECOLLECTION | VERB_GET | VERB_LIST | VERB_PATCH | VERB_UPDATE | VERB_WATCH;
-    struct resource res = { .group = kind->group, .version = kind->version, .name = copy(d, names, "plural"), .kind = *kind, .singular = copy(d, names, "singular"),
-                            .namespaced = str_eqc(json_path_str(crd, "spec.scope"), "Namespaced"), .short_names = comma_list(d->a, json_get(names, "shortNames")),
+    struct resource res = { .group = kind->group, .version = kind->version, .name = copy(d, names, "plural"), .kind = *kind,
+                            .singular = copy(d, names, "singular"),
+                            .namespaced = str_eqc(json_path_str(crd, "spec.scope"), "Namespaced"),
+                            .short_names = comma_list(d->a, json_get(names, "shortNames")),
                             .categories = comma_list(d->a, json_get(names, "categories")), .verbs = all, .strategy = &strategy_custom,
-                            .stored = { kind->group, storage, kind->kind }, .list_kind = copy(d, names, "listKind"), .printer = printer };
+                            .stored = { kind->group, storage, kind->kind }, .list_kind = copy(d, names, "listKind"),
+                            .printer = printer };
     res.terminating = crd_condition(crd, "Terminating");
     res.head = head_of(d->a, kind);
     res.stored_head = head_of(d->a, &res.stored);
@@ -75,7 +89,8 @@ static struct resource main_resource(struct definition *d, const struct json *cr
 static struct str deprecation_of(struct definition *d, const struct json *version, const struct gvk *k) {
     struct str own = copy(d, version, "deprecationWarning");
     if (!json_get_bool(version, "deprecated", false)) return STR_NULL;
-    return own.n ? own : arena_strf(d->a, STR_FMT " " STR_FMT " is deprecated", STR_ARG(gvk_api_version(d->a, k->group, k->version)), STR_ARG(k->kind));
+    return own.n ? own : arena_strf(d->a, STR_FMT " " STR_FMT " is deprecated",
+                                    STR_ARG(gvk_api_version(d->a, k->group, k->version)), STR_ARG(k->kind));
 }
 
 static void add_resource(struct definition *d, const struct resource *like, const char *subresource, const struct gvk *kind) {
@@ -88,7 +103,8 @@ static void add_resource(struct definition *d, const struct resource *like, cons
     res->verbs = VERB_GET | VERB_PATCH | VERB_UPDATE;
 }
 
-static void add_version(struct apiserver *as, struct definition *d, const struct json *crd, const struct json *version, struct str storage) {
+static void add_version(struct apiserver *as, struct definition *d, const struct json *crd, const struct json *version,
+                        struct str storage) {
     const struct gvk scale_kind = { STR("autoscaling"), STR("v1"), STR("Scale") };
     struct custom_kind *k = add_kind(as, d, crd, version);
     if (!json_get_bool(version, "served", false)) return;

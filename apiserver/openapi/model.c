@@ -60,7 +60,8 @@ static bool ends_with(const char *name, const char *suffix)
 
 struct shape scalar_shape(const struct type *t)
 {
-    static const char *const anything[] = { ".v1.JSON", ".v1beta1.JSON", ".JSONSchemaPropsOrArray", ".JSONSchemaPropsOrBool", ".JSONSchemaPropsOrStringArray" };
+    static const char *const anything[] = { ".v1.JSON", ".v1beta1.JSON", ".JSONSchemaPropsOrArray", ".JSONSchemaPropsOrBool",
+                                            ".JSONSchemaPropsOrStringArray" };
     for (size_t i = 0; i < ARRAY_LEN(anything); i++)
         if (ends_with(t->name, anything[i]))
             return (struct shape){ NULL, NULL, NULL };

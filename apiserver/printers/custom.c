@@ -1,7 +1,7 @@
 /* apiserver/printers/custom.c - columns that a CustomResourceDefinition declares (additionalPrinterColumns).
  *
- * Upstream: apiextensions-apiserver pkg/registry/customresource/tableconvertor, client-go util/jsonpath. Of JSONPath: fields with dots or ['quotes'],
- * [n], [*] and [?(@.path=="text")], which is what columns use; the first thing found is the cell.
+ * Upstream: apiextensions-apiserver pkg/registry/customresource/tableconvertor, client-go util/jsonpath. Of JSONPath: fields with
+ * dots or ['quotes'], [n], [*] and [?(@.path=="text")], which is what columns use; the first thing found is the cell.
  */
 #include "apiserver/printers/printers_priv.h"
 
@@ -45,7 +45,8 @@ static bool filter_accepts(struct arena *a, const struct json *v, struct str fil
     struct str body = str_starts(filter, "?(@") && str_ends(filter, ")") ? str_sub(filter, 3, filter.n - 1) : STR_NULL;
     if (eq < 0)
         return body.n && walk(a, v, str_trim(body), depth);
-    struct str left = str_trim(str_sub(filter, 3, (size_t)eq)), right = unquote(str_trim(str_sub(filter, (size_t)eq + 2, filter.n - 1)));
+    struct str left = str_trim(str_sub(filter, 3, (size_t)eq)),
+               right = unquote(str_trim(str_sub(filter, (size_t)eq + 2, filter.n - 1)));
     const struct json *got = body.n ? walk(a, v, left, depth) : NULL;
     return got && str_eq(json_is(got, JSON_STRING) ? json_str(got) : json_text(a, got), right);
 }

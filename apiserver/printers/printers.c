@@ -64,8 +64,10 @@ static void add_custom(struct arena *a, struct printer *p, const struct json *c)
     if (p->count == COLUMNS_MAX)
         return;
     p->paths[p->count] = path;
-    p->columns[p->count++] = (struct table_column){ arena_cstr(a, json_get_str(c, "name")), arena_cstr(a, json_get_str(c, "type")), format.n ? arena_cstr(a, format) : NULL,
-        help.n ? arena_cstr(a, help) : arena_printf(a, "Custom resource definition column (in JSONPath format): %s", path), (int)json_get_int(c, "priority", 0) };
+    p->columns[p->count++] = (struct table_column){ arena_cstr(a, json_get_str(c, "name")), arena_cstr(a, json_get_str(c, "type")),
+                                                    format.n ? arena_cstr(a, format) : NULL,
+        help.n ? arena_cstr(a, help) : arena_printf(a, "Custom resource definition column (in JSONPath format): %s", path),
+        (int)json_get_int(c, "priority", 0) };
 }
 
 const struct printer *printer_custom(struct arena *a, int minor, const struct json *columns)

@@ -1,8 +1,10 @@
-/* apiserver/schema/canonical.c - an object as Go's encoder would write it: keys in the struct's order, maps sorted, empty values dropped or kept.
+/* apiserver/schema/canonical.c - an object as Go's encoder would write it: keys in the struct's order, maps sorted, empty values
+ * dropped or kept.
  *
- * A real server decodes into structs and encodes them again, so what is absent and what is zero become the same thing for plain fields, and
- * fields without omitempty (or struct values, for which omitempty does nothing) are written though nobody set them: "resources":{},
- * "strategy":{}, "status":{"loadBalancer":{}}, "creationTimestamp":null in a pod template. Pointers keep what they were given.
+ * A real server decodes into structs and encodes them again, so what is absent and what is zero become the same thing for plain
+ * fields, and fields without omitempty (or struct values, for which omitempty does nothing) are written though nobody set them:
+ * "resources":{}, "strategy":{}, "status":{"loadBalancer":{}}, "creationTimestamp":null in a pod template. Pointers keep what
+ * they were given.
  */
 #include "apiserver/schema/schema_priv.h"
 

@@ -1,13 +1,16 @@
 /* apiserver/schema/convert.c - one object in another version of its group.
  *
- * Models pkg/apis/.../conversion.go. Upstream converts through an internal version; here most pairs have one shape and only apiVersion changes,
- * and the others are translated directly (convert_hpa.c, convert_shapes.c). Upstream's storage versions are the oldest of their time; here the version
- * stored is the one that loses nothing (storage table below), so that an old object read by a new client and back is unchanged.
+ * Models pkg/apis/.../conversion.go. Upstream converts through an internal version; here most pairs have one shape and only
+ * apiVersion changes, and the others are translated directly (convert_hpa.c, convert_shapes.c). Upstream's storage versions are
+ * the oldest of their time; here the version stored is the one that loses nothing (storage table below), so that an old object
+ * read by a new client and back is unchanged.
  */
 #include "apiserver/schema/schema_priv.h"
 
 /* Group-kinds whose versions differ in shape, and how to translate. Fields that one version lacks are dropped by canonical order. */
-static const struct { const char *group, *kind; bool (*fn)(const struct schema *, struct arena *, struct json *, const struct gvk *, struct str, struct err *); } shapes[] = {
+static const struct { const char *group, *kind;
+                      bool (*fn)(const struct schema *, struct arena *, struct json *, const struct gvk *, struct str,
+                                 struct err *); } shapes[] = {
     { "autoscaling", "HorizontalPodAutoscaler", convert_hpa },
     { "certificates.k8s.io", "CertificateSigningRequest", convert_csr },
     { "networking.k8s.io", "Ingress", convert_ingress },
@@ -66,12 +69,14 @@ bool schema_same_shape(const struct schema *s, const struct gvk *from, struct st
     return t && u && t->count == u->count;
 }
 
-bool schema_convert(const struct schema *s, struct arena *a, struct json *obj, const struct gvk *from, struct str to_version, struct err *err)
+bool schema_convert(const struct schema *s, struct arena *a, struct json *obj, const struct gvk *from, struct str to_version,
+                    struct err *err)
 {
     struct gvk to = target_of(from, to_version);
     const struct type *t = schema_kind(s, to.group, to.version, to.kind);
     if (!t)
-        return err_set(err, ERR_BAD_REQUEST, "no kind \"" STR_FMT "\" is registered for version \"" STR_FMT "%s" STR_FMT "\"", STR_ARG(to.kind),
+        return err_set(err, ERR_BAD_REQUEST, "no kind \"" STR_FMT "\" is registered for version \"" STR_FMT "%s" STR_FMT "\"",
+                       STR_ARG(to.kind),
                        STR_ARG(to.group), to.group.n ? "/" : "", STR_ARG(to.version));
     if (str_eq(from->version, to.version) && str_eq(from->group, to.group))
         return true;

@@ -1,15 +1,17 @@
 /* apiserver/schema/convert_hpa.c - HorizontalPodAutoscaler between autoscaling v1, v2beta1, v2beta2 and v2.
  *
- * Models pkg/apis/autoscaling/{annotations.go,v1,v2beta1,v2beta2}/conversion.go. Everything goes through the shape of v2 (the hub, which is also
- * what is stored). What an older version has no field for rides in annotations under autoscaling.alpha.kubernetes.io/: metrics, current-metrics,
- * conditions (v1), behavior (v1, v2beta1: with Go's own field names), scale-up-tolerance and scale-down-tolerance (v2beta2). As upstream, the way
- * there and back is not always the identity: v1 keeps one cpu target and puts it last, and the flat forms always carry a targetValue.
+ * Models pkg/apis/autoscaling/{annotations.go,v1,v2beta1,v2beta2}/conversion.go. Everything goes through the shape of v2 (the
+ * hub, which is also what is stored). What an older version has no field for rides in annotations under
+ * autoscaling.alpha.kubernetes.io/: metrics, current-metrics, conditions (v1), behavior (v1, v2beta1: with Go's own field names),
+ * scale-up-tolerance and scale-down-tolerance (v2beta2). As upstream, the way there and back is not always the identity: v1 keeps
+ * one cpu target and puts it last, and the flat forms always carry a targetValue.
  */
 #include "apiserver/schema/schema_priv.h"
 
 #define PREFIX "autoscaling.alpha.kubernetes.io/"
 static const char metrics_key[] = PREFIX "metrics", current_key[] = PREFIX "current-metrics", conditions_key[] = PREFIX "conditions",
-                  behavior_key[] = PREFIX "behavior", up_key[] = PREFIX "scale-up-tolerance", down_key[] = PREFIX "scale-down-tolerance";
+                  behavior_key[] = PREFIX "behavior", up_key[] = PREFIX "scale-up-tolerance",
+                  down_key[] = PREFIX "scale-down-tolerance";
 enum { TOLERANCE_MINOR = 33 };         /* from here on the annotation's structs have the field */
 
 /* ---- annotations ---- */
@@ -150,7 +152,8 @@ static struct json *hub_metric(struct arena *a, const struct json *f, bool statu
     return m;
 }
 
-static struct json *map_metrics(struct arena *a, const struct json *list, bool status, struct json *(*fn)(struct arena *, const struct json *, bool))
+static struct json *map_metrics(struct arena *a, const struct json *list, bool status,
+                                struct json *(*fn)(struct arena *, const struct json *, bool))
 {
     struct json *out = json_new_array(a);
     for (const struct json *m = json_first(list); m; m = json_next(m))
@@ -182,7 +185,8 @@ static struct json *internal_rules(const struct schema *s, struct arena *a, cons
         json_append(policies, json_buildf(a, "{'Type': %j, 'Value': %j, 'PeriodSeconds': %j}", or_null(a, json_get(p, "type")),
                                           or_null(a, json_get(p, "value")), or_null(a, json_get(p, "periodSeconds"))));
     struct json *r = json_buildf(a, "{'StabilizationWindowSeconds': %j, 'SelectPolicy': %j, 'Policies': %j}",
-                                 or_null(a, json_get(rules, "stabilizationWindowSeconds")), or_null(a, json_get(rules, "selectPolicy")), policies);
+                                 or_null(a, json_get(rules, "stabilizationWindowSeconds")),
+                                 or_null(a, json_get(rules, "selectPolicy")), policies);
     if (s->minor >= TOLERANCE_MINOR)
         json_set(a, r, "Tolerance", or_null(a, json_get(rules, "tolerance")));
     return r;
@@ -217,7 +221,8 @@ static void behavior_to_annotation(const struct schema *s, struct arena *a, stru
     struct json *behavior = json_remove(json_get(obj, "spec"), "behavior");
     if (!json_is(behavior, JSON_OBJECT))
         return;
-    struct json *up = internal_rules(s, a, json_get(behavior, "scaleUp")), *down = internal_rules(s, a, json_get(behavior, "scaleDown"));
+    struct json *up = internal_rules(s, a, json_get(behavior, "scaleUp")),
+                *down = internal_rules(s, a, json_get(behavior, "scaleDown"));
     annotate(a, obj, behavior_key, json_buildf(a, "{'ScaleUp': %j, 'ScaleDown': %j}", up, down));
 }
 
@@ -239,13 +244,15 @@ static bool is_cpu_utilization(const struct json *m)
 static void hub_to_v1(const struct schema *s, struct arena *a, struct json *obj)
 {
     struct json *spec = json_ensure(a, obj, "spec"), *status = json_ensure(a, obj, "status");
-    struct json *metrics = json_remove(spec, "metrics"), *current = json_remove(status, "currentMetrics"), *conditions = json_remove(status, "conditions");
+    struct json *metrics = json_remove(spec, "metrics"), *current = json_remove(status, "currentMetrics"),
+                *conditions = json_remove(status, "conditions");
     struct json *others = json_new_array(a), *cpu = NULL;
     for (struct json *m = json_first(metrics); m; m = json_next(m)) {
         if (!is_cpu_utilization(m))
             json_append(others, flat_metric(a, m, false));
         else if (!cpu)
-            json_set(a, spec, "targetCPUUtilizationPercentage", cpu = json_copy(a, json_path(m, "resource.target.averageUtilization")));
+            json_set(a, spec, "targetCPUUtilizationPercentage",
+                     cpu = json_copy(a, json_path(m, "resource.target.averageUtilization")));
     }
     for (struct json *m = json_first(current); m; m = json_next(m))
         if (str_eqc(json_path_str(m, "resource.name"), "cpu") && json_path(m, "resource.current.averageUtilization"))
@@ -261,7 +268,8 @@ static void hub_to_v1(const struct schema *s, struct arena *a, struct json *obj)
 
 static struct json *cpu_metric(struct arena *a, int64_t percent)
 {
-    return json_buildf(a, "{'type': 'Resource', 'resource': {'name': 'cpu', 'target': {'type': 'Utilization', 'averageUtilization': %d}}}", percent);
+    return json_buildf(a, "{'type': 'Resource', 'resource': {'name': 'cpu', 'target': {'type': 'Utilization', "
+                          "'averageUtilization': %d}}}", percent);
 }
 
 static void v1_to_hub(struct arena *a, struct json *obj)
@@ -277,7 +285,8 @@ static void v1_to_hub(struct arena *a, struct json *obj)
     struct json *cpu = json_remove(status, "currentCPUUtilizationPercentage");
     if (cpu)
         json_set(a, status, "currentMetrics",
-                 json_buildf(a, "[{'type': 'Resource', 'resource': {'name': 'cpu', 'current': {'averageUtilization': %d}}}]", json_int(cpu, 0)));
+                 json_buildf(a, "[{'type': 'Resource', 'resource': {'name': 'cpu', 'current': {'averageUtilization': %d}}}]",
+                             json_int(cpu, 0)));
     struct json *current = take_annotation(a, obj, current_key), *conditions = take_annotation(a, obj, conditions_key);
     if (json_is(current, JSON_ARRAY))
         json_set(a, status, "currentMetrics", map_metrics(a, current, true, hub_metric));
@@ -359,7 +368,8 @@ static void default_rules(struct arena *a, struct json *behavior, const char *ke
         json_set(a, rules, "policies", json_buildf(a, policies));
 }
 
-/* SetDefaults_HorizontalPodAutoscaler of v2*: cpu 80% when nothing is asked for; a behavior that is there is completed. v1 does this in conversion. */
+/* SetDefaults_HorizontalPodAutoscaler of v2*: cpu 80% when nothing is asked for; a behavior that is there is completed. v1 does
+ * this in conversion. */
 void default_hpa(const struct schema *s, struct arena *a, const struct gvk *gvk, struct json *obj)
 {
     (void)s;
@@ -374,6 +384,7 @@ void default_hpa(const struct schema *s, struct arena *a, const struct gvk *gvk,
     struct json *behavior = json_get(spec, "behavior");
     if (!json_is(behavior, JSON_OBJECT))
         return;
-    default_rules(a, behavior, "scaleUp", "[{'type': 'Pods', 'value': 4, 'periodSeconds': 15}, {'type': 'Percent', 'value': 100, 'periodSeconds': 15}]", true);
+    default_rules(a, behavior, "scaleUp",
+                  "[{'type': 'Pods', 'value': 4, 'periodSeconds': 15}, {'type': 'Percent', 'value': 100, 'periodSeconds': 15}]", true);
     default_rules(a, behavior, "scaleDown", "[{'type': 'Percent', 'value': 100, 'periodSeconds': 15}]", false);
 }

@@ -1,7 +1,8 @@
 /* apiserver/schema/convert_shapes.c - kinds other than the autoscaler whose versions differ in shape.
  *
- * Models pkg/apis/{certificates,networking,core,events,discovery}/.../conversion.go and apiextensions' for the common case. Each function brings
- * the object to the shape of version `to`; what is left over is dropped by canonical order. Converting to the shape it has is a no-op.
+ * Models pkg/apis/{certificates,networking,core,events,discovery}/.../conversion.go and apiextensions' for the common case. Each
+ * function brings the object to the shape of version `to`; what is left over is dropped by canonical order. Converting to the
+ * shape it has is a no-op.
  */
 #include "apiserver/schema/schema_priv.h"
 
@@ -76,8 +77,10 @@ bool convert_event(const struct schema *s, struct arena *a, struct json *obj, co
 {
     (void)s; (void)err; (void)to;
     static const char *const pairs[][2] = {
-        { "involvedObject", "regarding" }, { "message", "note" }, { "source", "deprecatedSource" }, { "firstTimestamp", "deprecatedFirstTimestamp" },
-        { "lastTimestamp", "deprecatedLastTimestamp" }, { "count", "deprecatedCount" }, { "reportingComponent", "reportingController" },
+        { "involvedObject", "regarding" }, { "message", "note" }, { "source", "deprecatedSource" },
+        { "firstTimestamp", "deprecatedFirstTimestamp" },
+        { "lastTimestamp", "deprecatedLastTimestamp" }, { "count", "deprecatedCount" },
+        { "reportingComponent", "reportingController" },
     };
     bool to_core = from->group.n != 0;
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
@@ -86,7 +89,8 @@ bool convert_event(const struct schema *s, struct arena *a, struct json *obj, co
 }
 
 /* v1beta1's topology map: the host name and the zone have fields in v1, the rest goes to deprecatedTopology. */
-bool convert_endpoint_slice(const struct schema *s, struct arena *a, struct json *obj, const struct gvk *from, struct str to, struct err *err)
+bool convert_endpoint_slice(const struct schema *s, struct arena *a, struct json *obj, const struct gvk *from, struct str to,
+                            struct err *err)
 {
     (void)s; (void)from; (void)err;
     bool up = str_eqc(to, "v1");

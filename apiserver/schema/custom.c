@@ -1,8 +1,10 @@
-/* apiserver/schema/custom.c - kinds that arrive at run time: the schema in a CustomResourceDefinition becomes types like those of the tables.
+/* apiserver/schema/custom.c - kinds that arrive at run time: the schema in a CustomResourceDefinition becomes types like those of
+ * the tables.
  *
- * The types serve everybody who reads them (server-side apply, OpenAPI, times on shifted clocks); what a custom resource may hold is decided on the
- * schema itself (structural.h). Objects are written as Go writes maps: keys sorted at every level. Upstream: apiextensions-apiserver
- * pkg/apiserver/customresource_handler.go (schemaCoercingDecoder, unstructuredDefaulter) and pkg/controller/openapi/builder.
+ * The types serve everybody who reads them (server-side apply, OpenAPI, times on shifted clocks); what a custom resource may hold
+ * is decided on the schema itself (structural.h). Objects are written as Go writes maps: keys sorted at every level. Upstream:
+ * apiextensions-apiserver pkg/apiserver/customresource_handler.go (schemaCoercingDecoder, unstructuredDefaulter) and
+ * pkg/controller/openapi/builder.
  */
 #include "apiserver/schema/structural.h"
 
@@ -50,18 +52,22 @@ static enum field_kind scalar_kind(const struct json *schema)
 }
 
 /* The kind of a value; an object with properties of its own becomes a type. */
-static enum field_kind value_kind(struct custom_kind *k, struct arena *a, const char *name, const struct json *schema, int depth, const struct type **t)
+static enum field_kind value_kind(struct custom_kind *k, struct arena *a, const char *name, const struct json *schema, int depth,
+                                  const struct type **t)
 {
     *t = NULL;
-    if (!json_len(json_get(schema, "properties")) || depth >= DEPTH_MAX || json_get_bool(schema, "x-kubernetes-preserve-unknown-fields", false))
+    if (!json_len(json_get(schema, "properties")) || depth >= DEPTH_MAX ||
+        json_get_bool(schema, "x-kubernetes-preserve-unknown-fields", false))
         return scalar_kind(schema);
     *t = make_type(k, a, name, schema, depth + 1);
     return FIELD_OBJECT;
 }
 
-static void fill_field(struct custom_kind *k, struct arena *a, struct field *f, const char *owner, const struct json *schema, int depth)
+static void fill_field(struct custom_kind *k, struct arena *a, struct field *f, const char *owner, const struct json *schema,
+                       int depth)
 {
-    const struct json *items = json_get(schema, "items"), *more = json_get(schema, "additionalProperties"), *keys = json_get(schema, "x-kubernetes-list-map-keys");
+    const struct json *items = json_get(schema, "items"), *more = json_get(schema, "additionalProperties"),
+                      *keys = json_get(schema, "x-kubernetes-list-map-keys");
     const char *name = arena_printf(a, "%s.%s", owner, f->name);
     struct str list = json_get_str(schema, "x-kubernetes-list-type"), help = json_get_str(schema, "description"), all = STR_NULL;
     f->omitempty = true;
@@ -93,7 +99,8 @@ static bool is_required(const struct json *schema, struct str name)
 static struct type *new_type(struct custom_kind *k, struct arena *a, const char *name, size_t fields)
 {
     struct custom_type *t = ARENA_NEW(a, struct custom_type);
-    t->rec.t = (struct type){ .name = name, .go_name = "unstructured.Unstructured", .fields = arena_zalloc(a, (fields + 1) * sizeof(struct field)), .custom = k };
+    t->rec.t = (struct type){ .name = name, .go_name = "unstructured.Unstructured",
+                              .fields = arena_zalloc(a, (fields + 1) * sizeof(struct field)), .custom = k };
     t->next = k->types;
     k->types = t;
     return &t->rec.t;
@@ -132,7 +139,8 @@ static void make_root(struct custom_kind *k, struct arena *a)
     struct type *t = new_type(k, a, name, json_len(props) + 3);
     t->fields[t->count++] = (struct field){ .name = "apiVersion", .kind = FIELD_STRING, .omitempty = true };
     t->fields[t->count++] = (struct field){ .name = "kind", .kind = FIELD_STRING, .omitempty = true };
-    t->fields[t->count++] = (struct field){ .name = "metadata", .kind = FIELD_OBJECT, .type = meta, .type_name = meta->name, .omitempty = true };
+    t->fields[t->count++] = (struct field){ .name = "metadata", .kind = FIELD_OBJECT, .type = meta, .type_name = meta->name,
+                                            .omitempty = true };
     for (const struct json *p = json_first(props); p; p = json_next(p)) {
         struct str key = json_key(p);
         if (in_list(key, "apiVersion,kind,metadata"))
@@ -189,7 +197,10 @@ void custom_default(const struct custom_kind *k, struct arena *a, struct json *o
 }
 
 /* ---- validation ---- */
-static const struct json *at_path(const struct json *obj, const char *path) { return path ? json_path(obj, path + (path[0] == '.')) : NULL; }
+static const struct json *at_path(const struct json *obj, const char *path)
+{
+    return path ? json_path(obj, path + (path[0] == '.')) : NULL;
+}
 
 /* A count that the scale subresource reads. */
 static void check_replicas(struct check *c, const struct json *obj, const char *path)
@@ -198,8 +209,10 @@ static void check_replicas(struct check *c, const struct json *obj, const char *
     const struct fpath *p = FP_NAME(NULL, path);
     int64_t n = json_int(v, 0);
     if (v && !json_is(v, JSON_INT))
-        check_invalid_i(c, p, 0, "%s accessor error: " STR_FMT " is of the type %s, expected int64", path, STR_ARG(json_is(v, JSON_STRING) ? json_str(v) : json_text(c->a, v)),
-                        json_is(v, JSON_STRING) ? "string" : json_is(v, JSON_FLOAT) ? "float64" : json_is(v, JSON_BOOL) ? "bool" : "map[string]interface {}");
+        check_invalid_i(c, p, 0, "%s accessor error: " STR_FMT " is of the type %s, expected int64", path,
+                        STR_ARG(json_is(v, JSON_STRING) ? json_str(v) : json_text(c->a, v)),
+                        json_is(v, JSON_STRING) ? "string" : json_is(v, JSON_FLOAT) ? "float64" : json_is(v, JSON_BOOL) ? "bool"
+                        : "map[string]interface {}");
     else if (n < 0)
         check_invalid_i(c, p, n, "should be a non-negative integer");
     else if (n > INT32_MAX)

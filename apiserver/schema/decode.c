@@ -1,10 +1,10 @@
 /* apiserver/schema/decode.c - a client's JSON becomes an object of its kind, or an error in Go's words.
  *
- * Models the JSON serializer (apimachinery pkg/runtime/serializer/json): json-iterator up to v1.22, whose errors quote the bytes around the
- * place, and encoding/json's descendant after it, whose errors name struct and path. Field names are compared with case in both. What the
- * type does not have is dropped, and so are nulls; quantities and times are written in their canonical form, as re-encoding would.
- * json-iterator goes on reading after an error whose value it has passed: the scalar fields that follow wrap the message once more each, until an
- * object or a list begins, which it does not survive.
+ * Models the JSON serializer (apimachinery pkg/runtime/serializer/json): json-iterator up to v1.22, whose errors quote the bytes
+ * around the place, and encoding/json's descendant after it, whose errors name struct and path. Field names are compared with
+ * case in both. What the type does not have is dropped, and so are nulls; quantities and times are written in their canonical
+ * form, as re-encoding would. json-iterator goes on reading after an error whose value it has passed: the scalar fields that
+ * follow wrap the message once more each, until an object or a list begins, which it does not survive.
  */
 #include "apiserver/schema/schema_priv.h"
 
@@ -103,7 +103,8 @@ static struct str jsoniter_report(struct decoder *d, const char *op, struct str 
         head = b.n;
     size_t peek = head < 10 ? 0 : head - 10, context = head < 50 ? 0 : head - 50;
     struct str near = str_sub(b, peek, head + 10), wide = str_sub(b, context, head + 50);
-    return arena_strf(d->a, "%s: " STR_FMT ", error found in #%zu byte of ...|" STR_FMT "|..., bigger context ...|" STR_FMT "|...", op, STR_ARG(msg),
+    return arena_strf(d->a, "%s: " STR_FMT ", error found in #%zu byte of ...|" STR_FMT "|..., bigger context ...|" STR_FMT "|...",
+                      op, STR_ARG(msg),
                       head - peek, STR_ARG(near), STR_ARG(wide));
 }
 
@@ -151,7 +152,8 @@ static struct str go_path(struct arena *a, const struct fpath *p)
     return up.n ? arena_strf(a, STR_FMT ".%s", STR_ARG(up), p->name) : str_c(p->name);
 }
 
-/* Reflection's words: apimachinery pkg/runtime/converter.go (fromUnstructured); Go converts an integer to a string, but JSON may not. */
+/* Reflection's words: apimachinery pkg/runtime/converter.go (fromUnstructured); Go converts an integer to a string, but JSON may
+ * not. */
 static bool fail_restore(struct decoder *d, const char *go_type, const struct json *v)
 {
     static const char *const kind[] = { [JSON_NULL] = "invalid", [JSON_BOOL] = "bool", [JSON_INT] = "int64", [JSON_FLOAT] = "float64",
@@ -169,7 +171,8 @@ static bool fail_restore(struct decoder *d, const char *go_type, const struct js
     return fail(d, arena_strf(d->a, "unrecognized type: %s", to));
 }
 
-static bool fail_type(struct decoder *d, const struct fpath *p, const struct type *in, const char *go_type, const struct json *v, bool with_number)
+static bool fail_type(struct decoder *d, const struct fpath *p, const struct type *in, const char *go_type, const struct json *v,
+                      bool with_number)
 {
     if (d->restore)
         return fail_restore(d, !go_type ? "string" : go_type + (go_type[0] == '*'), v);
@@ -177,7 +180,8 @@ static bool fail_type(struct decoder *d, const struct fpath *p, const struct typ
     if (go_type && go_type[0] == '*')
         go_type++;
     struct str number = with_number ? arena_strf(d->a, " " STR_FMT, STR_ARG(json_text(d->a, v))) : STR_NULL;
-    return fail(d, arena_strf(d->a, "json: cannot unmarshal %s" STR_FMT " into Go struct field %s." STR_FMT " of type %s", go_value_word(v),
+    return fail(d, arena_strf(d->a, "json: cannot unmarshal %s" STR_FMT " into Go struct field %s." STR_FMT " of type %s",
+                              go_value_word(v),
                               STR_ARG(number), short_name, STR_ARG(go_path(d->a, p)), go_type ? go_type : "string"));
 }
 
@@ -293,7 +297,9 @@ static bool decode_time(struct decoder *d, enum field_kind kind, struct json *pa
     struct str text = json_str(v);
     if (!time_parse_rfc3339(text, &ns)) {
         const char *layout = kind == FIELD_TIME ? "2006-01-02T15:04:05Z07:00" : "2006-01-02T15:04:05.000000Z07:00";
-        return fail_unmarshal(d, p, arena_strf(d->a, "parsing time %.*s as \"%s\": cannot parse %.*s as \"2006\"", STR_ARG(quote_go(d->a, text)), layout,
+        return fail_unmarshal(d, p,
+                              arena_strf(d->a, "parsing time %.*s as \"%s\": cannot parse %.*s as \"2006\"",
+                                         STR_ARG(quote_go(d->a, text)), layout,
                                                STR_ARG(quote_go(d->a, text))));
     }
     struct str canonical = kind == FIELD_TIME ? time_rfc3339(d->a, ns) : time_rfc3339_micro(d->a, ns);
@@ -307,7 +313,9 @@ static bool decode_intstr(struct decoder *d, struct json *v, const struct fpath 
     if (json_is(v, JSON_STRING) || json_is(v, JSON_INT))
         return true;
     if (json_is(v, JSON_FLOAT))
-        return fail_unmarshal(d, p, arena_strf(d->a, "json: cannot unmarshal number " STR_FMT " into Go value of type int32", STR_ARG(json_text(d->a, v))));
+        return fail_unmarshal(d, p,
+                              arena_strf(d->a, "json: cannot unmarshal number " STR_FMT " into Go value of type int32",
+                                         STR_ARG(json_text(d->a, v))));
     return fail_unmarshal(d, p, go_value_error(d, v, "int32"));
 }
 
@@ -330,11 +338,13 @@ static bool decode_value(struct decoder *d, const struct value *x, struct json *
         if (json_is(v, JSON_OBJECT))
             return decode_struct(d, x->type, v, p);
         if (d->restore)
-            return fail(d, arena_strf(d->a, "cannot restore struct from: %s", json_is(v, JSON_ARRAY) ? "slice" : json_is(v, JSON_INT) ? "int64" : go_value_word(v)));
+            return fail(d, arena_strf(d->a, "cannot restore struct from: %s",
+                                      json_is(v, JSON_ARRAY) ? "slice" : json_is(v, JSON_INT) ? "int64" : go_value_word(v)));
         if (!is_jsoniter(d))
             return fail_type(d, p, x->in, x->go_type, v, false);
         return fail_byte(d, p, "readObjectStart", "expect { or n, but found ");
-    case FIELD_LIST:                             /* an element that is a list itself: of strings, the only such (map[string][]string) */
+    /* an element that is a list itself: of strings, the only such (map[string][]string) */
+    case FIELD_LIST:
         if (json_is(v, JSON_ARRAY))
             return true;
         if (!is_jsoniter(d))
@@ -376,7 +386,8 @@ static bool decode_list(struct decoder *d, const struct type *in, const struct f
     for (struct json *c = json_first(v), *next; c; c = next, i++) {
         next = json_next(c);
         if (json_is(c, JSON_NULL)) {             /* the element's zero value */
-            struct json *zero = f->elem == FIELD_OBJECT ? json_new_object(d->a) : f->elem == FIELD_STRING ? json_new_strc(d->a, "") : json_new_int(d->a, 0);
+            struct json *zero = f->elem == FIELD_OBJECT ? json_new_object(d->a) : f->elem == FIELD_STRING ? json_new_strc(d->a, "")
+                                : json_new_int(d->a, 0);
             json_replace(v, c, zero);
             continue;
         }
@@ -412,7 +423,8 @@ static bool decode_map(struct decoder *d, const struct type *in, const struct fi
     return true;
 }
 
-/* json-iterator's wrapping of one level: `v1.Pod.Spec: `, or `v1.Volume.VolumeSource: ConfigMap: ` for fields of an embedded struct. */
+/* json-iterator's wrapping of one level: `v1.Pod.Spec: `, or `v1.Volume.VolumeSource: ConfigMap: ` for fields of an embedded
+ * struct. */
 static bool wrap_field(struct decoder *d, const struct type *t, const struct field *f)
 {
     const char *embed = type_embed(t, f), *name = f->go_name ? f->go_name : f->name;
@@ -442,7 +454,8 @@ static bool wrap_rest(struct decoder *d, const struct type *t, const struct json
     return wrap(d, t->go_name, ".");
 }
 
-static bool decode_field(struct decoder *d, const struct type *t, const struct field *f, struct json *obj, struct json *v, const struct fpath *p)
+static bool decode_field(struct decoder *d, const struct type *t, const struct field *f, struct json *obj, struct json *v,
+                         const struct fpath *p)
 {
     bool ok;
     if (f->kind == FIELD_LIST) {
@@ -469,7 +482,8 @@ static void note_unknown(struct decoder *d, const struct fpath *p)
 /* Go writes null for these when nobody set them (a template's creationTimestamp), so an object read back may keep them. */
 static bool encodes_null(const struct field *f)
 {
-    return !f->omitempty && (field_is_pointer(f) || f->kind == FIELD_TIME || f->kind == FIELD_MICROTIME || f->kind == FIELD_LIST || f->kind == FIELD_MAP);
+    return !f->omitempty && (field_is_pointer(f) || f->kind == FIELD_TIME || f->kind == FIELD_MICROTIME || f->kind == FIELD_LIST ||
+                             f->kind == FIELD_MAP);
 }
 
 /* Keys leave the object in the text's order (errors are reported for the first), and come back in the type's. */
@@ -539,7 +553,8 @@ static bool err_unregistered(const struct gvk *gvk, struct err *err)
                    STR_ARG(gvk->kind), STR_ARG(gvk->group), gvk->group.n ? "/" : "", STR_ARG(gvk->version));
 }
 
-bool schema_decode(const struct schema *s, struct arena *a, const struct gvk *gvk, struct json *obj, struct str body, struct str_list *unknown,
+bool schema_decode(const struct schema *s, struct arena *a, const struct gvk *gvk, struct json *obj, struct str body,
+                   struct str_list *unknown,
                    struct err *err)
 {
     const struct type *t = schema_kind(s, gvk->group, gvk->version, gvk->kind);
@@ -549,11 +564,13 @@ bool schema_decode(const struct schema *s, struct arena *a, const struct gvk *gv
     struct str bad = decode(&d, t, obj);
     if (!bad.n)
         return true;
-    return err_set(err, ERR_BAD_REQUEST, STR_FMT " in version \"" STR_FMT "\" cannot be handled as a " STR_FMT ": " STR_FMT, STR_ARG(gvk->kind),
+    return err_set(err, ERR_BAD_REQUEST, STR_FMT " in version \"" STR_FMT "\" cannot be handled as a " STR_FMT ": " STR_FMT,
+                   STR_ARG(gvk->kind),
                    STR_ARG(gvk->version), STR_ARG(gvk->kind), STR_ARG(bad));
 }
 
-bool schema_decode_patched(const struct schema *s, struct arena *a, const struct gvk *gvk, struct json *obj, struct str body, struct str patch,
+bool schema_decode_patched(const struct schema *s, struct arena *a, const struct gvk *gvk, struct json *obj, struct str body,
+                           struct str patch,
                            struct str_list *unknown, struct err *err)
 {
     const struct type *t = schema_kind(s, gvk->group, gvk->version, gvk->kind);
@@ -564,6 +581,7 @@ bool schema_decode_patched(const struct schema *s, struct arena *a, const struct
     if (!bad.n)
         return true;
     struct field_errors e = { .a = a };
-    field_error_add(&e, "FieldValueInvalid", STR("patch"), "Invalid value: " STR_FMT ": " STR_FMT, STR_ARG(quote_go(a, body.n ? body : patch)), STR_ARG(bad));
+    field_error_add(&e, "FieldValueInvalid", STR("patch"), "Invalid value: " STR_FMT ": " STR_FMT,
+                    STR_ARG(quote_go(a, body.n ? body : patch)), STR_ARG(bad));
     return err_invalid(err, STR(""), STR(""), STR(""), &e);
 }

@@ -1,7 +1,8 @@
 /* apiserver/schema/defaults_types.c - the defaults that depend on other fields, one function per type that has some.
  *
- * Models SetDefaults_X of pkg/apis/{core,apps,batch,rbac,networking,certificates,apiextensions}/.../defaults.go. A function sees its object before the
- * constants below it are filled in. Fields of versions that do not have them are dropped by canonical.c, except where noted.
+ * Models SetDefaults_X of pkg/apis/{core,apps,batch,rbac,networking,certificates,apiextensions}/.../defaults.go. A function sees
+ * its object before the constants below it are filled in. Fields of versions that do not have them are dropped by canonical.c,
+ * except where noted.
  */
 #include "apiserver/schema/schema_priv.h"
 
@@ -69,7 +70,8 @@ static void pod_spec_defaults(const struct schema *s, struct arena *a, struct js
 {
     if (s->minor < 28)
         host_network_ports(a, obj);
-    if (absent(obj, "serviceAccountName") && !absent(obj, "serviceAccount"))     /* conversion keeps the two names of one field equal */
+    /* conversion keeps the two names of one field equal */
+    if (absent(obj, "serviceAccountName") && !absent(obj, "serviceAccount"))
         json_set(a, obj, "serviceAccountName", json_copy(a, json_get(obj, "serviceAccount")));
     if (json_get_str(obj, "serviceAccountName").n)
         json_set(a, obj, "serviceAccount", json_copy(a, json_get(obj, "serviceAccountName")));
@@ -305,7 +307,8 @@ static bool has_usage(const struct json *usages, const char *usage)
     return false;
 }
 
-/* DefaultSignerNameFromSpec: by usages and by the subject. The request is searched for its subject's strings instead of being parsed. */
+/* DefaultSignerNameFromSpec: by usages and by the subject. The request is searched for its subject's strings instead of being
+ * parsed. */
 static void csr_spec_defaults(const struct schema *s, struct arena *a, struct json *obj)
 {
     if (s->minor < 18 || json_get_str(obj, "signerName").n)

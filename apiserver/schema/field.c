@@ -26,7 +26,8 @@ struct str quote_go(struct arena *a, struct str text)
     *p++ = '"';
     for (size_t i = 0; i < text.n; i++) {
         unsigned char ch = (unsigned char)text.p[i];
-        const char *esc = ch == '"' ? "\\\"" : ch == '\\' ? "\\\\" : ch == '\n' ? "\\n" : ch == '\t' ? "\\t" : ch == '\r' ? "\\r" : NULL;
+        const char *esc = ch == '"' ? "\\\"" : ch == '\\' ? "\\\\" : ch == '\n' ? "\\n" : ch == '\t' ? "\\t" : ch == '\r' ? "\\r"
+                          : NULL;
         if (esc) {
             *p++ = esc[0];
             *p++ = esc[1];
@@ -112,7 +113,8 @@ void check_forbidden(struct check *c, const struct fpath *p, const char *fmt, ..
     va_start(ap, fmt);
     struct str detail = vformat(c->a, fmt, ap);
     va_end(ap);
-    add(c->out, "FieldValueForbidden", fpath_text(c->a, p), arena_strf(c->a, "Forbidden%s" STR_FMT, detail.n ? ": " : "", STR_ARG(detail)));
+    add(c->out, "FieldValueForbidden", fpath_text(c->a, p),
+        arena_strf(c->a, "Forbidden%s" STR_FMT, detail.n ? ": " : "", STR_ARG(detail)));
 }
 
 void check_duplicate(struct check *c, const struct fpath *p, struct str value)
@@ -127,7 +129,8 @@ void check_unsupported(struct check *c, const struct fpath *p, struct str value,
         struct str one = quote_go(c->a, str_token(&rest, ','));
         all = all.n ? arena_strf(c->a, STR_FMT ", " STR_FMT, STR_ARG(all), STR_ARG(one)) : one;
     }
-    FIELD_ERROR(c, "FieldValueNotSupported", p, "Unsupported value: " STR_FMT ": supported values: " STR_FMT, STR_ARG(quote_go(c->a, value)), STR_ARG(all));
+    FIELD_ERROR(c, "FieldValueNotSupported", p, "Unsupported value: " STR_FMT ": supported values: " STR_FMT,
+                STR_ARG(quote_go(c->a, value)), STR_ARG(all));
 }
 
 void check_not_found(struct check *c, const struct fpath *p, struct str value)
@@ -203,7 +206,8 @@ bool err_invalid(struct err *err, struct str group, struct str kind, struct str 
     }
     struct str gk = group.n ? arena_strf(a, STR_FMT "." STR_FMT, STR_ARG(kind), STR_ARG(group)) : kind;
     struct str all = strbuf_str(&text);
-    err_set(err, ERR_INVALID, STR_FMT " \"" STR_FMT "\" is invalid: %s" STR_FMT "%s", STR_ARG(gk), STR_ARG(name), distinct > 1 ? "[" : "", STR_ARG(all),
+    err_set(err, ERR_INVALID, STR_FMT " \"" STR_FMT "\" is invalid: %s" STR_FMT "%s", STR_ARG(gk), STR_ARG(name),
+            distinct > 1 ? "[" : "", STR_ARG(all),
             distinct > 1 ? "]" : "");
     struct json *details = json_new_object(a);
     if (name.n)

@@ -1,10 +1,11 @@
 /* apiserver/schema/load.c - the types' text, embedded in the binary, becomes tables.
  *
- * One line is one fact (types/ *.types; README.md has the columns): T lines begin a type, the lines after it that begin with a tab are
- * its fields in Go's order. Types, fields and attributes carry the server versions that have them, so one text serves every version. The
- * text is copied once into the schema's arena, its tabs and newlines become NULs, and all names point into that copy.
- * Types marked x exist in old clusters too unless these are bare: newer clients do not work without them. They have their newest shape.
- * Upstream: k8s.io/api's types.go of each version for order, names and numbers; the servers' own OpenAPI documents for the rest.
+ * One line is one fact (types/ *.types; README.md has the columns): T lines begin a type, the lines after it that begin with a
+ * tab are its fields in Go's order. Types, fields and attributes carry the server versions that have them, so one text serves
+ * every version. The text is copied once into the schema's arena, its tabs and newlines become NULs, and all names point into
+ * that copy. Types marked x exist in old clusters too unless these are bare: newer clients do not work without them. They have
+ * their newest shape. Upstream: k8s.io/api's types.go of each version for order, names and numbers; the servers' own OpenAPI
+ * documents for the rest.
  */
 #include "apiserver/schema/schema_priv.h"
 

@@ -1,7 +1,7 @@
 /* apiserver/schema/pattern.c - Go's regular expressions (RE2's syntax), as far as POSIX's extended ones can say the same.
  *
- * Translated are \d \w \s and their opposites, groups that do not capture, reluctant repetition (which matches the same texts), \A and \z, and
- * escapes inside of brackets, where POSIX has none. Upstream: Go's regexp/syntax, whose errors are quoted here.
+ * Translated are \d \w \s and their opposites, groups that do not capture, reluctant repetition (which matches the same texts),
+ * \A and \z, and escapes inside of brackets, where POSIX has none. Upstream: Go's regexp/syntax, whose errors are quoted here.
  */
 #include "apiserver/schema/structural.h"
 
@@ -21,7 +21,10 @@ static const char *class_of(char ch)
     }
 }
 
-static char plain_escape(char ch) { return ch == 'n' ? '\n' : ch == 't' ? '\t' : ch == 'r' ? '\r' : ch == 'f' ? '\f' : ch == 'v' ? '\v' : ch; }
+static char plain_escape(char ch)
+{
+    return ch == 'n' ? '\n' : ch == 't' ? '\t' : ch == 'r' ? '\r' : ch == 'f' ? '\f' : ch == 'v' ? '\v' : ch;
+}
 
 /* After a backslash outside of brackets. */
 static void translate_escape(struct translation *t)
@@ -106,7 +109,8 @@ static struct str compile(struct arena *a, struct str pattern, regex_t *re)
     if (!t.error && !code)
         return STR_NULL;
     const char *why = t.error ? t.error : code == REG_EPAREN ? "missing closing )" : code == REG_EBRACK ? "missing closing ]"
-                    : code == REG_BADRPT ? "missing argument to repetition operator" : code == REG_BADBR ? "invalid repeat count" : "invalid escape sequence";
+                    : code == REG_BADRPT ? "missing argument to repetition operator" : code == REG_BADBR ? "invalid repeat count"
+                    : "invalid escape sequence";
     return arena_strf(a, "error parsing regexp: %s: `" STR_FMT "`", why, STR_ARG(pattern));
 }
 

@@ -9,7 +9,8 @@ enum { TYPE_FIELDS_MAX = 96 };         /* PersistentVolumeSpec and JSONSchemaPro
 /* A type as loaded. The door's struct comes first, so that a `const struct type *` of this room is also one of these. */
 struct type_rec {
     struct type  t;
-    const char **embed;                /* per field: "VolumeSource:v1.VolumeSource" where Go nests it in an embedded struct; NULL: nowhere */
+    /* per field: "VolumeSource:v1.VolumeSource" where Go nests it in an embedded struct; NULL: nowhere */
+    const char **embed;
 };
 struct kind_rec { struct gvk gvk; const struct type *t; };
 struct schema {
@@ -46,7 +47,8 @@ bool field_is_pointer(const struct field *f);      /* Go's field is a pointer: n
 void canonical_object(struct arena *a, const struct type *t, struct json *obj);
 
 /* defaults*.c */
-void default_type(const struct schema *s, struct arena *a, const struct type *t, struct json *obj);   /* what depends on other fields */
+/* what depends on other fields */
+void default_type(const struct schema *s, struct arena *a, const struct type *t, struct json *obj);
 void default_hpa(const struct schema *s, struct arena *a, const struct gvk *gvk, struct json *obj);
 
 /* gotext.c: values as Go prints them in messages */
@@ -66,8 +68,10 @@ struct check {
     struct arena *a;
     struct field_errors *out;
 };
-void check_required(struct check *c, const struct fpath *p, const char *detail);                     /* detail "" prints `Required value` alone */
-void check_invalid_s(struct check *c, const struct fpath *p, struct str value, const char *fmt, ...) PRINTF(4, 5);   /* value printed quoted */
+/* detail "" prints `Required value` alone */
+void check_required(struct check *c, const struct fpath *p, const char *detail);
+/* value printed quoted */
+void check_invalid_s(struct check *c, const struct fpath *p, struct str value, const char *fmt, ...) PRINTF(4, 5);
 void check_invalid_i(struct check *c, const struct fpath *p, int64_t value, const char *fmt, ...) PRINTF(4, 5);
 void check_invalid_raw(struct check *c, const struct fpath *p, const char *value, const char *fmt, ...) PRINTF(4, 5);
 void check_forbidden(struct check *c, const struct fpath *p, const char *fmt, ...) PRINTF(3, 4);
@@ -76,7 +80,8 @@ void check_unsupported(struct check *c, const struct fpath *p, struct str value,
 void check_not_found(struct check *c, const struct fpath *p, struct str value);
 void check_too_long(struct check *c, const struct fpath *p, size_t max);
 void check_too_many(struct check *c, const struct fpath *p, size_t n, size_t max);
-bool check_enum(struct check *c, const struct fpath *p, struct str value, const char *sorted_list);  /* reports; returns whether it was in the list */
+/* reports; returns whether it was in the list */
+bool check_enum(struct check *c, const struct fpath *p, struct str value, const char *sorted_list);
 bool in_list(struct str value, const char *list);
 bool check_non_negative(struct check *c, const struct fpath *p, int64_t v);
 bool check_immutable(struct check *c, const struct fpath *p, const struct json *v, const struct json *old, const char *go_type);
@@ -103,14 +108,19 @@ void check_port_name(struct check *c, struct str name, const struct fpath *p);
 
 /* One kind's validator; old is NULL on create. Metadata has been checked. */
 typedef void kind_check(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old);
-kind_check validate_pod, validate_service, validate_config_map, validate_secret, validate_namespace, validate_node, validate_resource_quota,
-           validate_limit_range, validate_endpoints, validate_pvc, validate_pv, validate_event, validate_replication_controller, validate_pod_template,
-           validate_deployment, validate_replica_set, validate_daemon_set, validate_stateful_set, validate_job, validate_cron_job, validate_hpa,
-           validate_role, validate_role_binding, validate_csr, validate_api_service, validate_lease, validate_pdb, validate_storage_class,
+kind_check validate_pod, validate_service, validate_config_map, validate_secret, validate_namespace, validate_node,
+    validate_resource_quota,
+           validate_limit_range, validate_endpoints, validate_pvc, validate_pv, validate_event, validate_replication_controller,
+           validate_pod_template,
+           validate_deployment, validate_replica_set, validate_daemon_set, validate_stateful_set, validate_job, validate_cron_job,
+           validate_hpa,
+           validate_role, validate_role_binding, validate_csr, validate_api_service, validate_lease, validate_pdb,
+           validate_storage_class,
            validate_priority_class, validate_scale, validate_crd, validate_ingress, validate_load_profile, validate_fault;
 
 /* convert_*.c: bring obj from `from` to the shape of version `to` of its group; apiVersion is the caller's. */
-#define CONVERTER(name) bool name(const struct schema *s, struct arena *a, struct json *obj, const struct gvk *from, struct str to, struct err *err)
+#define CONVERTER(name) bool name(const struct schema *s, struct arena *a, struct json *obj, const struct gvk *from, struct str to,  \
+                               struct err *err)
 CONVERTER(convert_hpa);
 CONVERTER(convert_csr);
 CONVERTER(convert_ingress);

@@ -1,9 +1,10 @@
 /* apiserver/schema/spew.c - the text that template hashes are computed over.
  *
- * Models DeepHashObject (pkg/util/hash): go-spew's `%#v` with Indent " ", SortKeys, DisableMethods and SpewKeys, of a v1.PodTemplateSpec in the
- * structs of the server's version. Absent JSON is Go's zero value. A struct's field is `Name:(type)value`; elements of slices and maps have no
- * type of their own; a pointer is `(*T)` and its target without one. Embedded structs are nested though JSON flattens them: type_embed knows.
- * The tables of each version are loaded once and kept, since controllers ask for every template they see.
+ * Models DeepHashObject (pkg/util/hash): go-spew's `%#v` with Indent " ", SortKeys, DisableMethods and SpewKeys, of a
+ * v1.PodTemplateSpec in the structs of the server's version. Absent JSON is Go's zero value. A struct's field is
+ * `Name:(type)value`; elements of slices and maps have no type of their own; a pointer is `(*T)` and its target without one.
+ * Embedded structs are nested though JSON flattens them: type_embed knows. The tables of each version are loaded once and kept,
+ * since controllers ask for every template they see.
  */
 #include "apiserver/schema/schema_priv.h"
 
@@ -15,7 +16,8 @@ static void dump_struct(const struct type *t, const struct json *obj, struct str
 static void dump_quantity(struct str text, struct strbuf *out)
 {
     static const struct { const char *suffix; int scale, shift; } suffixes[] = {
-        { "Ki", 0, 10 }, { "Mi", 0, 20 }, { "Gi", 0, 30 }, { "Ti", 0, 40 }, { "Pi", 0, 50 }, { "Ei", 0, 60 }, { "n", -9, 0 }, { "u", -6, 0 },
+        { "Ki", 0, 10 }, { "Mi", 0, 20 }, { "Gi", 0, 30 }, { "Ti", 0, 40 }, { "Pi", 0, 50 }, { "Ei", 0, 60 }, { "n", -9, 0 },
+        { "u", -6, 0 },
         { "m", -3, 0 }, { "k", 3, 0 }, { "M", 6, 0 }, { "G", 9, 0 }, { "T", 12, 0 }, { "P", 15, 0 }, { "E", 18, 0 },
     };
     int scale = 0, shift = 0;
@@ -40,7 +42,8 @@ static void dump_quantity(struct str text, struct strbuf *out)
     str_int(digits, &value);
     if (text.n == 0 || str_eqc(text, "0"))
         text = STR("0"), format = "";
-    strbuf_addf(out, "{i:(resource.int64Amount){value:(int64)%" PRId64 " scale:(resource.Scale)%d} d:(resource.infDecAmount){Dec:(*inf.Dec)<nil>} s:(string)"
+    strbuf_addf(out, "{i:(resource.int64Amount){value:(int64)%" PRId64 " scale:(resource.Scale)%d} "
+                                                                       "d:(resource.infDecAmount){Dec:(*inf.Dec)<nil>} s:(string)"
                 STR_FMT " Format:(resource.Format)%s}", (int64_t)((uint64_t)value << shift), scale, STR_ARG(text), format);
 }
 
@@ -48,7 +51,8 @@ static void dump_intstr(const struct json *v, struct strbuf *out)
 {
     bool is_string = json_is(v, JSON_STRING);
     struct str s = json_str(v);
-    strbuf_addf(out, "{Type:(intstr.Type)%d IntVal:(int32)%" PRId64 " StrVal:(string)" STR_FMT "}", is_string, is_string ? 0 : json_int(v, 0), STR_ARG(s));
+    strbuf_addf(out, "{Type:(intstr.Type)%d IntVal:(int32)%" PRId64 " StrVal:(string)" STR_FMT "}", is_string,
+                is_string ? 0 : json_int(v, 0), STR_ARG(s));
 }
 
 /* A value without its type. */

@@ -1,7 +1,8 @@
 /* apiserver/schema/structural.c - pruning and defaulting of custom resources by their definition's schema.
  *
- * Upstream: apiextensions-apiserver pkg/apiserver/schema/{pruning,defaulting}/algorithm.go, defaulting/prunenulls.go. The schema is walked as the JSON it
- * is; a structural schema keeps properties, items and additionalProperties outside of logical junctors, so nothing else is looked at here.
+ * Upstream: apiextensions-apiserver pkg/apiserver/schema/{pruning,defaulting}/algorithm.go, defaulting/prunenulls.go. The schema
+ * is walked as the JSON it is; a structural schema keeps properties, items and additionalProperties outside of logical junctors,
+ * so nothing else is looked at here.
  */
 #include "apiserver/schema/structural.h"
 

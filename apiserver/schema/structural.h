@@ -1,13 +1,14 @@
-/* apiserver/schema/structural.h - what a CustomResourceDefinition's schema (its openAPIV3Schema, as JSON) says about a value: what is pruned, what is
- * filled in, and what is wrong. Pure functions on trees; the schema itself is never changed. Upstream: apiextensions-apiserver
- * pkg/apiserver/{schema,validation}, kube-openapi pkg/validation.
+/* apiserver/schema/structural.h - what a CustomResourceDefinition's schema (its openAPIV3Schema, as JSON) says about a value:
+ * what is pruned, what is filled in, and what is wrong. Pure functions on trees; the schema itself is never changed. Upstream:
+ * apiextensions-apiserver pkg/apiserver/{schema,validation}, kube-openapi pkg/validation.
  */
 #ifndef APISERVER_SCHEMA_STRUCTURAL_H
 #define APISERVER_SCHEMA_STRUCTURAL_H
 
 #include "apiserver/schema/schema_priv.h"
 
-/* Drop what the schema does not name; an object of its own (root, or x-kubernetes-embedded-resource) keeps apiVersion, kind and metadata. */
+/* Drop what the schema does not name; an object of its own (root, or x-kubernetes-embedded-resource) keeps apiVersion, kind and
+ * metadata. */
 void structural_prune(const struct json *schema, struct json *value, bool root);
 /* Nulls where none may stand and no default waits. */
 void structural_drop_nulls(const struct json *schema, struct json *value);

@@ -1,8 +1,9 @@
 /* apiserver/schema/structural_validate.c - is a custom resource what its schema says? In the words of go-openapi's validators.
  *
- * Upstream: kube-openapi pkg/validation/{validate,errors}, apiextensions-apiserver pkg/apiserver/validation/validation.go (which makes field errors of
- * them) and pkg/apiserver/schema/listtype. Upstream walks properties in Go's random order; here it is the schema's. Of the alternatives of anyOf and
- * oneOf that all fail, the one with the fewest errors is reported. Formats that are not in the table below are not looked at.
+ * Upstream: kube-openapi pkg/validation/{validate,errors}, apiextensions-apiserver pkg/apiserver/validation/validation.go (which
+ * makes field errors of them) and pkg/apiserver/schema/listtype. Upstream walks properties in Go's random order; here it is the
+ * schema's. Of the alternatives of anyOf and oneOf that all fail, the one with the fewest errors is reported. Formats that are
+ * not in the table below are not looked at.
  */
 #include "apiserver/schema/structural.h"
 
@@ -36,7 +37,8 @@ static void invalid(const struct walk *w, struct str value, const char *fmt, ...
     va_start(ap, fmt);
     strbuf_vaddf(&b, fmt, ap);
     va_end(ap);
-    field_error_add(w->c->out, "FieldValueInvalid", field_of(w->path), "Invalid value: " STR_FMT ": " STR_FMT " in body " STR_FMT, STR_ARG(value), STR_ARG(w->path),
+    field_error_add(w->c->out, "FieldValueInvalid", field_of(w->path), "Invalid value: " STR_FMT ": " STR_FMT " in body " STR_FMT,
+                    STR_ARG(value), STR_ARG(w->path),
                     STR_ARG(strbuf_str(&b)));
     strbuf_deinit(&b);
 }
@@ -45,7 +47,8 @@ static void invalid(const struct walk *w, struct str value, const char *fmt, ...
 static void composite(const struct walk *w, const char *fmt, const char *more)
 {
     const char *text = arena_printf(w->c->a, fmt, more);
-    field_error_add(w->c->out, "FieldValueInvalid", STR("<nil>"), "Invalid value: \"\": " STR_FMT " %s", STR_ARG(quote_go(w->c->a, w->path)), text);
+    field_error_add(w->c->out, "FieldValueInvalid", STR("<nil>"), "Invalid value: \"\": " STR_FMT " %s",
+                    STR_ARG(quote_go(w->c->a, w->path)), text);
 }
 
 /* ---- type ---- */
@@ -150,7 +153,13 @@ static void check_junctors(const struct walk *w)
 /* ---- strings ---- */
 static bool is_date_time(struct arena *a, struct str s) { (void)a; int64_t ns; return time_parse_rfc3339(s, &ns); }
 static bool is_base64(struct arena *a, struct str s) { struct str out; return base64_decode(a, s, &out); }
-static bool is_ip(struct arena *a, struct str s, int family) { unsigned char buf[16]; return inet_pton(family, arena_cstr(a, s), buf) == 1; }
+
+static bool is_ip(struct arena *a, struct str s, int family)
+{
+    unsigned char buf[16];
+    return inet_pton(family, arena_cstr(a, s), buf) == 1;
+}
+
 static bool is_ipv4(struct arena *a, struct str s) { return is_ip(a, s, AF_INET); }
 static bool is_ipv6(struct arena *a, struct str s) { return is_ip(a, s, AF_INET6); }
 
@@ -164,7 +173,8 @@ static bool is_cidr(struct arena *a, struct str s)
 
 #define HEX "[0-9a-fA-F]"
 static const struct { const char *name, *pattern; bool (*fn)(struct arena *a, struct str s); } formats[] = {
-    { "datetime", NULL, is_date_time }, { "byte", NULL, is_base64 }, { "ipv4", NULL, is_ipv4 }, { "ipv6", NULL, is_ipv6 }, { "cidr", NULL, is_cidr },
+    { "datetime", NULL, is_date_time }, { "byte", NULL, is_base64 }, { "ipv4", NULL, is_ipv4 }, { "ipv6", NULL, is_ipv6 },
+    { "cidr", NULL, is_cidr },
     { "date", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", NULL },
     { "uuid", "^" HEX "{8}-?" HEX "{4}-?" HEX "{4}-?" HEX "{4}-?" HEX "{12}$", NULL },
     { "mac", "^(" HEX "{2}[:-]){5}" HEX "{2}$", NULL },
@@ -239,7 +249,8 @@ static void check_number(const struct walk *w)
 static void check_array(const struct walk *w)
 {
     const struct json *items = json_get(w->schema, "items");
-    int64_t n = (int64_t)json_len(w->v), max = json_get_int(w->schema, "maxItems", INT64_MAX), min = json_get_int(w->schema, "minItems", 0);
+    int64_t n = (int64_t)json_len(w->v), max = json_get_int(w->schema, "maxItems", INT64_MAX),
+            min = json_get_int(w->schema, "minItems", 0);
     size_t i = 0;
     bool dotted = w->c->minor < INDEX_IN_BRACKETS_MINOR;
     for (const struct json *c = json_first(w->v); c && items; c = json_next(c), i++)
@@ -257,7 +268,8 @@ static struct str below(const struct walk *w, struct str key)
 
 static bool check_counts(const struct walk *w)
 {
-    int64_t n = (int64_t)json_len(w->v), max = json_get_int(w->schema, "maxProperties", INT64_MAX), min = json_get_int(w->schema, "minProperties", 0);
+    int64_t n = (int64_t)json_len(w->v), max = json_get_int(w->schema, "maxProperties", INT64_MAX),
+            min = json_get_int(w->schema, "minProperties", 0);
     if (n < min)
         invalid(w, arena_strf(w->c->a, "%" PRId64, min), "should have at least %" PRId64 " properties", min);
     else if (n > max)
@@ -294,7 +306,8 @@ static void check_enum_values(const struct walk *w)
         all = all.n ? arena_strf(w->c->a, STR_FMT ", " STR_FMT, STR_ARG(all), STR_ARG(one)) : one;
     }
     if (list)
-        field_error_add(w->c->out, "FieldValueNotSupported", field_of(w->path), "Unsupported value: " STR_FMT ": supported values: " STR_FMT,
+        field_error_add(w->c->out, "FieldValueNotSupported", field_of(w->path),
+                        "Unsupported value: " STR_FMT ": supported values: " STR_FMT,
                         STR_ARG(json_is(w->v, JSON_NULL) ? STR("\"null\"") : shown(w->c->a, w->v)), STR_ARG(all));
 }
 
@@ -345,7 +358,8 @@ static struct str go_map(struct arena *a, const struct json *v)
         return shown(a, v);
     struct str all = STR_NULL;
     for (const struct json *c = json_first(v); c; c = json_next(c))
-        all = arena_strf(a, STR_FMT "%s" STR_FMT ":" STR_FMT, STR_ARG(all), all.n ? ", " : "", STR_ARG(quote_go(a, json_key(c))), STR_ARG(shown(a, c)));
+        all = arena_strf(a, STR_FMT "%s" STR_FMT ":" STR_FMT, STR_ARG(all), all.n ? ", " : "", STR_ARG(quote_go(a, json_key(c))),
+                         STR_ARG(shown(a, c)));
     return arena_strf(a, "map[string]interface {}{" STR_FMT "}", STR_ARG(all));
 }
 
@@ -358,7 +372,8 @@ static void check_members(struct check *c, const struct json *list, const struct
         for (const struct json *u = json_first(list); u != v; u = json_next(u))
             seen += json_equal(identity(c->a, keys, u), id);
         if (seen == 1)
-            field_error_add(c->out, "FieldValueDuplicate", fpath_text(c->a, FP_INDEX(p, i)), "Duplicate value: " STR_FMT, STR_ARG(go_map(c->a, id)));
+            field_error_add(c->out, "FieldValueDuplicate", fpath_text(c->a, FP_INDEX(p, i)), "Duplicate value: " STR_FMT,
+                            STR_ARG(go_map(c->a, id)));
     }
 }
 

@@ -1,8 +1,8 @@
 /* apiserver/schema/validate.c - which validator looks at which kind.
  *
- * Models pkg/registry/.../strategy.go's Validate and ValidateUpdate and what they call in pkg/apis/.../validation: metadata first, then the kind.
- * Kinds without a row get the metadata's checks only. The texts live beside their checks: validate_meta, _pod, _containers, _volumes,
- * _workloads, _core, _hpa, _rbac. A version's wording is chosen by check.minor.
+ * Models pkg/registry/.../strategy.go's Validate and ValidateUpdate and what they call in pkg/apis/.../validation: metadata
+ * first, then the kind. Kinds without a row get the metadata's checks only. The texts live beside their checks: validate_meta,
+ * _pod, _containers, _volumes, _workloads, _core, _hpa, _rbac. A version's wording is chosen by check.minor.
  */
 #include "apiserver/schema/schema_priv.h"
 

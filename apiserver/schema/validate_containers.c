@@ -74,7 +74,8 @@ static bool env_name_ok(struct check *c, struct str n)
 {
     for (size_t i = 0; i < n.n; i++) {
         char ch = n.p[i];
-        bool digit = ch >= '0' && ch <= '9', word = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '_' || ch == '-' || ch == '.';
+        bool digit = ch >= '0' && ch <= '9',
+             word = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '_' || ch == '-' || ch == '.';
         if (c->minor >= RELAXED_ENV_MINOR ? (ch < 0x20 || ch > 0x7e || ch == '=') : !word && !(digit && i > 0))
             return false;
     }
@@ -86,10 +87,14 @@ static void check_env_name(struct check *c, struct str name, const struct fpath 
     if (env_name_ok(c, name))
         return;
     if (c->minor >= RELAXED_ENV_MINOR)
-        check_invalid_s(c, p, name, "a valid environment variable name must consist only of printable ASCII characters other than '='");
+        check_invalid_s(c, p, name,
+                        "a valid environment variable name must consist only of printable ASCII characters other than '='");
     else
-        check_invalid_s(c, p, name, "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a "
-                        "digit (e.g. 'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1', regex used for validation is '[-._a-zA-Z][-._a-zA-Z0-9]*')");
+        check_invalid_s(c, p, name,
+                        "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and "
+                        "must not start with a "
+                        "digit (e.g. 'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1', regex used for validation is "
+                        "'[-._a-zA-Z][-._a-zA-Z0-9]*')");
 }
 
 static void check_key_ref(struct check *c, const struct json *ref, const struct fpath *p)
@@ -102,16 +107,19 @@ static void check_key_ref(struct check *c, const struct json *ref, const struct 
 
 static void check_field_ref(struct check *c, const struct json *ref, const struct fpath *p)
 {
-    static const char env_fields[] = "metadata.name,metadata.namespace,metadata.uid,spec.nodeName,spec.serviceAccountName,status.hostIP,status.podIP,status.podIPs";
+    static const char env_fields[] = "metadata.name,metadata.namespace,metadata.uid,spec.nodeName,spec.serviceAccountName,"
+                                     "status.hostIP,status.podIP,status.podIPs";
     struct str path = json_get_str(ref, "fieldPath");
     if (path.n == 0)
         check_required(c, FP_NAME(p, "fieldPath"), "");
-    else if (in_list(path, env_fields) || str_starts(path, "metadata.labels['") || str_starts(path, "metadata.annotations['") || in_list(path, "status.hostIPs"))
+    else if (in_list(path, env_fields) || str_starts(path, "metadata.labels['") || str_starts(path, "metadata.annotations['") ||
+             in_list(path, "status.hostIPs"))
         return;
     else if (in_list(path, "metadata.labels,metadata.annotations,status.phase"))
         check_unsupported(c, FP_NAME(p, "fieldPath"), path, env_fields);
     else
-        check_invalid_s(c, FP_NAME(p, "fieldPath"), path, "error converting fieldPath: field label not supported: " STR_FMT, STR_ARG(path));
+        check_invalid_s(c, FP_NAME(p, "fieldPath"), path, "error converting fieldPath: field label not supported: " STR_FMT,
+                        STR_ARG(path));
 }
 
 static void check_value_from(struct check *c, const struct json *env, const struct fpath *p)
@@ -212,7 +220,8 @@ static void check_handler(struct check *c, const struct json *h, const struct fp
 
 static void check_probe(struct check *c, const struct json *probe, const struct fpath *p, bool once)
 {
-    static const char *const counts[] = { "initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold" };
+    static const char *const counts[] = { "initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold",
+                                          "failureThreshold" };
     if (!json_is(probe, JSON_OBJECT))
         return;
     check_handler(c, probe, p);
@@ -281,8 +290,10 @@ static void check_resource_name(struct check *c, struct str name, const struct f
     check_qualified_name(c, name, p);
     if (str_chr(name, '/') >= 0 || str_starts(name, "hugepages-"))
         return;
-    if (!in_list(name, "cpu,memory,ephemeral-storage,storage,pods,services,replicationcontrollers,resourcequotas,secrets,configmaps,persistentvolumeclaims,"
-                       "services.nodeports,services.loadbalancers,requests.cpu,requests.memory,limits.cpu,limits.memory,requests.storage,"
+    if (!in_list(name, "cpu,memory,ephemeral-storage,storage,pods,services,replicationcontrollers,resourcequotas,secrets,"
+                       "configmaps,persistentvolumeclaims,"
+                       "services.nodeports,services.loadbalancers,requests.cpu,requests.memory,limits.cpu,limits.memory,"
+                       "requests.storage,"
                        "requests.ephemeral-storage,limits.ephemeral-storage"))
         check_invalid_s(c, p, name, "must be a standard resource type or fully qualified");
     if (!in_list(name, "cpu,memory,ephemeral-storage"))
@@ -331,12 +342,14 @@ static void check_security_context(struct check *c, const struct json *sc, const
             check_invalid_i(c, FP_NAME(p, ids[i]), id, "must be between 0 and 2147483647, inclusive");
     }
     if (!json_get_bool(sc, "allowPrivilegeEscalation", true) && json_get_bool(sc, "privileged", false))
-        check_invalid_raw(c, p, arena_cstr(c->a, json_text(c->a, sc)), "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
+        check_invalid_raw(c, p, arena_cstr(c->a, json_text(c->a, sc)),
+                          "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
 }
 
 static void check_container(struct check *c, const struct json *ct, const struct json *volumes, const struct fpath *p, bool init)
 {
-    struct str image = json_get_str(ct, "image"), pull = json_get_str(ct, "imagePullPolicy"), policy = json_get_str(ct, "terminationMessagePolicy");
+    struct str image = json_get_str(ct, "image"), pull = json_get_str(ct, "imagePullPolicy"),
+               policy = json_get_str(ct, "terminationMessagePolicy");
     if (image.n == 0)
         check_required(c, FP_NAME(p, "image"), "");
     else if (c->minor >= 17 && str_trim(image).n != image.n)
@@ -346,7 +359,8 @@ static void check_container(struct check *c, const struct json *ct, const struct
     bool restartable = str_eqc(json_get_str(ct, "restartPolicy"), "Always");
     for (size_t i = 0; i < ARRAY_LEN(probes); i++) {
         if (init && !restartable && json_get(ct, probes[i]))
-            check_forbidden(c, FP_NAME(p, probes[i]), "may not be set for init containers%s", c->minor >= 28 ? " without restartPolicy=Always" : "");
+            check_forbidden(c, FP_NAME(p, probes[i]), "may not be set for init containers%s",
+                            c->minor >= 28 ? " without restartPolicy=Always" : "");
         else
             check_probe(c, json_get(ct, probes[i]), FP_NAME(p, probes[i]), i != 1);
     }
@@ -377,7 +391,8 @@ static void check_host_port_conflicts(struct check *c, const struct json *contai
             if (json_get_int(o, "hostPort", 0) == 0)
                 continue;
             struct str protocol = json_get_str(o, "protocol"), ip = json_get_str(o, "hostIP");
-            struct str key = arena_strf(a, STR_FMT "/" STR_FMT "/%" PRId64, STR_ARG(protocol), STR_ARG(ip), json_get_int(o, "hostPort", 0));
+            struct str key = arena_strf(a, STR_FMT "/" STR_FMT "/%" PRId64, STR_ARG(protocol), STR_ARG(ip),
+                                        json_get_int(o, "hostPort", 0));
             if (json_getn(used, key))
                 check_duplicate(c, FP_NAME(FP_INDEX(FP_NAME(FP_INDEX(pp, i), "ports"), j), "hostPort"), key);
             else
@@ -386,7 +401,8 @@ static void check_host_port_conflicts(struct check *c, const struct json *contai
     }
 }
 
-static void check_container_list(struct check *c, const struct json *list, const struct json *others, const struct json *volumes, const struct fpath *pp, bool init)
+static void check_container_list(struct check *c, const struct json *list, const struct json *others, const struct json *volumes,
+                                 const struct fpath *pp, bool init)
 {
     size_t i = 0;
     for (const struct json *ct = json_first(list); ct; ct = json_next(ct), i++) {

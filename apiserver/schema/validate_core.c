@@ -35,7 +35,8 @@ static bool looks_like_ip(struct str s)
     return dots == 3;
 }
 
-static void check_service_port(struct check *c, const struct json *spec, const struct json *port, const struct fpath *p, bool need_name)
+static void check_service_port(struct check *c, const struct json *spec, const struct json *port, const struct fpath *p,
+                               bool need_name)
 {
     const struct json *ports = json_get(spec, "ports"), *target = json_get(port, "targetPort");
     struct str name = json_get_str(port, "name"), protocol = json_get_str(port, "protocol"), type = json_get_str(spec, "type");
@@ -83,8 +84,10 @@ static void check_distinct_ports(struct check *c, const struct json *ports, cons
             if (!same(json_get(e, "port"), json_get(o, "port")) || !same(json_get(e, "protocol"), json_get(o, "protocol")))
                 continue;
             struct str protocol = quote_go(c->a, json_get_str(o, "protocol"));
-            field_error_add(c->out, "FieldValueDuplicate", fpath_text(c->a, FP_INDEX(p, i)), "Duplicate value: core.ServicePort{Name:\"\", Protocol:" STR_FMT
-                            "%s, Port:%" PRId64 ", TargetPort:intstr.IntOrString{Type:0, IntVal:0, StrVal:\"\"}, NodePort:0}", STR_ARG(protocol),
+            field_error_add(c->out, "FieldValueDuplicate", fpath_text(c->a, FP_INDEX(p, i)),
+                            "Duplicate value: core.ServicePort{Name:\"\", Protocol:" STR_FMT
+                            "%s, Port:%" PRId64 ", TargetPort:intstr.IntOrString{Type:0, IntVal:0, StrVal:\"\"}, NodePort:0}",
+                            STR_ARG(protocol),
                             c->minor >= 18 ? ", AppProtocol:(*string)(nil)" : "", json_get_int(o, "port", 0));
             break;
         }
@@ -101,7 +104,8 @@ static void check_service_update(struct check *c, const struct json *spec, const
         return;
     }
     struct str quoted = quote_go(c->a, ip);
-    check_invalid_raw(c, FP_INDEX(FP_NAME(p, "clusterIPs"), 0), ip.n ? arena_printf(c->a, "[]string{" STR_FMT "}", STR_ARG(quoted)) : "[]string(nil)", "%s",
+    check_invalid_raw(c, FP_INDEX(FP_NAME(p, "clusterIPs"), 0),
+                      ip.n ? arena_printf(c->a, "[]string{" STR_FMT "}", STR_ARG(quoted)) : "[]string(nil)", "%s",
                       ip.n ? "may not change once set" : "primary clusterIP can not be unset");
 }
 
@@ -112,7 +116,8 @@ static void check_cluster_ip(struct check *c, struct str type, struct str ip, co
     if (ip.n == 0)
         return;
     if (str_eqc(type, "ExternalName"))
-        check_forbidden(c, FP_NAME(p, dual ? "clusterIPs" : "clusterIP"), dual ? "may not be set for ExternalName services" : "must be empty for ExternalName services");
+        check_forbidden(c, FP_NAME(p, dual ? "clusterIPs" : "clusterIP"),
+                        dual ? "may not be set for ExternalName services" : "must be empty for ExternalName services");
     else if (str_eqc(ip, "None") && in_list(type, "LoadBalancer,NodePort"))
         check_invalid_s(c, ip_path, ip, "may not be set to 'None' for " STR_FMT " services", STR_ARG(type));
     else if (!str_eqc(ip, "None") && !looks_like_ip(ip) && dual)
@@ -126,7 +131,8 @@ void validate_service(struct check *c, const struct gvk *gvk, const struct json 
     (void)gvk;
     const struct json *spec = json_get(obj, "spec");
     const struct fpath *p = FP_NAME(NULL, "spec");
-    struct str type = json_get_str(spec, "type"), affinity = json_get_str(spec, "sessionAffinity"), ip = json_get_str(spec, "clusterIP");
+    struct str type = json_get_str(spec, "type"), affinity = json_get_str(spec, "sessionAffinity"),
+               ip = json_get_str(spec, "clusterIP");
     size_t before = c->out->n;
     if (old)
         check_service_update(c, spec, json_get(old, "spec"), p);
@@ -149,14 +155,17 @@ void validate_service(struct check *c, const struct gvk *gvk, const struct json 
     if (str_eqc(type, "ExternalName")) {
         struct str name = json_get_str(spec, "externalName");
         if (name.n)
-            check_name(c, str_ends(name, ".") ? str_sub(name, 0, name.n - 1) : name, NAME_SUBDOMAIN, false, FP_NAME(p, "externalName"));
+            check_name(c, str_ends(name, ".") ? str_sub(name, 0, name.n - 1) : name, NAME_SUBDOMAIN, false,
+                       FP_NAME(p, "externalName"));
         else
             check_required(c, FP_NAME(p, "externalName"), "");
     }
     check_distinct_ports(c, json_get(spec, "ports"), FP_NAME(p, "ports"));
     struct str policy = json_get_str(spec, "externalTrafficPolicy");
-    if (policy.n && (str_eqc(type, "ClusterIP") || str_eqc(type, "ExternalName")) && (c->out->n == before || c->minor >= 26))    /* a check of its own, afterwards */
-        check_invalid_s(c, FP_NAME(p, "externalTrafficPolicy"), policy, c->minor >= 26 ? "may only be set for externally-accessible services"
+    /* a check of its own, afterwards */
+    if (policy.n && (str_eqc(type, "ClusterIP") || str_eqc(type, "ExternalName")) && (c->out->n == before || c->minor >= 26))
+        check_invalid_s(c, FP_NAME(p, "externalTrafficPolicy"), policy,
+                        c->minor >= 26 ? "may only be set for externally-accessible services"
                         : "ExternalTrafficPolicy can only be set on NodePort and LoadBalancer service");
 }
 
@@ -174,14 +183,17 @@ static size_t check_data(struct check *c, const struct json *data, const char *f
         if (key.n > 253)
             check_invalid_s(c, FP_KEY(p, key), key, "must be no more than 253 characters");
         if (!ok)
-            check_invalid_s(c, FP_KEY(p, key), key, "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  "
+            check_invalid_s(c, FP_KEY(p, key), key,
+                            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
+                            "'KEY_NAME',  "
                             "or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')");
         if (str_eqc(key, ".") || str_eqc(key, ".."))
             check_invalid_s(c, FP_KEY(p, key), key, "must not be '" STR_FMT "'", STR_ARG(key));
         else if (str_starts(key, ".."))
             check_invalid_s(c, FP_KEY(p, key), key, "must not start with '..'");
         if (json_getn(other, key))
-            check_invalid_s(c, FP_KEY(p, key), key, "duplicate of key present in %s", strcmp(field, "data") == 0 ? "binaryData" : "data");
+            check_invalid_s(c, FP_KEY(p, key), key, "duplicate of key present in %s",
+                            strcmp(field, "data") == 0 ? "binaryData" : "data");
         bytes += json_str(d).n;
     }
     return bytes;
@@ -286,9 +298,12 @@ void validate_node(struct check *c, const struct gvk *gvk, const struct json *ob
     }
     struct str cidr = json_path_str(obj, "spec.podCIDR"), old_cidr = json_path_str(old, "spec.podCIDR");
     if (old && old_cidr.n && !str_eq(cidr, old_cidr))
-        check_forbidden(c, FP_NAME(FP_NAME(NULL, "spec"), "podCIDRs"), "node updates may not change podCIDR except from \"\" to valid");
-    if (old && json_path_str(old, "spec.providerID").n && !str_eq(json_path_str(old, "spec.providerID"), json_path_str(obj, "spec.providerID")))
-        check_forbidden(c, FP_NAME(FP_NAME(NULL, "spec"), "providerID"), "node updates may not change providerID except from \"\" to valid");
+        check_forbidden(c, FP_NAME(FP_NAME(NULL, "spec"), "podCIDRs"),
+                        "node updates may not change podCIDR except from \"\" to valid");
+    if (old && json_path_str(old, "spec.providerID").n &&
+        !str_eq(json_path_str(old, "spec.providerID"), json_path_str(obj, "spec.providerID")))
+        check_forbidden(c, FP_NAME(FP_NAME(NULL, "spec"), "providerID"),
+                        "node updates may not change providerID except from \"\" to valid");
 }
 
 static void check_amounts(struct check *c, const struct json *list, const struct fpath *lp)
@@ -303,8 +318,9 @@ static void check_amounts(struct check *c, const struct json *list, const struct
 }
 
 #define QUOTA_POD_COMPUTE "cpu,memory,limits.cpu,limits.memory,requests.cpu,requests.memory"
-#define QUOTA_STANDARD "cpu,memory,ephemeral-storage,limits.cpu,limits.memory,limits.ephemeral-storage,pods,resourcequotas,services,replicationcontrollers,"  \
-                       "secrets,persistentvolumeclaims,configmaps,services.nodeports,services.loadbalancers"
+#define QUOTA_STANDARD "cpu,memory,ephemeral-storage,limits.cpu,limits.memory,limits.ephemeral-storage,pods,"        \
+                       "resourcequotas,services,replicationcontrollers,secrets,persistentvolumeclaims,configmaps,"                  \
+                       "services.nodeports,services.loadbalancers"
 
 /* Which pods are counted; the scope for those that ask for nothing counts pods alone. */
 static void check_quota_scopes(struct check *c, const struct json *scopes, const struct json *hard, const struct fpath *p)
@@ -342,7 +358,8 @@ void validate_resource_quota(struct check *c, const struct gvk *gvk, const struc
     const struct json *hard = json_path(obj, "spec.hard"), *scopes = json_path(obj, "spec.scopes");
     const struct fpath *p = FP_NAME(FP_NAME(NULL, "spec"), "hard");
     for (const struct json *r = json_first(hard); r; r = json_next(r)) {
-        bool standard = str_starts(json_key(r), "requests.") || str_starts(json_key(r), "hugepages-") || in_list(json_key(r), QUOTA_STANDARD);
+        bool standard = str_starts(json_key(r), "requests.") || str_starts(json_key(r), "hugepages-") ||
+                        in_list(json_key(r), QUOTA_STANDARD);
         if (str_chr(json_key(r), '/') >= 0 || standard)
             continue;
         check_invalid_s(c, FP_KEY(p, json_key(r)), json_key(r), "must be a standard resource type or fully qualified");
@@ -351,10 +368,12 @@ void validate_resource_quota(struct check *c, const struct gvk *gvk, const struc
     check_amounts(c, hard, p);
     check_quota_scopes(c, scopes, hard, FP_NAME(FP_NAME(NULL, "spec"), "scopes"));
     if (old && !same(scopes, json_path(old, "spec.scopes")))
-        check_invalid_raw(c, FP_NAME(FP_NAME(NULL, "spec"), "scopes"), arena_cstr(c->a, json_text(c->a, scopes)), "field is immutable");
+        check_invalid_raw(c, FP_NAME(FP_NAME(NULL, "spec"), "scopes"), arena_cstr(c->a, json_text(c->a, scopes)),
+                          "field is immutable");
 }
 
-static void check_order(struct check *c, const struct json *item, const char *low, const char *high, const char *low_word, const char *high_word,
+static void check_order(struct check *c, const struct json *item, const char *low, const char *high, const char *low_word,
+                        const char *high_word,
                         const struct fpath *p)
 {
     for (const struct json *l = json_first(json_get(item, low)); l; l = json_next(l)) {
@@ -362,7 +381,8 @@ static void check_order(struct check *c, const struct json *item, const char *lo
         struct quantity x, y;
         struct str lv = json_str(l), hv = json_str(h);
         if (h && quantity_parse(lv, &x, NULL) && quantity_parse(hv, &y, NULL) && quantity_cmp(x, y) > 0)
-            check_invalid_s(c, FP_KEY(FP_NAME(p, low), json_key(l)), lv, "%s value " STR_FMT " is greater than %s value " STR_FMT, low_word, STR_ARG(lv), high_word,
+            check_invalid_s(c, FP_KEY(FP_NAME(p, low), json_key(l)), lv, "%s value " STR_FMT " is greater than %s value " STR_FMT,
+                            low_word, STR_ARG(lv), high_word,
                             STR_ARG(hv));
     }
 }
@@ -402,7 +422,8 @@ static void check_special_ip(struct check *c, struct str ip, const struct fpath 
     else if (str_starts(ip, "169.254."))
         check_invalid_s(c, p, ip, "may not be in the link-local range (169.254.0.0/16%s)", c->minor >= 21 ? ", fe80::/10" : "");
     else if (str_starts(ip, "224.0.0."))
-        check_invalid_s(c, p, ip, "may not be in the link-local multicast range (224.0.0.0/24%s)", c->minor >= 21 ? ", ff02::/10" : "");
+        check_invalid_s(c, p, ip, "may not be in the link-local multicast range (224.0.0.0/24%s)",
+                        c->minor >= 21 ? ", ff02::/10" : "");
 }
 
 static void check_addresses(struct check *c, const struct json *list, const struct fpath *lp)
@@ -411,7 +432,8 @@ static void check_addresses(struct check *c, const struct json *list, const stru
     for (const struct json *a = json_first(list); a; a = json_next(a), i++) {
         const struct fpath *p = FP_NAME(FP_INDEX(lp, i), "ip");
         if (!looks_like_ip(json_get_str(a, "ip")))
-            check_invalid_s(c, p, json_get_str(a, "ip"), "must be a valid IP address, (e.g. 10.9.8.7%s)", c->minor >= 20 ? " or 2001:db8::ffff" : "");
+            check_invalid_s(c, p, json_get_str(a, "ip"), "must be a valid IP address, (e.g. 10.9.8.7%s)",
+                            c->minor >= 20 ? " or 2001:db8::ffff" : "");
         check_special_ip(c, json_get_str(a, "ip"), p);
     }
 }

@@ -1,10 +1,11 @@
-/* apiserver/schema/validate_crd.c - CustomResourceDefinitions: names, versions, columns, subresources, and whether their schemas are structural.
+/* apiserver/schema/validate_crd.c - CustomResourceDefinitions: names, versions, columns, subresources, and whether their schemas
+ * are structural.
  *
- * Upstream: apiextensions-apiserver pkg/apis/apiextensions/validation/validation.go, pkg/apiserver/schema/validation.go and schema/defaulting. Upstream
- * validates its internal version, where what all versions have in common stands in the spec itself (spec.validation rather than
- * spec.versions[0].schema); so does this, and paths in errors are as there. Webhook conversion is refused: nobody would be called.
- * Of the rules that upstream loosens for objects that broke them before
- * (ratcheting), schemas that are missing and preserveUnknownFields are.
+ * Upstream: apiextensions-apiserver pkg/apis/apiextensions/validation/validation.go, pkg/apiserver/schema/validation.go and
+ * schema/defaulting. Upstream validates its internal version, where what all versions have in common stands in the spec itself
+ * (spec.validation rather than spec.versions[0].schema); so does this, and paths in errors are as there. Webhook conversion is
+ * refused: nobody would be called. Of the rules that upstream loosens for objects that broke them before (ratcheting), schemas
+ * that are missing and preserveUnknownFields are.
  */
 #include "apiserver/schema/structural.h"
 
@@ -41,10 +42,12 @@ static void check_1035(struct check *c, const struct json *from, const char *nam
     struct str all = STR_NULL;
     for (size_t i = 0; i < e.n; i++) {           /* `Invalid value: "x": why` */
         ptrdiff_t at = str_find(e.v[i].message, STR("\": "));
-        all = arena_strf(c->a, STR_FMT "%s" STR_FMT, STR_ARG(all), all.n ? "," : "", STR_ARG(str_sub(e.v[i].message, (size_t)at + 3, e.v[i].message.n)));
+        all = arena_strf(c->a, STR_FMT "%s" STR_FMT, STR_ARG(all), all.n ? "," : "",
+                         STR_ARG(str_sub(e.v[i].message, (size_t)at + 3, e.v[i].message.n)));
     }
     if (all.n)
-        check_invalid_s(c, FP_NAME(p, name), v, "%s" STR_FMT, mixed ? "may have mixed case, but should otherwise match: " : "", STR_ARG(all));
+        check_invalid_s(c, FP_NAME(p, name), v, "%s" STR_FMT, mixed ? "may have mixed case, but should otherwise match: " : "",
+                        STR_ARG(all));
 }
 
 static void check_each_1035(struct check *c, const struct json *list, const struct fpath *p)
@@ -80,15 +83,20 @@ static void check_group(struct check *c, struct str group, const struct fpath *p
 /* Groups of the project itself want a word from its reviewers. */
 static void check_approval(struct crd_check *k, const struct json *obj, struct str group)
 {
-    struct str value = json_getn(json_path(obj, "metadata.annotations"), STR(API_APPROVED)) ? json_str(json_getn(json_path(obj, "metadata.annotations"), STR(API_APPROVED))) : STR_NULL;
-    bool protected = str_eqc(group, "k8s.io") || str_ends(group, ".k8s.io") || str_eqc(group, "kubernetes.io") || str_ends(group, ".kubernetes.io");
+    struct str value = json_getn(json_path(obj, "metadata.annotations"), STR(API_APPROVED))
+                       ? json_str(json_getn(json_path(obj, "metadata.annotations"), STR(API_APPROVED))) : STR_NULL;
+    bool protected = str_eqc(group, "k8s.io") || str_ends(group, ".k8s.io") || str_eqc(group, "kubernetes.io") ||
+                     str_ends(group, ".kubernetes.io");
     const struct fpath *p = FP_KEY(FP_NAME(FP_NAME(NULL, "metadata"), "annotations"), STR(API_APPROVED));
     if (!protected || !k->v1 || str_starts(value, "unapproved") || str_starts(value, "https://"))
         return;
     if (!value.n)
-        check_required(k->c, p, "protected groups must have approval annotation \"" API_APPROVED "\", see https://github.com/kubernetes/enhancements/pull/1111");
+        check_required(k->c, p, "protected groups must have approval annotation \"" API_APPROVED "\", see "
+                       "https://github.com/kubernetes/enhancements/pull/1111");
     else
-        check_invalid_s(k->c, p, value, "protected groups must have approval annotation \"" API_APPROVED "\" with either a URL or a reason starting with \"unapproved\", "
+        check_invalid_s(k->c, p, value,
+                        "protected groups must have approval annotation \"" API_APPROVED "\" with either a URL or a reason "
+                                                                                         "starting with \"unapproved\", "
                         "see https://github.com/kubernetes/enhancements/pull/1111");
 }
 
@@ -122,14 +130,16 @@ static void check_unsupported_words(struct crd_check *k, const struct json *s, c
 
 static void check_map_keys(struct crd_check *k, const struct json *s, const struct fpath *p)
 {
-    const struct json *items = json_get(s, "items"), *props = json_get(items, "properties"), *keys = json_get(s, "x-kubernetes-list-map-keys");
+    const struct json *items = json_get(s, "items"), *props = json_get(items, "properties"),
+                      *keys = json_get(s, "x-kubernetes-list-map-keys");
     const struct fpath *kp = FP_NAME(p, "x-kubernetes-list-map-keys"), *ip = FP_NAME(p, "items");
     if (!json_len(keys))
         check_required(k->c, kp, "must not be empty if x-kubernetes-list-type is map");
     if (!items)
         check_required(k->c, ip, "must have a schema if x-kubernetes-list-type is map");
     else if (!str_eqc(json_get_str(items, "type"), "object"))
-        check_invalid_s(k->c, FP_NAME(ip, "type"), json_get_str(items, "type"), "must be object if parent array's x-kubernetes-list-type is map");
+        check_invalid_s(k->c, FP_NAME(ip, "type"), json_get_str(items, "type"),
+                        "must be object if parent array's x-kubernetes-list-type is map");
     for (const struct json *key = json_first(keys); key && items; key = json_next(key)) {
         const struct json *prop = json_getn(props, json_str(key));
         const struct fpath *pp = FP_KEY(FP_NAME(ip, "properties"), json_str(key));
@@ -139,22 +149,26 @@ static void check_map_keys(struct crd_check *k, const struct json *s, const stru
         if (!prop)
             check_invalid_raw(k->c, kp, arena_cstr(k->c->a, json_text(k->c->a, keys)), "entries must all be names of item properties");
         else if (!required && !json_get(prop, "default"))
-            check_required(k->c, FP_NAME(pp, "default"), "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property");
+            check_required(k->c, FP_NAME(pp, "default"),
+                           "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property");
     }
 }
 
 static void check_list_kind(struct crd_check *k, const struct json *s, const struct fpath *p)
 {
-    struct str list = json_get_str(s, "x-kubernetes-list-type"), map = json_get_str(s, "x-kubernetes-map-type"), type = json_get_str(s, "type");
+    struct str list = json_get_str(s, "x-kubernetes-list-type"), map = json_get_str(s, "x-kubernetes-map-type"),
+               type = json_get_str(s, "type");
     const struct fpath *tp = FP_NAME(p, "type"), *lp = FP_NAME(p, "x-kubernetes-list-type");
-    static const char object_word[] = "must be object if x-kubernetes-map-type is specified", array_word[] = "must be array if x-kubernetes-list-type is specified";
+    static const char object_word[] = "must be object if x-kubernetes-map-type is specified",
+                      array_word[] = "must be array if x-kubernetes-list-type is specified";
     if (map.n && !type.n) check_required(k->c, tp, object_word);
     else if (map.n && !str_eqc(type, "object")) check_invalid_s(k->c, tp, type, object_word);
     if (map.n) check_enum(k->c, FP_NAME(p, "x-kubernetes-map-type"), map, "atomic,granular");
     if (list.n && !type.n) check_required(k->c, tp, array_word);
     else if (list.n && !str_eqc(type, "array")) check_invalid_s(k->c, tp, type, array_word);
     if (list.n) check_enum(k->c, lp, list, "atomic,set,map");
-    if (json_len(json_get(s, "x-kubernetes-list-map-keys")) && !list.n) check_required(k->c, lp, "must be map if x-kubernetes-list-map-keys is non-empty");
+    if (json_len(json_get(s, "x-kubernetes-list-map-keys")) && !list.n)
+        check_required(k->c, lp, "must be map if x-kubernetes-list-map-keys is non-empty");
     else if (json_len(json_get(s, "x-kubernetes-list-map-keys")) && !str_eqc(list, "map"))
         check_invalid_s(k->c, lp, list, "must be map if x-kubernetes-list-map-keys is non-empty");
     if (str_eqc(list, "map")) check_map_keys(k, s, p);
@@ -180,7 +194,8 @@ static void check_node(struct crd_check *k, const struct json *s, const struct f
     const struct json *more = json_get(s, "additionalProperties"), *preserve = json_get(s, "x-kubernetes-preserve-unknown-fields");
     check_unsupported_words(k, s, p, in_meta);
     if (json_get_bool(s, "uniqueItems", false))
-        check_forbidden(k->c, FP_NAME(p, "uniqueItems"), "uniqueItems cannot be set to true since the runtime complexity becomes quadratic");
+        check_forbidden(k->c, FP_NAME(p, "uniqueItems"),
+                        "uniqueItems cannot be set to true since the runtime complexity becomes quadratic");
     if (more && json_len(json_get(s, "properties")) && !json_bool(more, false))
         check_forbidden(k->c, FP_NAME(p, "additionalProperties"), "additionalProperties and properties are mutual exclusive");
     check_subschema(k, more, FP_NAME(p, "additionalProperties"), in_meta);
@@ -202,7 +217,8 @@ enum level { LEVEL_ROOT, LEVEL_ITEM, LEVEL_FIELD };
 
 static bool is_int_or_string(const struct json *any)
 {
-    return json_len(any) == 2 && json_len(json_at(any, 0)) == 1 && json_len(json_at(any, 1)) == 1 && str_eqc(json_get_str(json_at(any, 0), "type"), "integer") &&
+    return json_len(any) == 2 && json_len(json_at(any, 0)) == 1 && json_len(json_at(any, 1)) == 1 &&
+           str_eqc(json_get_str(json_at(any, 0), "type"), "integer") &&
            str_eqc(json_get_str(json_at(any, 1), "type"), "string");
 }
 
@@ -228,9 +244,11 @@ static void check_values(struct check *c, const struct json *s, bool skip_any, b
 static void check_nested(struct check *c, const struct json *v, bool skip_any, const struct fpath *p)
 {
     static const struct { const char *word, *must; } forbidden[] = {
-        { "type", "empty" }, { "additionalProperties", "undefined" }, { "default", "undefined" }, { "title", "empty" }, { "description", "empty" },
+        { "type", "empty" }, { "additionalProperties", "undefined" }, { "default", "undefined" }, { "title", "empty" },
+        { "description", "empty" },
         { "nullable", "false" }, { "x-kubernetes-preserve-unknown-fields", "false" }, { "x-kubernetes-embedded-resource", "false" },
-        { "x-kubernetes-int-or-string", "false" }, { "x-kubernetes-list-map-keys", "empty" }, { "x-kubernetes-list-type", "undefined" },
+        { "x-kubernetes-int-or-string", "false" }, { "x-kubernetes-list-map-keys", "empty" },
+        { "x-kubernetes-list-type", "undefined" },
         { "x-kubernetes-map-type", "undefined" },
     };
     check_values(c, v, skip_any, false, p);
@@ -248,13 +266,15 @@ static void check_nested(struct check *c, const struct json *v, bool skip_any, c
 /* An object of its own has apiVersion, kind and metadata whether declared or not. */
 static void check_resource_meta(struct check *c, const struct json *s, enum level level, const struct fpath *p)
 {
-    static const struct { const char *name, *type; } fields[] = { { "kind", "string" }, { "apiVersion", "string" }, { "metadata", "object" } };
+    static const struct { const char *name, *type; } fields[] = { { "kind", "string" }, { "apiVersion", "string" },
+                                                                  { "metadata", "object" } };
     const struct json *props = json_get(s, "properties"), *meta = json_get(props, "metadata");
     const struct fpath *pp = FP_NAME(p, "properties");
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         const struct json *f = json_get(props, fields[i].name);
         if (f && !str_eqc(json_get_str(f, "type"), fields[i].type))
-            check_invalid_s(c, FP_NAME(FP_KEY(pp, str_c(fields[i].name)), "type"), json_get_str(f, "type"), "must be %s", fields[i].type);
+            check_invalid_s(c, FP_NAME(FP_KEY(pp, str_c(fields[i].name)), "type"), json_get_str(f, "type"), "must be %s",
+                            fields[i].type);
     }
     bool more = false;
     for (const struct json *m = json_first(meta); m; m = json_next(m)) {
@@ -264,31 +284,38 @@ static void check_resource_meta(struct check *c, const struct json *s, enum leve
         more |= !str_eqc(json_key(m), "type") && !str_eqc(json_key(m), "default") && !names_only;
     }
     if (level == LEVEL_ROOT && more)
-        check_forbidden(c, FP_KEY(pp, STR("metadata")), "must not specify anything other than name and generateName, but metadata is implicitly specified");
+        check_forbidden(c, FP_KEY(pp, STR("metadata")),
+                        "must not specify anything other than name and generateName, but metadata is implicitly specified");
 }
 
 static void check_structural_type(struct check *c, const struct json *s, enum level level, const struct fpath *p)
 {
-    static const char *const empty[] = { "must not be empty at the root", "must not be empty for specified array items", "must not be empty for specified object fields" };
+    static const char *const empty[] = { "must not be empty at the root", "must not be empty for specified array items",
+                                         "must not be empty for specified object fields" };
     struct str type = json_get_str(s, "type");
-    bool embedded = json_get_bool(s, "x-kubernetes-embedded-resource", false), keep = json_get_bool(s, "x-kubernetes-preserve-unknown-fields", false);
+    bool embedded = json_get_bool(s, "x-kubernetes-embedded-resource", false),
+         keep = json_get_bool(s, "x-kubernetes-preserve-unknown-fields", false);
     bool int_or_string = json_get_bool(s, "x-kubernetes-int-or-string", false);
     const struct fpath *tp = FP_NAME(p, "type");
     if (embedded && !type.n) check_required(c, tp, "must be object if x-kubernetes-embedded-resource is true");
-    else if (embedded && !str_eqc(type, "object")) check_invalid_s(c, tp, type, "must be object if x-kubernetes-embedded-resource is true");
+    else if (embedded && !str_eqc(type, "object"))
+        check_invalid_s(c, tp, type, "must be object if x-kubernetes-embedded-resource is true");
     else if (!type.n && !int_or_string && !keep) check_required(c, tp, empty[level]);
     if (embedded && json_get(s, "additionalProperties"))
         check_forbidden(c, FP_NAME(p, "additionalProperties"), "must not be used if x-kubernetes-embedded-resource is set");
     if (level == LEVEL_ROOT && type.n && !str_eqc(type, "object")) check_invalid_s(c, tp, type, "must be object at the root");
     if (int_or_string && keep)
-        check_invalid_raw(c, FP_NAME(p, "x-kubernetes-preserve-unknown-fields"), "true", "must be false if x-kubernetes-int-or-string is true");
+        check_invalid_raw(c, FP_NAME(p, "x-kubernetes-preserve-unknown-fields"), "true",
+                          "must be false if x-kubernetes-int-or-string is true");
     if (embedded && !keep && !json_len(json_get(s, "properties")))
-        check_required(c, FP_NAME(p, "properties"), "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields");
+        check_required(c, FP_NAME(p, "properties"),
+                       "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields");
 }
 
 static void check_structural(struct check *c, const struct json *s, enum level level, const struct fpath *p)
 {
-    const struct json *items = json_get(s, "items"), *more = json_get(s, "additionalProperties"), *first_all = json_at(json_get(s, "allOf"), 0);
+    const struct json *items = json_get(s, "items"), *more = json_get(s, "additionalProperties"),
+                      *first_all = json_at(json_get(s, "allOf"), 0);
     if (str_eqc(json_get_str(s, "type"), "array") && !items)
         check_required(c, FP_NAME(p, "items"), "must be specified");
     if (json_is(items, JSON_OBJECT))
@@ -306,9 +333,11 @@ static void check_structural(struct check *c, const struct json *s, enum level l
 }
 
 /* What a junctor looks at must be declared outside of it, too. Upstream: schema/complete.go. */
-static void check_complete(struct check *c, const struct json *s, const struct json *v, const struct fpath *sp, const struct fpath *vp);
+static void check_complete(struct check *c, const struct json *s, const struct json *v, const struct fpath *sp,
+                           const struct fpath *vp);
 
-static void check_complete_field(struct check *c, const struct json *s, const struct json *v, const struct fpath *sp, const struct fpath *vp)
+static void check_complete_field(struct check *c, const struct json *s, const struct json *v, const struct fpath *sp,
+                                 const struct fpath *vp)
 {
     if (!s)
         check_required(c, sp, arena_printf(c->a, "because it is defined in " STR_FMT, STR_ARG(fpath_text(c->a, vp))));
@@ -369,7 +398,9 @@ static void check_defaults(struct check *c, const struct json *s, const struct f
         probe.out = &e;
         structural_validate(&probe, s, dflt);
         for (size_t i = 0; i < e.n; i++)
-            field_error_add(c->out, e.v[i].type, str_eqc(e.v[i].field, "<nil>") ? at : arena_strf(c->a, STR_FMT "." STR_FMT, STR_ARG(at), STR_ARG(e.v[i].field)),
+            field_error_add(c->out, e.v[i].type,
+                            str_eqc(e.v[i].field, "<nil>") ? at
+                            : arena_strf(c->a, STR_FMT "." STR_FMT, STR_ARG(at), STR_ARG(e.v[i].field)),
                             STR_FMT, STR_ARG(e.v[i].message));
     }
     if (json_is(json_get(s, "items"), JSON_OBJECT))
@@ -411,7 +442,8 @@ static void check_path(struct check *c, struct str path, const struct fpath *p, 
 {
     if (!path.n && !optional) check_required(c, p, "");
     else if (path.n && path.p[0] != '.') check_invalid_s(c, p, path, "must be a simple json path starting with .");
-    else if (path.n && under && !str_starts(path, under) && !(optional && str_starts(path, ".spec."))) check_invalid_s(c, p, path, "should be a json path under %s", words);
+    else if (path.n && under && !str_starts(path, under) && !(optional && str_starts(path, ".spec.")))
+        check_invalid_s(c, p, path, "should be a json path under %s", words);
 }
 
 static void check_subresources(struct check *c, const struct json *sub, const struct fpath *p)
@@ -421,12 +453,14 @@ static void check_subresources(struct check *c, const struct json *sub, const st
         return;
     check_path(c, json_get_str(scale, "specReplicasPath"), FP_NAME(p, "scale.specReplicasPath"), false, ".spec.", ".spec");
     check_path(c, json_get_str(scale, "statusReplicasPath"), FP_NAME(p, "scale.statusReplicasPath"), false, ".status.", ".status");
-    check_path(c, json_get_str(scale, "labelSelectorPath"), FP_NAME(p, "scale.labelSelectorPath"), true, ".status.", "either .spec or .status");
+    check_path(c, json_get_str(scale, "labelSelectorPath"), FP_NAME(p, "scale.labelSelectorPath"), true, ".status.",
+               "either .spec or .status");
 }
 
 static void check_columns(struct check *c, const struct json *columns, const struct fpath *list)
 {
-    static const char types[] = "boolean,date,integer,number,string", formats[] = "byte,date,date-time,double,float,int32,int64,password";
+    static const char types[] = "boolean,date,integer,number,string",
+                      formats[] = "byte,date,date-time,double,float,int32,int64,password";
     size_t i = 0;
     for (const struct json *col = json_first(columns); col; col = json_next(col), i++) {
         const struct fpath *p = FP_INDEX(list, i);
@@ -453,7 +487,8 @@ static void check_versions(struct crd_check *k, const struct json *spec, const s
             unique &= !str_eq(json_get_str(u, "name"), json_get_str(v, "name"));
         check_name(k->c, json_get_str(v, "name"), NAME_1035, false, FP_NAME(vp, "name"));
         if (json_get(v, "deprecationWarning") && !json_get_bool(v, "deprecated", false))
-            check_invalid_s(k->c, FP_NAME(vp, "deprecationWarning"), json_get_str(v, "deprecationWarning"), "can only be set for deprecated versions");
+            check_invalid_s(k->c, FP_NAME(vp, "deprecationWarning"), json_get_str(v, "deprecationWarning"),
+                            "can only be set for deprecated versions");
         check_validation(k, json_get(v, "schema"), FP_NAME(vp, "schema"));
         check_subresources(k->c, json_get(v, "subresources"), FP_NAME(vp, "subresources"));
         check_columns(k->c, json_get(v, "additionalPrinterColumns"), FP_NAME(vp, "additionalPrinterColumns"));
@@ -472,7 +507,8 @@ static void check_schemas_given(struct crd_check *k, const struct json *spec, co
         const struct fpath *vp = FP_NAME(FP_NAME(FP_INDEX(FP_NAME(p, "versions"), i), "schema"), "openAPIV3Schema");
         if (has_schema(json_get(v, "schema"))) continue;
         if (k->v1 && !k->loose) check_required(k->c, vp, "schemas are required");
-        else if (k->structural && json_get_bool(v, "served", false)) check_required(k->c, vp, "because otherwise all fields are pruned");
+        else if (k->structural && json_get_bool(v, "served", false))
+            check_required(k->c, vp, "because otherwise all fields are pruned");
     }
 }
 
@@ -548,12 +584,15 @@ void validate_crd(struct check *c, const struct gvk *gvk, const struct json *obj
     struct json *in = json_copy(c->a, obj);
     struct str group = json_path_str(obj, "spec.group"), name = meta_name(obj);
     bool v1 = str_eqc(gvk->version, "v1"), keep = json_get_bool(json_get(obj, "spec"), "preserveUnknownFields", false);
-    struct crd_check k = { c, v1, v1 || !keep, false, v1 ? NULL : "(cannot set default values in apiextensions.k8s.io/v1beta1 CRDs, must use apiextensions.k8s.io/v1)" };
+    struct crd_check k = { c, v1, v1 || !keep, false,
+                           v1 ? NULL : "(cannot set default values in apiextensions.k8s.io/v1beta1 CRDs, must use "
+                                       "apiextensions.k8s.io/v1)" };
     if (!old && !str_eq(name, arena_strf(c->a, STR_FMT "." STR_FMT, STR_ARG(json_path_str(obj, "spec.names.plural")), STR_ARG(group))))
         check_invalid_s(c, FP_NAME(FP_NAME(NULL, "metadata"), "name"), name, "must be spec.names.plural+\".\"+spec.group");
     k.loose = old && !all_have_schemas(json_get(old, "spec"));
     crd_hoist(c->a, in);
-    if (!old || !json_equal(json_get(obj, "spec"), json_get(old, "spec")))       /* a write of the status does not judge the spec again */
+    /* a write of the status does not judge the spec again */
+    if (!old || !json_equal(json_get(obj, "spec"), json_get(old, "spec")))
         check_spec(&k, json_get(in, "spec"), FP_NAME(NULL, "spec"));
     if (old)
         check_update(c, obj, old);

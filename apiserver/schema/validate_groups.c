@@ -1,6 +1,7 @@
 /* apiserver/schema/validate_groups.c - RBAC, certificates, APIServices, leases, storage and priority classes, CRDs, Ingresses.
  *
- * Models pkg/apis/{rbac,certificates,coordination,storage,scheduling,networking}/validation, kube-aggregator's and apiextensions' validation.
+ * Models pkg/apis/{rbac,certificates,coordination,storage,scheduling,networking}/validation, kube-aggregator's and apiextensions'
+ * validation.
  */
 #include "apiserver/schema/schema_priv.h"
 #include "sim/pki/pki.h"
@@ -22,14 +23,17 @@ static char *go_list(struct arena *a, const struct json *list)
 
 static void check_rule(struct check *c, const struct json *r, const struct fpath *p, bool namespaced)
 {
-    const struct json *urls = json_get(r, "nonResourceURLs"), *groups = json_get(r, "apiGroups"), *resources = json_get(r, "resources");
+    const struct json *urls = json_get(r, "nonResourceURLs"), *groups = json_get(r, "apiGroups"),
+                      *resources = json_get(r, "resources");
     if (json_len(json_get(r, "verbs")) == 0)
         check_required(c, FP_NAME(p, "verbs"), "verbs must contain at least one value");
     if (json_len(urls)) {
         if (namespaced)
-            check_invalid_raw(c, FP_NAME(p, "nonResourceURLs"), go_list(c->a, urls), "namespaced rules cannot apply to non-resource URLs");
+            check_invalid_raw(c, FP_NAME(p, "nonResourceURLs"), go_list(c->a, urls),
+                              "namespaced rules cannot apply to non-resource URLs");
         if (json_len(groups) || json_len(resources) || json_len(json_get(r, "resourceNames")))
-            check_invalid_raw(c, FP_NAME(p, "nonResourceURLs"), go_list(c->a, urls), "rules cannot apply to both regular resources and non-resource URLs");
+            check_invalid_raw(c, FP_NAME(p, "nonResourceURLs"), go_list(c->a, urls),
+                              "rules cannot apply to both regular resources and non-resource URLs");
         return;
     }
     if (json_len(groups) == 0)
@@ -55,7 +59,8 @@ void validate_role(struct check *c, const struct gvk *gvk, const struct json *ob
 
 static void check_subject(struct check *c, const struct json *s, const struct fpath *p, bool namespaced)
 {
-    struct str name = json_get_str(s, "name"), kind = json_get_str(s, "kind"), group = json_get_str(s, "apiGroup"), ns = json_get_str(s, "namespace");
+    struct str name = json_get_str(s, "name"), kind = json_get_str(s, "kind"), group = json_get_str(s, "apiGroup"),
+               ns = json_get_str(s, "namespace");
     if (name.n == 0)
         check_required(c, FP_NAME(p, "name"), "");
     if (str_eqc(kind, "ServiceAccount")) {
@@ -92,7 +97,8 @@ void validate_role_binding(struct check *c, const struct gvk *gvk, const struct 
     if (!old || json_equal(ref, json_get(old, "roleRef")))
         return;
     struct str g = quote_go(c->a, group), k = quote_go(c->a, kind), n = quote_go(c->a, name);
-    check_invalid_raw(c, p, arena_printf(c->a, "rbac.RoleRef{APIGroup:" STR_FMT ", Kind:" STR_FMT ", Name:" STR_FMT "}", STR_ARG(g), STR_ARG(k), STR_ARG(n)),
+    check_invalid_raw(c, p, arena_printf(c->a, "rbac.RoleRef{APIGroup:" STR_FMT ", Kind:" STR_FMT ", Name:" STR_FMT "}",
+                                         STR_ARG(g), STR_ARG(k), STR_ARG(n)),
                       "cannot change roleRef");
 }
 
@@ -118,7 +124,8 @@ void validate_csr(struct check *c, const struct gvk *gvk, const struct json *obj
     }
     struct str domain, path;
     if (!str_cut(signer, '/', &domain, &path))
-        check_invalid_s(c, FP_NAME(p, "signerName"), signer, "must be a fully qualified domain and path of the form 'example.com/signer-name'");
+        check_invalid_s(c, FP_NAME(p, "signerName"), signer,
+                        "must be a fully qualified domain and path of the form 'example.com/signer-name'");
     else if (str_eqc(gvk->version, "v1") && str_eqc(signer, "kubernetes.io/legacy-unknown") && !old)
         check_invalid_s(c, FP_NAME(p, "signerName"), signer, "the legacy signerName is not allowed via this API version");
 }
@@ -133,7 +140,8 @@ void validate_api_service(struct check *c, const struct gvk *gvk, const struct j
     struct str version = json_get_str(spec, "version"), group = json_get_str(spec, "group"), name = meta_name(obj);
     struct str want = arena_strf(c->a, STR_FMT "." STR_FMT, STR_ARG(version), STR_ARG(group));
     if (name.n && !str_eq(name, want))
-        check_invalid_s(c, FP_NAME(FP_NAME(NULL, "metadata"), "name"), name, "must be `spec.version+\".\"+spec.group`: " STR_FMT, STR_ARG(quote_go(c->a, want)));
+        check_invalid_s(c, FP_NAME(FP_NAME(NULL, "metadata"), "name"), name, "must be `spec.version+\".\"+spec.group`: " STR_FMT,
+                        STR_ARG(quote_go(c->a, want)));
     if (group.n)
         check_name(c, group, NAME_SUBDOMAIN, false, FP_NAME(p, "group"));
     else if (!str_eqc(version, "v1"))
@@ -150,7 +158,8 @@ void validate_api_service(struct check *c, const struct gvk *gvk, const struct j
         check_invalid_i(c, FP_NAME(p, "versionPriority"), vp, "must be positive and less than 1000");
     if (!json_is(service, JSON_OBJECT)) {
         if (json_str(ca).n)
-            check_invalid_raw(c, FP_NAME(p, "caBundle"), arena_printf(c->a, "%zu bytes", json_str(ca).n), "local APIServices may not have a caBundle");
+            check_invalid_raw(c, FP_NAME(p, "caBundle"), arena_printf(c->a, "%zu bytes", json_str(ca).n),
+                              "local APIServices may not have a caBundle");
         if (skip)
             check_invalid_raw(c, FP_NAME(p, "insecureSkipTLSVerify"), "true", "local APIServices may not have insecureSkipTLSVerify");
         return;
@@ -197,7 +206,8 @@ void validate_priority_class(struct check *c, const struct gvk *gvk, const struc
     int64_t value = json_get_int(obj, "value", 0);
     bool system = in_list(meta_name(obj), "system-cluster-critical,system-node-critical");
     if (!old && !system && str_starts(meta_name(obj), "system-"))
-        check_forbidden(c, FP_NAME(FP_NAME(NULL, "metadata"), "name"), "priority class names with 'system-' prefix are reserved for system use only");
+        check_forbidden(c, FP_NAME(FP_NAME(NULL, "metadata"), "name"),
+                        "priority class names with 'system-' prefix are reserved for system use only");
     if (!old && !system && value > USER_PRIORITY_MAX)
         check_forbidden(c, FP_NAME(NULL, "value"), "maximum allowed value of a user defined priority is %d", USER_PRIORITY_MAX);
     if (old && value != json_get_int(old, "value", 0))

@@ -1,7 +1,8 @@
 /* apiserver/schema/validate_hpa.c - HorizontalPodAutoscalers.
  *
- * Models pkg/apis/autoscaling/validation/validation.go. Any version of the object is brought to the hub's shape first (v2, or v2beta2 where that is
- * the newest), as upstream validates its internal type; hence field paths are those of v2. Scaling to zero is an alpha gate, which is off.
+ * Models pkg/apis/autoscaling/validation/validation.go. Any version of the object is brought to the hub's shape first (v2, or
+ * v2beta2 where that is the newest), as upstream validates its internal type; hence field paths are those of v2. Scaling to zero
+ * is an alpha gate, which is off.
  */
 #include "apiserver/schema/schema_priv.h"
 
@@ -53,8 +54,9 @@ static char *go_quantity(struct arena *a, const struct json *v)
     bool zero = str_eqc(text, "0"), whole = q.nano % 1000000000 == 0;
     int64_t value = whole ? quantity_value(q) : quantity_milli(q);
     static const char *const formats[] = { "DecimalSI", "BinarySI", "DecimalExponent" };
-    return arena_printf(a, "resource.Quantity{i:resource.int64Amount{value:%" PRId64 ", scale:%d}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:" STR_FMT
-                        ", Format:\"%s\"}", value, whole ? 0 : -3, STR_ARG(quote_go(a, text)), zero ? "" : formats[q.format]);
+    return arena_printf(a, "resource.Quantity{i:resource.int64Amount{value:%" PRId64 ", scale:%d}, "
+                        "d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:" STR_FMT ", Format:\"%s\"}", value,
+                        whole ? 0 : -3, STR_ARG(quote_go(a, text)), zero ? "" : formats[q.format]);
 }
 
 static void check_target(struct check *c, const struct json *t, const struct fpath *p)
@@ -91,7 +93,8 @@ static void check_object_source(struct check *c, const struct json *s, const str
     check_identifier(c, json_get(s, "metric"), FP_NAME(p, "metric"));
     check_target(c, t, FP_NAME(p, "target"));
     if (!json_get(t, "value") && !json_get(t, "averageValue"))
-        check_required(c, FP_NAME(FP_NAME(p, "target"), "averageValue"), "must set either a target value for metric or a per-pod target");
+        check_required(c, FP_NAME(FP_NAME(p, "target"), "averageValue"),
+                       "must set either a target value for metric or a per-pod target");
 }
 
 static void check_external_source(struct check *c, const struct json *s, const struct fpath *p)
@@ -100,7 +103,8 @@ static void check_external_source(struct check *c, const struct json *s, const s
     check_identifier(c, json_get(s, "metric"), FP_NAME(p, "metric"));
     check_target(c, t, FP_NAME(p, "target"));
     if (!json_get(t, "value") && !json_get(t, "averageValue"))
-        check_required(c, FP_NAME(FP_NAME(p, "target"), "averageValue"), "must set either a target value for metric or a per-pod target");
+        check_required(c, FP_NAME(FP_NAME(p, "target"), "averageValue"),
+                       "must set either a target value for metric or a per-pod target");
     if (json_get(t, "value") && json_get(t, "averageValue"))
         check_forbidden(c, FP_NAME(FP_NAME(p, "target"), "value"), "may not set both a target value for metric and a per-pod target");
 }
@@ -132,9 +136,11 @@ static void check_resource_source(struct check *c, const struct json *s, const s
 static void check_metric(struct check *c, const struct json *m, const struct fpath *p)
 {
     static const struct { const char *type, *field; } sources[] = {     /* in upstream's order */
-        { "Object", "object" }, { "External", "external" }, { "Pods", "pods" }, { "Resource", "resource" }, { "ContainerResource", "containerResource" },
+        { "Object", "object" }, { "External", "external" }, { "Pods", "pods" }, { "Resource", "resource" },
+        { "ContainerResource", "containerResource" },
     };
-    const char *supported = c->minor >= CONTAINER_RESOURCE_MINOR ? "ContainerResource,External,Object,Pods,Resource" : "External,Object,Pods,Resource";
+    const char *supported = c->minor >= CONTAINER_RESOURCE_MINOR ? "ContainerResource,External,Object,Pods,Resource"
+                            : "External,Object,Pods,Resource";
     struct str type = json_get_str(m, "type");
     const char *expected = NULL;
     size_t present = 0;

@@ -1,6 +1,7 @@
 /* apiserver/schema/validate_lab.c - what kubelab itself steers, as objects of lab.kubelab.dev.
  *
- * The bounds of a LoadProfile are those that workloads/load can carry out; its plan refuses what goes beyond them in the same way, should any be stored.
+ * The bounds of a LoadProfile are those that workloads/load can carry out; its plan refuses what goes beyond them in the same
+ * way, should any be stored.
  */
 #include "apiserver/schema/schema_priv.h"
 #include "sim/api/api.h"

@@ -1,7 +1,8 @@
 /* apiserver/schema/validate_meta.c - names, labels, annotations, owners, finalizers, selectors.
  *
- * Models apimachinery pkg/api/validation/objectmeta.go, pkg/apis/meta/v1/validation and pkg/util/validation. Maps are visited in key order,
- * where upstream's order is random. What only the registry can know (is the kind namespaced, does the path agree) is checked there.
+ * Models apimachinery pkg/api/validation/objectmeta.go, pkg/apis/meta/v1/validation and pkg/util/validation. Maps are visited in
+ * key order, where upstream's order is random. What only the registry can know (is the kind namespaced, does the path agree) is
+ * checked there.
  */
 #include "apiserver/schema/schema_priv.h"
 
@@ -21,14 +22,17 @@ static const char *rfc_words(struct check *c)
 
 static struct str subdomain_message(struct check *c)
 {
-    return arena_strf(c->a, "a %s subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric "
-                      "character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+    return arena_strf(c->a, "a %s subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end "
+                            "with an alphanumeric "
+                      "character (e.g. 'example.com', regex used for validation is "
+                      "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
                       rfc_words(c));
 }
 
 static struct str label_message(struct check *c)
 {
-    return arena_strf(c->a, "a %s label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character "
+    return arena_strf(c->a, "a %s label must consist of lower case alphanumeric characters or '-', and must start and end with an "
+                            "alphanumeric character "
                       "(e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')", rfc_words(c));
 }
 
@@ -85,8 +89,11 @@ void check_name(struct check *c, struct str name, enum name_rule rule, bool pref
     else if (rule == NAME_LABEL && !dns_shape(shape, false, false))
         check_invalid_s(c, p, name, STR_FMT, STR_ARG(label_message(c)));
     else if (rule == NAME_1035 && !dns_shape(shape, false, true))
-        check_invalid_s(c, p, name, "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and "
-                        "end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')");
+        check_invalid_s(c, p, name,
+                        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
+                        "character, and "
+                        "end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
+                        "'[a-z]([-a-z0-9]*[a-z0-9])?')");
 }
 
 static bool is_alnum(char ch)
@@ -110,8 +117,11 @@ void check_qualified_name(struct check *c, struct str name, const struct fpath *
     if (str_cut(name, '/', &prefix, &rest)) {
         part = rest;
         if (str_chr(rest, '/') >= 0) {
-            check_invalid_s(c, p, name, "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
-                            "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '%s') with an optional DNS subdomain prefix "
+            check_invalid_s(c, p, name,
+                            "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end "
+                            "with an alphanumeric "
+                            "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '%s') with an "
+                            "optional DNS subdomain prefix "
                             "and '/' (e.g. 'example.com/MyName')", qualified_regex);
             return;
         }
@@ -127,7 +137,9 @@ void check_qualified_name(struct check *c, struct str name, const struct fpath *
     else if (part.n > LABEL_MAX)
         check_invalid_s(c, p, name, "name part " STR_FMT, STR_ARG(max_length(c, LABEL_MAX)));
     if (!qualified_shape(part))
-        check_invalid_s(c, p, name, "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+        check_invalid_s(c, p, name,
+                        "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+                        "alphanumeric character "
                         "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '%s')", qualified_regex);
 }
 
@@ -136,8 +148,10 @@ static void check_label_value(struct check *c, struct str v, const struct fpath 
     if (v.n > LABEL_MAX)
         check_invalid_s(c, p, v, STR_FMT, STR_ARG(max_length(c, LABEL_MAX)));
     if (v.n && !qualified_shape(v))
-        check_invalid_s(c, p, v, "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-                        "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(%s)?')", qualified_regex);
+        check_invalid_s(c, p, v,
+                        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
+                        "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for "
+                        "validation is '(%s)?')", qualified_regex);
 }
 
 void check_labels(struct check *c, const struct json *labels, const struct fpath *p)
@@ -188,7 +202,8 @@ static void check_owners(struct check *c, const struct json *owners, const struc
             continue;
         struct str name = json_get_str(o, "name"), first = json_get_str(controller, "name");
         if (controller)
-            check_invalid_raw(c, p, arena_cstr(c->a, json_text(c->a, owners)), "Only one reference can have Controller set to true. Found \"true\" in references for "
+            check_invalid_raw(c, p, arena_cstr(c->a, json_text(c->a, owners)),
+                              "Only one reference can have Controller set to true. Found \"true\" in references for "
                               STR_FMT " and " STR_FMT, STR_ARG(first), STR_ARG(name));
         controller = controller ? controller : o;
     }
@@ -221,7 +236,8 @@ static void check_meta_update(struct check *c, const struct json *meta, const st
         for (const struct json *f = json_first(json_get(meta, "finalizers")); f; f = json_next(f))
             if (!has_string(json_get(old, "finalizers"), json_str(f)))
                 check_forbidden(c, FP_NAME(p, "finalizers"),
-                                "no new finalizers can be added if the object is being deleted, found new finalizers []string{" STR_FMT "}",
+                                "no new finalizers can be added if the object is being deleted, found new finalizers "
+                                "[]string{" STR_FMT "}",
                                 STR_ARG(quote_go(c->a, json_str(f))));
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
         if (!str_eq(json_get_str(meta, fixed[i]), json_get_str(old, fixed[i])))

@@ -1,8 +1,9 @@
 /* apiserver/schema/validate_pod.c - pods and templates of pods: creation and update.
  *
- * Models ValidatePodCreate, ValidatePodSpec, ValidatePodTemplateSpec and ValidatePodUpdate of pkg/apis/core/validation/validation.go. A pod's spec may
- * hardly change; the message quotes the difference: up to v1.17 as JSON of the Go structs, common part first, then what is left of A and of B;
- * later as go-cmp prints it, of which the changed fields are given here.
+ * Models ValidatePodCreate, ValidatePodSpec, ValidatePodTemplateSpec and ValidatePodUpdate of
+ * pkg/apis/core/validation/validation.go. A pod's spec may hardly change; the message quotes the difference: up to v1.17 as JSON
+ * of the Go structs, common part first, then what is left of A and of B; later as go-cmp prints it, of which the changed fields
+ * are given here.
  */
 #include "apiserver/schema/schema_priv.h"
 
@@ -15,17 +16,20 @@ static char *go_toleration(struct arena *a, const struct json *t)
     struct str v[4];
     for (size_t i = 0; i < 4; i++)
         v[i] = quote_go(a, json_get_str(t, fields[i]));
-    return arena_printf(a, "core.Toleration{Key:" STR_FMT ", Operator:" STR_FMT ", Value:" STR_FMT ", Effect:" STR_FMT ", TolerationSeconds:(*int64)(%s)}", STR_ARG(v[0]),
-                        STR_ARG(v[1]), STR_ARG(v[2]), STR_ARG(v[3]), json_get(t, "tolerationSeconds") ? "0xc000a1b2c0" : "nil");
+    return arena_printf(a, "core.Toleration{Key:" STR_FMT ", Operator:" STR_FMT ", Value:" STR_FMT ", Effect:" STR_FMT
+                        ", TolerationSeconds:(*int64)(%s)}", STR_ARG(v[0]), STR_ARG(v[1]), STR_ARG(v[2]), STR_ARG(v[3]),
+                        json_get(t, "tolerationSeconds") ? "0xc000a1b2c0" : "nil");
 }
 
 static void check_toleration(struct check *c, const struct json *t, const struct fpath *p)
 {
-    struct str key = json_get_str(t, "key"), op = json_get_str(t, "operator"), value = json_get_str(t, "value"), effect = json_get_str(t, "effect");
+    struct str key = json_get_str(t, "key"), op = json_get_str(t, "operator"), value = json_get_str(t, "value"),
+               effect = json_get_str(t, "effect");
     if (key.n)
         check_qualified_name(c, key, FP_NAME(p, "key"));
     else if (!str_eqc(op, "Exists"))
-        check_invalid_s(c, FP_NAME(p, "operator"), op, "operator must be Exists when `key` is empty, which means \"match all values and all keys\"");
+        check_invalid_s(c, FP_NAME(p, "operator"), op,
+                        "operator must be Exists when `key` is empty, which means \"match all values and all keys\"");
     if (json_get(t, "tolerationSeconds") && !str_eqc(effect, "NoExecute"))
         check_invalid_s(c, FP_NAME(p, "effect"), effect, "effect must be 'NoExecute' when `tolerationSeconds` is set");
     if (str_eqc(op, "Exists") && value.n)
@@ -47,7 +51,8 @@ static void check_host_network(struct check *c, const struct json *spec, const s
             int64_t port = json_get_int(o, "containerPort", 0), host = json_get_int(o, "hostPort", 0);
             bool may_be_empty = c->minor >= 28 && host == 0;
             if (host != port && !may_be_empty)
-                check_invalid_i(c, FP_NAME(FP_INDEX(FP_NAME(FP_INDEX(FP_NAME(p, "containers"), i), "ports"), j), "containerPort"), port,
+                check_invalid_i(c, FP_NAME(FP_INDEX(FP_NAME(FP_INDEX(FP_NAME(p, "containers"), i), "ports"), j), "containerPort"),
+                                port,
                                 "must match `hostPort` when `hostNetwork` is true");
         }
     }
@@ -58,9 +63,11 @@ static void check_dns(struct check *c, const struct json *spec, const struct fpa
     struct str policy = json_get_str(spec, "dnsPolicy");
     if (policy.n == 0)
         check_required(c, FP_NAME(p, "dnsPolicy"), "");
-    else if (check_enum(c, FP_NAME(p, "dnsPolicy"), policy, "ClusterFirstWithHostNet,ClusterFirst,Default,None") && str_eqc(policy, "None") &&
+    else if (check_enum(c, FP_NAME(p, "dnsPolicy"), policy, "ClusterFirstWithHostNet,ClusterFirst,Default,None") &&
+             str_eqc(policy, "None") &&
              json_len(json_path(spec, "dnsConfig.nameservers")) == 0)
-        check_required(c, FP_NAME(FP_NAME(p, "dnsConfig"), "nameservers"), "must provide at least one DNS nameserver when `dnsPolicy` is None");
+        check_required(c, FP_NAME(FP_NAME(p, "dnsConfig"), "nameservers"),
+                       "must provide at least one DNS nameserver when `dnsPolicy` is None");
 }
 
 static void check_node_terms(struct check *c, const struct json *terms, const struct fpath *p)
@@ -101,11 +108,13 @@ static void check_affinity_term(struct check *c, const struct json *t, const str
 
 static void check_affinity(struct check *c, const struct json *affinity, const struct fpath *p)
 {
-    static const char required[] = "requiredDuringSchedulingIgnoredDuringExecution", preferred[] = "preferredDuringSchedulingIgnoredDuringExecution";
+    static const char required[] = "requiredDuringSchedulingIgnoredDuringExecution",
+                      preferred[] = "preferredDuringSchedulingIgnoredDuringExecution";
     static const char *const kinds[] = { "podAffinity", "podAntiAffinity" };
     const struct json *node = json_path(affinity, "nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution");
     if (node)
-        check_node_terms(c, json_get(node, "nodeSelectorTerms"), FP_NAME(FP_NAME(FP_NAME(p, "nodeAffinity"), required), "nodeSelectorTerms"));
+        check_node_terms(c, json_get(node, "nodeSelectorTerms"),
+                         FP_NAME(FP_NAME(FP_NAME(p, "nodeAffinity"), required), "nodeSelectorTerms"));
     for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
         const struct json *pod = json_get(affinity, kinds[k]);
         const struct fpath *kp = FP_NAME(p, kinds[k]);
@@ -137,7 +146,8 @@ static void check_spread(struct check *c, const struct json *list, const struct 
         check_enum(c, FP_NAME(p, "whenUnsatisfiable"), action, "DoNotSchedule,ScheduleAnyway");
         for (const struct json *e = json_first(list); e != t; e = json_next(e))
             if (str_eq(json_get_str(e, "topologyKey"), key) && str_eq(json_get_str(e, "whenUnsatisfiable"), action)) {
-                check_duplicate(c, FP_NAME(p, "{topologyKey, whenUnsatisfiable}"), arena_strf(c->a, "{" STR_FMT ", " STR_FMT "}", STR_ARG(key), STR_ARG(action)));
+                check_duplicate(c, FP_NAME(p, "{topologyKey, whenUnsatisfiable}"),
+                                arena_strf(c->a, "{" STR_FMT ", " STR_FMT "}", STR_ARG(key), STR_ARG(action)));
                 break;
             }
     }
@@ -156,7 +166,8 @@ void check_pod_spec(struct check *c, const struct json *spec, const struct fpath
     check_host_network(c, spec, p);
     check_affinity(c, json_get(spec, "affinity"), FP_NAME(p, "affinity"));
     static const struct { const char *field; enum name_rule rule; } names[] = {
-        { "serviceAccountName", NAME_SUBDOMAIN }, { "nodeName", NAME_SUBDOMAIN }, { "hostname", NAME_LABEL }, { "subdomain", NAME_LABEL },
+        { "serviceAccountName", NAME_SUBDOMAIN }, { "nodeName", NAME_SUBDOMAIN }, { "hostname", NAME_LABEL },
+        { "subdomain", NAME_LABEL },
         { "priorityClassName", NAME_SUBDOMAIN }, { "runtimeClassName", NAME_SUBDOMAIN },
     };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -202,7 +213,8 @@ static void go_json_value(struct arena *a, const struct field *f, const struct j
     } else if (v) {
         json_write(out, v, 0);
     } else {
-        strbuf_addc(out, f->kind == FIELD_BOOL ? "false" : f->kind == FIELD_STRING ? "\"\"" : f->kind == FIELD_QUANTITY ? "\"0\"" : "0");
+        strbuf_addc(out, f->kind == FIELD_BOOL ? "false" : f->kind == FIELD_STRING ? "\"\"" : f->kind == FIELD_QUANTITY ? "\"0\""
+                    : "0");
     }
 }
 
@@ -241,7 +253,8 @@ static void cmp_lines(struct arena *a, const struct type *t, const struct json *
             continue;
         }
         struct str old_text = u ? json_text(a, u) : STR("nil"), new_text = v ? json_text(a, v) : STR("nil");
-        strbuf_addf(out, "- %.*s%s: " STR_FMT ",\n+ %.*s%s: " STR_FMT ",\n", depth, "\t\t\t\t\t\t\t\t", f->go_name, STR_ARG(old_text), depth, "\t\t\t\t\t\t\t\t",
+        strbuf_addf(out, "- %.*s%s: " STR_FMT ",\n+ %.*s%s: " STR_FMT ",\n", depth, "\t\t\t\t\t\t\t\t", f->go_name,
+                    STR_ARG(old_text), depth, "\t\t\t\t\t\t\t\t",
                     f->go_name, STR_ARG(new_text));
     }
 }
@@ -275,7 +288,8 @@ static void copy_images(struct arena *a, struct json *to, const struct json *fro
         json_set(a, ct, "image", json_copy(a, json_get(src, "image") ? json_get(src, "image") : json_new_strc(a, "")));
 }
 
-static void check_image_updates(struct check *c, const struct json *spec, const struct json *old, const char *list, const struct fpath *sp)
+static void check_image_updates(struct check *c, const struct json *spec, const struct json *old, const char *list,
+                                const struct fpath *sp)
 {
     const struct fpath *lp = FP_NAME(sp, list);
     const struct json *now = json_get(spec, list), *was = json_get(old, list);
@@ -313,7 +327,8 @@ static void check_pod_update(struct check *c, const struct json *spec, const str
     struct json *munged = json_copy(c->a, spec);
     copy_images(c->a, json_get(munged, "containers"), json_get(old, "containers"));
     copy_images(c->a, json_get(munged, "initContainers"), json_get(old, "initContainers"));
-    static const char *const free_fields[] = { "activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates" };
+    static const char *const free_fields[] = { "activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds",
+                                               "schedulingGates" };
     for (size_t i = 0; i < ARRAY_LEN(free_fields); i++) {
         bool grace_ok = i != 2 || (c->minor >= GRACE_UPDATE_MINOR && json_int(json_get(old, free_fields[i]), 0) < 0);
         if (!grace_ok)
@@ -326,7 +341,8 @@ static void check_pod_update(struct check *c, const struct json *spec, const str
     for (const struct json *t = json_first(json_get(old, "tolerations")); t; t = json_next(t)) {
         bool kept = false;
         for (const struct json *u = json_first(tolerations); u && !kept; u = json_next(u))
-            kept = str_eq(json_get_str(t, "key"), json_get_str(u, "key")) && str_eq(json_get_str(t, "effect"), json_get_str(u, "effect")) &&
+            kept = str_eq(json_get_str(t, "key"), json_get_str(u, "key")) &&
+                   str_eq(json_get_str(t, "effect"), json_get_str(u, "effect")) &&
                    str_eq(json_get_str(t, "operator"), json_get_str(u, "operator"));
         if (!kept) {
             check_forbidden(c, FP_NAME(p, "tolerations"), "existing toleration can not be modified except its tolerationSeconds");
@@ -336,11 +352,15 @@ static void check_pod_update(struct check *c, const struct json *spec, const str
     if (json_equal(munged, old))
         return;
     struct str diff = spec_diff(c, munged, old);
-    const char *tail = c->minor >= GRACE_UPDATE_MINOR ? "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-                                                        "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
-                                                      : " `spec.activeDeadlineSeconds` or `spec.tolerations` (only additions to existing tolerations)";
+    const char *tail = c->minor >= GRACE_UPDATE_MINOR
+                       ? "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+                                                        "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
+                                                        "previously negative)"
+                                                      : " `spec.activeDeadlineSeconds` or `spec.tolerations` (only additions to "
+                                                        "existing tolerations)";
     const char *comma = c->minor >= GRACE_UPDATE_MINOR ? "," : ", ";
-    check_forbidden(c, p, "pod updates may not change fields other than `spec.containers[*].image`%s`spec.initContainers[*].image`,%s\n" STR_FMT, comma, tail,
+    check_forbidden(c, p, "pod updates may not change fields other than "
+                          "`spec.containers[*].image`%s`spec.initContainers[*].image`,%s\n" STR_FMT, comma, tail,
                     STR_ARG(diff));
 }
 

@@ -37,7 +37,8 @@ static void check_host_path(struct check *c, const struct json *v, const struct 
     else if (str_find(path, STR("/../")) >= 0 || str_ends(path, "/.."))
         check_invalid_s(c, FP_NAME(p, "path"), path, "must not contain '..'");
     if (json_get_str(v, "type").n)
-        check_enum(c, FP_NAME(p, "type"), json_get_str(v, "type"), "BlockDevice,CharDevice,Directory,DirectoryOrCreate,File,FileOrCreate,Socket");
+        check_enum(c, FP_NAME(p, "type"), json_get_str(v, "type"),
+                   "BlockDevice,CharDevice,Directory,DirectoryOrCreate,File,FileOrCreate,Socket");
 }
 
 static void check_source(struct check *c, const char *kind, const struct json *v, const struct fpath *p)
@@ -94,11 +95,13 @@ const struct json *check_volumes(struct check *c, const struct json *volumes, co
 
 static void check_claim_spec(struct check *c, const struct json *spec, const struct fpath *p)
 {
-    const struct json *modes = json_get(spec, "accessModes"), *storage = json_getn(json_path(spec, "resources.requests"), STR("storage"));
+    const struct json *modes = json_get(spec, "accessModes"),
+                      *storage = json_getn(json_path(spec, "resources.requests"), STR("storage"));
     if (json_len(modes) == 0)
         check_required(c, FP_NAME(p, "accessModes"), "at least 1 access mode is required");
     for (const struct json *m = json_first(modes); m; m = json_next(m))
-        check_enum(c, FP_NAME(p, "accessModes"), json_str(m), c->minor >= 22 ? "ReadOnlyMany,ReadWriteMany,ReadWriteOnce,ReadWriteOncePod"
+        check_enum(c, FP_NAME(p, "accessModes"), json_str(m),
+                   c->minor >= 22 ? "ReadOnlyMany,ReadWriteMany,ReadWriteOnce,ReadWriteOncePod"
                                                                               : "ReadOnlyMany,ReadWriteMany,ReadWriteOnce");
     struct quantity q;
     const struct fpath *rp = FP_KEY(FP_NAME(FP_NAME(p, "resources"), "requests"), STR("storage"));
@@ -128,8 +131,8 @@ void validate_pvc(struct check *c, const struct gvk *gvk, const struct json *obj
                         : "spec is immutable after creation except resources.requests for bound claims");
 }
 
-#define PV_SOURCES "hostPath,gcePersistentDisk,awsElasticBlockStore,glusterfs,flocker,nfs,rbd,quobyte,cephfs,iscsi,cinder,fc,flexVolume,azureFile,"           \
-                   "vsphereVolume,photonPersistentDisk,portworxVolume,azureDisk,scaleIO,local,storageos,csi"
+#define PV_SOURCES "hostPath,gcePersistentDisk,awsElasticBlockStore,glusterfs,flocker,nfs,rbd,quobyte,cephfs,iscsi,cinder,"   \
+                   "fc,flexVolume,azureFile,vsphereVolume,photonPersistentDisk,portworxVolume,azureDisk,scaleIO,local,storageos,csi"
 
 void validate_pv(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
 {
@@ -139,12 +142,15 @@ void validate_pv(struct check *c, const struct gvk *gvk, const struct json *obj,
     if (json_len(json_get(spec, "accessModes")) == 0)
         check_required(c, FP_NAME(p, "accessModes"), "");
     for (const struct json *m = json_first(json_get(spec, "accessModes")); m; m = json_next(m))
-        check_enum(c, FP_NAME(p, "accessModes"), json_str(m), c->minor >= 22 ? "ReadOnlyMany,ReadWriteMany,ReadWriteOnce,ReadWriteOncePod" : "ReadOnlyMany,ReadWriteMany,ReadWriteOnce");
+        check_enum(c, FP_NAME(p, "accessModes"), json_str(m),
+                   c->minor >= 22 ? "ReadOnlyMany,ReadWriteMany,ReadWriteOnce,ReadWriteOncePod"
+                   : "ReadOnlyMany,ReadWriteMany,ReadWriteOnce");
     const struct json *capacity = json_get(spec, "capacity");
     if (json_len(capacity) == 0)
         check_required(c, FP_NAME(p, "capacity"), "");
     if (!json_get(capacity, "storage") || json_len(capacity) > 1)
-        field_error_add(c->out, "FieldValueNotSupported", fpath_text(c->a, FP_NAME(p, "capacity")), "Unsupported value: " STR_FMT ": supported values: \"storage\"",
+        field_error_add(c->out, "FieldValueNotSupported", fpath_text(c->a, FP_NAME(p, "capacity")),
+                        "Unsupported value: " STR_FMT ": supported values: \"storage\"",
                         STR_ARG(json_len(capacity) ? json_text(c->a, capacity) : STR("core.ResourceList(nil)")));
     for (const struct json *q = json_first(capacity); q; q = json_next(q)) {
         struct quantity amount;
@@ -154,7 +160,8 @@ void validate_pv(struct check *c, const struct gvk *gvk, const struct json *obj,
             check_invalid_s(c, FP_KEY(FP_NAME(p, "capacity"), json_key(q)), json_str(q), "must be greater than zero");
     }
     if (json_get_str(spec, "persistentVolumeReclaimPolicy").n)
-        check_enum(c, FP_NAME(p, "persistentVolumeReclaimPolicy"), json_get_str(spec, "persistentVolumeReclaimPolicy"), "Delete,Recycle,Retain");
+        check_enum(c, FP_NAME(p, "persistentVolumeReclaimPolicy"), json_get_str(spec, "persistentVolumeReclaimPolicy"),
+                   "Delete,Recycle,Retain");
     size_t sources = 0;
     for (const struct json *s = json_first(spec); s; s = json_next(s))
         if (in_list(json_key(s), PV_SOURCES) && sources++ > 0)

@@ -1,4 +1,5 @@
-/* apiserver/schema/validate_workloads.c - Deployments, ReplicaSets, DaemonSets, StatefulSets, ReplicationControllers, Jobs, CronJobs, budgets, scales.
+/* apiserver/schema/validate_workloads.c - Deployments, ReplicaSets, DaemonSets, StatefulSets, ReplicationControllers, Jobs,
+ * CronJobs, budgets, scales.
  *
  * Models pkg/apis/{apps,batch,policy}/validation. Selectors are immutable once created; templates must match them.
  */
@@ -12,7 +13,8 @@ static struct str go_map(struct arena *a, const struct json *map)
     struct str text = STR("map[string]string{");
     for (const struct json *m = json_first(map); m; m = json_next(m)) {
         struct str key = quote_go(a, json_key(m)), value = quote_go(a, json_str(m));
-        text = arena_strf(a, STR_FMT "%s" STR_FMT ":" STR_FMT, STR_ARG(text), m == json_first(map) ? "" : ", ", STR_ARG(key), STR_ARG(value));
+        text = arena_strf(a, STR_FMT "%s" STR_FMT ":" STR_FMT, STR_ARG(text), m == json_first(map) ? "" : ", ", STR_ARG(key),
+                          STR_ARG(value));
     }
     return arena_strf(a, STR_FMT "}", STR_ARG(text));
 }
@@ -36,9 +38,10 @@ static char *go_selector(struct arena *a, const struct json *sel)
     if (json_len(exprs)) {
         list = STR("[]v1.LabelSelectorRequirement{");
         for (const struct json *e = json_first(exprs); e; e = json_next(e)) {
-            struct str key = quote_go(a, json_get_str(e, "key")), op = quote_go(a, json_get_str(e, "operator")), values = go_strings(a, json_get(e, "values"));
-            list = arena_strf(a, STR_FMT "%sv1.LabelSelectorRequirement{Key:" STR_FMT ", Operator:" STR_FMT ", Values:" STR_FMT "}", STR_ARG(list),
-                              e == json_first(exprs) ? "" : ", ", STR_ARG(key), STR_ARG(op), STR_ARG(values));
+            struct str key = quote_go(a, json_get_str(e, "key")), op = quote_go(a, json_get_str(e, "operator")),
+                       values = go_strings(a, json_get(e, "values"));
+            list = arena_strf(a, STR_FMT "%sv1.LabelSelectorRequirement{Key:" STR_FMT ", Operator:" STR_FMT ", Values:" STR_FMT "}",
+                              STR_ARG(list), e == json_first(exprs) ? "" : ", ", STR_ARG(key), STR_ARG(op), STR_ARG(values));
         }
         list = arena_strf(a, STR_FMT "}", STR_ARG(list));
     }
@@ -80,9 +83,11 @@ static void check_selected_template(struct check *c, const struct json *spec, co
     const struct json *sel = json_get(spec, "selector"), *tmpl = json_get(spec, "template");
     const struct json *labels = json_path(tmpl, "metadata.labels");
     const struct fpath *tp = FP_NAME(p, "template");
-    bool matches = json_is(sel, JSON_OBJECT) ? !json_len(sel) || selector_matches_labels(c, sel, labels) : false;    /* no selector matches nothing */
+    /* no selector matches nothing */
+    bool matches = json_is(sel, JSON_OBJECT) ? !json_len(sel) || selector_matches_labels(c, sel, labels) : false;
     if (!matches)
-        check_invalid_raw(c, FP_NAME(FP_NAME(tp, "metadata"), "labels"), arena_cstr(c->a, go_map(c->a, labels)), "`selector` does not match template `labels`");
+        check_invalid_raw(c, FP_NAME(FP_NAME(tp, "metadata"), "labels"), arena_cstr(c->a, go_map(c->a, labels)),
+                          "`selector` does not match template `labels`");
     check_pod_template(c, tmpl, tp);
     check_template_restart(c, tmpl, tp);
 }
@@ -108,7 +113,9 @@ static void check_int_or_percent(struct check *c, const struct json *v, const st
         struct str s = json_str(v);
         int64_t percent;
         if (!str_ends(s, "%") || !str_int(str_sub(s, 0, s.n - 1), &percent) || percent < 0)
-            check_invalid_s(c, p, s, "a valid percent string must be a numeric string followed by an ending '%%' (e.g. '1%%',  or '93%%', regex used for validation is '[0-9]+%%')");
+            check_invalid_s(c, p, s,
+                            "a valid percent string must be a numeric string followed by an ending '%%' (e.g. '1%%',  or '93%%', "
+                            "regex used for validation is '[0-9]+%%')");
     }
 }
 
@@ -144,7 +151,8 @@ static void check_strategy(struct check *c, const struct json *s, const struct f
         check_int_or_percent(c, down, FP_NAME(rp, "maxUnavailable"));
         check_int_or_percent(c, surge, FP_NAME(rp, "maxSurge"));
         if (is_zero_intstr(down) && is_zero_intstr(surge)) {
-            char *text = json_is(down, JSON_STRING) ? arena_cstr(c->a, quote_go(c->a, json_str(down))) : arena_printf(c->a, "%" PRId64, json_int(down, 0));
+            char *text = json_is(down, JSON_STRING) ? arena_cstr(c->a, quote_go(c->a, json_str(down)))
+                         : arena_printf(c->a, "%" PRId64, json_int(down, 0));
             check_invalid_raw(c, FP_NAME(rp, "maxUnavailable"), text, "may not be 0 when `maxSurge` is 0");
         }
         check_not_over_100(c, down, FP_NAME(rp, "maxUnavailable"));
@@ -194,7 +202,8 @@ void validate_daemon_set(struct check *c, const struct gvk *gvk, const struct js
     check_counts(c, spec, p, counts, ARRAY_LEN(counts));
     struct str type = json_get_str(strategy, "type");
     if (str_eqc(type, "RollingUpdate")) {
-        const struct json *down = json_path(strategy, "rollingUpdate.maxUnavailable"), *surge = json_path(strategy, "rollingUpdate.maxSurge");
+        const struct json *down = json_path(strategy, "rollingUpdate.maxUnavailable"),
+                          *surge = json_path(strategy, "rollingUpdate.maxSurge");
         const struct fpath *rp = FP_NAME(sp, "rollingUpdate");
         check_int_or_percent(c, down, FP_NAME(rp, "maxUnavailable"));
         check_not_over_100(c, down, FP_NAME(rp, "maxUnavailable"));
@@ -209,7 +218,8 @@ void validate_daemon_set(struct check *c, const struct gvk *gvk, const struct js
 /* Only some fields of a StatefulSet may change; the others are compared with these taken out. */
 static void check_stateful_set_update(struct check *c, const struct json *spec, const struct json *old)
 {
-    static const char *const free_fields[] = { "replicas", "template", "updateStrategy", "minReadySeconds", "persistentVolumeClaimRetentionPolicy",
+    static const char *const free_fields[] = { "replicas", "template", "updateStrategy", "minReadySeconds",
+                                               "persistentVolumeClaimRetentionPolicy",
                                                "ordinals", "revisionHistoryLimit" };
     size_t n = c->minor >= 33 ? 7 : c->minor >= 27 ? 6 : c->minor >= 22 ? 4 : 3;
     struct json *now = json_copy(c->a, spec), *was = json_copy(c->a, old);
@@ -219,9 +229,13 @@ static void check_stateful_set_update(struct check *c, const struct json *spec, 
     }
     if (json_equal(now, was))
         return;
-    const char *fields = c->minor >= 33 ? "'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds'"
-                       : c->minor >= 27 ? "'replicas', 'ordinals', 'template', 'updateStrategy', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds'"
-                       : c->minor >= 22 ? "'replicas', 'template', 'updateStrategy' and 'minReadySeconds'" : "'replicas', 'template', and 'updateStrategy'";
+    const char *fields = c->minor >= 33
+                         ? "'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', "
+                           "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds'"
+                       : c->minor >= 27 ? "'replicas', 'ordinals', 'template', 'updateStrategy', "
+                                          "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds'"
+                       : c->minor >= 22 ? "'replicas', 'template', 'updateStrategy' and 'minReadySeconds'"
+                       : "'replicas', 'template', and 'updateStrategy'";
     check_forbidden(c, FP_NAME(NULL, "spec"), "updates to statefulset spec for fields other than %s are forbidden", fields);
 }
 
@@ -248,11 +262,14 @@ void validate_stateful_set(struct check *c, const struct gvk *gvk, const struct 
     check_enum(c, FP_NAME(p, "podManagementPolicy"), json_get_str(spec, "podManagementPolicy"), "OrderedReady,Parallel");
     struct str type = json_get_str(strategy, "type");
     if (str_eqc(type, "RollingUpdate"))
-        check_non_negative(c, FP_NAME(FP_NAME(FP_NAME(p, "updateStrategy"), "rollingUpdate"), "partition"), json_path_int(strategy, "rollingUpdate.partition", 0));
+        check_non_negative(c, FP_NAME(FP_NAME(FP_NAME(p, "updateStrategy"), "rollingUpdate"), "partition"),
+                           json_path_int(strategy, "rollingUpdate.partition", 0));
     else if (str_eqc(type, "OnDelete") && json_get(strategy, "rollingUpdate"))
-        check_invalid_raw(c, FP_NAME(FP_NAME(p, "updateStrategy"), "rollingUpdate"), "\"null\"", "only allowed for updateStrategy 'RollingUpdate'");
+        check_invalid_raw(c, FP_NAME(FP_NAME(p, "updateStrategy"), "rollingUpdate"), "\"null\"",
+                          "only allowed for updateStrategy 'RollingUpdate'");
     else if (!str_eqc(type, "OnDelete"))
-        check_invalid_raw(c, FP_NAME(p, "updateStrategy"), arena_cstr(c->a, json_text(c->a, strategy)), "must be 'RollingUpdate' or 'OnDelete'");
+        check_invalid_raw(c, FP_NAME(p, "updateStrategy"), arena_cstr(c->a, json_text(c->a, strategy)),
+                          "must be 'RollingUpdate' or 'OnDelete'");
     check_non_negative(c, FP_NAME(p, "replicas"), json_get_int(spec, "replicas", 0));
     check_selector(c, spec, p, "statefulset");
     check_claimed_template(c, spec, p);
@@ -274,7 +291,8 @@ void validate_replication_controller(struct check *c, const struct gvk *gvk, con
     const struct json *labels = json_path(tmpl, "metadata.labels");
     for (const struct json *m = json_first(sel); m; m = json_next(m))
         if (!str_eq(json_str(json_getn(labels, json_key(m))), json_str(m))) {
-            check_invalid_raw(c, FP_NAME(FP_NAME(tp, "metadata"), "labels"), arena_cstr(c->a, go_map(c->a, labels)), "`selector` does not match template `labels`");
+            check_invalid_raw(c, FP_NAME(FP_NAME(tp, "metadata"), "labels"), arena_cstr(c->a, go_map(c->a, labels)),
+                              "`selector` does not match template `labels`");
             break;
         }
     check_pod_template(c, tmpl, tp);
@@ -283,7 +301,8 @@ void validate_replication_controller(struct check *c, const struct gvk *gvk, con
 
 static void check_job_spec(struct check *c, const struct json *spec, const struct fpath *p)
 {
-    static const char *const counts[] = { "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished" };
+    static const char *const counts[] = { "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit",
+                                          "ttlSecondsAfterFinished" };
     check_counts(c, spec, p, counts, ARRAY_LEN(counts));
     const struct fpath *tp = FP_NAME(p, "template");
     check_pod_template(c, json_get(spec, "template"), tp);
@@ -297,12 +316,14 @@ static void check_job_spec(struct check *c, const struct json *spec, const struc
 /* Unless the user insists, a Job's selector is the one that the server made of its uid. */
 static void check_generated_selector(struct check *c, const struct json *obj, const struct fpath *p)
 {
-    const struct json *spec = json_get(obj, "spec"), *sel = json_get(spec, "selector"), *labels = json_path(spec, "template.metadata.labels");
+    const struct json *spec = json_get(obj, "spec"), *sel = json_get(spec, "selector"),
+                      *labels = json_path(spec, "template.metadata.labels");
     if (json_get_bool(spec, "manualSelector", false))
         return;
     const char *key = c->minor >= 27 ? "batch.kubernetes.io/controller-uid" : "controller-uid";
     const struct json *match = json_get(sel, "matchLabels");
-    bool own = json_len(match) == 1 && str_eq(json_get_str(match, key), meta_uid(obj)) && json_len(json_get(sel, "matchExpressions")) == 0;
+    bool own = json_len(match) == 1 && str_eq(json_get_str(match, key), meta_uid(obj)) &&
+               json_len(json_get(sel, "matchExpressions")) == 0;
     if (!own)
         check_invalid_raw(c, FP_NAME(p, "selector"), go_selector(c->a, sel), "`selector` not auto-generated");
     if (!selector_matches_labels(c, sel, labels))
@@ -324,14 +345,16 @@ void validate_job(struct check *c, const struct gvk *gvk, const struct json *obj
         check_invalid_i(c, FP_NAME(p, "completions"), json_get_int(spec, "completions", 0), "field is immutable");
     bool suspended = json_get_bool(json_get(old, "spec"), "suspend", false);
     if (!same(json_get(spec, "template"), json_path(old, "spec.template")) && !suspended)
-        check_invalid_raw(c, FP_NAME(p, "template"), arena_cstr(c->a, json_text(c->a, json_get(spec, "template"))), "field is immutable");
+        check_invalid_raw(c, FP_NAME(p, "template"), arena_cstr(c->a, json_text(c->a, json_get(spec, "template"))),
+                          "field is immutable");
 }
 
 /* The fields of a schedule, or 5 for a descriptor that is known. Ranges within the fields are the controller's business. */
 static size_t cron_fields(struct str schedule)
 {
     if (str_starts(schedule, "@"))
-        return in_list(schedule, "@yearly,@annually,@monthly,@weekly,@daily,@midnight,@hourly") || str_starts(schedule, "@every ") ? 5 : 0;
+        return in_list(schedule, "@yearly,@annually,@monthly,@weekly,@daily,@midnight,@hourly") || str_starts(schedule, "@every ")
+               ? 5 : 0;
     size_t fields = 0;
     bool in_field = false;
     for (size_t i = 0; i < schedule.n; i++) {
@@ -350,7 +373,8 @@ static void check_schedule(struct check *c, struct str schedule, const struct fp
     else if (fields == 0)
         check_invalid_s(c, p, schedule, "Unrecognized descriptor: " STR_FMT, STR_ARG(schedule));
     else if (fields != 5)
-        check_invalid_s(c, p, schedule, "%sxpected exactly 5 fields, found %zu: " STR_FMT, c->minor < 21 ? "E" : "e", fields, STR_ARG(schedule));
+        check_invalid_s(c, p, schedule, "%sxpected exactly 5 fields, found %zu: " STR_FMT, c->minor < 21 ? "E" : "e", fields,
+                        STR_ARG(schedule));
 }
 
 void validate_cron_job(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)

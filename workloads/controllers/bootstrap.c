@@ -1,7 +1,9 @@
-/* workloads/controllers/bootstrap.c - bootstrap tokens: the signature of cluster-info for each, and the end of those that have expired (pkg/controller/bootstrap).
+/* workloads/controllers/bootstrap.c - bootstrap tokens: the signature of cluster-info for each, and the end of those that have
+ * expired (pkg/controller/bootstrap).
  *
- * A token secret with usage-bootstrap-signing puts jws-kubeconfig-<token id> into the ConfigMap kube-public/cluster-info: who knows the token can tell that the
- * kubeconfig there is genuine. The token cleaner deletes a token secret at the second at which it expires.
+ * A token secret with usage-bootstrap-signing puts jws-kubeconfig-<token id> into the ConfigMap kube-public/cluster-info: who
+ * knows the token can tell that the kubeconfig there is genuine. The token cleaner deletes a token secret at the second at which
+ * it expires.
  */
 #include "workloads/controllers/controllers_priv.h"
 
@@ -68,10 +70,12 @@ static void sync_signer(struct sync *s)
     for (const struct json *secret; ctl_next(&b->secrets, &cursor, &secret);) {
         struct str id = field(s->a, secret, "token-id"), key = field(s->a, secret, "token-secret");
         int64_t at;
-        if (!is_token(secret) || meta_deleting(secret) || !id.n || !key.n || !str_eqc(field(s->a, secret, "usage-bootstrap-signing"), "true") ||
+        if (!is_token(secret) || meta_deleting(secret) || !id.n || !key.n ||
+            !str_eqc(field(s->a, secret, "usage-bootstrap-signing"), "true") ||
             (expiry(s->a, secret, &at) && at <= vtime_now(s->c->loop)))
             continue;
-        json_setn(s->a, want, arena_strf(s->a, JWS_PREFIX STR_FMT, STR_ARG(id)), json_new_str(s->a, jws_detached_hs256(s->a, id, key, kubeconfig)));
+        json_setn(s->a, want, arena_strf(s->a, JWS_PREFIX STR_FMT, STR_ARG(id)),
+                  json_new_str(s->a, jws_detached_hs256(s->a, id, key, kubeconfig)));
     }
     if (!json_equal(want, data)) {
         json_set(s->a, copy, "data", want);

@@ -1,6 +1,8 @@
-/* workloads/controllers/clusterrole_aggregation.c - ClusterRoles that are the sum of others (pkg/controller/clusterroleaggregation).
+/* workloads/controllers/clusterrole_aggregation.c - ClusterRoles that are the sum of others
+ * (pkg/controller/clusterroleaggregation).
  *
- * admin, edit and view hold the rules of all ClusterRoles with their aggregation label, in the order of the roles' names, each rule once.
+ * admin, edit and view hold the rules of all ClusterRoles with their aggregation label, in the order of the roles' names, each
+ * rule once.
  */
 #include "workloads/controllers/controllers_priv.h"
 
@@ -37,12 +39,16 @@ static void add_rules(struct sync *s, struct json *rules, const struct json *rol
     }
 }
 
-static int cmp_names(const void *a, const void *b) { return str_cmp(meta_name(*(const struct json *const *)a), meta_name(*(const struct json *const *)b)); }
+static int cmp_names(const void *a, const void *b)
+{
+    return str_cmp(meta_name(*(const struct json *const *)a), meta_name(*(const struct json *const *)b));
+}
 
 static void sync_role(struct sync *s)
 {
     struct ctl_watch *roles = &of(s->c)->roles;
-    const struct json *sum = ctl_get(roles, s->key), **match = arena_alloc(s->a, (informer_count(roles->informer) + 1) * sizeof *match);
+    const struct json *sum = ctl_get(roles, s->key),
+                      **match = arena_alloc(s->a, (informer_count(roles->informer) + 1) * sizeof *match);
     struct json *rules = json_new_array(s->a);
     if (!sum || !json_get(sum, "aggregationRule")) {
         sync_end(s);
@@ -82,4 +88,5 @@ static void stop(void *state)
     free(g);
 }
 
-const struct controller_ops clusterrole_aggregation_controller = { "clusterrole-aggregation", "clusterrole-aggregation-controller", start, stop };
+const struct controller_ops clusterrole_aggregation_controller = { "clusterrole-aggregation", "clusterrole-aggregation-controller",
+                                                                   start, stop };

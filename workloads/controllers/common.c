@@ -1,7 +1,8 @@
-/* workloads/controllers/common.c - what several controllers do alike: claiming objects by controller reference, pods from templates, template hashes.
+/* workloads/controllers/common.c - what several controllers do alike: claiming objects by controller reference, pods from
+ * templates, template hashes.
  *
- * Upstream: pkg/controller/controller_ref_manager.go, controller_utils.go, pkg/util/hash. An object belongs to a controller when its controller reference says
- * so; it is released when its labels no longer match, and an orphan that matches is adopted.
+ * Upstream: pkg/controller/controller_ref_manager.go, controller_utils.go, pkg/util/hash. An object belongs to a controller when
+ * its controller reference says so; it is released when its labels no longer match, and an orphan that matches is adopted.
  */
 #include "workloads/controllers/controllers_priv.h"
 #include "apiserver/schema/schema.h"
@@ -21,7 +22,8 @@ enum claim claim_of(const struct json *owner, const struct selector *sel, const 
     return matches && !meta_deleting(owner) && !meta_deleting(obj) ? CLAIM_ADOPT : CLAIM_NO;
 }
 
-void claim_adopt(struct sync *s, const char *api_version, const char *resource, const struct json *obj, const char *owner_api, const char *owner_kind, const struct json *owner)
+void claim_adopt(struct sync *s, const char *api_version, const char *resource, const struct json *obj, const char *owner_api,
+                 const char *owner_kind, const struct json *owner)
 {
     struct json *ref = meta_owner_ref(s->a, owner_api, owner_kind, meta_name(owner), meta_uid(owner));
     sync_patch(s, sync_path(s, api_version, resource, obj, NULL), PATCH_STRATEGIC,
@@ -38,7 +40,8 @@ static void released(struct op *op, const struct client_result *r, const struct 
 void claim_release(struct sync *s, const char *api_version, const char *resource, const struct json *obj, const struct json *owner)
 {
     sync_patch(s, sync_path(s, api_version, resource, obj, NULL), PATCH_STRATEGIC,
-               json_buildf(s->a, "{'metadata':{'ownerReferences':[{'$patch':'delete','uid':%S}],'uid':%S}}", meta_uid(owner), meta_uid(obj)), released, NULL);
+               json_buildf(s->a, "{'metadata':{'ownerReferences':[{'$patch':'delete','uid':%S}],'uid':%S}}", meta_uid(owner),
+                           meta_uid(obj)), released, NULL);
 }
 
 const struct json *controller_of(struct ctl_watch *owners, const char *kind, const struct json *obj)
@@ -85,11 +88,14 @@ bool pod_available(const struct json *pod, int64_t min_ready_s, int64_t now_ns)
     return pod_ready_since(pod, &since) && (min_ready_s == 0 || since + min_ready_s * SECOND <= now_ns);
 }
 
-struct json *pod_from_template(struct arena *a, const struct json *template, const struct json *owner, const char *owner_api, const char *owner_kind)
+struct json *pod_from_template(struct arena *a, const struct json *template, const struct json *owner, const char *owner_api,
+                               const char *owner_kind)
 {
     const struct json *meta = json_get(template, "metadata");
-    struct json *pod = json_buildf(a, "{'kind':'Pod','apiVersion':'v1','metadata':{'generateName':%S,'ownerReferences':[%j]},'spec':%j}",
-                                   arena_strf(a, STR_FMT "-", STR_ARG(meta_name(owner))), meta_owner_ref(a, owner_api, owner_kind, meta_name(owner), meta_uid(owner)),
+    struct json *pod = json_buildf(a,
+                                   "{'kind':'Pod','apiVersion':'v1','metadata':{'generateName':%S,'ownerReferences':[%j]},'spec':%j}",
+                                   arena_strf(a, STR_FMT "-", STR_ARG(meta_name(owner))),
+                                   meta_owner_ref(a, owner_api, owner_kind, meta_name(owner), meta_uid(owner)),
                                    json_copy(a, json_get(template, "spec")));
     static const char *const copied[] = { "labels", "annotations", "finalizers" };
     for (size_t i = 0; i < ARRAY_LEN(copied); i++)
@@ -127,7 +133,8 @@ static uint32_t fnv1a(uint32_t h, const void *bytes, size_t n)
     return h;
 }
 
-/* DOC: pod-template-hash - the dump of the template as the server's Go structs, FNV-1a, decimal digits in an alphabet without vowels. */
+/* DOC: pod-template-hash - the dump of the template as the server's Go structs, FNV-1a, decimal digits in an alphabet without
+ * vowels. */
 const char *template_hash(struct arena *a, int minor, const struct json *template, int64_t collision_count)
 {
     static const char safe[] = "bcdfghjklmnpqrstvwxz2456789";
@@ -137,7 +144,8 @@ const char *template_hash(struct arena *a, int minor, const struct json *templat
     uint32_t h = fnv1a(2166136261u, text.p, text.n);
     strbuf_deinit(&text);
     if (collision_count >= 0) {
-        uint8_t le[8] = { (uint8_t)collision_count, (uint8_t)(collision_count >> 8), (uint8_t)(collision_count >> 16), (uint8_t)(collision_count >> 24) };
+        uint8_t le[8] = { (uint8_t)collision_count, (uint8_t)(collision_count >> 8), (uint8_t)(collision_count >> 16),
+                          (uint8_t)(collision_count >> 24) };
         h = fnv1a(h, le, sizeof le);
     }
     char *digits = arena_printf(a, "%" PRIu32, h);
@@ -177,7 +185,8 @@ static struct victim_key victim_key(const struct victim *v, int minor)
     int64_t since;
     bool ready = pod_ready_since(v->pod, &since);
     return (struct victim_key){ {
-        json_path_str(v->pod, "spec.nodeName").n > 0, phase_rank(v->pod), ready, minor >= 21 ? deletion_cost(v->pod) : 0, minor >= 20 ? -v->rank : 0,
+        json_path_str(v->pod, "spec.nodeName").n > 0, phase_rank(v->pod), ready, minor >= 21 ? deletion_cost(v->pod) : 0,
+            minor >= 20 ? -v->rank : 0,
         ready ? -since : 0, -restarts(v->pod), -obj_created_ns(v->pod) } };
 }
 

@@ -1,7 +1,8 @@
 /* workloads/controllers/controllers_priv.h - what the controllers of this room share.
  *
- * A controller is a `struct ctl`: informers whose changes become keys, a queue of keys, and a function that makes one key true. Working on a key is a
- * `struct sync`: it starts calls, waits for all of them, goes on with its next step, and ends. All that a sync makes lives in its arena.
+ * A controller is a `struct ctl`: informers whose changes become keys, a queue of keys, and a function that makes one key true.
+ * Working on a key is a `struct sync`: it starts calls, waits for all of them, goes on with its next step, and ends. All that a
+ * sync makes lives in its arena.
  */
 #ifndef WORKLOADS_CONTROLLERS_CONTROLLERS_PRIV_H
 #define WORKLOADS_CONTROLLERS_CONTROLLERS_PRIV_H
@@ -13,7 +14,8 @@
 /* ---- what the manager hands to the controllers of this room (wraps the context that every controller gets) ---- */
 struct kcm_context {
     struct controller_context cc;                  /* cc.client: the controller's own identity, for all that it writes */
-    struct client            *shared;              /* the manager's: informers list and watch through it, as upstream's shared-informers client */
+    /* the manager's: informers list and watch through it, as upstream's shared-informers client */
+    struct client            *shared;
     const struct controller_manager_options *opt;  /* keys and certificates; lives as long as the manager */
 };
 const struct kcm_context *kcm_of(const struct controller_context *cc);
@@ -26,7 +28,8 @@ struct ctl_watch {
     struct ctl             *c;
     struct informer        *informer;
     struct informer_handler handler;
-    void                  (*seen)(struct ctl *c, const struct json *old, const struct json *now);   /* old NULL: new here; now NULL: gone */
+    /* old NULL: new here; now NULL: gone */
+    void                  (*seen)(struct ctl *c, const struct json *old, const struct json *now);
 };
 struct ctl {
     struct loop           *loop;
@@ -84,25 +87,30 @@ void sync_create(struct sync *s, const char *path, const struct json *obj, op_do
 void sync_update(struct sync *s, const char *path, const struct json *obj, op_done *done, void *arg);
 void sync_patch(struct sync *s, const char *path, enum client_patch type, const struct json *patch, op_done *done, void *arg);
 void sync_delete(struct sync *s, const char *path, const struct json *options, op_done *done, void *arg);
-void sync_wait(struct sync *s, void (*then)(struct sync *s));    /* when all calls are done: at once when there is none. Nothing may follow it. */
+/* when all calls are done: at once when there is none. Nothing may follow it. */
+void sync_wait(struct sync *s, void (*then)(struct sync *s));
 void sync_end(struct sync *s);                     /* frees s */
 void sync_fail(struct sync *s, const struct err *err);           /* mark as failed, with a line in the log */
-const char *sync_path(struct sync *s, const char *api_version, const char *resource, const struct json *obj, const char *subresource);   /* of obj */
+/* of obj */
+const char *sync_path(struct sync *s, const char *api_version, const char *resource, const struct json *obj, const char *subresource);
 
 /* ---- references, selectors and pods (pkg/controller/controller_ref_manager.go and controller_utils.go) ---- */
 /* What a controller does about an object that may be its own: keep it, leave it, adopt it or release it. */
 enum claim { CLAIM_NO, CLAIM_MINE, CLAIM_ADOPT, CLAIM_RELEASE };
 enum claim claim_of(const struct json *owner, const struct selector *sel, const struct json *obj);
-void claim_adopt(struct sync *s, const char *api_version, const char *resource, const struct json *obj, const char *owner_api, const char *owner_kind, const struct json *owner);
+void claim_adopt(struct sync *s, const char *api_version, const char *resource, const struct json *obj, const char *owner_api,
+                 const char *owner_kind, const struct json *owner);
 void claim_release(struct sync *s, const char *api_version, const char *resource, const struct json *obj, const struct json *owner);
 /* The object whose controller reference is held by `obj`, if it is of this kind and uid. */
 const struct json *controller_of(struct ctl_watch *owners, const char *kind, const struct json *obj);
-/* Every object of `owners` in obj's namespace whose spec.selector matches obj's labels is added to the queue: an orphan's possible owners. */
+/* Every object of `owners` in obj's namespace whose spec.selector matches obj's labels is added to the queue: an orphan's
+ * possible owners. */
 void add_matching(struct ctl *c, struct ctl_watch *owners, const struct json *obj);
 bool pod_available(const struct json *pod, int64_t min_ready_s, int64_t now_ns);
 bool pod_ready_since(const struct json *pod, int64_t *unix_ns);
 /* The pod that a controller posts for its template: generateName, labels, annotations, finalizers, controller reference, spec. */
-struct json *pod_from_template(struct arena *a, const struct json *template, const struct json *owner, const char *owner_api, const char *owner_kind);
+struct json *pod_from_template(struct arena *a, const struct json *template, const struct json *owner, const char *owner_api,
+                               const char *owner_kind);
 int64_t obj_created_ns(const struct json *obj);
 bool is_namespace_terminating(const struct err *err);
 /* {"preconditions":{"uid":...}} with an optional propagationPolicy. */
@@ -123,20 +131,26 @@ bool node_selected(const struct json *pod_spec, const struct json *node);
 bool node_is_ready(const struct json *node);
 
 /* ---- discovery: every resource of the server, each in its preferred version ---- */
-struct api_resource { const char *group, *api_version, *resource, *kind; int rank; /* 0: preferred version */ bool namespaced, can_list, can_watch, can_delete, can_delete_collection; };
+struct api_resource {
+    const char *group, *api_version, *resource, *kind;
+    int         rank;                              /* 0: preferred version */
+    bool        namespaced, can_list, can_watch, can_delete, can_delete_collection;
+};
 struct api_resources {
     struct api_resource *v; size_t n, cap;
-    const char *failed;                /* "metrics.k8s.io/v1beta1: the server is currently unable to handle the request", joined by ", "; NULL: all answered */
+    /* "metrics.k8s.io/v1beta1: the server is currently unable to handle the request", joined by ", "; NULL: all answered */
+    const char *failed;
     size_t failed_count;
 };
 /* Fills out (in s->a, zeroed by the caller) and goes on with then. A group that does not answer is one in failed. */
 void sync_discover(struct sync *s, struct api_resources *out, void (*then)(struct sync *s));
 
 /* ---- the controllers ---- */
-extern const struct controller_ops tokens_controller, serviceaccount_controller, root_ca_controller, namespace_controller, replicaset_controller,
-    replication_controller, deployment_controller, daemonset_controller, endpoints_controller, endpointslice_controller, garbage_collector,
-    pod_gc_controller, node_lifecycle_controller, ttl_controller, job_controller, cronjob_controller, statefulset_controller, csr_controller,
-    bootstrap_signer, token_cleaner, clusterrole_aggregation_controller, resourcequota_controller;
+extern const struct controller_ops tokens_controller, serviceaccount_controller, root_ca_controller, namespace_controller,
+    replicaset_controller, replication_controller, deployment_controller, daemonset_controller, endpoints_controller,
+    endpointslice_controller, garbage_collector, pod_gc_controller, node_lifecycle_controller, ttl_controller, job_controller,
+    cronjob_controller, statefulset_controller, csr_controller, bootstrap_signer, token_cleaner, clusterrole_aggregation_controller,
+    resourcequota_controller;
 void tokens_key_arrived(void *state);              /* opt->sa_key is set now */
 
 #endif

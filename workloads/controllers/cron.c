@@ -1,4 +1,5 @@
-/* workloads/controllers/cron.c - when a schedule is next due. A day matches by its date or by its weekday if both are given, as in every cron since Vixie's. */
+/* workloads/controllers/cron.c - when a schedule is next due. A day matches by its date or by its weekday if both are given, as
+ * in every cron since Vixie's. */
 #include "workloads/controllers/cron.h"
 
 #define DAY_S 86400
@@ -66,7 +67,8 @@ static struct str next_word(struct str *rest)
 
 bool cron_parse(struct str text, struct cron *out)
 {
-    static const struct { const char *name, *means; } names[] = { { "@yearly", "0 0 1 1 *" }, { "@annually", "0 0 1 1 *" }, { "@monthly", "0 0 1 * *" },
+    static const struct { const char *name, *means; } names[] = { { "@yearly", "0 0 1 1 *" }, { "@annually", "0 0 1 1 *" },
+                                                                  { "@monthly", "0 0 1 * *" },
         { "@weekly", "0 0 * * 0" }, { "@daily", "0 0 * * *" }, { "@midnight", "0 0 * * *" }, { "@hourly", "0 * * * *" } };
     *out = (struct cron){ 0 };
     if (str_starts(text, "@every "))
@@ -81,8 +83,10 @@ bool cron_parse(struct str text, struct cron *out)
         return false;
     out->any_day = f[2].p[0] == '*' || f[2].p[0] == '?';
     out->any_weekday = f[4].p[0] == '*' || f[4].p[0] == '?';
-    return field(f[0], 0, 59, NULL, 0, &out->minute) && field(f[1], 0, 23, NULL, 0, &out->hour) && field(f[2], 1, 31, NULL, 0, &out->day) &&
-           field(f[3], 1, 12, months, ARRAY_LEN(months), &out->month) && field(f[4], 0, 6, weekdays, ARRAY_LEN(weekdays), &out->weekday);
+    return field(f[0], 0, 59, NULL, 0, &out->minute) && field(f[1], 0, 23, NULL, 0, &out->hour) &&
+           field(f[2], 1, 31, NULL, 0, &out->day) &&
+           field(f[3], 1, 12, months, ARRAY_LEN(months), &out->month) &&
+           field(f[4], 0, 6, weekdays, ARRAY_LEN(weekdays), &out->weekday);
 }
 
 static bool has(uint64_t bits, int v) { return bits >> v & 1; }

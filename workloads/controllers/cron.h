@@ -10,6 +10,7 @@ struct cron {
     int64_t  every_ns;                             /* "@every 1h": a fixed period instead; else 0 */
 };
 bool cron_parse(struct str text, struct cron *out);              /* "*\/5 0-6,12 * jan mon-fri", "@hourly"; false: not a schedule */
-int64_t cron_next(const struct cron *c, int64_t after_ns);       /* first time later than that (UTC), in ns; -1: none within five years */
+/* first time later than that (UTC), in ns; -1: none within five years */
+int64_t cron_next(const struct cron *c, int64_t after_ns);
 
 #endif

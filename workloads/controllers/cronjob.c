@@ -1,8 +1,9 @@
 /* workloads/controllers/cronjob.c - Jobs by the clock (pkg/controller/cronjob).
  *
- * A sync strikes finished Jobs from the active list, keeps as many old ones as the history limits say, and when a time has come since the last one makes a Job for
- * the latest such time, unless the concurrency policy forbids it. Names carry the time: in seconds up to v1.20, in minutes later. Upstream's first
- * controller (up to v1.20) looked every ten seconds; this one is woken at the time itself.
+ * A sync strikes finished Jobs from the active list, keeps as many old ones as the history limits say, and when a time has come
+ * since the last one makes a Job for the latest such time, unless the concurrency policy forbids it. Names carry the time: in
+ * seconds up to v1.20, in minutes later. Upstream's first controller (up to v1.20) looked every ten seconds; this one is woken at
+ * the time itself.
  */
 #include "workloads/controllers/controllers_priv.h"
 #include "workloads/controllers/cron.h"
@@ -23,7 +24,10 @@ static void job_seen(struct ctl *c, const struct json *old, const struct json *n
         ctl_add_obj(c, owner);
 }
 
-static const char *outcome(const struct json *job) { return condition_is_true(job, "Complete") ? "Complete" : condition_is_true(job, "Failed") ? "Failed" : NULL; }
+static const char *outcome(const struct json *job)
+{
+    return condition_is_true(job, "Complete") ? "Complete" : condition_is_true(job, "Failed") ? "Failed" : NULL;
+}
 
 /* ---- the list of active jobs ---- */
 static void update_active(struct sync *s, struct cron_work *w)
@@ -37,7 +41,8 @@ static void update_active(struct sync *s, struct cron_work *w)
         struct str name = arena_str(s->a, json_get_str(ref, "name"));
         json_remove_at(active, i);
         if (how)
-            event_record(s->c->events, w->cron, NULL, "Normal", "SawCompletedJob", "Saw completed job: " STR_FMT ", status: %s", STR_ARG(name), how);
+            event_record(s->c->events, w->cron, NULL, "Normal", "SawCompletedJob", "Saw completed job: " STR_FMT ", status: %s",
+                         STR_ARG(name), how);
         else
             event_record(s->c->events, w->cron, NULL, "Normal", "MissingJob", "Active job went missing: " STR_FMT, STR_ARG(name));
     }
@@ -60,7 +65,8 @@ static void trim_history(struct sync *s, struct cron_work *w, const char *how, i
         old[at] = job;
     }
     for (size_t i = 0; (int64_t)(n - i) > limit && i < n; i++) {
-        sync_delete(s, sync_path(s, "batch/v1", "jobs", old[i], NULL), json_buildf(s->a, "{'kind':'DeleteOptions','apiVersion':'v1','propagationPolicy':'Background'}"), NULL, NULL);
+        sync_delete(s, sync_path(s, "batch/v1", "jobs", old[i], NULL),
+                    json_buildf(s->a, "{'kind':'DeleteOptions','apiVersion':'v1','propagationPolicy':'Background'}"), NULL, NULL);
         event_record(s->c->events, w->cron, NULL, "Normal", "SuccessfulDelete", "Deleted job " STR_FMT, STR_ARG(meta_name(old[i])));
     }
 }
@@ -91,7 +97,8 @@ static void job_created(struct op *op, const struct client_result *r, const stru
         return;
     }
     event_record(s->c->events, w->cron, NULL, "Normal", "SuccessfulCreate", "Created job " STR_FMT, STR_ARG(meta_name(r->obj)));
-    json_append(json_ensure_array(s->a, w->status, "active"), json_buildf(s->a, "{'kind':'Job','namespace':%S,'name':%S,'uid':%S,'apiVersion':'batch/v1','resourceVersion':%S}",
+    json_append(json_ensure_array(s->a, w->status, "active"),
+                json_buildf(s->a, "{'kind':'Job','namespace':%S,'name':%S,'uid':%S,'apiVersion':'batch/v1','resourceVersion':%S}",
                 meta_namespace(r->obj), meta_name(r->obj), meta_uid(r->obj), json_path_str(r->obj, "metadata.resourceVersion")));
     json_set_str(s->a, w->status, "lastScheduleTime", time_rfc3339(s->a, w->due_ns));
 }
@@ -101,8 +108,11 @@ static void create_job(struct sync *s, struct cron_work *w)
     int64_t unit = s->c->minor > 20 ? 60 : 1;
     struct str name = arena_strf(s->a, STR_FMT "-%" PRId64, STR_ARG(s->name), w->due_ns / SECOND / unit);
     const struct json *template = json_path(w->cron, "spec.jobTemplate"), *meta = json_get(template, "metadata");
-    struct json *job = json_buildf(s->a, "{'kind':'Job','apiVersion':'batch/v1','metadata':{'name':%S,'namespace':%S,'ownerReferences':[%j]},'spec':%j}", name, s->ns,
-                                   meta_owner_ref(s->a, of(s->c)->api, "CronJob", s->name, meta_uid(w->cron)), json_copy(s->a, json_get(template, "spec")));
+    struct json *job = json_buildf(s->a,
+                                   "{'kind':'Job','apiVersion':'batch/v1','metadata':{'name':%S,'namespace':%S,"
+                                   "'ownerReferences':[%j]},'spec':%j}", name, s->ns,
+                                   meta_owner_ref(s->a, of(s->c)->api, "CronJob", s->name, meta_uid(w->cron)),
+                                   json_copy(s->a, json_get(template, "spec")));
     static const char *const copied[] = { "labels", "annotations" };
     for (size_t i = 0; i < ARRAY_LEN(copied); i++)
         if (json_len(json_get(meta, copied[i])))
@@ -113,7 +123,8 @@ static void create_job(struct sync *s, struct cron_work *w)
 /* The latest time since the last Job, 0 when none has come. Sets the alarm for the next one. */
 static int64_t due(struct sync *s, struct cron_work *w, const struct cron *c)
 {
-    int64_t from = obj_created_ns(w->cron), last, latest = 0, missed = 0, deadline = json_path_int(w->cron, "spec.startingDeadlineSeconds", -1);
+    int64_t from = obj_created_ns(w->cron), last, latest = 0, missed = 0,
+            deadline = json_path_int(w->cron, "spec.startingDeadlineSeconds", -1);
     if (time_parse_rfc3339(json_get_str(w->status, "lastScheduleTime"), &last) && last > from)
         from = last;
     if (deadline >= 0 && w->now - deadline * SECOND > from)
@@ -125,8 +136,10 @@ static int64_t due(struct sync *s, struct cron_work *w, const struct cron *c)
         ctl_add_after(s->c, s->key, t - w->now);
     if (missed > MISSED_MAX) {
         event_record(s->c->events, w->cron, NULL, "Warning", s->c->minor > 20 ? "TooManyMissedTimes" : "FailedNeedsStart",
-                     s->c->minor > 20 ? "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew"
-                                      : "Cannot determine if job needs to be started: too many missed start time (> 100). Set or decrease .spec.startingDeadlineSeconds or check clock skew");
+                     s->c->minor > 20 ? "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock "
+                                        "skew"
+                                      : "Cannot determine if job needs to be started: too many missed start time (> 100). Set or "
+                                        "decrease .spec.startingDeadlineSeconds or check clock skew");
         return s->c->minor > 20 ? latest : 0;
     }
     return latest;
@@ -157,7 +170,8 @@ static void sync_cron(struct sync *s)
     trim_history(s, w, "Failed", json_path_int(obj, "spec.failedJobsHistoryLimit", 1));
     struct str text = json_path_str(obj, "spec.schedule"), policy = json_path_str(obj, "spec.concurrencyPolicy");
     if (!cron_parse(text, &c)) {
-        event_record(s->c->events, obj, NULL, "Warning", "UnparseableSchedule", "unparseable schedule: \"" STR_FMT "\"", STR_ARG(text));
+        event_record(s->c->events, obj, NULL, "Warning", "UnparseableSchedule", "unparseable schedule: \"" STR_FMT "\"",
+                     STR_ARG(text));
     } else if (!json_bool(json_path(obj, "spec.suspend"), false)) {
         w->due_ns = due(s, w, &c);
         bool busy = json_len(json_get(w->status, "active")) > 0;

@@ -1,7 +1,8 @@
-/* workloads/controllers/csr.c - certificate requests: approved for kubelets, signed, and cleared away (pkg/controller/certificates: approver, signer, cleaner).
+/* workloads/controllers/csr.c - certificate requests: approved for kubelets, signed, and cleared away
+ * (pkg/controller/certificates: approver, signer, cleaner).
  *
- * Approved by itself is only what a kubelet asks for as its own client certificate, when a SubjectAccessReview says that the requestor may. Before v1.18
- * whatever is approved is signed; later, by the signer's name. The cleaner looks once an hour.
+ * Approved by itself is only what a kubelet asks for as its own client certificate, when a SubjectAccessReview says that the
+ * requestor may. Before v1.18 whatever is approved is signed; later, by the signer's name. The cleaner looks once an hour.
  */
 #include "workloads/controllers/controllers_priv.h"
 
@@ -58,7 +59,8 @@ static bool is_kubelet_client(struct sync *s, const struct json *obj, const stru
     struct str signer = json_path_str(obj, "spec.signerName");
     if (s->c->minor >= 18 && !str_eqc(signer, CLIENT_KUBELET))
         return false;
-    return is_node_subject(csr) && csr->dns_count + csr->ip_count + csr->email_count + csr->uri_count == 0 && has_usages(obj, "client auth");
+    return is_node_subject(csr) && csr->dns_count + csr->ip_count + csr->email_count + csr->uri_count == 0 &&
+           has_usages(obj, "client auth");
 }
 
 /* ---- approving ---- */
@@ -68,7 +70,8 @@ static void approve(struct sync *s)
 {
     struct csr_job *job = s->data;
     struct json *conditions = json_ensure_array(s->a, json_ensure(s->a, job->obj, "status"), "conditions");
-    struct json *c = json_buildf(s->a, "{'type':'Approved','reason':'AutoApproved','message':%s,'lastUpdateTime':%S}", recognizers[job->recognizer].message,
+    struct json *c = json_buildf(s->a, "{'type':'Approved','reason':'AutoApproved','message':%s,'lastUpdateTime':%S}",
+                                 recognizers[job->recognizer].message,
                                  time_rfc3339(s->a, vtime_now(s->c->loop)));
     if (s->c->minor >= 19)
         json_set_strc(s->a, c, "status", "True");
@@ -106,15 +109,20 @@ static void ask_next(struct sync *s)
     while (job->recognizer < ARRAY_LEN(recognizers) && recognizers[job->recognizer].self && !str_eq(job->csr.subject_cn, username))
         job->recognizer++;
     if (job->recognizer == ARRAY_LEN(recognizers)) {
-        log_msg(LOG_INFO, "csr", "recognized csr \"" STR_FMT "\" as [nodeclient] but subject access review was not approved", STR_ARG(s->name));
+        log_msg(LOG_INFO, "csr", "recognized csr \"" STR_FMT "\" as [nodeclient] but subject access review was not approved",
+                STR_ARG(s->name));
         s->failed = true;              /* a binding may come */
         sync_end(s);
         return;
     }
     struct json *extra = json_path(job->obj, "spec.extra"), *groups = json_path(job->obj, "spec.groups");
-    struct json *review = json_buildf(s->a, "{'kind':'SubjectAccessReview','apiVersion':'authorization.k8s.io/v1','spec':{'user':%S,'uid':%S,'groups':%j,"
-                                      "'resourceAttributes':{'group':'certificates.k8s.io','resource':'certificatesigningrequests','verb':'create','subresource':%s,'version':'*'}}}",
-                                      username, json_path_str(job->obj, "spec.uid"), groups ? json_copy(s->a, groups) : NULL, recognizers[job->recognizer].subresource);
+    struct json *review = json_buildf(s->a,
+                                      "{'kind':'SubjectAccessReview','apiVersion':'authorization.k8s.io/v1','spec':{'user':%S,"
+                                      "'uid':%S,'groups':%j,"
+                                      "'resourceAttributes':{'group':'certificates.k8s.io','resource':'certificatesigningrequests',"
+                                      "'verb':'create','subresource':%s,'version':'*'}}}",
+                                      username, json_path_str(job->obj, "spec.uid"), groups ? json_copy(s->a, groups) : NULL,
+                                      recognizers[job->recognizer].subresource);
     if (extra)
         json_set(s->a, json_get(review, "spec"), "extra", json_copy(s->a, extra));
     sync_create(s, "/apis/authorization.k8s.io/v1/subjectaccessreviews", review, reviewed, NULL);
@@ -131,7 +139,8 @@ static bool signer_accepts(struct sync *s, const struct json *obj, const struct 
     if (str_eqc(signer, CLIENT_KUBELET)) {
         *why = is_kubelet_client(s, obj, csr) ? NULL : "invalid usages or subject for a kubelet client certificate";
     } else if (str_eqc(signer, "kubernetes.io/kubelet-serving")) {
-        *why = is_node_subject(csr) && csr->dns_count + csr->ip_count > 0 && has_usages(obj, "server auth") ? NULL : "invalid usages or subject for a kubelet serving certificate";
+        *why = is_node_subject(csr) && csr->dns_count + csr->ip_count > 0 && has_usages(obj, "server auth") ? NULL
+               : "invalid usages or subject for a kubelet serving certificate";
     } else {
         return false;                  /* another signer's */
     }
@@ -150,12 +159,15 @@ static struct cert *issue(struct sync *s, const struct json *obj, const struct c
 {
     const struct controller_manager_options *opt = s->c->kcm->opt;
     int64_t now = vtime_now(s->c->loop);
-    struct cert_template t = { .cn = arena_cstr(s->a, csr->subject_cn), .orgs = texts(s->a, csr->orgs, csr->org_count), .dns_names = texts(s->a, csr->dns_names, csr->dns_count),
-                               .ips = texts(s->a, csr->ips, csr->ip_count), .not_before_ns = now - (s->c->minor >= 19 ? 300 * SECOND : 0), .not_after_ns = now + YEAR_NS,
+    struct cert_template t = { .cn = arena_cstr(s->a, csr->subject_cn), .orgs = texts(s->a, csr->orgs, csr->org_count),
+                               .dns_names = texts(s->a, csr->dns_names, csr->dns_count),
+                               .ips = texts(s->a, csr->ips, csr->ip_count),
+                               .not_before_ns = now - (s->c->minor >= 19 ? 300 * SECOND : 0), .not_after_ns = now + YEAR_NS,
                                .key_usage = 0, .ext_usage = 0, .serial_len = 16 };
     for (const struct json *u = json_first(json_path(obj, "spec.usages")); u; u = json_next(u)) {
         struct str name = json_str(u);
-        t.key_usage |= str_eqc(name, "digital signature") ? CERT_KU_DIGITAL_SIGNATURE : str_eqc(name, "key encipherment") ? CERT_KU_KEY_ENCIPHERMENT : 0u;
+        t.key_usage |= str_eqc(name, "digital signature") ? CERT_KU_DIGITAL_SIGNATURE : str_eqc(name, "key encipherment")
+            ? CERT_KU_KEY_ENCIPHERMENT : 0u;
         t.ext_usage |= str_eqc(name, "server auth") ? CERT_EKU_SERVER : str_eqc(name, "client auth") ? CERT_EKU_CLIENT : 0u;
     }
     if (t.not_after_ns > opt->ca_cert->not_after_ns)
@@ -180,7 +192,9 @@ static void sign(struct sync *s)
         json_set_str(s->a, st, "certificate", base64_encode(s->a, cert_pem(s->a, cert)));
     } else if (why && s->c->minor >= 19) {
         struct str now = time_rfc3339(s->a, vtime_now(s->c->loop));
-        json_append(json_ensure_array(s->a, st, "conditions"), json_buildf(s->a, "{'type':'Failed','status':'True','reason':'SignerValidationFailure','message':%s,'lastUpdateTime':%S,'lastTransitionTime':%S}", why, now, now));
+        json_append(json_ensure_array(s->a, st, "conditions"),
+                    json_buildf(s->a, "{'type':'Failed','status':'True','reason':'SignerValidationFailure','message':%s,"
+                                      "'lastUpdateTime':%S,'lastTransitionTime':%S}", why, now, now));
     } else {
         log_msg(LOG_WARN, "csr", STR_FMT " not signed: %s", STR_ARG(s->name), why ? why : err.msg);
     }
@@ -231,7 +245,8 @@ static void sync_csr(struct sync *s)
     }
     job->obj = json_copy(s->a, obj);
     bool issued = json_path_str(obj, "status.certificate").n, denied = condition(obj, "Denied"), failed = condition(obj, "Failed");
-    if (issued || denied || failed || !base64_decode(s->a, json_path_str(obj, "spec.request"), &pem) || !csr_parse_pem(s->a, pem, &job->csr, NULL))
+    if (issued || denied || failed || !base64_decode(s->a, json_path_str(obj, "spec.request"), &pem) ||
+        !csr_parse_pem(s->a, pem, &job->csr, NULL))
         sync_end(s);
     else if (condition(obj, "Approved"))
         sign(s);

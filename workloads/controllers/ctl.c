@@ -1,7 +1,9 @@
-/* workloads/controllers/ctl.c - the skeleton that every controller here hangs on (client-go's controller pattern: informer, queue, sync).
+/* workloads/controllers/ctl.c - the skeleton that every controller here hangs on (client-go's controller pattern: informer,
+ * queue, sync).
  *
- * Where Go code blocks on a call, a sync goes on in a callback: start calls, then sync_wait(s, next_step). Order of use: ctl_init, ctl_watch...,
- * [sync runs per key: calls, sync_wait..., sync_end], ctl_deinit. No key is processed before every informer has synced, as WaitForCacheSync sees to.
+ * Where Go code blocks on a call, a sync goes on in a callback: start calls, then sync_wait(s, next_step). Order of use:
+ * ctl_init, ctl_watch..., [sync runs per key: calls, sync_wait..., sync_end], ctl_deinit. No key is processed before every
+ * informer has synced, as WaitForCacheSync sees to.
  */
 #include "workloads/controllers/controllers_priv.h"
 
@@ -95,7 +97,8 @@ void ctl_watch(struct ctl *c, struct ctl_watch *w, const char *api_version, cons
     w->c = c;
     w->seen = seen;
     w->informer = informer_shared(c->kcm->shared, client_path(a, api_version, resource, STR_NULL, STR_NULL, NULL), "");
-    w->handler = (struct informer_handler){ .on_add = seen ? on_add : NULL, .on_update = seen ? on_update : NULL, .on_delete = seen ? on_delete : NULL, .ctx = w };
+    w->handler = (struct informer_handler){ .on_add = seen ? on_add : NULL, .on_update = seen ? on_update : NULL,
+                                            .on_delete = seen ? on_delete : NULL, .ctx = w };
     list_init(&w->node);
     list_push(&c->watches, &w->node);
     ctl_hold(c);

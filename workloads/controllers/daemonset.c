@@ -1,8 +1,10 @@
-/* workloads/controllers/daemonset.c - one pod on every node that will have it (pkg/controller/daemon/daemon_controller.go, update.go).
+/* workloads/controllers/daemonset.c - one pod on every node that will have it (pkg/controller/daemon/daemon_controller.go,
+ * update.go).
  *
- * Pods are bound by the default scheduler (since v1.12): each carries a node affinity for the name of its node. Every template is kept as a ControllerRevision,
- * whose hash labels the pods (daemonset_history.c); a rolling update deletes old pods, up to maxUnavailable at a time, and the next sync creates new ones.
- * Simplified: failed pods are deleted without the back-off per node; no maxSurge (v1.21).
+ * Pods are bound by the default scheduler (since v1.12): each carries a node affinity for the name of its node. Every template is
+ * kept as a ControllerRevision, whose hash labels the pods (daemonset_history.c); a rolling update deletes old pods, up to
+ * maxUnavailable at a time, and the next sync creates new ones. Simplified: failed pods are deleted without the back-off per
+ * node; no maxSurge (v1.21).
  */
 #include "workloads/controllers/daemonset.h"
 
@@ -59,7 +61,8 @@ static void add_all(struct ctl *c)
 /* Heartbeats are not news. */
 static void node_seen(struct ctl *c, const struct json *old, const struct json *now)
 {
-    if (!old || !now || !json_equal(meta_labels(old), meta_labels(now)) || !json_equal(json_get(old, "spec"), json_get(now, "spec")) || node_is_ready(old) != node_is_ready(now))
+    if (!old || !now || !json_equal(meta_labels(old), meta_labels(now)) ||
+        !json_equal(json_get(old, "spec"), json_get(now, "spec")) || node_is_ready(old) != node_is_ready(now))
         add_all(c);
 }
 
@@ -94,8 +97,10 @@ static void add_toleration(struct sync *s, struct json *tolerations, const char 
 static void add_tolerations(struct sync *s, struct json *spec)
 {
     static const char *const keys[][2] = {
-        { "node.kubernetes.io/not-ready", "NoExecute" }, { "node.kubernetes.io/unreachable", "NoExecute" }, { "node.kubernetes.io/disk-pressure", "NoSchedule" },
-        { "node.kubernetes.io/memory-pressure", "NoSchedule" }, { "node.kubernetes.io/pid-pressure", "NoSchedule" }, { "node.kubernetes.io/unschedulable", "NoSchedule" } };
+        { "node.kubernetes.io/not-ready", "NoExecute" }, { "node.kubernetes.io/unreachable", "NoExecute" },
+        { "node.kubernetes.io/disk-pressure", "NoSchedule" },
+        { "node.kubernetes.io/memory-pressure", "NoSchedule" }, { "node.kubernetes.io/pid-pressure", "NoSchedule" },
+        { "node.kubernetes.io/unschedulable", "NoSchedule" } };
     struct json *tolerations = json_ensure_array(s->a, spec, "tolerations");
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         add_toleration(s, tolerations, keys[i][0], keys[i][1]);
@@ -125,7 +130,8 @@ static struct str target_node(const struct json *pod)
     struct str bound = json_path_str(pod, "spec.nodeName");
     if (bound.n)
         return bound;
-    const struct json *terms = json_path(pod, "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms");
+    const struct json *affinity = json_path(pod, "spec.affinity.nodeAffinity");
+    const struct json *terms = json_path(affinity, "requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms");
     for (const struct json *t = json_first(terms); t; t = json_next(t))
         for (const struct json *f = json_first(json_get(t, "matchFields")); f; f = json_next(f))
             if (str_eqc(json_get_str(f, "key"), "metadata.name"))
@@ -174,7 +180,8 @@ static void create_pod(struct sync *s, struct str node)
     json_set_str(s->a, labels, "controller-revision-hash", job->hash);
     if (generation.n)
         json_set_str(s->a, labels, "pod-template-generation", generation);
-    struct json *required = json_ensure(s->a, json_ensure(s->a, json_ensure(s->a, spec, "affinity"), "nodeAffinity"), "requiredDuringSchedulingIgnoredDuringExecution");
+    struct json *required = json_ensure(s->a, json_ensure(s->a, json_ensure(s->a, spec, "affinity"), "nodeAffinity"),
+                                        "requiredDuringSchedulingIgnoredDuringExecution");
     struct json *by_name = json_buildf(s->a, "{'key':'metadata.name','operator':'In','values':[%S]}", node);
     /* What the template requires besides has been judged already: only the name stays (ReplaceDaemonSetPodNodeNameNodeAffinity). */
     json_set(s->a, required, "nodeSelectorTerms", json_buildf(s->a, "[{'matchFields':[%j]}]", by_name));
@@ -218,8 +225,10 @@ static bool carry_out(struct sync *s, const struct str *nodes, size_t creates, c
 /* ---- status ---- */
 static bool is_updated(const struct daemon_job *job, const struct json *pod)
 {
-    struct str generation = meta_annotation(job->ds, "deprecated.daemonset.template.generation"), hash = meta_label(pod, "controller-revision-hash");
-    return (generation.n && str_eq(generation, meta_label(pod, "pod-template-generation"))) || (job->hash.n && str_eq(hash, job->hash));
+    struct str generation = meta_annotation(job->ds, "deprecated.daemonset.template.generation"),
+               hash = meta_label(pod, "controller-revision-hash");
+    return (generation.n && str_eq(generation, meta_label(pod, "pod-template-generation"))) ||
+           (job->hash.n && str_eq(hash, job->hash));
 }
 
 static void set_count(struct arena *a, struct json *st, const char *key, int64_t n)
@@ -231,7 +240,8 @@ static void set_count(struct arena *a, struct json *st, const char *key, int64_t
 static void write_status(struct sync *s)
 {
     struct daemon_job *job = s->data;
-    int64_t desired = 0, current = 0, wrong = 0, ready = 0, available = 0, updated = 0, min_ready = json_path_int(job->ds, "spec.minReadySeconds", 0);
+    int64_t desired = 0, current = 0, wrong = 0, ready = 0, available = 0, updated = 0,
+            min_ready = json_path_int(job->ds, "spec.minReadySeconds", 0);
     const struct json **here = arena_alloc(s->a, (job->n + 1) * sizeof *here);
     size_t cursor = 0;
     for (const struct json *node; ctl_next(&of(s->c)->nodes, &cursor, &node);) {
@@ -249,7 +259,9 @@ static void write_status(struct sync *s)
         available += pod_available(here[0], min_ready, vtime_now(s->c->loop));
         updated += is_updated(job, here[0]);
     }
-    struct json *st = json_buildf(s->a, "{'currentNumberScheduled':%d,'numberMisscheduled':%d,'desiredNumberScheduled':%d,'numberReady':%d}", current, wrong, desired, ready);
+    struct json *st = json_buildf(s->a,
+                                  "{'currentNumberScheduled':%d,'numberMisscheduled':%d,'desiredNumberScheduled':%d,"
+                                  "'numberReady':%d}", current, wrong, desired, ready);
     set_count(s->a, st, "observedGeneration", json_path_int(job->ds, "metadata.generation", 0));
     set_count(s->a, st, "updatedNumberScheduled", updated);
     set_count(s->a, st, "numberAvailable", available);
@@ -276,7 +288,8 @@ static void rolled(struct sync *s)
 static void roll(struct sync *s)
 {
     struct daemon_job *job = s->data;
-    const struct json **here = arena_alloc(s->a, (job->n + 1) * sizeof *here), **doomed = arena_alloc(s->a, (job->n + 1) * sizeof *doomed),
+    const struct json **here = arena_alloc(s->a, (job->n + 1) * sizeof *here),
+                      **doomed = arena_alloc(s->a, (job->n + 1) * sizeof *doomed),
                       **fine = arena_alloc(s->a, (job->n + 1) * sizeof *fine);
     size_t cursor = 0, deletes = 0, candidates = 0;
     int64_t desired = 0, unavailable = 0, max = 1, min_ready = json_path_int(job->ds, "spec.minReadySeconds", 0);
@@ -335,7 +348,8 @@ static void manage(struct sync *s)
         return;
     }
     struct str *nodes = arena_alloc(s->a, (informer_count(d->nodes.informer) + 1) * sizeof *nodes);
-    const struct json **here = arena_alloc(s->a, (job->n + 1) * sizeof *here), **doomed = arena_alloc(s->a, (job->n + 1) * sizeof *doomed);
+    const struct json **here = arena_alloc(s->a, (job->n + 1) * sizeof *here),
+                      **doomed = arena_alloc(s->a, (job->n + 1) * sizeof *doomed);
     size_t creates = 0, deletes = 0, cursor = 0;
     for (const struct json *node; ctl_next(&d->nodes, &cursor, &node);) {
         struct should should = should_run(s, job, node);
@@ -345,7 +359,8 @@ static void manage(struct sync *s)
             if (meta_deleting(here[i]))
                 continue;
             if (failed && should.stay)
-                event_record(s->c->events, job->ds, NULL, "Warning", "FailedDaemonPod", "Found failed daemon pod " STR_FMT "/" STR_FMT " on node " STR_FMT ", will try to kill it",
+                event_record(s->c->events, job->ds, NULL, "Warning", "FailedDaemonPod",
+                             "Found failed daemon pod " STR_FMT "/" STR_FMT " on node " STR_FMT ", will try to kill it",
                              STR_ARG(s->ns), STR_ARG(meta_name(here[i])), STR_ARG(meta_name(node)));
             if (failed || !should.stay || running)
                 doomed[deletes++] = here[i];
@@ -356,7 +371,8 @@ static void manage(struct sync *s)
             nodes[creates++] = arena_str(s->a, meta_name(node));
     }
     for (size_t i = 0; i < job->n; i++)            /* meant for a node that is gone, and never bound */
-        if (!json_path_str(job->pods[i], "spec.nodeName").n && !meta_deleting(job->pods[i]) && !ctl_get(&d->nodes, target_node(job->pods[i])))
+        if (!json_path_str(job->pods[i], "spec.nodeName").n && !meta_deleting(job->pods[i]) &&
+            !ctl_get(&d->nodes, target_node(job->pods[i])))
             doomed[deletes++] = job->pods[i];
     carry_out(s, nodes, creates, doomed, deletes);
     sync_wait(s, managed);
@@ -382,7 +398,8 @@ static void sync_daemonset(struct sync *s)
         return;
     }
     if (selector_empty(sel)) {
-        event_record(s->c->events, ds, NULL, "Warning", "SelectingAll", "This daemon set is selecting all pods. A non-empty selector is required.");
+        event_record(s->c->events, ds, NULL, "Warning", "SelectingAll",
+                     "This daemon set is selecting all pods. A non-empty selector is required.");
         sync_end(s);
         return;
     }

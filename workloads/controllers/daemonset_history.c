@@ -1,6 +1,8 @@
-/* workloads/controllers/daemonset_history.c - every template of a DaemonSet as a ControllerRevision (pkg/controller/daemon/update.go, controller/history).
+/* workloads/controllers/daemonset_history.c - every template of a DaemonSet as a ControllerRevision
+ * (pkg/controller/daemon/update.go, controller/history).
  *
- * The revision's data is the patch that would bring the template back: {"spec":{"template":{...,"$patch":"replace"}}}. Its name ends in the template's hash.
+ * The revision's data is the patch that would bring the template back: {"spec":{"template":{...,"$patch":"replace"}}}. Its name
+ * ends in the template's hash.
  */
 #include "workloads/controllers/daemonset.h"
 
@@ -31,7 +33,8 @@ static void exists(struct op *op, const struct client_result *r, const struct er
 {
     struct sync *s = op->s;
     struct daemon_job *job = s->data;
-    if (err->code == ERR_NONE && json_equal(json_get(r->obj, "data"), patch_of(s, job->ds)) && meta_owned_by(r->obj, meta_uid(job->ds))) {
+    if (err->code == ERR_NONE && json_equal(json_get(r->obj, "data"), patch_of(s, job->ds)) &&
+        meta_owned_by(r->obj, meta_uid(job->ds))) {
         job->hash = arena_str(s->a, meta_label(r->obj, HASH_LABEL));
         job->current = arena_str(s->a, meta_name(r->obj));
     } else if (err->code == ERR_NONE) {            /* another template with the same hash: count it in, next time */
@@ -65,14 +68,19 @@ static void create(struct sync *s, int64_t number, struct json *patch)
     const struct json *template = json_path(job->ds, "spec.template");
     const char *hash = template_hash(s->a, s->c->minor, template, json_path_int(job->ds, "status.collisionCount", -1));
     const char *name = arena_printf(s->a, STR_FMT "-%s", STR_ARG(s->name), hash);
-    struct json *labels = json_path(template, "metadata.labels") ? json_copy(s->a, json_path(template, "metadata.labels")) : json_new_object(s->a);
+    struct json *labels = json_path(template, "metadata.labels") ? json_copy(s->a, json_path(template, "metadata.labels"))
+                          : json_new_object(s->a);
     json_set_strc(s->a, labels, HASH_LABEL, hash);
-    struct json *revision = json_buildf(s->a, "{'kind':'ControllerRevision','apiVersion':'apps/v1','metadata':{'name':%s,'namespace':%S,'labels':%j,'ownerReferences':[%j]},'data':%j,'revision':%d}",
-                                        name, s->ns, labels, meta_owner_ref(s->a, "apps/v1", "DaemonSet", s->name, meta_uid(job->ds)), patch, number);
+    struct json *revision = json_buildf(s->a,
+                                        "{'kind':'ControllerRevision','apiVersion':'apps/v1','metadata':{'name':%s,'namespace':%S,"
+                                        "'labels':%j,'ownerReferences':[%j]},'data':%j,'revision':%d}",
+                                        name, s->ns, labels, meta_owner_ref(s->a, "apps/v1", "DaemonSet", s->name,
+                                                                            meta_uid(job->ds)), patch, number);
     const struct json *notes = json_path(job->ds, "metadata.annotations");
     if (json_len(notes))
         json_set(s->a, json_get(revision, "metadata"), "annotations", json_copy(s->a, notes));
-    sync_create(s, client_path(s->a, "apps/v1", "controllerrevisions", s->ns, STR_NULL, NULL), revision, created, (void *)(uintptr_t)name);
+    sync_create(s, client_path(s->a, "apps/v1", "controllerrevisions", s->ns, STR_NULL, NULL), revision, created,
+                (void *)(uintptr_t)name);
 }
 
 void daemon_history(struct sync *s, void (*then)(struct sync *s))

@@ -1,8 +1,10 @@
-/* workloads/controllers/deployment.c - Deployments: from one template to the next without falling below the promised number of pods (pkg/controller/deployment).
+/* workloads/controllers/deployment.c - Deployments: from one template to the next without falling below the promised number of
+ * pods (pkg/controller/deployment).
  *
- * A sync: claim the ReplicaSets; find (or create) the one with the present template, the newest; give revisions; scale it up and the old ones down as
- * rollout.c computes; clean up old ones; write the status. As upstream, one sync does at most one scaling step of either side and ends with the status; what
- * it changed wakes it again. Files: here the order of steps, rollout.c the arithmetic, deployment_status.c status and conditions.
+ * A sync: claim the ReplicaSets; find (or create) the one with the present template, the newest; give revisions; scale it up and
+ * the old ones down as rollout.c computes; clean up old ones; write the status. As upstream, one sync does at most one scaling
+ * step of either side and ends with the status; what it changed wakes it again. Files: here the order of steps, rollout.c the
+ * arithmetic, deployment_status.c status and conditions.
  */
 #include "workloads/controllers/deployment.h"
 
@@ -41,7 +43,8 @@ static void pod_seen(struct ctl *c, const struct json *old, const struct json *n
 }
 
 /* ---- annotations and revisions ---- */
-static const char *const not_copied[] = { "kubectl.kubernetes.io/last-applied-configuration", REVISION, REVISION_HISTORY, DESIRED, MAX_REPLICAS, "deprecated.deployment.rollback.to" };
+static const char *const not_copied[] = { "kubectl.kubernetes.io/last-applied-configuration", REVISION, REVISION_HISTORY, DESIRED,
+                                          MAX_REPLICAS, "deprecated.deployment.rollback.to" };
 
 static bool is_copied(struct str key)
 {
@@ -51,7 +54,10 @@ static bool is_copied(struct str key)
     return true;
 }
 
-static struct json *annotations(struct sync *s, struct json *obj) { return json_ensure(s->a, json_ensure(s->a, obj, "metadata"), "annotations"); }
+static struct json *annotations(struct sync *s, struct json *obj)
+{
+    return json_ensure(s->a, json_ensure(s->a, obj, "metadata"), "annotations");
+}
 
 static int64_t int_annotation(const struct json *obj, const char *key, int64_t dflt)
 {
@@ -100,7 +106,8 @@ static bool set_new_annotations(struct sync *s, struct json *rs, int64_t revisio
 static struct rollout_rs view_of(const struct json *rs)
 {
     const struct json *st = json_get(rs, "status");
-    return (struct rollout_rs){ .replicas = json_path_int(rs, "spec.replicas", 0), .actual = json_get_int(st, "replicas", 0), .ready = json_get_int(st, "readyReplicas", 0),
+    return (struct rollout_rs){ .replicas = json_path_int(rs, "spec.replicas", 0), .actual = json_get_int(st, "replicas", 0),
+                                .ready = json_get_int(st, "readyReplicas", 0),
                                 .available = json_get_int(st, "availableReplicas", 0), .desired = int_annotation(rs, DESIRED, -1),
                                 .max = int_annotation(rs, MAX_REPLICAS, -1), .created_ns = obj_created_ns(rs), .name = meta_name(rs) };
 }
@@ -117,7 +124,8 @@ static bool same_template(struct sync *s, const struct json *x, const struct jso
     struct json *a = json_copy(s->a, x), *b = json_copy(s->a, y);
     json_remove(json_path(a, "metadata.labels"), HASH_LABEL);
     json_remove(json_path(b, "metadata.labels"), HASH_LABEL);
-    return json_equal(json_get(a, "spec"), json_get(b, "spec")) && json_equal(json_path(a, "metadata.labels"), json_path(b, "metadata.labels")) &&
+    return json_equal(json_get(a, "spec"), json_get(b, "spec")) &&
+           json_equal(json_path(a, "metadata.labels"), json_path(b, "metadata.labels")) &&
            json_equal(json_path(a, "metadata.annotations"), json_path(b, "metadata.annotations"));
 }
 
@@ -187,9 +195,11 @@ static void scaled(struct op *op, const struct client_result *r, const struct er
     struct str name = job->views[sc->i].name;
     const char *way = sc->to > sc->from ? "up" : "down";
     if (s->c->minor >= 26)
-        event_record(s->c->events, job->d, NULL, "Normal", "ScalingReplicaSet", "Scaled %s replica set " STR_FMT " from %" PRId64 " to %" PRId64, way, STR_ARG(name), sc->from, sc->to);
+        event_record(s->c->events, job->d, NULL, "Normal", "ScalingReplicaSet",
+                     "Scaled %s replica set " STR_FMT " from %" PRId64 " to %" PRId64, way, STR_ARG(name), sc->from, sc->to);
     else
-        event_record(s->c->events, job->d, NULL, "Normal", "ScalingReplicaSet", "Scaled %s replica set " STR_FMT " to %" PRId64, way, STR_ARG(name), sc->to);
+        event_record(s->c->events, job->d, NULL, "Normal", "ScalingReplicaSet", "Scaled %s replica set " STR_FMT " to %" PRId64,
+                     way, STR_ARG(name), sc->to);
 }
 
 static void scale_set(struct sync *s, size_t i, int64_t to)
@@ -259,7 +269,8 @@ static void refresh_existing(struct sync *s)
     }
     changed = set_int_annotation(s, job->d, REVISION, int_annotation(rs, REVISION, 0));
     if (has_deadline(job) && !condition_find(json_path(job->d, "status.conditions"), "Progressing")) {
-        set_progressing(s, "True", "FoundNewReplicaSet", arena_printf(s->a, "Found new replica set \"" STR_FMT "\"", STR_ARG(meta_name(rs))));
+        set_progressing(s, "True", "FoundNewReplicaSet",
+                        arena_printf(s->a, "Found new replica set \"" STR_FMT "\"", STR_ARG(meta_name(rs))));
         changed = true;
     }
     if (changed)
@@ -276,13 +287,16 @@ static void newest_taken(struct sync *s, const struct json *rs, bool existed)
     set_replace(s, job->r.newest, rs);
     if (!existed && replicas > 0) {
         if (s->c->minor >= 26)
-            event_record(s->c->events, job->d, NULL, "Normal", "ScalingReplicaSet", "Scaled up replica set " STR_FMT " from 0 to %" PRId64, STR_ARG(name), replicas);
+            event_record(s->c->events, job->d, NULL, "Normal", "ScalingReplicaSet",
+                         "Scaled up replica set " STR_FMT " from 0 to %" PRId64, STR_ARG(name), replicas);
         else
-            event_record(s->c->events, job->d, NULL, "Normal", "ScalingReplicaSet", "Scaled up replica set " STR_FMT " to %" PRId64, STR_ARG(name), replicas);
+            event_record(s->c->events, job->d, NULL, "Normal", "ScalingReplicaSet",
+                         "Scaled up replica set " STR_FMT " to %" PRId64, STR_ARG(name), replicas);
     }
     bool changed = set_int_annotation(s, job->d, REVISION, int_annotation(rs, REVISION, 0));
     if (!existed && has_deadline(job)) {
-        set_progressing(s, "True", "NewReplicaSetCreated", arena_printf(s->a, "Created new replica set \"" STR_FMT "\"", STR_ARG(name)));
+        set_progressing(s, "True", "NewReplicaSetCreated",
+                        arena_printf(s->a, "Created new replica set \"" STR_FMT "\"", STR_ARG(name)));
         changed = true;
     }
     if (changed)
@@ -296,7 +310,8 @@ static void newest_exists(struct op *op, const struct client_result *r, const st
     struct deploy_job *job = s->data;
     if (err->code != ERR_NONE) {
         sync_fail(s, err);
-    } else if (meta_owned_by(r->obj, meta_uid(job->d)) && same_template(s, json_path(job->d, "spec.template"), json_path(r->obj, "spec.template"))) {
+    } else if (meta_owned_by(r->obj, meta_uid(job->d)) &&
+               same_template(s, json_path(job->d, "spec.template"), json_path(r->obj, "spec.template"))) {
         newest_taken(s, r->obj, true);
     } else {
         struct json *st = json_ensure(s->a, job->d, "status");
@@ -332,14 +347,18 @@ static void create_newest(struct sync *s)
 {
     struct deploy_job *job = s->data;
     const struct json *spec = json_get(job->d, "spec");
-    const char *hash = template_hash(s->a, s->c->minor, json_get(spec, "template"), json_path_int(job->d, "status.collisionCount", -1));
+    const char *hash = template_hash(s->a, s->c->minor, json_get(spec, "template"),
+                                     json_path_int(job->d, "status.collisionCount", -1));
     const char *name = arena_printf(s->a, STR_FMT "-%s", STR_ARG(s->name), hash);
     struct json *template = json_copy(s->a, json_get(spec, "template")), *selector = json_copy(s->a, json_get(spec, "selector"));
     struct json *labels = json_ensure(s->a, json_ensure(s->a, template, "metadata"), "labels");
     json_set_strc(s->a, labels, HASH_LABEL, hash);
     json_set_strc(s->a, json_ensure(s->a, selector, "matchLabels"), HASH_LABEL, hash);
-    struct json *rs = json_buildf(s->a, "{'kind':'ReplicaSet','apiVersion':'apps/v1','metadata':{'name':%s,'namespace':%S,'labels':%j,'ownerReferences':[%j]},'spec':{'replicas':%d,'selector':%j,'template':%j}}",
-                                  name, s->ns, json_copy(s->a, labels), meta_owner_ref(s->a, "apps/v1", "Deployment", s->name, meta_uid(job->d)),
+    struct json *rs = json_buildf(s->a,
+                                  "{'kind':'ReplicaSet','apiVersion':'apps/v1','metadata':{'name':%s,'namespace':%S,'labels':%j,"
+                                  "'ownerReferences':[%j]},'spec':{'replicas':%d,'selector':%j,'template':%j}}",
+                                  name, s->ns, json_copy(s->a, labels),
+                                  meta_owner_ref(s->a, "apps/v1", "Deployment", s->name, meta_uid(job->d)),
                                   rollout_new_replicas(&job->r), selector, template);
     int64_t min_ready = json_get_int(spec, "minReadySeconds", 0);
     if (min_ready)
@@ -380,7 +399,8 @@ static void cleanup(struct sync *s)
     for (size_t k = 0; limit >= 0 && limit < INT32_MAX && (int64_t)k < olds - limit; k++) {
         const struct json *rs = job->sets[order[k]];
         const struct rollout_rs *v = &job->views[order[k]];
-        if (v->replicas == 0 && v->actual == 0 && json_path_int(rs, "metadata.generation", 0) <= json_path_int(rs, "status.observedGeneration", 0))
+        if (v->replicas == 0 && v->actual == 0 &&
+            json_path_int(rs, "metadata.generation", 0) <= json_path_int(rs, "status.observedGeneration", 0))
             sync_delete(s, sync_path(s, "apps/v1", "replicasets", rs, NULL), NULL, NULL, NULL);
     }
 }
@@ -591,7 +611,8 @@ static void sync_deployment(struct sync *s)
         return;
     }
     if (selector_empty(sel)) {
-        event_record(s->c->events, d, NULL, "Warning", "SelectingAll", "This deployment is selecting all pods. A non-empty selector is required.");
+        event_record(s->c->events, d, NULL, "Warning", "SelectingAll",
+                     "This deployment is selecting all pods. A non-empty selector is required.");
         sync_end(s);
         return;
     }

@@ -15,12 +15,15 @@ struct deploy_job {                    /* one sync of one Deployment */
     bool               scaled, adopted;
 };
 
-/* The status as it should be, conditions included; rollout: with Progressing judged (syncRolloutStatus), else without (syncDeploymentStatus). */
+/* The status as it should be, conditions included; rollout: with Progressing judged (syncRolloutStatus), else without
+ * (syncDeploymentStatus). */
 struct json *deploy_status(struct sync *s, const struct deploy_job *job, bool rollout);
 bool deploy_complete(const struct deploy_job *job, const struct json *status);
 /* When nothing else wakes a rollout that hangs: delay until its deadline can be judged, or -1. */
 int64_t deploy_requeue_ns(const struct deploy_job *job, const struct json *status, int64_t now_ns);
-/* SetDeploymentCondition: nothing happens when status and reason are the same; else it moves to the end. since: lastTransitionTime to keep, or NULL. */
-void deploy_condition_set(struct arena *a, struct json *status, const char *type, const char *value, const char *reason, const char *message, int64_t now_ns, const struct json *since);
+/* SetDeploymentCondition: nothing happens when status and reason are the same; else it moves to the end. since:
+ * lastTransitionTime to keep, or NULL. */
+void deploy_condition_set(struct arena *a, struct json *status, const char *type, const char *value, const char *reason,
+                          const char *message, int64_t now_ns, const struct json *since);
 
 #endif

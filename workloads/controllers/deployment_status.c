@@ -1,4 +1,5 @@
-/* workloads/controllers/deployment_status.c - a Deployment's status and conditions (pkg/controller/deployment/progress.go, sync.go calculateStatus). */
+/* workloads/controllers/deployment_status.c - a Deployment's status and conditions (pkg/controller/deployment/progress.go,
+ * sync.go calculateStatus). */
 #include "workloads/controllers/deployment.h"
 
 /* ---- conditions ---- */
@@ -9,14 +10,17 @@ static void condition_drop(struct json *conditions, const char *type)
             json_remove_at(conditions, i);
 }
 
-void deploy_condition_set(struct arena *a, struct json *status, const char *type, const char *value, const char *reason, const char *message, int64_t now_ns, const struct json *since)
+void deploy_condition_set(struct arena *a, struct json *status, const char *type, const char *value, const char *reason,
+                          const char *message, int64_t now_ns, const struct json *since)
 {
     struct json *conditions = json_ensure_array(a, status, "conditions"), *old = condition_find(conditions, type);
     if (old && str_eqc(json_get_str(old, "status"), value) && str_eqc(json_get_str(old, "reason"), reason))
         return;
     struct str now = time_rfc3339(a, now_ns);
-    struct str from = since ? json_str(since) : old && str_eqc(json_get_str(old, "status"), value) ? arena_str(a, json_get_str(old, "lastTransitionTime")) : now;
-    struct json *c = json_buildf(a, "{'type':%s,'status':%s,'lastUpdateTime':%S,'lastTransitionTime':%S,'reason':%s,'message':%s}", type, value, now, from, reason, message);
+    struct str from = since ? json_str(since) : old && str_eqc(json_get_str(old, "status"), value)
+                      ? arena_str(a, json_get_str(old, "lastTransitionTime")) : now;
+    struct json *c = json_buildf(a, "{'type':%s,'status':%s,'lastUpdateTime':%S,'lastTransitionTime':%S,'reason':%s,'message':%s}",
+                                 type, value, now, from, reason, message);
     condition_drop(conditions, type);
     json_append(conditions, c);
 }
@@ -27,7 +31,8 @@ static bool has_deadline(const struct deploy_job *job) { return json_path_int(jo
 bool deploy_complete(const struct deploy_job *job, const struct json *st)
 {
     return json_get_int(st, "updatedReplicas", 0) == job->r.replicas && json_get_int(st, "replicas", 0) == job->r.replicas &&
-           json_get_int(st, "availableReplicas", 0) == job->r.replicas && json_get_int(st, "observedGeneration", 0) >= json_path_int(job->d, "metadata.generation", 0);
+           json_get_int(st, "availableReplicas", 0) == job->r.replicas &&
+           json_get_int(st, "observedGeneration", 0) >= json_path_int(job->d, "metadata.generation", 0);
 }
 
 static bool progresses(const struct json *old, const struct json *st)
@@ -35,7 +40,8 @@ static bool progresses(const struct json *old, const struct json *st)
     int64_t old_old = json_get_int(old, "replicas", 0) - json_get_int(old, "updatedReplicas", 0);
     int64_t new_old = json_get_int(st, "replicas", 0) - json_get_int(st, "updatedReplicas", 0);
     return json_get_int(st, "updatedReplicas", 0) > json_get_int(old, "updatedReplicas", 0) || new_old < old_old ||
-           json_get_int(st, "readyReplicas", 0) > json_get_int(old, "readyReplicas", 0) || json_get_int(st, "availableReplicas", 0) > json_get_int(old, "availableReplicas", 0);
+           json_get_int(st, "readyReplicas", 0) > json_get_int(old, "readyReplicas", 0) ||
+           json_get_int(st, "availableReplicas", 0) > json_get_int(old, "availableReplicas", 0);
 }
 
 static int64_t deadline_ns(const struct deploy_job *job, const struct json *condition)
@@ -57,33 +63,41 @@ static void judge_progress(struct sync *s, const struct deploy_job *job, struct 
 {
     int64_t now = vtime_now(s->c->loop);
     const struct json *old = json_get(job->d, "status"), *current = condition_find(json_get(old, "conditions"), "Progressing");
-    if (str_eqc(json_get_str(current, "reason"), "NewReplicaSetAvailable") && json_get_int(st, "replicas", 0) == json_get_int(st, "updatedReplicas", 0))
+    if (str_eqc(json_get_str(current, "reason"), "NewReplicaSetAvailable") &&
+        json_get_int(st, "replicas", 0) == json_get_int(st, "updatedReplicas", 0))
         return;
     struct str name = job->r.newest == SIZE_MAX ? s->name : job->views[job->r.newest].name;
-    const char *subject = arena_printf(s->a, "%s \"" STR_FMT "\"", job->r.newest == SIZE_MAX ? "Deployment" : "ReplicaSet", STR_ARG(name));
+    const char *subject = arena_printf(s->a, "%s \"" STR_FMT "\"", job->r.newest == SIZE_MAX ? "Deployment" : "ReplicaSet",
+                                       STR_ARG(name));
     if (deploy_complete(job, st)) {
-        deploy_condition_set(s->a, st, "Progressing", "True", "NewReplicaSetAvailable", arena_printf(s->a, "%s has successfully progressed.", subject), now, NULL);
+        deploy_condition_set(s->a, st, "Progressing", "True", "NewReplicaSetAvailable",
+                             arena_printf(s->a, "%s has successfully progressed.", subject), now, NULL);
     } else if (progresses(old, st)) {
         const struct json *since = str_eqc(json_get_str(current, "status"), "True") ? json_get(current, "lastTransitionTime") : NULL;
         condition_drop(json_get(st, "conditions"), "Progressing");
-        deploy_condition_set(s->a, st, "Progressing", "True", "ReplicaSetUpdated", arena_printf(s->a, "%s is progressing.", subject), now, since);
+        deploy_condition_set(s->a, st, "Progressing", "True", "ReplicaSetUpdated",
+                             arena_printf(s->a, "%s is progressing.", subject), now, since);
     } else if (timed_out(job, condition_find(json_get(st, "conditions"), "Progressing"), now)) {
-        deploy_condition_set(s->a, st, "Progressing", "False", "ProgressDeadlineExceeded", arena_printf(s->a, "%s has timed out progressing.", subject), now, NULL);
+        deploy_condition_set(s->a, st, "Progressing", "False", "ProgressDeadlineExceeded",
+                             arena_printf(s->a, "%s has timed out progressing.", subject), now, NULL);
     }
 }
 
 /* What a ReplicaSet could not create shows on its Deployment: the newest one's first. */
 static void pass_on_failure(struct sync *s, const struct deploy_job *job, struct json *st)
 {
-    const struct json *failure = job->r.newest == SIZE_MAX ? NULL : condition_find(json_path(job->sets[job->r.newest], "status.conditions"), "ReplicaFailure");
+    const struct json *failure = job->r.newest == SIZE_MAX ? NULL
+                                 : condition_find(json_path(job->sets[job->r.newest], "status.conditions"), "ReplicaFailure");
     for (size_t i = 0; !failure && i < job->r.n; i++)
         failure = condition_find(json_path(job->sets[i], "status.conditions"), "ReplicaFailure");
     if (!failure) {
         condition_drop(json_get(st, "conditions"), "ReplicaFailure");
         return;
     }
-    deploy_condition_set(s->a, st, "ReplicaFailure", arena_cstr(s->a, json_get_str(failure, "status")), arena_cstr(s->a, json_get_str(failure, "reason")),
-                         arena_cstr(s->a, json_get_str(failure, "message")), vtime_now(s->c->loop), json_get(failure, "lastTransitionTime"));
+    deploy_condition_set(s->a, st, "ReplicaFailure", arena_cstr(s->a, json_get_str(failure, "status")),
+                         arena_cstr(s->a, json_get_str(failure, "reason")),
+                         arena_cstr(s->a, json_get_str(failure, "message")), vtime_now(s->c->loop),
+                         json_get(failure, "lastTransitionTime"));
 }
 
 /* ---- the whole ---- */
@@ -115,9 +129,11 @@ struct json *deploy_status(struct sync *s, const struct deploy_job *job, bool ro
     if (json_get(old, "collisionCount"))
         json_set(s->a, st, "collisionCount", json_copy(s->a, json_get(old, "collisionCount")));
     if (available >= job->r.replicas - job->r.unavailable)
-        deploy_condition_set(s->a, st, "Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.", now, NULL);
+        deploy_condition_set(s->a, st, "Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.",
+                             now, NULL);
     else
-        deploy_condition_set(s->a, st, "Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.", now, NULL);
+        deploy_condition_set(s->a, st, "Available", "False", "MinimumReplicasUnavailable",
+                             "Deployment does not have minimum availability.", now, NULL);
     if (!rollout)
         return st;
     if (has_deadline(job))

@@ -1,5 +1,6 @@
-/* workloads/controllers/discovery.c - what the server serves, as those controllers need it that care for objects of every kind (client-go discovery,
- * ServerPreferredResources): each resource once, in its group's preferred version or else in the next that has it. Order of use: sync_discover in a sync. */
+/* workloads/controllers/discovery.c - what the server serves, as those controllers need it that care for objects of every kind
+ * (client-go discovery, ServerPreferredResources): each resource once, in its group's preferred version or else in the next that
+ * has it. Order of use: sync_discover in a sync. */
 #include "workloads/controllers/controllers_priv.h"
 
 struct version_list { struct api_resources *out; const char *group, *api_version; int rank; };
@@ -47,8 +48,10 @@ static void resources_known(struct op *op, const struct client_result *r, const 
         struct api_resource *at = slot(s, l->out, l->group, name);
         if (at->rank <= l->rank)
             continue;
-        *at = (struct api_resource){ l->group, l->api_version, arena_cstr(s->a, name), arena_cstr(s->a, json_get_str(res, "kind")), l->rank, json_get_bool(res, "namespaced", false),
-                                     has_verb(res, "list"), has_verb(res, "watch"), has_verb(res, "delete"), has_verb(res, "deletecollection") };
+        *at = (struct api_resource){ l->group, l->api_version, arena_cstr(s->a, name), arena_cstr(s->a, json_get_str(res, "kind")),
+                                     l->rank, json_get_bool(res, "namespaced", false),
+                                     has_verb(res, "list"), has_verb(res, "watch"), has_verb(res, "delete"),
+                                     has_verb(res, "deletecollection") };
     }
 }
 

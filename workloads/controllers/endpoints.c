@@ -1,7 +1,8 @@
 /* workloads/controllers/endpoints.c - who stands behind a Service (pkg/controller/endpoint/endpoints_controller.go).
  *
- * The subsets are computed from the Service's ports and the pods that its selector matches, ready and not ready, and written when they differ. Services
- * without selector are left alone: their Endpoints are somebody else's (the API server's own, a user's, a leader's lock).
+ * The subsets are computed from the Service's ports and the pods that its selector matches, ready and not ready, and written when
+ * they differ. Services without selector are left alone: their Endpoints are somebody else's (the API server's own, a user's, a
+ * leader's lock).
  */
 #include "workloads/controllers/controllers_priv.h"
 #include "workloads/controllers/endpoints.h"
@@ -33,7 +34,8 @@ void services_of_pod(struct ctl *c, struct ctl_watch *services, const struct jso
 
 bool pod_endpoint_changed(const struct json *old, const struct json *now)
 {
-    static const char *const fields[] = { "status.podIP", "status.phase", "spec.nodeName", "spec.hostname", "spec.subdomain", "spec.readinessGates" };
+    static const char *const fields[] = { "status.podIP", "status.phase", "spec.nodeName", "spec.hostname", "spec.subdomain",
+                                          "spec.readinessGates" };
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         if (!json_equal(json_path(old, fields[i]), json_path(now, fields[i])))
             return true;
@@ -131,9 +133,12 @@ static void write_endpoints(struct sync *s, const struct json *svc, struct json 
 {
     const struct json *old = ctl_get(&of(s->c)->endpoints, s->key);
     struct json *labels = wanted_labels(s, svc), *none = json_new_object(s->a), *empty = json_new_array(s->a);
-    if (old && json_equal(json_get(old, "subsets") ? json_get(old, "subsets") : empty, subsets) && json_equal(meta_labels(old) ? meta_labels(old) : none, labels))
+    if (old && json_equal(json_get(old, "subsets") ? json_get(old, "subsets") : empty, subsets) &&
+        json_equal(meta_labels(old) ? meta_labels(old) : none, labels))
         return;
-    struct json *e = old ? json_copy(s->a, old) : json_buildf(s->a, "{'kind':'Endpoints','apiVersion':'v1','metadata':{'name':%S,'namespace':%S}}", s->name, s->ns);
+    struct json *e = old ? json_copy(s->a, old)
+                     : json_buildf(s->a, "{'kind':'Endpoints','apiVersion':'v1','metadata':{'name':%S,'namespace':%S}}", s->name,
+                                   s->ns);
     struct json *meta = json_get(e, "metadata"), *notes = json_ensure(s->a, meta, "annotations");
     json_set(s->a, meta, "labels", labels);
     json_remove(notes, TRIGGER_TIME);

@@ -4,7 +4,8 @@
 
 #include "workloads/controllers/controllers_priv.h"
 
-/* The subsets as upstream writes them: addresses with the same ports together, addresses by IP, ports and subsets by the MD5 of their dump. */
+/* The subsets as upstream writes them: addresses with the same ports together, addresses by IP, ports and subsets by the MD5 of
+ * their dump. */
 struct json *endpoints_subsets(struct arena *a, int minor, const struct json *svc, const struct json *const *pods, size_t n);
 /* Port number of a Service's port on this pod; false when the pod has no port of that name. */
 bool service_port_on_pod(const struct json *port, const struct json *pod, int64_t *number);

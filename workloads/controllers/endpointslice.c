@@ -1,7 +1,7 @@
 /* workloads/controllers/endpointslice.c - who stands behind a Service, in slices (pkg/controller/endpointslice), from v1.20 on.
  *
- * One slice per set of port numbers, of at most 100 endpoints, named <service>-<5 random> by the API server. Simplified: IPv4, no topology hints; slices are
- * filled in the order of the pods, and rewritten when anything in them differs.
+ * One slice per set of port numbers, of at most 100 endpoints, named <service>-<5 random> by the API server. Simplified: IPv4, no
+ * topology hints; slices are filled in the order of the pods, and rewritten when anything in them differs.
  */
 #include "workloads/controllers/endpoints.h"
 
@@ -27,8 +27,10 @@ static void pod_seen(struct ctl *c, const struct json *old, const struct json *n
 static void slice_seen(struct ctl *c, const struct json *old, const struct json *now)
 {
     struct arena *a = arena_new();
-    if (old && str_eqc(meta_label(old, "endpointslice.kubernetes.io/managed-by"), MANAGED_BY) && (!now || !json_equal(json_get(old, "endpoints"), json_get(now, "endpoints"))))
-        ctl_add(c, arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(meta_namespace(old)), STR_ARG(meta_label(old, "kubernetes.io/service-name"))));
+    if (old && str_eqc(meta_label(old, "endpointslice.kubernetes.io/managed-by"), MANAGED_BY) &&
+        (!now || !json_equal(json_get(old, "endpoints"), json_get(now, "endpoints"))))
+        ctl_add(c, arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(meta_namespace(old)),
+                              STR_ARG(meta_label(old, "kubernetes.io/service-name"))));
     arena_free(a);
 }
 
@@ -39,7 +41,8 @@ static struct json *ports_of(struct sync *s, const struct json *svc, const struc
     for (const struct json *p = json_first(json_path(svc, "spec.ports")); p; p = json_next(p)) {
         int64_t number;
         if (service_port_on_pod(p, pod, &number))
-            json_append(ports, json_buildf(s->a, "{'name':%S,'protocol':%S,'port':%d}", json_get_str(p, "name"), json_get_str(p, "protocol").n ? json_get_str(p, "protocol") : STR("TCP"), number));
+            json_append(ports, json_buildf(s->a, "{'name':%S,'protocol':%S,'port':%d}", json_get_str(p, "name"),
+                                           json_get_str(p, "protocol").n ? json_get_str(p, "protocol") : STR("TCP"), number));
     }
     return ports;
 }
@@ -48,7 +51,9 @@ static struct json *endpoint_of(struct sync *s, const struct json *svc, const st
 {
     bool ready = pod_is_ready(pod), gone = meta_deleting(pod), all = service_publishes_not_ready(svc);
     struct str node = json_path_str(pod, "spec.nodeName"), hostname = json_path_str(pod, "spec.hostname");
-    struct json *e = json_buildf(s->a, "{'addresses':[%S],'conditions':{'ready':%b},'targetRef':{'kind':'Pod','namespace':%S,'name':%S,'uid':%S}}", json_path_str(pod, "status.podIP"),
+    struct json *e = json_buildf(s->a,
+                                 "{'addresses':[%S],'conditions':{'ready':%b},'targetRef':{'kind':'Pod','namespace':%S,'name':%S,"
+                                 "'uid':%S}}", json_path_str(pod, "status.podIP"),
                                  all || (ready && !gone), meta_namespace(pod), meta_name(pod), meta_uid(pod));
     if (s->c->minor >= 22) {
         json_set_bool(s->a, json_get(e, "conditions"), "serving", ready);
@@ -81,7 +86,8 @@ static struct json *wanted(struct sync *s, const struct json *svc)
     struct json *all = json_new_array(s->a);
     for (size_t i = 0; i < n; i++) {
         struct str phase = json_path_str(pods[i], "status.phase");
-        bool skip = s->c->minor >= 22 ? str_eqc(phase, "Succeeded") || str_eqc(phase, "Failed") : meta_deleting(pods[i]) && !service_publishes_not_ready(svc);
+        bool skip = s->c->minor >= 22 ? str_eqc(phase, "Succeeded") || str_eqc(phase, "Failed")
+                    : meta_deleting(pods[i]) && !service_publishes_not_ready(svc);
         if (!skip && json_path_str(pods[i], "status.podIP").n && json_path_str(pods[i], "spec.nodeName").n)
             json_append(json_get(slice_with(s, all, ports_of(s, svc, pods[i])), "endpoints"), endpoint_of(s, svc, pods[i]));
     }
@@ -113,7 +119,9 @@ static void create_slice(struct sync *s, const struct json *svc, struct json *sl
 {
     json_set_strc(s->a, slice, "kind", "EndpointSlice");
     json_set_strc(s->a, slice, "apiVersion", of(s->c)->api);
-    json_set(s->a, slice, "metadata", json_buildf(s->a, "{'generateName':%S,'namespace':%S,'labels':%j,'ownerReferences':[%j]}", arena_strf(s->a, STR_FMT "-", STR_ARG(s->name)), s->ns,
+    json_set(s->a, slice, "metadata",
+             json_buildf(s->a, "{'generateName':%S,'namespace':%S,'labels':%j,'ownerReferences':[%j]}",
+                         arena_strf(s->a, STR_FMT "-", STR_ARG(s->name)), s->ns,
                                                   labels_of(s, svc), meta_owner_ref(s->a, "v1", "Service", s->name, meta_uid(svc))));
     sync_create(s, client_path(s->a, of(s->c)->api, "endpointslices", s->ns, STR_NULL, NULL), slice, written, NULL);
 }
@@ -133,7 +141,8 @@ static void reconcile(struct sync *s, const struct json *svc, struct json *want)
         struct json *slice = json_remove_at(want, 0);
         if (!slice) {
             sync_delete(s, sync_path(s, x->api, "endpointslices", have, NULL), NULL, NULL, NULL);
-        } else if (!same_list(json_get(have, "endpoints"), json_get(slice, "endpoints")) || !same_list(json_get(have, "ports"), json_get(slice, "ports")) ||
+        } else if (!same_list(json_get(have, "endpoints"), json_get(slice, "endpoints")) ||
+                   !same_list(json_get(have, "ports"), json_get(slice, "ports")) ||
                    !json_equal(meta_labels(have), labels)) {
             struct json *copy = json_copy(s->a, have);
             json_set(s->a, copy, "endpoints", json_copy(s->a, json_get(slice, "endpoints")));

@@ -1,10 +1,12 @@
 /* workloads/controllers/garbage_collector.c - what owns what, and what goes when an owner goes (pkg/controller/garbagecollector).
  *
- * The graph: every object of every resource that can be watched and deleted, by uid, with its owners; and for every owner its dependents. An object all of whose
- * owners are gone is deleted in the background. An owner that is deleted in the foreground keeps the finalizer foregroundDeletion until no dependent blocks it;
- * one that is deleted with orphans keeps the finalizer orphan until no dependent refers to it. Before it deletes, it asks the server: the graph may be stale.
+ * The graph: every object of every resource that can be watched and deleted, by uid, with its owners; and for every owner its
+ * dependents. An object all of whose owners are gone is deleted in the background. An owner that is deleted in the foreground
+ * keeps the finalizer foregroundDeletion until no dependent blocks it; one that is deleted with orphans keeps the finalizer
+ * orphan until no dependent refers to it. Before it deletes, it asks the server: the graph may be stale.
  *
- * Where upstream asks for the resources every 30 seconds, this one does so when a CustomResourceDefinition or an APIService changes. Keys are uids.
+ * Where upstream asks for the resources every 30 seconds, this one does so when a CustomResourceDefinition or an APIService
+ * changes. Keys are uids.
  */
 #include "workloads/controllers/controllers_priv.h"
 
@@ -91,7 +93,8 @@ static bool same_owners(const struct node *n, const struct json *refs)
 {
     size_t i = 0;
     for (const struct json *ref = json_first(refs); ref; ref = json_next(ref), i++)
-        if (i >= n->owner_count || !str_eqc(json_get_str(ref, "uid"), n->owners[i].uid) || json_get_bool(ref, "blockOwnerDeletion", false) != n->owners[i].blocks)
+        if (i >= n->owner_count || !str_eqc(json_get_str(ref, "uid"), n->owners[i].uid) ||
+            json_get_bool(ref, "blockOwnerDeletion", false) != n->owners[i].blocks)
             return false;
     return i == n->owner_count;
 }
@@ -124,7 +127,8 @@ static void node_set(const struct kind_watch *k, const struct json *obj)
     bool fresh = !n;
     if (!n) {
         n = NEW(struct node);
-        *n = (struct node){ .uid = str_own(meta_uid(obj)), .ns = str_own(meta_namespace(obj)), .name = str_own(meta_name(obj)), .kind = k };
+        *n = (struct node){ .uid = str_own(meta_uid(obj)), .ns = str_own(meta_namespace(obj)), .name = str_own(meta_name(obj)),
+                            .kind = k };
         map_putc(g->nodes, n->uid, n);
     }
     n->deleting = meta_deleting(obj);
@@ -171,7 +175,10 @@ static void with_tree(const struct kind_watch *k, struct object *o, void (*fn)(c
 
 static void schedule_discovery(struct collector *g) { ctl_add_after(&g->ctl, STR("discover"), SECOND); }
 
-static bool is_source_of_kinds(const struct kind_watch *k) { return strcmp(k->resource, "customresourcedefinitions") == 0 || strcmp(k->resource, "apiservices") == 0; }
+static bool is_source_of_kinds(const struct kind_watch *k)
+{
+    return strcmp(k->resource, "customresourcedefinitions") == 0 || strcmp(k->resource, "apiservices") == 0;
+}
 
 static void on_add(void *ctx, struct object *o)
 {
@@ -211,7 +218,8 @@ static void watch_kind(struct collector *g, const struct api_resource *r)
 {
     struct arena *a = arena_new();
     struct kind_watch *k = NEW(struct kind_watch);
-    *k = (struct kind_watch){ .g = g, .api_version = xstrdup(r->api_version), .resource = xstrdup(r->resource), .kind = xstrdup(r->kind), .namespaced = r->namespaced };
+    *k = (struct kind_watch){ .g = g, .api_version = xstrdup(r->api_version), .resource = xstrdup(r->resource),
+                              .kind = xstrdup(r->kind), .namespaced = r->namespaced };
     list_init(&k->node);
     list_push(&g->kinds, &k->node);
     k->informer = informer_shared(g->ctl.kcm->shared, client_path(a, r->api_version, r->resource, STR_NULL, STR_NULL, NULL), "");
@@ -225,7 +233,8 @@ static void watch_kind(struct collector *g, const struct api_resource *r)
 /* The same objects under two groups (extensions and networking.k8s.io) are watched under the one that stays. */
 static bool is_ignored(const struct api_resource *r)
 {
-    return !r->can_list || !r->can_watch || !r->can_delete || strcmp(r->resource, "events") == 0 || strcmp(r->group, "extensions") == 0;
+    return !r->can_list || !r->can_watch || !r->can_delete || strcmp(r->resource, "events") == 0 ||
+           strcmp(r->group, "extensions") == 0;
 }
 
 static void discovered(struct sync *s)
@@ -248,7 +257,8 @@ static const char *node_path(struct sync *s, const struct node *n)
 
 static struct json *metadata_patch(struct sync *s, const struct json *obj, const char *key, struct json *value)
 {
-    return json_buildf(s->a, "{'metadata':{'resourceVersion':%S,'uid':%S,%k:%j}}", json_path_str(obj, "metadata.resourceVersion"), meta_uid(obj), key, value);
+    return json_buildf(s->a, "{'metadata':{'resourceVersion':%S,'uid':%S,%k:%j}}", json_path_str(obj, "metadata.resourceVersion"),
+                       meta_uid(obj), key, value);
 }
 
 static void drop_finalizer(struct sync *s, const struct json *obj, const char *path, const char *finalizer)
@@ -323,7 +333,8 @@ static void look_at_owners(struct sync *s)
             json_append(job->keep, json_copy(s->a, ref));
             continue;
         }
-        sync_get(s, client_path(s->a, k->api_version, k->resource, k->namespaced ? meta_namespace(job->obj) : STR_NULL, json_get_str(ref, "name"), NULL), owner_fetched,
+        sync_get(s, client_path(s->a, k->api_version, k->resource, k->namespaced ? meta_namespace(job->obj) : STR_NULL,
+                                json_get_str(ref, "name"), NULL), owner_fetched,
                  (void *)(uintptr_t)ref);
     }
     sync_wait(s, judge);

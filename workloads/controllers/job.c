@@ -1,8 +1,10 @@
-/* workloads/controllers/job.c - Jobs: pods that run to their end (pkg/controller/job/job_controller.go, as of v1.16 to v1.21: counts in status, no indexes).
+/* workloads/controllers/job.c - Jobs: pods that run to their end (pkg/controller/job/job_controller.go, as of v1.16 to v1.21:
+ * counts in status, no indexes).
  *
- * A sync counts the job's pods by phase, judges whether it has failed (too many failures, too long), creates or deletes pods, and writes the status. After a
- * failure the replacement waits 10 s, 20 s, ... 6 min, the first one not at all. Simplified: no indexed completions, no pod failure policy, no tracking by
- * finalizers (v1.26): a pod that somebody deletes before it was counted is not counted.
+ * A sync counts the job's pods by phase, judges whether it has failed (too many failures, too long), creates or deletes pods, and
+ * writes the status. After a failure the replacement waits 10 s, 20 s, ... 6 min, the first one not at all. Simplified: no
+ * indexed completions, no pod failure policy, no tracking by finalizers (v1.26): a pod that somebody deletes before it was
+ * counted is not counted.
  */
 #include "workloads/controllers/controllers_priv.h"
 

@@ -1,9 +1,11 @@
-/* workloads/controllers/manager.c - kube-controller-manager: who runs, as whom, and in which order (cmd/kube-controller-manager/app).
+/* workloads/controllers/manager.c - kube-controller-manager: who runs, as whom, and in which order
+ * (cmd/kube-controller-manager/app).
  *
- * Order: leader election; then the tokens controller, under the manager's own identity; then a ServiceAccount for each controller that upstream's manager of
- * this version starts (also for those that we lack: `kubectl get sa -n kube-system` lists them all); and each controller of ours as soon as the token of
- * its account exists, with a client that presents this token (SAControllerClientBuilder). Informers are shared, under the manager's identity.
- * From v1.24 on, where secrets are no longer made by themselves, tokens come from TokenRequest, for a year.
+ * Order: leader election; then the tokens controller, under the manager's own identity; then a ServiceAccount for each controller
+ * that upstream's manager of this version starts (also for those that we lack: `kubectl get sa -n kube-system` lists them all);
+ * and each controller of ours as soon as the token of its account exists, with a client that presents this token
+ * (SAControllerClientBuilder). Informers are shared, under the manager's identity. From v1.24 on, where secrets are no longer
+ * made by themselves, tokens come from TokenRequest, for a year.
  */
 #include "workloads/controllers/controllers_priv.h"
 
@@ -89,8 +91,10 @@ static const struct json *token_secret(struct controller_manager *m, const struc
     size_t cursor = 0;
     for (struct object *o; informer_next(m->secrets, &cursor, &o);) {
         const struct json *secret = object_json(o);
-        if (str_eqc(meta_namespace(secret), "kube-system") && str_eqc(json_get_str(secret, "type"), "kubernetes.io/service-account-token") &&
-            str_eq(meta_annotation(secret, "kubernetes.io/service-account.uid"), meta_uid(account)) && json_path_str(secret, "data.token").n)
+        if (str_eqc(meta_namespace(secret), "kube-system") &&
+            str_eqc(json_get_str(secret, "type"), "kubernetes.io/service-account-token") &&
+            str_eq(meta_annotation(secret, "kubernetes.io/service-account.uid"), meta_uid(account)) &&
+            json_path_str(secret, "data.token").n)
             return secret;
     }
     return NULL;
@@ -108,8 +112,12 @@ static void token_issued(void *ctx, const struct client_result *res, const struc
 
 static void ask_token(struct runner *r, struct arena *a)
 {
-    struct json *request = json_buildf(a, "{'kind':'TokenRequest','apiVersion':'authentication.k8s.io/v1','spec':{'audiences':[],'expirationSeconds':%d}}", (int64_t)TOKEN_LIFE_S);
-    r->asking = client_create(r->m->opt.client, client_path(a, "v1", "serviceaccounts", STR("kube-system"), str_c(r->ops->service_account), "token"), request, token_issued, r);
+    struct json *request = json_buildf(a,
+                                       "{'kind':'TokenRequest','apiVersion':'authentication.k8s.io/v1','spec':{'audiences':[],"
+                                       "'expirationSeconds':%d}}", (int64_t)TOKEN_LIFE_S);
+    r->asking = client_create(r->m->opt.client,
+                              client_path(a, "v1", "serviceaccounts", STR("kube-system"), str_c(r->ops->service_account), "token"),
+                              request, token_issued, r);
 }
 
 static void try_launch(struct runner *r)
@@ -183,8 +191,11 @@ static void account_created(void *ctx, const struct client_result *res, const st
 static void creation_send(struct creation *c)
 {
     struct arena *a = arena_new();
-    struct json *account = json_buildf(a, "{'kind':'ServiceAccount','apiVersion':'v1','metadata':{'name':%s,'namespace':'kube-system'}}", c->account);
-    c->call = client_create(c->m->opt.client, client_path(a, "v1", "serviceaccounts", STR("kube-system"), STR_NULL, NULL), account, account_created, c);
+    struct json *account = json_buildf(a,
+                                       "{'kind':'ServiceAccount','apiVersion':'v1','metadata':{'name':%s,"
+                                       "'namespace':'kube-system'}}", c->account);
+    c->call = client_create(c->m->opt.client, client_path(a, "v1", "serviceaccounts", STR("kube-system"), STR_NULL, NULL), account,
+                            account_created, c);
     arena_free(a);
 }
 
@@ -213,7 +224,8 @@ static void accounts_synced(void *ctx)
     for (size_t i = 0; i < m->runner_count; i++) {
         bool known = false;
         for (size_t k = 0; k < ARRAY_LEN(upstream); k++)
-            known = known || (m->opt.minor >= upstream[k].since && strcmp(upstream[k].account, m->runners[i].ops->service_account) == 0);
+            known = known || (m->opt.minor >= upstream[k].since &&
+                              strcmp(upstream[k].account, m->runners[i].ops->service_account) == 0);
         if (!known)
             ensure_account(m, m->runners[i].ops->service_account);
     }
@@ -223,7 +235,8 @@ static void accounts_synced(void *ctx)
 /* ---- the whole ---- */
 static struct kcm_context context_of(struct controller_manager *m, struct client *own)
 {
-    return (struct kcm_context){ .cc = { .loop = m->opt.loop, .client = own, .minor = m->opt.minor, .flags = m->opt.flags, .note = m->opt.note,
+    return (struct kcm_context){ .cc = { .loop = m->opt.loop, .client = own, .minor = m->opt.minor, .flags = m->opt.flags,
+                                         .note = m->opt.note,
                                          .note_ctx = m->opt.note_ctx }, .shared = m->opt.client, .opt = &m->opt };
 }
 
@@ -298,7 +311,8 @@ struct controller_manager *controller_manager_start(const struct controller_mana
     if (opt->leader_elect)
         leader_identity("ubuntu", opt->instance, m->identity);
     if (opt->leader_elect)
-        m->election = leader_election_new(opt->client, "kube-controller-manager", m->identity, opt->minor >= 20, lead, stop_leading, m);
+        m->election = leader_election_new(opt->client, "kube-controller-manager", m->identity, opt->minor >= 20, lead,
+                                          stop_leading, m);
     else
         lead(m);
     return m;

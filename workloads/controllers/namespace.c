@@ -1,8 +1,9 @@
 /* workloads/controllers/namespace.c - emptying a namespace that is being deleted (pkg/controller/namespace/deletion).
  *
- * The namespace is marked Terminating; every namespaced resource that the server knows has its objects deleted as a collection; what remains is listed, and the
- * namespace looked at again after half of the time that pods may take. When nothing remains the finalizer "kubernetes" goes, and with it the
- * namespace. Conditions say what stands in the way: an API group that does not answer, objects, finalizers.
+ * The namespace is marked Terminating; every namespaced resource that the server knows has its objects deleted as a collection;
+ * what remains is listed, and the namespace looked at again after half of the time that pods may take. When nothing remains the
+ * finalizer "kubernetes" goes, and with it the namespace. Conditions say what stands in the way: an API group that does not
+ * answer, objects, finalizers.
  */
 #include "workloads/controllers/controllers_priv.h"
 
@@ -28,7 +29,11 @@ static void seen(struct ctl *c, const struct json *old, const struct json *now)
         ctl_add_obj(c, now);
 }
 
-static const char *collection(struct sync *s, const struct api_resource *r) { return client_path(s->a, r->api_version, r->resource, s->name, STR_NULL, NULL); }
+static const char *collection(struct sync *s, const struct api_resource *r)
+{
+    return client_path(s->a, r->api_version, r->resource, s->name, STR_NULL, NULL);
+}
+
 static bool is_pods(const struct api_resource *r) { return !*r->group && strcmp(r->resource, "pods") == 0; }
 
 /* ---- conditions ---- */
@@ -36,7 +41,8 @@ static bool say(struct sync *s, const char *type, const char *bad_reason, const 
 {
     struct ns_job *job = s->data;
     struct json *conditions = json_ensure_array(s->a, json_ensure(s->a, job->ns, "status"), "conditions");
-    return condition_set(s->a, conditions, type, bad ? "True" : "False", bad ? bad_reason : good_reason, bad ? bad : good, vtime_now(s->c->loop));
+    return condition_set(s->a, conditions, type, bad ? "True" : "False", bad ? bad_reason : good_reason, bad ? bad : good,
+                         vtime_now(s->c->loop));
 }
 
 static const char *content_left(struct sync *s)
@@ -45,7 +51,8 @@ static const char *content_left(struct sync *s)
     const char *text = NULL;
     for (size_t i = 0; i < job->left_count; i++) {
         const struct api_resource *r = job->left[i].r;
-        text = arena_printf(s->a, "%s%s%s.%s has %" PRId64 " resource instances", text ? text : "", text ? ", " : "", r->resource, r->group, job->left[i].count);
+        text = arena_printf(s->a, "%s%s%s.%s has %" PRId64 " resource instances", text ? text : "", text ? ", " : "", r->resource,
+                            r->group, job->left[i].count);
     }
     return text ? arena_printf(s->a, "Some resources are remaining: %s", text) : NULL;
 }
@@ -58,24 +65,33 @@ static const char *finalizers_left(struct sync *s)
     struct str name;
     void *count;
     while (map_next(job->finalizers, &cursor, &name, &count))
-        text = arena_printf(s->a, "%s%s" STR_FMT " in %" PRId64 " resource instances", text ? text : "", text ? ", " : "", STR_ARG(name), *(int64_t *)count);
+        text = arena_printf(s->a, "%s%s" STR_FMT " in %" PRId64 " resource instances", text ? text : "", text ? ", " : "",
+                            STR_ARG(name), *(int64_t *)count);
     return text ? arena_printf(s->a, "Some content in the namespace has finalizers remaining: %s", text) : NULL;
 }
 
 static bool conditions_changed(struct sync *s)
 {
     struct ns_job *job = s->data;
-    const char *discovery = job->all.failed ? arena_printf(s->a, "Discovery failed for some groups, %zu failing: unable to retrieve the complete list of server APIs: %s",
+    const char *discovery = job->all.failed
+                            ? arena_printf(s->a, "Discovery failed for some groups, %zu failing: unable to retrieve the complete "
+                                                 "list of server APIs: %s",
                                                            job->all.failed_count, job->all.failed) : NULL;
-    const char *deletion = job->delete_errors ? arena_printf(s->a, "Failed to delete all resource types, %s", job->delete_errors) : NULL;
-    bool changed = say(s, "NamespaceDeletionDiscoveryFailure", "DiscoveryFailed", discovery, "ResourcesDiscovered", "All resources successfully discovered");
-    changed = say(s, "NamespaceDeletionGroupVersionParsingFailure", "GroupVersionParsingFailed", NULL, "ParsedGroupVersions", "All legacy kube types successfully parsed") || changed;
+    const char *deletion = job->delete_errors ? arena_printf(s->a, "Failed to delete all resource types, %s", job->delete_errors)
+                           : NULL;
+    bool changed = say(s, "NamespaceDeletionDiscoveryFailure", "DiscoveryFailed", discovery, "ResourcesDiscovered",
+                       "All resources successfully discovered");
+    changed = say(s, "NamespaceDeletionGroupVersionParsingFailure", "GroupVersionParsingFailed", NULL, "ParsedGroupVersions",
+                  "All legacy kube types successfully parsed") || changed;
     changed = say(s, "NamespaceDeletionContentFailure", "ContentDeletionFailed", deletion, "ContentDeleted",
-                  s->c->minor >= 17 ? "All content successfully deleted, may be waiting on finalization" : "All content successfully deleted") || changed;
+                  s->c->minor >= 17 ? "All content successfully deleted, may be waiting on finalization"
+                  : "All content successfully deleted") || changed;
     if (s->c->minor < 17)
         return changed;
-    changed = say(s, "NamespaceContentRemaining", "SomeResourcesRemain", content_left(s), "ContentRemoved", "All content successfully removed") || changed;
-    return say(s, "NamespaceFinalizersRemaining", "SomeFinalizersRemain", finalizers_left(s), "ContentHasNoFinalizers", "All content-preserving finalizers finished") || changed;
+    changed = say(s, "NamespaceContentRemaining", "SomeResourcesRemain", content_left(s), "ContentRemoved",
+                  "All content successfully removed") || changed;
+    return say(s, "NamespaceFinalizersRemaining", "SomeFinalizersRemain", finalizers_left(s), "ContentHasNoFinalizers",
+               "All content-preserving finalizers finished") || changed;
 }
 
 /* ---- the end ---- */
@@ -147,7 +163,8 @@ static void listed(struct op *op, const struct client_result *r, const struct er
     for (const struct json *obj = json_first(items); obj; obj = json_next(obj)) {
         count_finalizers(s, obj);
         struct str phase = json_path_str(obj, "status.phase");
-        int64_t grace = is_pods(res) && !str_eqc(phase, "Succeeded") && !str_eqc(phase, "Failed") ? json_path_int(obj, "spec.terminationGracePeriodSeconds", 30) : 0;
+        int64_t grace = is_pods(res) && !str_eqc(phase, "Succeeded") && !str_eqc(phase, "Failed")
+                        ? json_path_int(obj, "spec.terminationGracePeriodSeconds", 30) : 0;
         longest = grace > longest ? grace : longest;
     }
     job->estimate_s = longest > job->estimate_s ? longest : job->estimate_s;
@@ -178,7 +195,8 @@ static void delete_each(struct op *op, const struct client_result *r, const stru
     if (err->code != ERR_NONE)
         return;                        /* the second listing will tell */
     for (const struct json *obj = json_first(json_get(r->obj, "items")); obj; obj = json_next(obj))
-        sync_delete(s, client_path(s->a, res->api_version, res->resource, s->name, meta_name(obj), NULL), json_buildf(s->a, "{'propagationPolicy':'Background'}"), deleted, NULL);
+        sync_delete(s, client_path(s->a, res->api_version, res->resource, s->name, meta_name(obj), NULL),
+                    json_buildf(s->a, "{'propagationPolicy':'Background'}"), deleted, NULL);
 }
 
 static void discovered(struct sync *s)
@@ -189,7 +207,9 @@ static void discovered(struct sync *s)
         if (!r->namespaced || !r->can_delete)
             continue;
         if (r->can_delete_collection)
-            sync_delete(s, collection(s, r), json_buildf(s->a, "{'kind':'DeleteOptions','apiVersion':'v1','propagationPolicy':'Background'}"), deleted, NULL);
+            sync_delete(s, collection(s, r),
+                        json_buildf(s->a, "{'kind':'DeleteOptions','apiVersion':'v1','propagationPolicy':'Background'}"), deleted,
+                        NULL);
         else
             sync_get(s, collection(s, r), delete_each, (void *)(uintptr_t)r);
     }

@@ -4,7 +4,8 @@
 
 bool toleration_matches(const struct json *toleration, const struct json *taint)
 {
-    struct str effect = json_get_str(toleration, "effect"), key = json_get_str(toleration, "key"), op = json_get_str(toleration, "operator");
+    struct str effect = json_get_str(toleration, "effect"), key = json_get_str(toleration, "key"),
+               op = json_get_str(toleration, "operator");
     if (effect.n && !str_eq(effect, json_get_str(taint, "effect")))
         return false;
     if (key.n && !str_eq(key, json_get_str(taint, "key")))

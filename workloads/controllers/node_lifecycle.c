@@ -1,8 +1,10 @@
-/* workloads/controllers/node_lifecycle.c - whether nodes are alive, and what that means for their pods (pkg/controller/nodelifecycle).
+/* workloads/controllers/node_lifecycle.c - whether nodes are alive, and what that means for their pods
+ * (pkg/controller/nodelifecycle).
  *
- * Every five seconds each node is looked at: when neither its lease nor its heartbeats have moved for 40 s, its conditions become Unknown. What the conditions
- * say is repeated as taints: NoSchedule at once, NoExecute for a node that is not ready or unreachable, and gone when it is well again. The pods of a
- * node that stops being ready are marked not ready. Evictions are taint_manager.c's. Simplified: no eviction rate limits, no zones.
+ * Every five seconds each node is looked at: when neither its lease nor its heartbeats have moved for 40 s, its conditions become
+ * Unknown. What the conditions say is repeated as taints: NoSchedule at once, NoExecute for a node that is not ready or
+ * unreachable, and gone when it is well again. The pods of a node that stops being ready are marked not ready. Evictions are
+ * taint_manager.c's. Simplified: no eviction rate limits, no zones.
  */
 #include "workloads/controllers/controllers_priv.h"
 #include "workloads/controllers/taint_manager.h"
@@ -52,7 +54,8 @@ static void node_seen(struct ctl *c, const struct json *old, const struct json *
         struct health *h = map_take(l->health, meta_name(old));
         struct arena *a = arena_new();
         if (h) {
-            event_record(c->events, node_reference(a, meta_name(old)), NULL, "Normal", "RemovingNode", "Node " STR_FMT " event: Removing Node " STR_FMT " from Controller",
+            event_record(c->events, node_reference(a, meta_name(old)), NULL, "Normal", "RemovingNode",
+                         "Node " STR_FMT " event: Removing Node " STR_FMT " from Controller",
                          STR_ARG(meta_name(old)), STR_ARG(meta_name(old)));
             health_free(h);
         }
@@ -125,7 +128,9 @@ static bool make_unknown(struct sync *s, struct json *node)
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         struct json *c = condition_find(conditions, types[i]);
         if (!c) {
-            json_append(conditions, json_buildf(s->a, "{'type':%s,'status':'Unknown','lastHeartbeatTime':%S,'lastTransitionTime':%S,'reason':'NodeStatusNeverUpdated','message':'Kubelet never posted node status.'}",
+            json_append(conditions, json_buildf(s->a,
+                                                "{'type':%s,'status':'Unknown','lastHeartbeatTime':%S,'lastTransitionTime':%S,"
+                                                "'reason':'NodeStatusNeverUpdated','message':'Kubelet never posted node status.'}",
                                                 types[i], json_path_str(node, "metadata.creationTimestamp"), now));
             changed = true;
         } else if (!str_eqc(json_get_str(c, "status"), "Unknown")) {
@@ -170,8 +175,10 @@ static void want_taint(struct sync *s, struct json *list, const char *key, const
 
 static bool is_ours(struct str key)
 {
-    static const char *const keys[] = { NOT_READY, UNREACHABLE, "node.kubernetes.io/memory-pressure", "node.kubernetes.io/disk-pressure",
-                                        "node.kubernetes.io/pid-pressure", "node.kubernetes.io/network-unavailable", "node.kubernetes.io/unschedulable" };
+    static const char *const keys[] = { NOT_READY, UNREACHABLE, "node.kubernetes.io/memory-pressure",
+                                        "node.kubernetes.io/disk-pressure",
+                                        "node.kubernetes.io/pid-pressure", "node.kubernetes.io/network-unavailable",
+                                        "node.kubernetes.io/unschedulable" };
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         if (str_eqc(key, keys[i]))
             return true;
@@ -180,14 +187,19 @@ static bool is_ours(struct str key)
 
 static struct json *wanted_taints(struct sync *s, const struct json *node)
 {
-    static const char *const pressures[][2] = { { "MemoryPressure", "node.kubernetes.io/memory-pressure" }, { "DiskPressure", "node.kubernetes.io/disk-pressure" },
-                                                { "PIDPressure", "node.kubernetes.io/pid-pressure" }, { "NetworkUnavailable", "node.kubernetes.io/network-unavailable" } };
+    static const char *const pressures[][2] = { { "MemoryPressure", "node.kubernetes.io/memory-pressure" },
+                                                { "DiskPressure", "node.kubernetes.io/disk-pressure" },
+                                                { "PIDPressure", "node.kubernetes.io/pid-pressure" },
+                                                { "NetworkUnavailable", "node.kubernetes.io/network-unavailable" } };
     const struct json *have = json_path(node, "spec.taints"), *r = condition_find(json_path(node, "status.conditions"), "Ready");
     struct json *list = json_new_array(s->a);
     for (const struct json *t = json_first(have); t; t = json_next(t))
-        if (!is_ours(json_get_str(t, "key")) || (str_eqc(json_get_str(t, "effect"), "NoExecute") && !str_eqc(json_get_str(t, "key"), NOT_READY) && !str_eqc(json_get_str(t, "key"), UNREACHABLE)))
+        if (!is_ours(json_get_str(t, "key")) ||
+            (str_eqc(json_get_str(t, "effect"), "NoExecute") && !str_eqc(json_get_str(t, "key"), NOT_READY) &&
+             !str_eqc(json_get_str(t, "key"), UNREACHABLE)))
             json_append(list, json_copy(s->a, t));
-    const char *trouble = str_eqc(json_get_str(r, "status"), "False") ? NOT_READY : str_eqc(json_get_str(r, "status"), "Unknown") ? UNREACHABLE : NULL;
+    const char *trouble = str_eqc(json_get_str(r, "status"), "False") ? NOT_READY : str_eqc(json_get_str(r, "status"), "Unknown")
+                          ? UNREACHABLE : NULL;
     if (trouble)
         want_taint(s, list, trouble, "NoSchedule", have);
     for (size_t i = 0; i < ARRAY_LEN(pressures); i++)
@@ -223,7 +235,8 @@ static void write_taints(struct sync *s, const struct json *node)
     struct json *want = wanted_taints(s, node);
     if (same_taints(want, json_path(node, "spec.taints")))
         return;
-    struct json *patch = json_buildf(s->a, "{'metadata':{'resourceVersion':%S},'spec':{'taints':%j}}", json_path_str(node, "metadata.resourceVersion"), json_len(want) ? want : NULL);
+    struct json *patch = json_buildf(s->a, "{'metadata':{'resourceVersion':%S},'spec':{'taints':%j}}",
+                                     json_path_str(node, "metadata.resourceVersion"), json_len(want) ? want : NULL);
     sync_patch(s, sync_path(s, "v1", "nodes", node, NULL), PATCH_MERGE, patch, NULL, NULL);
 }
 
@@ -253,14 +266,16 @@ static void sync_node(struct sync *s)
     }
     if (!h->registered) {
         h->registered = true;
-        event_record(s->c->events, node_reference(s->a, s->name), NULL, "Normal", "RegisteredNode", "Node " STR_FMT " event: Registered Node " STR_FMT " in Controller",
+        event_record(s->c->events, node_reference(s->a, s->name), NULL, "Normal", "RegisteredNode",
+                     "Node " STR_FMT " event: Registered Node " STR_FMT " in Controller",
                      STR_ARG(s->name), STR_ARG(s->name));
     }
     struct json *node = json_copy(s->a, seen);
     bool was_ready = node_is_ready(seen);
     if (is_silent(s, seen, h) && make_unknown(s, node)) {
         if (was_ready) {
-            event_record(s->c->events, node_reference(s->a, s->name), NULL, "Normal", "NodeNotReady", "Node " STR_FMT " status is now: NodeNotReady", STR_ARG(s->name));
+            event_record(s->c->events, node_reference(s->a, s->name), NULL, "Normal", "NodeNotReady",
+                         "Node " STR_FMT " status is now: NodeNotReady", STR_ARG(s->name));
             mark_pods_not_ready(s);
         }
         sync_update(s, sync_path(s, "v1", "nodes", node, "status"), node, health_written, NULL);

@@ -1,8 +1,9 @@
-/* workloads/controllers/replicaset.c - as many pods as asked for (pkg/controller/replicaset/replica_set.go), for ReplicaSets and ReplicationControllers.
+/* workloads/controllers/replicaset.c - as many pods as asked for (pkg/controller/replicaset/replica_set.go), for ReplicaSets and
+ * ReplicationControllers.
  *
- * A sync claims its pods (adopting orphans that match, releasing those that no longer do), creates what is missing in batches of 1, 2, 4..., or deletes what is
- * too many in the order of victims_sort, and writes the status. What it asked for and has not seen yet in its informer is kept as expectations: until they are
- * met it only counts. Simplified: no logarithmic scale-down (v1.22).
+ * A sync claims its pods (adopting orphans that match, releasing those that no longer do), creates what is missing in batches of
+ * 1, 2, 4..., or deletes what is too many in the order of victims_sort, and writes the status. What it asked for and has not seen
+ * yet in its informer is kept as expectations: until they are met it only counts. Simplified: no logarithmic scale-down (v1.22).
  */
 #include "workloads/controllers/controllers_priv.h"
 
@@ -94,7 +95,8 @@ static void owner_seen(struct ctl *c, const struct json *old, const struct json 
 static struct json *status_of(struct sync *s, struct rs_job *job)
 {
     const struct json *old = json_get(job->rs, "status"), *labels = json_path(job->rs, "spec.template.metadata.labels");
-    int64_t ready = 0, available = 0, labelled = 0, now = vtime_now(s->c->loop), min_ready = json_path_int(job->rs, "spec.minReadySeconds", 0);
+    int64_t ready = 0, available = 0, labelled = 0, now = vtime_now(s->c->loop),
+            min_ready = json_path_int(job->rs, "spec.minReadySeconds", 0);
     struct selector *template = selector_from_map(s->a, labels);
     for (size_t i = 0; i < job->n; i++) {
         labelled += selector_matches(template, meta_labels(job->pods[i]));
@@ -128,7 +130,8 @@ static void write_status(struct sync *s)
     int64_t min_ready = json_path_int(job->rs, "spec.minReadySeconds", 0), wanted = json_path_int(job->rs, "spec.replicas", 1);
     if (!json_equal(st, json_get(job->rs, "status"))) {
         json_set(s->a, job->rs, "status", json_copy(s->a, st));
-        sync_update(s, sync_path(s, replicas_of(s->c)->f->group_version, replicas_of(s->c)->f->resource, job->rs, "status"), job->rs, NULL, NULL);
+        sync_update(s, sync_path(s, replicas_of(s->c)->f->group_version, replicas_of(s->c)->f->resource, job->rs, "status"),
+                    job->rs, NULL, NULL);
     }
     if (min_ready > 0 && json_get_int(st, "readyReplicas", 0) == wanted && json_get_int(st, "availableReplicas", 0) != wanted)
         ctl_add_after(s->c, s->key, min_ready * SECOND);
@@ -214,8 +217,10 @@ static int64_t crowd(struct replicas *r, const struct json *rs, const struct jso
     size_t cursor = 0;
     struct str node = json_path_str(pod, "spec.nodeName"), family = json_get_str(meta_controller(rs), "uid");
     for (const struct json *other; ctl_next(&r->pods, &cursor, &other);) {
-        const struct json *owner = str_eq(json_path_str(other, "spec.nodeName"), node) && pod_is_active(other) ? controller_of(&r->owners, r->f->kind, other) : NULL;
-        n += owner && (str_eq(meta_uid(owner), meta_uid(rs)) || (family.n && str_eq(json_get_str(meta_controller(owner), "uid"), family)));
+        const struct json *owner = str_eq(json_path_str(other, "spec.nodeName"), node) && pod_is_active(other)
+                                   ? controller_of(&r->owners, r->f->kind, other) : NULL;
+        n += owner && (str_eq(meta_uid(owner), meta_uid(rs)) ||
+                       (family.n && str_eq(json_get_str(meta_controller(owner), "uid"), family)));
     }
     return n;
 }
@@ -225,7 +230,8 @@ static void delete_pods(struct sync *s, struct rs_job *job, size_t count)
     struct replicas *r = replicas_of(s->c);
     struct victim *v = arena_zalloc(s->a, job->n * sizeof *v);
     for (size_t i = 0; i < job->n; i++)
-        v[i] = (struct victim){ .pod = job->pods[i], .rank = s->c->minor >= 20 && count < job->n ? crowd(r, job->rs, job->pods[i]) : 0 };
+        v[i] = (struct victim){ .pod = job->pods[i],
+                                .rank = s->c->minor >= 20 && count < job->n ? crowd(r, job->rs, job->pods[i]) : 0 };
     if (count < job->n)
         victims_sort(v, job->n, s->c->minor);
     expectations_set(r->expected, s->key, 0, (int)count);
@@ -265,7 +271,8 @@ static void sync_replicas(struct sync *s)
     struct replicas *r = replicas_of(s->c);
     const struct json *rs = ctl_get(&r->owners, s->key);
     const struct json *labels = json_path(rs, "spec.selector");
-    struct selector *sel = !rs ? NULL : r->f == &replication ? selector_from_map(s->a, labels) : selector_from_json(s->a, labels, NULL);
+    struct selector *sel = !rs ? NULL : r->f == &replication ? selector_from_map(s->a, labels)
+                           : selector_from_json(s->a, labels, NULL);
     if (!rs || !sel) {
         if (!rs)
             expectations_forget(r->expected, s->key);

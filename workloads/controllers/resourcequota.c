@@ -1,7 +1,8 @@
 /* workloads/controllers/resourcequota.c - how much of its quota a namespace uses (pkg/controller/resourcequota).
  *
- * Counts what quotas can limit: objects (pods, services, configmaps, secrets, ..., count/<resource>.<group>), and what pods request. The API server's admission
- * charges new objects; this sets the figures right, when a counted object goes and every five minutes. Scopes other than none are left to admission.
+ * Counts what quotas can limit: objects (pods, services, configmaps, secrets, ..., count/<resource>.<group>), and what pods
+ * request. The API server's admission charges new objects; this sets the figures right, when a counted object goes and every five
+ * minutes. Scopes other than none are left to admission.
  */
 #include "workloads/controllers/controllers_priv.h"
 
@@ -90,12 +91,15 @@ static __int128 container_most(const struct json *containers, const char *list, 
     return most;
 }
 
-/* "requests.cpu", "cpu", "limits.memory"...: the sum over live pods; the larger of all containers together and the largest init container. */
+/* "requests.cpu", "cpu", "limits.memory"...: the sum over live pods; the larger of all containers together and the largest init
+ * container. */
 static bool pod_resources(struct sync *s, struct str name, struct quantity *out)
 {
     const char *list = str_starts(name, "limits.") ? "limits" : "requests";
     ptrdiff_t dot = str_chr(name, '.');
-    const char *resource = arena_cstr(s->a, dot > 0 && (str_starts(name, "limits.") || str_starts(name, "requests.")) ? str_sub(name, (size_t)dot + 1, name.n) : name);
+    const char *resource = arena_cstr(s->a,
+                                      dot > 0 && (str_starts(name, "limits.") || str_starts(name, "requests."))
+                                      ? str_sub(name, (size_t)dot + 1, name.n) : name);
     if (strcmp(resource, "cpu") && strcmp(resource, "memory") && strcmp(resource, "ephemeral-storage"))
         return false;
     size_t cursor = 0;
@@ -103,7 +107,8 @@ static bool pod_resources(struct sync *s, struct str name, struct quantity *out)
     for (const struct json *pod; ctl_next(&of(s->c)->watches[PODS], &cursor, &pod);) {
         if (!str_eq(meta_namespace(pod), s->ns) || is_over(pod))
             continue;
-        __int128 sum = container_sum(json_path(pod, "spec.containers"), list, resource), init = container_most(json_path(pod, "spec.initContainers"), list, resource);
+        __int128 sum = container_sum(json_path(pod, "spec.containers"), list, resource),
+            init = container_most(json_path(pod, "spec.initContainers"), list, resource);
         out->nano += sum > init ? sum : init;
     }
     return true;

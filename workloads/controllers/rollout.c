@@ -52,7 +52,8 @@ static size_t old_by_age(const struct rollout *r, size_t *order)
         size_t at = n++;
         for (; at > 0; at--) {
             const struct rollout_rs *before = &r->rs[order[at - 1]], *one = &r->rs[i];
-            if (before->created_ns < one->created_ns || (before->created_ns == one->created_ns && str_cmp(before->name, one->name) <= 0))
+            if (before->created_ns < one->created_ns ||
+                (before->created_ns == one->created_ns && str_cmp(before->name, one->name) <= 0))
                 break;
             order[at] = order[at - 1];
         }
@@ -120,7 +121,8 @@ static int64_t proportion(const struct rollout *r, const struct rollout_rs *rs, 
     int64_t fraction = -rs->replicas, allowed = to_add - added;
     if (r->replicas != 0) {
         int64_t annotated = rs->max >= 0 ? rs->max : r->status_replicas;
-        fraction = annotated ? round_half_away((double)(rs->replicas * (r->replicas + r->surge)) / (double)annotated) - rs->replicas : 0;
+        fraction = annotated ? round_half_away((double)(rs->replicas * (r->replicas + r->surge)) / (double)annotated) -
+                   rs->replicas : 0;
     }
     return to_add > 0 ? min64(fraction, allowed) : fraction > allowed ? fraction : allowed;
 }

@@ -1,5 +1,5 @@
-/* workloads/controllers/rollout.h - the arithmetic of a Deployment's rollout, apart from all plumbing (pkg/controller/deployment/util/deployment_util.go,
- * rolling.go, sync.go). Everything is counts; nothing is written here. */
+/* workloads/controllers/rollout.h - the arithmetic of a Deployment's rollout, apart from all plumbing
+ * (pkg/controller/deployment/util/deployment_util.go, rolling.go, sync.go). Everything is counts; nothing is written here. */
 #ifndef WORKLOADS_CONTROLLERS_ROLLOUT_H
 #define WORKLOADS_CONTROLLERS_ROLLOUT_H
 
@@ -23,7 +23,8 @@ struct rollout_step { size_t rs; int64_t replicas; };             /* scale this 
 /* spec -> replicas, rolling, surge, unavailable. Both zero: unavailable 1. Surge rounds up, unavailable down. */
 void rollout_resolve(const struct json *deployment_spec, struct rollout *out);
 int64_t rollout_total(const struct rollout *r);                   /* sum of spec.replicas */
-/* What the newest ReplicaSet should have: desired, but never more pods in all than desired + surge. newest may be SIZE_MAX: of one to be created. */
+/* What the newest ReplicaSet should have: desired, but never more pods in all than desired + surge. newest may be SIZE_MAX: of
+ * one to be created. */
 int64_t rollout_new_replicas(const struct rollout *r);
 /* Steps down of old ReplicaSets: unhealthy ones first, then as availability permits. steps has room for 2 n; returns how many. */
 size_t rollout_old_steps(const struct rollout *r, struct rollout_step *steps);

@@ -1,14 +1,17 @@
-/* workloads/controllers/serviceaccount.c - what every namespace holds: the ServiceAccount "default", and from v1.20 on the ConfigMap kube-root-ca.crt.
+/* workloads/controllers/serviceaccount.c - what every namespace holds: the ServiceAccount "default", and from v1.20 on the
+ * ConfigMap kube-root-ca.crt.
  *
- * Upstream: pkg/controller/serviceaccount/serviceaccounts_controller.go, pkg/controller/certificates/rootcacertpublisher. Both re-create what a user deletes.
+ * Upstream: pkg/controller/serviceaccount/serviceaccounts_controller.go, pkg/controller/certificates/rootcacertpublisher. Both
+ * re-create what a user deletes.
  */
 #include "workloads/controllers/controllers_priv.h"
 
 #include <stdlib.h>
 
 #define ROOT_CA_NAME "kube-root-ca.crt"
-#define ROOT_CA_NOTE "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or " \
-                     "kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters."
+#define ROOT_CA_NOTE "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such "  \
+                     "as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across "     \
+                     "distributions of Kubernetes clusters."
 
 struct per_namespace { struct ctl ctl; struct ctl_watch namespaces, objects; };
 
@@ -43,7 +46,8 @@ static void sync_account(struct sync *s)
 {
     if (live(s) && !ctl_lookup(&of(s->c)->objects, s->name, STR("default")))
         sync_create(s, client_path(s->a, "v1", "serviceaccounts", s->name, STR_NULL, NULL),
-                    json_buildf(s->a, "{'kind':'ServiceAccount','apiVersion':'v1','metadata':{'name':'default','namespace':%S}}", s->name), created, NULL);
+                    json_buildf(s->a, "{'kind':'ServiceAccount','apiVersion':'v1','metadata':{'name':'default','namespace':%S}}",
+                                s->name), created, NULL);
     sync_wait(s, sync_end);
 }
 
@@ -68,7 +72,8 @@ static void sync_root_ca(struct sync *s)
 {
     struct str pem = s->c->kcm->opt->root_ca_pem;
     const struct json *have = ctl_lookup(&of(s->c)->objects, s->name, STR(ROOT_CA_NAME));
-    struct json *want = json_buildf(s->a, "{'kind':'ConfigMap','apiVersion':'v1','metadata':{'name':'" ROOT_CA_NAME "','namespace':%S},'data':{'ca.crt':%S}}", s->name, pem);
+    struct json *want = json_buildf(s->a, "{'kind':'ConfigMap','apiVersion':'v1','metadata':{'name':'" ROOT_CA_NAME "','namespace"
+                                          "':%S},'data':{'ca.crt':%S}}", s->name, pem);
     if (s->c->minor >= 24)
         json_set(s->a, json_get(want, "metadata"), "annotations", json_buildf(s->a, "{'kubernetes.io/description':%s}", ROOT_CA_NOTE));
     if (!live(s)) {

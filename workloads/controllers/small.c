@@ -1,7 +1,8 @@
-/* workloads/controllers/small.c - two controllers that hardly fill a page each: the node's TTL annotation, and pods that nobody will ever collect.
+/* workloads/controllers/small.c - two controllers that hardly fill a page each: the node's TTL annotation, and pods that nobody
+ * will ever collect.
  *
- * Upstream: pkg/controller/ttl (how long a kubelet may cache secrets: 0 s up to 100 nodes) and pkg/controller/podgc (every 20 s: pods on nodes that are gone,
- * for 40 s at least, and pods that are terminating without ever having been bound).
+ * Upstream: pkg/controller/ttl (how long a kubelet may cache secrets: 0 s up to 100 nodes) and pkg/controller/podgc (every 20 s:
+ * pods on nodes that are gone, for 40 s at least, and pods that are terminating without ever having been bound).
  */
 #include "workloads/controllers/controllers_priv.h"
 
@@ -20,7 +21,8 @@ static void node_seen(struct ctl *c, const struct json *old, const struct json *
 
 static const char *ttl_of(size_t nodes)
 {
-    static const struct { size_t up_to; const char *ttl; } bounds[] = { { 100, "0" }, { 500, "15" }, { 1000, "30" }, { 2000, "60" }, { SIZE_MAX, "300" } };
+    static const struct { size_t up_to; const char *ttl; } bounds[] = { { 100, "0" }, { 500, "15" }, { 1000, "30" },
+                                                                        { 2000, "60" }, { SIZE_MAX, "300" } };
     size_t i = 0;
     while (nodes > bounds[i].up_to)
         i++;
@@ -33,7 +35,8 @@ static void sync_ttl(struct sync *s)
     const struct json *node = ctl_get(&t->nodes, s->key);
     const char *ttl = ttl_of(informer_count(t->nodes.informer));
     if (node && !str_eqc(meta_annotation(node, TTL_ANNOTATION), ttl))
-        sync_patch(s, sync_path(s, "v1", "nodes", node, NULL), PATCH_STRATEGIC, json_buildf(s->a, "{'metadata':{'annotations':{'" TTL_ANNOTATION "':%s}}}", ttl), NULL, NULL);
+        sync_patch(s, sync_path(s, "v1", "nodes", node, NULL), PATCH_STRATEGIC,
+                   json_buildf(s->a, "{'metadata':{'annotations':{'" TTL_ANNOTATION "':%s}}}", ttl), NULL, NULL);
     sync_wait(s, sync_end);
 }
 
@@ -57,7 +60,8 @@ const struct controller_ops ttl_controller = { "ttl", "ttl-controller", start_tt
 /* ---- pod garbage ---- */
 #define POD_GC_PERIOD     (20 * SECOND)
 #define POD_GC_QUARANTINE (40 * SECOND)
-struct pod_gc { struct ctl ctl; struct ctl_watch pods, nodes; struct timer tick; struct map *missing; /* node name -> boxed time at which it was first missed */ };
+struct pod_gc { struct ctl ctl; struct ctl_watch pods, nodes; struct timer tick; struct map *missing;
+                /* node name -> boxed time at which it was first missed */ };
 
 static void on_tick(struct timer *t) { ctl_add(&container_of(t, struct pod_gc, tick)->ctl, STR("all")); }
 
@@ -84,7 +88,8 @@ static void sync_pod_gc(struct sync *s)
     for (const struct json *pod; ctl_next(&g->pods, &cursor, &pod);) {
         struct str node = json_path_str(pod, "spec.nodeName");
         if (node.n ? long_missing(g, node, now) : meta_deleting(pod))
-            sync_delete(s, sync_path(s, "v1", "pods", pod, NULL), json_buildf(s->a, "{'kind':'DeleteOptions','apiVersion':'v1','gracePeriodSeconds':0}"), NULL, NULL);
+            sync_delete(s, sync_path(s, "v1", "pods", pod, NULL),
+                        json_buildf(s->a, "{'kind':'DeleteOptions','apiVersion':'v1','gracePeriodSeconds':0}"), NULL, NULL);
     }
     timer_start(&g->tick, POD_GC_PERIOD);
     sync_wait(s, sync_end);

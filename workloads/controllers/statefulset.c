@@ -1,8 +1,9 @@
 /* workloads/controllers/statefulset.c - pods with names of their own, one after the other (pkg/controller/statefulset).
  *
- * Pods are <name>-0, <name>-1, ...; with OrderedReady the next one is made when all before it run and are ready, and they go in reverse order; with Parallel
- * none waits. Each has its claims from volumeClaimTemplates. An update deletes pods from the highest ordinal down to the partition, each when all
- * above are healthy again; templates are kept as ControllerRevisions. Simplified: failed pods are deleted at once, claims are never deleted (v1.23's retention policy).
+ * Pods are <name>-0, <name>-1, ...; with OrderedReady the next one is made when all before it run and are ready, and they go in
+ * reverse order; with Parallel none waits. Each has its claims from volumeClaimTemplates. An update deletes pods from the highest
+ * ordinal down to the partition, each when all above are healthy again; templates are kept as ControllerRevisions. Simplified:
+ * failed pods are deleted at once, claims are never deleted (v1.23's retention policy).
  */
 #include "workloads/controllers/controllers_priv.h"
 
@@ -33,13 +34,17 @@ static void pod_seen(struct ctl *c, const struct json *old, const struct json *n
 }
 
 /* ---- names ---- */
-static struct str pod_name(struct sync *s, int64_t ordinal) { return arena_strf(s->a, STR_FMT "-%" PRId64, STR_ARG(s->name), ordinal); }
+static struct str pod_name(struct sync *s, int64_t ordinal)
+{
+    return arena_strf(s->a, STR_FMT "-%" PRId64, STR_ARG(s->name), ordinal);
+}
 
 static int64_t ordinal_of(struct sync *s, const struct json *pod)
 {
     struct str name = meta_name(pod);
     int64_t n;
-    if (name.n <= s->name.n + 1 || !str_eq(str_sub(name, 0, s->name.n), s->name) || name.p[s->name.n] != '-' || !str_int(str_sub(name, s->name.n + 1, name.n), &n))
+    if (name.n <= s->name.n + 1 || !str_eq(str_sub(name, 0, s->name.n), s->name) || name.p[s->name.n] != '-' ||
+        !str_int(str_sub(name, s->name.n + 1, name.n), &n))
         return -1;
     return n;
 }
@@ -101,11 +106,15 @@ static void ensure_revision(struct sync *s)
     if (!equal) {
         const char *hash = revision_hash(s, json_text(s->a, patch), json_path_int(job->set, "status.collisionCount", -1));
         job->update = arena_strf(s->a, STR_FMT "-%s", STR_ARG(s->name), hash);
-        struct json *labels = json_path(job->set, "spec.template.metadata.labels") ? json_copy(s->a, json_path(job->set, "spec.template.metadata.labels")) : json_new_object(s->a);
+        struct json *labels = json_path(job->set, "spec.template.metadata.labels")
+                              ? json_copy(s->a, json_path(job->set, "spec.template.metadata.labels")) : json_new_object(s->a);
         json_set_strc(s->a, labels, "controller.kubernetes.io/hash", hash);
         sync_create(s, client_path(s->a, "apps/v1", "controllerrevisions", s->ns, STR_NULL, NULL),
-                    json_buildf(s->a, "{'kind':'ControllerRevision','apiVersion':'apps/v1','metadata':{'name':%S,'namespace':%S,'labels':%j,'ownerReferences':[%j]},'data':%j,'revision':%d}",
-                                job->update, s->ns, labels, meta_owner_ref(s->a, "apps/v1", "StatefulSet", s->name, meta_uid(job->set)), patch, most + 1), NULL, NULL);
+                    json_buildf(s->a, "{'kind':'ControllerRevision','apiVersion':'apps/v1','metadata':{'name':%S,'namespace':%S,"
+                                      "'labels':%j,'ownerReferences':[%j]},'data':%j,'revision':%d}",
+                                job->update, s->ns, labels,
+                                meta_owner_ref(s->a, "apps/v1", "StatefulSet", s->name, meta_uid(job->set)), patch, most + 1),
+                                NULL, NULL);
     } else {
         job->update = arena_str(s->a, meta_name(equal));
         if (json_get_int(equal, "revision", 0) < most) {
@@ -122,7 +131,11 @@ static void ensure_revision(struct sync *s)
 }
 
 /* ---- pods ---- */
-static bool is_running_and_ready(const struct json *pod) { return str_eqc(json_path_str(pod, "status.phase"), "Running") && pod_is_ready(pod); }
+static bool is_running_and_ready(const struct json *pod)
+{
+    return str_eqc(json_path_str(pod, "status.phase"), "Running") && pod_is_ready(pod);
+}
+
 static bool is_healthy(const struct json *pod) { return pod && is_running_and_ready(pod) && !meta_deleting(pod); }
 
 static void happened(struct op *op, const struct client_result *r, const struct err *err)
@@ -134,11 +147,13 @@ static void happened(struct op *op, const struct client_result *r, const struct 
     bool create = *verb == 'c';
     (void)r;
     if (err->code == ERR_NONE)
-        event_record(s->c->events, job->set, NULL, "Normal", create ? "SuccessfulCreate" : "SuccessfulDelete", "%s Pod %s in StatefulSet " STR_FMT " successful",
+        event_record(s->c->events, job->set, NULL, "Normal", create ? "SuccessfulCreate" : "SuccessfulDelete",
+                     "%s Pod %s in StatefulSet " STR_FMT " successful",
                      create ? "create" : "delete", name, STR_ARG(s->name));
     else if (err->code != ERR_ALREADY_EXISTS && err->code != ERR_NOT_FOUND && !is_namespace_terminating(err)) {
         sync_fail(s, err);
-        event_record(s->c->events, job->set, NULL, "Warning", create ? "FailedCreate" : "FailedDelete", "%s Pod %s in StatefulSet " STR_FMT " failed error: %s",
+        event_record(s->c->events, job->set, NULL, "Warning", create ? "FailedCreate" : "FailedDelete",
+                     "%s Pod %s in StatefulSet " STR_FMT " failed error: %s",
                      create ? "create" : "delete", name, STR_ARG(s->name), err->msg);
     }
 }
@@ -183,7 +198,8 @@ static void create_pod(struct sync *s, int64_t ordinal)
     int64_t partition = json_path_int(job->set, "spec.updateStrategy.rollingUpdate.partition", 0);
     bool old = ordinal < partition && !str_eq(job->current, job->update);
     struct str name = pod_name(s, ordinal), revision = old ? job->current : job->update;
-    struct json *pod = pod_from_template(s->a, old ? job->current_template : json_path(job->set, "spec.template"), job->set, "apps/v1", "StatefulSet");
+    struct json *pod = pod_from_template(s->a, old ? job->current_template : json_path(job->set, "spec.template"), job->set,
+                                         "apps/v1", "StatefulSet");
     struct json *meta = json_get(pod, "metadata"), *labels = json_ensure(s->a, meta, "labels"), *spec = json_get(pod, "spec");
     json_remove(meta, "generateName");
     json_set_str(s->a, meta, "name", name);
@@ -193,12 +209,14 @@ static void create_pod(struct sync *s, int64_t ordinal)
     if (json_path_str(job->set, "spec.serviceName").n)
         json_set_str(s->a, spec, "subdomain", json_path_str(job->set, "spec.serviceName"));
     add_claims(s, pod, ordinal);
-    sync_create(s, client_path(s->a, "v1", "pods", s->ns, STR_NULL, NULL), pod, happened, arena_printf(s->a, "create " STR_FMT, STR_ARG(name)));
+    sync_create(s, client_path(s->a, "v1", "pods", s->ns, STR_NULL, NULL), pod, happened,
+                arena_printf(s->a, "create " STR_FMT, STR_ARG(name)));
 }
 
 static void delete_pod(struct sync *s, const struct json *pod)
 {
-    sync_delete(s, sync_path(s, "v1", "pods", pod, NULL), NULL, happened, arena_printf(s->a, "delete " STR_FMT, STR_ARG(meta_name(pod))));
+    sync_delete(s, sync_path(s, "v1", "pods", pod, NULL), NULL, happened,
+                arena_printf(s->a, "delete " STR_FMT, STR_ARG(meta_name(pod))));
 }
 
 /* ---- status ---- */
@@ -215,7 +233,8 @@ static void write_status(struct sync *s)
         current += !meta_deleting(pod) && str_eq(meta_label(pod, HASH_LABEL), job->current);
         updated += !meta_deleting(pod) && str_eq(meta_label(pod, HASH_LABEL), job->update);
     }
-    struct json *st = json_buildf(s->a, "{'observedGeneration':%d,'replicas':%d}", json_path_int(job->set, "metadata.generation", 0), replicas);
+    struct json *st = json_buildf(s->a, "{'observedGeneration':%d,'replicas':%d}",
+                                  json_path_int(job->set, "metadata.generation", 0), replicas);
     if (updated == replicas && ready == replicas && replicas == job->replicas) {       /* the update is complete */
         job->current = job->update;
         current = updated;
@@ -290,7 +309,8 @@ static void write_pods(struct sync *s)
 {
     struct set_job *job = s->data;
     bool ordered = !str_eqc(json_path_str(job->set, "spec.podManagementPolicy"), "Parallel");
-    if (!meta_deleting(job->set) && fill(s, ordered) && shrink(s, ordered) && !str_eqc(json_path_str(job->set, "spec.updateStrategy.type"), "OnDelete"))
+    if (!meta_deleting(job->set) && fill(s, ordered) && shrink(s, ordered) &&
+        !str_eqc(json_path_str(job->set, "spec.updateStrategy.type"), "OnDelete"))
         update(s);
     sync_wait(s, write_status);
 }

@@ -1,7 +1,8 @@
-/* workloads/controllers/subsets.c - the arithmetic of Endpoints (pkg/controller/endpoint, pkg/api/v1/endpoints/util.go RepackSubsets).
+/* workloads/controllers/subsets.c - the arithmetic of Endpoints (pkg/controller/endpoint, pkg/api/v1/endpoints/util.go
+ * RepackSubsets).
  *
- * Every port that a pod serves is a pair of port and address; addresses with the same set of ports come into one subset. Ports are ordered by the MD5
- * of their Go dump, as upstream: it looks arbitrary in `kubectl get endpoints`, and is.
+ * Every port that a pod serves is a pair of port and address; addresses with the same set of ports come into one subset. Ports
+ * are ordered by the MD5 of their Go dump, as upstream: it looks arbitrary in `kubectl get endpoints`, and is.
  */
 #include "workloads/controllers/endpoints.h"
 
@@ -9,11 +10,16 @@
 
 /* ---- MD5 (RFC 1321): an order, not a protection ---- */
 static const uint32_t md5_k[64] = {
-    0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501, 0x698098d8, 0x8b44f7af, 0xffff5bb1, 0x895cd7be, 0x6b901122,
-    0xfd987193, 0xa679438e, 0x49b40821, 0xf61e2562, 0xc040b340, 0x265e5a51, 0xe9b6c7aa, 0xd62f105d, 0x02441453, 0xd8a1e681, 0xe7d3fbc8, 0x21e1cde6, 0xc33707d6,
-    0xf4d50d87, 0x455a14ed, 0xa9e3e905, 0xfcefa3f8, 0x676f02d9, 0x8d2a4c8a, 0xfffa3942, 0x8771f681, 0x6d9d6122, 0xfde5380c, 0xa4beea44, 0x4bdecfa9, 0xf6bb4b60,
-    0xbebfbc70, 0x289b7ec6, 0xeaa127fa, 0xd4ef3085, 0x04881d05, 0xd9d4d039, 0xe6db99e5, 0x1fa27cf8, 0xc4ac5665, 0xf4292244, 0x432aff97, 0xab9423a7, 0xfc93a039,
-    0x655b59c3, 0x8f0ccc92, 0xffeff47d, 0x85845dd1, 0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391 };
+    0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501, 0x698098d8, 0x8b44f7af,
+        0xffff5bb1, 0x895cd7be, 0x6b901122,
+    0xfd987193, 0xa679438e, 0x49b40821, 0xf61e2562, 0xc040b340, 0x265e5a51, 0xe9b6c7aa, 0xd62f105d, 0x02441453, 0xd8a1e681,
+    0xe7d3fbc8, 0x21e1cde6, 0xc33707d6,
+    0xf4d50d87, 0x455a14ed, 0xa9e3e905, 0xfcefa3f8, 0x676f02d9, 0x8d2a4c8a, 0xfffa3942, 0x8771f681, 0x6d9d6122, 0xfde5380c,
+    0xa4beea44, 0x4bdecfa9, 0xf6bb4b60,
+    0xbebfbc70, 0x289b7ec6, 0xeaa127fa, 0xd4ef3085, 0x04881d05, 0xd9d4d039, 0xe6db99e5, 0x1fa27cf8, 0xc4ac5665, 0xf4292244,
+    0x432aff97, 0xab9423a7, 0xfc93a039,
+    0x655b59c3, 0x8f0ccc92, 0xffeff47d, 0x85845dd1, 0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235,
+    0x2ad7d2bb, 0xeb86d391 };
 static const uint8_t md5_r[16] = { 7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21 };
 
 static void md5_block(uint32_t h[4], const uint8_t *p)
@@ -60,7 +66,8 @@ void md5(struct str in, uint8_t out[16])
 /* ---- services and pods ---- */
 bool service_publishes_not_ready(const struct json *svc)
 {
-    return json_bool(json_path(svc, "spec.publishNotReadyAddresses"), false) || str_eqc(meta_annotation(svc, "service.alpha.kubernetes.io/tolerate-unready-endpoints"), "true");
+    return json_bool(json_path(svc, "spec.publishNotReadyAddresses"), false) ||
+           str_eqc(meta_annotation(svc, "service.alpha.kubernetes.io/tolerate-unready-endpoints"), "true");
 }
 
 size_t pods_of_service(struct arena *a, struct ctl_watch *pods, const struct json *svc, const struct json **out)
@@ -109,7 +116,9 @@ static struct json *address_of(struct arena *a, const struct json *svc, const st
         json_set_str(a, address, "hostname", hostname);
     if (node.n)
         json_set_str(a, address, "nodeName", node);
-    json_set(a, address, "targetRef", json_buildf(a, "{'kind':'Pod','namespace':%S,'name':%S,'uid':%S,'resourceVersion':%S}", meta_namespace(pod), meta_name(pod), meta_uid(pod),
+    json_set(a, address, "targetRef",
+             json_buildf(a, "{'kind':'Pod','namespace':%S,'name':%S,'uid':%S,'resourceVersion':%S}", meta_namespace(pod),
+                         meta_name(pod), meta_uid(pod),
                                                   json_path_str(pod, "metadata.resourceVersion")));
     return address;
 }
@@ -121,7 +130,8 @@ static struct str port_hash(struct arena *a, int minor, const struct json *p)
 {
     struct str name = json_get_str(p, "name"), protocol = json_get_str(p, "protocol");
     char *sum = arena_alloc(a, 16);
-    md5(arena_strf(a, "(v1.EndpointPort){Name:(string)" STR_FMT " Port:(int32)%" PRId64 " Protocol:(v1.Protocol)" STR_FMT "%s}", STR_ARG(name), json_get_int(p, "port", 0),
+    md5(arena_strf(a, "(v1.EndpointPort){Name:(string)" STR_FMT " Port:(int32)%" PRId64 " Protocol:(v1.Protocol)" STR_FMT "%s}",
+                   STR_ARG(name), json_get_int(p, "port", 0),
                    STR_ARG(protocol), minor >= 18 ? " AppProtocol:(*string)<nil>" : ""), (uint8_t *)sum);
     return (struct str){ sum, 16 };
 }
@@ -133,7 +143,8 @@ static int cmp_members(const void *x, const void *y)
     return c ? c : str_cmp(json_path_str(a->address, "targetRef.uid"), json_path_str(b->address, "targetRef.uid"));
 }
 
-static struct json *subset_of(struct arena *a, const struct member *m, size_t n, bool *taken, size_t first, struct json *const *ports, size_t port_count, bool portless)
+static struct json *subset_of(struct arena *a, const struct member *m, size_t n, bool *taken, size_t first,
+                              struct json *const *ports, size_t port_count, bool portless)
 {
     struct json *ready = json_new_array(a), *not_ready = json_new_array(a), *list = json_new_array(a), *subset = json_new_object(a);
     for (size_t i = first; i < n; i++) {
@@ -155,7 +166,8 @@ static struct json *subset_of(struct arena *a, const struct member *m, size_t n,
 }
 
 /* All (port, number) pairs that occur, ordered by hash. */
-static size_t distinct_ports(struct arena *a, int minor, const struct json *svc, const struct json *const *pods, size_t n, struct json **ports)
+static size_t distinct_ports(struct arena *a, int minor, const struct json *svc, const struct json *const *pods, size_t n,
+                             struct json **ports)
 {
     size_t count = 0;
     for (const struct json *p = json_first(json_path(svc, "spec.ports")); p; p = json_next(p))
@@ -186,7 +198,8 @@ static bool serves(const struct json *svc, const struct json *pod, const struct 
 {
     for (const struct json *p = json_first(json_path(svc, "spec.ports")); p; p = json_next(p)) {
         int64_t number;
-        if (str_eq(json_get_str(p, "name"), json_get_str(ep, "name")) && service_port_on_pod(p, pod, &number) && number == json_get_int(ep, "port", 0) &&
+        if (str_eq(json_get_str(p, "name"), json_get_str(ep, "name")) && service_port_on_pod(p, pod, &number) &&
+            number == json_get_int(ep, "port", 0) &&
             str_eq(json_get_str(p, "protocol").n ? json_get_str(p, "protocol") : STR("TCP"), json_get_str(ep, "protocol")))
             return true;
     }

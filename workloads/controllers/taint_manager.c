@@ -1,7 +1,8 @@
 /* workloads/controllers/taint_manager.c - NoExecute taints (pkg/controller/nodelifecycle/scheduler/taint_manager.go).
  *
- * A pod that tolerates all NoExecute taints of its node for ever stays; one that tolerates them for a time goes when the shortest time is over, counted from when
- * this manager first saw the taint; one that does not goes at once. Keys are pods; the time of an eviction is kept per pod, and cancelled when the taints go.
+ * A pod that tolerates all NoExecute taints of its node for ever stays; one that tolerates them for a time goes when the shortest
+ * time is over, counted from when this manager first saw the taint; one that does not goes at once. Keys are pods; the time of an
+ * eviction is kept per pod, and cancelled when the taints go.
  */
 #include "workloads/controllers/taint_manager.h"
 
@@ -31,7 +32,8 @@ static bool has_no_execute(const struct json *node)
 
 void taint_manager_node(struct taint_manager *t, const struct json *old, const struct json *now)
 {
-    if (!now || (old && json_equal(json_path(old, "spec.taints"), json_path(now, "spec.taints"))) || (!has_no_execute(now) && !(old && has_no_execute(old))))
+    if (!now || (old && json_equal(json_path(old, "spec.taints"), json_path(now, "spec.taints"))) ||
+        (!has_no_execute(now) && !(old && has_no_execute(old))))
         return;
     size_t cursor = 0;
     for (const struct json *pod; t->pods->informer && ctl_next(t->pods, &cursor, &pod);)
@@ -65,7 +67,8 @@ static void cancel(struct sync *s, const struct json *pod)
 {
     int64_t *due = map_take(of(s->c)->due, s->key);
     if (due && pod)
-        event_record(s->c->events, pod, NULL, "Normal", "TaintManagerEviction", "Cancelling deletion of Pod " STR_FMT, STR_ARG(s->key));
+        event_record(s->c->events, pod, NULL, "Normal", "TaintManagerEviction", "Cancelling deletion of Pod " STR_FMT,
+                     STR_ARG(s->key));
     free(due);
 }
 

@@ -1,9 +1,11 @@
-/* workloads/controllers/tokens.c - every ServiceAccount has a secret with a token (pkg/controller/serviceaccount/tokens_controller.go).
+/* workloads/controllers/tokens.c - every ServiceAccount has a secret with a token
+ * (pkg/controller/serviceaccount/tokens_controller.go).
  *
- * A ServiceAccount without a token secret of its own gets one, named <account>-token-<5 random>, and refers to it; a token secret without its account is deleted; one
- * that lacks data (a user may create a bare one) is filled; one that is deleted is struck from its account, which then gets another. From v1.24 on
- * secrets are filled and cleaned up, but no longer made. It runs under the manager's own identity, since all other controllers' identities come from it.
- * Keys: "a/<ns>/<name>" an account, "s/<ns>/<name>" a secret.
+ * A ServiceAccount without a token secret of its own gets one, named <account>-token-<5 random>, and refers to it; a token secret
+ * without its account is deleted; one that lacks data (a user may create a bare one) is filled; one that is deleted is struck
+ * from its account, which then gets another. From v1.24 on secrets are filled and cleaned up, but no longer made. It runs under
+ * the manager's own identity, since all other controllers' identities come from it. Keys: "a/<ns>/<name>" an account,
+ * "s/<ns>/<name>" a secret.
  */
 #include "workloads/controllers/controllers_priv.h"
 
@@ -35,7 +37,8 @@ static bool is_token(const struct json *secret) { return str_eqc(json_get_str(se
 static bool token_of(const struct json *secret, const struct json *account)
 {
     struct str uid = meta_annotation(secret, OWNER_UID);
-    return is_token(secret) && str_eq(meta_namespace(secret), meta_namespace(account)) && str_eq(meta_annotation(secret, OWNER_NAME), meta_name(account)) &&
+    return is_token(secret) && str_eq(meta_namespace(secret), meta_namespace(account)) &&
+           str_eq(meta_annotation(secret, OWNER_NAME), meta_name(account)) &&
            (uid.n == 0 || str_eq(uid, meta_uid(account)));
 }
 
@@ -63,7 +66,8 @@ static struct str sign(struct sync *s, const struct json *account, struct str se
     struct json *claims = json_buildf(s->a,
         "{'iss':'kubernetes/serviceaccount','kubernetes.io/serviceaccount/namespace':%S,'kubernetes.io/serviceaccount/secret.name':%S,"
         "'kubernetes.io/serviceaccount/service-account.name':%S,'kubernetes.io/serviceaccount/service-account.uid':%S,'sub':%S}",
-        ns, secret_name, name, meta_uid(account), arena_strf(s->a, "system:serviceaccount:" STR_FMT ":" STR_FMT, STR_ARG(ns), STR_ARG(name)));
+        ns, secret_name, name, meta_uid(account),
+        arena_strf(s->a, "system:serviceaccount:" STR_FMT ":" STR_FMT, STR_ARG(ns), STR_ARG(name)));
     return jwt_sign_rs256(s->a, s->c->kcm->opt->sa_key, json_text(s->a, claims));
 }
 
@@ -71,7 +75,8 @@ static struct str sign(struct sync *s, const struct json *account, struct str se
 static bool fill(struct sync *s, struct json *secret, const struct json *account)
 {
     const struct controller_manager_options *opt = s->c->kcm->opt;
-    struct json *data = json_ensure(s->a, secret, "data"), *notes = json_ensure(s->a, json_ensure(s->a, secret, "metadata"), "annotations");
+    struct json *data = json_ensure(s->a, secret, "data"),
+                *notes = json_ensure(s->a, json_ensure(s->a, secret, "metadata"), "annotations");
     struct str ca = base64_encode(s->a, opt->root_ca_pem), ns = base64_encode(s->a, meta_namespace(account));
     bool changed = false;
     if (opt->root_ca_pem.n && !str_eq(json_get_str(data, "ca.crt"), ca))
@@ -156,8 +161,10 @@ static void account_fetched(struct op *op, const struct client_result *r, const 
     char suffix[6];
     rng_suffix(&t->rng, suffix, 5);
     job->secret_name = arena_strf(s->a, STR_FMT "-token-%s", STR_ARG(job->name), suffix);
-    struct json *secret = json_buildf(s->a, "{'kind':'Secret','apiVersion':'v1','metadata':{'name':%S,'namespace':%S,'annotations':{'" OWNER_NAME "':%S,'" OWNER_UID "':%S}},"
-                                      "'data':{},'type':'" TOKEN_TYPE "'}", job->secret_name, job->ns, job->name, meta_uid(job->account));
+    struct json *secret = json_buildf(s->a, "{'kind':'Secret','apiVersion':'v1','metadata':{'name':%S,'namespace':%S,'annotations':"
+                                            "{'" OWNER_NAME "':%S,'" OWNER_UID "':%S}},'data':{},'type':'" TOKEN_TYPE "'}",
+                                      job->secret_name, job->ns, job->name,
+                                      meta_uid(job->account));
     fill(s, secret, job->account);
     sync_create(s, client_path(s->a, "v1", "secrets", job->ns, STR_NULL, NULL), secret, secret_created, NULL);
 }
@@ -257,4 +264,5 @@ static void stop(void *state)
     free(t);
 }
 
-const struct controller_ops tokens_controller = { .name = "serviceaccount-token", .service_account = NULL, .start = start, .stop = stop };
+const struct controller_ops tokens_controller = { .name = "serviceaccount-token", .service_account = NULL, .start = start,
+                                                  .stop = stop };

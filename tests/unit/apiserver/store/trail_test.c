@@ -49,7 +49,7 @@ static void test_rows(void **state) {
     assert_true(store_audit_amend(s, 1, STR("AAAA")));
     assert_string_equal(rows_of(s, 0, 100).text, "1 AAA,2 bbb,");
     loop_turn(l);
-    assert_true(list_empty(&s->trail.pending));
+    assert_true(list_empty(&s->trail.pending.list));
     assert_false(store_audit_amend(s, 1, STR("x")));                       /* history is not rewritten */
     store_audit_put(s, STR("ccc"));
     assert_string_equal(rows_of(s, 0, 100).text, "1 AAA,2 bbb,3 ccc,");    /* some on disk, some not */

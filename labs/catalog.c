@@ -87,20 +87,6 @@ const struct lab *lab_choose(const struct lab *lab, const struct json *values, s
 
 const char *lab_from(const struct lab *lab) { return lab->source ? lab->source->from : NULL; }
 
-static bool has_name(const struct json *names, const char *name)
-{
-    for (const struct json *c = json_first(names); c; c = json_next(c))
-        if (str_eqc(json_str(c), name))
-            return true;
-    return false;
-}
-
-bool lab_has_fault(const char *lab, const char *fault)
-{
-    const struct lab *l = lab_find(lab);
-    return l && has_name(l->faults, fault);
-}
-
 const struct lab_step *lab_step_find(const struct lab *lab, const char *id)
 {
     for (const struct lab_step *st = lab->steps; st; st = st->next)

@@ -52,7 +52,7 @@ struct lab {
     const char *start, *grade;         /* scenarios: what is done to the cluster before the student comes; how a submission is led and judged. Or NULL */
     const char *explanation;           /* what is said once all checks pass, or NULL */
     int64_t     age_ns;                /* how old its cluster is when it begins */
-    struct json *faults;               /* names of what is wrong from the start */
+    struct json *faults;               /* an array of Fault objects: what is wrong from the start */
     struct json *given, *student;      /* folders below files/: what the lab gives, and what the student writes */
     struct lab_step *steps;
     struct lab_wrong *wrong;
@@ -73,7 +73,6 @@ const struct lab *lab_choose(const struct lab *lab, const struct json *values, s
 const char *lab_from(const struct lab *lab);
 /* cursor from 0; NULL after the last */
 const struct lab *lab_next(size_t *cursor);
-bool lab_has_fault(const char *lab, const char *fault);         /* false for no lab */
 const struct lab_step *lab_step_find(const struct lab *lab, const char *id);
 /* "lab8", "play.txt" -> its bytes as they are written; empty when it is not there */
 struct str lab_file(const char *lab, const char *path);

@@ -1,6 +1,6 @@
 /* labs/step.c - one step of a scenario: what its YAML may say, by tables, and what it comes to. README.md lists the actions. */
+#include "labs/fault_words.h"
 #include "labs/labs_priv.h"
-#include "labs/spec.h"
 
 /* As it stands in the file; a step's words about its action are looked at one by one. */
 struct step_doc {
@@ -114,9 +114,6 @@ static bool read_sources(struct spec *s, struct json *v, struct scenario_step *s
 }
 
 /* ---- objects of lab.kubelab.dev/v1 in few words ---- */
-/* A copy whose numbers are texts: what the API wants of a map of strings, and of a rate. */
-static struct json *as_text(struct arena *a, const struct json *v) { return json_is(v, JSON_STRING) ? json_copy(a, v) : json_new_str(a, json_text(a, v)); }
-
 static void put_object(struct spec *s, struct scenario_step *step, const char *kind, const char *ns, const char *name, struct json *spec)
 {
     struct json *o = json_buildf(s->a, "{'apiVersion':'lab.kubelab.dev/v1','kind':%s,'metadata':{'name':%s}}", kind, name);
@@ -130,29 +127,13 @@ static void put_object(struct spec *s, struct scenario_step *step, const char *k
     step->clear = !spec;
 }
 
-struct fault_doc { const char *inject, *clear, *name; struct json *parameters; int64_t duration; };
-#define FAULT(f) offsetof(struct fault_doc, f)
-static const struct spec_field fault_fields[] = {
-    { "inject", SPEC_TEXT, FAULT(inject), false }, { "clear", SPEC_TEXT, FAULT(clear), false }, { "name", SPEC_TEXT, FAULT(name), false },
-    { "parameters", SPEC_ANY, FAULT(parameters), false }, { "duration", SPEC_DURATION, FAULT(duration), false },
-};
-
 static bool read_fault(struct spec *s, const struct step_doc *d, struct scenario_step *step)
 {
-    struct fault_doc f = { 0 };
-    if (!spec_read(s, d->fault, "a fault", fault_fields, ARRAY_LEN(fault_fields), &f))
+    struct fault_words f = { 0 };
+    if (!fault_read(s, d->fault, &f))
         return false;
-    if (!f.inject == !f.clear || (f.clear && (f.name || f.parameters || f.duration)))
-        return spec_fail(s, d->fault, "a fault is {inject: TYPE, name, parameters, duration} or {clear: NAME}");
-    if (f.parameters && !json_is(f.parameters, JSON_OBJECT))
-        return spec_fail(s, f.parameters, "parameters is a mapping of names to values");
-    struct json *spec = f.inject ? json_buildf(s->a, "{'type':%s}", f.inject) : NULL;
-    for (const struct json *p = json_first(f.parameters); p; p = json_next(p))
-        json_setn(s->a, json_ensure(s->a, spec, "parameters"), json_key(p), as_text(s->a, p));
-    if (f.duration)
-        json_set_str(s->a, spec, "duration", duration_go(s->a, f.duration));
-    step->lasts_ns = f.duration;
-    put_object(s, step, "Fault", NULL, f.clear ? f.clear : f.name ? f.name : f.inject, spec);
+    step->lasts_ns = f.lasts_ns;
+    put_object(s, step, "Fault", NULL, f.name, f.spec);
     return true;
 }
 
@@ -179,7 +160,7 @@ static struct json *load_stages(struct spec *s, const struct load_doc *l, const 
         json_append(all, json_copy(s->a, c));
     for (struct json *c = json_first(all); c; c = json_next(c))
         if (json_get(c, "requestsPerSecond"))
-            json_set(s->a, c, "requestsPerSecond", as_text(s->a, json_get(c, "requestsPerSecond")));
+            json_set(s->a, c, "requestsPerSecond", json_as_text(s->a, json_get(c, "requestsPerSecond")));
     return all;
 }
 

@@ -649,12 +649,12 @@ static struct json *init_objects(struct cluster *c, struct err *err)
 {
     struct rng rng;
     struct kubeadm_options o = c->kubeadm;
-    const struct lab *lab = c->opt.lab ? lab_find(c->opt.lab) : NULL;
+    const struct lab *lab = lab_find(c->opt.lab);
     init_rng(c, &rng);
     o.rng = &rng;
-    struct json *all = kubeadm_objects(c->arena, &c->pki, &o, err), *faults = fault_objects(c->arena, lab ? lab->faults : NULL);
-    while (all && json_len(faults))
-        json_append(all, json_remove_at(faults, 0));
+    struct json *all = kubeadm_objects(c->arena, &c->pki, &o, err);
+    for (const struct json *f = all && lab ? json_first(lab->faults) : NULL; f; f = json_next(f))
+        json_append(all, json_copy(c->arena, f));
     return all;
 }
 
@@ -683,8 +683,8 @@ static void boot_next(struct cluster *c)
         /* fall through */
     case BOOT_OBJECTS:
         if (json_len(c->objects)) {
-            struct json *obj = json_at(c->objects, 0);
-            client_create(c->admin, kubeadm_object_path(c->arena, obj), obj, object_created, c);
+            struct json *obj = json_at(c->objects, 0);             /* faults come from where the one before is not in the way */
+            client_create(str_eqc(json_get_str(obj, "kind"), "Fault") ? c->lead : c->admin, kubeadm_object_path(c->arena, obj), obj, object_created, c);
             return;
         }
         c->step = BOOT_SETTLE;

@@ -474,12 +474,3 @@ void fault_keeper_free(struct fault_keeper *k)
     map_free(k->entries, entry_free);
     free(k);
 }
-
-struct json *fault_objects(struct arena *a, const struct json *types)
-{
-    struct json *all = json_new_array(a);
-    for (const struct json *t = json_first(types); t; t = json_next(t))
-        json_append(all, json_buildf(a, "{'apiVersion':'lab.kubelab.dev/v1','kind':'Fault','metadata':{'name':%S},'spec':{'type':%S}}",
-                                     json_str(t), json_str(t)));
-    return all;
-}

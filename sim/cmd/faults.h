@@ -19,8 +19,6 @@ struct fault_keeper_options {
 struct fault_keeper *fault_keeper_new(const struct fault_keeper_options *o);
 /* after its client, which has its calls; the faults end with the network. Accepts NULL. */
 void fault_keeper_free(struct fault_keeper *k);
-/* The objects that a lab's `faults` (an array of names of types) stand for, each named as its type. */
-struct json *fault_objects(struct arena *a, const struct json *types);
 
 /* ---- fault_edit.c: faults that are a change of one field of an object, made through the API and taken back ---- */
 /* The path of the object that a fault of such a type changes; NULL: its type changes none. */

@@ -142,10 +142,10 @@ Y
     run "$KUBELAB" scenario run "$BATS_TEST_TMPDIR/a.yaml"
     [ "$status" = 2 ]
     [[ $output == "kubelab: $BATS_TEST_TMPDIR/a.yaml:4:11: syntax error"* ]]
-    printf 'name: x\nsteps:\n- fault: {inject: dns, colour: red}\n' > "$BATS_TEST_TMPDIR/b.yaml"
+    printf 'name: x\nsteps:\n- fault: {inject: dns-slow, colour: red}\n' > "$BATS_TEST_TMPDIR/b.yaml"
     run "$KUBELAB" scenario run "$BATS_TEST_TMPDIR/b.yaml"
     [ "$status" = 2 ]
-    [[ $output == *"b.yaml:3:24: a fault has no"* ]]
+    [[ $output == *"b.yaml:3:29: a fault has no"* ]]
     run "$KUBELAB" scenario run "$BATS_TEST_TMPDIR/none.yaml"
     [ "$status" = 2 ]
     run "$KUBELAB" scenario walk

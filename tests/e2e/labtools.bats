@@ -221,3 +221,18 @@ Y
     run "$KUBELAB" up --detach --port 0 --kubelet-port 0 --seed 5
     [ "$status" = 2 ]
 }
+
+@test "a lab may begin with any faults of the catalogue; a parameter that is none is told with its place" {
+    cp -r "$LAB" "$BATS_TEST_TMPDIR/hello"
+    cd "$BATS_TEST_TMPDIR"
+    sed -i '/^start:/a faults:\n- api-slow\n- {inject: pull-failure, name: no-nginx, parameters: {image: "nginx*", how: denied}}' hello/lab.yaml
+    start_lab ./hello --seed 3
+    "$KUBELAB" clock until --data d '[.objects["faults.lab.kubelab.dev"][] | .metadata.name + .status.phase] == ["api-slowActive", "no-nginxActive"]
+        and any(.objects.pods[].status.containerStatuses[]?; .state.waiting.reason // "" | IN("ErrImagePull", "ImagePullBackOff"))'
+    line=$(grep -n "how: denied" hello/lab.yaml | cut -d: -f1)
+    sed -i 's/how: denied/how: no/' hello/lab.yaml
+    run "$KUBELAB" lab test ./hello
+    echo "$output"
+    [ "$status" = 2 ]
+    [[ $output == *"hello/lab.yaml:$line:77: how must be one of denied,not-found,timeout: it is what the registry does" ]]
+}

@@ -22,13 +22,16 @@ struct cluster_options {
     int64_t     start_ns;              /* where a fresh cluster's clock stands once it is up; 0: the wall's now */
     int64_t     age_ns;                /* a fresh cluster is this old when it comes up (23 hours in the lab) */
     bool        journal;               /* record what comes from outside (journal.h) */
-    struct replay *replay;             /* or let what was recorded happen once more; borrowed, with the two times that its life began with: */
+    /* or let what was recorded happen once more; borrowed, with the two times that its life began with: */
+    struct replay *replay;
     int64_t     loop_start_ns, resume_ns;
 };
 struct cluster;
 struct node;
-/* ready(ctx, err) once: err->code ERR_NONE when it is up (bare: the API answers; else the node and every pod are Ready and the clock is where it should be). */
-struct cluster *cluster_new(const struct cluster_options *opt, void (*ready)(void *ctx, const struct err *err), void *ctx, struct err *err);
+/* ready(ctx, err) once: err->code ERR_NONE when it is up (bare: the API answers; else the node and every pod are Ready and the clock
+ * is where it should be). */
+struct cluster *cluster_new(const struct cluster_options *opt, void (*ready)(void *ctx, const struct err *err), void *ctx,
+                            struct err *err);
 void cluster_run(struct cluster *c);   /* until cluster_stop */
 void cluster_stop(struct cluster *c);
 void cluster_free(struct cluster *c);
@@ -44,9 +47,11 @@ struct apiserver *cluster_apiserver(const struct cluster *c);    /* NULL: none r
 struct looker;
 struct looker *cluster_looker(struct cluster *c);                /* look.h */
 struct client *cluster_admin(struct cluster *c);                 /* as kubernetes-admin, on the node */
-struct client *cluster_operator(struct cluster *c);              /* as kubernetes-admin, from outside, where no fault reaches: who leads the cluster */
+/* as kubernetes-admin, from outside, where no fault reaches: who leads the cluster */
+struct client *cluster_operator(struct cluster *c);
 struct rng *cluster_token_rng(struct cluster *c);                /* what kubeadm draws tokens from */
-int  cluster_edge_port(const struct cluster *c, const struct node *n, int port); /* where 6443 and 10250 of a node are on this machine's loopback; 0: any other port */
+/* where 6443 and 10250 of a node are on this machine's loopback; 0: any other port */
+int  cluster_edge_port(const struct cluster *c, const struct node *n, int port);
 /* A server's door on 127.0.0.1. wanted: a port, 0 any, -1 the usual one or one of the next hundred (said on stderr). */
 bool cluster_edge_listen(struct http_server *s, int wanted, int usual, int *bound, const char *what, struct err *err);
 int  cluster_proxy_port(struct cluster *c, bool start, struct err *err);   /* proxy.c's; 0: none (yet), or it could not start */
@@ -59,9 +64,11 @@ struct control *control_new(struct cluster *c, const char *path, struct err *err
 void control_free(struct control *k);
 struct http_server *control_http(struct control *k);
 
-/* build_context.c: a folder as docker sends it, and what arrives. Errors: ERR_NOT_FOUND, ERR_USAGE, ERR_TOO_LARGE when written, ERR_BAD_REQUEST when read. */
+/* build_context.c: a folder as docker sends it, and what arrives. Errors: ERR_NOT_FOUND, ERR_USAGE, ERR_TOO_LARGE when written,
+ * ERR_BAD_REQUEST when read. */
 bool build_context_write(const char *dir, struct strbuf *out, struct err *err);
 bool build_context_read(struct arena *a, struct str tar, struct vfs *out, struct err *err);
-bool dockerignore_excludes(struct str patterns, struct str path);      /* dockerignore.c: the file's text, and a path in the context ("a/b") */
+/* dockerignore.c: the file's text, and a path in the context ("a/b") */
+bool dockerignore_excludes(struct str patterns, struct str path);
 
 #endif

@@ -20,6 +20,13 @@ struct spec {
     char     conversion;
 };
 
+static inline void put_char(struct out *o, char c)
+{
+    if (o->n + 1 < o->size)
+        o->p[o->n] = c;
+    o->n++;
+}
+
 static void put(struct out *o, const char *s, size_t n)
 {
     if (o->n + n < o->size)
@@ -29,27 +36,32 @@ static void put(struct out *o, const char *s, size_t n)
     o->n += n;
 }
 
-static void pad(struct out *o, char c, int have, int want)
+static inline void pad(struct out *o, char c, int have, int want)
 {
     for (; have < want; have++)
-        put(o, &c, 1);
+        put_char(o, c);
 }
 
 static void put_number(struct out *o, const struct spec *s, uint64_t v, bool negative)
 {
     char digits[24], *end = digits + sizeof digits, *p = end;
-    bool hex = s->conversion == 'x';
-    do
-        *--p = "0123456789abcdef"[hex ? v % 16 : v % 10];
-    while ((v = hex ? v / 16 : v / 10) != 0);
+    if (s->conversion == 'x')
+        do
+            *--p = "0123456789abcdef"[v % 16];
+        while ((v /= 16) != 0);
+    else
+        do
+            *--p = (char)('0' + v % 10);
+        while ((v /= 10) != 0);
     int n = (int)(end - p) + negative;
     if (!s->zeros)
         pad(o, ' ', n, s->width);
     if (negative)
-        put(o, "-", 1);
+        put_char(o, '-');
     if (s->zeros)
         pad(o, '0', n, s->width);
-    put(o, p, (size_t)(end - p));
+    while (p < end)
+        put_char(o, *p++);
 }
 
 static void put_string(struct out *o, const struct spec *s, const char *text)
@@ -68,7 +80,7 @@ static int take_number(const char **f)
 }
 
 /* What stands after a % up to its conversion, on which *f is left; a * takes its number from ap. */
-static struct spec take_spec(const char **f, va_list *ap)
+static inline struct spec take_spec(const char **f, va_list *ap)
 {
     struct spec s = { .precision = -1 };
     for (; **f == '0'; (*f)++)
@@ -95,8 +107,7 @@ static bool put_one(struct out *o, const struct spec *s, va_list *ap)
         return text != NULL;
     }
     if (s->conversion == '%' || s->conversion == 'c') {
-        char c = s->conversion == 'c' && !s->width ? (char)va_arg(*ap, int) : '%';
-        put(o, &c, 1);
+        put_char(o, s->conversion == 'c' && !s->width ? (char)va_arg(*ap, int) : '%');
         return !s->width;
     }
     if (s->precision >= 0)
@@ -117,17 +128,15 @@ _Static_assert(sizeof(long) == sizeof(int64_t) && sizeof(size_t) == sizeof(long)
 
 static bool format_all(struct out *o, const char *f, va_list *ap)
 {
-    while (*f) {
-        size_t plain = (size_t)(strchrnul(f, '%') - f);
-        put(o, f, plain);
-        f += plain;
-        if (!*f)
-            break;
+    for (; *f; f++) {
+        if (*f != '%') {
+            put_char(o, *f);
+            continue;
+        }
         f++;
         struct spec s = take_spec(&f, ap);
         if (!put_one(o, &s, ap))
             return false;
-        f++;
     }
     if (o->size)
         o->p[o->n < o->size ? o->n : o->size - 1] = '\0';

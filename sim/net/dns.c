@@ -42,16 +42,17 @@ struct lookup {
     struct list        node;                       /* in the host's list */
     struct dns_lookup *q;
     struct vnet_host  *host;
-    char               names[NAMES_MAX][256];      /* candidates, absolute, without the last dot */
-    size_t             name_count, at;
-    bool               as_is_last;                 /* the name as it is comes after the search list */
+    char               name[256];                  /* as it is: lower case, without the last dot */
+    const char        *suffixes[NAMES_MAX];        /* the candidates: what the search list adds to it, or NULL */
+    size_t             candidate_count, at;
     int                attempt;
     struct timer       timer;
     enum route         fate;                       /* what it means when the timer fires */
     struct pending    *pending;
     char               local_ip[64];
     int                local_port;
-    struct err         err;                        /* of the candidates so far */
+    enum err_code      failure;                    /* of the candidates so far, and why, in Go's words */
+    char               why[256];
 };
 
 struct hosts_line {
@@ -167,36 +168,36 @@ static bool answer_locally(struct vnet_host *h, struct dns_lookup *q)
 }
 
 /* ---- candidates: dnsConfig.nameList ---- */
-static void candidate_add(struct lookup *l, const char *name, const char *suffix)
+static void candidate_add(struct lookup *l, const char *suffix)
 {
-    size_t len = strlen(name) + (suffix != NULL ? 1 + strlen(suffix) : 0);
-    if (len == 0 || len > NAME_LEN_MAX || l->name_count == NAMES_MAX)
-        return;
-    char *out = l->names[l->name_count++];
-    if (suffix != NULL)
-        text_format(out, sizeof l->names[0], "%s.%s", name, suffix);
-    else
-        text_format(out, sizeof l->names[0], "%s", name);
+    size_t len = strlen(l->name) + (suffix != NULL ? 1 + strlen(suffix) : 0);
+    if (len > 0 && len <= NAME_LEN_MAX && l->candidate_count < NAMES_MAX)
+        l->suffixes[l->candidate_count++] = suffix;
 }
 
 static void candidates_make(struct lookup *l)
 {
     const struct resolv_conf *rc = &l->host->rc;
-    char name[256];
-    normalize(name, l->q->name);
+    normalize(l->name, l->q->name);
     size_t len = strlen(l->q->name);
     int dots = 0;
     for (size_t i = 0; i < len; i++)
         dots += l->q->name[i] == '.';
     bool absolute = len > 0 && l->q->name[len - 1] == '.';
     bool first = absolute || dots >= rc->ndots;
-    l->as_is_last = !first;
     if (first)
-        candidate_add(l, name, NULL);
+        candidate_add(l, NULL);
     for (size_t i = 0; !absolute && i < rc->search_count; i++)
-        candidate_add(l, name, rc->search[i]);
+        candidate_add(l, rc->search[i]);
     if (!first)
-        candidate_add(l, name, NULL);
+        candidate_add(l, NULL);
+}
+
+/* The present candidate, absolute, without the last dot. */
+static void candidate_name(const struct lookup *l, char out[256])
+{
+    const char *suffix = l->suffixes[l->at];
+    text_format(out, 256, suffix != NULL ? "%s.%s" : "%s", l->name, suffix);
 }
 
 /* ---- asking ---- */
@@ -211,24 +212,43 @@ static void lookup_free(struct lookup *l)
     free(l);
 }
 
+static void lookup_error(const struct lookup *l, struct err *err)
+{
+    const char *name = l->q->name;
+    if (l->failure == ERR_NONE)
+        err_set(err, ERR_IO, "lookup %s: no such host", name);
+    else if (l->failure == ERR_CANCELED)
+        err_set(err, ERR_CANCELED, "lookup %s: %s", name, l->why);
+    else
+        err_set(err, l->failure, "lookup %s on %s:%d: %s", name, l->host->rc.nameserver, DNS_PORT, l->why);
+}
+
 static void lookup_finish(struct lookup *l)
 {
     struct dns_lookup *q = l->q;
-    struct err err = l->err;
-    if (q->ip_count == 0 && err.code == ERR_NONE)
-        err_set(&err, ERR_IO, "lookup %s: no such host", q->name);
+    struct err err;
+    err.code = ERR_NONE;
+    err.details = NULL;
+    if (q->ip_count == 0)
+        lookup_error(l, &err);
     lookup_free(l);
     q->done(q, q->ip_count > 0 ? NULL : &err);
 }
 
-/* The present candidate has failed for good. Go prefers the error of the original name only when nothing else has been tried. */
-static void candidate_failed(struct lookup *l, enum err_code code, const char *what)
+static void fail(struct lookup *l, enum err_code code, const char *why)
 {
-    bool as_is = l->at == (l->as_is_last ? l->name_count - 1 : 0);
-    if (l->err.code == ERR_NONE || !as_is)
-        err_set(&l->err, code, "lookup %s on %s:%d: %s", l->q->name, l->host->rc.nameserver, DNS_PORT, what);
+    l->failure = code;
+    text_format(l->why, sizeof l->why, "%s", why);
+}
+
+/* The present candidate has failed for good. Go prefers the error of the original name only when nothing else has been tried. */
+static void candidate_failed(struct lookup *l, enum err_code code, const char *why)
+{
+    bool as_is = l->suffixes[l->at] == NULL;
+    if (l->failure == ERR_NONE || !as_is)
+        fail(l, code, why);
     l->attempt = 0;
-    if (++l->at < l->name_count)
+    if (++l->at < l->candidate_count)
         lookup_ask(l);
     else
         lookup_finish(l);
@@ -262,20 +282,22 @@ static void on_answer(struct task *t)
 {
     struct pending *p = container_of(t, struct pending, task);
     struct lookup *l = p->lookup;
-    struct dns_answer a = p->q.answer;
+    const struct dns_answer *a = &p->q.answer;
+    bool servfail = a->servfail, found = !a->servfail && !a->nxdomain && a->ip_count > 0;
+    if (l != NULL && found) {
+        memcpy(l->q->ips, a->ips, a->ip_count * sizeof a->ips[0]);
+        l->q->ip_count = a->ip_count;
+    }
     pending_free(p);
     if (l == NULL)
         return;
     timer_stop(&l->timer);
-    if (a.servfail) {
-        attempt_failed(l, ERR_IO, "server misbehaving");
-    } else if (a.nxdomain || a.ip_count == 0) {
-        candidate_failed(l, ERR_IO, "no such host");
-    } else {
-        memcpy(l->q->ips, a.ips, sizeof a.ips);
-        l->q->ip_count = a.ip_count;
+    if (found)
         lookup_finish(l);
-    }
+    else if (servfail)
+        attempt_failed(l, ERR_IO, "server misbehaving");
+    else
+        candidate_failed(l, ERR_IO, "no such host");
 }
 
 static void on_late(struct timer *t)
@@ -286,22 +308,23 @@ static void on_late(struct timer *t)
 
 /* ---- what the faults in force make of an answer ---- */
 /* A name is meant as it was asked for, or as the name server sees it. */
-static bool fault_concerns(const struct fault *f, const struct lookup *l)
+static bool fault_concerns(const struct fault *f, const struct pending *p)
 {
-    return vnet_fault_from(f, l->host) && (fault_matches(f, "domain", str_c(l->q->name)) ||
-                                           fault_matches(f, "domain", str_c(l->names[l->at])));
+    return vnet_fault_from(f, p->lookup->host) && (fault_matches(f, "domain", str_c(p->lookup->q->name)) ||
+                                                   fault_matches(f, "domain", str_c(p->q.name)));
 }
 
-static int64_t spoil(const struct lookup *l, struct dns_answer *answer)
+static int64_t spoil(struct pending *p)
 {
     int64_t late_ns = 0;
-    for (struct fault *f = NULL; (f = fault_next(l->host->net->faults, f, FAULT_DNS_NXDOMAIN, FAULT_DNS_SLOW)) != NULL;) {
-        if (!fault_concerns(f, l))
+    struct faults *faults = p->lookup->host->net->faults;
+    for (struct fault *f = NULL; (f = fault_next(faults, f, FAULT_DNS_NXDOMAIN, FAULT_DNS_SLOW)) != NULL;) {
+        if (!fault_concerns(f, p))
             continue;
         if (f->type == FAULT_DNS_SLOW)
             late_ns += fault_number(f, "delay");
         else
-            *answer = (struct dns_answer){ .nxdomain = f->type == FAULT_DNS_NXDOMAIN, .servfail = f->type == FAULT_DNS_SERVFAIL };
+            p->q.answer = (struct dns_answer){ .nxdomain = f->type == FAULT_DNS_NXDOMAIN, .servfail = f->type == FAULT_DNS_SERVFAIL };
     }
     return late_ns;
 }
@@ -311,7 +334,7 @@ static void on_reply(struct dns_query *q)
     struct pending *p = container_of(q, struct pending, q);
     ASSERT(!task_posted(&p->task) && !timer_active(&p->late));       /* one answer for one query */
     ASSERT(q->answer.ip_count <= IPS_MAX);
-    int64_t late_ns = p->lookup != NULL ? spoil(p->lookup, &q->answer) : 0;
+    int64_t late_ns = p->lookup != NULL ? spoil(p) : 0;
     if (late_ns > 0)
         timer_start(&p->late, late_ns);
     else
@@ -341,7 +364,7 @@ static void lookup_ask(struct lookup *l)
     p->loop = l->host->net->loop;
     p->lookup = l;
     p->q.reply = on_reply;
-    text_format(p->q.name, sizeof p->q.name, "%s", l->names[l->at]);
+    candidate_name(l, p->q.name);
     task_init(&p->task, on_answer);
     timer_init(&p->late, p->loop, on_late);
     list_init(&p->node);
@@ -354,7 +377,7 @@ static void on_start(struct task *t)
 {
     struct dns_lookup *q = container_of(t, struct dns_lookup, task);
     struct lookup *l = q->priv;
-    if (q->ip_count == 0 && l->err.code == ERR_NONE && l->name_count > 0)
+    if (q->ip_count == 0 && l->failure == ERR_NONE && l->candidate_count > 0)
         lookup_ask(l);
     else
         lookup_finish(l);
@@ -398,7 +421,7 @@ void dns_host_free(struct vnet_host *h)
         if (l->pending != NULL)
             l->pending->lookup = NULL;
         l->pending = NULL;
-        err_set(&l->err, ERR_CANCELED, "lookup %s: operation was canceled", l->q->name);
+        fail(l, ERR_CANCELED, "operation was canceled");
         task_post(h->net->loop, &l->q->task);
     }
 }

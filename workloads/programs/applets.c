@@ -17,7 +17,7 @@ const struct applet *sh_applet_find(struct str name) {
     const struct applet *const tables[] = { sh_builtins, sh_text_applets, sh_file_applets, sh_net_applets };
     for (size_t t = 0; t < ARRAY_LEN(tables); t++)
         for (const struct applet *a = tables[t]; a->name; a++)
-            if (str_eqc(name, a->name))
+            if (name.n && *name.p == *a->name && str_eqc(name, a->name))
                 return a;
     return NULL;
 }

@@ -11,19 +11,19 @@
 #include <stdlib.h>
 
 enum { W_Q = 1, W_S = 2, W_C = 4, W_SPIDER = 8, W_O = 16, W_T = 32, W_P = 64, W_U = 128, W_POST = 256, W_HEADER = 512 };
-enum { REDIRECTS_MAX = 5 };
+enum { REDIRECTS_MAX = 5, HOST_MAX = 255, URL_MAX = 2047 };
 struct wget {
     uint32_t     flags;
     const char  *url, *file, *agent, *post;
     char        *headers;                          /* --header lines */
     uint64_t     timeout_ns;
-    char         host[256], target[2048], shown[300];
+    const char  *host, *target, *shown;            /* of the URL; shown: name and port as they were typed */
     int          port, redirects;
     bool         tls, failed, told, body_started;
     struct file *out;
     int64_t      length, received;
     int          status;
-    char         location[2048];
+    const char  *location;                         /* where the answer redirects to, or "" */
 };
 
 static bool parse_url(struct run *r, struct wget *w, const char *url) {
@@ -47,13 +47,13 @@ static bool parse_url(struct run *r, struct wget *w, const char *url) {
     }
     str_cut(authority, ':', &host, &port);
     int64_t number = w->tls ? 443 : 80;
-    if (host.n == 0 || host.n >= sizeof w->host || (port.n && (!str_int(port, &number) || number < 1 || number > 65535))) {
+    if (host.n == 0 || host.n > HOST_MAX || (port.n && (!str_int(port, &number) || number < 1 || number > 65535))) {
         ERR(r, "wget: bad address '" STR_FMT "'\n", STR_ARG(authority));
         return false;
     }
-    snprintf(w->host, sizeof w->host, STR_FMT, STR_ARG(host));
-    snprintf(w->shown, sizeof w->shown, STR_FMT, STR_ARG(authority));
-    snprintf(w->target, sizeof w->target, "%s%.*s", s[n] == '/' ? "" : "/", (int)strcspn(s + n, "#"), s + n);
+    w->host = arena_cstr(r->arena, host);
+    w->shown = arena_cstr(r->arena, authority);
+    w->target = arena_printf(r->arena, "%s%.*s", s[n] == '/' ? "" : "/", (int)strcspn(s + n, "#"), s + n);
     w->port = (int)number;
     return true;
 }
@@ -159,14 +159,15 @@ static void wget_send(struct run *r, struct wget *w) {
                                                            : "GET",
                            .headers = headers,
                            .body = w->post ? str_c(w->post) : STR_NULL,
+                           .show_headers = w->flags & W_S,
                            .timeout_ns = w->timeout_ns };
     w->status = 0;
-    w->location[0] = '\0';
+    w->location = "";
     w->length = -1;
     r->p->sh->ops->wget(r->p->sh->ctx, sh_proc_wait_token(r->p), &req);
 }
 static const char *wget_default_name(struct wget *w) {
-    char *cut = strpbrk(w->target, "?");
+    const char *cut = strpbrk(w->target, "?");
     size_t n = cut ? (size_t)(cut - w->target) : strlen(w->target), at = n;
     while (at > 0 && w->target[at - 1] != '/')
         at--;
@@ -236,22 +237,21 @@ static void wget_failure(struct run *r, struct wget *w, const struct sh_wget_eve
         ERR(r, "Connecting to %s (%s:%d)\n", w->shown, ev->ip, ev->port);
     ERR(r, "wget: can't connect to remote host (%s): %s\n", ev->ip ? ev->ip : w->host, WHY[ev->failure]);
 }
-static void wget_head(struct run *r, struct wget *w, const struct sh_wget_event *ev) {
+static void show_headers(struct run *r, const struct sh_wget_event *ev) {
     struct str rest = ev->headers;
+    ERR(r, "  HTTP/1.1 %d " STR_FMT "\n", ev->status, STR_ARG(ev->reason));
+    while (rest.n) {
+        struct str line = str_trim(str_token(&rest, '\n'));
+        if (line.n)
+            ERR(r, "  " STR_FMT "\n", STR_ARG(line));
+    }
+}
+static void wget_head(struct run *r, struct wget *w, const struct sh_wget_event *ev) {
     w->status = ev->status;
     w->length = ev->content_length;
+    w->location = arena_cstr(r->arena, str_sub(ev->location, 0, URL_MAX));
     if (w->flags & W_S)
-        ERR(r, "  HTTP/1.1 %d " STR_FMT "\n", ev->status, STR_ARG(ev->reason));
-    while (rest.n) {
-        struct str line, tail, name, value;
-        str_cut(rest, '\n', &line, &tail);
-        rest = tail;
-        line = str_trim(line);
-        if (w->flags & W_S && line.n)
-            ERR(r, "  " STR_FMT "\n", STR_ARG(line));
-        if (str_cut(line, ':', &name, &value) && str_eqi(name, STR("location")))
-            snprintf(w->location, sizeof w->location, STR_FMT, STR_ARG(str_trim(value)));
-    }
+        show_headers(r, ev);
     if (w->status >= 300 && w->status < 400 && w->location[0])
         return;
     if (w->status < 200 || w->status >= 300) {

@@ -44,12 +44,13 @@ struct sh_wget {                                   /* borrowed during the call t
     /* "Host: web1\r\nUser-Agent: Wget\r\n...": complete lines, to be sent as they are */
     const char *headers;
     struct str  body;                              /* --post-data */
+    bool        show_headers;                      /* -S: the answer's are wanted as lines */
     uint64_t    timeout_ns;                        /* 0: none (busybox's default is 900 s of network inactivity) */
 };
 enum sh_wget_stage {
     /* in this order; FAILED may come at any point, and nothing follows FAILED or END */
     SH_WGET_CONNECTED,                             /* ip, port */
-    SH_WGET_HEAD,                                  /* status, reason, headers, content_length */
+    SH_WGET_HEAD,                                  /* status, reason, location, headers if shown, content_length */
     SH_WGET_BODY,                                  /* bytes, any number of times */
     SH_WGET_END,
     SH_WGET_FAILED,                                /* failure, and ip and port if it got so far */
@@ -63,7 +64,8 @@ struct sh_wget_event {
     enum sh_net_failure failure;
     const char *ip; int port;
     int         status; struct str reason;         /* 500, "Internal Server Error" */
-    struct str  headers;                           /* "Name: value\r\n" lines, for -S and for Location */
+    struct str  location;                          /* where a redirect leads to */
+    struct str  headers;                           /* "Name: value\r\n" lines */
     int64_t     content_length;                    /* -1 unknown */
     struct str  bytes;
 };

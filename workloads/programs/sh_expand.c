@@ -192,10 +192,14 @@ void sh_glob(struct proc *p, const char *pattern, struct fields *out) {
 }
 
 /* ---- building fields ---- */
+/* Character by character, some 12 ns each: long values are work. */
+static uint64_t expansion_ns(size_t n) {
+    return n * SH_NS_PER_KIB / 64;
+}
 static void end_field(struct expander *x) {
     if (!x->present && x->text.n == 0)
         return;
-    x->p->debt_ns += x->text.n * SH_NS_PER_KIB / 64;   /* character by character, some 12 ns each: long values are work */
+    x->p->debt_ns += expansion_ns(x->text.n);
     char *s = x->text.p ? x->text.p : (char[]){ "" };
     size_t before = x->out->n;
     if (x->mode == EXPAND_FIELDS) {
@@ -597,14 +601,23 @@ static struct str expand_tilde(struct expander *x, struct str s) {
         put(x, *home, true);
     return str_sub(s, 1, s.n);
 }
+/* Neither quotes nor anything to expand: such a word is its own only field, as most are. */
+static bool is_plain(struct str raw) {
+    return raw.n && strcspn(raw.p, "\\'\"`$*?[~") == raw.n;
+}
 enum expand_result sh_expand(struct proc *p, struct memo *memo, const char *raw, enum expand_mode mode, struct fields *out,
                              char **command)
 {
     struct expander x = { .p = p, .memo = memo, .mode = mode, .out = out, .command = command };
     struct str s = str_c(raw);
     size_t before = out->n;
-    strbuf_init(&x.text, FIELD_MAX);
     memo->cursor = 0;
+    if (mode == EXPAND_FIELDS && is_plain(s)) {
+        p->debt_ns += expansion_ns(s.n);
+        sh_fields_add(out, s.p, s.n);
+        return EXPAND_OK;
+    }
+    strbuf_init(&x.text, FIELD_MAX);
     if (mode == EXPAND_HEREDOC)
         expand_double(&x, s);
     else

@@ -446,7 +446,7 @@ static void interrupt(struct sh *s) {
 }
 /* Before a process steps: what its pending signals make of it. */
 static void take_signals(struct proc *p) {
-    for (int signo = 1; signo < 32 && !p->exited; signo++) {
+    for (int signo = 1; p->pending && signo < 32 && !p->exited; signo++) {
         if (!(p->pending >> signo & 1))
             continue;
         p->pending &= ~(1u << signo);

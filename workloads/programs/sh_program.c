@@ -169,13 +169,14 @@ static void wget_response(void *ctx, const struct http_response *r)
     struct op *op = ctx;
     struct strbuf lines;
     strbuf_init(&lines, LIMIT_HEADER_BYTES);
-    for (size_t i = 0; i < r->headers.n; i++)
+    for (size_t i = 0; op->req.show_headers && i < r->headers.n; i++)
         strbuf_addf(&lines, STR_FMT ": " STR_FMT "\r\n", STR_ARG(r->headers.v[i].name), STR_ARG(r->headers.v[i].value));
     int64_t length = -1;
     str_int(http_headers_get(&r->headers, "Content-Length"), &length);
     struct sh_wget_event ev = { .stage = SH_WGET_HEAD,
                                 .status = r->status,
                                 .reason = http_status_text(r->status),
+                                .location = http_headers_get(&r->headers, "Location"),
                                 .headers = strbuf_str(&lines),
                                 .content_length = length };
     wget_event(op, &ev);
@@ -256,7 +257,7 @@ static void do_wget(void *ctx, sh_token t, const struct sh_wget *req)
     op->resolving = true;
     op->lookup.from = process_options(sp->process)->net;
     op->lookup.done = wget_resolved;
-    snprintf(op->lookup.name, sizeof op->lookup.name, "%s", req->host);
+    text_format(op->lookup.name, sizeof op->lookup.name, "%s", req->host);
     dns_lookup_start(&op->lookup);
 }
 
@@ -291,7 +292,7 @@ static void do_lookup(void *ctx, sh_token t, const char *name, const char *serve
     op->looking = true;
     op->lookup.from = process_options(sp->process)->net;
     op->lookup.done = looked_up;
-    snprintf(op->lookup.name, sizeof op->lookup.name, "%s", name);
+    text_format(op->lookup.name, sizeof op->lookup.name, "%s", name);
     dns_lookup_start(&op->lookup);
 }
 

@@ -203,6 +203,12 @@ struct str arena_strf(struct arena *a, const char *fmt, ...) {
     return (struct str){ p, n };
 }
 
+struct str arena_vstrf(struct arena *a, const char *fmt, va_list ap) {
+    size_t n;
+    char *p = arena_vprintf(a, &n, fmt, ap);
+    return (struct str){ p, n };
+}
+
 void arena_defer(struct arena *a, void (*fn)(void *), void *arg) {
     struct deferred *d = ARENA_NEW(a, struct deferred);
     *d = (struct deferred){ a->deferred, fn, arg };

@@ -41,7 +41,7 @@ struct str {
 #define STR(lit)  ((struct str){ "" lit, sizeof(lit) - 1 })     /* of a literal */
 #define STR_NULL  ((struct str){ NULL, 0 })
 #define STR_FMT   "%.*s"
-#define STR_ARG(s) (int)(s).n, (s).p ? (s).p : ""
+#define STR_ARG(s) (int)(s).n, (s).p ? (s).p : ""       /* of a variable, where it costs: three times evaluated */
 /* The first four are inline, so that a literal's length is known when it is compiled. */
 static inline struct str str_c(const char *s)      /* of a C string; NULL gives the empty str */
 {
@@ -83,6 +83,7 @@ struct str arena_str(struct arena *a, struct str s);             /* copy, NUL-te
 char *arena_cstr(struct arena *a, struct str s);
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 struct str arena_strf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
+struct str arena_vstrf(struct arena *a, const char *fmt, va_list ap) PRINTF(2, 0);
 void  arena_defer(struct arena *a, void (*fn)(void *), void *arg); /* call fn(arg) when the arena dies */
 size_t arena_used(const struct arena *a);          /* bytes handed out */
 #define ARENA_NEW(a, type) ((type *)arena_zalloc((a), sizeof(type)))

@@ -216,8 +216,7 @@ static void request_build(struct http_call *c, const struct http_call_options *o
         http_headers_add(a, &req->headers, "User-Agent", str_c(c->client->user_agent));
     if (opt->body.n > 0)
         http_headers_addf(a, &req->headers, "Content-Length", "%zu", opt->body.n);
-    for (size_t i = 0; opt->headers != NULL && i < opt->headers->n; i++)
-        http_headers_add(a, &req->headers, arena_cstr(a, opt->headers->v[i].name), opt->headers->v[i].value);
+    http_headers_copy(a, &req->headers, opt->headers);
 }
 
 struct http_call *http_call_start(struct http_client *client, const struct http_call_options *opt)
@@ -453,8 +452,7 @@ static void fetch_on_response(void *ctx, const struct http_response *r)
 {
     struct fetch *f = ctx;
     f->result.status = r->status;
-    for (size_t i = 0; i < r->headers.n; i++)
-        http_headers_add(f->arena, &f->result.headers, r->headers.v[i].name.p, r->headers.v[i].value);
+    http_headers_copy(f->arena, &f->result.headers, &r->headers);
 }
 
 static void fetch_on_data(void *ctx, struct str bytes)

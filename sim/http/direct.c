@@ -41,8 +41,7 @@ static void link_detach(struct direct_link *d)
 static void put_head(struct direct_link *d, int status, const struct http_headers *h)
 {
     d->status = status;
-    for (size_t i = 0; i < h->n; i++)
-        http_headers_add(d->arena, &d->headers, arena_cstr(d->arena, h->v[i].name), h->v[i].value);
+    http_headers_copy(d->arena, &d->headers, h);
     link_post(d);
 }
 

@@ -155,14 +155,13 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Go writes a handler's headers sorted by name, then Date and what the server itself adds. Insertion sort keeps equal
- * names in order. */
+ * names in order. The fields of extra are views: a carrier takes its copy before it returns. */
 static struct http_headers answer_headers(struct exchange *e, int status, const struct http_headers *extra,
                                           const char *content_type)
 {
     struct arena *a = e->x.arena;
     struct http_headers h = { .v = NULL };
-    for (size_t i = 0; extra != NULL && i < extra->n; i++)
-        http_headers_add(a, &h, arena_cstr(a, extra->v[i].name), extra->v[i].value);
+    http_headers_view(a, &h, extra);
     if (content_type != NULL && http_status_has_body(status) && !http_headers_has(&h, "Content-Type"))
         http_headers_add(a, &h, "Content-Type", str_c(content_type));
     for (size_t i = 1; i < h.n; i++)

@@ -1,26 +1,41 @@
 /* sim/http/headers.c - header fields, kept as they came and found without regard to case, and the names of the status codes. */
 #include "sim/http/http.h"
 
-void http_headers_add(struct arena *a, struct http_headers *h, const char *name, struct str value)
+/* One more, of bytes that live as long as the headers. */
+static void append(struct arena *a, struct http_headers *h, struct str name, struct str value)
 {
     if (h->n == h->cap) {
         size_t cap = h->cap == 0 ? 8 : h->cap * 2;
         h->v = arena_realloc(a, h->v, h->cap * sizeof h->v[0], cap * sizeof h->v[0]);
         h->cap = cap;
     }
-    h->v[h->n++] = (struct http_header){ .name = arena_str(a, str_c(name)), .value = arena_str(a, value) };
+    h->v[h->n++] = (struct http_header){ .name = name, .value = value };
+}
+
+void http_headers_add(struct arena *a, struct http_headers *h, const char *name, struct str value)
+{
+    append(a, h, arena_str(a, str_c(name)), arena_str(a, value));
+}
+
+void http_headers_view(struct arena *a, struct http_headers *h, const struct http_headers *from)
+{
+    for (size_t i = 0; from != NULL && i < from->n; i++)
+        append(a, h, from->v[i].name, from->v[i].value);
+}
+
+void http_headers_copy(struct arena *a, struct http_headers *h, const struct http_headers *from)
+{
+    for (size_t i = 0; from != NULL && i < from->n; i++)
+        append(a, h, arena_str(a, from->v[i].name), arena_str(a, from->v[i].value));
 }
 
 void http_headers_addf(struct arena *a, struct http_headers *h, const char *name, const char *fmt, ...)
 {
-    struct strbuf b;
     va_list ap;
-    strbuf_init(&b, LIMIT_HEADER_BYTES);
     va_start(ap, fmt);
-    strbuf_vaddf(&b, fmt, ap);
+    struct str value = arena_vstrf(a, fmt, ap);
     va_end(ap);
-    http_headers_add(a, h, name, strbuf_str(&b));
-    strbuf_deinit(&b);
+    append(a, h, arena_str(a, str_c(name)), str_sub(value, 0, LIMIT_HEADER_BYTES));
 }
 
 struct str http_headers_get(const struct http_headers *h, const char *name)

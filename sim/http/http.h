@@ -15,6 +15,9 @@
 struct http_header { struct str name, value; };
 struct http_headers { struct http_header *v; size_t n, cap; };   /* lives in an arena */
 void http_headers_add(struct arena *a, struct http_headers *h, const char *name, struct str value);    /* copies */
+/* Add all of from (NULL: nothing); a view shares its bytes, which must live as long as h. */
+void http_headers_copy(struct arena *a, struct http_headers *h, const struct http_headers *from);
+void http_headers_view(struct arena *a, struct http_headers *h, const struct http_headers *from);
 void http_headers_addf(struct arena *a, struct http_headers *h, const char *name, const char *fmt, ...) PRINTF(4, 5);
 /* first value, case-insensitive; empty if absent */
 struct str http_headers_get(const struct http_headers *h, const char *name);

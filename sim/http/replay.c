@@ -112,8 +112,7 @@ struct http_replay *http_replay_request(struct http_server *s, const struct http
     e->x.method = arena_str(a, req->method);
     e->x.body = arena_str(a, req->body);
     e->x.remote_addr = arena_str(a, req->remote_addr);
-    for (size_t i = 0; i < req->headers.n; i++)
-        http_headers_add(a, &e->x.headers, arena_cstr(a, req->headers.v[i].name), req->headers.v[i].value);
+    http_headers_copy(a, &e->x.headers, &req->headers);
     e->x.tls = s->tls != NULL;
     e->x.edge = true;
     e->x.time_shift_s = req->time_shift_s;

@@ -121,13 +121,13 @@ static void log_request(struct httpd *h, struct request *r, size_t bytes)
     const struct http_exchange *x = r->x;
     struct str ip, port, agent = http_headers_get(&x->headers, "User-Agent"), referer = http_headers_get(&x->headers, "Referer");
     str_cut(x->remote_addr, ':', &ip, &port);
-    int64_t now = vtime_now(process_options(h->process)->loop);
+    struct str when = apache_time(a, vtime_now(process_options(h->process)->loop));
     if (r->page.log.n)
         process_write(h->process, 2, r->page.log);
     process_printf(h->process, 1,
                    STR_FMT " - - [" STR_FMT "] \"" STR_FMT " " STR_FMT " HTTP/1.1\" %d %zu \"" STR_FMT "\" \"" STR_FMT
                            "\"\n",
-                   STR_ARG(ip), STR_ARG(apache_time(a, now)), STR_ARG(x->method), STR_ARG(x->target), r->page.status, bytes,
+                   STR_ARG(ip), STR_ARG(when), STR_ARG(x->method), STR_ARG(x->target), r->page.status, bytes,
                    STR_ARG(referer.n ? referer : STR("-")), STR_ARG(agent.n ? agent : STR("-")));
     arena_free(a);
 }

@@ -66,6 +66,14 @@ static void headers(void **state)
     assert_true(str_eqc(http_headers_get(&h, "x-remote-USER"), "v3"));
     assert_true(str_eqc(http_headers_get(&h, "other"), "v0"));
     assert_false(http_headers_has(&h, "x"));
+    struct http_headers copy = { 0 }, view = { 0 };
+    http_headers_copy(a, &copy, &h);
+    http_headers_view(a, &view, &h);
+    http_headers_copy(a, &view, NULL);
+    assert_int_equal(copy.n, 20);
+    assert_int_equal(view.n, 20);
+    assert_true(str_eqc(copy.v[3].name, "X-Remote-User") && str_eqc(copy.v[3].value, "v3"));
+    assert_true(copy.v[3].value.p != h.v[3].value.p && view.v[3].value.p == h.v[3].value.p);
     assert_true(str_eqc(http_status_text(422), "Unprocessable Entity"));
     assert_int_equal(http_status_text(799).n, 0);
     arena_free(a);

@@ -47,6 +47,8 @@ struct apiserver_options {
     bool              token_request;   /* serve serviceaccounts/token (kubeadm: from v1.20 on) */
     const char       *bind_address;    /* NULL: every address of the node */
     bool            (*storage_up)(void *ctx); void *storage_ctx; /* can etcd be reached? NULL: always */
+    /* May who asks from that address write this resource of lab.kubelab.dev? Asked after RBAC has allowed it. NULL: yes. */
+    bool            (*may_steer)(void *ctx, struct str ip, struct str resource, struct str subresource); void *steer_ctx;
     struct apiserver_policy policy;
 };
 struct apiserver *apiserver_new(const struct apiserver_options *opt, struct err *err);

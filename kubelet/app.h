@@ -30,7 +30,7 @@ struct kubelet *kubelet_app_kubelet(const struct kubelet_app *app);          /* 
 struct kubelet *kubelet_app_stop(struct kubelet_app *app);
 
 /* kubeconfig.c: the node's files. Below root, DATA/node; texts of open(2) and stat(2) as Go tells them: "stat /etc/x: no such file or directory". */
-const char *node_path(struct arena *a, const char *root, const char *path);      /* on the disk */
+const char *node_path(struct arena *a, const char *root, const char *path);      /* on the disk, below root whatever `..` it has */
 bool node_read(struct arena *a, const char *root, const char *path, const char *verb, struct str *out, struct err *err);
 
 #endif

@@ -8,7 +8,21 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-const char *node_path(struct arena *a, const char *root, const char *path) { return arena_printf(a, "%s%s%s", root, path[0] == '/' ? "" : "/", path); }
+/* No path leads out of the node: its `..` ends at its own root, as it does for a real one's kubelet. */
+const char *node_path(struct arena *a, const char *root, const char *path)
+{
+    struct str rest = str_c(path);
+    const char *out = "";
+    while (rest.p && rest.n) {
+        struct str one = str_token(&rest, '/');
+        const char *slash = strrchr(out, '/');
+        if (str_eqc(one, ".."))
+            out = slash ? arena_cstr(a, (struct str){ out, (size_t)(slash - out) }) : "";
+        else if (one.n && !str_eqc(one, "."))
+            out = arena_printf(a, "%s/" STR_FMT, out, STR_ARG(one));
+    }
+    return arena_printf(a, "%s%s", root, *out ? out : "/");
+}
 
 static const char *go_errno(int e)
 {

@@ -18,7 +18,7 @@ static const struct spec_field lab_fields[] = {
     { "age", SPEC_DURATION, LAB(age_ns), false }, { "faults", SPEC_ANY, offsetof(struct lab_doc, faults), false }, { "guide", SPEC_TEXT, LAB(guide), false },
     { "play", SPEC_TEXT, LAB(play), false }, { "solution", SPEC_TEXT, LAB(solution), false }, { "start", SPEC_TEXT, LAB(start), false },
     { "grade", SPEC_TEXT, LAB(grade), false }, { "explanation", SPEC_TEXT, LAB(explanation), false }, { "given", SPEC_NAMES, LAB(given), false },
-    { "student", SPEC_NAMES, LAB(student), false }, { "steps", SPEC_LIST, offsetof(struct lab_doc, steps), true },
+    { "student", SPEC_NAMES, LAB(student), false }, { "steers", SPEC_NAMES, LAB(steers), false }, { "steps", SPEC_LIST, offsetof(struct lab_doc, steps), true },
     { "wrong", SPEC_LIST, offsetof(struct lab_doc, wrong), false }, { "parameters", SPEC_ANY, offsetof(struct lab_doc, parameters), false },
 };
 static const struct spec_field step_fields[] = {

@@ -12,7 +12,8 @@
 /* ---- the world, as the commands give it. Each returns false with err set when the cluster cannot be reached (ERR_REFUSED) or when it refused. ---- */
 struct labs_ops {
     void *ctx;
-    /* One request as kubernetes-admin. type: of a patch ("json", "merge", "strategic", "apply"), else NULL. *status is HTTP's; an error of the API is no failure of the call. */
+    /* One request as kubernetes-admin. type: of a patch ("json", "merge", "strategic", "apply"), else NULL. *status is HTTP's; an error of the API is no failure of the call.
+     * ERR_UNAVAILABLE: the cluster has no API server that would answer. */
     bool (*api)(void *ctx, struct arena *a, const char *method, const char *path, const char *type, const struct json *body, int *status, struct str *reply, struct err *err);
     /* The cluster's part of the document (document.c), JSON, made at one moment and leaving no trace; history: with that of the cluster itself. */
     bool (*document)(void *ctx, struct arena *a, bool history, struct str *text, struct err *err);
@@ -54,6 +55,7 @@ struct lab {
     int64_t     age_ns;                /* how old its cluster is when it begins */
     struct json *faults;               /* an array of Fault objects: what is wrong from the start */
     struct json *given, *student;      /* folders below files/: what the lab gives, and what the student writes */
+    struct json *steers;               /* resources of lab.kubelab.dev that a script may write although it is graded */
     struct lab_step *steps;
     struct lab_wrong *wrong;
     const struct param *parameters;    /* declared (params.h) */

@@ -114,13 +114,14 @@ bool object_send(struct arena *a, const struct labs_ops *ops, const struct json 
     *wrong = NULL;
     const char *path = document_path(a, ops, json_get_str(o, "apiVersion"), json_get_str(o, "kind"), json_path_str(o, "metadata.namespace"), arena_cstr(a, name), &e);
     bool ok = path && ops->api(ops->ctx, a, q->method, arena_printf(a, "%s%s", path, q->query), q->type, q->body, &status, &reply, &e);
+    bool no_kind_or_server = !ok && (e.code == ERR_NOT_FOUND || e.code == ERR_UNAVAILABLE);      /* the cluster is as it was made to be */
     if (ok && status >= 300)
         *wrong = refusal(a, status, reply);
-    else if (!ok && e.code == ERR_NOT_FOUND)
+    else if (!ok && no_kind_or_server)
         *wrong = arena_strdup(a, e.msg);
     else if (!ok)
         err_set(err, e.code, "%s", e.msg);
-    bool reached = ok || e.code == ERR_NOT_FOUND;
+    bool reached = ok || no_kind_or_server;
     err_clear(&e);
     return reached;
 }

@@ -180,7 +180,8 @@ static bool server_start(struct apiserver_component *c, const struct json *flags
     o.storage_up = storage_up;
     o.storage_ctx = c;
     o.edge_serving = p->edge_serving;
-    o.edge_serving_ctx = p->ctx;
+    o.edge_serving_ctx = o.steer_ctx = p->ctx;
+    o.may_steer = p->may_steer;
     if (!bindable(c, &o, err) || !(c->server = apiserver_new(&o, err)) || !audit_start(c, err)) {
         server_stop(c);
         return false;

@@ -6,6 +6,7 @@
 #include "sim/proc/proc.h"
 
 struct apiserver_place {               /* what it gets of the composition root; strings outlive it */
+    bool              (*may_steer)(void *ctx, struct str ip, struct str resource, struct str subresource);     /* apiserver_options' */
     struct loop        *loop;
     struct store       *store;
     struct vnet_host   *node;

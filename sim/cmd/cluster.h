@@ -57,6 +57,8 @@ bool cluster_edge_listen(struct http_server *s, int wanted, int usual, int *boun
 int  cluster_proxy_port(struct cluster *c, bool start, struct err *err);   /* proxy.c's; 0: none (yet), or it could not start */
 void cluster_status(struct cluster *c, struct strbuf *out);      /* status -o json */
 bool cluster_is_up(const struct cluster *c);
+/* From now on what it runs is graded: of lab.kubelab.dev's objects nobody but who leads it from outside writes others than these ("loadprofiles,"). */
+void cluster_grade(struct cluster *c, struct str resources);
 
 /* control.c: the commands' Unix socket */
 struct control;

@@ -7,6 +7,7 @@
 #include "sim/cmd/faults.h"
 #include "sim/cmd/host.h"
 #include "sim/cmd/static_manifest.h"
+#include "workloads/load/load.h"
 
 #include <stdio.h>
 
@@ -91,6 +92,20 @@ static bool api_listen(void *ctx, struct http_server *server, struct err *err)
     return cluster_edge_listen(server, c->edge_port ? c->edge_port : c->opt.port, 6443, &c->edge_port, "the API server", err);
 }
 
+/* Whoever leads it from outside may; a submission may what its lab says, and of nothing the status. */
+static bool may_steer(void *ctx, struct str ip, struct str resource, struct str subresource)
+{
+    const struct cluster *c = ctx;
+    if (!c->graded || vnet_spares(c->vnet, ip) || (load_is_at(ip) && str_eqc(subresource, "status")))
+        return true;
+    for (struct str rest = str_c(c->graded); rest.p && rest.n;)
+        if (str_eq(str_token(&rest, ','), resource) && !subresource.n)
+            return true;
+    return false;
+}
+
+void cluster_grade(struct cluster *c, struct str resources) { c->graded = arena_cstr(c->arena, resources); }
+
 /* A real client judges what it is shown by the wall's clock: where that is not the cluster's time, it gets a certificate that is good
  * on both. */
 static struct identity *edge_serving(void *ctx, struct identity *serving)
@@ -131,7 +146,7 @@ bool cluster_apiserver_make(struct cluster *c, struct err *err)
     const struct node *n = c->nodes[0];
     struct apiserver_place place = { .loop = c->loop, .store = c->store, .node = n->net, .images = n->images, .minor = c->opt.minor,
                                      .bare = c->opt.bare, .git_version = version_git(c->opt.minor), .node_ip = n->place.ip,
-                                     .root = n->root, .listen = api_listen, .edge_serving = edge_serving,
+                                     .root = n->root, .listen = api_listen, .edge_serving = edge_serving, .may_steer = may_steer,
                                      .keys_pending = cluster_keys_pending, .ctx = c };
     struct err why = { 0 };
     for (int i = 0; i < c->opt.apiserver_arg_count; i++)

@@ -54,6 +54,7 @@ struct cluster {
     int                settle_s, calm_s;
     struct informer   *pods;
     bool               marked, marking; /* the node as control plane */
+    const char        *graded;         /* resources of lab.kubelab.dev that a submission may write, a comma after each; NULL: nothing is graded */
     void             (*ready)(void *ctx, const struct err *err);
     void              *ctx;
 };

@@ -18,7 +18,7 @@
 /* include/uapi/linux/landlock.h; written out, since the headers are mostly older than the kernel. */
 enum { NR_CREATE_RULESET = 444, NR_ADD_RULE = 445, NR_RESTRICT_SELF = 446, ASK_VERSION = 1, RULE_PATH = 1, RULE_PORT = 2 };
 enum {
-    FS_EXECUTE = 1 << 0, FS_WRITE = 1 << 1, FS_READ = 1 << 2, FS_READ_DIR = 1 << 3, FS_MAKE_CHAR = 1 << 6, FS_MAKE_BLOCK = 1 << 11,
+    FS_EXECUTE = 1 << 0, FS_WRITE = 1 << 1, FS_READ = 1 << 2, FS_READ_DIR = 1 << 3, FS_MAKE_CHAR = 1 << 6, FS_MAKE_BLOCK = 1 << 11, FS_MAKE_LINK = 1 << 12,
     FS_REFER = 1 << 13, FS_TRUNCATE = 1 << 14, FS_IOCTL_DEV = 1 << 15,
     NET_CONNECT = 1 << 1, SCOPE_ALL = 3 /* abstract Unix sockets, signals */,
 };
@@ -59,6 +59,9 @@ static bool allow(int set, const struct ruleset *r, const char *path, uint64_t w
 
 enum { READ = FS_EXECUTE | FS_READ | FS_READ_DIR, DEVICE = FS_READ | FS_WRITE | FS_IOCTL_DEV };
 #define EVERYTHING (~(uint64_t)(FS_MAKE_CHAR | FS_MAKE_BLOCK))
+/* The cluster, which nobody confines, reads and writes among the node's files too: a link would lead it astray, and it would tell what it found. (In namespaces its folder lies
+ * below /tmp, and who may make links there may everywhere below.) */
+#define NO_LINKS   (EVERYTHING & ~(uint64_t)FS_MAKE_LINK)
 
 static const struct { const char *path; uint64_t what; } places[] = {
     { "/usr", READ }, { "/bin", READ }, { "/sbin", READ }, { "/lib", READ }, { "/lib32", READ }, { "/lib64", READ }, { "/opt", READ }, { "/snap", READ }, { "/nix", READ },
@@ -95,9 +98,11 @@ static bool allow_files(int set, const struct ruleset *r, const struct confineme
     char node[4200], nodes[4200];
     snprintf(node, sizeof node, "%s/node", c->data);
     snprintf(nodes, sizeof nodes, "%s/nodes", c->data);
-    const char *const own[] = { c->box->home, c->tmp, c->view, node, nodes };
+    const struct { const char *path; uint64_t what; } own[] = {
+        { c->box->home, EVERYTHING }, { c->tmp, NO_LINKS }, { c->view, NO_LINKS }, { node, NO_LINKS }, { nodes, NO_LINKS },
+    };
     for (size_t i = 0; ok && i < ARRAY_LEN(own); i++)
-        ok = allow(set, r, own[i], EVERYTHING);
+        ok = allow(set, r, own[i].path, own[i].what);
     return ok;
 }
 

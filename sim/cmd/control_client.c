@@ -216,5 +216,5 @@ bool control_begun(struct arena *a, int fd, struct err *err)
 int control_fail(const struct err *err)
 {
     fprintf(stderr, "kubelab: %s\n", err->msg);
-    return err->code == ERR_REFUSED ? EXIT_UNREACHABLE : err->code == ERR_USAGE || err->code == ERR_PARSE ? EXIT_USAGE : EXIT_INTERNAL;
+    return err->code == ERR_REFUSED || err->code == ERR_UNAVAILABLE ? EXIT_UNREACHABLE : err->code == ERR_USAGE || err->code == ERR_PARSE ? EXIT_USAGE : EXIT_INTERNAL;
 }

@@ -120,13 +120,23 @@ static bool read_scenario(struct grade_run *s, struct err *err)
     return true;
 }
 
+/* What leads the simulation is the grader's, but for what the lab leaves to its students. */
+static bool close_steering(struct grade_run *s, struct err *err)
+{
+    struct control_reply reply;
+    const char *names = "";
+    for (const struct json *c = json_first(s->j->grade.lab->steers); c; c = json_next(c))
+        names = arena_printf(s->a, "%s" STR_FMT ",", names, STR_ARG(json_str(c)));
+    return control_call(s->a, &s->stage.cluster, "POST", "/grading", str_c(names), NULL, NULL, &reply, err);
+}
+
 static void play(struct grade_run *s)
 {
     struct err err = { 0 };
     struct timeline t = { .a = s->a };
     bool ok = stage_begin(&s->stage, s->a, s->sc, &err);
     cluster_pid = s->stage.pid;
-    ok = ok && !timed_out && scenario_run(s->a, s->sc, s->ops, NULL, NULL, &t, &err);
+    ok = ok && close_steering(s, &err) && !timed_out && scenario_run(s->a, s->sc, s->ops, NULL, NULL, &t, &err);
     conclude(s, ok, &t, &err);
     err_clear(&err);
 }

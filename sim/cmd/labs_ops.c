@@ -40,7 +40,7 @@ static bool call_api(void *ctx, struct arena *a, const char *method, const char 
     str_cut(r.body, '\n', &head, reply);
     str_int(head, &n);
     *status = (int)n;
-    return n != 0 || err_set(err, ERR_REFUSED, "the API server does not answer: " STR_FMT, STR_ARG(*reply));
+    return n != 0 || err_set(err, ERR_UNAVAILABLE, "the API server does not answer: " STR_FMT, STR_ARG(*reply));
 }
 
 static bool get(struct host *h, struct arena *a, const char *path, struct str *text, struct err *err)

@@ -312,7 +312,8 @@ static void on_dial_task(struct task *t)
     dial_finish(container_of(t, struct vnet_dial, task));
 }
 
-/* How long until the answer: -1 for a success, which takes a task's time. */
+/* How long until the answer: -1, a task's time, for a success, and for whoever leads the cluster from outside, perhaps while its
+ * clock stands. */
 static int64_t dial_delay_ns(struct vnet_dial *d)
 {
     static const int64_t delay_ns[] = { [ROUTE_HOST] = NET_REFUSED_NS, [ROUTE_REFUSE] = NET_OUTSIDE_NS,
@@ -320,6 +321,8 @@ static int64_t dial_delay_ns(struct vnet_dial *d)
     struct vnet_host *to = NULL;
     int64_t late_ns;
     d->trouble = vnet_trouble(d, &late_ns);
+    if (d->from->spared)
+        return -1;
     if (d->trouble == TROUBLE_SILENCE)
         return NET_TIMEOUT_NS;
     if (d->peer_port == 0 || d->trouble == TROUBLE_REFUSED)

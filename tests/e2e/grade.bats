@@ -299,3 +299,10 @@ END
     [ "$(jq -r .status "$BATS_TEST_TMPDIR/r.json")" = timeout ]
     valid "$BATS_TEST_TMPDIR/r.json" json
 }
+
+@test "a script whose processes are stopped at random, on half a core, gets the same report to the byte (tests/soak/stopped has 200 rounds)" {
+    [ -r /proc/self/wchan ] || skip "no /proc"
+    MAX=60 JOBS=2 run "$BATS_TEST_DIRNAME/../soak/stopped" 2
+    echo "$output"
+    [ "$status" = 0 ]
+}

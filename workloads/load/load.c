@@ -64,6 +64,8 @@ static struct vnet_host *machine_make(const struct load_options *o)
     return h;
 }
 
+bool load_is_at(struct str ip) { return str_eqc(ip, ADDRESS); }
+
 struct load *load_start(const struct load_options *o)
 {
     struct load *l = NEW(struct load);

@@ -13,5 +13,6 @@ struct load_options {
 };
 /* A machine at 192.168.229.1, beside the cluster's, that asks as the LoadProfiles say. Profiles that ran when it stopped go on. */
 struct load *load_start(const struct load_options *o);
+bool load_is_at(struct str ip);        /* is that its machine's address? */
 void load_free(struct load *l);        /* accepts NULL; requests under way are cut */
 #endif

@@ -149,6 +149,19 @@ bool volumes_make(struct pod_worker *p, struct err *err, struct str *volume);   
 void volumes_free(struct pod_worker *p);
 void volumes_log(const struct pod_worker *p);                    /* what the volume manager's reconciler prints when it meets them */
 void volumes_mount(struct container *c, struct vfs *files);
+/* ---- run_as.c ---- */
+struct run_as_ask {
+    const struct json *pod, *container;                          /* their specs */
+    struct str         image_user;                               /* "", "1000", "www-data", "1000:1000" */
+    struct str         passwd;                                   /* the image's /etc/passwd; may be empty */
+    const char        *who;                                      /* behind a refusal: "", or " (pod: \"..\", container: ..)" */
+    bool               unprivileged_ports;                       /* the runtime lets everybody have ports below 1024 */
+};
+struct run_as { int64_t uid, gid; const char *user /* name, or the number where it has none */; bool low_ports; };
+/* runAsNonRoot, held against what is known before the container is made. False: CreateContainerConfigError with err->msg. */
+bool run_as_verify(const struct run_as_ask *q, struct err *err);
+/* *out lives in a. False: the image names a user that its /etc/passwd does not know; the container cannot be run. */
+bool run_as_find(struct arena *a, const struct run_as_ask *q, struct run_as *out, struct err *err);
 /* argv and env of a container, NULL-terminated, in its run arena. False: CreateContainerConfigError with err->msg. */
 bool environment_make(struct container *c, const struct json *record, char ***env, char ***argv, struct err *err);
 struct str expand_dollar(struct arena *a, struct str in, struct str (*lookup)(void *ctx, struct str name, bool *found), void *ctx);   /* third_party/forked/golang/expansion */

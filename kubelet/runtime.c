@@ -429,9 +429,28 @@ static void make_cgroup(struct container *c)
     c->cgroup = cgroup_new(c->pod->cgroup, strstr(c->id, "://") + 3, &lim, on_oom, c);
 }
 
+/* Docker from 20.10 on opens low ports to everybody in a pod's own network; containerd up to 1.7 and older Dockers do not. */
+static bool open_ports(const struct container *c)
+{
+    return kubelet_docker(c->pod->k) && c->pod->k->o.minor >= 20 && !pod_hostnetwork(c->pod);
+}
+
+static struct run_as_ask whose(const struct container *c)
+{
+    const struct pod_worker *p = c->pod;
+    struct run_as_ask q = { .pod = json_get(p->pod, "spec"), .container = c->spec, .image_user = json_get_str(c->record, "user"),
+                            .who = "", .unprivileged_ports = open_ports(c) };
+    if (p->k->o.minor >= 20)
+        q.who = arena_printf(c->run, " (pod: \"%s_%s(%s)\", container: %s)", p->name, p->ns, p->uid, c->name);
+    if (c->files)
+        vfs_read(c->files, "/etc/passwd", &q.passwd);
+    return q;
+}
+
 static bool create(struct container *c, char ***argv, char ***env, struct err *err)
 {
-    if (!environment_make(c, c->record, env, argv, err))
+    struct run_as_ask q = whose(c);
+    if (!run_as_verify(&q, err) || !environment_make(c, c->record, env, argv, err))
         return false;
     note_image(c);
     vfs_free(c->files);
@@ -452,11 +471,37 @@ static bool launch(struct container *c, char **argv, char **env, struct err *err
     const struct program_ops *ops = argv[0] ? container_program(c, c->record, argv) : NULL;
     if (!ops)
         return err_set(err, ERR_NOT_FOUND, "exec: \"%s\": executable file not found in $PATH", argv[0] ? argv[0] : "");
+    struct run_as_ask q = whose(c);
+    struct run_as as;
+    if (!run_as_find(c->run, &q, &as, err))
+        return false;
     struct process_options o = {
-        .loop = k->o.loop, .name = arena_printf(c->run, "%s/%s", p->key, c->name), .id = c->id, .argv = argv, .env = env, .mounts = kubelet_host_mounts(c->run, json_get(p->pod, "spec"), c->spec), .cwd = workdir.n ? arena_cstr(c->run, workdir) : "/",
-        .hostname = pod_hostnetwork(p) ? k->o.node_name : p->name, .pod_namespace = p->ns, .pod_name = p->name, .pod_ip = p->ip, .node_name = k->o.node_name,
-        .net = p->net, .cgroup = c->cgroup, .cpu = &cgroup_cpu_ops, .files = c->files, .image = c->record, .stdin_open = json_get_bool(c->spec, "stdin", false),
-        .stdin_once = json_get_bool(c->spec, "stdinOnce", false), .tty = json_get_bool(c->spec, "tty", false), .io = &container_io, .io_ctx = c,
+        .loop = k->o.loop,
+        .name = arena_printf(c->run, "%s/%s", p->key, c->name),
+        .id = c->id,
+        .argv = argv,
+        .env = env,
+        .mounts = kubelet_host_mounts(c->run, json_get(p->pod, "spec"), c->spec),
+        .cwd = workdir.n ? arena_cstr(c->run, workdir) : "/",
+        .user = as.user,
+        .uid = as.uid,
+        .gid = as.gid,
+        .no_low_ports = !as.low_ports,
+        .hostname = pod_hostnetwork(p) ? k->o.node_name : p->name,
+        .pod_namespace = p->ns,
+        .pod_name = p->name,
+        .pod_ip = p->ip,
+        .node_name = k->o.node_name,
+        .net = p->net,
+        .cgroup = c->cgroup,
+        .cpu = &cgroup_cpu_ops,
+        .files = c->files,
+        .image = c->record,
+        .stdin_open = json_get_bool(c->spec, "stdin", false),
+        .stdin_once = json_get_bool(c->spec, "stdinOnce", false),
+        .tty = json_get_bool(c->spec, "tty", false),
+        .io = &container_io,
+        .io_ctx = c,
     };
     c->process = process_start(ops, &o, err);
     return c->process != NULL;

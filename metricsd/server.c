@@ -227,9 +227,12 @@ static bool listen_port(struct metricsd *m, struct err *err)
     m->http = http_server_new(&so, err);
     if (!m->http)
         return false;
-    if (http_server_listen_vnet(m->http, process_options(m->process)->net, NULL, (int)m->flags.secure_port, &why))
+    static const char any[] = "0.0.0.0";
+    int port = (int)m->flags.secure_port;
+    if (process_may_bind(m->process, any, port, &why) &&
+        http_server_listen_vnet(m->http, process_options(m->process)->net, any, port, &why))
         return true;
-    err_set(err, ERR_IO, "failed to create listener: failed to listen on 0.0.0.0:%" PRId64 ": %s", m->flags.secure_port, why.msg);
+    err_set(err, ERR_IO, "failed to create listener: failed to listen on %s:%d: %s", any, port, why.msg);
     err_clear(&why);
     return false;
 }

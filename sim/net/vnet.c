@@ -183,9 +183,9 @@ static bool port_in_use(struct vnet_host *h, const char *ip, int port)
 
 struct vnet_listener *vnet_listen(struct vnet_host *h, const char *ip, int port, struct vnet_endpoint ep, struct err *err)
 {
+    const char *shown = ip != NULL ? ip : "";
     if (ip != NULL && strcmp(ip, "0.0.0.0") == 0)
         ip = NULL;
-    const char *shown = ip != NULL ? ip : "";
     if (port_in_use(h, ip, port)) {
         err_set(err, ERR_IO, "listen tcp %s:%d: bind: address already in use", shown, port);
         return NULL;
@@ -196,7 +196,7 @@ struct vnet_listener *vnet_listen(struct vnet_host *h, const char *ip, int port,
     }
     struct vnet_listener *l = NEW(struct vnet_listener);
     l->host = h;
-    text_format(l->ip, sizeof l->ip, "%s", shown);
+    text_format(l->ip, sizeof l->ip, "%s", ip != NULL ? ip : "");
     l->port = port;
     l->ep = ep;
     list_init(&l->node);

@@ -69,6 +69,9 @@ struct process_options {
     char            **argv;                        /* NULL-terminated; argv[0] names the program within the image */
     char            **env;                         /* "A=b", NULL-terminated */
     const char       *cwd, *hostname;
+    const char       *user;                        /* its name, or its number where it has none; NULL: root */
+    int64_t           uid, gid;
+    bool              no_low_ports;                /* bind(2) refuses ports below 1024 */
     const char       *pod_namespace, *pod_name, *pod_ip, *node_name;
     struct vnet_host *net;
     struct cgroup    *cgroup;
@@ -107,6 +110,9 @@ void process_resize(struct process *p, int width, int height);
 void process_kill(struct process *p, int signo);   /* 9 kills at once: exited(137) */
 void process_oom_kill(struct process *p);          /* as 9, with the reason OOMKilled: what a cgroup's on_oom leads to */
 bool process_running(const struct process *p);
+/* bind(2) by this user's rights: false and ERR_FORBIDDEN "listen tcp 0.0.0.0:80: bind: permission denied" for a port below 1024
+ * that is not for everybody. Whether the port is free is the network's business. */
+bool process_may_bind(const struct process *p, const char *ip, int port, struct err *err);
 void process_served(struct process *p);            /* by the program: a request has been answered */
 uint64_t process_served_count(const struct process *p);        /* how many */
 void process_free(struct process *p);              /* after exited, or to abandon it without a word */

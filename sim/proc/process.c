@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+enum { FIRST_UNPRIVILEGED_PORT = 1024 /* net.ipv4.ip_unprivileged_port_start */ };
+
 struct process {
     struct process_options    opt;                 /* a copy in the arena */
     const struct program_ops *ops;
@@ -42,7 +44,7 @@ static void copy_options(struct process *p, const struct process_options *o)
         offsetof(struct process_options, name),     offsetof(struct process_options, cwd),
         offsetof(struct process_options, hostname), offsetof(struct process_options, pod_namespace),
         offsetof(struct process_options, pod_name), offsetof(struct process_options, pod_ip),
-        offsetof(struct process_options, node_name)
+        offsetof(struct process_options, node_name), offsetof(struct process_options, user)
     };
     p->opt = *o;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -51,6 +53,8 @@ static void copy_options(struct process *p, const struct process_options *o)
     }
     if (!p->opt.cwd[0])
         p->opt.cwd = "/";
+    if (!p->opt.user[0])
+        p->opt.user = "root";
     p->opt.argv = copy_strings(p->arena, o->argv);
     p->opt.env = copy_strings(p->arena, o->env);
     if (o->files)
@@ -245,4 +249,10 @@ void process_oom_kill(struct process *p)
 bool process_running(const struct process *p)
 {
     return !p->ending;
+}
+
+bool process_may_bind(const struct process *p, const char *ip, int port, struct err *err)
+{
+    return port >= FIRST_UNPRIVILEGED_PORT || !p->opt.no_low_ports ||
+           err_set(err, ERR_FORBIDDEN, "listen tcp %s:%d: bind: permission denied", ip, port);
 }

@@ -103,3 +103,42 @@ host() {
     [ "$status" = 0 ]
     "$KUBECTL_NEW" delete -f "$HOME/lab/metrics-server/deploy/1.8+/"
 }
+
+@test "who is not root has no port below 1024, and what may not be root does not begin" {
+    k apply -f - <<'YAML'
+apiVersion: v1
+kind: Pod
+metadata: {name: low}
+spec: {securityContext: {runAsUser: 1000}, containers: [{name: web, image: "php:5-apache"}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: root}
+spec: {securityContext: {runAsNonRoot: true}, containers: [{name: box, image: busybox, args: [sleep, "900"]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: plain}
+spec: {securityContext: {runAsUser: 1000}, containers: [{name: box, image: busybox, args: [sleep, "900"]}]}
+YAML
+    advance 1m
+    run k get pods
+    [[ $output =~ low\ +0/1\ +CrashLoopBackOff ]]
+    [[ $output =~ root\ +0/1\ +CreateContainerConfigError ]]
+    [[ $(k logs low) == "(13)Permission denied: AH00072: make_sock: could not bind to address [::]:80"* ]]
+    [[ $(k describe pod root) == *"Error: container has runAsNonRoot and image will run as root"* ]]
+    [ "$(timely "$KUBECTL" exec plain -- sh -c 'id; id -u')" = "$(printf 'uid=1000 gid=0(root)\n1000')" ]
+    k delete pod low root plain --wait=false
+    advance 1m
+}
+
+@test "the metrics server without its port asks for 443, which it may not have" {
+    folder=$BATS_TEST_TMPDIR/lab
+    "$KUBELAB" lab files lab8 "$folder" --data "$DATA" >/dev/null
+    sed -i '/--secure-port=4443/d' "$folder"/metrics-server/deploy/1.8+/metrics-server-deployment.yaml
+    k apply -f "$folder/metrics-server/deploy/1.8+/"
+    advance 1m
+    [[ $(k -n kube-system logs deploy/metrics-server) == *"listen on 0.0.0.0:443: listen tcp 0.0.0.0:443: bind: permission denied"* ]]
+    k delete -f "$folder/metrics-server/deploy/1.8+/" --wait=false
+    advance 1m
+}

@@ -272,18 +272,41 @@ static enum verdict do_hostname(struct run *r) {
     OUT(r, "%s\n", r->p->sh->hostname);
     return run_done(r, 0);
 }
+static bool is_number(const char *text) {
+    int64_t n;
+    return str_int(str_c(text), &n);
+}
 static enum verdict do_whoami(struct run *r) {
-    OUT(r, "%s\n", r->p->sh->user);
+    const char *user = r->p->sh->user;
+    if (is_number(user))
+        return applet_fail(r, "unknown uid %s", user);
+    OUT(r, "%s\n", user);
     return run_done(r, 0);
 }
+/* "(wheel)", out of /etc/group; nothing where it is not there */
+static const char *group_in_brackets(struct run *r, int64_t gid) {
+    struct sh *s = r->p->sh;
+    struct str text;
+    if (s->ops->vfs.read(s->ctx, "/etc/group", r->arena, &text) != 0)
+        return "";
+    while (text.p) {
+        struct str line = str_token(&text, '\n'), name = str_token(&line, ':');
+        int64_t n;
+        if (line.p && (str_token(&line, ':'), line.p) && str_int(str_token(&line, ':'), &n) && n == gid)
+            return arena_printf(r->arena, "(" STR_FMT ")", STR_ARG(name));
+    }
+    return "";
+}
 static enum verdict do_id(struct run *r) {
-    bool root = strcmp(r->p->sh->user, "root") == 0;
+    struct sh *s = r->p->sh;
     if (r->argc > 1 && (strcmp(r->argv[1], "-u") == 0 || strcmp(r->argv[1], "-g") == 0))
-        OUT(r, "%d\n", root ? 0 : 1000);
-    else if (root)
+        OUT(r, "%" PRId64 "\n", r->argv[1][1] == 'u' ? s->uid : s->gid);
+    else if (s->uid == 0 && s->gid == 0)
         OUT(r, "uid=0(root) gid=0(root) groups=10(wheel)\n");
+    else if (is_number(s->user))
+        OUT(r, "uid=%" PRId64 " gid=%" PRId64 "%s\n", s->uid, s->gid, group_in_brackets(r, s->gid));
     else
-        OUT(r, "uid=1000(%s) gid=1000(%s)\n", r->p->sh->user, r->p->sh->user);
+        OUT(r, "uid=%" PRId64 "(%s) gid=%" PRId64 "%s\n", s->uid, s->user, s->gid, group_in_brackets(r, s->gid));
     return run_done(r, 0);
 }
 static enum verdict do_uname(struct run *r) {

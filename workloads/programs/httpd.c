@@ -7,6 +7,7 @@
  */
 #include "workloads/programs/programs_priv.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -287,6 +288,52 @@ static void site_find(struct httpd *h)
     h->site = json_get(record, "web");
 }
 
+/* nginx's error log: once as a line of the log, once as the command's own. */
+static void say_nginx(struct httpd *h, const char *level, const char *what)
+{
+    int year, mon, day, hour, min, sec, wday;
+    time_civil(vtime_now(process_options(h->process)->loop) / (int64_t)NS_PER_S, &year, &mon, &day, &hour, &min, &sec, &wday);
+    process_printf(h->process, 2, "%04d/%02d/%02d %02d:%02d:%02d [%s] 1#1: %s\nnginx: [%s] %s\n", year, mon, day, hour, min, sec,
+                   level, what, level, what);
+}
+
+/* What keeps it from serving, said as the real ones say it; NULL: nothing does. Root alone can make what nginx's image lacks. */
+static const char *obstacle(struct httpd *h, struct arena *a)
+{
+    const struct process_options *o = process_options(h->process);
+    struct err err = { 0 };
+    bool may = process_may_bind(h->process, "0.0.0.0", PORT, NULL);
+    if (!h->apache && o->uid != 0) {
+        say_nginx(h, "warn", "the \"user\" directive makes sense only if the master process runs with super-user privileges, "
+                             "ignored in /etc/nginx/nginx.conf:2");
+        return arena_printf(a, "mkdir() \"/var/cache/nginx/client_temp\" failed (%d: %s)", EACCES, strerror(EACCES));
+    }
+    if (may && http_server_listen_vnet(h->http, o->net, NULL, PORT, &err))
+        return NULL;
+    err_clear(&err);
+    int no = may ? EADDRINUSE : EACCES;
+    if (!h->apache)
+        return arena_printf(a, "bind() to 0.0.0.0:%d failed (%d: %s)", PORT, no, strerror(no));
+    const char *could_not = arena_printf(a, "(%d)%s: AH00072: make_sock: could not bind to address", no, strerror(no));
+    return arena_printf(a, "%s [::]:%d\n%s 0.0.0.0:%d\nno listening sockets available, shutting down\nAH00015: Unable to open logs",
+                        could_not, PORT, could_not, PORT);
+}
+
+/* Is it on its port? If not, it says why and ends with 1. */
+static bool serve(struct httpd *h)
+{
+    struct arena *a = arena_new();
+    const char *why = obstacle(h, a);
+    if (why && h->apache)
+        process_printf(h->process, 2, "%s\n", why);
+    else if (why)
+        say_nginx(h, "emerg", why);
+    if (why)
+        process_exit(h->process, 1);
+    arena_free(a);
+    return !why;
+}
+
 static void *httpd_start(struct process *p, struct err *err)
 {
     const struct process_options *o = process_options(p);
@@ -299,11 +346,13 @@ static void *httpd_start(struct process *p, struct err *err)
     list_init(&h->queue);
     struct http_server_options so = { .loop = o->loop, .name = o->name, .handler = handle, .ctx = h };
     h->http = http_server_new(&so, err);
-    if (!h->http || !http_server_listen_vnet(h->http, o->net, NULL, PORT, err)) {
+    if (!h->http) {
         httpd_stop(h);
         return NULL;
     }
     process_load(p);
+    if (!serve(h))
+        return h;
     site_find(h);
     say_started(h);
     return h;

@@ -111,7 +111,8 @@ struct sh_options {
     int         pid;
     bool        tty;                               /* stdin, stdout and stderr are a terminal: line discipline, prompt "/ # " */
     bool        stdin_open;                        /* bytes may come by sh_input; else stdin is at its end from the start */
-    const char *user;                              /* NULL: "root" */
+    const char *user;                              /* its name, or its number where it has none; NULL: "root" */
+    int64_t     uid, gid;
 };
 /* is it sh, ash, busybox or an applet, with or without /bin/ and the like? If not: "executable file not found in $PATH"
  * */

@@ -135,6 +135,7 @@ struct sh {
     int             escape;                        /* state of an arrow key's sequence */
     bool            at_prompt;
     char           *hostname, *user;
+    int64_t         uid, gid;
     uint64_t        random;
 };
 

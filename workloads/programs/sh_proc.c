@@ -670,8 +670,8 @@ bool sh_knows(const char *program) {
     return is_shell(name) || strcmp(name, "busybox") == 0 || (a && a->cpu_us > 0);
 }
 static void set_environment(struct proc *p, const struct sh_options *opt) {
-    static const char *const DEFAULTS[][2] = { { "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
-                                               { "HOME", "/root" },
+    const char *const DEFAULTS[][2] = { { "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+                                               { "HOME", opt->uid ? "/" : "/root" },
                                                { "SHLVL", "1" } };
     for (size_t i = 0; i < opt->env_count; i++) {
         char name[256];
@@ -777,6 +777,8 @@ struct sh *sh_new(const struct sh_options *opt) {
     s->random = str_hash(str_c(opt->hostname));
     s->hostname = xstrdup(opt->hostname ? opt->hostname : "localhost");
     s->user = xstrdup(opt->user ? opt->user : "root");
+    s->uid = opt->uid;
+    s->gid = opt->gid;
     list_init(&s->procs);
     strbuf_init(&s->input, INPUT_MAX);
     strbuf_init(&s->line, LIMIT_SHELL_LINE_BYTES);

@@ -443,6 +443,9 @@ static void *sh_program_start(struct process *p, struct err *err)
                              .env_count = count_words(o->env),
                              .cwd = o->cwd,
                              .hostname = o->hostname,
+                             .user = o->user,
+                             .uid = o->uid,
+                             .gid = o->gid,
                              .pid = 1,
                              .tty = o->tty,
                              .stdin_open = o->stdin_open };

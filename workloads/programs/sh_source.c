@@ -30,7 +30,7 @@ static void prompt(struct proc *p, struct source *src) {
         else if (c == 'u')
             strbuf_addc(&b, p->sh->user);
         else if (c == '$')
-            strbuf_addch(&b, strcmp(p->sh->user, "root") == 0 ? '#' : '$');
+            strbuf_addch(&b, p->sh->uid == 0 ? '#' : '$');
         else if (c == 'n')
             strbuf_addch(&b, '\n');
         else if (c != '[' && c != ']')

@@ -150,6 +150,7 @@ struct labs_grading {
     const char *context;               /* the folder that `build` with the context "submission" builds; NULL: it holds no Dockerfile */
     /* Apply it, or run it (the clock may move). *good, *what: how that went, in words. False with err set: the cluster could not be reached. */
     bool (*submit)(void *ctx, struct arena *a, const struct labs_ops *ops, bool *good, const char **what, struct err *err);
+    struct { const char *line; int status; struct str output; } ran;       /* by submit, for the transcript: a script's text, how it ended (-1: it was ended); line NULL: none */
     void (*judged)(void *ctx, const struct check_report *r, int64_t since_begin_ns);     /* every step `check`; the report dies soon */
 };
 

@@ -284,6 +284,8 @@ static bool do_submit(struct runner *r, const struct scenario_step *st)
     bool good = false;
     if (g && (!g->submit(g->ctx, r->a, r->ops, &good, &what, r->err) || !catch_up(r)))
         return false;
+    if (g && g->ran.line)
+        note_line(r, g->ran.line, g->ran.status, g->ran.output);
     record(r, st, good, "%s", what);
     return true;
 }

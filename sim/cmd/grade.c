@@ -10,11 +10,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-/* In wall time, for all of one submission. It takes less than a second of a machine's time; a class's machine may be slow. */
-enum { TIMEOUT_S = 300, DATA_AWAKE_S = 125 };
+/* In wall time, for all of one submission, and of CPU time for its cluster. It takes some seconds at most; but a class's machine may be slow, and then a verdict must not be
+ * another: so what computes without end is ended by its CPU time (the script by its own, sandbox.h), and the wall's is for what only waits. */
+enum { TIMEOUT_S = 1800, CLUSTER_CPU_S = 300, DATA_AWAKE_S = 125 };
 
 /* ---- an end in time ---- */
 static volatile sig_atomic_t timed_out;
@@ -71,6 +74,21 @@ static const char *without_path(const struct grade_run *s, const char *msg)
     return at < 0 ? arena_strdup(s->a, msg) : arena_printf(s->a, STR_FMT "SCRATCH" STR_FMT, STR_ARG(str_sub(text, 0, (size_t)at)), STR_ARG(str_sub(text, (size_t)at + home.n, text.n)));
 }
 
+/* ---- the cluster's CPU time ---- */
+static void limit_cluster(const struct grade_run *s)
+{
+    struct rlimit l = { .rlim_cur = CLUSTER_CPU_S, .rlim_max = CLUSTER_CPU_S + 5 };
+    if (s->stage.pid > 0)
+        prlimit(s->stage.pid, RLIMIT_CPU, &l, NULL);
+}
+
+static bool cluster_used_up(const struct grade_run *s)
+{
+    siginfo_t info = { 0 };
+    return s->stage.pid > 0 && waitid(P_PID, (id_t)s->stage.pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == s->stage.pid &&
+           info.si_code != CLD_EXITED && info.si_status == SIGXCPU;
+}
+
 /* What a failure was, by who caused it. */
 static void conclude(struct grade_run *s, bool ok, const struct timeline *t, const struct err *err)
 {
@@ -82,6 +100,9 @@ static void conclude(struct grade_run *s, bool ok, const struct timeline *t, con
     if (timed_out) {
         g->status = GRADE_TIMEOUT;
         g->message = "the grading used up its time (--timeout)";
+    } else if (cluster_used_up(s)) {
+        g->status = GRADE_TIMEOUT;
+        g->message = arena_printf(s->a, "what was handed in kept the cluster busy for more than %d s of CPU time", CLUSTER_CPU_S);
     } else if (is_interrupted(s) || (t && t->interrupted)) {
         g->status = GRADE_INTERRUPTED;
         g->message = "the grading was interrupted";
@@ -136,6 +157,7 @@ static void play(struct grade_run *s)
     struct timeline t = { .a = s->a };
     bool ok = stage_begin(&s->stage, s->a, s->sc, &err);
     cluster_pid = s->stage.pid;
+    limit_cluster(s);
     ok = ok && close_steering(s, &err) && !timed_out && scenario_run(s->a, s->sc, s->ops, NULL, NULL, &t, &err);
     conclude(s, ok, &t, &err);
     err_clear(&err);
@@ -179,6 +201,7 @@ static void judge(struct grade_run *s)
     const char *difference = NULL;
     bool taken = take(s, &difference, &err);
     cluster_pid = s->stage.pid;
+    limit_cluster(s);
     s->ops->grading = &g->hooks;
     if (!taken && (timed_out || is_interrupted(s))) {
         conclude(s, false, NULL, &err);

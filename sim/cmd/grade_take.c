@@ -34,6 +34,18 @@ static bool run_in(struct grade_run *run, const struct sandbox *box, struct sand
     return fill_home(run, box, err) && sandbox_run(run->a, box, &job, r, err);
 }
 
+/* As a line that was typed, for checks of the transcript: the script as it was handed in, and what it printed. */
+static void note_ran(struct grade *g, const struct sandbox_result *r)
+{
+    struct str text;
+    const char *path = arena_printf(g->a, "%s/%s", g->submission.dir, g->submission.script);
+    if (!file_read(path, LIMIT_YAML_BYTES, g->a, &text, NULL))
+        text = STR("a script that is too large to be told");
+    g->hooks.ran.line = arena_cstr(g->a, sandbox_printable(g->a, text));
+    g->hooks.ran.status = r->status;
+    g->hooks.ran.output = arena_str(g->a, r->output);
+}
+
 bool grade_run_script(void *ctx, struct arena *a, const struct labs_ops *ops, bool *good, const char **what, struct err *err)
 {
     struct grade *g = ctx;
@@ -45,7 +57,8 @@ bool grade_run_script(void *ctx, struct arena *a, const struct labs_ops *ops, bo
     if (r.measures)
         g->sandbox = json_buildf(g->a, "{'level':%s,'measures':%j}", sandbox_level_name(r.level), json_copy(g->a, r.measures));
     if (ok) {
-        g->output = arena_cstr(g->a, sandbox_printable(a, r.output));
+        g->output = arena_cstr(g->a, r.output);
+        note_ran(g, &r);
         *good = r.end == SANDBOX_ENDED && r.status == 0;
         *what = r.end != SANDBOX_ENDED ? arena_strdup(g->a, r.why) : arena_printf(g->a, "the script ended with status %d", r.status);
     }

@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 const struct sandbox_limits sandbox_limits_default = {
-    .virtual_ns = 3600 * (int64_t)NS_PER_S, .wall_s = 300, .cpu_s = 120, .threads = 400, .memory_bytes = 768u << 20,
+    .virtual_ns = 3600 * (int64_t)NS_PER_S, .wall_s = 1200, .cpu_s = 120, .threads = 400, .memory_bytes = 768u << 20,
     .file_bytes = 64u << 20, .disk_bytes = 128u << 20, .output_bytes = 16u << 20, .keep_bytes = 256u << 10,
 };
 enum { TICK_MS = 250, TICKS_PER_DISK_LOOK = 2 };
@@ -34,6 +34,7 @@ enum { TICK_MS = 250, TICKS_PER_DISK_LOOK = 2 };
 /* What its output calls the folders whose names are dice. */
 #define SHOWN_HOME "/home/user"
 #define SHOWN_DATA "/home/user/.local/state/kubelab"
+#define NODE_ADDRESS "192.168.229.132"
 
 static const struct { const char *name; } levels[] = { { "none" }, { "limits" }, { "confined" }, { "isolated" } };
 
@@ -119,6 +120,7 @@ struct run {
     struct sandbox_limits limits;
     struct confinement c;
     int    door;                       /* the connection that keeps the door open; -1 */
+    struct { int64_t port; const char *shown; } edges[2 * CONFINE_PORTS_MAX]; size_t edge_n;       /* ports on loopback, and where they lead in the cluster */
     char **argv;
 };
 
@@ -158,6 +160,16 @@ static void add_port(struct run *r, int64_t port)
         r->c.ports[r->c.port_n++] = (uint16_t)port;
 }
 
+/* A port that differs from run to run, and the address in the cluster that it stands for: the output has that. */
+static void add_edge(struct run *r, int64_t port, const char *shown)
+{
+    add_port(r, port);
+    if (port > 0 && r->edge_n < ARRAY_LEN(r->edges)) {
+        r->edges[r->edge_n].port = port;
+        r->edges[r->edge_n++].shown = shown;
+    }
+}
+
 /* The cluster's ports, and the two at which a lab's text has its own programs listen (kubectl proxy, kubectl port-forward). */
 static bool find_ports(struct run *r, struct err *err)
 {
@@ -167,16 +179,16 @@ static bool find_ports(struct run *r, struct err *err)
         return false;
     int64_t port = 0;
     if (str_int(str_trim(reply.body), &port))
-        add_port(r, port);
+        add_edge(r, port, "127.0.0.1:3128");
     if (!control_call(r->a, r->job->cluster, "GET", "/status", STR_NULL, NULL, NULL, &reply, err))
         return false;
     const struct json *s = json_parse(r->a, reply.body, NULL);
     struct url server;
     if (url_parse(r->a, json_get_str(s, "server"), &server, NULL))
-        add_port(r, server.port);
-    add_port(r, json_get_int(s, "kubeletPort", 0));
+        add_edge(r, server.port, NODE_ADDRESS ":6443");
+    add_edge(r, json_get_int(s, "kubeletPort", 0), NODE_ADDRESS ":10250");
     for (const struct json *n = json_first(json_get(s, "nodes")); n; n = json_next(n))
-        add_port(r, json_get_int(n, "kubeletPort", 0));
+        add_edge(r, json_get_int(n, "kubeletPort", 0), arena_printf(r->a, STR_FMT ":10250", STR_ARG(json_get_str(n, "internalIP"))));
     add_port(r, KUBECTL_PROXY);
     add_port(r, USUAL);
     return true;
@@ -520,7 +532,9 @@ static struct str shown(struct run *r, struct str text)
     const struct { const char *what, *with; } names[] = { { r->c.view, SHOWN_DATA }, { r->c.data, SHOWN_DATA }, { r->box->home, SHOWN_HOME }, { r->c.tmp, "/tmp" } };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         text = replace_all(r->a, text, names[i].what, names[i].with);
-    return sandbox_printable(r->a, text);
+    for (size_t i = 0; i < r->edge_n; i++)
+        text = replace_all(r->a, text, arena_printf(r->a, "127.0.0.1:%" PRId64, r->edges[i].port), r->edges[i].shown);
+    return sandbox_steady(r->a, sandbox_printable(r->a, text));
 }
 
 static void conclude(struct watch *w, const struct report *report, struct sandbox_result *out)

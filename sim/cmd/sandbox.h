@@ -34,7 +34,7 @@ struct sandbox_limits {
     size_t   file_bytes, disk_bytes;   /* a single file; all below its folder */
     size_t   output_bytes, keep_bytes; /* more output than this ends it; this much of it is kept */
 };
-extern const struct sandbox_limits sandbox_limits_default;         /* 1 h of virtual time, 5 min of wall, 2 of CPU, ... */
+extern const struct sandbox_limits sandbox_limits_default;         /* 1 h of virtual time, 20 min of wall, 2 of CPU, ... */
 
 struct sandbox { char *folder, *home; };           /* home: where the script runs, its HOME; below folder */
 
@@ -84,5 +84,8 @@ enum sandbox_level sandbox_level_of(unsigned on);
 bool sandbox_limits_parse(struct str text, struct sandbox_limits *limits, struct err *err);
 /* Control characters as ^X, what is no UTF-8 as U+FFFD, CR LF as a line's end. */
 struct str sandbox_printable(struct arena *a, struct str text);
+/* Without what real clients print of the machine they run on: the heads of their log lines, "E1128 13:15:36.200885      18 memcache.go:265] ...", have the wall's
+ * time and a process's number, which read as "E0101 00:00:00.000000       1 memcache.go:265] ...". */
+struct str sandbox_steady(struct arena *a, struct str text);
 
 #endif

@@ -34,3 +34,40 @@ struct str sandbox_printable(struct arena *a, struct str text)
     strbuf_deinit(&out);
     return done;
 }
+
+/* klog's head (k8s.io/klog, formatHeader), where a 0 stands for any digit. *file: where the name of the source begins. */
+static bool klog_head(struct str line, size_t *file)
+{
+    static const char pattern[] = "0000 00:00:00.000000 ";
+    size_t i = 1;
+    if (!line.n || !strchr("IWEF", line.p[0]))
+        return false;
+    for (const char *p = pattern; *p; p++, i++)
+        if (i >= line.n || (*p == '0' ? line.p[i] < '0' || line.p[i] > '9' : line.p[i] != *p))
+            return false;
+    while (i < line.n && (line.p[i] == ' ' || (line.p[i] >= '0' && line.p[i] <= '9')))
+        i++;
+    *file = i;
+    ptrdiff_t end = str_find(line, STR("] "));
+    return end > (ptrdiff_t)i && str_find(str_sub(line, i, (size_t)end), STR(".go:")) > 0;
+}
+
+struct str sandbox_steady(struct arena *a, struct str text)
+{
+    struct strbuf out;
+    size_t file = 0;
+    strbuf_init(&out, text.n + 64);
+    while (text.n) {
+        ptrdiff_t end = str_chr(text, '\n');
+        struct str line = str_sub(text, 0, end < 0 ? text.n : (size_t)end + 1);
+        text = str_sub(text, line.n, text.n);
+        if (klog_head(line, &file)) {
+            strbuf_addf(&out, "%c0101 00:00:00.000000       1 ", line.p[0]);
+            line = str_sub(line, file, line.n);
+        }
+        strbuf_add(&out, line);
+    }
+    struct str done = arena_str(a, strbuf_str(&out));
+    strbuf_deinit(&out);
+    return done;
+}

@@ -46,6 +46,20 @@ static void output_is_made_printable(void **state)
     arena_free(a);
 }
 
+static void log_heads_lose_the_machine(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    static const struct { const char *text, *shown; } rows[] = {
+        { "E1128 13:15:36.200885      18 memcache.go:265] \"Unhandled\"\nx\n", "E0101 00:00:00.000000       1 memcache.go:265] \"Unhandled\"\nx\n" },
+        { "I0101 09:05:07.000001 4194303 a.go:1] b", "I0101 00:00:00.000000       1 a.go:1] b" }, { "E1128 13:15:36.200885 18 memcache] x", "E1128 13:15:36.200885 18 memcache] x" },
+        { "E1128 13:15:36.200885", "E1128 13:15:36.200885" }, { "E", "E" }, { "", "" }, { "\n\n", "\n\n" }, { "at E1128 13:15:36.200885 18 a.go:1] x", "at E1128 13:15:36.200885 18 a.go:1] x" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_string_equal(arena_cstr(a, sandbox_steady(a, str_c(rows[i].text))), rows[i].shown);
+    arena_free(a);
+}
+
 static void limits(void **state)
 {
     (void)state;
@@ -71,6 +85,6 @@ static void limits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(levels), cmocka_unit_test(output_is_made_printable), cmocka_unit_test(limits) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(levels), cmocka_unit_test(output_is_made_printable), cmocka_unit_test(log_heads_lose_the_machine), cmocka_unit_test(limits) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,6 +85,16 @@ const struct lab *lab_choose(const struct lab *lab, const struct json *values, s
     return take_place(lab_of_source(lab_arena, lab->source, json_copy(lab_arena, values), err));
 }
 
+const struct lab *lab_add_checks(const struct lab *lab, const char *file, struct err *err)
+{
+    struct lab_source *s = ARENA_NEW(lab_arena, struct lab_source);
+    *s = *lab->source;
+    s->more.path = arena_strdup(lab_arena, file);
+    if (!file_read(file, LIMIT_YAML_BYTES, lab_arena, &s->more.bytes, err))
+        return err_set(err, ERR_USAGE, "--checks: %s", arena_strdup(lab_arena, err->msg)), NULL;
+    return take_place(lab_of_source(lab_arena, s, NULL, err));
+}
+
 const char *lab_from(const struct lab *lab) { return lab->source ? lab->source->from : NULL; }
 
 const struct lab_step *lab_step_find(const struct lab *lab, const char *id)

@@ -67,10 +67,10 @@ const char *grade_state_name(enum grade_state s);
 /* "7 of 9 visible checks pass; 2 hidden" */
 const char *grade_headline(struct arena *a, const struct grade *g);
 
-/* ---- report.c (text, JSON), report_tools.c (JUnit, Gradescope, TAP) ---- */
+/* ---- report.c (text, JSON), report_tools.c (JUnit, Gradescope, PrairieLearn, Autolab, TAP) ---- */
 struct report_format { const char *name, *extension; void (*write)(struct arena *a, const struct grade *g, struct strbuf *out); };
 /* NULL: there is no such format */
 const struct report_format *report_format_find(const char *name);
-#define REPORT_FORMATS "text, json, junit, gradescope and tap"
+#define REPORT_FORMATS "text, json, junit, gradescope, prairielearn, autolab and tap"
 
 #endif

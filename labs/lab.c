@@ -42,8 +42,8 @@ static const struct lab_check *check_find(const struct lab *lab, const char *nam
     return NULL;
 }
 
-/* Checks are told by their names, and depend on earlier ones alone: so there is no circle. */
-static bool read_checks(struct spec *s, const struct lab *lab, const struct json *docs, struct lab_step *step)
+/* Checks are told by their names, and depend on earlier ones alone: so there is no circle. hidden: unless a check says otherwise. */
+static bool read_checks(struct spec *s, const struct lab *lab, const struct json *docs, bool hidden, struct lab_step *step)
 {
     struct lab_check **tail = &step->checks;
     if (json_len(docs) > MAX_CHECKS)
@@ -51,6 +51,7 @@ static bool read_checks(struct spec *s, const struct lab *lab, const struct json
     for (const struct json *d = json_first(docs); d; d = json_next(d)) {
         struct lab_check *c = ARENA_NEW(s->a, struct lab_check);
         c->points = 1;
+        c->hidden = hidden;
         if (!spec_read(s, d, "a check", check_fields, ARRAY_LEN(check_fields), c))
             return false;
         if (check_find(lab, c->name))
@@ -63,9 +64,11 @@ static bool read_checks(struct spec *s, const struct lab *lab, const struct json
     return true;
 }
 
-static bool read_steps(struct spec *s, struct lab *lab, const struct json *docs)
+static bool read_steps(struct spec *s, struct lab *lab, const struct json *docs, bool hidden)
 {
     struct lab_step **tail = &lab->steps;
+    while (*tail)
+        tail = &(*tail)->next;
     if (json_len(docs) > MAX_STEPS)
         return spec_fail(s, docs, "a lab has at most %d steps", MAX_STEPS);
     for (const struct json *d = json_first(docs); d; d = json_next(d)) {
@@ -76,7 +79,7 @@ static bool read_steps(struct spec *s, struct lab *lab, const struct json *docs)
             return spec_fail(s, json_get(d, "id"), "there is a step \"%s\" already", doc->step.id);
         *tail = &doc->step;
         tail = &doc->step.next;
-        if (!read_checks(s, lab, doc->checks, &doc->step))
+        if (!read_checks(s, lab, doc->checks, hidden, &doc->step))
             return false;
     }
     return true;
@@ -115,9 +118,61 @@ static struct lab *read_lab(struct arena *a, const char *file, struct str text, 
     doc->lab.params = values ? values : drawn;
     j = params_body(&s, a, file, text, list, doc->lab.params, err);
     if (!j || !spec_read(&s, j, "a lab", lab_fields, ARRAY_LEN(lab_fields), doc) || !(doc->lab.faults = faults_read(&s, doc->faults, list && !values)) ||
-        !read_steps(&s, &doc->lab, doc->steps) || !read_wrong(&s, &doc->lab, doc->wrong, list && !values))
+        !read_steps(&s, &doc->lab, doc->steps, false) || !read_wrong(&s, &doc->lab, doc->wrong, list && !values))
         return NULL;
     return &doc->lab;
+}
+
+/* ---- what a course adds ---- */
+struct more_doc { struct json *steps, *checks; };
+static const struct spec_field more_fields[] = {
+    { "steps", SPEC_LIST, offsetof(struct more_doc, steps), false }, { "checks", SPEC_LIST, offsetof(struct more_doc, checks), false },
+};
+
+/* At once, not when the first student's work is judged. */
+static bool are_jq(struct spec *s, const struct json *checks)
+{
+    size_t n = 0, wrong = 0;
+    struct err why = { 0 };
+    const char **texts = arena_zalloc(s->a, (json_len(checks) + 1) * sizeof *texts);
+    for (const struct json *c = json_first(checks); c; c = json_next(c))
+        texts[n++] = arena_cstr(s->a, json_get_str(c, "jq"));
+    struct predicate_set *set = n ? predicate_set_new(texts, n, NULL, &why) : NULL;
+    bool ok = !n || (set && predicate_set_ready(set, &wrong, &why));
+    predicate_set_free(set);
+    if (!ok) {
+        const struct json *c = json_first(checks);
+        while (wrong-- && json_next(c))
+            c = json_next(c);
+        spec_fail(s, json_get(c, "jq"), "%s", why.msg);
+    }
+    err_clear(&why);
+    return ok;
+}
+
+static bool read_more(struct arena *a, struct lab *lab, const struct lab_bytes *file, struct err *err)
+{
+    struct spec s;
+    struct more_doc doc = { 0 };
+    struct json *j = params_body(&s, a, file->path, file->bytes, lab->parameters, lab->params, err);
+    if (!j || !spec_read(&s, j, "a file of checks", more_fields, ARRAY_LEN(more_fields), &doc) || !read_steps(&s, lab, doc.steps, true))
+        return false;
+    if (!doc.steps && !doc.checks)
+        return spec_fail(&s, j, "there is neither a check nor a step in it");
+    bool ok = are_jq(&s, doc.checks);
+    for (const struct json *d = json_first(doc.steps); d; d = json_next(d))
+        ok = ok && are_jq(&s, json_get(d, "checks"));
+    struct lab_step *step = ARENA_NEW(a, struct lab_step), **tail = &lab->steps;
+    step->id = "course";
+    step->title = "What the course asks besides";
+    if (!ok || !doc.checks)
+        return ok;
+    if (lab_step_find(lab, step->id))
+        return spec_fail(&s, doc.checks, "there is a step \"%s\" already", step->id);
+    while (*tail)
+        tail = &(*tail)->next;
+    *tail = step;
+    return read_checks(&s, lab, doc.checks, true, step);
 }
 
 struct lab *lab_parse(struct arena *a, const char *file, struct str text, struct err *err) { return read_lab(a, file, text, NULL, err); }
@@ -143,6 +198,8 @@ const struct lab *lab_of_source(struct arena *a, const struct lab_source *s, con
         struct lab *lab = read_lab(a, arena_printf(a, "%s/lab.yaml", s->where), s->v[i].bytes, values, err);
         if (lab)
             lab->source = s;
+        if (lab && s->more.path && !read_more(a, lab, &s->more, err))
+            return NULL;
         return lab && check_files(a, lab, err) ? lab : NULL;
     }
     err_set(err, ERR_PARSE, "%s has no lab.yaml", s->where);

@@ -71,6 +71,9 @@ const struct lab *lab_open(const char *what, struct err *err);
 /* From now on this process sees the lab with these values of its parameters: in every text of it, and in what lab_find gives. Until then they are examples,
  * drawn from nothing. The lab given stays valid. NULL with err set: a value is missing. */
 const struct lab *lab_choose(const struct lab *lab, const struct json *values, struct err *err);
+/* From now on this process sees the lab with the checks of that file besides: a mapping of `steps`, as in lab.yaml, and `checks`, of a step of their own; hidden unless
+ * they say otherwise. NULL with ERR_PARSE "FILE:LINE:COLUMN: what" or ERR_USAGE. */
+const struct lab *lab_add_checks(const struct lab *lab, const char *file, struct err *err);
 /* Where it was opened from, absolute; NULL: the binary */
 const char *lab_from(const struct lab *lab);
 /* cursor from 0; NULL after the last */

@@ -14,6 +14,7 @@ struct lab_source {
     const char *from;                  /* the folder or pack it was opened from, absolute; NULL: the binary */
     const char *where;                 /* what stands before a file's path in errors */
     struct lab_bytes *v; size_t n;     /* in order of path; never a lab.yaml's folder above */
+    struct lab_bytes more;             /* a course's own checks, beside those of lab.yaml; path NULL: none */
 };
 /* source.c: what is a folder with a lab.yaml, or a pack. NULL with err set. */
 struct lab_source *source_open(struct arena *a, const char *what, struct err *err);

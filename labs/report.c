@@ -58,7 +58,7 @@ void report_submission(const struct grade *g, struct strbuf *out)
         strbuf_addf(out, "what the script printed:\n%s%s", g->output, *g->output && g->output[strlen(g->output) - 1] != '\n' ? "\n" : "");
 }
 
-static void write_text(struct arena *a, const struct grade *g, struct strbuf *out)
+void report_text(struct arena *a, const struct grade *g, struct strbuf *out)
 {
     struct grade_sum sum = report_sum(g);
     const struct lab_step *step = NULL;
@@ -124,7 +124,8 @@ static void write_json(struct arena *a, const struct grade *g, struct strbuf *ou
 }
 
 static const struct report_format formats[] = {
-    { "text", "txt", write_text }, { "json", "json", write_json }, { "junit", "xml", report_junit }, { "gradescope", "json", report_gradescope }, { "tap", "tap", report_tap },
+    { "text", "txt", report_text }, { "json", "json", write_json }, { "junit", "xml", report_junit }, { "gradescope", "json", report_gradescope },
+    { "prairielearn", "json", report_prairielearn }, { "autolab", "txt", report_autolab }, { "tap", "tap", report_tap },
 };
 
 const struct report_format *report_format_find(const char *name)

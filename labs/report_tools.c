@@ -1,7 +1,7 @@
-/* labs/report_tools.c - a grade as classroom tools read it: JUnit XML, Gradescope's results.json, TAP 14.
+/* labs/report_tools.c - a grade as classroom tools read it: JUnit XML, Gradescope's and PrairieLearn's results.json, Autolab's last line, TAP 14.
  *
- * Formats: the JUnit schema that Jenkins and Ant's writers agree on (every testsuite with time, timestamp and hostname: virtual ones); Gradescope's autograder specification; the
- * TAP 14 specification. Text of a submission can hold any bytes: XML gets them escaped, and what XML cannot hold is a question mark.
+ * Formats: the JUnit schema that Jenkins and Ant's writers agree on (every testsuite with time, timestamp and hostname: virtual ones); Gradescope's autograder specification;
+ * PrairieLearn's externalGrading.md; the TAP 14 specification. Text of a submission can hold any bytes: XML gets them escaped, and what XML cannot hold is a question mark.
  */
 #include "labs/report.h"
 
@@ -121,8 +121,8 @@ void report_junit(struct arena *a, const struct grade *g, struct strbuf *out)
     strbuf_addc(out, "</testsuites>\n");
 }
 
-/* ---- Gradescope ---- */
-static struct json *gradescope_test(struct arena *a, const struct grade *g, const struct grade_check *c, const char *number)
+/* ---- what a check's output is, and the whole one's, for tools that show text ---- */
+static struct str check_text(struct arena *a, const struct grade *g, const struct grade_check *c)
 {
     struct strbuf text;
     const char *reason = report_reason(a, g, c);
@@ -133,18 +133,36 @@ static struct json *gradescope_test(struct arena *a, const struct grade *g, cons
         strbuf_addf(&text, "Why it matters: %s\n", c->check->rationale);
     if (c->state == GRADE_FAILED && c->check->help)
         strbuf_addf(&text, "Where to look: %s\n", c->check->help);
-    struct json *t = json_buildf(a, "{'name':%s,'number':%s,'score':%d,'max_score':%d,'status':%s,'output':%S,'output_format':'text','tags':[%s],'visibility':%s}", c->check->name, number,
-                                 c->state == GRADE_PASSED ? c->check->points : 0, c->check->points, c->state == GRADE_PASSED ? "passed" : "failed", arena_str(a, strbuf_str(&text)),
-                                 c->step->id, c->check->hidden ? "hidden" : "visible");
+    struct str done = arena_str(a, strbuf_str(&text));
     strbuf_deinit(&text);
-    return t;
+    return done;
+}
+
+static struct str whole_text(struct arena *a, const struct grade *g)
+{
+    struct strbuf text;
+    strbuf_init(&text, LIMIT_BODY_BYTES);
+    strbuf_addf(&text, "%s: %s\n", g->lab->label, grade_headline(a, g));
+    if (g->status != GRADE_COMPLETE)
+        strbuf_addf(&text, "%s: %s\n", grade_status_name(g->status), g->message ? g->message : "");
+    report_submission(g, &text);
+    struct str done = arena_str(a, strbuf_str(&text));
+    strbuf_deinit(&text);
+    return done;
+}
+
+/* ---- Gradescope ---- */
+static struct json *gradescope_test(struct arena *a, const struct grade *g, const struct grade_check *c, const char *number)
+{
+    return json_buildf(a, "{'name':%s,'number':%s,'score':%d,'max_score':%d,'status':%s,'output':%S,'output_format':'text','tags':[%s],'visibility':%s}", c->check->name, number,
+                                 c->state == GRADE_PASSED ? c->check->points : 0, c->check->points, c->state == GRADE_PASSED ? "passed" : "failed", check_text(a, g, c),
+                       c->step->id, c->check->hidden ? "hidden" : "visible");
 }
 
 /* Every check is in it, whoever sees the file: Gradescope keeps hidden ones from the student. It adds up the scores itself. */
 void report_gradescope(struct arena *a, const struct grade *g, struct strbuf *out)
 {
     struct json *tests = json_new_array(a);
-    struct strbuf text;
     const struct lab_step *step = NULL;
     int64_t s = 0, c = 0;
     for (size_t i = 0; i < g->n; i++) {
@@ -153,16 +171,45 @@ void report_gradescope(struct arena *a, const struct grade *g, struct strbuf *ou
         step = g->v[i].step;
         json_append(tests, gradescope_test(a, g, &g->v[i], arena_printf(a, "%" PRId64 ".%" PRId64, s, c)));
     }
-    strbuf_init(&text, LIMIT_BODY_BYTES);
-    strbuf_addf(&text, "%s: %s\n", g->lab->label, grade_headline(a, g));
-    if (g->status != GRADE_COMPLETE)
-        strbuf_addf(&text, "%s: %s\n", grade_status_name(g->status), g->message ? g->message : "");
-    report_submission(g, &text);
     struct json *j = json_buildf(a, "{'output':%S,'output_format':'text','visibility':'visible','stdout_visibility':'hidden','tests':%j,"
-                                    "'extra_data':{'lab':%s,'status':%s,'seed':%d,'sandbox':%j}}", arena_str(a, strbuf_str(&text)), tests, g->lab->name, grade_status_name(g->status),
+                                    "'extra_data':{'lab':%s,'status':%s,'seed':%d,'sandbox':%j}}", whole_text(a, g), tests, g->lab->name, grade_status_name(g->status),
                                  g->seed, g->sandbox ? json_copy(a, g->sandbox) : NULL);
-    strbuf_deinit(&text);
     json_write(out, j, JSON_PRETTY | JSON_NO_HTML_ESCAPE);
+    strbuf_addch(out, '\n');
+}
+
+/* ---- PrairieLearn, Autolab ---- */
+static struct grade_sum sum_of_all(const struct grade *g)
+{
+    struct grade_sum s = grade_sum(g, false), h = grade_sum(g, true);
+    return (struct grade_sum){ s.n + h.n, s.passed + h.passed, s.points + h.points, s.max_points + h.max_points };
+}
+
+/* What is no student's fault, or is nothing, counts as no attempt. The score is that of all checks; a student sees the tests, hence not the hidden ones. */
+void report_prairielearn(struct arena *a, const struct grade *g, struct strbuf *out)
+{
+    struct json *tests = json_new_array(a);
+    struct grade_sum sum = sum_of_all(g);
+    bool gradable = g->status != GRADE_BROKEN && g->status != GRADE_ERROR;
+    for (size_t i = 0; i < g->n; i++) {
+        const struct grade_check *c = &g->v[i];
+        if (report_shows(g, c))
+            json_append(tests, json_buildf(a, "{'name':%s,'description':%s,'points':%d,'max_points':%d,'output':%S}", c->check->name, c->step->title,
+                                           c->state == GRADE_PASSED ? c->check->points : 0, c->check->points, check_text(a, g, c)));
+    }
+    struct json *j = json_buildf(a, "{'gradable':%b,'score':%f,'message':%s,'output':%S,'tests':%j}", gradable,
+                                 sum.max_points ? (double)sum.points / (double)sum.max_points : 0.0, grade_headline(a, g), whole_text(a, g), tests);
+    if (!gradable)
+        json_set_strc(a, j, "format_errors", g->message ? g->message : grade_status_name(g->status));
+    json_write(out, j, JSON_PRETTY | JSON_NO_HTML_ESCAPE);
+    strbuf_addch(out, '\n');
+}
+
+/* Its last line is what counts, of one problem called "autograded"; what stands before is shown. */
+void report_autolab(struct arena *a, const struct grade *g, struct strbuf *out)
+{
+    report_text(a, g, out);
+    json_write(out, json_buildf(a, "{'scores':{'autograded':%d}}", sum_of_all(g).points), JSON_NO_HTML_ESCAPE);
     strbuf_addch(out, '\n');
 }
 

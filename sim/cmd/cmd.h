@@ -30,6 +30,7 @@ struct options {
     const char *step, *out;            /* of a lab; where a scenario's results go */
     const char *submission, *script, *student, *roster;       /* of a grading */
     bool        hidden;
+    const char *checks;                /* a file of a course's own checks */
     const char *require_sandbox, *limits;          /* a level, and limits, of sandbox.h */
     const char *journal;               /* up: "true" or "false", else NULL; grade: a file of a student's */
     bool        keep;                  /* replay: the cluster stays */

@@ -276,6 +276,8 @@ static bool choose(struct grade_job *j, struct err *err)
         return err_set(err, ERR_USAGE, "usage: kubelab grade LAB --submission FILE|DIR [--format " REPORT_FORMATS "] [--out FILE]");
     if (!(j->lab = lab_open(o->args[0], err)))
         return false;
+    if (o->checks && !(j->lab = lab_add_checks(j->lab, o->checks, err)))
+        return false;
     if (!j->lab->grade)
         return err_set(err, ERR_USAGE, "%s cannot be graded: its lab.yaml has no `grade`", j->lab->name);
     const char *format = o->format ? o->format : o->roster ? "json" : "text";

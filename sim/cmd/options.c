@@ -38,6 +38,7 @@ static const struct flag flags[] = {
     { "require-sandbox", FLAG_TEXT, AT(require_sandbox) },
     { "limits", FLAG_TEXT, AT(limits) },
     { "step", FLAG_TEXT, AT(step) },
+    { "checks", FLAG_TEXT, AT(checks) },
     { "out", FLAG_TEXT, AT(out) },
     { "at", FLAG_TEXT, AT(at) },
     { "format", FLAG_TEXT, AT(format) },

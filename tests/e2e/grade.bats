@@ -64,7 +64,7 @@ web1 runs the image that was built here" ]
     printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: "a\\u0001<&>\\"\\ufffe #1 ]]>"}\n' >"$BATS_TEST_TMPDIR/hostile/a&b <c>/$(printf 'x\001\377\n.yaml')"
     head -c 20M /dev/zero >"$BATS_TEST_TMPDIR/broken"
     for s in "$GOOD" "$BATS_TEST_TMPDIR/empty" "$BATS_TEST_TMPDIR/hostile" "$BATS_TEST_TMPDIR/broken" "$BATS_TEST_TMPDIR/nothing"; do
-        for f in json gradescope junit tap; do
+        for f in json gradescope prairielearn autolab junit tap; do
             for n in 1 2; do
                 "$KUBELAB" grade lab8 --submission "$s" --format $f --hidden --out "$BATS_TEST_TMPDIR/$n.$f" || [ $? != 4 ]
             done
@@ -261,7 +261,7 @@ END
     run -1 "$KUBELAB" grade "$BATS_TEST_TMPDIR/lab8" --submission "$BATS_TEST_TMPDIR/empty" --hidden
     [ "${lines[0]}" = "Lab 8: 0 of 10 visible checks pass; 0 of 1 hidden ones; 0 of 21 points" ]
     [[ $output == *"a Service leads to web1 [hidden]"* ]]
-    for f in json junit tap gradescope; do
+    for f in json junit tap gradescope prairielearn autolab; do
         run -1 "$KUBELAB" grade "$BATS_TEST_TMPDIR/lab8" --submission "$BATS_TEST_TMPDIR/empty" --format $f --out "$BATS_TEST_TMPDIR/r"
         valid "$BATS_TEST_TMPDIR/r" $f
     done
@@ -305,4 +305,41 @@ END
     MAX=60 JOBS=2 run "$BATS_TEST_DIRNAME/../soak/stopped" 2
     echo "$output"
     [ "$status" = 0 ]
+}
+
+@test "a course's own checks beside the lab's: hidden unless they say otherwise, of the transcript and the audit, too; what is wrong in the file is pointed at" {
+    cd "$BATS_TEST_TMPDIR"
+    cat >course.yaml <<'END'
+steps:
+- id: care
+  title: With care
+  checks:
+  - name: no status was written by hand
+    jq: '[.audit[] | select(.user == "kubernetes-admin" and .subresource == "status")] == []'
+    points: 4
+  - name: the nodes were looked at
+    jq: 'any(.transcript[]; (.line | test("kubectl get nodes")) and (.output | test("ubuntu +Ready")) and .status == 3)'
+    depends: no status was written by hand
+    hidden: false
+checks:
+- {name: nobody wrote to default, jq: '[.audit[] | select(.user == "kubernetes-admin" and .namespace == "default" and .verb != "get")] == []'}
+END
+    printf 'kubectl get nodes\nkubectl create deploy web --image=nginx\nexit 3\n' >s.sh
+    grade --submission s.sh --checks course.yaml --format json
+    [ "$(jq -r .summary <<<"$output")" = "1 of 12 visible checks pass; 2 hidden" ]
+    [ "$(passed true)" = "the nodes were looked at" ]
+    grade --submission s.sh --checks course.yaml --format json --hidden
+    jq -e '[.results[] | select(.hidden) | [.name, .step, .passed]] == [["no status was written by hand", "care", true], ["nobody wrote to default", "course", false]]' <<<"$output"
+    printf 'kubectl get nodes\nkubectl create deploy web --image=nginx\nkubectl patch deploy web --subresource=status --type=merge -p "{\"status\":{\"replicas\":5}}"\n' >s.sh
+    grade --submission s.sh --checks course.yaml --format prairielearn
+    valid /dev/stdin prairielearn <<<"$output"
+    jq -e '.score == 0 and .gradable and ([.tests[].name] | index("no status was written by hand") == null)' <<<"$output"
+    printf 'checks:\n- name: x\n  jq: "true"\n  point: 1\n' >course.yaml
+    grade --submission s.sh --checks course.yaml
+    [ "$status" = 2 ]
+    [[ $output == 'kubelab: course.yaml:4:3: a check has no "point"'* ]]
+    printf 'checks:\n- {name: x, jq: "tru("}\n' >course.yaml
+    grade --submission s.sh --checks course.yaml
+    [ "$status" = 2 ]
+    [[ $output == "kubelab: course.yaml:2:17: "*"syntax error"* ]]
 }

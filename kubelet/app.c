@@ -324,6 +324,7 @@ static bool make_kubelet(struct kubelet_app *app, struct err *err)
     o.cluster_domain = app->config.cluster_domain;
     o.max_pods = app->config.max_pods;
     o.anonymous = app->config.anonymous;
+    o.no_tokens = !app->config.webhook_authn;
     o.always_allow = app->config.always_allow;
     o.log = &app->log;
     struct kubelet *previous = app->o.previous;

@@ -30,6 +30,7 @@ struct kubelet_options {
     const char         *cluster_dns, *cluster_domain;             /* NULL: 10.96.0.10, cluster.local */
     int64_t             max_pods;              /* 0: 110 */
     bool                anonymous, always_allow;                  /* authentication.anonymous.enabled; authorization.mode AlwaysAllow */
+    bool                no_tokens;             /* authentication.webhook.enabled is false: nobody can say whose a token is */
     const char         *stream_prefix;         /* of its streams of randomness: "" or NULL on the first node, "worker1/" on another */
     const char         *etc_hosts;             /* further lines of the node's /etc/hosts, which pods on its network see; or NULL */
     bool                announce;              /* a start that shows: events of a start also on a node that is known */

@@ -3,6 +3,7 @@
  * Upstream: pkg/kubelet/server/{server,auth}.go. Every request is authenticated and authorized by the API server (delegated), as access to the subresource of this
  * node that its path stands for: stats, metrics, log, spec, and proxy for all else. /exec and the like are in streaming.c.
  */
+#include "kubelet/app_priv.h"
 #include "kubelet/kubelet_priv.h"
 
 #include <stdlib.h>
@@ -299,10 +300,18 @@ static void on_request(void *ctx, struct http_exchange *x)
     delegated_auth_check(k->auth, x, &at, checked, k);
 }
 
+static void auth_trouble(void *ctx, const char *text)
+{
+    struct kubelet *k = ctx;
+    if (k->o.log)
+        klog_write(k->o.log, 'E', "server.go:253", "%s", text);
+}
+
 bool server_make(struct kubelet *k, struct err *err)
 {
-    struct delegated_auth_options ao = { .client = k->o.client, .review_version = k->o.minor < 19 ? "v1beta1" : "v1", .anonymous = k->o.anonymous, .token_ttl_ns = 120 * SECOND,
-                                         .allow_ttl_ns = 300 * SECOND, .deny_ttl_ns = 30 * SECOND };
+    struct delegated_auth_options ao = { .client = k->o.client, .review_version = k->o.minor < 19 ? "v1beta1" : "v1",
+                                         .anonymous = k->o.anonymous, .no_tokens = k->o.no_tokens, .token_ttl_ns = 120 * SECOND,
+                                         .allow_ttl_ns = 300 * SECOND, .deny_ttl_ns = 30 * SECOND, .trouble = auth_trouble, .trouble_ctx = k };
     struct http_server_options so = { .loop = k->o.loop, .name = "kubelet", .handler = on_request, .ctx = k, .identity = k->o.serving, .identity_ctx = k->o.serving_ctx, .no_identity = k->o.no_identity,
                                       .request_client_cert = true };
     k->auth = delegated_auth_new(&ao);

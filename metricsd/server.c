@@ -250,6 +250,8 @@ static bool kubelet_trust(struct metricsd *m, struct err *err)
     return trust_add_pem(m->cluster_roots, m->in.ca_pem, err) && trust_add_pem(m->kubelet_roots, pem, err);
 }
 
+static void auth_trouble(void *ctx, const char *text) { metricsd_klog(ctx, 'E', "authentication.go:65", "%s", text); }
+
 static void clients_make(struct metricsd *m)
 {
     const struct process_options *o = process_options(m->process);
@@ -271,7 +273,9 @@ static void clients_make(struct metricsd *m)
                                          .anonymous = true,
                                          .token_ttl_ns = 10 * (int64_t)NS_PER_S,
                                          .allow_ttl_ns = 10 * (int64_t)NS_PER_S,
-                                         .deny_ttl_ns = 10 * (int64_t)NS_PER_S };
+                                         .deny_ttl_ns = 10 * (int64_t)NS_PER_S,
+                                         .trouble = auth_trouble,
+                                         .trouble_ctx = m };
     m->auth = delegated_auth_new(&ao);
 }
 

@@ -129,7 +129,9 @@ struct delegated_auth_options {
     struct client *client;
     const char    *review_version;                 /* "v1beta1" or "v1" */
     bool           anonymous;                      /* else 401 */
+    bool           no_tokens;                      /* bearer tokens are not looked at: who shows one is as who shows nothing */
     int64_t        token_ttl_ns, allow_ttl_ns, deny_ttl_ns;    /* caches */
+    void         (*trouble)(void *ctx, const char *text); void *trouble_ctx;   /* a line for the server's log; NULL: it has none */
 };
 struct delegated_auth *delegated_auth_new(const struct delegated_auth_options *opt);
 void delegated_auth_free(struct delegated_auth *d);             /* accepts NULL; exchanges that are being judged are cut */

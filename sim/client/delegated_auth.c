@@ -39,7 +39,7 @@ struct check {
     struct str             token, access_key;
     struct client_call    *call;
     struct task            finish;     /* answers that are known at once still come later */
-    bool                   bad_certificate; /* it shows one that the cluster's CA has not signed: not anonymous then */
+    const char            *bad_certificate; /* why the one it shows is not believed: it is not anonymous then. NULL */
     int                    status;
     const char            *reason;
     void (*done)(void *ctx, struct http_exchange *x, const struct delegated_user *u, int status, const char *reason);
@@ -122,13 +122,22 @@ static void user_copy(struct arena *a, struct delegated_user *to, const struct d
         to->groups[i] = arena_str(a, from->groups[i]);
 }
 
-static bool chain_trusted(const struct check *c, const struct trust *ca)
+/* *why, where it is asked for: what is wrong with a chain that is shown; else it stays. */
+static bool chain_trusted(const struct check *c, const struct trust *ca, const char **why)
 {
     struct trust_check tc = { .now_ns = vtime_now(client_loop(c->d->opt.client)), .usage = CERT_EKU_CLIENT };
     struct err err = { 0 };
     bool ok = ca && c->x->peer_count && trust_verify(ca, c->x->peer_chain, c->x->peer_count, &tc, &err);
+    if (err.code && why)
+        *why = arena_strdup(c->arena, err.msg);
     err_clear(&err);
     return ok;
+}
+
+static void trouble(const struct check *c, const char *why)
+{
+    if (c->d->opt.trouble)
+        c->d->opt.trouble(c->d->opt.trouble_ctx, arena_printf(c->arena, "Unable to authenticate the request due to an error: %s", why));
 }
 
 static bool name_allowed(const struct delegated_auth *d, struct str cn)
@@ -142,7 +151,7 @@ static bool name_allowed(const struct delegated_auth *d, struct str cn)
 static bool by_front_proxy(struct check *c)
 {
     struct str name = http_headers_get(&c->x->headers, "X-Remote-User");
-    if (!name.n || !chain_trusted(c, c->d->proxy_ca) || !name_allowed(c->d, c->x->peer_chain[0]->subject_cn))
+    if (!name.n || !chain_trusted(c, c->d->proxy_ca, NULL) || !name_allowed(c->d, c->x->peer_chain[0]->subject_cn))
         return false;
     c->user.name = arena_str(c->arena, name);
     for (size_t i = 0; i < c->x->headers.n; i++)
@@ -154,10 +163,8 @@ static bool by_front_proxy(struct check *c)
 
 static bool by_certificate(struct check *c)
 {
-    if (!chain_trusted(c, c->d->client_ca)) {
-        c->bad_certificate = c->d->client_ca && c->x->peer_count;
+    if (!chain_trusted(c, c->d->client_ca, &c->bad_certificate))
         return false;
-    }
     const struct cert *leaf = c->x->peer_chain[0];
     c->user.name = arena_str(c->arena, leaf->subject_cn);
     for (size_t i = 0; i < leaf->org_count; i++)
@@ -168,6 +175,8 @@ static bool by_certificate(struct check *c)
 
 static void by_anonymous(struct check *c)
 {
+    if (c->bad_certificate)
+        trouble(c, c->bad_certificate);
     if (!c->d->opt.anonymous || c->bad_certificate) {
         finish(c, 401, "Unauthorized");
         return;
@@ -217,7 +226,7 @@ static void token_reviewed(void *ctx, const struct client_result *r, const struc
     struct check *c = ctx;
     c->call = NULL;
     if (err->code != ERR_NONE || !r->obj) {
-        log_msg(LOG_INFO, "auth", "Unable to authenticate the request due to an error: %s", err->msg);
+        trouble(c, err->msg);
         finish(c, 401, "Unauthorized");
         return;
     }
@@ -344,7 +353,7 @@ void delegated_auth_check(struct delegated_auth *d, struct http_exchange *x, con
     c->token = arena_str(c->arena, bearer_token(x));
     if (by_front_proxy(c) || by_certificate(c)) {
         authorize(c);
-    } else if (c->token.n) {
+    } else if (c->token.n && !c->d->opt.no_tokens) {
         by_token(c);
     } else {
         by_anonymous(c);

@@ -12,6 +12,7 @@ struct guard {
     struct trust         *roots, *client_ca, *proxy_ca;
     struct delegated_auth *auth;
     int                   checked;
+    char                  trouble[256];
 };
 
 static void on_checked(void *ctx, struct http_exchange *x, const struct delegated_user *u, int status, const char *reason)
@@ -85,6 +86,8 @@ static struct identity *issue(struct loop *l, const char *cn, const char *org, c
 
 static struct identity *guard_identity(void *ctx) { return ((struct guard *)ctx)->id; }
 
+static void note_trouble(void *ctx, const char *text) { snprintf(((struct guard *)ctx)->trouble, 256, "%s", text); }
+
 static void guard_open(struct guard *g, struct bed *b, bool anonymous, const char *version)
 {
     *g = (struct guard){ .b = b };
@@ -99,7 +102,8 @@ static void guard_open(struct guard *g, struct bed *b, bool anonymous, const cha
     g->server = http_server_new(&so, NULL);
     assert_true(http_server_listen_vnet(g->server, g->pod, NULL, 443, NULL));
     struct delegated_auth_options ao = { .client = b->client, .review_version = version, .anonymous = anonymous,
-                                         .token_ttl_ns = 2 * MINUTE, .allow_ttl_ns = 5 * MINUTE, .deny_ttl_ns = MINUTE / 2 };
+                                         .token_ttl_ns = 2 * MINUTE, .allow_ttl_ns = 5 * MINUTE, .deny_ttl_ns = MINUTE / 2,
+                                         .trouble = note_trouble, .trouble_ctx = g };
     g->auth = delegated_auth_new(&ao);
 }
 
@@ -220,6 +224,7 @@ static void certificates(void **state)
     assert_answer(&g, as_admin, "200 admin,system:masters,system:authenticated because");
     assert_answer(&g, (struct ask){ "/", evil, { 0 } }, "403 evil,system:authenticated you may not");
     assert_answer(&g, (struct ask){ "/", stranger, { 0 } }, "401 Unauthorized");               /* a bad certificate is not nobody's */
+    assert_string_equal(g.trouble, "Unable to authenticate the request due to an error: x509: certificate signed by unknown authority");
     assert_answer(&g, (struct ask){ "/", stranger, { "Authorization", "Bearer good" } }, "200 robot,g,system:authenticated because");
     test_advance(b->l, 86401 * S);
     guard_close(&g);
@@ -228,6 +233,24 @@ static void certificates(void **state)
     identity_unref(admin);
     identity_unref(evil);
     identity_unref(stranger);
+}
+
+/* Without somebody who knows tokens, one is nothing. */
+static void no_tokens(void **state)
+{
+    struct bed *b = *state;
+    struct guard g;
+    b->serve = serve;
+    struct ask good = { "/", NULL, { "Authorization", "Bearer good" } };
+    for (int anonymous = 0; anonymous < 2; anonymous++) {
+        guard_open(&g, b, anonymous, "v1");
+        assert_answer(&g, good, "200 robot,g,system:authenticated because");
+        delegated_auth_free(g.auth);
+        struct delegated_auth_options ao = { .client = b->client, .review_version = "v1", .anonymous = anonymous, .no_tokens = true };
+        g.auth = delegated_auth_new(&ao);
+        assert_answer(&g, good, anonymous ? "403 system:anonymous,system:unauthenticated you may not" : "401 Unauthorized");
+        guard_close(&g);
+    }
 }
 
 static void front_proxy(void **state)
@@ -302,7 +325,7 @@ static void partings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BED_TEST(tokens), BED_TEST(nobody), BED_TEST(certificates), BED_TEST(front_proxy), BED_TEST(api_server_away), BED_TEST(partings),
+        BED_TEST(tokens), BED_TEST(nobody), BED_TEST(certificates), BED_TEST(no_tokens), BED_TEST(front_proxy), BED_TEST(api_server_away), BED_TEST(partings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,7 @@ cell_fn print_hpa_reference, print_hpa_targets;
 cell_fn print_event_last_seen, print_event_first_seen, print_event_object, print_event_subobject, print_event_source,
     print_event_message, print_event_count;
 cell_fn print_binding_role, print_binding_subjects;
-cell_fn print_csr_condition, print_csr_duration;
+cell_fn print_csr_condition, print_csr_duration, print_clock_now;
 cell_fn print_volume_phase, print_volume_modes, print_volume_claim, print_volume_class, print_claim_capacity, print_class_name;
 cell_fn print_quota_column, print_apiservice_service, print_apiservice_available, print_component_status,
     print_kind_and_name, print_missing_level;

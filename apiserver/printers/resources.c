@@ -192,7 +192,8 @@ static const struct column signing_requests[] = {
     COL("Condition", "string", 0, print_csr_condition, NULL, "How far the request is."),
 };
 static const struct column clocks[] = { NAME, TEXT("Speed", "spec.speed", "Virtual seconds in one of the wall's."),
-                                        TEXT("Now", "status.now", "Virtual time."), AGE };
+                                        COL("Now", "string", 0, print_clock_now, NULL, "Virtual time."),
+                                        TEXT("Since", "status.since", "Since when it has gone at this speed."), AGE };
 static const struct column faults[] = {
     NAME, TEXT("Type", "spec.type", "What goes wrong."), TEXT("Phase", "status.phase", "Active, Ended or Refused."),
     WIDE("Message", "status.message", "What it does, or why it was refused."), AGE,

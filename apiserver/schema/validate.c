@@ -45,6 +45,7 @@ static const struct { const char *group, *kind; enum name_rule rule; kind_check 
     { "extensions", "Ingress", NAME_SUBDOMAIN, validate_ingress },
     { "lab.kubelab.dev", "LoadProfile", NAME_SUBDOMAIN, validate_load_profile },
     { "lab.kubelab.dev", "Fault", NAME_SUBDOMAIN, validate_fault },
+    { "lab.kubelab.dev", "Clock", NAME_SUBDOMAIN, validate_clock },
 };
 
 /* Requests that are not kept have no name to check. */

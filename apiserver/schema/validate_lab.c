@@ -6,7 +6,7 @@
 #include "apiserver/schema/schema_priv.h"
 #include "sim/api/api.h"
 
-enum { STAGES_MAX = 32, CLIENTS_MAX = 1000, RATE_MAX = 1000, PATH_MAX_BYTES = 2048, TIMEOUT_MAX_S = 600 };
+enum { STAGES_MAX = 32, CLIENTS_MAX = 1000, RATE_MAX = 1000, PATH_MAX_BYTES = 2048, TIMEOUT_MAX_S = 600, SPEED_MAX = 1000 };
 #define STAGE_MAX_NS (1000 * 3600 * (int64_t)NS_PER_S)
 
 static void check_duration(struct check *c, const struct fpath *p, struct str value, int64_t max_ns, const char *max)
@@ -76,4 +76,18 @@ void validate_load_profile(struct check *c, const struct gvk *gvk, const struct 
         check_too_many(c, sp, n, STAGES_MAX);
     for (const struct json *s = json_first(stages); s && i < STAGES_MAX; s = json_next(s), i++)
         check_stage(c, s, i + 1 == n, FP_INDEX(sp, i));
+}
+
+/* There is one clock. */
+void validate_clock(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
+{
+    (void)gvk; (void)old;
+    struct str name = json_path_str(obj, "metadata.name");
+    const struct json *speed = json_path(obj, "spec.speed");
+    int64_t milli = quantity_json_milli(speed, -1);
+    if (name.n && !str_eqc(name, "cluster"))
+        check_invalid_s(c, FP_NAME(FP_NAME(NULL, "metadata"), "name"), name, "must be 'cluster': there is one clock");
+    if (speed && (milli < 0 || milli > SPEED_MAX * 1000))
+        check_invalid_raw(c, FP_NAME(FP_NAME(NULL, "spec"), "speed"), arena_cstr(c->a, json_text(c->a, speed)),
+                          "must be a number from 0 (paused) to %d", SPEED_MAX);
 }

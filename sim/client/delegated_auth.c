@@ -136,8 +136,9 @@ static bool chain_trusted(const struct check *c, const struct trust *ca, const c
 
 static void trouble(const struct check *c, const char *why)
 {
-    if (c->d->opt.trouble)
-        c->d->opt.trouble(c->d->opt.trouble_ctx, arena_printf(c->arena, "Unable to authenticate the request due to an error: %s", why));
+    const struct delegated_auth_options *o = &c->d->opt;
+    if (o->trouble)
+        o->trouble(o->trouble_ctx, arena_printf(c->arena, "Unable to authenticate the request due to an error: %s", why));
 }
 
 static bool name_allowed(const struct delegated_auth *d, struct str cn)

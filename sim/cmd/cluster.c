@@ -30,6 +30,7 @@ int cluster_node_count(const struct cluster *c) { return c->node_count; }
 struct apiserver *cluster_apiserver(const struct cluster *c) { return c->apiserver ? apiserver_component_server(c->apiserver) : NULL; }
 struct client *cluster_admin(struct cluster *c) { return c->admin; }
 struct client *cluster_operator(struct cluster *c) { return c->lead; }
+struct clock_keeper *cluster_clock(struct cluster *c) { return c->clock; }
 struct rng *cluster_token_rng(struct cluster *c) { return &c->token_rng; }
 bool cluster_is_up(const struct cluster *c) { return c->step == BOOT_DONE; }
 

@@ -48,6 +48,8 @@ struct looker;
 struct looker *cluster_looker(struct cluster *c);                /* look.h */
 struct client *cluster_admin(struct cluster *c);                 /* as kubernetes-admin, on the node */
 /* as kubernetes-admin, from outside, where no fault reaches: who leads the cluster */
+struct clock_keeper;
+struct clock_keeper *cluster_clock(struct cluster *c);           /* clock_keeper.h; NULL: bare, or not up yet */
 struct client *cluster_operator(struct cluster *c);
 struct rng *cluster_token_rng(struct cluster *c);                /* what kubeadm draws tokens from */
 /* where 6443 and 10250 of a node are on this machine's loopback; 0: any other port */
@@ -64,6 +66,8 @@ void cluster_grade(struct cluster *c, struct str resources);
 struct control;
 struct control *control_new(struct cluster *c, const char *path, struct err *err);
 void control_free(struct control *k);
+struct drive;
+struct drive *control_drive(struct control *k);
 struct http_server *control_http(struct control *k);
 
 /* build_context.c: a folder as docker sends it, and what arrives. Errors: ERR_NOT_FOUND, ERR_USAGE, ERR_TOO_LARGE when written,

@@ -2,9 +2,11 @@
  * the machines, faults and load. */
 #include "hpa/hpa.h"
 #include "sim/cmd/apiserver_component.h"
+#include "sim/cmd/clock_keeper.h"
 #include "sim/cmd/cluster_priv.h"
 #include "sim/cmd/cmd.h"
 #include "sim/cmd/components.h"
+#include "sim/cmd/drive.h"
 #include "sim/cmd/etcd_component.h"
 #include "sim/cmd/faults.h"
 #include "sim/cmd/look.h"
@@ -216,6 +218,17 @@ void cluster_faults_end(struct cluster *c)
     client_free(c->lead);
     client_free(c->hand);
     fault_keeper_free(c->faults);
+    clock_keeper_free(c->clock);
+    c->clock = NULL;
+}
+
+static uint64_t get_speed(void *ctx) { return drive_speed_milli(control_drive(((struct cluster *)ctx)->control)); }
+static void set_speed(void *ctx, uint64_t milli) { drive_set_speed(control_drive(((struct cluster *)ctx)->control), milli); }
+
+void cluster_clock_keep(struct cluster *c)
+{
+    struct clock_keeper_options o = { .loop = c->loop, .store = c->store, .client = c->hand, .get = get_speed, .set = set_speed, .ctx = c };
+    c->clock = clock_keeper_new(&o);
 }
 
 void cluster_watcher_free(struct cluster *c)

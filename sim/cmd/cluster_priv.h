@@ -30,8 +30,9 @@ struct cluster {
     struct apiserver_component *apiserver;
     struct client     *admin;          /* as kubernetes-admin: boot's objects, and what the host's commands ask */
     struct client     *lead;           /* as kubernetes-admin, from outside: scenarios and `kubelab fault` */
-    struct client     *hand;           /* as system:kubelab, from outside: of the fault keeper */
+    struct client     *hand;           /* as system:kubelab, from outside: of the keepers of faults and the clock */
     struct fault_keeper *faults;       /* NULL: bare */
+    struct clock_keeper *clock;        /* NULL: bare, or not up yet */
     struct client     *watcher;        /* boot's eyes on the pods; then gone: nobody shall take its watch for the administrator's */
     struct client     *kcm_client, *scheduler_client;
     struct controller_manager *kcm;
@@ -81,6 +82,7 @@ void cluster_clients_make(struct cluster *c);
 void cluster_clients_free(struct cluster *c);
 void cluster_watcher_free(struct cluster *c);
 bool cluster_faults_make(struct cluster *c, struct err *err);
+void cluster_clock_keep(struct cluster *c);            /* from now on the Clock object and the clock are alike; it ends with the faults */
 void cluster_faults_end(struct cluster *c);
 void cluster_load_begin(struct cluster *c);
 void cluster_components_begin(struct cluster *c);      /* their static pods start them; a bare control plane has its manager at once */

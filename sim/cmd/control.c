@@ -3,6 +3,7 @@
  * These are the things that kubectl cannot do: the clock, the node's images, stopping. Answers are plain text for people or JSON for programs;
  * an error is a status from 400 on with one line that names the thing, the cause and the next step.
  */
+#include "sim/cmd/clock_keeper.h"
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/drive.h"
 #include "sim/cmd/host.h"
@@ -281,6 +282,7 @@ static void post_speed(struct control *k, struct node *node, struct http_exchang
         return;
     }
     loop_set_speed(cluster_loop(k->cluster), (uint64_t)milli);
+    clock_keeper_told(cluster_clock(k->cluster));
     answer(x, 200, STR("ok\n"));
 }
 
@@ -372,6 +374,7 @@ static void post_build(struct control *k, struct node *node, struct http_exchang
 
 /* ---- life ---- */
 struct http_server *control_http(struct control *k) { return k->http; }
+struct drive *control_drive(struct control *k) { return k->drive; }
 
 struct control *control_new(struct cluster *c, const char *path, struct err *err)
 {

@@ -342,6 +342,16 @@ static void post_sleep(struct drive *d, struct http_exchange *x, bool patience)
 void drive_leave_out(struct drive *d, int more) { d->left_out = (size_t)((int64_t)d->left_out + more); }
 bool drive_is_driving(const struct drive *d) { return d->command != NULL; }
 
+uint64_t drive_speed_milli(const struct drive *d) { return d->command ? d->speed_before_milli : loop_speed_milli(d->loop); }
+
+void drive_set_speed(struct drive *d, uint64_t milli)
+{
+    if (d->command)
+        d->speed_before_milli = milli;
+    else
+        loop_set_speed(d->loop, milli);
+}
+
 int64_t drive_budget_left_ns(const struct drive *d)
 {
     return d->command ? d->deadline_ns - vtime_now(d->loop) : INT64_MAX;

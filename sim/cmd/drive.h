@@ -15,6 +15,9 @@ void drive_free(struct drive *d);                  /* accepts NULL; who is drive
 /* So many more of the open connections wait for nothing. */
 void drive_leave_out(struct drive *d, int more);
 bool drive_is_driving(const struct drive *d);
+/* How fast the clock goes while no command is driven, in thousandths: a driven one has it stand, and sets it again when it has ended. */
+uint64_t drive_speed_milli(const struct drive *d);
+void drive_set_speed(struct drive *d, uint64_t milli);
 /* How far the clock may still be moved: what is left of the driven command's budget; INT64_MAX while none is driven. */
 int64_t drive_budget_left_ns(const struct drive *d);
 bool drive_route(struct drive *d, struct http_exchange *x);    /* POST /drive, /clock/sleep, /clock/patience; false: not one of ours */

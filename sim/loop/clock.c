@@ -113,7 +113,7 @@ uint64_t loop_speed_milli(const struct loop *l)
 
 void loop_set_speed(struct loop *l, uint64_t speed_milli)
 {
-    loop_clock_sample(l);                               /* what has passed, has passed at the old speed */
+    vtime_now(l);                      /* what has passed, has passed at the old speed; an event under way keeps its time */
     if (!l->advance_running)
         l->clock.target = l->clock.vtime;          /* a backlog is not carried over: pausing takes effect at once */
     l->clock.speed_milli = speed_milli;

@@ -91,6 +91,7 @@ size_t arena_used(const struct arena *a);          /* bytes handed out */
 /* ---- format: snprintf and vsnprintf, result and all, at a fraction of the cost for plain formats -------------- */
 int text_format(char *p, size_t size, const char *format, ...) PRINTF(3, 4);
 int text_vformat(char *p, size_t size, const char *format, va_list ap);
+void text_copy(char *p, size_t size, const char *text);        /* what "%s" comes to: cut to size - 1 bytes, and a NUL */
 
 /* ---- strbuf: owns growing bytes; its maximum is stated at birth ------------------------------------------ */
 struct strbuf {

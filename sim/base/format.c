@@ -153,6 +153,13 @@ int text_vformat(char *p, size_t size, const char *format, va_list ap)
     return done ? (int)o.n : vsnprintf(p, size, format, ap);
 }
 
+void text_copy(char *p, size_t size, const char *text)
+{
+    size_t n = strnlen(text, size - 1);
+    memcpy(p, text, n);
+    p[n] = '\0';
+}
+
 int text_format(char *p, size_t size, const char *format, ...)
 {
     va_list ap;

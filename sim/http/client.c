@@ -151,7 +151,7 @@ static void wrap_error(const struct http_call *c, struct err *err)
 {
     const char *quote = c->client->quote_urls ? "\"" : "";
     char verb[32];
-    text_format(verb, sizeof verb, "%s", c->method);
+    text_copy(verb, sizeof verb, c->method);
     for (size_t i = 1; verb[i] != '\0'; i++)
         verb[i] = (char)tolower((unsigned char)verb[i]);
     err_prefix(err, "%s %s%s%s: ", verb, quote, c->url_text, quote);

@@ -140,7 +140,7 @@ void vnet_host_add_hosts(struct vnet_host *h, const char *ip, const char *name)
         map_putc(h->hosts_file, key, line);
     }
     if (line->n < IPS_MAX)
-        text_format(line->ips[line->n++], sizeof line->ips[0], "%s", ip);
+        text_copy(line->ips[line->n++], sizeof line->ips[0], ip);
 }
 
 /* Answers that need no server: an address, a line of /etc/hosts, localhost (which every such file has). */
@@ -197,7 +197,10 @@ static void candidates_make(struct lookup *l)
 static void candidate_name(const struct lookup *l, char out[256])
 {
     const char *suffix = l->suffixes[l->at];
-    text_format(out, 256, suffix != NULL ? "%s.%s" : "%s", l->name, suffix);
+    if (suffix != NULL)
+        text_format(out, 256, "%s.%s", l->name, suffix);
+    else
+        text_copy(out, 256, l->name);
 }
 
 /* ---- asking ---- */
@@ -238,7 +241,7 @@ static void lookup_finish(struct lookup *l)
 static void fail(struct lookup *l, enum err_code code, const char *why)
 {
     l->failure = code;
-    text_format(l->why, sizeof l->why, "%s", why);
+    text_copy(l->why, sizeof l->why, why);
 }
 
 /* The present candidate has failed for good. Go prefers the error of the original name only when nothing else has been tried. */
@@ -350,7 +353,7 @@ static void lookup_ask(struct lookup *l)
     int port = DNS_PORT;
     struct vnet_host *to = NULL;
     struct dns_listener *server = NULL;
-    text_format(ip, sizeof ip, "%s", l->host->rc.nameserver);
+    text_copy(ip, sizeof ip, l->host->rc.nameserver);
     l->fate = ROUTE_REFUSE;
     if (vip_translate(l->host, "UDP", ip, &port))
         l->fate = vnet_route(l->host, ip, &to);

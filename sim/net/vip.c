@@ -144,7 +144,7 @@ bool vip_translate(struct vnet_host *from, const char *proto, char ip[64], int *
     if (vip->n == 0)
         return false;
     const struct vip_backend *b = &vip->b[vip->n == 1 ? 0 : rng_below(&from->net->rng, vip->n)];
-    text_format(ip, 64, "%s", b->ip);
+    text_copy(ip, 64, b->ip);
     *port = b->port;
     return true;
 }

@@ -196,7 +196,7 @@ struct vnet_listener *vnet_listen(struct vnet_host *h, const char *ip, int port,
     }
     struct vnet_listener *l = NEW(struct vnet_listener);
     l->host = h;
-    text_format(l->ip, sizeof l->ip, "%s", ip != NULL ? ip : "");
+    text_copy(l->ip, sizeof l->ip, ip != NULL ? ip : "");
     l->port = port;
     l->ep = ep;
     list_init(&l->node);
@@ -261,10 +261,11 @@ enum route vnet_route(struct vnet_host *from, const char *ip, struct vnet_host *
 void vnet_local_addr(struct vnet_host *from, const char *ip, char local_ip[64], int *local_port)
 {
     bool own = vnet_is_loopback(ip) || map_getc(from->addrs, ip) != NULL;
+    struct str first = vnet_host_addr(from);
     if (own)
-        text_format(local_ip, 64, "%s", ip);          /* to oneself: source and destination are the same */
+        text_copy(local_ip, 64, ip);          /* to oneself: source and destination are the same */
     else
-        text_format(local_ip, 64, STR_FMT, STR_ARG(vnet_host_addr(from)));
+        text_format(local_ip, 64, STR_FMT, STR_ARG(first));
     *local_port = (int)from->next_port;
     from->next_port = from->next_port == PORT_LAST ? PORT_FIRST : from->next_port + 1;
 }
@@ -337,7 +338,7 @@ void vnet_dial_start(struct vnet_dial *d)
 {
     struct vnet *v = d->from->net;
     ASSERT(d->done != NULL);
-    text_format(d->peer_ip, sizeof d->peer_ip, "%s", d->ip);
+    text_copy(d->peer_ip, sizeof d->peer_ip, d->ip);
     d->peer_port = d->port;
     if (!vip_translate(d->from, "TCP", d->peer_ip, &d->peer_port))
         d->peer_port = 0;

@@ -257,7 +257,7 @@ static void do_wget(void *ctx, sh_token t, const struct sh_wget *req)
     op->resolving = true;
     op->lookup.from = process_options(sp->process)->net;
     op->lookup.done = wget_resolved;
-    text_format(op->lookup.name, sizeof op->lookup.name, "%s", req->host);
+    text_copy(op->lookup.name, sizeof op->lookup.name, req->host);
     dns_lookup_start(&op->lookup);
 }
 
@@ -292,7 +292,7 @@ static void do_lookup(void *ctx, sh_token t, const char *name, const char *serve
     op->looking = true;
     op->lookup.from = process_options(sp->process)->net;
     op->lookup.done = looked_up;
-    text_format(op->lookup.name, sizeof op->lookup.name, "%s", name);
+    text_copy(op->lookup.name, sizeof op->lookup.name, name);
     dns_lookup_start(&op->lookup);
 }
 

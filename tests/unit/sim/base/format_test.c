@@ -54,7 +54,20 @@ static void test_left_to_libc(void **state) {
     SAME("%2000s", "x");
 }
 
+static void test_copy(void **state) {
+    (void)state;
+    const char *const texts[] = { "", "x", "10.96.0.1" };
+    for (size_t i = 0; i < 3; i++)
+        for (size_t size = 1; size < 12; size++) {
+            char ours[12], theirs[12];
+            text_copy(ours, size, texts[i]);
+            snprintf(theirs, size, "%s", texts[i]);
+            assert_string_equal(ours, theirs);
+        }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_strings), cmocka_unit_test(test_numbers), cmocka_unit_test(test_left_to_libc) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_copy), cmocka_unit_test(test_strings), cmocka_unit_test(test_numbers),
+                                        cmocka_unit_test(test_left_to_libc) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

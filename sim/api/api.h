@@ -31,6 +31,7 @@ struct object *object_ref(struct object *o);
 void object_unref(struct object *o);                             /* accepts NULL */
 /* never NULL for an object that the API made; do not change it: json_copy */
 const struct json *object_json(struct object *o);
+bool object_parsed(const struct object *o);                      /* object_json costs nothing: somebody has looked */
 void object_forget_tree(struct object *o);                       /* drop the parsed tree (memory) */
 
 /* ---- metadata, of an object's tree ---- */

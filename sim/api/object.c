@@ -121,6 +121,10 @@ const struct json *object_json(struct object *o) {
     return o->tree;
 }
 
+bool object_parsed(const struct object *o) {
+    return o->tree != NULL;
+}
+
 void object_forget_tree(struct object *o) {
     arena_free(o->arena);
     o->arena = NULL;

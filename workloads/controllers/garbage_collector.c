@@ -163,11 +163,11 @@ static void node_gone(const struct kind_watch *k, const struct json *obj)
     node_free(g, n);
 }
 
-/* ---- informers: the trees are parsed aside, so that a hundred kinds of objects do not stay parsed ---- */
+/* ---- informers: what nobody has parsed is parsed aside, so that a hundred kinds of objects do not stay parsed ---- */
 static void with_tree(const struct kind_watch *k, struct object *o, void (*fn)(const struct kind_watch *, const struct json *))
 {
     struct arena *a = arena_new();
-    const struct json *obj = json_parse(a, o->bytes, NULL);
+    const struct json *obj = object_parsed(o) ? object_json(o) : json_parse(a, o->bytes, NULL);
     if (obj)
         fn(k, obj);
     arena_free(a);

@@ -270,9 +270,9 @@ static void sync_node(struct sync *s)
                      "Node " STR_FMT " event: Registered Node " STR_FMT " in Controller",
                      STR_ARG(s->name), STR_ARG(s->name));
     }
-    struct json *node = json_copy(s->a, seen);
     bool was_ready = node_is_ready(seen);
-    if (is_silent(s, seen, h) && make_unknown(s, node)) {
+    struct json *node = is_silent(s, seen, h) ? json_copy(s->a, seen) : NULL;
+    if (node && make_unknown(s, node)) {
         if (was_ready) {
             event_record(s->c->events, node_reference(s->a, s->name), NULL, "Normal", "NodeNotReady",
                          "Node " STR_FMT " status is now: NodeNotReady", STR_ARG(s->name));
@@ -280,7 +280,7 @@ static void sync_node(struct sync *s)
         }
         sync_update(s, sync_path(s, "v1", "nodes", node, "status"), node, health_written, NULL);
     } else {
-        write_taints(s, node);
+        write_taints(s, seen);
     }
     sync_wait(s, sync_end);
 }

@@ -283,6 +283,7 @@ static void status_send(struct kubelet *k)
             json_append(order, json_buildf(a, "{'type':%S}", json_get_str(c, "type")));
         json_set(a, status, "$setElementOrder/conditions", order);
         n->call = client_patch(k->o.client, client_path(a, "v1", "nodes", STR_NULL, str_c(k->o.node_name), "status"), PATCH_STRATEGIC, json_buildf(a, "{'status':%j}", status), sent, k);
+        client_answer_unread(n->call);             /* all of the node, with its images */
     }
     arena_free(a);
     timer_start(&n->heartbeat, report_period(k));

@@ -117,24 +117,28 @@ static struct json *build_array(struct builder *b)
     return arr;
 }
 
-static struct json *build_value(struct builder *b)
+static struct json *build_literal(struct builder *b)
 {
     struct err err = { 0 };
     size_t used;
-    skip_space(b);
-    switch (*b->p) {
-    case '{':  return build_object(b);
-    case '[':  return build_array(b);
-    case '%':  return build_hole(b);
-    case '\'': return json_new_str(b->a, quoted(b));
-    default:   break;
-    }
     struct json *j = json_parse_prefix(b->a, str_c(b->p), &used, &err);
     if (!j)
         bad_format(b, err.msg);
     else
         b->p += used;
     return j;
+}
+
+static struct json *build_value(struct builder *b)
+{
+    skip_space(b);
+    switch (*b->p) {
+    case '{':  return build_object(b);
+    case '[':  return build_array(b);
+    case '%':  return build_hole(b);
+    case '\'': return json_new_str(b->a, quoted(b));
+    default:   return build_literal(b);
+    }
 }
 
 struct json *json_buildf(struct arena *a, const char *fmt, ...)

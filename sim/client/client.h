@@ -34,7 +34,7 @@ struct http_client *client_http(struct client *c);
 struct client_result {                             /* lives during the callback */
     int                http_status;                /* 0 when the server was not reached */
     struct str         body;
-    const struct json *obj;                        /* parsed body of a 2xx JSON answer, else NULL */
+    struct json       *obj;                        /* parsed body of a 2xx JSON answer, else NULL; done may change it */
     struct arena      *arena;
 };
 /* err->code ERR_NONE for 2xx; else what the server's Status says (status_to_err), or the transport's error. */
@@ -46,6 +46,8 @@ struct client_call *client_create(struct client *c, const char *path, const stru
 struct client_call *client_update(struct client *c, const char *path, const struct json *obj, client_done *done, void *ctx);
 struct client_call *client_patch(struct client *c, const char *path, enum client_patch type, const struct json *patch,
                                  client_done *done, void *ctx);
+/* done wants to know whether the call succeeded and no more: the answer is not parsed, obj is NULL. */
+void client_answer_unread(struct client_call *call);
 struct client_call *client_delete(struct client *c, const char *path, const struct json *options /* NULL */,
                                   client_done *done, void *ctx);
 void client_cancel(struct client_call *call);

@@ -50,9 +50,10 @@ static struct json *record_new(struct arena *a, const struct leader_election *e,
         e->identity, (int64_t)LEASE_S, acquired, at, transitions);
 }
 
-static struct json *lock_object(struct arena *a, const struct leader_election *e, const struct json *old, struct json *record)
+/* old, which is changed for it, or a new one; with the record in it. */
+static struct json *lock_object(struct arena *a, const struct leader_election *e, struct json *old, struct json *record)
 {
-    struct json *obj = old ? json_copy(a, old)
+    struct json *obj = old ? old
                            : json_buildf(a, "{'kind':%s,'apiVersion':%s,'metadata':{'name':%s,'namespace':'kube-system'}}",
                                          e->use_lease ? "Lease" : "Endpoints",
                                          e->use_lease ? "coordination.k8s.io/v1" : "v1", e->name);
@@ -157,6 +158,7 @@ static void read_done(void *ctx, const struct client_result *r, const struct err
         return;
     }
     e->call = client_update(e->client, e->path, lock_object(r->arena, e, r->obj, record_new(r->arena, e, record)), written, e);
+    client_answer_unread(e->call);
 }
 
 static void try_now(struct timer *t)

@@ -15,6 +15,7 @@ struct client_call {
     client_done      *done;
     void             *ctx;
     char             *what;            /* "get pods x": for errors of servers that speak no Status */
+    bool              unread;          /* nobody wants the answer's tree */
 };
 
 struct client *client_new(const struct client_options *opt)
@@ -50,6 +51,11 @@ void client_cancel(struct client_call *call)
 {
     http_call_cancel(call->http);
     call_free(call);
+}
+
+void client_answer_unread(struct client_call *call)
+{
+    call->unread = true;
 }
 
 void client_free(struct client *c)
@@ -89,7 +95,7 @@ static void call_done(void *ctx, const struct http_result *r, const struct err *
         result = (struct client_result){ .http_status = r->status, .body = r->body, .arena = r->arena };
         if (r->status < 200 || r->status > 299)
             status_to_err(r->status, r->body, call->what, &err);
-        else if (r->body.n)
+        else if (r->body.n && !call->unread)
             result.obj = json_parse(r->arena, r->body, NULL);
     }
     call_free(call);

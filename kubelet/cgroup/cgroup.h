@@ -35,6 +35,10 @@ struct cgroup_stats {                  /* hierarchical, at vtime_now */
 void cgroup_stats(struct cgroup *g, struct cgroup_stats *out);
 void cgroup_check(struct cgroup_tree *t);     /* invariants: shares sum to at most cores, no thread above one core; ASSERTs */
 
+/* fmin and fmax without a care for NaN, which does not arise, nor a call each. */
+static inline double lesser(double a, double b) { return b < a ? b : a; }
+static inline double greater(double a, double b) { return b > a ? b : a; }
+
 /* The solver, pure and tested alone: rates (cores) for threads below groups with weights and caps. */
 struct share_group { int parent; /* index, -1 root */ double weight, cap; /* cores, HUGE_VAL none */ int threads; double rate; /* out: cores for the whole group */ };
 void cpu_solve(struct share_group *g, size_t n, double cores);

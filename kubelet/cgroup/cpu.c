@@ -145,7 +145,7 @@ static void collect_active(struct cgroup_tree *t)
 static double cores_for_threads(const struct cgroup_tree *t)
 {
     double cores = t->cores, background = (double)t->profile_nanocores * 1e-9;
-    return fmax(cores - background, cores / 2);    /* a node full of daemons still runs its threads */
+    return greater(cores - background, cores / 2);    /* a node full of daemons still runs its threads */
 }
 
 /* What the solver found, back to the groups: the threads of one group are alike, so each gets an even part of what its children left. */
@@ -159,13 +159,13 @@ static void take_rates(struct cgroup_tree *t)
     }
     for (size_t i = t->active_count; i-- > 1;) {
         struct cgroup *g = t->active[i];
-        g->parent->demand += fmin(g->demand, quota_cores(g));
+        g->parent->demand += lesser(g->demand, quota_cores(g));
         g->parent->thread_rate -= g->rate;
     }
     for (size_t i = 0; i < t->active_count; i++) {
         struct cgroup *g = t->active[i];
-        g->demand = fmin(g->demand, t->cores);
-        g->thread_rate = g->threads ? fmin(1, fmax(0, g->thread_rate) / g->threads) : 0;
+        g->demand = lesser(g->demand, t->cores);
+        g->thread_rate = g->threads ? lesser(1, greater(0, g->thread_rate) / g->threads) : 0;
     }
 }
 
@@ -174,11 +174,11 @@ static void arm_timer(struct cgroup_tree *t)
     double first = HUGE_VAL;
     for (size_t i = 0; i < t->active_count; i++)
         list_for(it, &t->active[i]->works)
-            first = fmin(first, container_of(it, struct cpu_work, node)->left_ns / t->active[i]->thread_rate);
+            first = lesser(first, container_of(it, struct cpu_work, node)->left_ns / t->active[i]->thread_rate);
     if (first == HUGE_VAL)
         timer_stop(&t->timer);
     else
-        timer_start_at(&t->timer, t->settled_ns + (int64_t)fmax(1, fmin(ceil(first), 9e17)));
+        timer_start_at(&t->timer, t->settled_ns + (int64_t)greater(1, lesser(ceil(first), 9e17)));
 }
 
 static void solve(struct cgroup_tree *t)

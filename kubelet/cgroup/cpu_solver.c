@@ -39,7 +39,7 @@ static void pour(struct vessel *v, size_t n, double amount)
 {
     double weights = 0;
     if (n == 1) {                                  /* most groups have one runnable member */
-        v[0].got = fmin(v[0].most, amount);
+        v[0].got = lesser(v[0].most, amount);
         return;
     }
     for (size_t i = 0; i < n; i++)
@@ -47,8 +47,8 @@ static void pour(struct vessel *v, size_t n, double amount)
     sort_by_level(v, n);
     for (size_t i = 0; i < n; i++) {
         double fair = weights > 0 ? amount * v[i].weight / weights : 0;
-        v[i].got = i + 1 == n ? fmin(v[i].most, amount) : fmin(v[i].most, fair);       /* the last takes the rest without a rounding step */
-        amount = fmax(0, amount - v[i].got);
+        v[i].got = i + 1 == n ? lesser(v[i].most, amount) : lesser(v[i].most, fair);       /* the last takes the rest without a rounding step */
+        amount = greater(0, amount - v[i].got);
         weights -= v[i].weight;
     }
 }
@@ -87,7 +87,7 @@ void cpu_solve(struct share_group *g, size_t n, double cores)
     for (size_t i = n; i-- > 0;) {                 /* children come after their parents, so their `most` is final when the parent's turn comes */
         ASSERT(g[i].parent >= -1 && g[i].parent < (int)i);
         ASSERT(g[i].weight > 0 && g[i].cap >= 0 && g[i].threads >= 0);
-        f.most[i] = fmin(g[i].cap, f.most[i] + g[i].threads);
+        f.most[i] = lesser(g[i].cap, f.most[i] + g[i].threads);
         f.next[i] = f.first[g[i].parent + 1];
         f.first[g[i].parent + 1] = (int)i;
         if (g[i].parent >= 0)

@@ -16,13 +16,9 @@ static bool valid_propagation(struct request *r, struct str policy, bool has_orp
 }
 
 static void from_body(struct request *r, const struct json *j, struct delete_options *d, struct str *orphan) {
-    d->grace = json_get_int(j, "gracePeriodSeconds", -1);
-    d->uid = json_path_str(j, "preconditions.uid");
-    d->rv = json_path_str(j, "preconditions.resourceVersion");
-    d->propagation = json_get_str(j, "propagationPolicy");
-    if (json_get(j, "orphanDependents")) *orphan = json_get_bool(j, "orphanDependents", false) ? STR("true") : STR("false");
-    for (const struct json *v = json_first(json_get(j, "dryRun")); v; v = json_next(v))
-        if (str_eqc(json_str(v), "All")) r->dry_run = true;
+    *d = delete_options_from_json(r, j);
+    if (json_get(j, "orphanDependents"))
+        *orphan = json_get_bool(j, "orphanDependents", false) ? STR("true") : STR("false");
 }
 
 bool delete_options_of(struct request *r, struct delete_options *out, struct err *err) {

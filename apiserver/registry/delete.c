@@ -99,6 +99,14 @@ static bool delete_again(struct request *r, const struct resource *res, struct j
     return keep_marked(r, res, obj, old, out, gone, err);
 }
 
+struct delete_options delete_options_from_json(struct request *r, const struct json *j) {
+    for (const struct json *v = json_first(json_get(j, "dryRun")); v; v = json_next(v))
+        r->dry_run = r->dry_run || str_eqc(json_str(v), "All");
+    return (struct delete_options){ .grace = json_get_int(j, "gracePeriodSeconds", -1), .uid = json_path_str(j, "preconditions.uid"),
+                                    .rv = json_path_str(j, "preconditions.resourceVersion"),
+                                    .propagation = json_get_str(j, "propagationPolicy") };
+}
+
 bool write_delete(struct request *r, const struct resource *res, struct object *old, const struct delete_options *d, bool admit, struct object **out, bool *gone, struct err *err) {
     struct json *obj = present_json(r->as, r->a, res, old);
     if (admit && !(admission_mutate(r, ADMIT_DELETE, NULL, obj, err) && admission_validate(r, ADMIT_DELETE, NULL, obj, err))) return false;

@@ -110,6 +110,8 @@ struct delete_options {
     struct str uid, rv;                /* preconditions */
     struct str propagation;            /* Background, Foreground, Orphan or empty */
 };
+/* Of a DeleteOptions, whether it is a request's body or rides in an Eviction; its dryRun becomes the request's. */
+struct delete_options delete_options_from_json(struct request *r, const struct json *j);
 /* *gone: it is removed now; else it waits (grace, finalizers) and *out is the state with deletionTimestamp. */
 bool write_delete(struct request *r, const struct resource *res, struct object *old, const struct delete_options *d, bool admit, struct object **out, bool *gone, struct err *err);
 /* Store tree (in res's version) over old (NULL: create): canonical order, storage version, resourceVersion, text. Nothing is checked any more. */

@@ -111,9 +111,7 @@ static bool budget_allows(struct request *r, const struct json *pod, struct err 
 bool pod_evict(struct request *r, struct json *eviction, struct str name, struct err *err) {
     struct object *old = pod_get(r, name, err), *out = NULL;
     if (!old) return false;
-    const struct json *opts = json_get(eviction, "deleteOptions");
-    struct delete_options d = { .grace = json_get_int(opts, "gracePeriodSeconds", -1), .uid = json_path_str(opts, "preconditions.uid"),
-                                .propagation = json_get_str(opts, "propagationPolicy") };
+    struct delete_options d = delete_options_from_json(r, json_get(eviction, "deleteOptions"));
     const struct resource *res = registry_find(r->as, STR(""), STR("v1"), STR("pods"), STR(""));
     bool gone, ok = budget_allows(r, object_json(old), err) && write_delete(r, res, old, &d, true, &out, &gone, err);
     object_unref(out);

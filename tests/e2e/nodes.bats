@@ -210,6 +210,8 @@ EOF
     [ "$(k get pod pinned -o jsonpath='{.spec.nodeName} {.status.phase} {.status.hostIP}')" = "ubuntu Running 192.168.229.132" ]
     k delete pod nowhere pinned --wait=false --grace-period=1
     k taint node worker2 lab-
+    k drain worker2 --ignore-daemonsets --force --delete-emptydir-data --dry-run=server
+    k get pods -A -o json | jq -e 'all(.items[]; .metadata.deletionTimestamp == null)'
     timely k drain worker2 --ignore-daemonsets --force --delete-emptydir-data --timeout=40s >"$BATS_TEST_TMPDIR/drain"
     grep -q "node/worker2 \(evicted\|drained\)" "$BATS_TEST_TMPDIR/drain"
     advance 30s

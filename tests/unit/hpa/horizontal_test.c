@@ -22,8 +22,17 @@ struct world {
     bool conflict_once;
     const char *request;               /* of the pod's container */
     struct strbuf log;                 /* calls, one line each */
+    struct strbuf noted;               /* what the last pass noted, as text */
     char status[8192], events[16384];
 };
+
+static void on_note(void *ctx, struct str key, const struct json *note)
+{
+    struct world *w = ctx;
+    assert_true(str_eqc(key, "default/web1"));
+    strbuf_reset(&w->noted);
+    json_write(&w->noted, note, JSON_NO_HTML_ESCAPE);
+}
 
 static void gone(struct http_exchange *x) { ((struct world *)x->ctx)->watch = NULL; }
 
@@ -113,6 +122,7 @@ static struct world *world_up(int minor)
     w->metrics_status = 200;
     w->request = "\"requests\":{\"cpu\":\"200m\"}";
     strbuf_init(&w->log, 1 << 20);
+    strbuf_init(&w->noted, 1 << 20);
     w->l = test_loop();
     w->v = vnet_new(w->l);
     w->node = vnet_host_new(w->v, "ubuntu");
@@ -120,7 +130,7 @@ static struct world *world_up(int minor)
     w->server = http_server_new(&(struct http_server_options){ .loop = w->l, .name = "api", .handler = handler, .ctx = w }, NULL);
     assert_true(http_server_listen_vnet(w->server, w->node, NULL, 8080, NULL));
     w->client = client_new(&(struct client_options){ .from = w->node, .server = "http://192.168.229.132:8080", .user_agent = "test", .name = "hpa" });
-    w->cc = (struct controller_context){ .loop = w->l, .client = w->client, .minor = minor };
+    w->cc = (struct controller_context){ .loop = w->l, .client = w->client, .minor = minor, .note = on_note, .note_ctx = w };
     w->controller = hpa_controller.start(&w->cc);
     return w;
 }
@@ -135,6 +145,7 @@ static void world_down(struct world *w)
     vnet_free(w->v);
     loop_free(w->l);
     strbuf_deinit(&w->log);
+    strbuf_deinit(&w->noted);
     free(w);
 }
 
@@ -175,6 +186,35 @@ static void test_order(void **state)
     until(w, 31);
     assert_true(has(w->log.p, "30 GET /apis/apps/v1/namespaces/default/deployments/web1/scale\n"));
     assert_int_equal(w->replicas, 5);
+    world_down(w);
+}
+
+/* What a pass saw, weighed and did, for who asks afterwards: the pod's figure, the recommendation, what came of it, or what failed. */
+static void test_note(void **state)
+{
+    (void)state;
+    struct world *w = world_up(20);
+    w->usage = 928;
+    until(w, 16);
+    struct arena *a = arena_new();
+    const struct json *note = json_parse(a, strbuf_str(&w->noted), NULL), *metric = json_at(json_get(note, "metrics"), 0);
+    const struct json *pod = json_at(json_get(metric, "pods"), 0);
+    assert_true(str_eqc(json_get_str(metric, "resource"), "cpu"));
+    assert_int_equal(json_get_int(metric, "targetPercent", 0), 50);
+    assert_true(str_eqc(json_get_str(pod, "name"), "p") && str_eqc(json_get_str(pod, "state"), "counted"));
+    assert_int_equal(json_get_int(pod, "usageMilli", 0), 928);
+    assert_int_equal(json_get_int(pod, "requestMilli", 0), 200);
+    assert_int_equal(json_get_int(pod, "percent", 0), 464);
+    const struct json *recommended = json_get(note, "recommendations");    /* what there was, then what the metric proposes */
+    assert_int_equal(json_get_int(json_at(recommended, 0), "replicas", 0), 1);
+    assert_int_equal(json_get_int(json_at(recommended, 1), "replicas", 0), 10);
+    w->metrics_status = 404;
+    until(w, 31);
+    note = json_parse(a, strbuf_str(&w->noted), NULL);
+    metric = json_at(json_get(note, "metrics"), 0);
+    assert_true(str_starts(json_get_str(metric, "error"), "unable to get metrics for resource cpu: "));
+    assert_null(json_get(metric, "pods"));
+    arena_free(a);
     world_down(w);
 }
 
@@ -246,6 +286,6 @@ static void test_stop_anywhere(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_order), cmocka_unit_test(test_troubles), cmocka_unit_test(test_conflict), cmocka_unit_test(test_stop_anywhere) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_order), cmocka_unit_test(test_note), cmocka_unit_test(test_troubles), cmocka_unit_test(test_conflict), cmocka_unit_test(test_stop_anywhere) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -378,7 +378,7 @@ struct apiserver_component *apiserver_component_new(const struct apiserver_place
 
 void apiserver_component_hold(struct apiserver_component *c)
 {
-    if (!c || !c->owner)
+    if (!c || !c->server)
         return;
     c->owner = NULL;
     c->held = true;

@@ -27,7 +27,7 @@ void apiserver_component_free(struct apiserver_component *c);
  * can be (err says why);
  * the pod's container may bring one later. On a bare control plane nothing else ever starts one. */
 bool apiserver_component_boot(struct apiserver_component *c, struct err *err);
-/* The machine sleeps: containers are let go, the server is not. */
+/* The machine sleeps, or slept before this process: containers are let go, the server is not. */
 void apiserver_component_hold(struct apiserver_component *c);
 void apiserver_component_keys(struct apiserver_component *c);    /* the service accounts' keys are on the disk now */
 struct apiserver *apiserver_component_server(struct apiserver_component *c);     /* NULL: none runs */

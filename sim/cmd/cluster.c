@@ -81,6 +81,21 @@ static int64_t clock_restore(struct cluster *c)
     return saved;
 }
 
+void cluster_sleep_put(struct cluster *c, int64_t wake_ns)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%" PRId64, wake_ns);
+    store_meta_put(c->store, "asleep", str_c(text));
+}
+
+int64_t cluster_sleep_get(struct cluster *c)
+{
+    int64_t wake_ns = 0;
+    if (cluster_is_fresh(c))
+        str_int(store_meta_get(c->store, c->arena, "asleep"), &wake_ns);
+    return wake_ns;
+}
+
 bool cluster_is_repeatable(const struct cluster *c) { return c->opt.seed_explicit || c->opt.journal || c->opt.replay; }
 
 static void journal_make(struct cluster *c, int64_t start_ns)
@@ -112,7 +127,7 @@ static bool clock_make(struct cluster *c, struct err *err)
         return false;
     cluster_life_begin(c);
     edge_flush_hook(c->loop, &c->flush_hook);
-    int64_t resume_ns = c->opt.replay ? c->opt.resume_ns : clock_restore(c);
+    int64_t resume_ns = c->opt.replay ? c->opt.resume_ns : cluster_sleep_get(c) ? cluster_sleep_get(c) : clock_restore(c);
     if (resume_ns)
         loop_jump(c->loop, resume_ns);
     c->clock_saved_ns = vtime_now(c->loop);
@@ -145,6 +160,8 @@ static bool cluster_make(struct cluster *c, struct err *err)
         return false;
     cluster_clients_make(c);
     c->looker = looker_new(c);
+    if (c->opt.asleep)
+        return true;                   /* nobody will have anything to say to it */
     c->control = control_new(c, arena_printf(c->arena, "%s/control.sock", c->opt.dir), err);
     return c->control != NULL;
 }

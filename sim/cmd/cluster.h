@@ -21,6 +21,7 @@ struct cluster_options {
     const char *const *apiserver_args; int apiserver_arg_count;  /* NAME=VALUE each: they go into kube-apiserver's manifest */
     int64_t     start_ns;              /* where a fresh cluster's clock stands once it is up; 0: the wall's now */
     int64_t     age_ns;                /* a fresh cluster is this old when it comes up (23 hours in the lab) */
+    bool        asleep;                /* a fresh cluster with an age is up once its machine sleeps; who starts on its data next wakes it */
     bool        journal;               /* record what comes from outside (journal.h) */
     /* or let what was recorded happen once more; borrowed, with the two times that its life began with: */
     struct replay *replay;

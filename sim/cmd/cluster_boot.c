@@ -9,6 +9,7 @@
 #include "sim/cmd/apiserver_component.h"
 #include "sim/cmd/cluster_priv.h"
 #include "sim/cmd/components.h"
+#include "sim/cmd/etcd_component.h"
 #include "sim/cmd/faults.h"
 #include "sim/cmd/look.h"
 #include "sim/cmd/service.h"
@@ -162,18 +163,33 @@ static bool settle_begin(struct cluster *c, struct err *err)
     return true;
 }
 
-/* The machine sleeps for what is left of its age, and wakes. */
-static void age_skip(struct cluster *c)
+/* ---- a cluster of some age: the machine sleeps, and wakes ---- */
+static void wake(struct cluster *c)
 {
-    cluster_machine_stop(c);
-    cluster_clients_free(c);
-    cluster_life_begin(c);
-    loop_jump(c->loop, vtime_now(c->loop) + c->opt.age_ns - c->settle_s * SECOND_NS);
-    cluster_clients_make(c);
     struct err err = { 0 };
+    c->step = BOOT_AGED;
     if (!node_power_on(c->nodes[0], cluster_is_fresh(c), &err) || !settle_begin(c, &err))
         boot_finish(c, &err);
     err_clear(&err);
+}
+
+/* For what is left of its age: in this process, or until another one starts on the data. */
+static void fall_asleep(struct cluster *c)
+{
+    int64_t wake_ns = vtime_now(c->loop) + c->opt.age_ns - c->settle_s * SECOND_NS;
+    if (c->opt.asleep) {
+        struct err none = { 0 };
+        cluster_sleep_put(c, wake_ns);
+        c->step = BOOT_DONE;
+        c->ready(c->ctx, &none);
+        return;
+    }
+    cluster_machine_stop(c);
+    cluster_clients_free(c);
+    cluster_life_begin(c);
+    loop_jump(c->loop, wake_ns);
+    cluster_clients_make(c);
+    wake(c);
 }
 
 /* What kubeadm init creates, and what is wrong in the lab from the start. */
@@ -202,6 +218,13 @@ static void boot_next(struct cluster *c)
             boot_finish(c, NULL);
             return;
         }
+        if (cluster_sleep_get(c)) {
+            c->marked = true;
+            apiserver_component_hold(c->apiserver);
+            etcd_component_hold();
+            wake(c);
+            return;
+        }
         if (!node_power_on(c->nodes[0], fresh, &err)) {
             boot_finish(c, &err);
             return;
@@ -227,8 +250,7 @@ static void boot_next(struct cluster *c)
         if (c->settle_s >= BOOT_SETTLE_MAX_S)
             log_msg(LOG_WARN, "cmd", "not everything became Ready within %d virtual seconds", BOOT_SETTLE_MAX_S);
         if (fresh && c->opt.age_ns > 0) {
-            c->step = BOOT_AGED;
-            age_skip(c);
+            fall_asleep(c);
             return;
         }
         /* fall through */

@@ -67,6 +67,9 @@ bool cluster_is_fresh(struct cluster *c);
 /* A run that is told in a journal, or follows one, has to be the same twice: nothing in it may wait for another thread at a place that
  * the wall chooses. */
 bool cluster_is_repeatable(const struct cluster *c);
+/* A fresh cluster whose machine sleeps until then (virtual); 0: it does not. */
+void cluster_sleep_put(struct cluster *c, int64_t wake_ns);
+int64_t cluster_sleep_get(struct cluster *c);
 void cluster_life_begin(struct cluster *c);            /* a new life: dice that no life before has thrown */
 
 /* ---- cluster_edge.c ---- */

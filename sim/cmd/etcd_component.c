@@ -174,7 +174,7 @@ void etcd_component_boot(bool always)
 
 void etcd_component_hold(void)
 {
-    the.held = the.held || the.owner;
+    the.held = the.up;
     the.owner = NULL;
 }
 

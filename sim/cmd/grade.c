@@ -1,7 +1,7 @@
 /* sim/cmd/grade.c - `kubelab grade LAB`: what somebody hands in, judged on a cluster of its own, in virtual time.
  *
- * The lab's `grade:` scenario leads: it says when the submission is applied, what happens to it, and when it is judged. A report is written whatever happens: first one that says that the
- * grading did not end, which the real one replaces, whole or not at all.
+ * The lab's `grade:` scenario leads: it says when the submission is applied, what happens to it, and when it is judged. A report is
+ * written whatever happens: first one that says that the grading did not end, which the real one replaces, whole or not at all.
  */
 #include "sim/cmd/grade.h"
 #include "sim/cmd/sandbox.h"
@@ -71,7 +71,10 @@ static const char *without_path(const struct grade_run *s, const char *msg)
 {
     struct str text = str_c(msg), home = str_c(s->stage.home);
     ptrdiff_t at = home.n ? str_find(text, home) : -1;
-    return at < 0 ? arena_strdup(s->a, msg) : arena_printf(s->a, STR_FMT "SCRATCH" STR_FMT, STR_ARG(str_sub(text, 0, (size_t)at)), STR_ARG(str_sub(text, (size_t)at + home.n, text.n)));
+    if (at < 0)
+        return arena_strdup(s->a, msg);
+    struct str before = str_sub(text, 0, (size_t)at), after = str_sub(text, (size_t)at + home.n, text.n);
+    return arena_printf(s->a, STR_FMT "SCRATCH" STR_FMT, STR_ARG(before), STR_ARG(after));
 }
 
 /* ---- the cluster's CPU time ---- */
@@ -132,7 +135,8 @@ static bool read_scenario(struct grade_run *s, struct err *err)
     if (!variant_choose(s->a, &variant, &choice, err))
         return false;
     choice.lab = j->lab;
-    s->sc = scenario_parse_with(s->a, arena_printf(s->a, "/kubelab/labs/%s/%s", j->lab->name, j->lab->grade), lab_file(j->lab->name, j->lab->grade), &choice, err);
+    const char *file = arena_printf(s->a, "/kubelab/labs/%s/%s", j->lab->name, j->lab->grade);
+    s->sc = scenario_parse_with(s->a, file, lab_file(j->lab->name, j->lab->grade), &choice, err);
     if (!s->sc)
         return false;
     begin(j, lab_find(j->lab->name));              /* with the values of its parameters */
@@ -169,7 +173,8 @@ static bool take_submission(struct grade_run *s, struct err *err)
     struct grade *g = &s->j->grade;
     if (!*s->j->submission)
         return err_set(err, ERR_NOT_FOUND, "nothing was handed in");
-    if (!submission_take(s->a, s->j->submission, s->j->o->script, arena_printf(s->a, "%s/submission", s->stage.home), &g->submission, err))
+    const char *copy = arena_printf(s->a, "%s/submission", s->stage.home);
+    if (!submission_take(s->a, s->j->submission, s->j->o->script, copy, &g->submission, err))
         return false;
     g->kind = g->submission.script ? "script" : "manifests";
     g->hooks.submit = g->submission.script ? grade_run_script : grade_apply;
@@ -250,7 +255,7 @@ static void perform(struct grade_run *s)
 
 int grade_one(struct grade_job *j)
 {
-    struct grade_run s = { .j = j, .a = j->a, .stopped = is_stopped };
+    struct grade_run s = { .j = j, .a = j->a, .stage.shelf = j->shelf, .stopped = is_stopped };
     struct err err = { 0 };
     j->run = &s;
     begin(j, j->lab);
@@ -288,7 +293,8 @@ static bool choose(struct grade_job *j, struct err *err)
     if (!!o->submission + !!o->data + !!o->journal + !!o->roster != 1)
         return err_set(err, ERR_USAGE, "name what was handed in by one of --submission, --data, --journal and --roster");
     if (o->require_sandbox && !sandbox_level_parse(str_c(o->require_sandbox), &level))
-        return err_set(err, ERR_USAGE, "--require-sandbox is one of none, limits, confined and isolated, not \"%s\"", o->require_sandbox);
+        return err_set(err, ERR_USAGE, "--require-sandbox is one of none, limits, confined and isolated, not \"%s\"",
+                       o->require_sandbox);
     if (o->budget && (!duration_parse_go(str_c(o->budget), &budget) || budget <= 0))
         return err_set(err, ERR_USAGE, "--budget is a duration like 90s, 5m or 1h30m, not \"%s\"", o->budget);
     if (o->roster && !o->out)
@@ -298,7 +304,8 @@ static bool choose(struct grade_job *j, struct err *err)
 
 int cmd_grade(struct options *o)
 {
-    struct grade_job j = { .a = arena_new(), .o = o, .submission = o->data ? o->data : o->journal ? o->journal : o->submission, .student = o->student, .out = o->out, .timeout_ns = TIMEOUT_S * (int64_t)NS_PER_S };
+    struct grade_job j = { .a = arena_new(), .o = o, .student = o->student, .out = o->out, .timeout_ns = TIMEOUT_S * (int64_t)NS_PER_S,
+                           .submission = o->data ? o->data : o->journal ? o->journal : o->submission };
     struct err err = { 0 };
     int status = EXIT_USAGE;
     if (!choose(&j, &err))

@@ -11,9 +11,11 @@ struct grade_job {
     const struct options *o;
     const struct lab *lab;             /* with the checks that a course adds */
     const struct report_format *format;
-    const char *submission, *student, *out;        /* out: the report's file; NULL: standard output. submission "": nothing was handed in */
+    const char *submission;            /* "": nothing was handed in */
+    const char *student, *out;         /* out: the report's file; NULL: standard output */
     int64_t     timeout_ns;            /* wall time for all of it */
     bool        quiet;                 /* nothing on standard error */
+    const char *shelf;                 /* where clusters are that several gradings begin with (shelf.c); NULL: none is shared */
     struct grade grade;                /* the result */
     struct grade_run *run;             /* while it is judged */
 };
@@ -33,12 +35,14 @@ int grade_one(struct grade_job *j);
 int grade_roster(const struct grade_job *j);
 
 /* ---- grade_take.c ---- */
-/* labs_grading.submit for a script: at its own home, driven and confined; what was in force goes into the grade. ctx: the grade of a grade_job. */
+/* labs_grading.submit for a script: at its own home, driven and confined; what was in force goes into the grade. ctx: the grade of a
+ * grade_job. */
 bool grade_run_script(void *ctx, struct arena *a, const struct labs_ops *ops, bool *good, const char **what, struct err *err);
-/* j->submission is a data folder: copied, and its cluster started as it is, the clock standing. ERR_NOT_FOUND, ERR_INVALID, ERR_TOO_LARGE: what was handed in; ERR_IO: else. */
+/* j->submission is a data folder: copied, and its cluster started as it is, the clock standing. ERR_NOT_FOUND, ERR_INVALID,
+ * ERR_TOO_LARGE: what was handed in; ERR_IO: else. */
 bool grade_take_data(struct grade_run *run, struct err *err);
-/* j->submission is a journal: replayed, and its cluster left where the journal ends, the clock standing. *difference: it does not lead where it led (journal.h,
- * replay_kept); *pid: who is to be killed when the time is up. */
+/* j->submission is a journal: replayed, and its cluster left where the journal ends, the clock standing. *difference: it does not lead
+ * where it led (journal.h, replay_kept); *pid: who is to be killed when the time is up. */
 bool grade_take_journal(struct grade_run *run, volatile pid_t *pid, const char **difference, struct err *err);
 
 #endif

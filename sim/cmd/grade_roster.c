@@ -1,41 +1,36 @@
-/* sim/cmd/grade_roster.c - a class graded: a process for each submission, as many at once as there are cores, so that what one of them does to its process is its own affair.
+/* sim/cmd/grade_roster.c - a class graded: a process for each submission, as many at once as there are cores, so that what one of them
+ * does to its process is its own affair.
  *
- * Each writes its report itself and tells this process in one line what came of it. Whoever is done when the run is interrupted has been graded; the tables say of the others that they
- * have not.
+ * Each writes its report itself and leaves a line that says what came of it. Whoever is done when the run is interrupted has been
+ * graded; the tables say of the others that they have not. Where all are judged with the same seed, their clusters are booted once
+ * (shelf.c).
  */
 #include "labs/roster.h"
 #include "sim/cmd/grade.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_AT_ONCE = 64, LINE_BYTES = 1024 };
+enum { LINE_BYTES = 1024 };
 
 struct student {
     const struct roster_row *row;
-    pid_t pid;                         /* while it is graded, else 0 */
-    int   fd;                          /* where its line comes from */
     const char *status;                /* grade_status_name; "not graded" */
     char *states;                      /* of each check: P, F, B, U as in enum grade_state; NULL: not known */
 };
 struct class {
     const struct grade_job *j;
     struct arena *a;
+    const char *folder;                /* scratch: each job's line, by its number, and the shelf */
+    const char *shelf;                 /* NULL: each has a seed of its own */
     struct student *v;
-    size_t n, begun, done, running;
+    size_t n, done;
     bool   terminal;
     const struct grade_check *checks; size_t check_count;
 };
-
-static volatile sig_atomic_t interrupted;
-static void on_interrupt(int signo) { (void)signo; interrupted = 1; }
 
 static const char letters[] = { [GRADE_PASSED] = 'P', [GRADE_FAILED] = 'F', [GRADE_BLOCKED] = 'B', [GRADE_UNJUDGED] = 'U' };
 
@@ -51,105 +46,51 @@ static const char *submission_path(const struct class *c, const struct roster_ro
     return slash ? arena_printf(c->a, "%.*s/%s", (int)(slash - roster), roster, row->submission) : row->submission;
 }
 
-static _Noreturn void grade_student(const struct class *c, const struct student *s, int fd)
+static const char *line_path(const struct class *c, size_t i) { return arena_printf(c->a, "%s/%zu", c->folder, i); }
+
+/* In a process of its own. */
+static int grade_student(void *ctx, size_t i)
 {
+    const struct class *c = ctx;
+    const struct roster_row *row = c->v[i].row;
     struct grade_job j = *c->j;
     struct strbuf line;
     j.a = arena_new();
     j.quiet = true;
-    j.student = s->row->student;
-    j.submission = submission_path(c, s->row);
-    j.out = arena_printf(j.a, "%s/%s.%s", c->j->o->out, s->row->name, j.format->extension);
+    j.shelf = c->shelf;
+    j.student = row->student;
+    j.submission = submission_path(c, row);
+    j.out = arena_printf(j.a, "%s/%s.%s", c->j->o->out, row->name, j.format->extension);
     int status = grade_one(&j);
     strbuf_init(&line, LINE_BYTES);
     strbuf_addf(&line, "%s ", grade_status_name(j.grade.status));
-    for (size_t i = 0; i < j.grade.n; i++)
-        strbuf_addch(&line, letters[j.grade.v[i].state]);
-    if (write(fd, line.p, line.n) < 0)
-        status = EXIT_INTERNAL;
-    _exit(status);
+    for (size_t k = 0; k < j.grade.n; k++)
+        strbuf_addch(&line, letters[j.grade.v[k].state]);
+    return file_write(line_path(c, i), strbuf_str(&line), 0600, NULL) ? status : EXIT_INTERNAL;
 }
 
-static bool begin_student(struct class *c, struct student *s, struct err *err)
+static void student_done(void *ctx, size_t i, int exit_status)
 {
-    int fds[2];
-    if (pipe2(fds, O_CLOEXEC) != 0)
-        return err_set(err, ERR_IO, "pipe: %s", strerror(errno));
-    fflush(NULL);
-    s->pid = fork();
-    if (s->pid == 0)
-        grade_student(c, s, fds[1]);
-    close(fds[1]);
-    s->fd = fds[0];
-    c->begun++;
-    c->running += s->pid > 0;
-    if (s->pid > 0)
-        return true;
-    close(fds[0]);
-    return err_set(err, ERR_IO, "no process can be made for a submission: %s", strerror(errno));
-}
-
-static void end_student(struct class *c, struct student *s)
-{
-    char text[LINE_BYTES] = "";
-    struct str status, states;
-    ssize_t n = read(s->fd, text, sizeof text - 1);
-    close(s->fd);
-    s->pid = 0;
-    c->running--;
-    c->done++;
-    s->status = grade_status_name(GRADE_ERROR);
-    if (n > 0 && str_cut(str_c(text), ' ', &status, &states) && states.n == c->check_count) {
+    struct class *c = ctx;
+    struct student *s = &c->v[i];
+    struct str text, status, states;
+    bool stopped = exit_status == 128 + SIGTERM || exit_status == 128 + SIGINT;        /* before it had begun in earnest */
+    s->status = grade_status_name(stopped ? GRADE_INTERRUPTED : GRADE_ERROR);
+    if (file_read(line_path(c, i), LINE_BYTES, c->a, &text, NULL) && str_cut(text, ' ', &status, &states) &&
+        states.n == c->check_count) {
         s->status = arena_cstr(c->a, status);
         s->states = arena_cstr(c->a, states);
     }
+    c->done++;
     if (c->terminal)
         fprintf(stderr, "\r%zu of %zu graded", c->done, c->n);
 }
 
-/* ---- the class ---- */
-static size_t cores(void)
-{
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return n < 1 ? 1 : n > MAX_AT_ONCE ? MAX_AT_ONCE : (size_t)n;
-}
-
-static void stop_all(struct class *c)
-{
-    for (size_t i = 0; i < c->begun; i++)
-        if (c->v[i].pid > 0)
-            kill(c->v[i].pid, SIGTERM);
-}
-
-static void wait_one(struct class *c, bool *told)
-{
-    pid_t pid = waitpid(-1, NULL, 0);
-    if (interrupted && !*told)
-        stop_all(c);
-    *told = interrupted;
-    for (size_t i = 0; i < c->begun && pid > 0; i++)
-        if (c->v[i].pid == pid)
-            end_student(c, &c->v[i]);
-}
-
-static bool grade_all(struct class *c, struct err *err)
-{
-    size_t at_once = cores();
-    bool ok = true, told = false;
-    while (c->running || (ok && !interrupted && c->begun < c->n)) {
-        if (ok && !interrupted && c->running < at_once && c->begun < c->n)
-            ok = begin_student(c, &c->v[c->begun], err);
-        else
-            wait_one(c, &told);
-    }
-    if (c->terminal)
-        fprintf(stderr, "\r%*s\r", 40, "");
-    return ok;
-}
-
 /* ---- the tables ---- */
-static int64_t points_of(const struct class *c, const struct student *s, size_t check) { return s->states && s->states[check] == 'P' ? c->checks[check].check->points : 0; }
+static int64_t points_of(const struct class *c, const struct student *s, size_t check)
+{
+    return s->states && s->states[check] == 'P' ? c->checks[check].check->points : 0;
+}
 
 static void add_field(struct strbuf *out, const char *text)
 {
@@ -218,7 +159,9 @@ static void print_summary(const struct class *c)
         passed += is_all_passed(c, &c->v[i]);
         complete += strcmp(c->v[i].status, "complete") == 0;
     }
-    printf("%zu students: %zu pass every check, %zu do not, %zu could not be graded to the end\n\nfailed  blocked  check\n", c->n, passed, complete - passed, c->n - complete);
+    printf("%zu students: %zu pass every check, %zu do not, %zu could not be graded to the end\n\n", c->n, passed, complete - passed,
+           c->n - complete);
+    printf("failed  blocked  check\n");
     for (size_t k = 0; k < c->check_count; k++)
         printf("%6zu  %7zu  %s\n", count_state(c, k, 'F'), count_state(c, k, 'B') + count_state(c, k, 'U'), c->checks[k].check->name);
     for (size_t i = 0; i < c->n; i++)
@@ -228,7 +171,9 @@ static void print_summary(const struct class *c)
 
 static bool write_tables(const struct class *c, struct err *err)
 {
-    static const struct { const char *name; void (*write)(const struct class *c, struct strbuf *out); } tables[] = { { "grades.csv", write_grades }, { "checks.csv", write_checks } };
+    static const struct { const char *name; void (*write)(const struct class *c, struct strbuf *out); } tables[] = {
+        { "grades.csv", write_grades }, { "checks.csv", write_checks },
+    };
     bool ok = true;
     for (size_t i = 0; i < ARRAY_LEN(tables) && ok; i++) {
         struct strbuf out;
@@ -262,6 +207,20 @@ static int class_status(const struct class *c)
     return status;
 }
 
+static bool grade_all(struct class *c, struct err *err)
+{
+    if (!(c->folder = scratch_make(c->a, "class", err)))
+        return false;
+    scratch_let_in(c->folder);
+    if (!c->j->o->key)                 /* with it each has a seed of its own, and nothing is shared */
+        c->shelf = arena_printf(c->a, "%s/shelf", c->folder);
+    pool_run(c->n, grade_student, student_done, c);
+    if (c->terminal)
+        fprintf(stderr, "\r%*s\r", 40, "");
+    scratch_remove(c->folder);
+    return true;
+}
+
 int grade_roster(const struct grade_job *j)
 {
     struct class c = { .j = j, .a = j->a, .terminal = isatty(2) };
@@ -279,11 +238,7 @@ int grade_roster(const struct grade_job *j)
     c.v = arena_zalloc(c.a, (r.n + 1) * sizeof *c.v);
     for (size_t i = 0; i < r.n; i++)
         c.v[i] = (struct student){ .row = &r.v[i], .status = "not graded" };
-    struct sigaction sa = { .sa_handler = on_interrupt };
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-    bool ok = grade_all(&c, &err);
-    if (!write_tables(&c, &err) || !ok)
+    if (!grade_all(&c, &err) || !write_tables(&c, &err))
         return control_fail(&err);
     print_summary(&c);
     return class_status(&c);

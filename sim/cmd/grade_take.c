@@ -1,5 +1,5 @@
-/* sim/cmd/grade_take.c - the other ways to hand something in: a script, run in the lab's shell as far as it is confined; a cluster's data folder,
- * judged as it is; and a journal, replayed first. */
+/* sim/cmd/grade_take.c - the other ways to hand something in: a script, run in the lab's shell as far as it is confined; a cluster's
+ * data folder, judged as it is; and a journal, replayed first. */
 #include "sim/cmd/grade.h"
 #include "apiserver/store/store.h"
 #include "sim/cmd/journal.h"
@@ -7,11 +7,9 @@
 #include "sim/cmd/record.h"
 #include "sim/cmd/sandbox.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- a script ---- */
@@ -19,14 +17,16 @@
 static bool fill_home(struct grade_run *run, const struct sandbox *box, struct err *err)
 {
     struct submission again;
-    return lab_files_write(run->j->grade.lab, box->home, false, err) && submission_take(run->a, run->j->submission, run->j->o->script, box->home, &again, err);
+    return lab_files_write(run->j->grade.lab, box->home, false, err) &&
+           submission_take(run->a, run->j->submission, run->j->o->script, box->home, &again, err);
 }
 
 static bool run_in(struct grade_run *run, const struct sandbox *box, struct sandbox_result *r, struct err *err)
 {
     const struct options *o = run->j->o;
     struct sandbox_limits limits = sandbox_limits_default;
-    struct sandbox_job job = { .cluster = &run->stage.cluster, .script = run->j->grade.submission.script, .limits = &limits, .stopped = run->stopped, .ctx = run };
+    struct sandbox_job job = { .cluster = &run->stage.cluster, .script = run->j->grade.submission.script, .limits = &limits,
+                               .stopped = run->stopped, .ctx = run };
     if (o->budget && !duration_parse_go(str_c(o->budget), &limits.virtual_ns))
         return err_set(err, ERR_USAGE, "--budget is a duration");
     if (o->require_sandbox && !sandbox_level_parse(str_c(o->require_sandbox), &job.require))
@@ -67,78 +67,7 @@ bool grade_run_script(void *ctx, struct arena *a, const struct labs_ops *ops, bo
 }
 
 /* ---- a data folder ---- */
-enum { MAX_FILES = 20000, MAX_BYTES = 512 * 1024 * 1024, MAX_DEPTH = 24 };
-struct copier { struct arena *a; size_t files, bytes; struct err *err; };
-
-static bool copy_file(struct copier *c, int from, const char *to, const struct stat *st)
-{
-    char chunk[64 * 1024];
-    ssize_t n;
-    int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st->st_mode & 0700);
-    bool ok = fd >= 0;
-    if (++c->files > MAX_FILES)
-        err_set(c->err, ERR_TOO_LARGE, "the data folder has more than %d files", MAX_FILES);
-    while (ok && c->err->code == ERR_NONE && (n = read(from, chunk, sizeof chunk)) > 0) {
-        ok = write(fd, chunk, (size_t)n) == n;
-        if ((c->bytes += (size_t)n) > MAX_BYTES)
-            err_set(c->err, ERR_TOO_LARGE, "the data folder is larger than %d MB", MAX_BYTES >> 20);
-    }
-    if (fd >= 0)
-        close(fd);
-    return c->err->code == ERR_NONE && (ok || err_set(c->err, ERR_IO, "the data folder cannot be copied: %s", strerror(errno)));
-}
-
-static bool copy_folder(struct copier *c, int dir, const char *to, int depth);
-
-/* The node has two links: to the certificate of now, which lies beside it, and to a unit that is enabled, which is never followed. Any other is left out: what it leads to is the machine's. */
-static bool copy_link(struct copier *c, int dir, const char *name, const char *copy)
-{
-    char target[512];
-    ssize_t n = readlinkat(dir, name, target, sizeof target - 1);
-    if (n <= 0 || n >= (ssize_t)sizeof target - 1)
-        return true;
-    target[n] = 0;
-    bool beside = !strchr(target, '/') && strcmp(target, ".") != 0 && strcmp(target, "..") != 0;
-    if (!beside && strcmp(target, arena_printf(c->a, "/lib/systemd/system/%s", name)) != 0)
-        return true;
-    return symlink(target, copy) == 0 || err_set(c->err, ERR_IO, "the data folder cannot be copied: %s", strerror(errno));
-}
-
-/* Regular files, folders and links; sockets are the running cluster's. */
-static bool copy_entry(struct copier *c, int dir, const char *name, const char *to, int depth)
-{
-    struct stat st;
-    const char *copy = arena_printf(c->a, "%s/%s", to, name);
-    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !S_ISLNK(st.st_mode)))
-        return true;
-    if (S_ISLNK(st.st_mode))
-        return copy_link(c, dir, name, copy);
-    int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | (S_ISDIR(st.st_mode) ? O_DIRECTORY : 0));
-    if (fd < 0)
-        return err_set(c->err, ERR_INVALID, "the data folder cannot be read: %s: %s", name, strerror(errno));
-    bool ok = S_ISDIR(st.st_mode) ? copy_folder(c, fd, copy, depth + 1) : copy_file(c, fd, copy, &st);
-    close(fd);
-    return ok;
-}
-
-static bool copy_folder(struct copier *c, int dir, const char *to, int depth)
-{
-    struct dirent **names;
-    if (depth > MAX_DEPTH)
-        return err_set(c->err, ERR_TOO_LARGE, "the data folder's folders are nested more than %d deep", MAX_DEPTH);
-    if (!dir_make(to, 0700, c->err))
-        return false;
-    int n = scandirat(dir, ".", &names, NULL, alphasort);
-    bool ok = n >= 0 || err_set(c->err, ERR_INVALID, "the data folder cannot be read: %s", strerror(errno));
-    for (int i = 0; i < n; i++) {
-        bool dots = strcmp(names[i]->d_name, ".") == 0 || strcmp(names[i]->d_name, "..") == 0;
-        ok = ok && (dots || copy_entry(c, dir, names[i]->d_name, to, depth));
-        free(names[i]);
-    }
-    if (n >= 0)
-        free(names);
-    return ok;
-}
+static const struct copy_rules handed_in = { .what = "the data folder", .mode = 0700, .files = 20000, .bytes = 512 * 1024 * 1024 };
 
 /* What the folder says of itself is the student's word: the lab, where it is from and its values are the grader's. */
 static bool profile_mend(struct grade_run *run, struct err *err)
@@ -163,13 +92,12 @@ static bool start_as_it_is(struct grade_run *run, struct err *err)
 bool grade_take_data(struct grade_run *run, struct err *err)
 {
     const char *from = run->j->submission;
-    struct copier c = { .a = run->a, .err = err };
     int fd = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_set(err, ERR_NOT_FOUND, "the data folder cannot be read: %s: %s", path_base(from), strerror(errno));
     bool ok = store_released(arena_printf(run->a, "%s/kubelab.db", from), 0) ||
               err_set(err, ERR_INVALID, "the data folder is in use: stop its cluster with 'kubelab down', or hand in a copy");
-    ok = ok && copy_folder(&c, fd, run->stage.data, 0) && profile_mend(run, err);
+    ok = ok && folder_copy(run->a, fd, run->stage.data, &handed_in, err) && profile_mend(run, err);
     close(fd);
     return ok && start_as_it_is(run, err);
 }

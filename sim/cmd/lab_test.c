@@ -1,5 +1,5 @@
-/* sim/cmd/lab_test.c - `kubelab lab test`: does a lab hold what it promises? Its reference solution passes every check, and each wrong solution fails in exactly
- * the checks that it names, for several seeds (and so several variants), each on a cluster of its own.
+/* sim/cmd/lab_test.c - `kubelab lab test`: does a lab hold what it promises? Its reference solution passes every check, and each wrong
+ * solution fails in exactly the checks that it names, for several seeds (and so several variants), each on a cluster of its own.
  */
 #include "sim/cmd/profile.h"
 
@@ -13,14 +13,17 @@ struct test {
     struct arena *a;
     const struct lab *lab;
     struct options *o;
-    const char *folder;                /* scratch: what each job has to say, by its number */
+    const char *folder;                /* scratch: what each job has to say, by its number, and a shelf for each seed */
     struct tested *v; size_t n;
     int64_t seeds;
+    size_t *ended;                     /* of each seed's runs */
     struct json *failures;             /* {what, scenario, seed, why} */
 };
 
-static struct tested *tested_of(const struct test *t, size_t job) { return &t->v[job / (size_t)t->seeds]; }
-static int64_t seed_of(const struct test *t, size_t job) { return 1 + (int64_t)(job % (size_t)t->seeds); }
+/* The runs of one seed come one after another, and share what they begin with. */
+static struct tested *tested_of(const struct test *t, size_t job) { return &t->v[job % t->n]; }
+static int64_t seed_of(const struct test *t, size_t job) { return 1 + (int64_t)(job / t->n); }
+static const char *shelf_of(const struct test *t, size_t job) { return arena_printf(t->a, "%s/seed-%zu", t->folder, job / t->n); }
 
 /* ---- a job: in a process of its own ---- */
 static bool same_names(const struct json *x, const struct json *y)
@@ -103,6 +106,7 @@ static int job(void *ctx, size_t i)
     struct scenario_choice choice = { .seed_given = true, .seed = seed_of(t, i), .lab = t->lab };
     const char *file = arena_printf(t->a, "%s/%s", lab_from(t->lab) ? lab_from(t->lab) : t->lab->name, x->scenario);
     struct scenario *sc = scenario_parse_with(t->a, file, lab_file(t->lab->name, x->scenario), &choice, &err);
+    stage.shelf = shelf_of(t, i);
     if (sc && stage_open(&stage, t->a, "test", &err))
         why = judge_run(t, x, &stage, sc, &err);
     if (err.code)
@@ -122,6 +126,8 @@ static void job_done(void *ctx, size_t i, int status)
     struct test *t = ctx;
     struct tested *x = tested_of(t, i);
     struct str why = STR_NULL;
+    if (++t->ended[i / t->n] == t->n)
+        scratch_remove(shelf_of(t, i));
     *(status == EXIT_DONE ? &x->passed : &x->failed) += 1;
     if (status == EXIT_DONE)
         return;
@@ -175,7 +181,9 @@ int lab_test(struct options *o, const struct lab *lab)
     int status = EXIT_INTERNAL;
     t.failures = json_new_array(t.a);
     list_tested(&t);
+    t.ended = arena_zalloc(t.a, (size_t)t.seeds * sizeof *t.ended);
     if ((t.folder = scratch_make(t.a, "tests", &err))) {
+        scratch_let_in(t.folder);
         bool whole = pool_run(t.n * (size_t)t.seeds, job, job_done, &t);
         status = print_results(&t, whole) ? EXIT_DONE : EXIT_FAILED;
         scratch_remove(t.folder);

@@ -2,12 +2,15 @@
 #include "sim/cmd/cmd.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { MAX_AT_ONCE = 64 };
 
 static volatile sig_atomic_t stopped;
 static void on_stop(int signo) { stopped = signo; }
@@ -52,10 +55,17 @@ static bool end_job(pid_t *pids, size_t begun, void (*done)(void *ctx, size_t i,
     return true;
 }
 
+/* Those that this process may use. */
+static size_t cores(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return n < 1 ? 1 : n > MAX_AT_ONCE ? MAX_AT_ONCE : (size_t)n;
+}
+
 bool pool_run(size_t n, int (*job)(void *ctx, size_t i), void (*done)(void *ctx, size_t i, int status), void *ctx)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t most = cores > 1 ? (size_t)cores : 1, begun = 0, running = 0;
+    size_t most = cores(), begun = 0, running = 0;
     pid_t *pids = xcalloc(n + 1, sizeof *pids);
     struct sigaction sa = { .sa_handler = on_stop }, old[2];
     stopped = 0;

@@ -1,5 +1,5 @@
-/* sim/cmd/scenario_grid.c - a scenario with a grid or several seeds: every combination on a cluster of its own, as many side by side as there are cores; a time line
- * of each, and what compares them: summary.csv, summary.json and compare.svg.
+/* sim/cmd/scenario_grid.c - a scenario with a grid or several seeds: every combination on a cluster of its own, as many side by side
+ * as there are cores; a time line of each, and what compares them: summary.csv, summary.json and compare.svg.
  */
 #include "labs/labs.h"
 #include "sim/cmd/cmd.h"
@@ -11,6 +11,7 @@ struct grid {
     struct arena *a;
     struct options *o;
     const char *file, *scratch;
+    const char *shelf;                 /* where runs of one seed have their clusters from; NULL: each run has a seed of its own */
     struct str text;
     struct scenario_choice choice;
     const struct scenario_plan *plan;
@@ -69,6 +70,7 @@ static int run_one(void *ctx, size_t i)
     choice.seed_given = choice.student == NULL;
     choice.seed = seed_of(g, i);
     struct scenario *sc = scenario_parse_with(g->a, g->file, g->text, &choice, &err);
+    stage.shelf = g->shelf;
     bool ok = sc && stage_open(&stage, g->a, "scenario", &err) && stage_play(&stage, g->a, sc, NULL, NULL, &t, &err);
     if (t.a)                           /* also what there is of one that broke off */
         ok = write_run(g, i, &t, &err) && ok;
@@ -143,6 +145,9 @@ int scenario_grid(struct arena *a, struct options *o, const char *file, struct s
     size_t n = json_len(plan->combinations) * g.seeds;
     if (!(g.scratch = scratch_make(a, "grid", err)))
         return EXIT_INTERNAL;
+    scratch_let_in(g.scratch);
+    if (json_len(plan->combinations) > 1)
+        g.shelf = arena_printf(a, "%s/shelf", g.scratch);
     struct json *rows = json_new_array(a), *runs = json_new_array(a);
     bool whole = pool_run(n, run_one, run_done, &g), good = collect(&g, n, rows, runs), written = write_all(&g, rows, runs, err);
     struct strbuf out;

@@ -1,9 +1,11 @@
 /* sim/cmd/scratch.c - a folder of its own for a cluster that is to leave nothing behind. */
 #include "sim/cmd/cmd.h"
+#include "sim/cmd/sandbox.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,4 +30,10 @@ void scratch_remove(const char *path)
     }
     while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         continue;
+}
+
+void scratch_let_in(const char *path)
+{
+    if (sandbox_cluster_user() != geteuid())
+        chmod(path, 0711);
 }

@@ -1,18 +1,16 @@
-/* sim/cmd/stage.c - a cluster of its own for who plays a script on it: in a scratch folder, its clock standing, a child of this process and gone with it. Scenarios
- * and graders use it alike. */
+/* sim/cmd/stage.c - a cluster of its own for who plays a script on it: in a scratch folder, its clock standing, a child of this
+ * process and gone with it. Scenarios and graders use it alike. */
 #include "labs/labs.h"
 #include "sim/cmd/cmd.h"
-#include "sim/cmd/sandbox.h"
 #include "sim/loop/loop.h"
 #include "sim/pki/pki.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-/* Real clients are shown a certificate that is good by the wall's clock (kubeadm_edge.c), but an authority lasts ten years: is that of the scenario's day over? */
+/* Real clients are shown a certificate that is good by the wall's clock (kubeadm_edge.c), but an authority lasts ten years: is that of
+ * the scenario's day over? */
 static bool authority_ended(struct arena *a, const char *data)
 {
     struct str text;
@@ -47,19 +45,18 @@ static bool trust_loopback(struct arena *a, const char *data, struct err *err)
 
 bool stage_open(struct stage *st, struct arena *a, const char *what, struct err *err)
 {
-    *st = (struct stage){ .pid = -1, .home = scratch_make(a, what, err) };
+    *st = (struct stage){ .pid = -1, .shelf = st->shelf, .home = scratch_make(a, what, err) };
     if (!st->home)
         return false;
-    if (sandbox_cluster_user() != geteuid())
-        chmod(st->home, 0711);         /* the cluster is another user's, and has to find its folder */
+    scratch_let_in(st->home);
     st->data = arena_printf(a, "%s/data", st->home);
     st->cluster = (struct options){ .data = st->data };
     return true;
 }
 
-/* The key that signs service accounts' tokens is what a boot takes longest for, and a stage's is no secret: its seed is known. So all stages have the
- * same, from a stream of dice whose first throws happen to be primes (the best of a few hundred names with mbedTLS 2.28; with another version it is a key
- * like any other). */
+/* The key that signs service accounts' tokens is what a boot takes longest for, and a stage's is no secret: its seed is known. So all
+ * stages have the same, from a stream of dice whose first throws happen to be primes (the best of a few hundred names with mbedTLS
+ * 2.28; with another version it is a key like any other). */
 static bool lay_sa_key(struct arena *a, const char *data, struct err *err)
 {
     uint8_t seed[32];
@@ -74,15 +71,29 @@ static bool lay_sa_key(struct arena *a, const char *data, struct err *err)
     return ok;
 }
 
-bool stage_begin(struct stage *st, struct arena *a, const struct scenario *sc, struct err *err)
+static bool boot_asleep(struct arena *a, const struct options *up, struct err *err)
 {
-    struct options up = { .data = st->data, .port = 0, .kubelet_port = 0, .seed_given = true, .seed = (uint64_t)sc->seed, .clock = "paused",
-                          .start = arena_cstr(a, time_rfc3339(a, sc->start_ns)), .lab = sc->lab, .params = sc->params, .kubernetes_version = sc->version };
-    return lay_sa_key(a, st->data, err) && up_tied(a, &up, &st->pid, err) && trust_loopback(a, st->data, err);
+    return lay_sa_key(a, up->data, err) && up_asleep(a, up, err);
 }
 
-bool stage_play(struct stage *st, struct arena *a, const struct scenario *sc, void (*say)(void *ctx, const char *line), void *ctx, struct timeline *t,
-                struct err *err)
+/* The cluster of a lab is always booted by one process and woken by another, so that it makes no difference who booted it. */
+static bool lay_cluster(const struct stage *st, struct arena *a, const struct options *up, struct err *err)
+{
+    if (!up->lab || !lab_find(up->lab)->age_ns)
+        return lay_sa_key(a, up->data, err);
+    return st->shelf ? shelf_take(a, st->shelf, up, boot_asleep, err) : boot_asleep(a, up, err);
+}
+
+bool stage_begin(struct stage *st, struct arena *a, const struct scenario *sc, struct err *err)
+{
+    struct options up = { .data = st->data, .port = 0, .kubelet_port = 0, .seed_given = true, .seed = (uint64_t)sc->seed,
+                          .clock = "paused", .start = arena_cstr(a, time_rfc3339(a, sc->start_ns)), .lab = sc->lab,
+                          .params = sc->params, .kubernetes_version = sc->version };
+    return lay_cluster(st, a, &up, err) && up_tied(a, &up, &st->pid, err) && trust_loopback(a, st->data, err);
+}
+
+bool stage_play(struct stage *st, struct arena *a, const struct scenario *sc, void (*say)(void *ctx, const char *line), void *ctx,
+                struct timeline *t, struct err *err)
 {
     st->ops = labs_ops_new(a, &st->cluster, st->home);         /* from here on an interrupt ends it in order */
     *t = (struct timeline){ .a = a, .scenario = sc, .steps = json_new_array(a), .samples = json_new_array(a) };

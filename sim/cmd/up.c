@@ -1,7 +1,8 @@
 /* sim/cmd/up.c - up, down, status, kubeconfig, clock: the cluster's life from the command line.
  *
- * `up` runs the cluster in the foreground; with --detach it forks first, and the parent waits on a pipe for the word that the node is Ready (bare:
- * that the API answers). The data folder is claimed by the store's lock; a stale control socket of a killed cluster is simply replaced.
+ * `up` runs the cluster in the foreground; with --detach it forks first, and the parent waits on a pipe for the word that the node is
+ * Ready (bare: that the API answers). The data folder is claimed by the store's lock; a stale control socket of a killed cluster is
+ * simply replaced.
  */
 #include "labs/labs.h"
 #include "sim/cmd/cluster.h"
@@ -59,7 +60,7 @@ struct running {
     struct cluster *cluster;
     uv_signal_t     term, interrupt;
     int             ready_fd;          /* of the parent's pipe; -1 in the foreground */
-    bool            foreground;
+    bool            foreground, asleep;
 };
 
 static void on_signal(uv_signal_t *s, int signo)
@@ -86,7 +87,7 @@ static void say_ready(void *ctx, const struct err *err)
         fprintf(stderr, "kubelab: the cluster is up; in another terminal: kubelab shell. Control C stops it.\n");
     }
     strbuf_deinit(&out);
-    if (err->code)
+    if (err->code || r->asleep)
         cluster_stop(r->cluster);
 }
 
@@ -96,7 +97,7 @@ int up_run(const struct cluster_options *co, int ready_fd)
 {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);          /* a file-size limit is a full disk: the write fails, the cluster goes on */
-    struct running r = { .ready_fd = ready_fd, .foreground = ready_fd < 0 };
+    struct running r = { .ready_fd = ready_fd, .foreground = ready_fd < 0, .asleep = co->asleep };
     struct err err = { 0 };
     r.cluster = cluster_new(co, say_ready, &r, &err);
     if (!r.cluster) {
@@ -162,8 +163,8 @@ static bool up_detached(struct arena *a, const struct cluster_options *co, bool 
            err_set(err, ERR_INTERNAL, "%s", have ? text + 1 : arena_printf(a, "the cluster ended while it started; see %s", log_path));
 }
 
-/* What is wanted and what the data folder says, into co. *to_begin: the lab whose start has to be played yet, or NULL. False: ERR_IO, the folder cannot be
- * used; ERR_USAGE. */
+/* What is wanted and what the data folder says, into co. *to_begin: the lab whose start has to be played yet, or NULL. False: ERR_IO,
+ * the folder cannot be used; ERR_USAGE. */
 static bool cluster_choose(struct arena *a, const struct options *o, struct cluster_options *co, const struct lab **to_begin, struct err *err)
 {
     const char *dir = data_path(a, o, "");
@@ -199,6 +200,25 @@ bool up_tied(struct arena *a, const struct options *o, pid_t *pid, struct err *e
     bool ok = cluster_choose(a, o, &co, &to_begin, err);
     co.journal = false;                /* its story is somebody's script, which is there anyway */
     return ok && up_detached(a, &co, true, pid, err) && (!to_begin || lab_begin(a, o, to_begin, err));
+}
+
+bool up_asleep(struct arena *a, const struct options *o, struct err *err)
+{
+    struct cluster_options co;
+    const struct lab *to_begin = NULL;
+    pid_t pid = -1;
+    if (!cluster_choose(a, o, &co, &to_begin, err))
+        return false;
+    co.journal = false;
+    co.asleep = true;
+    bool ok = up_detached(a, &co, true, &pid, err);
+    int status = 0;
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (ok && status != 0)
+        ok = err_set(err, ERR_INTERNAL, "the cluster did not end as it should; see %s/log", co.dir);
+    /* what else was wanted of it is to be said anew */
+    return ok && (unlink(arena_printf(a, "%s/cluster.json", co.dir)) == 0 || err_set(err, ERR_IO, "%s: %s", co.dir, strerror(errno)));
 }
 
 /* The clock stands while a lab's start is played, and goes as it should afterwards. */

@@ -34,15 +34,6 @@ struct identity *identity_new(struct cert *leaf, struct key *k)
     return identity_make(chain, 1, k);
 }
 
-/* Does the private half belong to the public one? A parsed private key may state a public key that is not its own. */
-static bool pair_matches(const struct cert *leaf, struct key *k)
-{
-    struct rng blinding;
-    rng_init_seed(&blinding, (const uint8_t[32]){ 0 }, "pki blinding");
-    return key_is_private(k) && key_same_public(cert_of(leaf)->key, k) &&
-           compat_pk_check_pair(&cert_of(leaf)->key->pk, &k->pk, pki_rng_draw, &blinding) == 0;
-}
-
 struct identity *identity_parse_pem(struct str cert_pem_text, struct str key_pem_text, struct err *err)
 {
     struct cert **chain;
@@ -59,7 +50,7 @@ struct identity *identity_parse_pem(struct str cert_pem_text, struct str key_pem
         err_set(err, ERR_PARSE, "tls: failed to find any PEM data in key input");
     else if (!(k = key_parse_pem(key_pem_text, NULL)))
         err_set(err, ERR_PARSE, "tls: failed to parse private key");
-    else if (!pair_matches(chain[0], k))
+    else if (!key_is_pair(cert_of(chain[0])->key, k))
         err_set(err, ERR_PARSE, "tls: private key does not match public key");
     else
         id = identity_make(chain, count, k);

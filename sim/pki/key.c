@@ -68,6 +68,17 @@ static struct key *key_finish(struct key *k)
     return k;
 }
 
+/* The public point of a secret. */
+static void base_multiply(mbedtls_ecp_point *q, const mbedtls_mpi *d)
+{
+    struct rng blinding;
+    blinding_init(&blinding);
+    pthread_mutex_lock(&base_lock);
+    int rc = mbedtls_ecp_mul(&base_group, q, d, &base_group.G, pki_rng_draw, &blinding);
+    pthread_mutex_unlock(&base_lock);
+    ASSERT(rc == 0);
+}
+
 struct key *key_generate_ec(struct rng *r)
 {
     struct key *k = key_new(true);
@@ -80,12 +91,7 @@ struct key *key_generate_ec(struct rng *r)
         rng_bytes(r, secret, sizeof secret);
         ASSERT(mbedtls_mpi_read_binary(&ec->d, secret, sizeof secret) == 0);
     } while (mbedtls_ecp_check_privkey(&ec->grp, &ec->d) != 0);
-    struct rng blinding;
-    blinding_init(&blinding);
-    pthread_mutex_lock(&base_lock);
-    int rc = mbedtls_ecp_mul(&base_group, &ec->Q, &ec->d, &base_group.G, pki_rng_draw, &blinding);
-    pthread_mutex_unlock(&base_lock);
-    ASSERT(rc == 0);
+    base_multiply(&ec->Q, &ec->d);
     return key_finish(k);
 }
 
@@ -205,6 +211,28 @@ struct str key_spki_der(struct arena *a, const struct key *k)
 bool key_same_public(const struct key *a, const struct key *b)
 {
     return str_eq(a->spki, b->spki);
+}
+
+static bool ec_pair_matches(const mbedtls_ecp_keypair *ec)
+{
+    mbedtls_ecp_point q;
+    mbedtls_ecp_point_init(&q);
+    base_multiply(&q, &ec->d);
+    bool same = mbedtls_ecp_point_cmp(&q, &ec->Q) == 0;
+    mbedtls_ecp_point_free(&q);
+    return same;
+}
+
+bool key_is_pair(const struct key *pub, const struct key *k)
+{
+    struct rng blinding;
+    mbedtls_pk_context *pk = (mbedtls_pk_context *)(uintptr_t)&k->pk;
+    if (!k->is_private || !key_same_public(pub, k))
+        return false;
+    if (!key_is_rsa(k) && mbedtls_pk_ec(*pk)->grp.id == MBEDTLS_ECP_DP_SECP256R1)
+        return ec_pair_matches(mbedtls_pk_ec(*pk));    /* a third of the time, since multiples of the base point are there */
+    blinding_init(&blinding);
+    return compat_pk_check_pair(pk, pk, pki_rng_draw, &blinding) == 0;
 }
 
 static const mbedtls_md_info_t *hash_data(mbedtls_md_type_t md, struct str data, uint8_t hash[MBEDTLS_MD_MAX_SIZE])

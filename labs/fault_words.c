@@ -40,7 +40,7 @@ static bool read_parameters(struct spec *s, const struct json *where, enum fault
                                  param_names(s->a, type));
         const char *why = fault_value_wrong(s->a, known, json_str(text));
         if (why)
-            return spec_fail(s, p, "%s %s: it is %s", known->name, why, known->help);
+            return spec_fail(s, p, "the parameter %s %s", known->name, why);
         json_setn(s->a, json_ensure(s->a, spec, "parameters"), json_key(p), text);
     }
     for (const struct fault_param *k = fault_info(type)->params; k < fault_info(type)->params + FAULT_PARAMS_MAX && k->name; k++)

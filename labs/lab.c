@@ -14,7 +14,7 @@ struct lab_doc { struct lab lab; struct json *steps, *wrong, *parameters, *fault
 struct step_doc { struct lab_step step; struct json *checks; };
 
 static const struct spec_field lab_fields[] = {
-    { "name", SPEC_TEXT, LAB(name), true }, { "label", SPEC_TEXT, LAB(label), true }, { "title", SPEC_TEXT, LAB(title), true }, { "kubernetesVersion", SPEC_TEXT, LAB(version), true },
+    { "name", SPEC_TEXT, LAB(name), true }, { "label", SPEC_TEXT, LAB(label), true }, { "title", SPEC_TEXT, LAB(title), true }, { "kubernetesVersion", SPEC_VERSION, LAB(version), true },
     { "age", SPEC_DURATION, LAB(age_ns), false }, { "faults", SPEC_ANY, offsetof(struct lab_doc, faults), false }, { "guide", SPEC_TEXT, LAB(guide), false },
     { "play", SPEC_TEXT, LAB(play), false }, { "solution", SPEC_TEXT, LAB(solution), false }, { "start", SPEC_TEXT, LAB(start), false },
     { "grade", SPEC_TEXT, LAB(grade), false }, { "explanation", SPEC_TEXT, LAB(explanation), false }, { "given", SPEC_NAMES, LAB(given), false },
@@ -102,7 +102,54 @@ static bool read_wrong(struct spec *s, struct lab *lab, const struct json *docs,
     return true;
 }
 
-static struct lab *read_lab(struct arena *a, const char *file, struct str text, const struct json *values, struct err *err)
+bool lab_name_ok(const char *name)
+{
+    size_t n = strlen(name);
+    return n > 0 && n <= 40 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == n && name[0] >= 'a' && name[n - 1] != '-';
+}
+
+/* Whatever is named is there: a file, or a folder with files in it (below files/). */
+static bool has_file(const struct lab_source *source, const char *path, bool folder)
+{
+    size_t n = strlen(path);
+    for (size_t i = 0; i < source->n; i++)
+        if (folder ? strncmp(source->v[i].path, path, n) == 0 && source->v[i].path[n] == '/' : strcmp(source->v[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+static bool check_folders(struct spec *s, const struct lab_source *source, const struct json *folders)
+{
+    for (const struct json *c = json_first(folders); c; c = json_next(c)) {
+        const char *path = arena_printf(s->a, "files/" STR_FMT, STR_ARG(json_str(c)));
+        if (!has_file(source, path, true) && !has_file(source, path, false))
+            return spec_fail(s, c, "the lab has no %s, or nothing is in it", path);
+    }
+    return true;
+}
+
+/* What a student gets has to be there; what a pack leaves out does not. */
+static bool check_named(struct spec *s, const struct lab_source *source, const struct json *j, const struct lab_doc *d)
+{
+    const struct lab *l = &d->lab;
+    const struct { const char *key, *path; bool secret; } files[] = {
+        { "guide", l->guide, false }, { "start", l->start, false }, { "play", l->play, false }, { "solution", l->solution, true }, { "grade", l->grade, true },
+    };
+    if (!lab_name_ok(l->name))
+        return spec_fail(s, json_get(j, "name"), "a lab's name is of small letters, digits and -, a letter first, at most 40");
+    for (size_t i = 0; i < ARRAY_LEN(files) && source; i++)
+        if (files[i].path && !(files[i].secret && source->pack) && !has_file(source, files[i].path, false))
+            return spec_fail(s, json_get(j, files[i].key), "the lab has no file %s", files[i].path);
+    const struct json *wrong = json_first(d->wrong);
+    for (const struct lab_wrong *w = l->wrong; w && source && !source->pack; w = w->next, wrong = json_next(wrong))
+        if (!has_file(source, w->scenario, false))
+            return spec_fail(s, json_get(wrong, "scenario"), "the lab has no file %s", w->scenario);
+    return !source || (check_folders(s, source, l->given) && (source->pack || check_folders(s, source, l->student)));
+}
+
+/* source: where its files are, to see whether those that it names are there; NULL: not to be asked. */
+static struct lab *read_lab(struct arena *a, const char *file, struct str text, const struct lab_source *source, const struct json *values,
+                            struct err *err)
 {
     static const uint8_t nothing[32];
     struct spec s;
@@ -118,7 +165,8 @@ static struct lab *read_lab(struct arena *a, const char *file, struct str text, 
     doc->lab.params = values ? values : drawn;
     j = params_body(&s, a, file, text, list, doc->lab.params, err);
     if (!j || !spec_read(&s, j, "a lab", lab_fields, ARRAY_LEN(lab_fields), doc) || !(doc->lab.faults = faults_read(&s, doc->faults, list && !values)) ||
-        !read_steps(&s, &doc->lab, doc->steps, false) || !read_wrong(&s, &doc->lab, doc->wrong, list && !values))
+        !read_steps(&s, &doc->lab, doc->steps, false) || !read_wrong(&s, &doc->lab, doc->wrong, list && !values) ||
+        !check_named(&s, source, j, doc))
         return NULL;
     return &doc->lab;
 }
@@ -175,7 +223,7 @@ static bool read_more(struct arena *a, struct lab *lab, const struct lab_bytes *
     return read_checks(&s, lab, doc.checks, true, step);
 }
 
-struct lab *lab_parse(struct arena *a, const char *file, struct str text, struct err *err) { return read_lab(a, file, text, NULL, err); }
+struct lab *lab_parse(struct arena *a, const char *file, struct str text, struct err *err) { return read_lab(a, file, text, NULL, NULL, err); }
 
 /* A `${name}` of a file that is given out or applied has a value; scenarios have parameters of their own besides, and are checked when they are read. */
 static bool check_files(struct arena *a, const struct lab *lab, struct err *err)
@@ -195,7 +243,7 @@ const struct lab *lab_of_source(struct arena *a, const struct lab_source *s, con
     for (size_t i = 0; i < s->n; i++) {
         if (strcmp(s->v[i].path, "lab.yaml") != 0)
             continue;
-        struct lab *lab = read_lab(a, arena_printf(a, "%s/lab.yaml", s->where), s->v[i].bytes, values, err);
+        struct lab *lab = read_lab(a, arena_printf(a, "%s/lab.yaml", s->where), s->v[i].bytes, s, values, err);
         if (lab)
             lab->source = s;
         if (lab && s->more.path && !read_more(a, lab, &s->more, err))

@@ -76,6 +76,8 @@ const struct lab *lab_choose(const struct lab *lab, const struct json *values, s
 const struct lab *lab_add_checks(const struct lab *lab, const char *file, struct err *err);
 /* Where it was opened from, absolute; NULL: the binary */
 const char *lab_from(const struct lab *lab);
+/* small letters, digits and -, a letter first, at most 40 */
+bool lab_name_ok(const char *name);
 /* cursor from 0; NULL after the last */
 const struct lab *lab_next(size_t *cursor);
 const struct lab_step *lab_step_find(const struct lab *lab, const char *id);

@@ -13,6 +13,7 @@ struct lab_bytes { const char *path; struct str bytes; };
 struct lab_source {
     const char *from;                  /* the folder or pack it was opened from, absolute; NULL: the binary */
     const char *where;                 /* what stands before a file's path in errors */
+    bool        pack;                  /* then what is not for students may be left out */
     struct lab_bytes *v; size_t n;     /* in order of path; never a lab.yaml's folder above */
     struct lab_bytes more;             /* a course's own checks, beside those of lab.yaml; path NULL: none */
 };

@@ -154,6 +154,11 @@ static struct json *derive(struct arena *a, const char *file, const struct param
         err_set(err, ERR_PARSE, "%s:%u:%u: %s cannot be derived: %s", file, p->line, p->column, p->name,
                 e.code ? e.msg : result.text.n ? arena_cstr(a, result.text) : "its expression gives nothing");
     err_clear(&e);
+    if (v && json_is(v, JSON_NULL)) {
+        err_set(err, ERR_PARSE, "%s:%u:%u: the expression of %s gives null: does $params have what it asks for? It sees those above it", file, p->line,
+                p->column, p->name);
+        return NULL;
+    }
     return v;
 }
 

@@ -82,7 +82,8 @@ PRINTF(4, 5) static void record(struct runner *r, const struct scenario_step *st
         note_band(r->a, json_at(r->t->steps, json_len(r->t->steps) - 1), st);
     *(ok ? &r->t->passed : &r->t->failed) += 1;
     if (r->say)
-        r->say(r->ctx, arena_printf(r->a, "%s  %-6s  %s%s%s", clock_text(r->a, r->now_ns), ok ? "ok" : "FAILED", st->name, *what ? ": " : "", what));
+        r->say(r->ctx, arena_printf(r->a, "%s  %-6s  %s%s%s%s", clock_text(r->a, r->now_ns), ok ? "ok" : "FAILED", st->name,
+                                    ok ? "" : arena_printf(r->a, " (%s:%u)", r->sc->file, st->line), *what ? ": " : "", what));
 }
 
 static struct document_of document_of(const struct runner *r)
@@ -256,7 +257,7 @@ static bool do_run(struct runner *r, const struct scenario_step *st)
     if (!ended)
         record(r, st, false, "%s", err.msg);
     else if (status)
-        record(r, st, false, "it ended with %d: " STR_FMT, status, STR_ARG(str_trim(output)));
+        record(r, st, false, "it ended with %d%s" STR_FMT, status, str_trim(output).n ? ": " : ", and printed nothing", STR_ARG(str_trim(output)));
     else
         record(r, st, true, STR_FMT, STR_ARG(str_trim(output)));
     err_clear(&err);

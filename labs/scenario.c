@@ -20,7 +20,7 @@ struct scenario_doc { struct scenario s; struct json *steps, *parameters, *grid,
 
 #define DOC(f)  offsetof(struct scenario_doc, f)
 static const struct spec_field scenario_fields[] = {
-    { "name", SPEC_TEXT, DOC(s.name), true }, { "lab", SPEC_TEXT, DOC(s.lab), false }, { "kubernetesVersion", SPEC_TEXT, DOC(s.version), false },
+    { "name", SPEC_TEXT, DOC(s.name), true }, { "lab", SPEC_TEXT, DOC(s.lab), false }, { "kubernetesVersion", SPEC_VERSION, DOC(s.version), false },
     { "seed", SPEC_INT, DOC(s.seed), false }, { "start", SPEC_TIME, DOC(s.start_ns), false }, { "duration", SPEC_DURATION, DOC(s.duration_ns), false },
     { "sample", SPEC_DURATION, DOC(s.sample_ns), false }, { "plot", SPEC_TEXT, DOC(s.plot_hpa), false },
     { "parameters", SPEC_ANY, DOC(parameters), false }, { "grid", SPEC_ANY, DOC(grid), false }, { "seeds", SPEC_ANY, DOC(seeds), false }, { "steps", SPEC_LIST, DOC(steps), true },
@@ -32,6 +32,8 @@ static bool read_head(struct spec *s, const struct json *j, struct scenario_doc 
         return spec_fail_key(s, json_get(j, "kubernetesVersion"), "the version is the lab's");
     if (d->s.sample_ns < (int64_t)NS_PER_S)
         return spec_fail(s, json_get(j, "sample"), "sample is at least 1s");
+    if (d->s.plot_hpa && !strchr(d->s.plot_hpa, '/'))
+        return spec_fail(s, json_get(j, "plot"), "plot is an autoscaler, NAMESPACE/NAME");
     if (json_len(d->steps) > MAX_STEPS)
         return spec_fail(s, d->steps, "a scenario has at most %d steps", MAX_STEPS);
     return true;
@@ -217,7 +219,8 @@ static bool add_text(struct spec *s, const struct json *where, const char *file,
         return false;
     if (!yaml_parse_all_marked(s->a, text, &of_file.marks, &docs, &e)) {
         struct yaml_mark at = yaml_wrong(of_file.marks), block = yaml_mark(s->marks, where);
-        err_set(s->err, ERR_PARSE, "%s:%u:%u: %s", file ? file : s->file, file ? at.line : block.line + at.line, at.column, e.msg);
+        err_set(s->err, ERR_PARSE, "%s:%u:%u: %s", file ? file : s->file, file ? at.line : block.line + at.line, at.column,
+                spec_words(s->a, e.msg));
         err_clear(&e);
         return false;
     }

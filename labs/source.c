@@ -84,7 +84,9 @@ struct lab_source *source_open(struct arena *a, const char *what, struct err *er
         return NULL;
     }
     struct lab_source *s = pack_read(a, what, bytes, err);
-    if (s)
+    if (s) {
         s->from = full;
+        s->pack = true;
+    }
     return s;
 }

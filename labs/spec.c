@@ -1,5 +1,6 @@
 /* labs/spec.c - YAML into structs by a table of fields; every error names its file, line and column. */
 #include "labs/params.h"
+#include "sim/api/api.h"
 
 #include <stdio.h>
 
@@ -30,8 +31,7 @@ bool spec_fail_key(struct spec *s, const struct json *node, const char *fmt, ...
     return false;
 }
 
-/* The parser's words without where they say they are, since that is said better here. */
-static const char *bare_words(struct arena *a, const char *msg)
+const char *spec_words(struct arena *a, const char *msg)
 {
     static const char *const prefixes[] = { "error converting YAML to JSON: ", "yaml: " };
     struct str s = str_c(msg), line, rest;
@@ -40,6 +40,8 @@ static const char *bare_words(struct arena *a, const char *msg)
             s = str_sub(s, strlen(prefixes[i]), s.n);
     if (str_starts(s, "line ") && str_cut(s, ':', &line, &rest))
         s = str_trim(rest);
+    if (str_eqc(s, "found character that cannot start any token"))
+        return "a text cannot begin with this character unless it is in quotes, and lines are indented with spaces, not with tabs";
     return arena_cstr(a, s);
 }
 
@@ -51,7 +53,7 @@ struct json *spec_open(struct spec *s, struct arena *a, const char *file, struct
     if (j && json_is(j, JSON_OBJECT))
         return j;
     struct yaml_mark at = j ? yaml_mark(s->marks, j) : yaml_wrong(s->marks);       /* an empty text has none */
-    const char *what = j ? "this is not a mapping of keys to values" : bare_words(a, e.msg);
+    const char *what = j ? "this is not a mapping of keys to values" : spec_words(a, e.msg);
     err_set(err, ERR_PARSE, "%s:%u:%u: %s", file, at.line ? at.line : 1, at.column ? at.column : 1, what);
     err_clear(&e);
     return NULL;
@@ -60,6 +62,8 @@ struct json *spec_open(struct spec *s, struct arena *a, const char *file, struct
 static bool read_text(struct spec *s, const struct json *v, const char *key, const char **out)
 {
     struct str t = json_str(v);
+    if (json_is(v, JSON_BOOL) || json_is(v, JSON_INT) || json_is(v, JSON_FLOAT))
+        return spec_fail(s, v, "%s is a text, and without quotes this is " STR_FMT " to YAML", key, STR_ARG(json_text(s->a, v)));
     if (!json_is(v, JSON_STRING))
         return spec_fail(s, v, "%s is a text", key);
     if (!t.n || memchr(t.p, 0, t.n))
@@ -83,6 +87,10 @@ static bool read_value(struct spec *s, struct json *v, const struct spec_field *
     switch (f->type) {
     case SPEC_TEXT:
         return read_text(s, v, f->key, to);
+    case SPEC_VERSION:
+        if (!read_text(s, v, f->key, to))
+            return false;
+        return version_minor(*(const char **)to) >= 0 || spec_fail(s, v, "%s is one of " KUBERNETES_VERSIONS, f->key);
     case SPEC_INT:
         if (!json_is(v, JSON_INT) || json_int(v, -1) < 0)
             return spec_fail(s, v, "%s is a whole number from 0", f->key);

@@ -19,6 +19,7 @@ enum spec_type {
     SPEC_INT,                          /* int64_t, not negative */
     SPEC_DURATION,                     /* int64_t ns, as Go writes them, not negative */
     SPEC_TIME,                         /* int64_t ns since 1970 UTC, RFC 3339 */
+    SPEC_VERSION,                      /* const char *, one that a cluster may be */
     SPEC_NAMES,                        /* struct json *, an array of strings */
     SPEC_LIST,                         /* struct json *, an array */
     SPEC_ANY,                          /* struct json * */
@@ -32,5 +33,8 @@ bool spec_read(struct spec *s, const struct json *obj, const char *what, const s
 /* Both return false with err set; the first points at a value, the second at its key. */
 bool spec_fail(struct spec *s, const struct json *node, const char *fmt, ...) PRINTF(3, 4);
 bool spec_fail_key(struct spec *s, const struct json *node, const char *fmt, ...) PRINTF(3, 4);
+
+/* The YAML parser's words without where they say they are, since that is said better by who knows the file. */
+const char *spec_words(struct arena *a, const char *msg);
 
 #endif

@@ -1,6 +1,7 @@
 /* labs/step.c - one step of a scenario: what its YAML may say, by tables, and what it comes to. README.md lists the actions. */
 #include "labs/fault_words.h"
 #include "labs/labs_priv.h"
+#include "sim/api/api.h"
 
 /* As it stands in the file; a step's words about its action are looked at one by one. */
 struct step_doc {
@@ -176,6 +177,11 @@ static bool read_load(struct spec *s, const struct step_doc *d, struct scenario_
         put_object(s, step, "LoadProfile", ns, l.clear, NULL);
         return true;
     }
+    for (const struct json *c = l.stages ? json_first(l.stages) : d->load; c; c = l.stages ? json_next(c) : NULL) {
+        const struct json *rate = json_get(c, "requestsPerSecond");
+        if (rate && quantity_json_milli(rate, -1) < 0)
+            return spec_fail(s, rate, "requestsPerSecond is a number from 0, such as 12.5");
+    }
     if (!l.stages && !l.rate && l.clients < 0)
         return spec_fail(s, d->load, "a load needs clients, requestsPerSecond or stages");
     struct json *spec = json_buildf(s->a, "{'service':%s,'stages':%j}", l.service, load_stages(s, &l, d->load));
@@ -278,7 +284,7 @@ static bool read_step(struct spec *s, const struct json *j, struct step_doc *d, 
     *step = (struct scenario_step){ .at_ns = -1, .timeout_ns = 300 * (int64_t)NS_PER_S, .every_ns = 5 * (int64_t)NS_PER_S, .line = yaml_mark(s->marks, j).line };
     if (!json_is(j, JSON_OBJECT))
         return spec_fail(s, j, "a step is a mapping of keys to values");
-    if (!choose_action(s, j, step) || !spec_read(s, j, "a step", step_fields, ARRAY_LEN(step_fields), d))
+    if (!spec_read(s, j, "a step", step_fields, ARRAY_LEN(step_fields), d) || !choose_action(s, j, step))
         return false;
     if (json_get(j, "at") && d->when)
         return spec_fail_key(s, json_get(j, "when"), "a step begins at a time or when something holds, not both");

@@ -131,4 +131,9 @@ bool name_is_dns1035_label(struct str s);
 bool name_is_qualified(struct str s);                            /* label key: prefix/name */
 bool label_value_valid(struct str s);
 
+/* ---- version.c: the versions of Kubernetes that a cluster may be ---- */
+int  version_minor(const char *text);              /* "v1.20", "v1.20.2" -> 20; -1 when it is none of ours */
+const char *version_git(int minor);                /* "v1.16.6" */
+#define KUBERNETES_VERSIONS "v1.16, v1.20 and v1.34"
+
 #endif

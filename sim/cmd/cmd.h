@@ -45,8 +45,6 @@ struct options {
 /* Parse argv after the command's name. False: a message has been printed (unknown flag, missing value). allowed: comma list of the
  * flags the command takes. */
 bool options_parse(struct options *o, const char *command, const char *allowed, int argc, char **argv);
-int  version_minor(const char *text);  /* "v1.20", "v1.20.2" -> 20; -1 when it is none of ours */
-const char *version_git(int minor);    /* "v1.16.6" */
 
 /* ---- self.c ---- */
 /* This program's file, links followed; NULL when it is gone. To be asked once before anything changes the working folder: main

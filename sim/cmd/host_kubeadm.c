@@ -4,6 +4,7 @@
  * through the API with /etc/kubernetes/admin.conf, and certificates are read from the node's files. What would make or unmake a cluster (init, join, reset,
  * upgrade) is `kubelab up`'s and `kubelab reset`'s business here, and is refused by name.
  */
+#include "sim/api/api.h"
 #include "sim/cmd/host.h"
 #include "sim/pki/pki.h"
 

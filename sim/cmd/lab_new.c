@@ -19,12 +19,6 @@ static const struct { const char *path; struct str (*bytes)(void); } files[] = {
     { "wrong-image.yaml", new_image }, { "grade.yaml", new_grade }, { "files/web/deployment.yaml", new_deployment },
 };
 
-static bool is_name(const char *name)
-{
-    size_t n = strlen(name);
-    return n > 0 && n <= 40 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == n && name[0] >= 'a' && name[n - 1] != '-';
-}
-
 static bool write_one(struct arena *a, const char *dir, const char *path, struct str template, const char *name, struct err *err)
 {
     struct strbuf out;
@@ -49,7 +43,7 @@ int lab_new(struct options *o)
     struct err err = { 0 };
     struct stat st;
     const char *name = o->args[1], *dir = o->arg_count > 2 ? o->args[2] : name;
-    bool ok = is_name(name) || err_set(&err, ERR_USAGE, "a lab's name is of small letters, digits and -, a letter first, at most 40: not \"%s\"", name);
+    bool ok = lab_name_ok(name) || err_set(&err, ERR_USAGE, "a lab's name is of small letters, digits and -, a letter first, at most 40: not \"%s\"", name);
     if (ok && lab_find(name))
         ok = err_set(&err, ERR_USAGE, "there is a lab \"%s\" already", name);
     if (ok && lstat(dir, &st) == 0)

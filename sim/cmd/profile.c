@@ -2,6 +2,7 @@
  * whether its start has been played. */
 #include "sim/cmd/profile.h"
 #include "labs/params.h"
+#include "sim/api/api.h"
 #include "sim/cmd/node.h"
 
 #include <unistd.h>

@@ -108,7 +108,7 @@ Y
     echo "$output"
     [ "$status" = 1 ]
     [[ $output == *"00:05  ok      a line: configmap/c created"* ]]
-    [[ $output == *"FAILED  run: it ended with 3"* ]]
+    [[ $output == *"FAILED  run ("*"s.yaml:6): it ended with 3"* ]]
     [ "${lines[-1]}" = "shell: failed; 2 of 3 steps as expected" ]
 }
 
@@ -131,7 +131,7 @@ Y
         echo "$output"
         [ "$status" = 1 ]
     done
-    [[ $output == *"successfully rolled out"*"03:00  ok "*"1/1 Running 0 2m55s"*"FAILED  run: it ended with 1: kubelab: the command used up its budget of 1h0m0s"* ]]
+    [[ $output == *"successfully rolled out"*"03:00  ok "*"1/1 Running 0 2m55s"*"FAILED  run ("*"): it ended with 1: kubelab: the command used up its budget of 1h0m0s"* ]]
     diff -r "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
     run jq -c '[.steps[].t] | [.[1] - .[0], .[2] - .[1], .[3] - .[2], .[4], .[5]]' "$BATS_TEST_TMPDIR/a/timeline.json"
     [ "$output" = "[60,45,0,180,3780]" ]

@@ -184,8 +184,8 @@ Y
     echo "$output"
     [ "$status" = 1 ]
     [[ $output == *"expect: it held for 10s"* ]]
-    [[ $output == *"FAILED  expect: after "*" it did not hold: .clock.seconds < 1579906860"* ]]
-    [[ $output == *"FAILED  expect: within 20s it never held: false"* ]]
+    [[ $output == *"FAILED  expect ("*"s.yaml:5): after "*" it did not hold: .clock.seconds < 1579906860"* ]]
+    [[ $output == *"FAILED  expect ("*"): within 20s it never held: false"* ]]
     [ "${lines[-1]}" = "conditions: failed; 9 of 11 steps as expected" ]
 }
 
@@ -234,5 +234,20 @@ Y
     run "$KUBELAB" lab test ./hello
     echo "$output"
     [ "$status" = 2 ]
-    [[ $output == *"hello/lab.yaml:$line:77: how must be one of denied,not-found,timeout: it is what the registry does" ]]
+    [[ $output == *"hello/lab.yaml:$line:77: the parameter how must be one of denied,not-found,timeout" ]]
+}
+
+@test "what a lab names has to be there, and is told with its place; a derived value that is nothing is an error" {
+    cd "$BATS_TEST_TMPDIR"
+    tried() {                                      # tried SED SAYS
+        rm -rf h && cp -r "$LAB" h && sed -i "$1" h/lab.yaml
+        run "$KUBELAB" lab test ./h --seeds 1
+        [[ $output == *"$2"* ]] || { echo "$1: $output"; return 1; }
+    }
+    tried 's/^guide:.*/guide: nope.md/' 'h/lab.yaml:6:8: the lab has no file nope.md'
+    tried 's/^solution:.*/solution: nope.yaml/' 'h/lab.yaml:8:11: the lab has no file nope.yaml'
+    tried 's/^given:.*/given: [nowhere]/' 'h/lab.yaml:10:9: the lab has no files/nowhere, or nothing is in it'
+    tried 's/wrong-image.yaml/wrong-imag.yaml/' 'h/lab.yaml:39:13: the lab has no file wrong-imag.yaml'
+    tried 's/^name:.*/name: Hello World/' "h/lab.yaml:2:7: a lab's name is of small letters"
+    tried 's/params.replicas - 1/params.replica/' 'h/lab.yaml:13:3: the expression of wrong gives null'
 }

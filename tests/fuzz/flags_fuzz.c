@@ -3,6 +3,7 @@
  */
 #include "kubelet/app_priv.h"
 #include "metricsd/metricsd_priv.h"
+#include "sim/api/api.h"
 #include "sim/cmd/cmd.h"
 #include "sim/cmd/components.h"
 

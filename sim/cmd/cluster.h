@@ -60,6 +60,9 @@ bool cluster_edge_listen(struct http_server *s, int wanted, int usual, int *boun
 int  cluster_proxy_port(struct cluster *c, bool start, struct err *err);   /* proxy.c's; 0: none (yet), or it could not start */
 void cluster_status(struct cluster *c, struct strbuf *out);      /* status -o json */
 bool cluster_is_up(const struct cluster *c);
+/* Who asks is a graded script, which the proxy on loopback leads to no port of this machine but the cluster's, and with own_ports those at which it may listen itself. */
+void cluster_confine(struct cluster *c, bool yes, bool own_ports);
+bool cluster_leads_to(const struct cluster *c, int port);        /* a port of this machine's */
 /* From now on what it runs is graded: of lab.kubelab.dev's objects nobody but who leads it from outside writes others than these ("loadprofiles,"). */
 void cluster_grade(struct cluster *c, struct str resources);
 

@@ -3,6 +3,7 @@
 #include "sim/cmd/apiserver_component.h"
 #include "sim/cmd/cluster_priv.h"
 #include "sim/cmd/cmd.h"
+#include "sim/cmd/confine.h"
 #include "sim/cmd/etcd_component.h"
 #include "sim/cmd/faults.h"
 #include "sim/cmd/host.h"
@@ -102,6 +103,17 @@ static bool may_steer(void *ctx, struct str ip, struct str resource, struct str 
         if (str_eq(str_token(&rest, ','), resource) && !subresource.n)
             return true;
     return false;
+}
+
+void cluster_confine(struct cluster *c, bool yes, bool own_ports)
+{
+    c->confined = yes;
+    c->own_ports = own_ports;
+}
+
+bool cluster_leads_to(const struct cluster *c, int port)
+{
+    return !c->confined || (c->own_ports && (port == PORT_KUBECTL_PROXY || port == PORT_USUAL));
 }
 
 void cluster_grade(struct cluster *c, struct str resources) { c->graded = arena_cstr(c->arena, resources); }

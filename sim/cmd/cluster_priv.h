@@ -55,6 +55,7 @@ struct cluster {
     int                settle_s, calm_s;
     struct informer   *pods;
     bool               marked, marking; /* the node as control plane */
+    bool               confined, own_ports;        /* a script asks, and of this machine's ports it may reach none, or its own (cluster_confine) */
     const char        *graded;         /* resources of lab.kubelab.dev that a submission may write, a comma after each; NULL: nothing is graded */
     void             (*ready)(void *ctx, const struct err *err);
     void              *ctx;

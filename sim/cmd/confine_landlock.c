@@ -20,7 +20,7 @@ enum { NR_CREATE_RULESET = 444, NR_ADD_RULE = 445, NR_RESTRICT_SELF = 446, ASK_V
 enum {
     FS_EXECUTE = 1 << 0, FS_WRITE = 1 << 1, FS_READ = 1 << 2, FS_READ_DIR = 1 << 3, FS_MAKE_CHAR = 1 << 6, FS_MAKE_BLOCK = 1 << 11, FS_MAKE_LINK = 1 << 12,
     FS_REFER = 1 << 13, FS_TRUNCATE = 1 << 14, FS_IOCTL_DEV = 1 << 15,
-    NET_CONNECT = 1 << 1, SCOPE_ALL = 3 /* abstract Unix sockets, signals */,
+    NET_BIND = 1 << 0, NET_CONNECT = 1 << 1, SCOPE_ALL = 3 /* abstract Unix sockets, signals */,
 };
 enum { FS_VERSION_1 = (1 << 13) - 1, FS_OF_FILES = FS_EXECUTE | FS_WRITE | FS_READ | FS_TRUNCATE | FS_IOCTL_DEV };
 struct ruleset { uint64_t fs, net, scoped; };
@@ -38,7 +38,7 @@ static struct ruleset all_of(int version, const struct confinement *c)
 {
     struct ruleset r = { .fs = FS_VERSION_1 };
     r.fs |= (version >= 2 ? FS_REFER : 0u) | (version >= 3 ? FS_TRUNCATE : 0u) | (version >= 5 ? FS_IOCTL_DEV : 0u);
-    r.net = c->on & 1u << MEASURE_PORTS ? NET_CONNECT : 0;
+    r.net = c->on & 1u << MEASURE_PORTS ? NET_BIND | NET_CONNECT : 0;
     r.scoped = c->on & 1u << MEASURE_SCOPE ? SCOPE_ALL : 0;
     return r;
 }
@@ -117,7 +117,8 @@ bool landlock_enter(const struct confinement *c, const char **why)
         return false;
     bool ok = allow_files(set, &r, c);
     for (size_t i = 0; ok && r.net && i < c->port_n; i++) {
-        struct port_rule rule = { NET_CONNECT, c->ports[i] };
+        bool own = c->own_ports && (c->ports[i] == PORT_KUBECTL_PROXY || c->ports[i] == PORT_USUAL);
+        struct port_rule rule = { NET_CONNECT | (own ? NET_BIND : 0), c->ports[i] };
         ok = syscall(NR_ADD_RULE, set, RULE_PORT, &rule, 0) == 0;
     }
     ok = ok && syscall(NR_RESTRICT_SELF, set, 0) == 0;

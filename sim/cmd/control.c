@@ -182,6 +182,7 @@ static void door_close(void *ctx)
         return;
     http_server_free(k->door);
     k->door = NULL;
+    cluster_confine(k->cluster, false, false);
     drive_leave_out(k->drive, -1);
     stream_close(k->door_keeper);
 }
@@ -194,7 +195,7 @@ static void door_lost(void *ctx, const struct err *why)
 
 static const struct stream_events door_events = { .on_eof = door_close, .on_close = door_lost };
 
-/* A second socket at `path`, with fewer routes. The answer is a connection that begins with a line, the key to the first socket. */
+/* A second socket at `path`, with fewer routes, for a script (with `ports`: that may listen at this machine's two). The answer is a connection that begins with a line, the key to the first socket. */
 static void post_door(struct control *k, struct node *node, struct http_exchange *x)
 {
     struct err err = { 0 };
@@ -217,6 +218,7 @@ static void post_door(struct control *k, struct node *node, struct http_exchange
     struct str key = hex_encode(x->arena, (struct str){ (const char *)seed, sizeof seed });
     snprintf(k->door_key, sizeof k->door_key, STR_FMT, STR_ARG(key));
     k->door_keeper = http_upgrade(x, NULL);
+    cluster_confine(k->cluster, true, query_has(&x->query, "ports"));
     drive_leave_out(k->drive, 1);                  /* it waits for nothing */
     stream_attach(k->door_keeper, &door_events, k);
     stream_write(k->door_keeper, arena_strf(x->arena, "%s\n", k->door_key));

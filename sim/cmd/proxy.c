@@ -225,8 +225,9 @@ static void lead(struct conn *c, struct str host, int port)
     struct node *to = t == PROXY_LOCAL ? c->from : cluster_node(cl, str_c(ip));
     int edge = to ? cluster_edge_port(cl, to, port) : 0;
     bool other = t == PROXY_LOCAL && !edge && cluster_edge_port(cl, cluster_node(cl, STR_NULL), port);    /* the API server's, and this is a worker */
-    c->node_next = t == PROXY_LOCAL && !edge;
-    if (edge || (t == PROXY_LOCAL && !other))
+    bool machine = t == PROXY_LOCAL && !other && cluster_leads_to(cl, port);
+    c->node_next = t == PROXY_LOCAL && !edge && machine;
+    if (edge || machine)
         dial_local(c, edge ? edge : port);
     else
         dial_vnet(c);

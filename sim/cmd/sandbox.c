@@ -120,6 +120,7 @@ struct run {
     struct sandbox_limits limits;
     struct confinement c;
     int    door;                       /* the connection that keeps the door open; -1 */
+    int    turn;                       /* the machine's two ports are its (sandbox_ports.c); -1: it does not name them */
     struct { int64_t port; const char *shown; } edges[2 * CONFINE_PORTS_MAX]; size_t edge_n;       /* ports on loopback, and where they lead in the cluster */
     char **argv;
 };
@@ -170,10 +171,9 @@ static void add_edge(struct run *r, int64_t port, const char *shown)
     }
 }
 
-/* The cluster's ports, and the two at which a lab's text has its own programs listen (kubectl proxy, kubectl port-forward). */
+/* The cluster's ports, and those of the machine that it has for its own programs. */
 static bool find_ports(struct run *r, struct err *err)
 {
-    enum { KUBECTL_PROXY = 8001, USUAL = 8080 };
     struct control_reply reply;
     if (!control_call(r->a, r->job->cluster, "POST", "/host/proxy", STR_NULL, NULL, NULL, &reply, err))
         return false;
@@ -189,8 +189,10 @@ static bool find_ports(struct run *r, struct err *err)
     add_edge(r, json_get_int(s, "kubeletPort", 0), NODE_ADDRESS ":10250");
     for (const struct json *n = json_first(json_get(s, "nodes")); n; n = json_next(n))
         add_edge(r, json_get_int(n, "kubeletPort", 0), arena_printf(r->a, STR_FMT ":10250", STR_ARG(json_get_str(n, "internalIP"))));
-    add_port(r, KUBECTL_PROXY);
-    add_port(r, USUAL);
+    if (r->c.own_ports) {
+        add_port(r, PORT_KUBECTL_PROXY);
+        add_port(r, PORT_USUAL);
+    }
     return true;
 }
 
@@ -222,7 +224,8 @@ static bool open_door(struct run *r, struct err *err)
     if (r->c.cluster_is_anothers)
         sandbox_give(r->c.view, r->c.uid);         /* it makes the socket there */
     chmod(r->box->folder, 0711);
-    r->door = control_send(r->a, r->job->cluster, "POST", arena_printf(r->a, "/door?path=" STR_FMT, STR_ARG(percent_encode(r->a, str_c(path)))), STR_NULL, err);
+    r->door = control_send(r->a, r->job->cluster, "POST", arena_printf(r->a, "/door?path=" STR_FMT "%s", STR_ARG(percent_encode(r->a, str_c(path))), r->c.own_ports ? "&ports" : ""),
+                           STR_NULL, err);
     if (r->door < 0 || !control_begun(r->a, r->door, err))
         return false;
     while (n < sizeof key && recv(r->door, key + n, 1, 0) == 1 && key[n] != '\n')
@@ -246,7 +249,7 @@ static void close_door(struct run *r)
 
 static void begin(struct run *r, struct arena *a, const struct sandbox *box, const struct sandbox_job *job)
 {
-    *r = (struct run){ .a = a, .box = box, .job = job, .limits = job->limits ? *job->limits : sandbox_limits_default, .door = -1 };
+    *r = (struct run){ .a = a, .box = box, .job = job, .limits = job->limits ? *job->limits : sandbox_limits_default, .door = -1, .turn = -1 };
     char *full = realpath(data_path(a, job->cluster, ""), NULL);
     r->c = (struct confinement){
         .box = box, .limits = &r->limits, .data = full ? arena_strdup(a, full) : data_path(a, job->cluster, ""), .view = arena_printf(a, "%s/data", box->folder),
@@ -619,9 +622,16 @@ static bool perform(struct run *r, struct sandbox_result *out, struct err *err)
     return true;
 }
 
+static bool take_turn(struct run *r, struct err *err)
+{
+    r->c.own_ports = sandbox_ports_named(r->box->home);
+    r->turn = r->c.own_ports ? sandbox_ports_take(r->job->stopped, r->job->ctx) : -1;
+    return !r->c.own_ports || r->turn >= 0 || err_set(err, ERR_IO, "another script has the ports %d and %d of this machine", PORT_KUBECTL_PROXY, PORT_USUAL);
+}
+
 static bool run(struct run *r, struct sandbox_result *out, struct err *err)
 {
-    if (!choose_argv(r, err) || !make_view(r, err) || !find_ports(r, err) || !open_door(r, err) || !try_measures(r, out, err))
+    if (!choose_argv(r, err) || !take_turn(r, err) || !make_view(r, err) || !find_ports(r, err) || !open_door(r, err) || !try_measures(r, out, err))
         return false;
     if (out->level >= r->job->require)
         return perform(r, out, err);
@@ -640,6 +650,8 @@ bool sandbox_run(struct arena *a, const struct sandbox *box, const struct sandbo
     begin(&r, a, box, job);
     bool ok = run(&r, out, err);
     close_door(&r);
+    if (r.turn >= 0)
+        close(r.turn);
     hand_over(&r.c, geteuid());
     return ok;
 }

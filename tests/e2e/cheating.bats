@@ -107,3 +107,21 @@ END
     [ "$(grep -c ' 403$' <<<"$output")" = 11 ]
     [ "$(wc -l <<<"$output")" = 11 ]
 }
+
+@test "two scripts at once that listen at the same port of the machine have it in turn, and none meets the other's cluster" {
+    for n in 1 2 3; do
+        cat >"$BATS_TEST_TMPDIR/$n.sh" <<END
+kubectl create configmap mine --from-literal=of=student$n
+kubectl proxy --port=8001 >/dev/null & proxy=\$!
+until curl -sf http://127.0.0.1:8001/api/v1/namespaces/default/configmaps/mine -o found; do sleep 1; done
+grep -o 'student[0-9]' found
+kill \$proxy
+END
+        "$KUBELAB" grade lab8 --submission "$BATS_TEST_TMPDIR/$n.sh" --format json >"$BATS_TEST_TMPDIR/$n.json" 3>&- &
+    done
+    wait
+    for n in 1 2 3; do
+        [ "$(jq -r .submission.output "$BATS_TEST_TMPDIR/$n.json")" = "configmap/mine created
+student$n" ]
+    done
+}

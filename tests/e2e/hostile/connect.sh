@@ -11,5 +11,7 @@ for family, kind, proto in ((socket.AF_INET, socket.SOCK_DGRAM, 0), (socket.AF_I
     except OSError:
         pass
 P
+curl -s -m 5 "http://127.0.0.1:$LISTENER/"
+curl -s -m 5 -p -x "$http_proxy" "http://localhost:$LISTENER/"
 curl -s -m 5 --noproxy '*' http://192.0.2.1/ && echo "elsewhere"
 echo done

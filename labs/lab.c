@@ -159,7 +159,7 @@ static struct lab *read_lab(struct arena *a, const char *file, struct str text, 
     struct json *j = params_head(&s, a, file, text, err);
     if (!j || !params_read(&s, json_get(j, "parameters"), &list))
         return NULL;
-    if (!values && !params_draw(a, file, false, list, nothing, NULL, &drawn, err))
+    if (!values && !params_draw(a, false, list, nothing, NULL, &drawn, err))
         return NULL;
     doc->lab.parameters = list;
     doc->lab.params = values ? values : drawn;

@@ -104,7 +104,7 @@ static bool read_mapping(struct spec *s, const struct json *mapping, bool grid, 
         if (grid && !json_is(v, JSON_ARRAY))
             return spec_fail(s, v, "a grid has a list of values for each name");
         struct param *p = ARENA_NEW(s->a, struct param);
-        *p = (struct param){ .name = arena_cstr(s->a, json_key(v)), .line = at.line, .column = at.column };
+        *p = (struct param){ .name = arena_cstr(s->a, json_key(v)), .file = s->file, .line = at.line, .column = at.column };
         if (!read_one(s, v, p))
             return false;
         put_param(p, list);
@@ -141,25 +141,45 @@ static struct json *range_value(struct arena *a, const struct param *p, int64_t 
     return json_new_double(a, json_double(p->from, 0) + (double)i * json_double(p->step, 1));
 }
 
-static struct json *derive(struct arena *a, const char *file, const struct param *p, struct json *values, struct err *err)
+/* All derived ones are compiled at once, in one child, and asked one after the other: each sees the values of those above it. */
+struct deriver { struct predicate_set *set; size_t next; };
+
+static bool fail_at(const struct param *p, struct err *err, const char *what)
 {
-    struct predicate_result result = { PREDICATE_ERROR, STR_NULL };
+    return err_set(err, ERR_PARSE, "%s:%u:%u: %s cannot be derived: %s", p->file, p->line, p->column, p->name, what);
+}
+
+static bool is_derived(const struct param *p, const struct json *set) { return p->kind == PARAM_JQ && !json_get(set, p->name); }
+
+static bool compile(struct arena *a, const struct param *list, const struct json *set, struct deriver *d, struct err *err)
+{
+    const char *texts[MAX_PARAMS * 3];             /* a scenario's grid and its parameters, and its lab's */
+    const struct param *of[ARRAY_LEN(texts)];
     struct err e = { 0 };
-    struct predicate_set *q = predicate_set_new(&p->jq, 1, NULL, &e);
-    if (q && predicate_set_ready(q, NULL, &e))
-        result = predicate_set_eval_one(q, a, json_text(a, json_buildf(a, "{'clock':{'seconds':0},'params':%j}", json_copy(a, values))), 0);
-    predicate_set_free(q);
-    struct json *v = result.verdict == PREDICATE_TRUE || result.verdict == PREDICATE_FALSE ? json_parse(a, result.text, NULL) : NULL;
-    if (!v)
-        err_set(err, ERR_PARSE, "%s:%u:%u: %s cannot be derived: %s", file, p->line, p->column, p->name,
-                e.code ? e.msg : result.text.n ? arena_cstr(a, result.text) : "its expression gives nothing");
+    size_t n = 0, wrong = 0;
+    for (const struct param *p = list; p; p = p->next)
+        if (is_derived(p, set) && n < ARRAY_LEN(texts)) {
+            of[n] = p;
+            texts[n++] = p->jq;
+        }
+    bool ok = !n || ((d->set = predicate_set_new(texts, n, NULL, &e)) && predicate_set_ready(d->set, &wrong, &e));
+    if (!ok)
+        fail_at(of[wrong], err, arena_strdup(a, e.msg));
     err_clear(&e);
-    if (v && json_is(v, JSON_NULL)) {
-        err_set(err, ERR_PARSE, "%s:%u:%u: the expression of %s gives null: does $params have what it asks for? It sees those above it", file, p->line,
-                p->column, p->name);
-        return NULL;
-    }
-    return v;
+    return ok;
+}
+
+static struct json *derive(struct arena *a, struct deriver *d, const struct param *p, struct json *values, struct err *err)
+{
+    struct str document = json_text(a, json_buildf(a, "{'clock':{'seconds':0},'params':%j}", json_copy(a, values)));
+    struct predicate_result result = predicate_set_eval_one(d->set, a, document, d->next++);
+    bool good = result.verdict == PREDICATE_TRUE || result.verdict == PREDICATE_FALSE;
+    struct json *v = good ? json_parse(a, result.text, NULL) : NULL;
+    if (!v)
+        fail_at(p, err, result.text.n ? arena_cstr(a, result.text) : "its expression gives nothing");
+    else if (json_is(v, JSON_NULL))
+        fail_at(p, err, "its expression gives null. Does $params, which holds those declared above it, have what it asks for?");
+    return v && !json_is(v, JSON_NULL) ? v : NULL;
 }
 
 /* A value given by hand: what is declared decides its type. */
@@ -190,34 +210,48 @@ static bool is_plain(struct arena *a, const struct json *v)
     return s.n <= MAX_VALUE_BYTES;
 }
 
-bool params_draw(struct arena *a, const char *file, bool evaluate, const struct param *list, const uint8_t seed[32], const struct json *set,
-                 struct json **values, struct err *err)
+static struct json *draw_one(struct arena *a, const struct param *p, const uint8_t seed[32])
 {
-    *values = json_new_object(a);
-    for (const struct json *g = json_first(set); g; g = json_next(g))
-        if (!params_find(list, json_key(g)))
-            return err_set(err, ERR_USAGE, "no parameter is called \"" STR_FMT "\"", STR_ARG(json_key(g)));
+    if (p->kind == PARAM_VALUE)
+        return json_copy(a, p->value);
+    if (p->kind == PARAM_RANGE)
+        return range_value(a, p, draw(seed, p->name, p->count));
+    return json_copy(a, json_at(p->choices, (size_t)draw(seed, p->name, (int64_t)json_len(p->choices))));
+}
+
+static bool draw_all(struct arena *a, const struct param *list, const uint8_t seed[32], const struct json *set, struct deriver *d,
+                     struct json *values, struct err *err)
+{
     for (const struct param *p = list; p; p = p->next) {
         const struct json *given = json_get(set, p->name);
         struct json *v = NULL;
         if (given)
             v = choose(a, p, given, err);
         else if (p->kind == PARAM_JQ)
-            v = evaluate ? derive(a, file, p, *values, err) : json_null(a);
-        else if (p->kind == PARAM_VALUE)
-            v = json_copy(a, p->value);
-        else if (p->kind == PARAM_RANGE)
-            v = range_value(a, p, draw(seed, p->name, p->count));
+            v = d->set ? derive(a, d, p, values, err) : json_null(a);
         else
-            v = json_copy(a, json_at(p->choices, (size_t)draw(seed, p->name, (int64_t)json_len(p->choices))));
+            v = draw_one(a, p, seed);
         if (!v)
             return false;
         if (!is_plain(a, v))
-            return err_set(err, ERR_PARSE, "%s:%u:%u: the value of %s is longer than %d bytes or has more than one line", file, p->line, p->column, p->name,
-                           MAX_VALUE_BYTES);
-        json_set(a, *values, p->name, v);
+            return err_set(err, ERR_PARSE, "%s:%u:%u: the value of %s is longer than %d bytes or has more than one line", p->file, p->line,
+                           p->column, p->name, MAX_VALUE_BYTES);
+        json_set(a, values, p->name, v);
     }
     return true;
+}
+
+bool params_draw(struct arena *a, bool evaluate, const struct param *list, const uint8_t seed[32], const struct json *set,
+                 struct json **values, struct err *err)
+{
+    struct deriver d = { 0 };
+    *values = json_new_object(a);
+    for (const struct json *g = json_first(set); g; g = json_next(g))
+        if (!params_find(list, json_key(g)))
+            return err_set(err, ERR_USAGE, "no parameter is called \"" STR_FMT "\"", STR_ARG(json_key(g)));
+    bool ok = (!evaluate || compile(a, list, set, &d, err)) && draw_all(a, list, seed, set, &d, *values, err);
+    predicate_set_free(d.set);
+    return ok;
 }
 
 bool params_set(struct arena *a, struct json *set, const char *assignment, struct err *err)

@@ -21,7 +21,8 @@ struct param {
     int64_t     count;                 /* RANGE: how many values there are */
     const char *jq;
     const struct json *value;          /* VALUE */
-    unsigned    line, column;          /* where it is declared */
+    const char *file;                  /* where it is declared */
+    unsigned    line, column;
     struct param *next;
 };
 
@@ -32,10 +33,11 @@ bool params_read(struct spec *s, const struct json *mapping, struct param **list
 bool params_read_grid(struct spec *s, const struct json *mapping, struct param **list);
 const struct param *params_find(const struct param *list, struct str name);
 
-/* Draw all of them, in order, into *values, an object by name. set: names whose values are given by hand (as they are or as texts), or NULL; a name that is
- * not declared, a value that is none of the choices, and a derived one are refused with ERR_USAGE. file names the declaration in errors. evaluate: false: expressions are not evaluated, and what is
+/* Draw all of them, in order, into *values, an object by name. set: names whose values are given by hand (as they are or as texts), or
+ * NULL; a name that is not declared, a value that is none of the choices, and a derived one are refused with ERR_USAGE; an expression
+ * that gives nothing with ERR_PARSE and the place of its declaration. evaluate: false: expressions are not evaluated, and what is
  * derived is null. */
-bool params_draw(struct arena *a, const char *file, bool evaluate, const struct param *list, const uint8_t seed[32], const struct json *set,
+bool params_draw(struct arena *a, bool evaluate, const struct param *list, const uint8_t seed[32], const struct json *set,
                  struct json **values, struct err *err);
 /* "name=value" of a command line into set, as text. False with ERR_USAGE. */
 bool params_set(struct arena *a, struct json *set, const char *assignment, struct err *err);

@@ -86,7 +86,7 @@ static bool read_declarations(struct spec *s, const struct json *j, const struct
     inherit(s->a, lab, list);
     if (!params_read(s, json_get(j, "parameters"), list) || !params_read_grid(s, json_get(j, "grid"), list))
         return false;
-    if (!choice->values && !params_draw(s->a, s->file, !choice->dry, *list, bytes, choice->set, &drawn, s->err))
+    if (!choice->values && !params_draw(s->a, !choice->dry, *list, bytes, choice->set, &drawn, s->err))
         return false;
     sc->params = choice->values ? choice->values : drawn;
     sc->lab = lab ? lab->name : NULL;

@@ -191,7 +191,7 @@ static const struct lab *draw_values(struct arena *a, const struct options *o, c
     if (!variant_choose(a, o, &choice, err))
         return NULL;
     loop_seed_from_int(seed, (uint64_t)(choice.student ? params_variant(choice.key, choice.student, lab->name) : choice.seed));
-    return params_draw(a, lab->name, true, lab->parameters, seed, choice.set, &values, err) ? lab_choose(lab, values, err) : NULL;
+    return params_draw(a, true, lab->parameters, seed, choice.set, &values, err) ? lab_choose(lab, values, err) : NULL;
 }
 
 /* The lab that a word names, with the values that belong to it: those of its cluster, where the data folder holds one; else, for what needs no cluster, those

@@ -105,7 +105,7 @@ bool profile_draw(struct arena *a, struct profile *p, const struct options *o, c
         return !o->set_count || err_set(err, ERR_USAGE, "no parameter is called \"%s\"", o->set[0]);
     if (!set)
         return false;
-    if (!o->params && !params_draw(a, arena_printf(a, "%s/lab.yaml", lab->name), true, lab->parameters, seed, set, &values, err))
+    if (!o->params && !params_draw(a, true, lab->parameters, seed, set, &values, err))
         return false;
     p->lab = lab_choose(lab, o->params ? o->params : values, err);
     return p->lab != NULL;

@@ -249,5 +249,5 @@ Y
     tried 's/^given:.*/given: [nowhere]/' 'h/lab.yaml:10:9: the lab has no files/nowhere, or nothing is in it'
     tried 's/wrong-image.yaml/wrong-imag.yaml/' 'h/lab.yaml:39:13: the lab has no file wrong-imag.yaml'
     tried 's/^name:.*/name: Hello World/' "h/lab.yaml:2:7: a lab's name is of small letters"
-    tried 's/params.replicas - 1/params.replica/' 'h/lab.yaml:13:3: the expression of wrong gives null'
+    tried 's/params.replicas - 1/params.replica/' 'h/lab.yaml:13:3: wrong cannot be derived: its expression gives null'
 }

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct json *j = params_head(&s, a, "f.yaml", text, &err);
     ASSERT(params_mask(a, text).n == size);
     if (j && params_read(&s, json_get(j, "parameters"), &list) && params_read_grid(&s, json_get(j, "grid"), &list) &&
-        params_draw(a, "f.yaml", false, list, seed, NULL, &values, &err) && params_replace(a, "f.yaml", text, values, &out, &shifts, &err))
+        params_draw(a, false, list, seed, NULL, &values, &err) && params_replace(a, "f.yaml", text, values, &out, &shifts, &err))
         for (unsigned i = 0; i < 200; i++)
             ASSERT(params_column(shifts, 1 + i % 3, i) <= size + 200);
     if (err.code)

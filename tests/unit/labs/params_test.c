@@ -16,7 +16,7 @@ static struct json *draw(struct arena *a, const char *yaml, uint64_t seed, const
     struct json *values = NULL, *j = params_head(&s, a, "p.yaml", str_c(yaml), err);
     uint8_t bytes[32];
     loop_seed_from_int(bytes, seed);
-    return j && params_read(&s, json_get(j, "parameters"), &list) && params_draw(a, "p.yaml", true, list, bytes, set, &values, err) ? values : NULL;
+    return j && params_read(&s, json_get(j, "parameters"), &list) && params_draw(a, true, list, bytes, set, &values, err) ? values : NULL;
 }
 
 static void declarations_that_are_wrong(void **state)

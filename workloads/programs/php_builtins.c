@@ -38,7 +38,7 @@ static char letter(const char *sig, size_t i, bool *by_ref) {
 }
 bool php_builtin_by_ref(const struct php_builtin *b, size_t arg) {
     bool by_ref;
-    return strchr(b->sig, '&') && letter(b->sig, arg, &by_ref) && by_ref;
+    return letter(b->sig, arg, &by_ref) && by_ref;
 }
 static void arity(const char *sig, size_t *min, size_t *max) {
     bool optional = false;

@@ -14,7 +14,8 @@ static enum flow exec(struct php_vm *vm, struct pnode *n);
 static struct pval call_function(struct php_vm *vm, struct pfunc *fn, struct pval *args, size_t n, struct pclosure *closure);
 
 static struct pval eval_assign(struct php_vm *vm, struct pnode *n) {
-    struct early early = { .n = 0 };
+    struct early early;
+    early_none(&early);
     if (n->a->kind != N_INDEX) {
         struct pval v = php_eval(vm, n->b);
         php_eval_assign_to(vm, n->a, php_value_copy(v));
@@ -87,7 +88,8 @@ struct pval php_concat(struct php_vm *vm, struct pval a, struct pval b) {
     return (struct pval){ .type = PHP_STRING, .s = s };
 }
 static struct pval eval_assign_op(struct php_vm *vm, struct pnode *n) {
-    struct early early = { .n = 0 };
+    struct early early;
+    early_none(&early);
     if (n->a->kind == N_INDEX)
         php_eval_eval_early(vm, n->a, &early);
     struct pval rhs = php_eval(vm, n->b), *p = php_eval_place(vm, n->a, &early, true, false);

@@ -151,7 +151,8 @@ struct pval *php_eval_place(struct php_vm *vm, struct pnode *n, struct early *ea
     return raw ? p : pv_deref(p);
 }
 struct pval *php_eval_place_now(struct php_vm *vm, struct pnode *n, bool notice, bool raw) {
-    struct early early = { .n = 0 };
+    struct early early;
+    early_none(&early);
     if (n->kind == N_INDEX)
         php_eval_eval_early(vm, n, &early);
     return php_eval_place(vm, n, &early, notice, raw);

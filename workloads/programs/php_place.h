@@ -7,6 +7,8 @@
 enum { SUBSCRIPTS_MAX = 16 };
 /* subscripts that were evaluated before the right side was */
 struct early { struct pval v[SUBSCRIPTS_MAX]; size_t n, used; };
+/* Of all assignments few have any: v is not touched. */
+static inline void early_none(struct early *e) { e->n = e->used = 0; }
 
 struct pval *php_eval_slot(struct php_vm *vm, struct pnode *n);
 struct pval php_eval_undefined_variable(struct php_vm *vm, struct pnode *n);

@@ -151,8 +151,11 @@ static bool make_one(const char *path, mode_t mode, struct err *err) {
 }
 
 bool dir_make(const char *path, unsigned mode, struct err *err) {
+    struct stat st;
     if (*path == '\0')
         return fail(err, "mkdir", path, ENOENT);
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))   /* mostly it is there: a container's, each time its log is saved */
+        return true;
     char *copy = xstrdup(path);
     bool ok = true;
     for (char *slash = strchr(copy + 1, '/'); ok && slash; slash = strchr(slash + 1, '/')) {

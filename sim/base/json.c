@@ -101,7 +101,7 @@ struct json *json_getn(const struct json *obj, struct str key)
         return NULL;
     for (const cJSON *c = obj->c.child; c; c = c->next) {
         const struct json *j = node_of(c);
-        if (j->key_len == key.n && (key.n == 0 || memcmp(c->string, key.p, key.n) == 0))
+        if (j->key_len == key.n && (key.n == 0 || (*c->string == *key.p && memcmp(c->string, key.p, key.n) == 0)))
             return node_of(c);
     }
     return NULL;

@@ -34,6 +34,20 @@ static void absorb_text(struct trace *t, const char *s, size_t n)
     }
 }
 
+/* "component: text", cut with dots where it does not fit. */
+static void entry_text(struct trace_entry *e, const char *component, const char *text, size_t n)
+{
+    size_t head = strlen(component);
+    ASSERT(head + 2 < TRACE_TEXT - 4);
+    memcpy(e->text, component, head);
+    memcpy(e->text + head, ": ", 2);
+    head += 2;
+    bool cut = head + n >= TRACE_TEXT;
+    size_t fits = cut ? TRACE_TEXT - 4 - head : n;
+    memcpy(e->text + head, text, fits);
+    memcpy(e->text + head + fits, cut ? "..." : "", cut ? 4 : 1);
+}
+
 void trace_event(struct loop *l, const char *component, const char *fmt, ...)
 {
     struct trace *t = &l->trace;
@@ -46,8 +60,7 @@ void trace_event(struct loop *l, const char *component, const char *fmt, ...)
     ASSERT(n >= 0);
     size_t len = (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
     e->vtime = vtime_now(l);
-    if (text_format(e->text, sizeof e->text, "%s: %s", component, text) >= TRACE_TEXT)
-        memcpy(e->text + TRACE_TEXT - 4, "...", 4);
+    entry_text(e, component, text, len);
     absorb(t, (uint64_t)(e->vtime - l->start_vtime));      /* since the start: two runs need not start in the same second */
     absorb_text(t, component, strlen(component));
     absorb_text(t, text, len);

@@ -74,33 +74,34 @@ static void add_ip(struct dns_answer *answer, struct str ip)
     answer->ips[answer->ip_count++][ip.n] = 0;
 }
 
-static void answer_headless(struct coredns *c, struct arena *a, struct str key, struct str host, struct dns_answer *answer)
+static void answer_headless(struct coredns *c, struct str key, struct str host, struct dns_answer *answer)
 {
     struct object *o = informer_get(c->endpoints, key);
     const struct json *subsets = o ? json_get(object_json(o), "subsets") : NULL;
-    (void)a;
     for (const struct json *s = json_first(subsets); s; s = json_next(s))
         for (const struct json *addr = json_first(json_get(s, "addresses")); addr; addr = json_next(addr))
             if (!host.n || str_eq(host, json_get_str(addr, "hostname")))
                 add_ip(answer, json_get_str(addr, "ip"));
 }
 
-static void answer_service(struct coredns *c, struct arena *a, struct str host, struct str name, struct str ns,
-                           struct dns_answer *answer)
+static void answer_service(struct coredns *c, struct str host, struct str name, struct str ns, struct dns_answer *answer)
 {
-    struct str key = arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(ns), STR_ARG(name));
+    char text[256];                                /* a name is no longer, and so are not its parts */
+    text_format(text, sizeof text, STR_FMT "/" STR_FMT, STR_ARG(ns), STR_ARG(name));
+    struct str key = str_c(text);
     struct object *o = informer_get(c->services, key);
     struct str ip = o ? json_path_str(object_json(o), "spec.clusterIP") : STR_NULL;
     if (str_eqc(ip, "None"))
-        answer_headless(c, a, key, host, answer);
+        answer_headless(c, key, host, answer);
     else if (!host.n)
         add_ip(answer, ip);
     answer->nxdomain = answer->ip_count == 0;
 }
 
-static void answer_pod(struct arena *a, struct str dashed, struct dns_answer *answer)
+static void answer_pod(struct str dashed, struct dns_answer *answer)
 {
-    char *ip = arena_cstr(a, dashed);
+    char ip[256];
+    text_format(ip, sizeof ip, STR_FMT, STR_ARG(dashed));
     for (char *p = ip; *p; p++)
         if (*p == '-')
             *p = '.';
@@ -114,19 +115,17 @@ static void answer_pod(struct arena *a, struct str dashed, struct dns_answer *an
 /* name without the zone: "web1.default.svc", "10-32-0-5.default.pod", "host.web1.default.svc" */
 static void answer_cluster(struct coredns *c, struct str name, struct dns_answer *answer)
 {
-    struct arena *a = arena_new();
     struct str parts[5] = { STR_NULL };
     size_t n = 0;
     for (struct str rest = name; rest.p && n < ARRAY_LEN(parts); n++)
         parts[n] = str_token(&rest, '.');
     answer->nxdomain = true;
     if (n == 3 && str_eqc(parts[2], "svc"))
-        answer_service(c, a, STR_NULL, parts[0], parts[1], answer);
+        answer_service(c, STR_NULL, parts[0], parts[1], answer);
     else if (n == 4 && str_eqc(parts[3], "svc"))
-        answer_service(c, a, parts[0], parts[1], parts[2], answer);
+        answer_service(c, parts[0], parts[1], parts[2], answer);
     else if (n == 3 && str_eqc(parts[2], "pod"))
-        answer_pod(a, parts[0], answer);
-    arena_free(a);
+        answer_pod(parts[0], answer);
 }
 
 /* ---- forward ---- */

@@ -95,12 +95,12 @@ static bool find_page(struct httpd *h, struct arena *a, struct str path, struct 
 static void choose_page(struct httpd *h, struct arena *a, struct str path, struct page *p)
 {
     static const char *const indexes[] = { "index.php", "index.html" };
-    if (find_page(h, a, path, p))
+    bool folder = str_ends(path, "/");
+    if (!folder && find_page(h, a, path, p))
         return;
-    for (size_t i = 0; str_ends(path, "/") && i < ARRAY_LEN(indexes); i++)
+    for (size_t i = 0; folder && i < ARRAY_LEN(indexes); i++)
         if (find_page(h, a, arena_strf(a, STR_FMT "%s", STR_ARG(path), indexes[i]), p))
             return;
-    bool folder = str_ends(path, "/");
     *p = (struct page){
         .status = folder && path.n == 1 ? 403 : 404, .type = STR("text/html; charset=iso-8859-1"), .cpu_ns = STATIC_CPU_NS
     };

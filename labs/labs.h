@@ -109,6 +109,9 @@ struct predicate_result {
 struct predicate_set *predicate_set_new(const char *const *texts, size_t n, const struct predicate_limits *limits, struct err *err);
 /* Waits for the compiler. False with ERR_PARSE and jq's words: the expression of index *wrong is no jq. wrong may be NULL. */
 bool predicate_set_ready(struct predicate_set *s, size_t *wrong, struct err *err);
+/* Sets of the same expressions that this process, or one that it forks, makes from now on are ready at once: they are compiled here as
+ * well, now that the child has done it within its limits. One such program at a time; nothing happens when the set is not ready. */
+void predicate_set_keep(struct predicate_set *s);
 /* The expressions of these indices over one document (JSON), each under its own limits: results has n places. */
 void predicate_set_eval(struct predicate_set *s, struct arena *a, struct str document, const size_t *which, size_t n, struct predicate_result *results);
 struct predicate_result predicate_set_eval_one(struct predicate_set *s, struct arena *a, struct str document, size_t which);

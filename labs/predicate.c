@@ -22,6 +22,7 @@ struct predicate_set {
     bool   read, ready;                /* what the compiler said, and whether it was yes */
     size_t wrong;
     char  *why;                        /* what it said else */
+    char  *program;                    /* NULL: these expressions make none */
     struct diff *diff;
     struct predicate_limits  limits;
     struct predicate_shared *shared;
@@ -99,6 +100,9 @@ struct predicate_set *predicate_set_new(const char *const *texts, size_t n, cons
     close(fds[1]);
     s->fd = fds[0];
     s->diff = diff_new();
+    struct arena *a = arena_new();
+    s->program = xstrdup(predicate_program(a, texts, n));
+    arena_free(a);
     return s;
 }
 
@@ -113,6 +117,7 @@ void predicate_set_free(struct predicate_set *s)
     munmap(s->shared, sizeof *s->shared);
     diff_free(s->diff);
     free(s->why);
+    free(s->program);
     free(s);
 }
 
@@ -130,6 +135,12 @@ bool predicate_set_ready(struct predicate_set *s, size_t *wrong, struct err *err
     if (wrong)
         *wrong = s->wrong;
     return s->ready || err_set(err, ERR_PARSE, "%s", s->why);
+}
+
+void predicate_set_keep(struct predicate_set *s)
+{
+    if (predicate_set_ready(s, NULL, NULL) && s->program)
+        predicate_make_ready(s->program);
 }
 
 /* ---- a question ---- */

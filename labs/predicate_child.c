@@ -396,27 +396,62 @@ static bool is_balanced(const char *p)
     return n == 0;
 }
 
-/* One program, which evaluates the .i-th of them over .document. */
-static jq_state *compile_all(struct child *c, const char *const *texts)
+const char *predicate_program(struct arena *a, const char *const *texts, size_t n)
 {
-    struct arena *a = arena_new();
     struct strbuf b;
-    struct words ignored = { "" };
-    jq_state *jq = NULL;
     bool ok = true;
     strbuf_init(&b, LIMIT_BODY_BYTES);
     strbuf_addc(&b, ". as $__in | $__in.document as $document | " PRELUDE "\n");
-    for (size_t i = 0; i < c->n && ok; i++) {
+    for (size_t i = 0; i < n && ok; i++) {
         ok = is_balanced(texts[i]);
         strbuf_addf(&b, "def __%zu: (%s\n);\n", i, texts[i]);
     }
     strbuf_addc(&b, "$document | if false then empty");
-    for (size_t i = 0; i < c->n; i++)
+    for (size_t i = 0; i < n; i++)
         strbuf_addf(&b, " elif $__in.i == %zu then __%zu", i, i);
     strbuf_addc(&b, " else empty end");
-    if (ok && !b.overflow)
-        jq = compile(arena_cstr(a, strbuf_str(&b)), c->l, &ignored);
+    const char *program = ok && !b.overflow ? arena_cstr(a, strbuf_str(&b)) : NULL;
     strbuf_deinit(&b);
+    return program;
+}
+
+/* ---- a program that is compiled before the child is made ---- */
+static struct { char *program; jq_state *jq; } ready_made;
+
+/* With the child's environment, not this process': $ENV is looked up when it is compiled. */
+static bool compile_here(jq_state *jq, const char *program)
+{
+    static char zone[] = "TZ=UTC";
+    char *childs[] = { zone, NULL }, **own = environ;
+    environ = childs;
+    bool ok = jq_compile(jq, program);
+    environ = own;
+    return ok;
+}
+
+void predicate_make_ready(const char *program)
+{
+    jq_state *jq = jq_init();
+    if (!jq)
+        return;
+    if (compile_here(jq, program)) {
+        free(ready_made.program);
+        if (ready_made.jq)
+            jq_teardown(&ready_made.jq);
+        ready_made.program = xstrdup(program);
+        ready_made.jq = jq;
+    } else {
+        jq_teardown(&jq);
+    }
+}
+
+static jq_state *compile_all(const struct child *c, const char *const *texts)
+{
+    struct arena *a = arena_new();
+    struct words ignored = { "" };
+    const char *program = predicate_program(a, texts, c->n);
+    bool ready = program && ready_made.program && strcmp(program, ready_made.program) == 0;
+    jq_state *jq = ready ? ready_made.jq : program ? compile(program, c->l, &ignored) : NULL;
     arena_free(a);
     return jq;
 }

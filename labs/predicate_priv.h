@@ -26,6 +26,10 @@ void diff_free(struct diff *d);        /* accepts NULL */
 void diff_write(struct diff *d, struct str document, struct strbuf *ops);
 
 /* ---- the child ---- */
+/* One program, which evaluates the .i-th of the expressions over .document. NULL: one of them cannot stand in it. */
+const char *predicate_program(struct arena *a, const char *const *texts, size_t n);
+/* Compile it here, for children that are to compile the same. */
+void predicate_make_ready(const char *program);
 struct predicate_shared { size_t compiling; };                   /* in memory that both sides have: which expression is being looked at */
 _Noreturn void predicate_child(int fd, const char *const *texts, size_t n, const struct predicate_limits *l, struct predicate_shared *shared);
 

@@ -253,6 +253,16 @@ static void perform(struct grade_run *s)
     scenario_close(s->sc);
 }
 
+void grade_prepare(struct grade_job *j)
+{
+    struct grade_run s = { .j = j, .a = j->a };
+    struct err err = { 0 };
+    if (read_scenario(&s, &err) && s.sc->set)
+        predicate_set_keep(s.sc->set);
+    scenario_close(s.sc);
+    err_clear(&err);
+}
+
 int grade_one(struct grade_job *j)
 {
     struct grade_run s = { .j = j, .a = j->a, .stage.shelf = j->shelf, .stopped = is_stopped };

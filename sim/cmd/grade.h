@@ -31,8 +31,11 @@ struct grade_run {
 };
 /* Judge it and write the report. The command's exit status. */
 int grade_one(struct grade_job *j);
+/* The lab's expressions are compiled once for all gradings of this process and of those that it forks, as far as they have the same
+ * values of its parameters. What is wrong with the lab is theirs to find. */
+void grade_prepare(struct grade_job *j);
 /* Every submission of o->roster, judged like j, into the folder o->out. */
-int grade_roster(const struct grade_job *j);
+int grade_roster(struct grade_job *j);
 
 /* ---- grade_take.c ---- */
 /* labs_grading.submit for a script: at its own home, driven and confined; what was in force goes into the grade. ctx: the grade of a

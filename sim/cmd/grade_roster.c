@@ -221,7 +221,7 @@ static bool grade_all(struct class *c, struct err *err)
     return true;
 }
 
-int grade_roster(const struct grade_job *j)
+int grade_roster(struct grade_job *j)
 {
     struct class c = { .j = j, .a = j->a, .terminal = isatty(2) };
     struct roster r;
@@ -231,6 +231,8 @@ int grade_roster(const struct grade_job *j)
         fprintf(stderr, "kubelab: %s\n", err.msg);
         return EXIT_USAGE;
     }
+    if (!j->o->key)
+        grade_prepare(j);
     grade_begin(&model, c.a, j->lab);
     c.checks = model.v;
     c.check_count = model.n;

@@ -36,7 +36,7 @@ static void verdicts(void **state)
         { "error(\"mine\")", PREDICATE_ERROR, "mine" }, { ".n | keys", PREDICATE_ERROR, "number (3) has no keys" }, { "halt", PREDICATE_ERROR, "halt has no place in a check" },
         { "range(0; 20000) | true", PREDICATE_LIMIT, "it has more than 10000 outputs" }, { "$params.load == 2", PREDICATE_TRUE, "true" },
         { "def f: 3; .n == f", PREDICATE_TRUE, "true" }, { "\"(\" | length == 1 # )(", PREDICATE_TRUE, "true" }, { "\"a)\\(.n)(\" == \"a)3(\"", PREDICATE_TRUE, "true" },
-        { ". == $document", PREDICATE_TRUE, "true" }, { ".list | length == 3", PREDICATE_TRUE, "true" },
+        { "$ENV | length == 1", PREDICATE_TRUE, "true" }, { ". == $document", PREDICATE_TRUE, "true" }, { ".list | length == 3", PREDICATE_TRUE, "true" },
     };
     struct arena *a = arena_new();
     struct predicate_result r[ARRAY_LEN(cases)];
@@ -46,15 +46,18 @@ static void verdicts(void **state)
         texts[i] = cases[i].jq;
         which[i] = i;
     }
-    struct predicate_set *p = set_of(texts, ARRAY_LEN(cases), NULL);
-    for (int again = 0; again < 2; again++) {
-        predicate_set_eval(p, a, STR(DOC), which, ARRAY_LEN(cases), r);
-        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-            assert_string_equal(arena_cstr(a, r[i].text), cases[i].text);
-            assert_int_equal(r[i].verdict, cases[i].verdict);
+    for (int kept = 0; kept < 2; kept++) {                       /* a set that compiles, and one that finds its program compiled */
+        struct predicate_set *p = set_of(texts, ARRAY_LEN(cases), NULL);
+        for (int again = 0; again < 2; again++) {
+            predicate_set_eval(p, a, STR(DOC), which, ARRAY_LEN(cases), r);
+            for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                assert_string_equal(arena_cstr(a, r[i].text), cases[i].text);
+                assert_int_equal(r[i].verdict, cases[i].verdict);
+            }
         }
+        predicate_set_keep(p);
+        predicate_set_free(p);
     }
-    predicate_set_free(p);
     arena_free(a);
 }
 

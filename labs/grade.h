@@ -15,7 +15,7 @@ struct submission {
     struct json *objects;              /* [{source, object}], in kubectl's order: folders and files by name; `source` is within the submission */
     struct json *problems;             /* [{source, message}]: what is there and cannot be used */
 };
-/* Copy the file or folder at path into the folder `to`, which does not exist, and read its manifests. Links are not followed, special files not opened; both are problems. A file
+/* Copy the file or folder at path into the folder `to`, which does not exist (an archive's files, unpacked in `to`.unpacked first), and read its manifests. Links are not followed, special files not opened; both are problems. A file
  * that is named *.sh or begins with "#!" is a script; a folder has one only if `script` names it. False: ERR_NOT_FOUND, there is none; ERR_TOO_LARGE, ERR_INVALID. */
 bool submission_take(struct arena *a, const char *path, const char *script, const char *to, struct submission *s, struct err *err);
 

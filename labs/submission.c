@@ -4,6 +4,7 @@
  * limit to each number. What is merely useless (a link, a README.yaml that holds no object) is a problem that the report tells; what is beyond the limits breaks the submission.
  */
 #include "labs/grade.h"
+#include "labs/unpack.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -178,6 +179,66 @@ static bool take_folder(struct taker *t, int dir, const char *prefix, const char
     return ok;
 }
 
+/* ---- archives: unpacked beside the copy, and then taken as a folder ---- */
+struct unpacking { struct taker *t; const char *dir; };
+
+static bool unpack_file(void *ctx, const char *path, struct str bytes)
+{
+    struct unpacking *u = ctx;
+    const char *full = arena_printf(u->t->a, "%s/%s", u->dir, path), *part = path;
+    for (const char *slash; (slash = strchr(part, '/')) || *part; part = slash ? slash + 1 : "")
+        if ((slash ? (size_t)(slash - part) : strlen(part)) > MAX_NAME)
+            return problem(u->t, path, "its name is longer than %d bytes", MAX_NAME), true;
+    return dir_make(folder_of(u->t->a, full), 0755, u->t->err) && file_write(full, bytes, 0644, u->t->err);
+}
+
+static void unpack_left_out(void *ctx, const char *path, const char *why)
+{
+    problem(((struct unpacking *)ctx)->t, path, "%s", why);
+}
+
+/* What is packed is often a folder: the one in which all the rest is, is not a part of what was handed in. */
+static const char *only_folder(struct arena *a, const char *dir)
+{
+    struct dirent **names;
+    struct stat st;
+    int n = scandir(dir, &names, is_taken, alphasort);
+    const char *one = n == 1 ? arena_printf(a, "%s/%s", dir, names[0]->d_name) : NULL;
+    for (int i = 0; i < n; i++)
+        free(names[i]);
+    if (n >= 0)
+        free(names);
+    return one && lstat(one, &st) == 0 && S_ISDIR(st.st_mode) ? one : NULL;
+}
+
+static bool take_archive(struct taker *t, struct str bytes, const char *to)
+{
+    static const struct unpack_limits limits = { MAX_FILES, MAX_BYTES, MAX_DEPTH };
+    struct unpacking u = { t, arena_printf(t->a, "%s.unpacked", to) };
+    struct unpack_sink sink = { &u, unpack_file, unpack_left_out };
+    if (!dir_make(u.dir, 0700, t->err) || !unpack_read(t->a, bytes, &limits, &sink, t->err))
+        return false;
+    const char *below = only_folder(t->a, u.dir);
+    int fd = open(below ? below : u.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    t->bytes = 0;
+    bool ok = fd >= 0 && take_folder(t, fd, "", to, 0);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* False: it is none, or *ok says how it went. */
+static bool is_archive(struct taker *t, int fd, const char *path, const char *to, bool *ok)
+{
+    char head[512];
+    struct str bytes;
+    ssize_t n = pread(fd, head, sizeof head, 0);
+    if (n <= 0 || !unpack_is_archive((struct str){ head, (size_t)n }))
+        return false;
+    *ok = read_fd(t, fd, path_base(path), &bytes) && take_archive(t, bytes, to);
+    return true;
+}
+
 bool submission_take(struct arena *a, const char *path, const char *script, const char *to, struct submission *s, struct err *err)
 {
     struct taker t = { .a = a, .s = s, .err = err, .context_depth = -1 };
@@ -189,6 +250,8 @@ bool submission_take(struct arena *a, const char *path, const char *script, cons
     bool ok = fstat(fd, &st) == 0;
     if (ok && S_ISDIR(st.st_mode))
         ok = take_folder(&t, fd, "", to, 0);
+    else if (ok && S_ISREG(st.st_mode) && is_archive(&t, fd, path, to, &ok))
+        ;                                          /* ok says it */
     else if (ok && S_ISREG(st.st_mode))
         ok = dir_make(to, 0755, err) && take_file(&t, fd, arena_strdup(a, path_base(path)), arena_printf(a, "%s/%s", to, path_base(path)), 0, true);
     else

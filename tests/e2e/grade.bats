@@ -343,3 +343,66 @@ END
     [ "$status" = 2 ]
     [[ $output == "kubelab: course.yaml:2:17: "*"syntax error"* ]]
 }
+
+@test "archives: what Gradescope, Moodle and GitHub make of a folder is judged as the folder is" {
+    cd "$BATS_TEST_TMPDIR"
+    mkdir up && cp -r "$GOOD" up/work-main
+    grade --submission up/work-main --format json
+    expected=$output
+    tar -C up -cf work.tar work-main && tar -C up -czf work.tgz ./work-main && tar -C up/work-main -cf flat.tar.gz -z .
+    tar -C up --format=pax --pax-option=comment=abc -cf pax.tar work-main
+    (cd up && python3 -c 'import shutil; shutil.make_archive("../work", "zip", ".")')
+    for f in work.tar work.tgz flat.tar.gz pax.tar work.zip; do
+        grade --submission $f --format json
+        [ "$output" = "$expected" ] || { echo "$f"; diff <(echo "$output") <(echo "$expected"); false; }
+    done
+    printf 'cat note.txt; kubectl get nodes -o name\n' >up/work-main/answer.sh && echo 'from an archive' >up/work-main/note.txt
+    tar -C up -czf work.tgz work-main
+    grade --submission work.tgz --script answer.sh --format json
+    [ "$(jq -r .submission.output <<<"$output")" = "from an archive
+node/ubuntu" ]
+    printf 'student,submission\nada,work.tgz\nbob,work.zip\n' >class.csv
+    grade --roster class.csv --out grades
+    grep '^bob,complete,21' grades/grades.csv
+}
+
+@test "archives that mean ill: bombs stop while they unfold, nothing is written outside, links are told and not followed" {
+    cd "$BATS_TEST_TMPDIR"
+    python3 - <<'P'
+import io, tarfile, zipfile
+def tar(name, *members, mode="w"):
+    with tarfile.open(name, mode) as t:
+        for path, kind, data in members:
+            i = tarfile.TarInfo(path)
+            i.type, i.size, i.linkname = kind, len(data) if kind == tarfile.REGTYPE else 0, "" if kind == tarfile.REGTYPE else data.decode()
+            t.addfile(i, io.BytesIO(data) if kind == tarfile.REGTYPE else None)
+F, L, H = tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+tar("up.tar", ("../escaped", F, b"x"))
+tar("deep.tar", ("a/" * 40 + "x", F, b"x"))
+tar("absolute.tar", ("/tmp/escaped", F, b"x"))
+tar("twice.tar", ("a", F, b"x"), ("a", F, b"y"))
+tar("through.tar", ("d", F, b"x"), ("d/x", F, b"y"))
+tar("links.tar", ("d", L, b"/etc"), ("d/passwd", F, b"y"), ("h.yaml", H, b"/etc/passwd"), ("p.yaml", tarfile.FIFOTYPE, b""))
+tar("many.tar", *((f"f{n}", F, b"") for n in range(1001)))
+tar("bomb.tgz", ("x", F, bytes(200 << 20)), mode="w:gz")
+with zipfile.ZipFile("bomb.zip", "w", zipfile.ZIP_DEFLATED) as z:
+    for n in range(40):
+        z.writestr(f"x{n}", bytes(5 << 20))
+with zipfile.ZipFile("up.zip", "w") as z:
+    z.writestr("a/../../escaped", "x")
+b = open("up.zip", "rb").read().replace(b"a/../../escaped", b"secret.yaml    ")
+open("lies.zip", "wb").write(b[:45] + b"Y" + b[46:])
+open("cut.zip", "wb").write(b[:-10])
+P
+    for row in "up.tar|leads out of it" "absolute.tar|an absolute path" "twice.tar|has \"a\" twice" "through.tar|as a file, and as a folder" "many.tar|more than 1000 files" \
+        "deep.tar|more than 12 deep" "bomb.tgz|larger than 16 MB" "bomb.zip|larger than 16 MB" "up.zip|leads out of it" "lies.zip|damaged" "cut.zip|damaged"; do
+        grade --submission "${row%%|*}" --format json
+        echo "$row: $status $(jq -c '[.status, .message]' <<<"$output")"
+        [ "$status" = 1 ]
+        [ "$(jq -r .status <<<"$output")" = broken ]
+        [[ $(jq -r .message <<<"$output") == *"${row#*|}"* ]]
+    done
+    [ ! -e escaped ] && [ ! -e ../escaped ] && [ ! -e /tmp/escaped ]
+    grade --submission links.tar --format json
+    [ "$(jq -r '.submission.problems[].source' <<<"$output" | sort | tr '\n' ' ')" = "d h.yaml p.yaml " ]
+}

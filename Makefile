@@ -72,6 +72,7 @@ $(B)/labs/embedded.o: $(B)/labs/embedded.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 $(B)/sim/proc/catalog.o: $(wildcard sim/proc/images/*)
 $(B)/apiserver/endpoints/audit.o: apiserver/endpoints/audit_trail.yaml
+$(B)/apiserver/openapi/help.o: $(wildcard apiserver/openapi/help/*.help)
 $(B)/apiserver/registry/resource.o: $(wildcard apiserver/registry/*.tsv)
 $(B)/third/%.o: /usr/share/%.c
 	@mkdir -p $(@D)

@@ -2,12 +2,14 @@
 #ifndef APISERVER_OPENAPI_JSON_PRIV_H
 #define APISERVER_OPENAPI_JSON_PRIV_H
 
+#include "apiserver/openapi/help.h"
 #include "apiserver/openapi/openapi_priv.h"
 
 struct doc {
     const struct schema *s;
     struct arena        *a;            /* scratch, until the document is done */
     struct strbuf       *out;
+    struct help         *help;         /* the owner's, as a */
     bool                 v3;
     size_t               paths;        /* written so far */
 };

@@ -23,19 +23,25 @@ static void write_shape(struct doc *d, struct shape s, bool siblings)
         strbuf_addf(d->out, "\"type\":\"%s\"", s.type);
 }
 
-static void write_property(struct doc *d, const struct field *f)
+static void write_description(struct doc *d, const char *help)
+{
+    if (!help)
+        return;
+    strbuf_addc(d->out, "\"description\":");
+    json_write_string(d->out, str_c(help));
+    strbuf_addch(d->out, ',');
+}
+
+static void write_property(struct doc *d, const struct type *t, const struct field *f)
 {
     struct property p = property_of(d->s, f);
     struct extension ext[EXTENSIONS_MAX];
     size_t n = property_extensions(d->a, f, ext);
-    bool described = f->help || n || (d->v3 && f->dflt);
+    const char *help = help_of_field(d->help, t, f);
+    bool described = help || n || (d->v3 && f->dflt);
     json_write_string(d->out, str_c(f->name));
     strbuf_addc(d->out, ":{");
-    if (f->help) {
-        strbuf_addc(d->out, "\"description\":");
-        json_write_string(d->out, str_c(f->help));
-        strbuf_addch(d->out, ',');
-    }
+    write_description(d, help);
     if (d->v3 && f->dflt)
         strbuf_addf(d->out, "\"default\":%s,", f->dflt);
     write_shape(d, p.self, described);
@@ -62,7 +68,7 @@ static void write_fields(struct doc *d, const struct type *t)
         strbuf_addch(d->out, ']');
     for (size_t i = 0; i < t->count; i++) {
         strbuf_addc(d->out, i ? "," : ",\"properties\":{");
-        write_property(d, &t->fields[i]);
+        write_property(d, t, &t->fields[i]);
     }
     if (t->count)
         strbuf_addch(d->out, '}');
@@ -72,6 +78,7 @@ void json_model(struct doc *d, const struct type *t)
 {
     json_write_string(d->out, str_c(t->name));
     strbuf_addc(d->out, ":{");
+    write_description(d, help_of_type(d->help, t));
     struct shape s = scalar_shape(t);
     if (d->v3 && t->scalar && s.format && !strcmp(s.format, "int-or-string"))
         strbuf_addc(d->out, "\"format\":\"int-or-string\",\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"string\"}]");
@@ -190,7 +197,7 @@ void json_path_item(void *ctx, const struct path *p)
 
 void openapi_v2_json(const struct schema *s, const struct openapi_resource *r, size_t n, struct strbuf *out)
 {
-    struct doc d = { .s = s, .a = arena_new(), .out = out };
+    struct doc d = { .s = s, .a = arena_new(), .out = out, .help = help_read() };
     size_t cursor = 0, count = 0;
     const struct type *t;
     strbuf_addf(out, "{\"swagger\":\"2.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"v1.%d\"},\"paths\":{",
@@ -203,5 +210,6 @@ void openapi_v2_json(const struct schema *s, const struct openapi_resource *r, s
         json_model(&d, t);
     }
     strbuf_addc(out, "}}");
+    help_free(d.help);
     arena_free(d.a);
 }

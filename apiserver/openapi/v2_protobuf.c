@@ -4,6 +4,7 @@
  * Field numbers are those of gnostic-models' openapiv2/OpenAPIv2.proto; the table below names each that is used. Vendor
  * extensions travel as YAML in an Any; JSON is YAML, so JSON is what is written. Content is the same as v2_json.c's.
  */
+#include "apiserver/openapi/help.h"
 #include "apiserver/openapi/openapi_priv.h"
 #include "apiserver/openapi/wire.h"
 
@@ -29,6 +30,7 @@ struct proto_doc {
     const struct schema *s;
     struct arena        *a;
     struct strbuf       *out;
+    struct help         *help;
 };
 
 static void put_extension(struct strbuf *out, unsigned field, const char *name, struct str json)
@@ -62,7 +64,7 @@ static void put_items(struct proto_doc *d, struct shape s)
     wire_end(d->out, items);
 }
 
-static void put_property(struct proto_doc *d, const struct field *f)
+static void put_property(struct proto_doc *d, const struct type *t, const struct field *f)
 {
     struct property p = property_of(d->s, f);
     struct extension ext[EXTENSIONS_MAX];
@@ -71,7 +73,7 @@ static void put_property(struct proto_doc *d, const struct field *f)
     wire_text(d->out, NAMED_NAME, f->name);
     size_t schema = wire_begin(d->out, NAMED_VALUE);
     put_shape(d, p.self);
-    wire_text(d->out, SCHEMA_DESCRIPTION, f->help);
+    wire_text(d->out, SCHEMA_DESCRIPTION, help_of_field(d->help, t, f));
     if (p.list)
         put_items(d, p.elem);
     if (p.map) {
@@ -94,13 +96,14 @@ static void put_model(struct proto_doc *d, const struct type *t)
     wire_text(d->out, NAMED_NAME, t->name);
     size_t schema = wire_begin(d->out, NAMED_VALUE);
     put_shape(d, scalar_shape(t));
+    wire_text(d->out, SCHEMA_DESCRIPTION, help_of_type(d->help, t));
     for (size_t i = 0; i < t->count && !t->open; i++)
         if (t->fields[i].required)
             wire_text(d->out, SCHEMA_REQUIRED, t->fields[i].name);
     if (t->count && !t->scalar && !t->open) {
         size_t properties = wire_begin(d->out, SCHEMA_PROPERTIES);
         for (size_t i = 0; i < t->count; i++)
-            put_property(d, &t->fields[i]);
+            put_property(d, t, &t->fields[i]);
         wire_end(d->out, properties);
     }
     struct str gvks = type_gvks(d->s, d->a, t);
@@ -224,7 +227,7 @@ static void put_path(void *ctx, const struct path *p)
 
 void openapi_v2_protobuf(const struct schema *s, const struct openapi_resource *r, size_t n, struct strbuf *out)
 {
-    struct proto_doc d = { s, arena_new(), out };
+    struct proto_doc d = { s, arena_new(), out, help_read() };
     wire_text(out, DOCUMENT_SWAGGER, "2.0");
     size_t info = wire_begin(out, DOCUMENT_INFO);
     wire_text(out, INFO_TITLE, "Kubernetes");
@@ -238,5 +241,6 @@ void openapi_v2_protobuf(const struct schema *s, const struct openapi_resource *
     while (schema_each_type(s, &cursor, &t))
         put_model(&d, t);
     wire_end(out, definitions);
+    help_free(d.help);
     arena_free(d.a);
 }

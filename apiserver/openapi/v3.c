@@ -74,7 +74,7 @@ static uint64_t mix(uint64_t h, const char *s)
 /* Of everything that shapes any document, so that no client keeps what another build said. */
 static uint64_t schema_digest(const struct schema *s)
 {
-    uint64_t h = 14695981039346656037ull + (unsigned)schema_minor(s);
+    uint64_t h = 14695981039346656037ull + (unsigned)schema_minor(s) + help_digest();
     size_t cursor = 0;
     const struct type *t;
     while (schema_each_type(s, &cursor, &t)) {
@@ -85,6 +85,7 @@ static uint64_t schema_digest(const struct schema *s)
                     f->list_type);
             h = mix(mix(h, f->dflt), f->help);
         }
+        h = mix(h, t->help);
     }
     return h;
 }
@@ -134,7 +135,7 @@ bool openapi_v3_document(const struct schema *s, const struct openapi_resource *
         if (str_eqc(group, r[i].group) && str_eqc(version, r[i].version))
             mine[count++] = r[i];
     if (count) {
-        struct doc d = { .s = s, .a = arena_new(), .out = out, .v3 = true };
+        struct doc d = { .s = s, .a = arena_new(), .out = out, .help = help_read(), .v3 = true };
         struct reach reach;
         reach_open(&reach, s);
         reach_kinds(&reach, group, version);
@@ -153,6 +154,7 @@ bool openapi_v3_document(const struct schema *s, const struct openapi_resource *
         }
         strbuf_addc(out, "}}}");
         reach_close(&reach);
+        help_free(d.help);
         arena_free(d.a);
     }
     free(mine);

@@ -38,6 +38,12 @@ const struct custom_kind *custom_kind_at(const struct schema *s, size_t i)
 /* ---- types ---- */
 static const struct type *make_type(struct custom_kind *k, struct arena *a, const char *name, const struct json *schema, int depth);
 
+static const char *description(struct arena *a, const struct json *schema)
+{
+    struct str text = json_get_str(schema, "description");
+    return text.n ? arena_cstr(a, text) : NULL;
+}
+
 static enum field_kind scalar_kind(const struct json *schema)
 {
     static const struct { const char *word; enum field_kind kind; } words[] = {
@@ -69,9 +75,9 @@ static void fill_field(struct custom_kind *k, struct arena *a, struct field *f, 
     const struct json *items = json_get(schema, "items"), *more = json_get(schema, "additionalProperties"),
                       *keys = json_get(schema, "x-kubernetes-list-map-keys");
     const char *name = arena_printf(a, "%s.%s", owner, f->name);
-    struct str list = json_get_str(schema, "x-kubernetes-list-type"), help = json_get_str(schema, "description"), all = STR_NULL;
+    struct str list = json_get_str(schema, "x-kubernetes-list-type"), all = STR_NULL;
     f->omitempty = true;
-    f->help = help.n ? arena_cstr(a, help) : NULL;
+    f->help = description(a, schema);
     if (json_is(items, JSON_OBJECT)) {
         f->kind = FIELD_LIST;
         f->elem = value_kind(k, a, name, items, depth, &f->type);
@@ -137,6 +143,7 @@ static void make_root(struct custom_kind *k, struct arena *a)
     const struct type *meta = schema_type(k->owner, STR("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"));
     const char *name = definition_name(a, &k->gvk);
     struct type *t = new_type(k, a, name, json_len(props) + 3);
+    t->help = description(a, k->schema);
     t->fields[t->count++] = (struct field){ .name = "apiVersion", .kind = FIELD_STRING, .omitempty = true };
     t->fields[t->count++] = (struct field){ .name = "kind", .kind = FIELD_STRING, .omitempty = true };
     t->fields[t->count++] = (struct field){ .name = "metadata", .kind = FIELD_OBJECT, .type = meta, .type_name = meta->name,

@@ -193,10 +193,8 @@ static void parse_flag(struct field *f, const char **embed, char *flag, int mino
         f->list_map_keys = flag + 3;
     else if (strncmp(flag, "e=", 2) == 0)
         f->enums = flag + 2;
-    else if (strncmp(flag, "d=", 2) == 0)
-        f->dflt = flag + 2;
     else
-        ASSERT(strncmp(flag, "h=", 2) == 0), f->help = flag + 2;
+        ASSERT(strncmp(flag, "d=", 2) == 0), f->dflt = flag + 2;
 }
 
 /* "\tname wire gotype goname proto versions flags..." */

@@ -1,7 +1,7 @@
 /* apiserver/schema/schema.h - one description of each type (design.md, rule 3), and everything that is read from it.
  *
  * A field is declared once, as data (apiserver/schema/types/): name, type, element, default, bounds, enum, merge key, list type,
- * since/until version, Go's field name and order, a line of help. From it come decoding (pruning, type errors in Go's words,
+ * since/until version, Go's field name and order. From it come decoding (pruning, type errors in Go's words,
  * canonical order), defaulting, validation, strategic merge, server-side apply, OpenAPI v2 and v3 and explain. A schema is the
  * view of one server version.
  */
@@ -28,7 +28,7 @@ struct field {
     const char *list_map_keys;         /* comma list, or NULL */
     const char *dflt;                  /* JSON text of the default, or NULL */
     const char *enums;                 /* comma list of permitted values, or NULL */
-    const char *help;                  /* our own words, or NULL */
+    const char *help;                  /* of custom kinds: what their definition says, or NULL; what the others are for: apiserver/openapi/help */
     /* protobuf field number in upstream's generated.proto; 0 unknown. JSON flattens embedded structs, protobuf does not: there it
      * is (number of the embedded message) << 16 | (number inside it), as for Volume's configMap 2<<16 | 19. */
     unsigned    proto;
@@ -39,6 +39,7 @@ struct type {
     /* for types that are a string or number on the wire (Quantity, Time, IntOrString): "string" or "int-or-string"; else NULL */
     const char *scalar;
     const struct custom_kind *custom;  /* the kind that it belongs to, when a CustomResourceDefinition made it; NULL else */
+    const char *help;                  /* as a field's */
     bool open;                         /* may hold anything besides: OpenAPI says nothing of its fields */
     struct field *fields; size_t count;/* in Go's order where known (metadata's and the pod template's are), else upstream's */
 };

@@ -99,9 +99,18 @@ host() {
     [[ $output == *"ubuntu "*" Ready "* ]]
     "$KUBECTL_NEW" apply -f "$HOME/lab/metrics-server/deploy/1.8+/"
     "$KUBECTL_NEW" create deployment web2 --image=target --dry-run=server -o yaml
-    run "$KUBECTL_NEW" explain deployment.spec.replicas
-    [ "$status" = 0 ]
     "$KUBECTL_NEW" delete -f "$HOME/lab/metrics-server/deploy/1.8+/"
+}
+
+@test "explain, oldest and newest: what a kind is for, and a field's own words above its type's" {
+    for kubectl in "$KUBECTL" "$KUBECTL_NEW"; do
+        flat() { "$kubectl" explain "$@" | tr -s '[:space:]' ' '; }        # as one line
+        [[ $(flat hpa) == *"DESCRIPTION: Changes the number of pods "*"FIELDS: "*"metadata "*"What is known about the object "* ]]
+        [[ $(flat hpa.spec --api-version=autoscaling/v2beta2) == *"What is wanted. "*"by which measurements and how fast. FIELDS: "*"behavior "*"How fast to scale "* ]]
+        [[ $(flat deployment.spec.replicas) == *"How many pods are wanted; 1 unless it is said."* ]]
+        [[ $(flat loadprofile.spec.arrivals) == *"Random unless it is said."* ]]
+        ! flat hpa | grep -E '<empty>|<no description>'
+    done
 }
 
 @test "who is not root has no port below 1024, and what may not be root does not begin" {

@@ -69,9 +69,25 @@ static void share_out(struct share_group *g, const struct family *f, int i, doub
             g[f->v[k].child].rate = f->v[k].got;
 }
 
+/* Is there enough for all, and does no quota bind? Then each gets what it can use, and nothing has to be poured. */
+static bool all_satisfied(struct share_group *g, size_t n, double cores)
+{
+    double wanted = 0;
+    for (size_t i = 0; i < n; i++)
+        g[i].rate = g[i].threads;
+    for (size_t i = n; i-- > 0;) {                 /* children come after their parents */
+        ASSERT(g[i].parent >= -1 && g[i].parent < (int)i);
+        ASSERT(g[i].weight > 0 && g[i].cap >= 0 && g[i].threads >= 0);
+        if (g[i].rate > g[i].cap)
+            return false;
+        *(g[i].parent >= 0 ? &g[g[i].parent].rate : &wanted) += g[i].rate;
+    }
+    return wanted <= cores;
+}
+
 void cpu_solve(struct share_group *g, size_t n, double cores)
 {
-    if (n == 0)
+    if (n == 0 || all_satisfied(g, n, cores))
         return;
     enum { FEW = 64 };                             /* runnable groups that need no memory from elsewhere */
     int first[FEW + 1], next[FEW];
@@ -84,9 +100,7 @@ void cpu_solve(struct share_group *g, size_t n, double cores)
         f.first[i] = -1;
     for (size_t i = 0; i < n; i++)
         f.most[i] = 0;
-    for (size_t i = n; i-- > 0;) {                 /* children come after their parents, so their `most` is final when the parent's turn comes */
-        ASSERT(g[i].parent >= -1 && g[i].parent < (int)i);
-        ASSERT(g[i].weight > 0 && g[i].cap >= 0 && g[i].threads >= 0);
+    for (size_t i = n; i-- > 0;) {                 /* so their `most` is final when the parent's turn comes */
         f.most[i] = lesser(g[i].cap, f.most[i] + g[i].threads);
         f.next[i] = f.first[g[i].parent + 1];
         f.first[g[i].parent + 1] = (int)i;

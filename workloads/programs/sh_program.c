@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Large beside an operation, and most of these only consume CPU. */
+struct name_query { struct dns_lookup lookup; struct op *op; };
+
 /* One started operation: of one kind, but small enough that they share a struct. */
 struct op {
     struct list        node;
@@ -16,9 +19,9 @@ struct op {
     bool               burning, sleeping, looking, resolving;
     struct cpu_work    work;
     struct timer       sleep;
-    struct dns_lookup  lookup;         /* of wget's host, or nslookup's name */
+    struct name_query *query;          /* for wget's host, or nslookup's name: in the arena */
     struct http_call  *call;
-    struct arena      *arena;          /* wget: the request, kept until it is sent */
+    struct arena      *arena;          /* wget, nslookup; with the request, kept until it is sent */
     struct sh_wget     req;
     char               ip[64];
 };
@@ -53,7 +56,7 @@ static void op_free(struct op *op)
     if (op->sleeping)
         timer_stop(&op->sleep);
     if (op->looking || op->resolving)
-        dns_lookup_cancel(&op->lookup);
+        dns_lookup_cancel(&op->query->lookup);
     if (op->call)
         http_call_cancel(op->call);
     arena_free(op->arena);
@@ -122,6 +125,16 @@ static void do_sleep(void *ctx, sh_token t, uint64_t ns)
     op->sleeping = true;
     timer_init(&op->sleep, process_options(sp->process)->loop, slept);
     timer_start(&op->sleep, ns > INT64_MAX ? INT64_MAX : (int64_t)ns);
+}
+
+static void op_look_up(struct op *op, const char *name, void (*done)(struct dns_lookup *q, const struct err *err))
+{
+    struct name_query *n = op->query = ARENA_NEW(op->arena, struct name_query);
+    n->op = op;
+    n->lookup.from = process_options(op->sp->process)->net;
+    n->lookup.done = done;
+    text_copy(n->lookup.name, sizeof n->lookup.name, name);
+    dns_lookup_start(&n->lookup);
 }
 
 /* ---- wget: name, connection, answer ---- */
@@ -227,7 +240,7 @@ static void wget_send(struct op *op)
 
 static void wget_resolved(struct dns_lookup *q, const struct err *err)
 {
-    struct op *op = container_of(q, struct op, lookup);
+    struct op *op = container_of(q, struct name_query, lookup)->op;
     op->resolving = false;
     if (err && err->code != ERR_NONE) {
         wget_failed(op, SH_NET_BAD_ADDRESS);
@@ -255,16 +268,13 @@ static void do_wget(void *ctx, sh_token t, const struct sh_wget *req)
     op->req.headers = arena_strdup(op->arena, req->headers ? req->headers : "");
     op->req.body = arena_str(op->arena, req->body);
     op->resolving = true;
-    op->lookup.from = process_options(sp->process)->net;
-    op->lookup.done = wget_resolved;
-    text_copy(op->lookup.name, sizeof op->lookup.name, req->host);
-    dns_lookup_start(&op->lookup);
+    op_look_up(op, req->host, wget_resolved);
 }
 
 /* ---- nslookup ---- */
 static void looked_up(struct dns_lookup *q, const struct err *err)
 {
-    struct op *op = container_of(q, struct op, lookup);
+    struct op *op = container_of(q, struct name_query, lookup)->op;
     struct str msg = err ? str_c(err->msg) : STR_NULL;
     const char *ips[8];
     struct sh *sh = op->sp->sh;
@@ -290,10 +300,8 @@ static void do_lookup(void *ctx, sh_token t, const char *name, const char *serve
     struct op *op = op_new(sp, t);
     (void)server;                                  /* the pod's only name server, see README */
     op->looking = true;
-    op->lookup.from = process_options(sp->process)->net;
-    op->lookup.done = looked_up;
-    text_copy(op->lookup.name, sizeof op->lookup.name, name);
-    dns_lookup_start(&op->lookup);
+    op->arena = arena_new();
+    op_look_up(op, name, looked_up);
 }
 
 /* ---- at once ---- */

@@ -106,7 +106,7 @@ host() {
     for kubectl in "$KUBECTL" "$KUBECTL_NEW"; do
         flat() { "$kubectl" explain "$@" | tr -s '[:space:]' ' '; }        # as one line
         [[ $(flat hpa) == *"DESCRIPTION: Changes the number of pods "*"FIELDS: "*"metadata "*"What is known about the object "* ]]
-        [[ $(flat hpa.spec --api-version=autoscaling/v2beta2) == *"What is wanted. "*"by which measurements and how fast. FIELDS: "*"behavior "*"How fast to scale "* ]]
+        [[ $(flat hpa.spec --api-version=autoscaling/v2) == *"What is wanted. "*"by which measurements and how fast. FIELDS: "*"behavior "*"How fast to scale "* ]]
         [[ $(flat deployment.spec.replicas) == *"How many pods are wanted; 1 unless it is said."* ]]
         [[ $(flat loadprofile.spec.arrivals) == *"Random unless it is said."* ]]
         ! flat hpa | grep -E '<empty>|<no description>'

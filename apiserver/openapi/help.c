@@ -1,24 +1,32 @@
 /* apiserver/openapi/help.c - reads the descriptions and finds the one that belongs to a type or a field.
  *
- * They stand apart from the type tables, by package and not by version, because autoscaling/v1 to v2 say the same about the same field, and because only the
- * OpenAPI documents want them: a cluster that nobody asks to explain never reads them. One file per package (README.md has the format). Upstream generates
- * them from the comments of each version's types.go; these are our own.
+ * They stand apart from the type tables, by package and not by version, because autoscaling/v1 to v2 say the same about the same
+ * field, and because only the OpenAPI documents want them: a cluster that nobody asks to explain never reads them. One file per
+ * package (README.md has the format). Upstream generates them from the comments of each version's types.go; these are our own.
  *
- * A field's text is looked for in its type as its version has it, in its type, in the type that this one is said to be like, in the same in the package that
- * its package is said to be like, and last in the role that the type plays: an object, a list or a condition.
+ * A field's text is looked for in its type as its version has it, in its type, in the type that this one is said to be like, in
+ * the same in the package that its package is said to be like, and last in the role that the type plays: an object, a list or a
+ * condition.
  */
 #include "apiserver/openapi/help.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+EMBED(help_access, "apiserver/openapi/help/access.help")
 EMBED(help_apps, "apiserver/openapi/help/apps.help")
 EMBED(help_autoscaling, "apiserver/openapi/help/autoscaling.help")
+EMBED(help_batch, "apiserver/openapi/help/batch.help")
+EMBED(help_cluster, "apiserver/openapi/help/cluster.help")
 EMBED(help_core, "apiserver/openapi/help/core.help")
 EMBED(help_lab, "apiserver/openapi/help/lab.help")
 EMBED(help_meta, "apiserver/openapi/help/meta.help")
+EMBED(help_networking, "apiserver/openapi/help/networking.help")
+EMBED(help_policy, "apiserver/openapi/help/policy.help")
 
-static struct str (*const sources[])(void) = { help_apps, help_autoscaling, help_core, help_lab, help_meta };
+static struct str (*const sources[])(void) = {
+    help_access, help_apps, help_autoscaling, help_batch, help_cluster, help_core, help_lab, help_meta, help_networking, help_policy
+};
 
 enum { LIKE_MAX = 4 };                               /* types that are like one another, in a chain */
 
@@ -194,7 +202,7 @@ static struct str role_of(const struct type *t)
     const struct field *api_version = type_field(t, STR("apiVersion")), *kind = type_field(t, STR("kind"));
     if (str_ends(str_c(t->name), "Condition"))
         return STR("Condition");
-    if (!api_version || !kind || api_version->proto || kind->proto)          /* a reference to an object has numbers for them, an object an envelope */
+    if (!api_version || !kind || api_version->proto || kind->proto)          /* references have numbers for them, objects an envelope */
         return STR_NULL;
     return str_ends(str_c(t->name), "List") && type_field(t, STR("items")) ? STR("List") : STR("Object");
 }
@@ -217,7 +225,8 @@ const char *help_of_type(const struct help *h, const struct type *t)
 const char *help_of_field(const struct help *h, const struct type *t, const struct field *f)
 {
     if (t->custom) {
-        bool common = t == t->custom->root && (strcmp(f->name, "apiVersion") == 0 || strcmp(f->name, "kind") == 0 || strcmp(f->name, "metadata") == 0);
+        bool common = t == t->custom->root &&
+                      (strcmp(f->name, "apiVersion") == 0 || strcmp(f->name, "kind") == 0 || strcmp(f->name, "metadata") == 0);
         return f->help || !common ? f->help : role_help(h, t, f->name);
     }
     const char *text = look(h, t, f->name);

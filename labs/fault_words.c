@@ -1,4 +1,5 @@
-/* labs/fault_words.c - faults in few words; fault_words.h says which. What each type is, and which parameters it has, is the catalogue's business. */
+/* labs/fault_words.c - faults in few words; fault_words.h says which. What each type is, and which parameters it has, is the
+ * catalogue's business. */
 #include "labs/fault_words.h"
 #include "sim/fault/fault.h"
 
@@ -7,11 +8,14 @@ enum { MAX_FAULTS = 32 };
 struct fault_doc { const char *inject, *clear, *name; struct json *parameters; int64_t duration; };
 #define FAULT(f) offsetof(struct fault_doc, f)
 static const struct spec_field fault_fields[] = {
-    { "inject", SPEC_TEXT, FAULT(inject), false }, { "clear", SPEC_TEXT, FAULT(clear), false }, { "name", SPEC_TEXT, FAULT(name), false },
-    { "parameters", SPEC_ANY, FAULT(parameters), false }, { "duration", SPEC_DURATION, FAULT(duration), false },
+    { "inject", SPEC_TEXT, FAULT(inject), false },        { "clear", SPEC_TEXT, FAULT(clear), false },
+    { "name", SPEC_TEXT, FAULT(name), false },            { "parameters", SPEC_ANY, FAULT(parameters), false },
+    { "duration", SPEC_DURATION, FAULT(duration), false },
 };
 static const struct spec_field lab_fault_fields[] = {
-    { "inject", SPEC_TEXT, FAULT(inject), true }, { "name", SPEC_TEXT, FAULT(name), false }, { "parameters", SPEC_ANY, FAULT(parameters), false },
+    { "inject", SPEC_TEXT, FAULT(inject), true },
+    { "name", SPEC_TEXT, FAULT(name), false },
+    { "parameters", SPEC_ANY, FAULT(parameters), false },
 };
 
 struct json *json_as_text(struct arena *a, const struct json *v)
@@ -22,7 +26,8 @@ struct json *json_as_text(struct arena *a, const struct json *v)
 static const char *param_names(struct arena *a, enum fault_type type)
 {
     const char *names = "";
-    for (const struct fault_param *p = fault_info(type)->params; p < fault_info(type)->params + FAULT_PARAMS_MAX && p->name; p++)
+    const struct fault_param *end = fault_info(type)->params + FAULT_PARAMS_MAX;
+    for (const struct fault_param *p = fault_info(type)->params; p < end && p->name; p++)
         names = arena_printf(a, "%s%s%s", names, *names ? ", " : "", p->name);
     return names;
 }
@@ -111,7 +116,10 @@ struct json *faults_read(struct spec *s, const struct json *list, bool example)
             return NULL;
         if (has_fault(all, f.name))
             return spec_fail(s, v, "there is a fault \"%s\" already: give this one a name", f.name) ? all : NULL;
-        json_append(all, json_buildf(s->a, "{'apiVersion':'lab.kubelab.dev/v1','kind':'Fault','metadata':{'name':%s},'spec':%j}", f.name, f.spec));
+        struct json *fault = json_buildf(s->a, "{'apiVersion':'lab.kubelab.dev/v1','kind':'Fault'}");
+        json_set(s->a, fault, "metadata", json_buildf(s->a, "{'name':%s}", f.name));
+        json_set(s->a, fault, "spec", f.spec);
+        json_append(all, fault);
     }
     return all;
 }

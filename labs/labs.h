@@ -18,6 +18,7 @@ struct labs_ops {
     /* The cluster's part of the document (document.c), JSON, made at one moment and leaving no trace; history: with that of the cluster itself. */
     bool (*document)(void *ctx, struct arena *a, bool history, struct str *text, struct err *err);
     /* {"samples": [{t, time, hpa, served, millicores, usagePercent, targetPercent, current, desired, ready}]}: each autoscaler at this moment */
+    /* NULL: none are taken, and the document has the cluster's own history */
     bool (*samples)(void *ctx, struct arena *a, struct str *text, struct err *err);
     bool (*now)(void *ctx, int64_t *unix_ns, struct err *err);                 /* the virtual clock */
     bool (*advance)(void *ctx, int64_t ns, struct err *err);
@@ -220,6 +221,8 @@ struct scenario_plan {
 bool scenario_plan(struct arena *a, const char *file, struct str text, struct scenario_plan *plan, struct err *err);
 /* The same without reading the files that it names and without compiling anything: for fuzzing. */
 struct scenario *scenario_read(struct arena *a, const char *file, struct str text, struct err *err);
+/* Of the steps of a Scenario object, in a cluster of that lab (or NULL): no files, no shell and no builds. Errors say "spec.steps[3]: what". */
+struct scenario *scenario_of_object(struct arena *a, const char *name, const char *lab, const struct json *steps, struct err *err);
 void scenario_close(struct scenario *s);
 
 /* ---- run.c, timeline.c, plot.c ---- */

@@ -28,7 +28,9 @@ static bool sample_now(struct runner *r)
 {
     arena_reset(r->scratch);
     while (r->next_sample_ns <= r->now_ns)
-        r->next_sample_ns += r->sc->sample_ns;
+        r->next_sample_ns += r->ops->samples ? r->sc->sample_ns : INT64_MAX / 2;
+    if (!r->ops->samples)
+        return true;
     return sample_take(r->a, r->scratch, r->ops, r->t, r->now_ns, r->err);
 }
 
@@ -88,7 +90,7 @@ PRINTF(4, 5) static void record(struct runner *r, const struct scenario_step *st
 
 static struct document_of document_of(const struct runner *r)
 {
-    return (struct document_of){ .lab = r->sc->lab, .params = r->sc->params, .history = r->t->samples, .transcript = r->transcript };
+    return (struct document_of){ .lab = r->sc->lab, .params = r->sc->params, .history = r->ops->samples ? r->t->samples : NULL, .transcript = r->transcript };
 }
 
 /* The document of this moment, as text; empty when nobody answers. */

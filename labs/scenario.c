@@ -365,6 +365,15 @@ static bool compile_all(struct spec *s, struct scenario *sc, bool labs)
     return sc->set != NULL;
 }
 
+/* Of an object there is no file to point at. */
+static const char *step_place(struct arena *a, const struct json *step, const struct json *steps)
+{
+    size_t i = 0;
+    for (const struct json *c = json_first(steps); c && c != step; c = json_next(c))
+        i++;
+    return arena_printf(a, "spec.steps[%zu]", i);
+}
+
 /* Where the one stands that is none; no error: it is a lab's own. */
 static bool compiled_all(struct spec *s, const struct scenario *sc, const struct json *steps)
 {
@@ -374,6 +383,7 @@ static bool compiled_all(struct spec *s, const struct scenario *sc, const struct
         return true;
     const struct json *j = json_first(steps);
     for (const struct scenario_step *st = sc->steps; st; st = st->next, j = json_next(j)) {
+        s->file = s->marks ? s->file : step_place(s->a, j, steps);
         bool when = st->when_jq && st->when == wrong, expect = st->expect_jq && st->expect == wrong;
         if (when || expect)
             spec_fail(s, json_get(j, when ? "when" : action_name(st->action)), "%s", why.msg);
@@ -388,6 +398,21 @@ struct scenario *scenario_parse(struct arena *a, const char *file, struct str te
     return scenario_parse_with(a, file, text, &as_written, err);
 }
 
+/* All expressions compiled; NULL with err set. A lab's check that is no jq is told when it is judged, and the others are judged. */
+static struct scenario *finish(struct spec *s, struct scenario *sc, const struct json *steps)
+{
+    if (compile_all(s, sc, true) && compiled_all(s, sc, steps))
+        return sc;
+    if (!s->err->code) {
+        predicate_set_free(sc->set);
+        sc->set = NULL;
+        if (compile_all(s, sc, false) && compiled_all(s, sc, steps))
+            return sc;
+    }
+    scenario_close(sc);
+    return NULL;
+}
+
 struct scenario *scenario_parse_with(struct arena *a, const char *file, struct str text, const struct scenario_choice *choice, struct err *err)
 {
     struct spec s;
@@ -398,17 +423,38 @@ struct scenario *scenario_parse_with(struct arena *a, const char *file, struct s
     s.values = sc->params;
     for (struct scenario_step *st = sc->steps; st && ok; st = st->next)
         ok = resolve_step(&s, sc, st);
-    const struct scenario_doc *d = container_of(sc, struct scenario_doc, s);
-    if (ok && compile_all(&s, sc, true) && compiled_all(&s, sc, d->steps))
-        return sc;
-    if (ok && !err->code) {            /* a check of a lab is no jq: it is told when it is judged, and the others are judged */
-        predicate_set_free(sc->set);
-        sc->set = NULL;
-        if (compile_all(&s, sc, false) && compiled_all(&s, sc, d->steps))
-            return sc;
+    return ok ? finish(&s, sc, container_of(sc, struct scenario_doc, s)->steps) : NULL;
+}
+
+/* The world of an object is its cluster: it has no files beside it, and no shell. */
+static bool is_possible(struct spec *s, const struct json *step, const struct scenario_step *st)
+{
+    if (st->action == ACTION_RUN || st->action == ACTION_BUILD || st->action == ACTION_SUBMIT)
+        return spec_fail(s, step, "a scenario in a cluster has no shell, no images and no submission: play it with 'kubelab scenario run'");
+    const struct json *sources = st->action == ACTION_APPLY || st->action == ACTION_DELETE ? st->objects : NULL;
+    for (const struct json *c = json_is(sources, JSON_ARRAY) ? json_first(sources) : sources; c; c = json_is(sources, JSON_ARRAY) ? json_next(c) : NULL)
+        if (json_is(c, JSON_STRING) && str_chr(json_str(c), '\n') < 0)
+            return spec_fail(s, step, "a scenario in a cluster reads no files: write the object, or its text, in the place of " STR_FMT, STR_ARG(json_str(c)));
+    return true;
+}
+
+struct scenario *scenario_of_object(struct arena *a, const char *name, const char *lab, const struct json *steps, struct err *err)
+{
+    struct spec s = { .a = a, .err = err };
+    struct scenario *sc = ARENA_NEW(a, struct scenario);
+    struct scenario_step **tail = &sc->steps;
+    int64_t last_at = 0;
+    *sc = (struct scenario){ .name = name, .file = name, .dir = ".", .lab = lab, .params = json_new_object(a), .sample_ns = 15 * (int64_t)NS_PER_S };
+    if (!json_len(steps) || json_len(steps) > MAX_STEPS) {
+        err_set(err, ERR_PARSE, "spec.steps: a scenario has between 1 and %d steps", MAX_STEPS);
+        return NULL;
     }
-    scenario_close(sc);
-    return NULL;
+    for (const struct json *j = json_first(steps); j; j = json_next(j), tail = &(*tail)->next) {
+        s.file = step_place(a, j, steps);
+        if (!(*tail = step_read(&s, j, &last_at)) || !is_possible(&s, j, *tail) || !resolve_step(&s, sc, *tail))
+            return NULL;
+    }
+    return finish(&s, sc, steps);
 }
 
 void scenario_close(struct scenario *sc)

@@ -198,6 +198,10 @@ static const struct column faults[] = {
     NAME, TEXT("Type", "spec.type", "What goes wrong."), TEXT("Phase", "status.phase", "Active, Ended or Refused."),
     WIDE("Message", "status.message", "What it does, or why it was refused."), AGE,
 };
+static const struct column scenarios[] = {
+    NAME, TEXT("Phase", "status.phase", "Running, Passed, Failed, Refused or Interrupted."), NUMBER("Done", "status.done", "Steps as expected."),
+    NUMBER("Failed", "status.failed", "Steps that were not."), WIDE("Message", "status.message", "How it ended, or why it was refused."), AGE,
+};
 static const struct column load_profiles[] = {
     NAME, TEXT("Service", "spec.service", "Who is asked."), TEXT("Phase", "status.phase", "Running, Done or Refused."),
     TEXT("Rate", "status.rate", "Answers per second."), TEXT("Latency", "status.latency", "Median time to an answer."),
@@ -417,6 +421,7 @@ const struct resource printer_resources[] = {
     ROW("lab.kubelab.dev", "clocks", 0, clocks),
     ROW("lab.kubelab.dev", "faults", 0, faults),
     ROW("lab.kubelab.dev", "loadprofiles", 0, load_profiles),
+    ROW("lab.kubelab.dev", "scenarios", 0, scenarios),
     ROW("node.k8s.io", "runtimeclasses", 18, runtime_classes),
     ROW("discovery.k8s.io", "endpointslices", 0, endpoint_slices),
     ROW("resource.k8s.io", "deviceclasses", 0, name_and_age),

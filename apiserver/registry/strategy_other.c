@@ -116,6 +116,7 @@ const struct strategy strategies_other[] = {
     { "flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { "lab.kubelab.dev", "clocks", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { "lab.kubelab.dev", "faults", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+    { "lab.kubelab.dev", "scenarios", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { "lab.kubelab.dev", "loadprofiles", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
 };

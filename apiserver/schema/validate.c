@@ -46,6 +46,7 @@ static const struct { const char *group, *kind; enum name_rule rule; kind_check 
     { "lab.kubelab.dev", "LoadProfile", NAME_SUBDOMAIN, validate_load_profile },
     { "lab.kubelab.dev", "Fault", NAME_SUBDOMAIN, validate_fault },
     { "lab.kubelab.dev", "Clock", NAME_SUBDOMAIN, validate_clock },
+    { "lab.kubelab.dev", "Scenario", NAME_SUBDOMAIN, validate_scenario },
 };
 
 /* Requests that are not kept have no name to check. */

@@ -91,3 +91,15 @@ void validate_clock(struct check *c, const struct gvk *gvk, const struct json *o
         check_invalid_raw(c, FP_NAME(FP_NAME(NULL, "spec"), "speed"), arena_cstr(c->a, json_text(c->a, speed)),
                           "must be a number from 0 (paused) to %d", SPEED_MAX);
 }
+
+/* What may stand in a step is the business of who plays it (labs/step.c): a status tells. */
+void validate_scenario(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
+{
+    (void)gvk;
+    const struct fpath *p = FP_NAME(FP_NAME(NULL, "spec"), "steps");
+    const struct json *steps = json_path(obj, "spec.steps");
+    if (!json_len(steps))
+        check_required(c, p, "");
+    if (old && !json_equal(steps, json_path(old, "spec.steps")))
+        check_forbidden(c, p, "a scenario is played once: delete it, and make it again");
+}

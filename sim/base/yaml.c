@@ -660,7 +660,7 @@ struct json *yaml_parse_marked(struct arena *a, struct str text, const struct ya
 
 static const struct marked *marked_find(const struct yaml_marks *marks, const struct json *node)
 {
-    for (size_t i = 0; node && i < marks->n; i++)
+    for (size_t i = 0; node && marks && i < marks->n; i++)
         if (marks->v[i].node == node)
             return &marks->v[i];
     return NULL;

@@ -51,6 +51,11 @@ void client_answer_unread(struct client_call *call);
 struct client_call *client_delete(struct client *c, const char *path, const struct json *options /* NULL */,
                                   client_done *done, void *ctx);
 void client_cancel(struct client_call *call);
+/* The one that HTTP's method names: POST with a body creates, PUT updates, PATCH patches (type: "json", "merge",
+ * "strategic" or "apply"), DELETE deletes, everything else gets. */
+struct client_call *client_call_method(struct client *c, const char *method, const char *path, const char *type,
+                                       const struct json *body, client_done *done, void *ctx);
+bool client_patch_type(struct str name, enum client_patch *type);     /* false: it is none of these */
 /* "/api/v1/namespaces/NS/pods/NAME", "/apis/apps/v1/..."; ns or name empty leaves the part out */
 const char *client_path(struct arena *a, const char *api_version, const char *resource, struct str ns, struct str name,
                         const char *subresource);

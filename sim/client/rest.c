@@ -177,3 +177,30 @@ const char *client_path(struct arena *a, const char *api_version, const char *re
     return arena_printf(a, "%s/%s" STR_FMT "/%s" STR_FMT "%s%s", root, api_version, STR_ARG(n), resource, STR_ARG(m),
                         subresource ? "/" : "", subresource ? subresource : "");
 }
+
+bool client_patch_type(struct str name, enum client_patch *type)
+{
+    static const char *const names[] = { [PATCH_JSON] = "json", [PATCH_MERGE] = "merge", [PATCH_STRATEGIC] = "strategic",
+                                         [PATCH_APPLY] = "apply" };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_eqc(name, names[i])) {
+            *type = (enum client_patch)i;
+            return true;
+        }
+    return false;
+}
+
+struct client_call *client_call_method(struct client *c, const char *method, const char *path, const char *type,
+                                       const struct json *body, client_done *done, void *ctx)
+{
+    enum client_patch patch = PATCH_MERGE;
+    if (strcmp(method, "POST") == 0 && body)
+        return client_create(c, path, body, done, ctx);
+    if (strcmp(method, "PUT") == 0 && body)
+        return client_update(c, path, body, done, ctx);
+    if (strcmp(method, "PATCH") == 0 && body && client_patch_type(str_c(type), &patch))
+        return client_patch(c, path, patch, body, done, ctx);
+    if (strcmp(method, "DELETE") == 0)
+        return client_delete(c, path, body, done, ctx);
+    return client_get(c, path, done, ctx);
+}

@@ -12,6 +12,7 @@
 #include "sim/cmd/host.h"
 #include "sim/cmd/journal.h"
 #include "sim/cmd/look.h"
+#include "sim/cmd/scenario_keeper.h"
 #include "metricsd/metricsd.h"
 #include "workloads/load/load.h"
 #include "workloads/programs/programs.h"
@@ -205,6 +206,7 @@ void cluster_free(struct cluster *c)
     if (c->loop)
         loop_work_wait(c->loop);       /* the key may still be in the making */
     load_free(c->load);
+    scenario_keeper_free(c->scenarios);
     cluster_machine_stop(c);
     for (int i = 0; i < c->node_count && c->nodes[i]; i++)
         node_images_free(c->nodes[i]);

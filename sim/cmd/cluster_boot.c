@@ -34,8 +34,10 @@ static void boot_finish(struct cluster *c, const struct err *err)
     looker_began(c->looker);
     store_meta_put(c->store, "booted", STR("1"));
     loop_set_speed(c->loop, c->opt.speed_milli);
-    if (!c->opt.bare)
+    if (!c->opt.bare) {
         cluster_clock_keep(c);
+        cluster_scenarios_keep(c);
+    }
     struct err none = { 0 };
     c->ready(c->ctx, err ? err : &none);
 }

@@ -10,6 +10,7 @@
 #include "sim/cmd/etcd_component.h"
 #include "sim/cmd/faults.h"
 #include "sim/cmd/look.h"
+#include "sim/cmd/scenario_keeper.h"
 #include "sim/cmd/service.h"
 #include "workloads/load/load.h"
 
@@ -229,6 +230,12 @@ void cluster_clock_keep(struct cluster *c)
 {
     struct clock_keeper_options o = { .loop = c->loop, .store = c->store, .client = c->hand, .get = get_speed, .set = set_speed, .ctx = c };
     c->clock = clock_keeper_new(&o);
+}
+
+void cluster_scenarios_keep(struct cluster *c)
+{
+    struct scenario_keeper_options o = { .loop = c->loop, .store = c->store, .client = c->hand, .looker = c->looker, .lab = c->opt.lab };
+    c->scenarios = scenario_keeper_new(&o);
 }
 
 void cluster_watcher_free(struct cluster *c)

@@ -33,6 +33,7 @@ struct cluster {
     struct client     *hand;           /* as system:kubelab, from outside: of the keepers of faults and the clock */
     struct fault_keeper *faults;       /* NULL: bare */
     struct clock_keeper *clock;        /* NULL: bare, or not up yet */
+    struct scenario_keeper *scenarios; /* likewise */
     struct client     *watcher;        /* boot's eyes on the pods; then gone: nobody shall take its watch for the administrator's */
     struct client     *kcm_client, *scheduler_client;
     struct controller_manager *kcm;
@@ -87,6 +88,7 @@ void cluster_clients_free(struct cluster *c);
 void cluster_watcher_free(struct cluster *c);
 bool cluster_faults_make(struct cluster *c, struct err *err);
 void cluster_clock_keep(struct cluster *c);            /* from now on the Clock object and the clock are alike; it ends with the faults */
+void cluster_scenarios_keep(struct cluster *c);        /* from now on Scenario objects are played */
 void cluster_faults_end(struct cluster *c);
 void cluster_load_begin(struct cluster *c);
 void cluster_components_begin(struct cluster *c);      /* their static pods start them; a bare control plane has its manager at once */

@@ -36,17 +36,6 @@ static void api_done(void *ctx, const struct client_result *r, const struct err 
     answer(x, 200, arena_strf(x->arena, "%d\n" STR_FMT, r ? r->http_status : 0, STR_ARG(body)));
 }
 
-static bool patch_type(struct str name, enum client_patch *type)
-{
-    static const char *const names[] = { [PATCH_JSON] = "json", [PATCH_MERGE] = "merge", [PATCH_STRATEGIC] = "strategic", [PATCH_APPLY] = "apply" };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_eqc(name, names[i])) {
-            *type = (enum client_patch)i;
-            return true;
-        }
-    return false;
-}
-
 static void post_api(struct cluster *c, struct node *node, struct http_exchange *x)
 {
     struct str method = query_get(&x->query, "method");
@@ -61,7 +50,7 @@ static void post_api(struct cluster *c, struct node *node, struct http_exchange 
         return;
     }
     bool patches = str_eqc(method, "PATCH");
-    if (path[0] != '/' || (x->body.n && !body) || (patches && (!body || !patch_type(query_get(&x->query, "type"), &patch)))) {
+    if (path[0] != '/' || (x->body.n && !body) || (patches && (!body || !client_patch_type(query_get(&x->query, "type"), &patch)))) {
         answer(x, 400, STR("a path and a JSON body are wanted, and of a patch its type\n"));
         err_clear(&err);
         return;
@@ -70,16 +59,7 @@ static void post_api(struct cluster *c, struct node *node, struct http_exchange 
     job->x = x;
     x->ctx = job;
     x->on_gone = api_gone;
-    if (str_eqc(method, "POST") && body)
-        job->call = client_create(admin, path, body, api_done, job);
-    else if (str_eqc(method, "PUT") && body)
-        job->call = client_update(admin, path, body, api_done, job);
-    else if (patches)
-        job->call = client_patch(admin, path, patch, body, api_done, job);
-    else if (str_eqc(method, "DELETE"))
-        job->call = client_delete(admin, path, body, api_done, job);
-    else
-        job->call = client_get(admin, path, api_done, job);
+    job->call = client_call_method(admin, arena_cstr(x->arena, method), path, arena_cstr(x->arena, query_get(&x->query, "type")), body, api_done, job);
 }
 
 /* ---- /host/token: kubeadm draws [a-z0-9]{6}.[a-z0-9]{16} from the system; here it is the cluster's dice ---- */

@@ -45,6 +45,8 @@ struct look {
     look_fn              *take;        /* once what can answer has: the rest, in this turn */
     struct question { struct look *look; struct aggregated_ask *ask; struct str items; } metrics[METRICS_COUNT];
     unsigned              waiting;
+    bool                  history;     /* the document has it */
+    void                (*done)(void *ctx, struct str text); void *ctx;          /* who asks from inside; else x */
     struct task           task;
 };
 
@@ -111,7 +113,7 @@ static void on_idle(struct hook *h)
         input_post(loop, &l->give_up);
 }
 
-static void look_begin(struct looker *l, struct http_exchange *x, look_fn *fn, size_t questions)
+static struct look *look_begin(struct looker *l, struct http_exchange *x, look_fn *fn, size_t questions)
 {
     static const char *const resources[] = { [METRICS_PODS] = "pods", [METRICS_NODES] = "nodes" };
     struct apiserver *as = cluster_apiserver(l->cluster);
@@ -132,6 +134,7 @@ static void look_begin(struct looker *l, struct http_exchange *x, look_fn *fn, s
     }
     if (!k->waiting)
         task_post(cluster_loop(l->cluster), &k->task);
+    return k;
 }
 
 /* ---- what is there ---- */
@@ -195,13 +198,15 @@ static void take_document(struct look *k)
     add_hpas(k, &out);
     strbuf_addc(&out, "],\"audit\":[");
     strbuf_addf(&out, "],\"auditLeftOut\":%" PRId64, audit_short_write(l->audit, &out));
-    if (!str_eqc(query_get(&k->x->query, "history"), "0")) {
+    if (k->history) {
         strbuf_addc(&out, ",\"history\":[");
         ring_each(l->history, add_history_row, &out);
         strbuf_addch(&out, ']');
     }
     strbuf_addch(&out, '}');
-    if (out.overflow)
+    if (k->done)
+        k->done(k->ctx, out.overflow ? STR_NULL : strbuf_str(&out));
+    else if (out.overflow)
         http_respond(k->x, 500, NULL, "text/plain", STR("the document is too large: there are more objects, or larger ones, than checks can look at\n"));
     else
         http_respond(k->x, 200, NULL, "application/json", strbuf_str(&out));
@@ -334,12 +339,23 @@ void looker_free(struct looker *l)
     free(l);
 }
 
+struct look *looker_ask(struct looker *l, bool history, void (*done)(void *ctx, struct str text), void *ctx)
+{
+    struct look *k = look_begin(l, NULL, take_document, METRICS_COUNT);
+    k->history = history;
+    k->done = done;
+    k->ctx = ctx;
+    return k;
+}
+
+void look_cancel(struct look *k) { look_free(k); }
+
 bool look_route(struct looker *l, struct http_exchange *x)
 {
     if (!str_eqc(x->method, "GET"))
         return false;
     if (str_eqc(x->path, "/document"))
-        look_begin(l, x, take_document, METRICS_COUNT);
+        look_begin(l, x, take_document, METRICS_COUNT)->history = !str_eqc(query_get(&x->query, "history"), "0");
     else if (str_eqc(x->path, "/samples"))
         look_begin(l, x, take_samples, 1);
     else if (str_eqc(x->path, "/hpa/why"))

@@ -56,6 +56,10 @@ void looker_free(struct looker *l);    /* looks under way end without a word; ac
 struct notes *looker_notes(struct looker *l);
 void looker_give_up(struct looker *l);             /* as when nothing is left to do and time stands: looks end without what they wait for */
 void looker_began(struct looker *l);   /* the cluster is up: for a fresh one, this is the document's clock.began */
+/* The document, for who asks from inside: done once, never inside the call; empty: it is too large. */
+struct look;
+struct look *looker_ask(struct looker *l, bool history, void (*done)(void *ctx, struct str text), void *ctx);
+void look_cancel(struct look *k);      /* done is not called */
 bool look_route(struct looker *l, struct http_exchange *x);      /* false: not one of ours */
 
 #endif

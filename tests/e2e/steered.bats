@@ -42,7 +42,62 @@ set_speed() { k patch clock cluster --type merge -p "{\"spec\":{\"speed\":$1}}";
     "$KUBELAB" clock pause --data "$DATA"
 }
 
-@test "a journal with changes of speed is replayed" {
+scenario() {                                   # scenario NAME: an object with the steps on standard input
+    { printf 'apiVersion: lab.kubelab.dev/v1\nkind: Scenario\nmetadata: {name: %s}\nspec:\n  steps:\n' "$1"; cat; } | k apply -f -
+}
+phase() { k get scenario "$1" -o jsonpath='{.status.phase} {.status.done} {.status.failed}'; }
+
+@test "a scenario is an object: it is played in the cluster's time, and tells how far it is" {
+    scenario visit <<'Y'
+  - apply: {apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 2, selector: {matchLabels: {app: web}},
+            template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: nginx}]}}}}
+  - name: both are ready
+    when: any(.objects["deployments.apps"][]; .metadata.name == "web" and .status.readyReplicas == 2)
+    patch: {apiVersion: apps/v1, kind: Deployment, name: web, type: merge, patch: {spec: {replicas: 1}}}
+  - fault: {inject: dns-slow, duration: 30s}
+  - clock: 1m
+  - expect: any(.objects["faults.lab.kubelab.dev"][]; .metadata.name == "dns-slow" and .status.phase == "Ended")
+  - at: 5m
+    expect: {jq: "false", within: 10s}
+  - delete: {apiVersion: apps/v1, kind: Deployment, metadata: {name: web}}
+Y
+    [ "$(phase visit)" = "Running 1 0" ]
+    advance 30s
+    [ "$(phase visit)" = "Running 3 0" ]
+    advance 2m
+    [ "$(phase visit)" = "Running 5 0" ]
+    advance 3m
+    [ "$(phase visit)" = "Failed 6 1" ]
+    [ "$(k get scenario visit -o jsonpath='{.status.steps[1].name}: {.status.steps[1].ok}, {.status.steps[5].message}')" = "both are ready: true, within 10s it never held: false" ]
+    run k get deployment web
+    [ "$status" = 1 ]
+    [[ $(k get scenarios) == NAME*PHASE*DONE*FAILED*AGE*visit*Failed*6*1* ]]
+}
+
+@test "a scenario that cannot be is refused with its place; one that is deleted ends where it is; it is played once" {
+    refused() { k get scenario "$1" -o jsonpath='{.status.phase}: {.status.message}'; }
+    scenario shell <<<$'  - clock: 1s\n  - run: ls'
+    [[ $(refused shell) == "Refused: spec.steps[1]: a scenario in a cluster has no shell"* ]]
+    scenario file <<<'  - apply: web.yaml'
+    [[ $(refused file) == "Refused: spec.steps[0]: a scenario in a cluster reads no files: "*"web.yaml" ]]
+    scenario jq <<<$'  - clock: 1s\n  - expect: any('
+    [[ $(refused jq) == "Refused: spec.steps[1]: syntax error"* ]]
+    scenario typo <<<'  - fault: {inject: dns-slow, parameters: {delay: soon}}'
+    [[ $(refused typo) == "Refused: spec.steps[0]: the parameter delay must be a duration"* ]]
+    scenario long <<<'  - clock: 1h'
+    run scenario long <<<'  - clock: 2h'
+    [[ $output == *"a scenario is played once: delete it, and make it again"* ]]
+    k delete scenario long
+    run k create -f - <<<'{"apiVersion":"lab.kubelab.dev/v1","kind":"Scenario","metadata":{"name":"none"},"spec":{"steps":[]}}'
+    [[ $output == *"spec.steps: Required value"* ]]
+}
+
+@test "a journal with changes of speed and with scenarios is replayed; one that was played when the cluster stopped is told to be interrupted" {
+    scenario cut <<<$'  - clock: 1m\n  - clock: 1h'
+    advance 90s
     "$KUBELAB" journal export "$BATS_TEST_TMPDIR/j" --data "$DATA"
     "$KUBELAB" replay "$BATS_TEST_TMPDIR/j"
+    stop
+    start --clock paused
+    [ "$(phase cut)" = "Interrupted 1 0" ]
 }

@@ -65,7 +65,7 @@ void respond_error(struct request *r, const struct err *err) {
         return;
     }
     struct json *details = err->details ? json_parse(r->a, str_c(err->details), NULL) : NULL;
-    int64_t retry = json_get_int(details, "retryAfterSeconds", err->code == ERR_TOO_MANY_REQUESTS ? 1 : 0);
+    int64_t retry = json_get_int(details, "retryAfterSeconds", 0);
     if (retry > 0) http_headers_addf(r->a, &r->headers, "Retry-After", "%" PRId64, retry);
     if (status >= 500 && err->code == ERR_INTERNAL) log_msg(LOG_DEBUG, "apiserver", STR_FMT " " STR_FMT ": %s", STR_ARG(r->x->method), STR_ARG(r->x->target), err->msg);
     respond_bytes(r, status, text);

@@ -2,6 +2,7 @@
  *
  * Upstream: kubernetes pkg/registry/core/pod/storage/{storage.go,eviction.go}.
  */
+#include "apiserver/auth/auth.h"
 #include "apiserver/registry/registry.h"
 
 static struct object *pod_get(struct request *r, struct str name, struct err *err) {
@@ -59,6 +60,7 @@ bool pod_bind(struct request *r, struct json *binding, struct str name, struct e
 }
 
 /* ---- eviction ---- */
+enum { DISRUPTED_PODS_MAX = 2000 };
 struct budget { struct request *r; const struct json *pod; struct object *found; size_t count; };
 
 static bool match_budget(void *ctx, struct str key, struct object *o) {
@@ -67,32 +69,58 @@ static bool match_budget(void *ctx, struct str key, struct object *o) {
     (void)key;
     struct selector *s = selector_from_json(b->r->a, json_path(object_json(o), "spec.selector"), &ignored);
     err_clear(&ignored);
-    if (!s || !selector_matches(s, meta_labels(b->pod))) return true;
+    if (!s || selector_empty(s) || !selector_matches(s, meta_labels(b->pod))) return true;
     b->count++;
     if (!b->found) b->found = object_ref(o);
     return true;
 }
 
-/* A budget that has none left refuses with 429; one that has is charged (status.disruptedPods, disruptionsAllowed). */
+/* 429 with its cause; retry_s: what the client is told to wait, 0: it may think of something itself. */
+static bool refuse_eviction(struct request *r, const char *cause, int64_t retry_s, struct err *err) {
+    struct json *details = json_buildf(r->a, "{'causes':[{'reason':'DisruptionBudget','message':%s}]}", cause);
+    if (retry_s) json_set_int(r->a, details, "retryAfterSeconds", retry_s);
+    err_set(err, ERR_TOO_MANY_REQUESTS, "Cannot evict pod as it would violate the pod's disruption budget.");
+    err_details(err, arena_cstr(r->a, json_text(r->a, details)));
+    return false;
+}
+
+static bool may_disrupt(struct request *r, const struct json *pdb, struct err *err) {
+    struct str name = meta_name(pdb);
+    int64_t left = json_path_int(pdb, "status.disruptionsAllowed", 0);
+    if (json_path_int(pdb, "status.observedGeneration", 0) < json_path_int(pdb, "metadata.generation", 0))
+        return refuse_eviction(r, arena_printf(r->a, "The disruption budget " STR_FMT " is still being processed by the server.", STR_ARG(name)),
+                               r->as->opt.minor >= 21 ? 10 : 0, err);
+    if (left < 0) return err_forbidden_object(err, STR("policy"), STR("poddisruptionbudget"), name, "pdb disruptions allowed is negative");
+    if (json_len(json_path(pdb, "status.disruptedPods")) > DISRUPTED_PODS_MAX)
+        return err_forbidden_object(err, STR("policy"), STR("poddisruptionbudget"), name,
+                                    "DisruptedPods map too big - too many evictions not confirmed by PDB controller");
+    if (left > 0) return true;
+    return refuse_eviction(r, arena_printf(r->a, "The disruption budget " STR_FMT " needs %" PRId64 " healthy pods and has %" PRId64 " currently",
+                                           STR_ARG(name), json_path_int(pdb, "status.desiredHealthy", 0),
+                                           json_path_int(pdb, "status.currentHealthy", 0)), 0, err);
+}
+
+/* A budget that has none left refuses; one that has is charged (status.disruptedPods, disruptionsAllowed), though not by a dry run. */
 static bool charge_budget(struct request *r, struct object *pdb, struct str pod, struct err *err) {
     const struct resource *res = registry_find_any(r->as, STR("policy"), STR("poddisruptionbudgets"));
-    const struct json *was = object_json(pdb);
-    int64_t left = json_path_int(was, "status.disruptionsAllowed", 0);
-    if (json_path_int(was, "status.observedGeneration", 0) < json_path_int(was, "metadata.generation", 0) || left <= 0) {
-        err_set(err, ERR_TOO_MANY_REQUESTS, "Cannot evict pod as it would violate the pod's disruption budget.");
-        struct str details = arena_strf(r->a, "{\"causes\":[{\"reason\":\"DisruptionBudget\",\"message\":\"The disruption budget " STR_FMT " needs %" PRId64
-                                        " healthy pods and has %" PRId64 " currently\"}]}", STR_ARG(meta_name(was)),
-                                        json_path_int(was, "status.desiredHealthy", 0), json_path_int(was, "status.currentHealthy", 0));
-        err_details(err, details.p);
-        return false;
-    }
+    if (!may_disrupt(r, object_json(pdb), err)) return false;
     struct json *obj = present_json(r->as, r->a, res, pdb), *status = json_ensure(r->a, obj, "status");
-    json_set_int(r->a, status, "disruptionsAllowed", left - 1);
+    int64_t left = json_get_int(status, "disruptionsAllowed", 0) - 1;
+    json_set_int(r->a, status, "disruptionsAllowed", left);
+    if (!left && r->as->opt.minor >= 21) disruption_condition_set(r->a, status, r->now_ns);
     json_setn(r->a, json_ensure(r->a, status, "disruptedPods"), pod, json_new_str(r->a, time_rfc3339(r->a, r->now_ns)));
     struct object *out = NULL;
     bool ok = write_commit(r, res, obj, pdb, &out, err);
     object_unref(out);
     return ok;
+}
+
+/* A pod that is not ready does no one any good: from v1.21 on it may go when enough others are ready, and always when the budget says so. */
+static bool is_idle(struct request *r, const struct json *pod, const struct json *pdb) {
+    int64_t desired = json_path_int(pdb, "status.desiredHealthy", 0);
+    if (r->as->opt.minor < 21 || pod_is_ready(pod)) return false;
+    return str_eqc(json_path_str(pdb, "spec.unhealthyPodEvictionPolicy"), "AlwaysAllow") ||
+           (desired > 0 && json_path_int(pdb, "status.currentHealthy", 0) >= desired);
 }
 
 static bool budget_allows(struct request *r, const struct json *pod, struct err *err) {
@@ -103,17 +131,35 @@ static bool budget_allows(struct request *r, const struct json *pod, struct err 
     store_list(r->as->store, prefix, STR_NULL, match_budget, &b);
     bool ok = true;
     if (b.count > 1) ok = err_set(err, ERR_INTERNAL, "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.");
-    else if (b.found) ok = charge_budget(r, b.found, name, err);
+    else if (b.found && !is_idle(r, pod, object_json(b.found))) ok = charge_budget(r, b.found, name, err);
     object_unref(b.found);
     return ok;
 }
 
+/* From v1.26 on the pod says why it goes. *pod is the state before and after. */
+static bool mark_disrupted(struct request *r, const struct resource *res, struct object **pod, struct err *err) {
+    if (r->as->opt.minor < 26 || meta_deleting(object_json(*pod))) return true;
+    struct json *obj = present_json(r->as, r->a, res, *pod), *status = json_ensure(r->a, obj, "status");
+    struct object *out = NULL;
+    condition_set(r->a, json_ensure_array(r->a, status, "conditions"), "DisruptionTarget", "True", "EvictionByEvictionAPI", "Eviction API: evicting", r->now_ns);
+    if (!write_commit(r, res, obj, *pod, &out, err)) return false;
+    if (r->dry_run) {
+        object_unref(out);
+        return true;
+    }
+    object_unref(*pod);
+    *pod = out;
+    return true;
+}
+
 bool pod_evict(struct request *r, struct json *eviction, struct str name, struct err *err) {
+    if (r->as->opt.minor >= 20 && !str_eq(name, meta_name(eviction)))
+        return err_set(err, ERR_BAD_REQUEST, "name in URL does not match name in Eviction object");
     struct object *old = pod_get(r, name, err), *out = NULL;
     if (!old) return false;
     struct delete_options d = delete_options_from_json(r, json_get(eviction, "deleteOptions"));
     const struct resource *res = registry_find(r->as, STR(""), STR("v1"), STR("pods"), STR(""));
-    bool gone, ok = budget_allows(r, object_json(old), err) && write_delete(r, res, old, &d, true, &out, &gone, err);
+    bool gone, ok = budget_allows(r, object_json(old), err) && mark_disrupted(r, res, &old, err) && write_delete(r, res, old, &d, true, &out, &gone, err);
     object_unref(out);
     object_unref(old);
     return ok;

@@ -68,6 +68,12 @@ bool condition_set(struct arena *a, struct json *conditions, const char *type, c
  * "lastHeartbeatTime". It is written when anything else changes, and alone does not count as a change. */
 bool condition_set_ext(struct arena *a, struct json *conditions, const char *type, const char *status, const char *reason,
                        const char *message, int64_t now_ns, const char *extra_time_key, int64_t extra_ns);
+/* A metav1.Condition (apimachinery's SetStatusCondition): observedGeneration stands before lastTransitionTime unless it is 0, and
+ * reason and message are always there. */
+void condition_set_observed(struct arena *a, struct json *conditions, const char *type, const char *status, int64_t generation,
+                            const char *reason, const char *message, int64_t now_ns);
+/* A disruption budget's condition DisruptionAllowed, as its status.disruptionsAllowed has it (from v1.21 on); status is changed. */
+void disruption_condition_set(struct arena *a, struct json *status, int64_t now_ns);
 
 /* ---- pods: what several components ask ---- */
 bool pod_is_ready(const struct json *pod);

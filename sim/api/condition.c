@@ -57,3 +57,27 @@ bool condition_set_ext(struct arena *a, struct json *conditions, const char *typ
         json_append(conditions, c);
     return true;
 }
+
+void condition_set_observed(struct arena *a, struct json *conditions, const char *type, const char *status, int64_t generation,
+                            const char *reason, const char *message, int64_t now_ns) {
+    struct json *old = condition_find(conditions, type), *c = json_new_object(a);
+    const struct json *since = old && same(old, "status", status) ? json_get(old, "lastTransitionTime") : NULL;
+    json_set_strc(a, c, "type", type);
+    json_set_strc(a, c, "status", status);
+    if (generation)
+        json_set_int(a, c, "observedGeneration", generation);
+    json_set(a, c, "lastTransitionTime", since ? json_copy(a, since) : time_node(a, now_ns));
+    json_set_strc(a, c, "reason", reason);
+    json_set_strc(a, c, "message", message);
+    if (old)
+        json_replace(conditions, old, c);
+    else
+        json_append(conditions, c);
+}
+
+/* Upstream: component-helpers apps/poddisruptionbudget, which the controller and the eviction handler share. */
+void disruption_condition_set(struct arena *a, struct json *status, int64_t now_ns) {
+    bool allowed = json_get_int(status, "disruptionsAllowed", 0) > 0;
+    condition_set_observed(a, json_ensure_array(a, status, "conditions"), "DisruptionAllowed", allowed ? "True" : "False",
+                           json_get_int(status, "observedGeneration", 0), allowed ? "SufficientPods" : "InsufficientPods", "", now_ns);
+}

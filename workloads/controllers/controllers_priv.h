@@ -150,7 +150,7 @@ extern const struct controller_ops tokens_controller, serviceaccount_controller,
     replicaset_controller, replication_controller, deployment_controller, daemonset_controller, endpoints_controller,
     endpointslice_controller, garbage_collector, pod_gc_controller, node_lifecycle_controller, ttl_controller, job_controller,
     cronjob_controller, statefulset_controller, csr_controller, bootstrap_signer, token_cleaner, clusterrole_aggregation_controller,
-    resourcequota_controller;
+    resourcequota_controller, disruption_controller;
 void tokens_key_arrived(void *state);              /* opt->sa_key is set now */
 
 #endif

@@ -30,7 +30,7 @@ static const struct upstream { const char *account; int since; const struct cont
     { "deployment-controller", 16, { &deployment_controller } },
     { "replicaset-controller", 16, { &replicaset_controller } },
     { "horizontal-pod-autoscaler", 16, { NULL } },
-    { "disruption-controller", 16, { NULL } },
+    { "disruption-controller", 16, { &disruption_controller } },
     { "statefulset-controller", 16, { &statefulset_controller } },
     { "cronjob-controller", 16, { &cronjob_controller } },
     { "certificate-controller", 16, { &csr_controller } },

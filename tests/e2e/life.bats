@@ -124,3 +124,28 @@ teardown() {
     [ "$status" = 3 ]
     [ "$(cat "$BATS_TEST_TMPDIR/other/log")" = precious ]
 }
+
+@test "kubectl cp: a folder goes into a container and comes back, whatever the client's tar arguments are" {
+    start
+    k run box --image=busybox --restart=Never -- sh -c 'while true; do sleep 5; done'
+    k wait --for=condition=Ready pod/box --timeout=60s
+    mkdir -p "$BATS_TEST_TMPDIR/in/sub"
+    printf '#!/bin/sh\necho "ran $1"\n' >"$BATS_TEST_TMPDIR/in/run.sh"
+    chmod 755 "$BATS_TEST_TMPDIR/in/run.sh"
+    : >"$BATS_TEST_TMPDIR/in/empty"
+    head -c 2500000 /dev/urandom >"$BATS_TEST_TMPDIR/in/sub/big"                # more than a message, a pipe or a stream's window holds
+    for kubectl in "$KUBECTL" "$KUBECTL_NEW"; do
+        timeout 30 "$kubectl" cp "$BATS_TEST_TMPDIR/in" box:/tmp/in
+        run timeout 30 "$kubectl" exec box -- sh -c '/tmp/in/run.sh well'
+        [ "$output" = "ran well" ]
+        timeout 30 "$kubectl" cp box:/tmp/in "$BATS_TEST_TMPDIR/out"
+        diff -r "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"
+        timeout 30 "$kubectl" cp box:/etc/hostname "$BATS_TEST_TMPDIR/name"
+        [ "$(cat "$BATS_TEST_TMPDIR/name")" = box ]
+        run timeout 30 "$kubectl" cp "$BATS_TEST_TMPDIR/in/empty" box:/nowhere/x
+        [ "$status" = 1 ]
+        [[ $output == *"tar: can't change directory to '/nowhere': No such file or directory"*"command terminated with exit code 1"* ]]
+        k exec box -- rm -r /tmp/in
+        rm -r "$BATS_TEST_TMPDIR/out"
+    done
+}

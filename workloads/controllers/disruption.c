@@ -1,9 +1,9 @@
 /* workloads/controllers/disruption.c - how many pods of a PodDisruptionBudget may be evicted now (pkg/controller/disruption).
  *
- * A budget is counted anew when it or a pod that it selects changes. What its pods' controllers want to have comes from the informers
- * (ReplicationController, Deployment, ReplicaSet, StatefulSet) and of any other controller from its scale subresource. Order of a sync:
- * calculate, which ends it or asks for scales that are not known yet and comes again. Simplified: from v1.26 on upstream also takes
- * back a pod's condition DisruptionTarget when the pod was not deleted after all.
+ * A budget is counted anew when it or a pod that it selects changes. What its pods' controllers want to have comes from the
+ * informers (ReplicationController, Deployment, ReplicaSet, StatefulSet) and of any other controller from its scale subresource.
+ * Order of a sync: calculate, which ends it or asks for scales that are not known yet and comes again. Simplified: from v1.26 on
+ * upstream also takes back a pod's condition DisruptionTarget when the pod was not deleted after all.
  */
 #include "workloads/controllers/controllers_priv.h"
 #include "workloads/controllers/disruption.h"
@@ -293,9 +293,9 @@ static void calculate(struct sync *s)
     }
     if (sum.unmanaged)
         event_record(s->c->events, t->pdb, NULL, "Warning", "UnmanagedPods",
-                     "Pods selected by this PodDisruptionBudget (selector: %s) were found to be unmanaged. As a result, the status of the "
-                     "PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set "
-                     "\".spec.minAvailable\" field of the PDB to an integer value.",
+                     "Pods selected by this PodDisruptionBudget (selector: %s) were found to be unmanaged. As a result, the status of "
+                     "the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods "
+                     "please set \".spec.minAvailable\" field of the PDB to an integer value.",
                      label_selector_print(s->a, json_get(spec, "selector")));
     conclude(s, &count);
 }

@@ -14,7 +14,7 @@
 const uint64_t SH_NS_BUILTIN = 2000, SH_NS_FORK = 150 * 1000, SH_NS_EXEC = 200 * 1000, SH_NS_EXPANSION = 400, SH_NS_PER_KIB = 800;
 
 const struct applet *sh_applet_find(struct str name) {
-    const struct applet *const tables[] = { sh_builtins, sh_text_applets, sh_file_applets, sh_net_applets };
+    const struct applet *const tables[] = { sh_builtins, sh_text_applets, sh_file_applets, sh_net_applets, sh_tar_applets };
     for (size_t t = 0; t < ARRAY_LEN(tables); t++)
         for (const struct applet *a = tables[t]; a->name; a++)
             if (name.n && *name.p == *a->name && str_eqc(name, a->name))

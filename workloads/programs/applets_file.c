@@ -470,7 +470,6 @@ const struct applet sh_file_applets[] = {
     { "df", do_missing, false, 50, NULL },
     { "du", do_missing, false, 50, NULL },
     { "mount", do_missing, false, 50, NULL },
-    { "tar", do_missing, false, 50, NULL },
     { "gzip", do_missing, false, 50, NULL },
     { "watch", do_missing, false, 50, NULL },
     { "timeout", do_missing, false, 50, NULL },

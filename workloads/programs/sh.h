@@ -33,6 +33,7 @@ struct sh_vfs_ops {
     int (*write)(void *ctx, const char *path, struct str bytes, bool append);            /* creates; truncates unless append */
     int (*remove)(void *ctx, const char *path);                                          /* a file or an empty directory */
     int (*mkdir)(void *ctx, const char *path);
+    int (*chmod)(void *ctx, const char *path, unsigned mode);                            /* of a file; may be NULL: modes are fixed */
 };
 
 /* ---- network: one HTTP exchange. The shell parses the URL, follows redirects and prints busybox's texts. ---- */

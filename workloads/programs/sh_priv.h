@@ -164,7 +164,8 @@ struct applet {
     const char *usage;
 };
 const struct applet *sh_applet_find(struct str name);
-extern const struct applet sh_builtins[], sh_text_applets[], sh_file_applets[], sh_net_applets[];
+extern const struct applet sh_builtins[], sh_text_applets[], sh_file_applets[], sh_net_applets[],
+    sh_tar_applets[];
 void sh_run_free(struct run *r);
 
 /* prices, in ns of the node's CPU: see applets.c */

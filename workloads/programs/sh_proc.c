@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SHELL_BYTES = 700 * 1024, PROC_BYTES = 250 * 1024, INPUT_MAX = 1024 * 1024, HISTORY_MAX = 100 };
+enum { SHELL_BYTES = 700 * 1024, PROC_BYTES = 250 * 1024, INPUT_MAX = 16 * 1024 * 1024, HISTORY_MAX = 100 };
 static const uint64_t DEBT_MAX_NS = 2 * NS_PER_MS; /* what a process may have used before it has to ask for CPU */
 
 static void run_all(struct sh *s);
@@ -620,8 +620,9 @@ static void tty_byte(struct sh *s, unsigned char c) {
     }
 }
 void sh_input(struct sh *s, struct str bytes) {
-    if (!s->tty)
+    if (!s->tty && !s->stdin_eof)
         strbuf_add(&s->input, bytes);
+    s->stdin_eof = s->stdin_eof || s->input.overflow;                /* what did not fit is not skipped: it ends there */
     for (size_t i = 0; s->tty && i < bytes.n && !s->exited; i++) {
         tty_byte(s, (unsigned char)bytes.p[i]);
         if (bytes.p[i] == '\r' || bytes.p[i] == '\n' || bytes.p[i] == 3 || bytes.p[i] == 4)

@@ -396,6 +396,22 @@ static int file_mkdir(void *ctx, const char *path)
     return vfs_mkdir(files_of(ctx), path, 0755) ? 0 : EROFS;
 }
 
+static int file_chmod(void *ctx, const char *path, unsigned mode)
+{
+    struct vfs_stat st;
+    struct str bytes;
+    if (!vfs_stat(files_of(ctx), path, &st))
+        return ENOENT;
+    if (st.is_dir || (st.mode & 07777) == (mode & 07777))
+        return 0;
+    if (!vfs_read(files_of(ctx), path, &bytes))
+        return EIO;
+    struct arena *a = arena_new();                 /* what was read goes when it is written */
+    bool ok = vfs_put(files_of(ctx), path, arena_str(a, bytes), mode & 07777, st.mtime_ns);
+    arena_free(a);
+    return ok ? 0 : EROFS;
+}
+
 /* ---- the program ---- */
 static const struct sh_ops ops = {
     .write = do_write,
@@ -407,7 +423,7 @@ static const struct sh_ops ops = {
     .wget = do_wget,
     .lookup = do_lookup,
     .cancel = do_cancel,
-    .vfs = { file_stat, file_list, file_read_all, file_write_all, file_remove, file_mkdir },
+    .vfs = { file_stat, file_list, file_read_all, file_write_all, file_remove, file_mkdir, file_chmod },
 };
 
 static void sh_stop(void *state)

@@ -259,6 +259,16 @@ static const struct { const char *script, *want; int status; } SCRIPTS[] = {
     { "kill -0 $$; kill 999; trap 'echo got' USR1; kill -USR1 $$; echo after", "sh: can't kill pid 999: No such process\ngot\nafter\n", 0 },
     { "exec echo replaced; echo never", "replaced\n", 0 },
     { "exec > /tmp/log; echo hidden; exec >&2; cat /tmp/log", "hidden\n", 0 },
+    { "mkdir -p /a/b; echo one > /a/f; echo two > /a/b/g; cd /tmp; tar cf - -C / a | tar -xmf - -C /tmp; cat a/f a/b/g; tar cf t.tar a/b a/f; tar tf t.tar; rm -r a; "
+      "tar -xvf t.tar a/f; cat a/b/g", "one\ntwo\na/b/\na/b/g\na/f\na/f\ncat: can't open 'a/b/g': No such file or directory\n", 1 },
+    { "tar czf /tmp/z /etc/hosts; tar tzf /tmp/z; tar xf /tmp/z; echo $?; cd /tmp; tar xzOf z | wc -l; tar cf - /etc/hosts | tail -c+1 | tar t",
+      "tar: removing leading '/' from member names\netc/hosts\ntar: short read\n1\n2\ntar: removing leading '/' from member names\netc/hosts\n", 0 },
+    { "tar cf - /nope | wc -c; tar xf - -C /nope; tar xf - < /dev/null; echo abc | tar x; tar cf /tmp/t /etc/hosts x; echo $?; tar tf /tmp/t y; tar cx; tar --what",
+      "tar: /nope: No such file or directory\ntar: error exit delayed from previous errors\n1024\ntar: can't change directory to '/nope': No such file or directory\n"
+      "tar: short read\ntar: short read\ntar: removing leading '/' from member names\ntar: x: No such file or directory\ntar: error exit delayed from previous errors\n1\n"
+      "tar: y: not found in archive\nUsage: tar c|x|t [-zvOmpk] [-f TARFILE] [-C DIR] [FILE]...\ntar: unrecognized option '--what'\n\n"
+      "Usage: tar c|x|t [-zvOmpk] [-f TARFILE] [-C DIR] [FILE]...\n", 1 },
+    { "d=/tmp/0123456789012345678901234567890123456789; mkdir -p $d/$d/$d; echo deep > $d/$d/$d/file; cd /tmp; tar c ${d#/tmp/} > t; rm -r $d; tar x < t; cat $d/$d/$d/file", "deep\n", 0 },
     { "vi x; sleep abc", "vi: this applet is not in kubelab's busybox\nsleep: invalid number 'abc'\n", 1 },
     { "seq 3 | while read n; do [ $n = 2 ] && break; echo $n; done; echo a | { read v; echo got $v; }", "1\ngot a\n", 0 },
     { "echo a >/tmp/x >/tmp/y; ls -l /tmp | wc -l; > /none/x; echo $?", "3\nsh: can't create /none/x: nonexistent directory\n1\n", 0 },

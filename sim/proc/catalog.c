@@ -6,6 +6,7 @@
  *   "load": {"profile", "mean_nanocores", "memory_bytes", ...} what the program uses when nobody asks anything of it
  *   (figures of the lab's `top pod`)
  *   "ports": ["80/tcp"], "webroot": folder that a web server serves, "php": its PHP's version, "pull_bytes": compressed size
+ * A record's "fs" names one of the file's file systems: folders and files, and "base", the one below it.
  * Derived where the file is silent: id and digest are hashes of name and tag (an id given in short form is filled up),
  * layers as many as said, the compressed size two fifths of the size, which is what gzip leaves of such images.
  */
@@ -132,14 +133,22 @@ static void put_all(struct arena *a, struct vfs *v, const struct json *from, int
     }
 }
 
+/* A file system and, first, the one that it is built on. */
+static void put_system(struct arena *a, struct vfs *v, struct str name, int64_t mtime_ns)
+{
+    const struct json *system = json_getn(json_get(catalog.file, "file_systems"), name);
+    if (json_get(system, "base"))
+        put_system(a, v, json_get_str(system, "base"), mtime_ns);
+    put_all(a, v, system, mtime_ns);
+}
+
 struct vfs *image_catalog_files(const struct json *record)
 {
     struct arena *a = arena_new();
     struct vfs *v = vfs_new();
     int64_t created = 0;
     time_parse_rfc3339(json_get_str(record, "created"), &created);
-    const struct json *base = json_getn(json_get(catalog.file, "file_systems"), json_get_str(record, "fs"));
-    put_all(a, v, base, created);
+    put_system(a, v, json_get_str(record, "fs"), created);
     put_all(a, v, record, created);
     arena_free(a);
     return v;

@@ -44,6 +44,7 @@ struct vfs *vfs_ref(struct vfs *v);
 bool vfs_put(struct vfs *v, const char *path, struct str bytes, unsigned mode, int64_t mtime_ns);
 /* makes parents; an existing folder is success and keeps its mode */
 bool vfs_mkdir(struct vfs *v, const char *path, unsigned mode);
+bool vfs_chmod(struct vfs *v, const char *path, unsigned mode);            /* false: not there, or read-only */
 bool vfs_read(const struct vfs *v, const char *path, struct str *bytes);        /* borrowed until the next write */
 bool vfs_stat(const struct vfs *v, const char *path, struct vfs_stat *out);
 /* a file, or a folder with all below it; false: absent, read-only or a mount */

@@ -18,7 +18,6 @@ enum {
 
 /* ---- vfs ---- */
 char *vfs_normalize(struct arena *a, const char *base, const char *path);  /* absolute, without . and ..; NULL past the limits */
-bool vfs_chmod(struct vfs *v, const char *path, unsigned mode);            /* false: not there, or read-only */
 
 /* ---- images ---- */
 /* "docker.io/library/php", "5-apache" or "", "sha256:..." or "" */

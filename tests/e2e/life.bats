@@ -149,3 +149,16 @@ teardown() {
         rm -r "$BATS_TEST_TMPDIR/out"
     done
 }
+
+@test "the web images hold the configuration that their server goes by, and each serves its own folder" {
+    start
+    for image in nginx httpd php:7-apache; do k run "${image%%:*}" --image=$image --restart=Never; done
+    k wait --for=condition=Ready pod/nginx pod/httpd pod/php --timeout=60s
+    run k exec nginx -- cat /etc/nginx/nginx.conf /etc/nginx/conf.d/default.conf
+    [[ $output == *"user  nginx;"*"listen       80;"*"root   /usr/share/nginx/html;"* ]]
+    [[ $(k exec httpd -- grep DocumentRoot conf/httpd.conf) == *'"/usr/local/apache2/htdocs"' ]]
+    [[ $(k exec php -- cat /etc/apache2/sites-enabled/000-default.conf) == *"DocumentRoot /var/www/html"* ]]
+    k exec nginx -- sh -c 'echo mine > /usr/share/nginx/html/index.html'
+    [ "$(k exec nginx -- wget -qO- http://localhost)" = mine ]
+    [[ $(k exec httpd -- wget -qO- http://localhost) == *"It works!"* ]]
+}

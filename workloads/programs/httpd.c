@@ -31,7 +31,7 @@ struct request {                       /* one exchange: waiting, or on a worker 
 struct httpd {
     struct process     *process;
     struct http_server *http;
-    const char         *root;          /* document root in the container */
+    struct str          root;          /* document root in the container, the image's webroot; the image record's */
     struct arena       *arena;         /* of site, when it is ours */
     const struct json  *site;          /* path -> evaluated page: the built image's, or made here for one that was pulled */
     struct list         busy, queue;   /* struct request */
@@ -86,7 +86,7 @@ static bool find_page(struct httpd *h, struct arena *a, struct str path, struct 
         page_of_record(a, entry, p);
         return true;
     }
-    if (str_ends(path, ".php") || !vfs_read(o->files, arena_printf(a, "%s" STR_FMT, h->root, STR_ARG(path)), &bytes))
+    if (str_ends(path, ".php") || !vfs_read(o->files, arena_printf(a, STR_FMT STR_FMT, STR_ARG(h->root), STR_ARG(path)), &bytes))
         return false;
     *p = (struct page){ .status = 200, .type = str_c(type_of(path)), .body = arena_str(a, bytes), .cpu_ns = STATIC_CPU_NS };
     return true;
@@ -341,7 +341,9 @@ static void *httpd_start(struct process *p, struct err *err)
     struct httpd *h = NEW(struct httpd);
     h->process = p;
     h->apache = str_find(ref, STR("nginx")) < 0;
-    h->root = h->apache ? "/var/www/html" : "/usr/share/nginx/html";
+    h->root = json_get_str(o->image, "webroot");
+    if (!h->root.n)
+        h->root = h->apache ? STR("/var/www/html") : STR("/usr/share/nginx/html");
     list_init(&h->busy);
     list_init(&h->queue);
     struct http_server_options so = { .loop = o->loop, .name = o->name, .handler = handle, .ctx = h };

@@ -399,17 +399,9 @@ static int file_mkdir(void *ctx, const char *path)
 static int file_chmod(void *ctx, const char *path, unsigned mode)
 {
     struct vfs_stat st;
-    struct str bytes;
     if (!vfs_stat(files_of(ctx), path, &st))
         return ENOENT;
-    if (st.is_dir || (st.mode & 07777) == (mode & 07777))
-        return 0;
-    if (!vfs_read(files_of(ctx), path, &bytes))
-        return EIO;
-    struct arena *a = arena_new();                 /* what was read goes when it is written */
-    bool ok = vfs_put(files_of(ctx), path, arena_str(a, bytes), mode & 07777, st.mtime_ns);
-    arena_free(a);
-    return ok ? 0 : EROFS;
+    return vfs_chmod(files_of(ctx), path, mode) ? 0 : EROFS;
 }
 
 /* ---- the program ---- */

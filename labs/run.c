@@ -146,8 +146,8 @@ static bool do_objects(struct runner *r, const struct scenario_step *st)
         if (wrong)
             record(r, st, false, STR_FMT " " STR_FMT ": %s", STR_ARG(json_get_str(o, "kind")), STR_ARG(json_path_str(o, "metadata.name")), wrong);
     }
-    if (!wrong && st->text)
-        record(r, st, true, "%s%s", st->text, st->clear ? " is over" : "");
+    if (!wrong && st->text)            /* a fault or a load, which its name tells */
+        record(r, st, true, "%s", "");
     else if (!wrong)
         record(r, st, true, "%zu object%s", n, n == 1 ? "" : "s");
     return true;

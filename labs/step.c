@@ -278,6 +278,27 @@ static bool choose_action(struct spec *s, const struct json *j, struct scenario_
     return found || spec_fail(s, j, "a step does something: apply, patch, delete, fault, load, clock, expect, check, run, build or submit");
 }
 
+/* ---- what a step is called that has no name: it stands below the plot ---- */
+static const char *thing_name(struct arena *a, const struct json *thing)
+{
+    struct str kind = json_get_str(thing, "kind"), name = json_path_str(thing, "metadata.name");
+    if (json_is(thing, JSON_STRING))
+        return str_chr(json_str(thing), '\n') < 0 ? arena_cstr(a, json_str(thing)) : "manifests";
+    return arena_printf(a, STR_FMT " " STR_FMT, STR_ARG(kind), STR_ARG(name));
+}
+
+static const char *usual_name(struct spec *s, const struct scenario_step *step)
+{
+    const char *action = action_name(step->action);
+    const struct json *all = step->objects, *first = json_is(all, JSON_ARRAY) ? json_first(all) : all;
+    size_t more = json_is(all, JSON_ARRAY) ? json_len(all) - 1 : 0;
+    if (step->action == ACTION_FAULT || step->action == ACTION_LOAD)
+        return arena_printf(s->a, "%s %s%s", action, step->text, step->clear ? " ends" : "");
+    if (!first)
+        return action;
+    return arena_printf(s->a, "%s %s%s", action, thing_name(s->a, first), more ? arena_printf(s->a, " and %zu more", more) : "");
+}
+
 static bool read_step(struct spec *s, const struct json *j, struct step_doc *d, int64_t *last_at)
 {
     struct scenario_step *step = &d->step;
@@ -298,7 +319,7 @@ static bool read_step(struct spec *s, const struct json *j, struct step_doc *d, 
     step->when_jq = d->when;
     if (!read_action(s, j, d))
         return false;
-    step->name = step->name ? step->name : action_name(step->action);
+    step->name = step->name ? step->name : usual_name(s, step);
     return true;
 }
 

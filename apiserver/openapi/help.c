@@ -10,7 +10,6 @@
  */
 #include "apiserver/openapi/help.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 EMBED(help_access, "apiserver/openapi/help/access.help")
@@ -19,13 +18,16 @@ EMBED(help_autoscaling, "apiserver/openapi/help/autoscaling.help")
 EMBED(help_batch, "apiserver/openapi/help/batch.help")
 EMBED(help_cluster, "apiserver/openapi/help/cluster.help")
 EMBED(help_core, "apiserver/openapi/help/core.help")
+EMBED(help_extend, "apiserver/openapi/help/extend.help")
 EMBED(help_lab, "apiserver/openapi/help/lab.help")
 EMBED(help_meta, "apiserver/openapi/help/meta.help")
 EMBED(help_networking, "apiserver/openapi/help/networking.help")
 EMBED(help_policy, "apiserver/openapi/help/policy.help")
+EMBED(help_volumes, "apiserver/openapi/help/volumes.help")
 
 static struct str (*const sources[])(void) = {
-    help_access, help_apps, help_autoscaling, help_batch, help_cluster, help_core, help_lab, help_meta, help_networking, help_policy
+    help_access, help_apps, help_autoscaling, help_batch, help_cluster, help_core, help_extend, help_lab, help_meta,
+    help_networking, help_policy, help_volumes
 };
 
 enum { LIKE_MAX = 4 };                               /* types that are like one another, in a chain */
@@ -153,46 +155,61 @@ bool help_each(const struct help *h, size_t *cursor, struct str *name, const cha
 
 /* ---- looking up ---- */
 
-static const char *get(const struct help *h, struct str package, const char *version, struct str type, const char *last)
+/* A name being put together; what does not fit is nobody's. */
+struct key { char text[512]; size_t n; };
+
+static void add(struct key *k, struct str part)
 {
-    char key[512];
-    int n = snprintf(key, sizeof key, STR_FMT ".%s%s" STR_FMT "%s%s", STR_ARG(package), version, *version ? "." : "", STR_ARG(type),
-                     last[0] && last[0] != '=' ? "." : "", last);
-    ASSERT(n > 0);
-    return (size_t)n < sizeof key ? map_get(h->texts, (struct str){ key, (size_t)n }) : NULL;
+    size_t n = part.n < sizeof k->text - k->n ? part.n : sizeof k->text - k->n;
+    if (n)
+        memcpy(k->text + k->n, part.p, n);
+    k->n += n;
 }
 
-static const char *in_package(const struct help *h, struct str package, const char *version, struct str type, const char *field)
+/* last: a field, or nothing for the type itself, or "=". */
+static const char *get(const struct help *h, struct str package, struct str version, struct str type, struct str last)
+{
+    struct key k = { .n = 0 };
+    add(&k, package);
+    add(&k, STR("."));
+    add(&k, version);
+    add(&k, version.n ? STR(".") : STR_NULL);
+    add(&k, type);
+    add(&k, last.n && last.p[0] != '=' ? STR(".") : STR_NULL);
+    add(&k, last);
+    return map_get(h->texts, (struct str){ k.text, k.n });
+}
+
+static const char *in_package(const struct help *h, struct str package, struct str version, struct str type, struct str field)
 {
     for (int i = 0; i < LIKE_MAX && type.n; i++) {
         const char *text = get(h, package, version, type, field);
         if (!text)
-            text = get(h, package, "", type, field);
+            text = get(h, package, STR_NULL, type, field);
         if (text)
             return text;
-        const char *like = get(h, package, "", type, "=");
+        const char *like = get(h, package, STR_NULL, type, STR("="));
         type = like ? str_c(like) : STR_NULL;
     }
     return NULL;
 }
 
-/* "io.k8s.api.apps.v1.Deployment" is package io.k8s.api.apps, version v1, type Deployment. field: "" for the type's own text. */
-static const char *look(const struct help *h, const struct type *t, const char *field)
+/* "io.k8s.api.apps.v1.Deployment" is package io.k8s.api.apps, version v1, type Deployment. field: empty for the type's own text. */
+static const char *look(const struct help *h, const struct type *t, struct str field)
 {
     struct str name = str_c(t->name);
     size_t dot[2] = { 0, 0 };                        /* before the version, and before the type */
     for (size_t i = 0; i < name.n; i++)
         if (name.p[i] == '.')
             dot[0] = dot[1], dot[1] = i;
-    char version[64];
-    snprintf(version, sizeof version, "%.*s", (int)(dot[1] > dot[0] ? dot[1] - dot[0] - 1 : 0), name.p + dot[0] + 1);
-    struct str package = str_sub(name, 0, dot[0]), type = str_sub(name, dot[1] + 1, name.n);
+    struct str package = str_sub(name, 0, dot[0]), version = str_sub(name, dot[0] + 1, dot[1]), type = str_sub(name, dot[1] + 1, name.n);
     const char *text = in_package(h, package, version, type, field);
     if (text)
         return text;
-    char key[256];
-    int n = snprintf(key, sizeof key, STR_FMT "=", STR_ARG(package));
-    const char *like = n > 0 && (size_t)n < sizeof key ? map_get(h->texts, (struct str){ key, (size_t)n }) : NULL;
+    struct key k = { .n = 0 };
+    add(&k, package);
+    add(&k, STR("="));
+    const char *like = map_get(h->texts, (struct str){ k.text, k.n });
     return like ? in_package(h, str_c(like), version, type, field) : NULL;
 }
 
@@ -202,23 +219,23 @@ static struct str role_of(const struct type *t)
     const struct field *api_version = type_field(t, STR("apiVersion")), *kind = type_field(t, STR("kind"));
     if (str_ends(str_c(t->name), "Condition"))
         return STR("Condition");
-    if (!api_version || !kind || api_version->proto || kind->proto)          /* references have numbers for them, objects an envelope */
+    if (!api_version || !kind || api_version->proto || kind->proto) /* references have numbers for them, objects an envelope */
         return STR_NULL;
     return str_ends(str_c(t->name), "List") && type_field(t, STR("items")) ? STR("List") : STR("Object");
 }
 
-static const char *role_help(const struct help *h, const struct type *t, const char *field)
+static const char *role_help(const struct help *h, const struct type *t, struct str field)
 {
     struct str role = role_of(t);
-    return role.n ? get(h, STR("role"), "", role, field) : NULL;
+    return role.n ? get(h, STR("role"), STR_NULL, role, field) : NULL;
 }
 
 const char *help_of_type(const struct help *h, const struct type *t)
 {
     if (t->custom)
         return t->help;
-    const char *text = look(h, t, "");
-    return text ? text : role_help(h, t, "");
+    const char *text = look(h, t, STR_NULL);
+    return text ? text : role_help(h, t, STR_NULL);
 }
 
 /* A definition speaks for itself, but for what every object has: nobody needs to write that into it. */
@@ -227,8 +244,8 @@ const char *help_of_field(const struct help *h, const struct type *t, const stru
     if (t->custom) {
         bool common = t == t->custom->root &&
                       (strcmp(f->name, "apiVersion") == 0 || strcmp(f->name, "kind") == 0 || strcmp(f->name, "metadata") == 0);
-        return f->help || !common ? f->help : role_help(h, t, f->name);
+        return f->help || !common ? f->help : role_help(h, t, str_c(f->name));
     }
-    const char *text = look(h, t, f->name);
-    return text ? text : role_help(h, t, f->name);
+    const char *text = look(h, t, str_c(f->name));
+    return text ? text : role_help(h, t, str_c(f->name));
 }

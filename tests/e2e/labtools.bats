@@ -164,6 +164,30 @@ Y
     [[ $output == *"g.yaml:4:8: seeds is 1..10, a list of seeds, or how many there are"* ]]
 }
 
+@test "runs of a grid that begin with copies of one cluster are as if each had booted its own" {
+    cat > "$BATS_TEST_TMPDIR/g.yaml" <<'Y'
+name: how many
+lab: lab8
+grid: {replicas: [1, 2]}
+steps:
+- apply: |
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata: {name: web}
+    spec:
+      replicas: ${replicas}
+      selector: {matchLabels: {app: web}}
+      template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: nginx}]}}
+- clock: 1m
+- expect: {jq: '[.objects.pods[] | select(.metadata.labels.app == "web") | .metadata | [.name, .uid, .resourceVersion]] | tojson | error'}
+Y
+    run -1 "$KUBELAB" scenario run "$BATS_TEST_TMPDIR/g.yaml" --out "$BATS_TEST_TMPDIR/grid"
+    sed 's/^grid.*/parameters: {replicas: {value: 2}}/' "$BATS_TEST_TMPDIR/g.yaml" >"$BATS_TEST_TMPDIR/one.yaml"
+    run -1 "$KUBELAB" scenario run "$BATS_TEST_TMPDIR/one.yaml" --out "$BATS_TEST_TMPDIR/one"
+    jq -e '.steps | last | .message | test("web-.*web-")' "$BATS_TEST_TMPDIR/one/timeline.json"
+    cmp "$BATS_TEST_TMPDIR/grid/replicas=2/timeline.json" "$BATS_TEST_TMPDIR/one/timeline.json"
+}
+
 @test "within, always, until: what held and when, a load and a fault, cleared again" {
     cat > "$BATS_TEST_TMPDIR/s.yaml" <<'Y'
 name: conditions

@@ -93,6 +93,7 @@ static void printf_one(struct run *r, struct strbuf *b, const char *spec, size_t
         free(big);
         return;
     }
+    f[k] = '\0';
     if (strspn(f, "%-+ #0123456789.") < k || k > 12)
         return;
     bool quoted = arg[0] == '\'' || arg[0] == '"';

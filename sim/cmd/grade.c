@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 /* In wall time, for all of one submission, and of CPU time for its cluster. It takes some seconds at most; but a class's machine may be slow, and then a verdict must not be
- * another: so what computes without end is ended by its CPU time (the script by its own, sandbox.h), and the wall's is for what only waits. */
-enum { TIMEOUT_S = 1800, CLUSTER_CPU_S = 300, DATA_AWAKE_S = 125 };
+ * another: so what computes without end is ended by its CPU time (GRADE_CLUSTER_CPU_S; the script by its own, sandbox.h), and the wall's is for what only waits. */
+enum { TIMEOUT_S = 1800, DATA_AWAKE_S = 125 };
 
 /* ---- an end in time ---- */
 static volatile sig_atomic_t timed_out;
@@ -80,7 +80,7 @@ static const char *without_path(const struct grade_run *s, const char *msg)
 /* ---- the cluster's CPU time ---- */
 static void limit_cluster(const struct grade_run *s)
 {
-    struct rlimit l = { .rlim_cur = CLUSTER_CPU_S, .rlim_max = CLUSTER_CPU_S + 5 };
+    struct rlimit l = { .rlim_cur = GRADE_CLUSTER_CPU_S, .rlim_max = GRADE_CLUSTER_CPU_S + 5 };
     if (s->stage.pid > 0)
         prlimit(s->stage.pid, RLIMIT_CPU, &l, NULL);
 }
@@ -105,7 +105,7 @@ static void conclude(struct grade_run *s, bool ok, const struct timeline *t, con
         g->message = "the grading used up its time (--timeout)";
     } else if (cluster_used_up(s)) {
         g->status = GRADE_TIMEOUT;
-        g->message = arena_printf(s->a, "what was handed in kept the cluster busy for more than %d s of CPU time", CLUSTER_CPU_S);
+        g->message = arena_printf(s->a, "what was handed in kept the cluster busy for more than %d s of CPU time", GRADE_CLUSTER_CPU_S);
     } else if (is_interrupted(s) || (t && t->interrupted)) {
         g->status = GRADE_INTERRUPTED;
         g->message = "the grading was interrupted";

@@ -5,6 +5,7 @@
 #include "labs/grade.h"
 #include "sim/cmd/cmd.h"
 
+enum { GRADE_CLUSTER_CPU_S = 300 };    /* CPU time of one submission's cluster */
 struct grade_run;
 struct grade_job {
     struct arena *a;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* ---- a script ---- */
@@ -115,15 +116,40 @@ static bool is_of_lab(struct grade_run *run, const struct journal_file *f, struc
     return true;
 }
 
+/* Virtual time costs CPU time, so much that a week is more than anybody's work and less than anybody's patience. */
+static bool is_short(const struct journal_file *f, struct err *err)
+{
+    enum { DAYS_MAX = 7 };
+    int64_t sum = 0, from = 0, max = DAYS_MAX * 24 * 3600 * (int64_t)NS_PER_S;
+    for (size_t i = 0; i < f->n; i++) {
+        int64_t t = f->lines[i].t;
+        if (f->lines[i].kind == RECORD_UP || !from) {
+            from = f->lines[i].kind == RECORD_UP ? 0 : t;
+        } else if (t > from) {
+            sum += t - from < max ? t - from : max + 1;
+            from = t;
+        }
+        if (sum > max)
+            return err_set(err, ERR_TOO_LARGE, "the journal tells of more than %d days of virtual time", DAYS_MAX);
+    }
+    return true;
+}
+
 bool grade_take_journal(struct grade_run *run, volatile pid_t *pid, const char **difference, struct err *err)
 {
     struct str bytes;
     struct journal_file f = { 0 };
     if (!file_read(run->j->submission, LIMIT_JOURNAL_FILE_BYTES, run->a, &bytes, err))
         return err_set(err, ERR_NOT_FOUND, "the journal cannot be read: %s", path_base(run->j->submission));
-    if (!journal_file_read(run->a, bytes, &f, err) || !is_of_lab(run, &f, err))
+    if (!journal_file_read(run->a, bytes, &f, err) || !is_of_lab(run, &f, err) || !is_short(&f, err))
         return false;
+    struct rlimit was, less;
+    getrlimit(RLIMIT_CPU, &was);
+    less = was;
+    less.rlim_cur = was.rlim_max < GRADE_CLUSTER_CPU_S ? was.rlim_max : GRADE_CLUSTER_CPU_S;
+    setrlimit(RLIMIT_CPU, &less);                  /* the lives that are replayed inherit it */
     bool ok = replay_kept(run->a, &f, run->stage.data, pid, difference, err);
+    setrlimit(RLIMIT_CPU, &was);
     run->stage.pid = *pid > 0 ? *pid : -1;
     if (!ok || *difference || *pid > 0)
         return ok;

@@ -118,6 +118,7 @@ struct proc {
     struct file   *wait_write;
     bool           wait_child;                     /* the frame looks again whenever a child exits */
     uint64_t       debt_ns;                        /* CPU spent since it was last asked for */
+    uint64_t       spun;                           /* how often it had to be asked for since this waited for anything else */
 };
 struct function { struct unit *unit; struct shnode *body; };
 

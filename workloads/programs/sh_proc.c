@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 enum { SHELL_BYTES = 700 * 1024, PROC_BYTES = 250 * 1024, INPUT_MAX = 16 * 1024 * 1024, HISTORY_MAX = 100 };
+static const uint64_t SPIN_FREE_NS = NS_PER_S;     /* so long a program that only computes is followed step by step */
 static const uint64_t DEBT_MAX_NS = 2 * NS_PER_MS; /* what a process may have used before it has to ask for CPU */
 
 static void run_all(struct sh *s);
@@ -401,6 +402,7 @@ sh_token sh_proc_wait_token(struct proc *p) {
     ASSERT(p->token == 0);
     p->token = ++p->sh->next_token;
     p->token_done = false;
+    p->spun = 0;
     return p->token;
 }
 void sh_proc_pay(struct proc *p, uint64_t ns) {
@@ -473,6 +475,13 @@ static bool ready(struct proc *p) {
         return p->pending || p->wait_write->pipe->buf.n < PIPE_BYTES || p->wait_write->pipe->readers == 0;
     return !p->wait_child || p->pending;
 }
+/* Who computes without end is not followed step by step for ever: from its second second of CPU time on, what it does counts as more and more of what it would
+ * have done. The CPU time is what it would be, and our own is that of some seconds at most, however long it goes on. */
+static void spin(struct proc *p) {
+    uint64_t spun = p->spun + 1, times = spun / (SPIN_FREE_NS / DEBT_MAX_NS);
+    sh_proc_pay(p, times ? (times - 1) * p->debt_ns : 0);
+    p->spun = spun;
+}
 static void step(struct proc *p) {
     p->wait_read = p->wait_write = NULL;
     p->wait_child = false;
@@ -484,7 +493,7 @@ static void step(struct proc *p) {
     if (p->exited)
         return;
     if (p->debt_ns > DEBT_MAX_NS && p->jump == JUMP_NONE) {
-        sh_proc_pay(p, 0);
+        spin(p);
         return;
     }
     sh_step(p);

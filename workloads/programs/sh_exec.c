@@ -148,7 +148,7 @@ static void start_background(struct proc *p, struct frame *f, struct shnode *n) 
     if (!kid)
         return;
     kid->background = true;
-    p->debt_ns += kid->debt_ns;                    /* who does not wait for it pays for the fork: else it would make them for nothing */
+    p->debt_ns += kid->debt_ns;                    /* who does not wait for it pays for the fork: it is not for nothing */
     kid->debt_ns = 0;
     if (!p->interactive || !p->background)
         sh_proc_set_fd(kid, 0, sh_file_new(FILE_NULL));

@@ -475,8 +475,8 @@ static bool ready(struct proc *p) {
         return p->pending || p->wait_write->pipe->buf.n < PIPE_BYTES || p->wait_write->pipe->readers == 0;
     return !p->wait_child || p->pending;
 }
-/* Who computes without end is not followed step by step for ever: from its second second of CPU time on, what it does counts as more and more of what it would
- * have done. The CPU time is what it would be, and our own is that of some seconds at most, however long it goes on. */
+/* Who computes without end is not followed step by step for ever: from its second second of CPU time on, what it does counts as more
+ * and more of what it would have done. Its CPU time is what it would be, and our own some seconds at most, however long it goes on. */
 static void spin(struct proc *p) {
     uint64_t spun = p->spun + 1, times = spun / (SPIN_FREE_NS / DEBT_MAX_NS);
     sh_proc_pay(p, times ? (times - 1) * p->debt_ns : 0);

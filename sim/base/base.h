@@ -238,7 +238,8 @@ const char *time_weekday_name(int wday);           /* "Sunday" for 0 */
 /* what stands after the last slash, within path; all of it when there is none, "" for NULL */
 const char *path_base(const char *path);
 bool file_read(const char *path, size_t max, struct arena *a, struct str *out, struct err *err);
-bool file_write(const char *path, struct str bytes, unsigned mode, struct err *err);   /* atomic: temporary, rename */
+/* Atomic: a temporary file, and a rename. A character device is written to as it is. */
+bool file_write(const char *path, struct str bytes, unsigned mode, struct err *err);
 /* from now on the disk is waited for too: a file outlives a loss of power, not just the process (up --durable) */
 void file_write_durably(bool yes);
 bool dir_make(const char *path, unsigned mode, struct err *err);             /* mkdir -p; existing is success */

@@ -121,7 +121,25 @@ static bool write_temporary(const char *tmp, struct str bytes, unsigned mode, st
     return ok ? true : fail(err, "write", tmp, error);
 }
 
+/* A device is written to, and never replaced: `--out /dev/null` by root would else leave a file there. A link is not followed. */
+static bool is_device(const char *path) {
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISCHR(st.st_mode);
+}
+
+static bool write_device(const char *path, struct str bytes, struct err *err) {
+    int fd = open(path, O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(err, "open", path, errno);
+    bool ok = write_all(fd, bytes);
+    int error = errno;
+    close(fd);
+    return ok ? true : fail(err, "write", path, error);
+}
+
 bool file_write(const char *path, struct str bytes, unsigned mode, struct err *err) {
+    if (is_device(path))
+        return write_device(path, bytes, err);
     struct arena *a = arena_new();
     const char *tmp = arena_printf(a, "%s.tmp-%ld", path, (long)getpid());
     bool ok = write_temporary(tmp, bytes, mode, err);

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static char dir[] = "/tmp/kubelab-file-test-XXXXXX";
@@ -56,6 +57,23 @@ static void test_errors(void **state) {
     arena_free(a);
 }
 
+static void test_device(void **state) {
+    (void)state;
+    struct arena *a = arena_new();
+    struct err err = { 0 };
+    struct stat st;
+    const char *path = at(a, "null");
+    if (mknod(path, S_IFCHR | 0666, makedev(1, 3)) != 0) {      /* it takes root to make one, and to replace one */
+        arena_free(a);
+        skip();
+    }
+    assert_true(file_write(path, STR("gone"), 0600, &err));
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISCHR(st.st_mode));
+    unlink(path);
+    arena_free(a);
+}
+
 static void test_dir_make(void **state) {
     (void)state;
     struct arena *a = arena_new();
@@ -101,7 +119,7 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write_and_read), cmocka_unit_test(test_errors), cmocka_unit_test(test_dir_make), cmocka_unit_test(test_path_base),
+        cmocka_unit_test(test_write_and_read), cmocka_unit_test(test_errors), cmocka_unit_test(test_device), cmocka_unit_test(test_dir_make), cmocka_unit_test(test_path_base),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

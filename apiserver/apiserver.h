@@ -83,6 +83,10 @@ bool apiserver_ready(const struct apiserver *as);                /* start's hook
 /* Appends {"pods": [...], "deployments.apps": [...], ...}: what an administrator's lists of all namespaces show at this moment, items as lists have them, of
  * every resource that can be listed but Events, in the first version of its group that has it. endpoints/snapshot.c. */
 void apiserver_snapshot(struct apiserver *as, struct strbuf *out);
+/* For `kubelab debug`, lines of cells with tabs between, the first of which are headings: how many objects of which resource there
+ * are, and their size; who watches what. endpoints/look.c. */
+void apiserver_look_objects(struct apiserver *as, struct strbuf *out);
+void apiserver_look_watchers(struct apiserver *as, struct strbuf *out);
 /* One list, [...], in this version; false, and nothing, when it is not served. group: "" for core. */
 bool apiserver_snapshot_list(struct apiserver *as, const char *group, const char *version, const char *resource, struct strbuf *out);
 /* GET /apis/GROUP/VERSION/RESOURCE of an aggregated API as kubernetes-admin, by the aggregation proxy's way (aggregator/ask.c). done once, never inside the

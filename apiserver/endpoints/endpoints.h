@@ -90,6 +90,8 @@ struct watch_set *watch_set_new(void);
 void watch_set_free(struct watch_set *s);
 void watches_end(struct watch_set *s);                           /* all of them, cleanly: clients ask again */
 void watch_set_drop(struct watch_set *s, const struct resource *res);            /* ends the watches of a resource that goes */
+/* A line for each that is open, oldest first: its user, path, selectors and agent, tabs between. */
+void watches_each(const struct watch_set *s, struct strbuf *out);
 void relay_drop_all(struct watch_set *s);                        /* connect.c */
 
 #endif

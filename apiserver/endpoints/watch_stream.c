@@ -60,6 +60,16 @@ void watch_set_drop(struct watch_set *s, const struct resource *res) {
     }
 }
 
+void watches_each(const struct watch_set *s, struct strbuf *out) {
+    list_for(it, &s->watches) {
+        const struct request *r = container_of(it, struct watch, node)->r;
+        struct str field = query_get(&r->x->query, "fieldSelector"), label = query_get(&r->x->query, "labelSelector");
+        strbuf_addf(out, STR_FMT "\t" STR_FMT "\t" STR_FMT "%s" STR_FMT "\t" STR_FMT "\n", STR_ARG(r->user.name), STR_ARG(r->x->path),
+                    STR_ARG(field), field.n && label.n ? " " : field.n || label.n ? "" : "<all>", STR_ARG(label),
+                    STR_ARG(http_headers_get(&r->x->headers, "User-Agent")));
+    }
+}
+
 void watch_set_free(struct watch_set *s) {
     if (!s) return;
     watches_end(s);

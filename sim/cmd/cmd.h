@@ -5,6 +5,7 @@
 #include "sim/base/base.h"
 #include "sim/base/json.h"
 
+#include <stdio.h>
 #include <sys/types.h>
 
 /* Exit statuses of every command (design.md, Commands). */
@@ -45,6 +46,8 @@ struct options {
 /* Parse argv after the command's name. False: a message has been printed (unknown flag, missing value). allowed: comma list of the
  * flags the command takes. */
 bool options_parse(struct options *o, const char *command, const char *allowed, int argc, char **argv);
+/* A line for each of those flags: what it is given, what it does. */
+void options_help(FILE *out, const char *allowed);
 
 /* ---- self.c ---- */
 /* This program's file, links followed; NULL when it is gone. To be asked once before anything changes the working folder: main

@@ -30,7 +30,7 @@ struct control {
 typedef void route_fn(struct control *k, struct node *node, struct http_exchange *x);
 struct route { const char *method, *path; route_fn *run; };
 
-static route_fn get_status, post_advance, post_speed, post_down, get_images, post_build, get_digest, get_audit, get_journal, get_journal_end, post_door, post_grading;
+static route_fn get_status, post_advance, post_speed, post_down, get_images, post_build, get_digest, get_look, get_audit, get_journal, get_journal_end, post_door, post_grading;
 static const struct route routes[] = {
     { "GET", "/status", get_status },
     { "POST", "/clock/advance", post_advance },
@@ -39,6 +39,9 @@ static const struct route routes[] = {
     { "GET", "/images", get_images },
     { "POST", "/images/build", post_build },
     { "GET", "/digest", get_digest },
+    { "GET", "/debug/trace", get_look },
+    { "GET", "/debug/objects", get_look },
+    { "GET", "/debug/watchers", get_look },
     { "GET", "/audit", get_audit },
     { "GET", "/journal", get_journal },
     { "GET", "/journal/end", get_journal_end },
@@ -118,6 +121,36 @@ static void get_digest(struct control *k, struct node *node, struct http_exchang
     store_digest(cluster_store(k->cluster), store_hex);
     trace_digest(cluster_loop(k->cluster), trace_hex);
     answer(x, 200, arena_strf(x->arena, "store %s\ntrace %s\n", store_hex, trace_hex));
+}
+
+static void add_traced(void *ctx, int64_t vtime_ns, const char *text)
+{
+    struct arena *a = arena_new();
+    const char *rest = strstr(text, ": ");
+    strbuf_addf(ctx, STR_FMT "\t%.*s\t%s\n", STR_ARG(time_rfc3339_micro(a, vtime_ns)), (int)(rest ? rest - text : 0), text,
+                rest ? rest + 2 : text);
+    arena_free(a);
+}
+
+/* Lines of cells with tabs between, headings first. */
+static void get_look(struct control *k, struct node *node, struct http_exchange *x)
+{
+    struct apiserver *as = cluster_apiserver(k->cluster);
+    struct strbuf out;
+    (void)node;
+    strbuf_init(&out, LIMIT_RESPONSE_BYTES);
+    if (str_ends(x->path, "/trace")) {
+        strbuf_addc(&out, "TIME\tCOMPONENT\tEVENT\n");
+        trace_each(cluster_loop(k->cluster), add_traced, &out);
+    } else if (!as) {
+        strbuf_addc(&out, "RESOURCE\n");               /* none runs: it holds nothing, and keeps nobody posted */
+    } else if (str_ends(x->path, "/objects")) {
+        apiserver_look_objects(as, &out);
+    } else {
+        apiserver_look_watchers(as, &out);
+    }
+    answer(x, 200, strbuf_str(&out));
+    strbuf_deinit(&out);
 }
 
 /* A page of the audit trail or of the journal, oldest first: a line is a row's number and its text. The command asks on from the last number until a page is

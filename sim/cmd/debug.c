@@ -1,5 +1,5 @@
-/* sim/cmd/debug.c - debug: what a running cluster tells of itself that kubectl cannot ask: the digest of its state, and the
- * audit trail.
+/* sim/cmd/debug.c - debug: what a running cluster tells of itself that kubectl cannot ask: the digest of its state, the audit
+ * trail, the last events, what the store holds, who watches what.
  *
  * The trail is fetched in pages over the control socket. With -o json each row goes out as it is, one Event of audit.k8s.io/v1 a
  * line, for jq; else as a table in kubectl's manner, whose widths are known only at the end.
@@ -114,8 +114,29 @@ static bool debug_digest(struct arena *a, struct options *o, struct err *err)
     return true;
 }
 
+/* What comes as lines of cells with tabs between, as a table. */
+static bool debug_table(struct arena *a, struct options *o, struct err *err)
+{
+    struct control_reply reply = { 0 };
+    struct host_table table = { 0 };
+    if (o->output)
+        return err_set(err, ERR_USAGE, "debug %s prints a table; there is no -o %s", o->args[0], o->output);
+    if (!control_call(a, o, "GET", arena_printf(a, "/debug/%s", o->args[0]), STR_NULL, NULL, NULL, &reply, err))
+        return false;
+    for (struct str rest = reply.body; rest.n;) {
+        struct str line = str_token(&rest, '\n');
+        size_t cells = 0;
+        for (; line.p; cells++)
+            host_table_add(a, &table, str_token(&line, '\t'));
+        table.columns = cells;
+    }
+    host_table_print(&table, 0, 3, false);
+    return true;
+}
+
 static const struct { const char *name; bool (*run)(struct arena *a, struct options *o, struct err *err); } subjects[] = {
-    { "digest", debug_digest }, { "audit", debug_audit },
+    { "digest", debug_digest }, { "audit", debug_audit }, { "trace", debug_table }, { "objects", debug_table },
+    { "watchers", debug_table },
 };
 
 int cmd_debug(struct options *o)
@@ -126,7 +147,8 @@ int cmd_debug(struct options *o)
     while (i < ARRAY_LEN(subjects) && !(o->arg_count == 1 && strcmp(o->args[0], subjects[i].name) == 0))
         i++;
     bool ok = i < ARRAY_LEN(subjects) ? subjects[i].run(a, o, &err)
-                                      : err_set(&err, ERR_USAGE, "usage: kubelab debug digest | audit [-o json]");
+                                      : err_set(&err, ERR_USAGE,
+                                                "usage: kubelab debug digest | audit [-o json] | trace | objects | watchers");
     int status = ok ? EXIT_DONE : control_fail(&err);
     arena_free(a);
     return status;

@@ -1,7 +1,7 @@
 /* sim/cmd/options.c - command-line flags, as one table for all commands.
  *
- * A flag is long ("--name value" or "--name=value"); each command names the ones it takes, any other is refused by name. Words that are no flags
- * are arguments; what follows "--" is kept apart (the command line that `shell` and `--drive` run).
+ * A flag is long ("--name value" or "--name=value"); each command names the ones it takes, any other is refused by name. Words
+ * that are no flags are arguments; what follows "--" is kept apart (the command line that `shell` and `--drive` run).
  */
 #include "sim/cmd/cmd.h"
 #include "sim/cmd/node.h"
@@ -10,61 +10,80 @@
 #include <stdlib.h>
 
 enum flag_type { FLAG_BOOL, FLAG_TEXT, FLAG_PORT, FLAG_SEED, FLAG_NODES, FLAG_ARG, FLAG_SET, FLAG_COUNT };
-struct flag { const char *name; enum flag_type type; size_t offset; };
+struct flag { const char *name; enum flag_type type; size_t offset; const char *value, *help; };
 #define AT(field) offsetof(struct options, field)
 
+/* value: what stands for it in the help; NULL: it takes none */
 static const struct flag flags[] = {
-    { "data", FLAG_TEXT, AT(data) },
-    { "detach", FLAG_BOOL, AT(detach) },
-    { "bare", FLAG_BOOL, AT(bare) },
-    { "durable", FLAG_BOOL, AT(durable) },
-    { "all", FLAG_BOOL, AT(all) },
-    { "port", FLAG_PORT, AT(port) },
-    { "kubelet-port", FLAG_PORT, AT(kubelet_port) },
-    { "seed", FLAG_SEED, 0 },
-    { "clock", FLAG_TEXT, AT(clock) },
-    { "start", FLAG_TEXT, AT(start) },
-    { "lab", FLAG_TEXT, AT(lab) },
-    { "kubernetes-version", FLAG_TEXT, AT(kubernetes_version) },
-    { "output", FLAG_TEXT, AT(output) },
-    { "explain", FLAG_BOOL, AT(explain) },
-    { "verbose", FLAG_BOOL, AT(verbose) },
-    { "node", FLAG_TEXT, AT(node) },
-    { "nodes", FLAG_NODES, AT(nodes) },
-    { "seeds", FLAG_COUNT, AT(seeds) },
-    { "drive", FLAG_BOOL, AT(drive) },
-    { "budget", FLAG_TEXT, AT(budget) },
-    { "apiserver-arg", FLAG_ARG, 0 },
-    { "require-sandbox", FLAG_TEXT, AT(require_sandbox) },
-    { "limits", FLAG_TEXT, AT(limits) },
-    { "step", FLAG_TEXT, AT(step) },
-    { "checks", FLAG_TEXT, AT(checks) },
-    { "out", FLAG_TEXT, AT(out) },
-    { "at", FLAG_TEXT, AT(at) },
-    { "format", FLAG_TEXT, AT(format) },
-    { "timeout", FLAG_TEXT, AT(timeout) },
-    { "submission", FLAG_TEXT, AT(submission) },
-    { "script", FLAG_TEXT, AT(script) },
-    { "student", FLAG_TEXT, AT(student) },
-    { "hidden", FLAG_BOOL, AT(hidden) },
-    { "key", FLAG_TEXT, AT(key) },
-    { "set", FLAG_SET, 0 },
-    { "roster", FLAG_TEXT, AT(roster) },
-    { "journal", FLAG_TEXT, AT(journal) },
-    { "keep", FLAG_BOOL, AT(keep) },
+    { "data", FLAG_TEXT, AT(data), "DIR", "the cluster's data folder; else $KUBELAB_DATA, else kubelab in the user's state folder" },
+    { "detach", FLAG_BOOL, AT(detach), NULL, "return when the node is Ready (bare: when the API answers), and let the cluster run" },
+    { "bare", FLAG_BOOL, AT(bare), NULL, "a control plane alone: API server and controllers, no node, no add-ons" },
+    { "durable", FLAG_BOOL, AT(durable), NULL, "outlast a power failure too: every commit waits for the disk" },
+    { "all", FLAG_BOOL, AT(all), NULL, "also what a student would write (a pack: also solutions)" },
+    { "port", FLAG_PORT, AT(port), "N", "the API server's port; 0: any free one (6443, else the next free)" },
+    { "kubelet-port", FLAG_PORT, AT(kubelet_port), "N", "the kubelet's port; 0: any free one (10250, else the next free)" },
+    { "seed", FLAG_SEED, 0, "N", "what all names, keys and choices follow from: the same again, hence not secret" },
+    { "clock", FLAG_TEXT, AT(clock), "SPEED", "1, N times as fast as the wall's, or paused" },
+    { "start", FLAG_TEXT, AT(start), "TIME", "where a new cluster's clock begins (RFC 3339); else now" },
+    { "lab", FLAG_TEXT, AT(lab), "LAB", "the cluster as this lab begins: its version, faults and files" },
+    { "kubernetes-version", FLAG_TEXT, AT(kubernetes_version), "V", "v1.16, v1.20 or v1.34" },
+    { "output", FLAG_TEXT, AT(output), "FORMAT", "json, for programs (also -o)" },
+    { "explain", FLAG_BOOL, AT(explain), NULL, "print each step of the arithmetic" },
+    { "verbose", FLAG_BOOL, AT(verbose), NULL, "say more" },
+    { "node", FLAG_TEXT, AT(node), "NAME", "on this node" },
+    { "nodes", FLAG_NODES, AT(nodes), "N", "the master, and N-1 workers" },
+    { "seeds", FLAG_COUNT, AT(seeds), "N", "how many seeds to try" },
+    { "drive", FLAG_BOOL, AT(drive), NULL, "the clock stands while the command works, and runs while it waits" },
+    { "budget", FLAG_TEXT, AT(budget), "D", "virtual time at most, as 90s, 10m or 1h" },
+    { "apiserver-arg", FLAG_ARG, 0, "NAME=VALUE", "a flag of kube-apiserver's manifest (may be repeated)" },
+    { "require-sandbox", FLAG_TEXT, AT(require_sandbox), "LEVEL",
+      "refuse to run a script with less: none, limits, confined or isolated" },
+    { "limits", FLAG_TEXT, AT(limits), "LIST", "what a script may use: time=1h,cpu=2m,memory=768Mi,..." },
+    { "step", FLAG_TEXT, AT(step), "STEP", "of this step alone" },
+    { "checks", FLAG_TEXT, AT(checks), "FILE", "a course's own checks, beside the lab's" },
+    { "out", FLAG_TEXT, AT(out), "PATH", "where the results go" },
+    { "at", FLAG_TEXT, AT(at), "TIME", "as of then: RFC 3339, or so long after the cluster began" },
+    { "format", FLAG_TEXT, AT(format), "FORMAT", "of the report" },
+    { "timeout", FLAG_TEXT, AT(timeout), "D", "wall time at most; of `clock until`, virtual time" },
+    { "submission", FLAG_TEXT, AT(submission), "PATH", "what is handed in: a file, a folder or an archive" },
+    { "script", FLAG_TEXT, AT(script), "NAME", "the file of the submission that is run" },
+    { "student", FLAG_TEXT, AT(student), "ID", "whose variant of the lab" },
+    { "hidden", FLAG_BOOL, AT(hidden), NULL, "the report has hidden checks too: for the instructor" },
+    { "key", FLAG_TEXT, AT(key), "FILE", "the course's key, from which variants follow" },
+    { "set", FLAG_SET, 0, "NAME=VALUE", "a parameter's value (may be repeated)" },
+    { "roster", FLAG_TEXT, AT(roster), "PATH", "a class: a table of students and submissions, or a folder of submissions" },
+    { "journal", FLAG_TEXT, AT(journal), "FILE", "a journal that is handed in; of `up`: false, and none is kept" },
+    { "keep", FLAG_BOOL, AT(keep), NULL, "let the cluster stay" },
 };
+
+static bool is_allowed(const struct flag *f, const char *allowed)
+{
+    struct str rest = str_c(allowed);
+    while (rest.p)
+        if (str_eqc(str_token(&rest, ','), f->name))
+            return true;
+    return false;
+}
 
 static const struct flag *flag_find(const char *name, size_t n, const char *allowed)
 {
-    for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
-        if (strlen(flags[i].name) != n || memcmp(flags[i].name, name, n) != 0)
-            continue;
-        struct str rest = str_c(allowed);
-        while (rest.p)
-            if (str_eqc(str_token(&rest, ','), flags[i].name))
-                return &flags[i];
-    }
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+        if (strlen(flags[i].name) == n && memcmp(flags[i].name, name, n) == 0 && is_allowed(&flags[i], allowed))
+            return &flags[i];
     return NULL;
+}
+
+void options_help(FILE *out, const char *allowed)
+{
+    bool any = false;
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
+        char head[64];
+        if (!is_allowed(&flags[i], allowed))
+            continue;
+        snprintf(head, sizeof head, "--%s %s", flags[i].name, flags[i].value ? flags[i].value : "");
+        fprintf(out, "%s  %-26s %s\n", any ? "" : "\nFlags:\n", head, flags[i].help);
+        any = true;
+    }
 }
 
 static bool flag_store(struct options *o, const struct flag *f, char *value)
@@ -86,7 +105,8 @@ static bool flag_store(struct options *o, const struct flag *f, char *value)
         return true;
     case FLAG_ARG:
         if (!strchr(value, '=') || value[0] == '=' || value[0] == '-') {
-            fprintf(stderr, "kubelab: --%s takes NAME=VALUE, a flag of kube-apiserver without its dashes, not \"%s\"\n", f->name, value);
+            fprintf(stderr, "kubelab: --%s takes NAME=VALUE, a flag of kube-apiserver without its dashes, not \"%s\"\n", f->name,
+                    value);
             return false;
         }
         if (o->apiserver_arg_count == (int)ARRAY_LEN(o->apiserver_args)) {

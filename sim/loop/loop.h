@@ -145,6 +145,8 @@ bool loop_seed_from_system(uint8_t seed[32], struct err *err);
 /* -- trace: a ring of the last events for assertion dumps, and a running digest of all of them (the determinism test). -- */
 void trace_event(struct loop *l, const char *component, const char *fmt, ...) PRINTF(3, 4);
 void trace_digest(const struct loop *l, char out_hex[33]);   /* 128-bit digest of every traced event and its virtual time */
+/* The ring, oldest first: the virtual time and "component: text". */
+void trace_each(const struct loop *l, void (*visit)(void *ctx, int64_t vtime_ns, const char *text), void *ctx);
 void trace_dump(const struct loop *l);                 /* the ring, to standard error */
 
 #endif

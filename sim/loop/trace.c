@@ -74,15 +74,23 @@ void trace_digest(const struct loop *l, char out_hex[33])
     snprintf(out_hex, 33, "%016" PRIx64 "%016" PRIx64, end.lane[0], end.lane[1]);
 }
 
-void trace_dump(const struct loop *l)
+void trace_each(const struct loop *l, void (*visit)(void *ctx, int64_t vtime_ns, const char *text), void *ctx)
 {
     const struct trace *t = &l->trace;
-    uint64_t first = t->count > TRACE_RING ? t->count - TRACE_RING : 0;
-    fprintf(stderr, "the last %" PRIu64 " of %" PRIu64 " traced events:\n", t->count - first, t->count);
-    for (uint64_t i = first; i < t->count; i++) {
-        const struct trace_entry *e = &t->ring[i % TRACE_RING];
-        fprintf(stderr, "  %.6fs %s\n", (double)(e->vtime - l->start_vtime) / 1e9, e->text);
-    }
+    for (uint64_t i = t->count > TRACE_RING ? t->count - TRACE_RING : 0; i < t->count; i++)
+        visit(ctx, t->ring[i % TRACE_RING].vtime, t->ring[i % TRACE_RING].text);
+}
+
+static void print_entry(void *ctx, int64_t vtime_ns, const char *text)
+{
+    const struct loop *l = ctx;
+    fprintf(stderr, "  %.6fs %s\n", (double)(vtime_ns - l->start_vtime) / 1e9, text);
+}
+
+void trace_dump(const struct loop *l)
+{
+    fprintf(stderr, "the last of %" PRIu64 " traced events:\n", l->trace.count);
+    trace_each(l, print_entry, (void *)(uintptr_t)l);
 }
 
 static void dump_on_assert(void *ctx)

@@ -162,3 +162,25 @@ teardown() {
     [ "$(k exec nginx -- wget -qO- http://localhost)" = mine ]
     [[ $(k exec httpd -- wget -qO- http://localhost) == *"It works!"* ]]
 }
+
+@test "help names every flag that a command takes, and --help is help" {
+    run "$KUBELAB" up --help
+    [ "$status" = 0 ]
+    [[ $output == *"--seed N "*"--apiserver-arg NAME=VALUE "* ]]
+    [ "$output" = "$("$KUBELAB" help up)" ]
+    run "$KUBELAB" help nosuch
+    [ "$status" = 2 ]
+    [ "$output" = "kubelab: unknown command \"nosuch\"
+Run 'kubelab help' for the list." ]
+}
+
+@test "debug: the last events, what is held, who watches" {
+    start
+    run "$KUBELAB" debug objects --data "$DATA"
+    [[ $output =~ RESOURCE\ +OBJECTS\ +BYTES.*deployments.apps\ +1\  ]]
+    run "$KUBELAB" debug watchers --data "$DATA"
+    [[ $output =~ system:node:ubuntu\ +/api/v1/pods\ +spec.nodeName=ubuntu\ +kubelet ]]
+    run "$KUBELAB" debug trace --data "$DATA"
+    [[ $output =~ TIME\ +COMPONENT\ +EVENT ]]
+    [ "${#lines[@]}" -gt 10 ]
+}

@@ -42,9 +42,21 @@ static void text_check(struct arena *a, const struct grade *g, const struct grad
         strbuf_addf(out, "          help: %s\n", c->check->help);
 }
 
+/* Names and output of other people's making may hold any bytes: what is no text, or would steer a terminal, is a question mark. */
+static void make_text(struct str part)
+{
+    char *p = (char *)(uintptr_t)part.p;
+    bool valid = utf8_valid(part);
+    for (size_t i = 0; i < part.n; i++) {
+        unsigned char c = (unsigned char)p[i];
+        if (c == 127 || (c < 32 && c != '\n' && c != '\t') || (c > 127 && !valid))
+            p[i] = '?';
+    }
+}
+
 void report_submission(const struct grade *g, struct strbuf *out)
 {
-    size_t refused = 0;
+    size_t refused = 0, from = out->n;
     for (const struct json *o = json_first(g->objects); o; o = json_next(o))
         refused += !json_get_bool(o, "ok", false);
     if (json_len(g->objects))
@@ -56,6 +68,7 @@ void report_submission(const struct grade *g, struct strbuf *out)
         strbuf_addf(out, "  " STR_FMT ": " STR_FMT "\n", STR_ARG(json_get_str(p, "source")), STR_ARG(json_get_str(p, "message")));
     if (g->output)
         strbuf_addf(out, "what the script printed:\n%s%s", g->output, *g->output && g->output[strlen(g->output) - 1] != '\n' ? "\n" : "");
+    make_text(str_sub(strbuf_str(out), from, out->n));
 }
 
 void report_text(struct arena *a, const struct grade *g, struct strbuf *out)
@@ -67,6 +80,7 @@ void report_text(struct arena *a, const struct grade *g, struct strbuf *out)
         strbuf_addf(out, "student: %s\n", g->student);
     if (g->status != GRADE_COMPLETE)
         strbuf_addf(out, "%s: %s\n", grade_status_name(g->status), g->message ? g->message : "");
+    make_text(strbuf_str(out));
     for (size_t i = 0; i < g->n; i++) {
         if (!report_shows(g, &g->v[i]))
             continue;

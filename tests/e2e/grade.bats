@@ -266,11 +266,11 @@ END
     [ "${lines[0]}" = "Lab 8: 0 of 10 visible checks pass; 0 of 1 hidden ones; 0 of 21 points" ]
     [[ $output == *"a Service leads to web1 [hidden]"* ]]
     for f in json junit tap gradescope prairielearn autolab; do
-        run -1 "$KUBELAB" grade "$BATS_TEST_TMPDIR/lab8" --submission "$BATS_TEST_TMPDIR/empty" --format $f --out "$BATS_TEST_TMPDIR/r"
-        valid "$BATS_TEST_TMPDIR/r" $f
+        run -1 "$KUBELAB" grade "$BATS_TEST_TMPDIR/lab8" --submission "$BATS_TEST_TMPDIR/empty" --format $f --out "$BATS_TEST_TMPDIR/r.$f"
+        valid "$BATS_TEST_TMPDIR/r.$f" $f
     done
-    jq -e '[.tests[] | select(.visibility == "hidden")] | length == 1 and .[0].name == "a Service leads to web1"' "$BATS_TEST_TMPDIR/r"
-    jq -e '.output | startswith("Lab 8: 0 of 10 visible checks pass; 1 hidden")' "$BATS_TEST_TMPDIR/r"
+    jq -e '[.tests[] | select(.visibility == "hidden")] | length == 1 and .[0].name == "a Service leads to web1"' "$BATS_TEST_TMPDIR/r.gradescope"
+    jq -e '.output | startswith("Lab 8: 0 of 10 visible checks pass; 1 hidden")' "$BATS_TEST_TMPDIR/r.gradescope"
 }
 
 @test "as in a container: nobody, nothing to write but TMPDIR, no network, half a core: a report within ten seconds, also when everything fails" {

@@ -15,7 +15,7 @@ set_speed() { k patch clock cluster --type merge -p "{\"spec\":{\"speed\":$1}}";
     set_speed 60
     [ "$(speed)" = 60 ]
     "$KUBELAB" clock speed 2 --data "$DATA"
-    k wait clock cluster --for=jsonpath='{.status.speed}'=2 --timeout=10s
+    "$KUBECTL_NEW" wait clock cluster --for=jsonpath='{.status.speed}'=2 --timeout=10s        # 1.20 knows no such wait
     [ "$(k get clock cluster -o jsonpath='{.spec.speed}')" = 2 ]
     set_speed '"0.5"'
     [ "$(speed)" = 0.5 ]

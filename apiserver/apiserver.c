@@ -1,7 +1,9 @@
-/* apiserver/apiserver.c - puts the rooms of the API server together, in the order in which they need each other, and takes them apart in reverse.
+/* apiserver/apiserver.c - puts the rooms of the API server together, in the order in which they need each other, and takes them
+ * apart in reverse.
  *
- * As kubernetes cmd/kube-apiserver/app/server.go (CreateServerChain); here aggregator, core and extension server are one mux (endpoints/chain.c).
- * Order of use: apiserver_new (listens inside the virtual network), apiserver_start, then listening at the edge through apiserver_http.
+ * As kubernetes cmd/kube-apiserver/app/server.go (CreateServerChain); here aggregator, core and extension server are one mux
+ * (endpoints/chain.c). Order of use: apiserver_new (listens inside the virtual network), apiserver_start, then listening at the
+ * edge through apiserver_http.
  */
 #include "apiserver/apiserver.h"
 
@@ -31,8 +33,10 @@ static int64_t clock_shift(void *ctx) {
 static void on_commit(void *ctx, bool ok, const struct err *why) { pending_flush(ctx, ok ? NULL : why); }
 
 static bool listen(struct apiserver *as, struct err *err) {
-    struct http_server_options o = { .loop = as->loop, .name = "apiserver", .handler = chain_handle, .ctx = as, .identity = serving, .identity_ctx = as,
-                                     .edge_identity = edge_serving, .request_client_cert = true, .time_shift_s = clock_shift, .shift_ctx = as };
+    struct http_server_options o = { .loop = as->loop, .name = "apiserver", .handler = chain_handle, .ctx = as,
+                                     .identity = serving, .identity_ctx = as,
+                                     .edge_identity = edge_serving, .request_client_cert = true, .time_shift_s = clock_shift,
+                                     .shift_ctx = as };
     if (!as->opt.serving) o.identity = NULL;
     as->http = http_server_new(&o, err);
     if (!as->http) return false;
@@ -41,7 +45,8 @@ static bool listen(struct apiserver *as, struct err *err) {
 
 static void make_kubelet_client(struct apiserver *as) {
     if (!as->opt.node) return;
-    struct http_client_options o = { .from = as->opt.node, .roots = as->opt.policy.kubelet_ca, .insecure_skip_verify = !as->opt.policy.kubelet_ca,
+    struct http_client_options o = { .from = as->opt.node, .roots = as->opt.policy.kubelet_ca,
+                                     .insecure_skip_verify = !as->opt.policy.kubelet_ca,
                                      .identity = as->opt.kubelet_client, .user_agent = "Go-http-client/1.1" };
     as->kubelet_client = http_client_new(&o);
     http_client_quote_urls(as->kubelet_client, as->opt.minor >= 19);

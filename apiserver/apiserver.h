@@ -13,7 +13,8 @@ struct apiserver_policy {
     uint8_t  authorization[5];         /* --authorization-mode, in order, ended by AUTHZ_END; none: Node,RBAC */
     bool     no_anonymous, no_bootstrap_tokens, aggregator_routing;
     bool     proxy_any_name;           /* --requestheader-allowed-names= */
-    struct word_list plugins_on, plugins_off;                    /* --enable-admission-plugins beyond the version's own (NULL: NodeRestriction), and --disable- */
+    /* --enable-admission-plugins beyond the version's own (NULL: NodeRestriction), and --disable- */
+    struct word_list plugins_on, plugins_off;
     struct str issuer;                 /* --service-account-issuer; empty: kubeadm's */
     struct word_list audiences;        /* --api-audiences; none: the issuer */
     struct word_list proxy_names, user_headers, group_headers, extra_prefixes;   /* --requestheader-*; none: kubeadm's */
@@ -30,7 +31,8 @@ struct apiserver_policy {
 struct apiserver_options {
     struct loop      *loop;
     struct store     *store;
-    struct vnet_host *node;            /* the network namespace it lives in (the node's); it listens there and dials kubelets and Services from there */
+    /* the network namespace it lives in (the node's); it listens there and dials kubelets and Services from there */
+    struct vnet_host *node;
     int               minor;           /* 16, 20 or 34: which version it is */
     bool              bare;            /* exactly that version: nothing that newer clients would like */
     const char       *git_version;     /* "v1.16.6" */
@@ -52,15 +54,17 @@ struct apiserver_options {
     struct apiserver_policy policy;
 };
 struct apiserver *apiserver_new(const struct apiserver_options *opt, struct err *err);
-/* Post-start hooks: default namespaces, the kubernetes Service and its Endpoints (kept by a loop), RBAC bootstrap policy, priority classes, local
- * APIServices, ConfigMap extension-apiserver-authentication. Writes as the loopback client (system:apiserver). Idempotent: also at a restart. */
+/* Post-start hooks: default namespaces, the kubernetes Service and its Endpoints (kept by a loop), RBAC bootstrap policy,
+ * priority classes, local APIServices, ConfigMap extension-apiserver-authentication. Writes as the loopback client
+ * (system:apiserver). Idempotent: also at a restart. */
 void apiserver_start(struct apiserver *as);
 void apiserver_free(struct apiserver *as);
 /* The key that signs and verifies service-account tokens. Until it is set (it is made off the start path), tokens answer 401. */
 void apiserver_set_sa_key(struct apiserver *as, struct key *k);
 /* The same where they differ: signing (or NULL) makes tokens, any of the n others proves one. */
 void apiserver_set_sa_keys(struct apiserver *as, struct key *signing, struct key *const *verify, size_t n);
-void apiserver_storage_lost(struct apiserver *as);               /* storage_up is false from now on: watches end, as the watch cache ends them */
+/* storage_up is false from now on: watches end, as the watch cache ends them */
+void apiserver_storage_lost(struct apiserver *as);
 /* The audit log of --audit-policy-file and --audit-log-path, beside the trail that kubelab always keeps (endpoints/audit.h). */
 struct apiserver_audit_log {
     struct str policy;                 /* the policy file's text; empty: nothing is logged, as with a path alone */
@@ -68,10 +72,11 @@ struct apiserver_audit_log {
     void     (*write)(void *ctx, struct str line);
     void      *ctx;
 };
-/* From the next request on, in place of what was set before; NULL: no log. ERR_INVALID "loading audit policy file: ...", and the old one stays. */
+/* From the next request on, in place of what was set before; NULL: no log. ERR_INVALID "loading audit policy file: ...", and the
+ * old one stays. */
 bool apiserver_set_audit_log(struct apiserver *as, const struct apiserver_audit_log *sink, struct err *err);
-/* A writer for it: appends to the file, 0600, at the end of each turn. max_bytes: a full file is renamed as lumberjack does (PATH-less-.log-TIME.log), of which
- * max_backups are kept; 0: 100 MB, and all. NULL and ERR_IO when it cannot be opened. */
+/* A writer for it: appends to the file, 0600, at the end of each turn. max_bytes: a full file is renamed as lumberjack does
+ * (PATH-less-.log-TIME.log), of which max_backups are kept; 0: 100 MB, and all. NULL and ERR_IO when it cannot be opened. */
 struct audit_file;
 struct audit_file *audit_file_open(struct loop *l, const char *path, int64_t max_bytes, int max_backups, struct err *err);
 void audit_file_write(void *audit_file, struct str line);
@@ -80,8 +85,9 @@ struct http_server *apiserver_http(struct apiserver *as);        /* for listen_e
 bool apiserver_ready(const struct apiserver *as);                /* start's hooks have all run */
 
 /* ---- for kubelab's own looks at the cluster: no request passes the chain, nothing is written, no audit has a row ---- */
-/* Appends {"pods": [...], "deployments.apps": [...], ...}: what an administrator's lists of all namespaces show at this moment, items as lists have them, of
- * every resource that can be listed but Events, in the first version of its group that has it. endpoints/snapshot.c. */
+/* Appends {"pods": [...], "deployments.apps": [...], ...}: what an administrator's lists of all namespaces show at this moment,
+ * items as lists have them, of every resource that can be listed but Events, in the first version of its group that has it.
+ * endpoints/snapshot.c. */
 void apiserver_snapshot(struct apiserver *as, struct strbuf *out);
 /* For `kubelab debug`, lines of cells with tabs between, the first of which are headings: how many objects of which resource there
  * are, and their size; who watches what. endpoints/look.c. */
@@ -89,8 +95,8 @@ void apiserver_look_objects(struct apiserver *as, struct strbuf *out);
 void apiserver_look_watchers(struct apiserver *as, struct strbuf *out);
 /* One list, [...], in this version; false, and nothing, when it is not served. group: "" for core. */
 bool apiserver_snapshot_list(struct apiserver *as, const char *group, const char *version, const char *resource, struct strbuf *out);
-/* GET /apis/GROUP/VERSION/RESOURCE of an aggregated API as kubernetes-admin, by the aggregation proxy's way (aggregator/ask.c). done once, never inside the
- * call: HTTP's status, 0: it was not reached. NULL: it is not Available, and done will not be called. */
+/* GET /apis/GROUP/VERSION/RESOURCE of an aggregated API as kubernetes-admin, by the aggregation proxy's way (aggregator/ask.c).
+ * done once, never inside the call: HTTP's status, 0: it was not reached. NULL: it is not Available, and done will not be called. */
 struct aggregated_ask;
 struct aggregated_ask *apiserver_ask_aggregated(struct apiserver *as, const char *group, const char *version, const char *resource,
                                                 void (*done)(void *ctx, int status, struct str body), void *ctx);

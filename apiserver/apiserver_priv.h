@@ -1,8 +1,10 @@
-/* apiserver/apiserver_priv.h - what the rooms inside apiserver share: one request on its way through the chain, and who provides what.
+/* apiserver/apiserver_priv.h - what the rooms inside apiserver share: one request on its way through the chain, and who provides
+ * what.
  *
- * chain (endpoints/chain.c): panic guard, request info, audit, authentication, impersonation, authorization, then the mux: aggregated APIs, discovery,
- * OpenAPI, health, version, and the resource handlers of the registry. As kube-apiserver's DefaultBuildHandlerChain (apiserver pkg/server/config.go).
- * Whence the options come: flags.c (the command line), config.c (files and values).
+ * chain (endpoints/chain.c): panic guard, request info, audit, authentication, impersonation, authorization, then the mux:
+ * aggregated APIs, discovery, OpenAPI, health, version, and the resource handlers of the registry. As kube-apiserver's
+ * DefaultBuildHandlerChain (apiserver pkg/server/config.go). Whence the options come: flags.c (the command line), config.c (files
+ * and values).
  */
 #ifndef APISERVER_APISERVER_PRIV_H
 #define APISERVER_APISERVER_PRIV_H
@@ -21,7 +23,8 @@ bool user_in_group(const struct user *u, const char *group);
 /* ---- what (apiserver pkg/endpoints/request/requestinfo.go) ---- */
 struct request_info {
     bool is_resource;                  /* /api/v1/... or /apis/GROUP/VERSION/... below the version */
-    struct str path, verb;             /* verb: get list watch create update patch delete deletecollection; for non-resources the method in lower case */
+    /* verb: get list watch create update patch delete deletecollection; for non-resources the method in lower case */
+    struct str path, verb;
     struct str api_prefix, group, version, namespace, resource, subresource, name;
 };
 struct attributes {                    /* what an authorizer judges (authorizer.AttributesRecord) */
@@ -70,7 +73,8 @@ struct apiserver {
     struct customs    *customs;        /* custom resources (apiserver/custom) */
     struct watch_set   *watches;       /* open watches and relays (endpoints/) */
     struct start_hooks *hooks;         /* what runs after the start, and again (start.c) */
-    int64_t            watch_floor;    /* revisions below are too old to watch from: the watch cache of a server begins with the server */
+    /* revisions below are too old to watch from: the watch cache of a server begins with the server */
+    int64_t            watch_floor;
     bool               ready;
 };
 bool apiserver_storage_up(const struct apiserver *as);
@@ -78,14 +82,19 @@ struct start_hooks *start_hooks_new(struct apiserver *as);       /* start.c: run
 void start_hooks_free(struct start_hooks *h);
 
 /* ---- answers (endpoints/response.c) ---- */
-void respond_error(struct request *r, const struct err *err);                    /* metav1.Status, pretty for curl and browsers, Retry-After where due */
-void respond_json(struct request *r, int status, const struct json *j);          /* negotiated (JSON or YAML), pretty when asked or by a curl */
+/* metav1.Status, pretty for curl and browsers, Retry-After where due */
+void respond_error(struct request *r, const struct err *err);
+/* negotiated (JSON or YAML), pretty when asked or by a curl */
+void respond_json(struct request *r, int status, const struct json *j);
 void respond_bytes(struct request *r, int status, struct str json_bytes);        /* the same for text that is there already */
 
 /* ---- writing as the server itself (registry): no authentication, authorization or admission; defaults, validation, strategy and revision as for any write.
  * obj is in group/version; created when absent; with update, replaced when different. */
-bool registry_ensure(struct apiserver *as, const char *group, const char *version, const char *resource, struct json *obj, bool update, struct arena *a, struct err *err);
-struct object *registry_get(struct apiserver *as, struct str group, struct str resource, struct str ns, struct str name);   /* reference or NULL, straight from the store */
-struct str registry_key(struct arena *a, struct str group, struct str resource, struct str ns, struct str name);            /* the store's key */
+bool registry_ensure(struct apiserver *as, const char *group, const char *version, const char *resource, struct json *obj,
+                     bool update, struct arena *a, struct err *err);
+/* reference or NULL, straight from the store */
+struct object *registry_get(struct apiserver *as, struct str group, struct str resource, struct str ns, struct str name);
+/* the store's key */
+struct str registry_key(struct arena *a, struct str group, struct str resource, struct str ns, struct str name);
 
 #endif

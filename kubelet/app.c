@@ -1,8 +1,9 @@
 /* kubelet/app.c - the kubelet from its command line to its running parts, and its end.
  *
- * Upstream: cmd/kubelet/app/server.go (NewKubeletCommand, run, buildKubeletClientConfig, InitializeTLS) and pkg/kubelet/certificate/{kubelet,transport}.go.
- * flags -> configuration -> identity (bootstrap.c) -> certificate managers (certificate.c) -> struct kubelet (kubelet.c). A certificate that is issued later is
- * taken up by the client and by the server without a restart. What goes wrong before the parts run is a fatal line and exit status 255.
+ * Upstream: cmd/kubelet/app/server.go (NewKubeletCommand, run, buildKubeletClientConfig, InitializeTLS) and
+ * pkg/kubelet/certificate/{kubelet,transport}.go. flags -> configuration -> identity (bootstrap.c) -> certificate managers
+ * (certificate.c) -> struct kubelet (kubelet.c). A certificate that is issued later is taken up by the client and by the server
+ * without a restart. What goes wrong before the parts run is a fatal line and exit status 255.
  */
 #include "kubelet/app_priv.h"
 #include "kubelet/kubelet_priv.h"
@@ -103,13 +104,18 @@ static bool read_config(struct kubelet_app *app)
     struct str text = STR_NULL;
     bool ok = true;
     if (path && *path && !node_read(app->arena, app->o.root, path, "open", &text, &err)) {
-        ok = fatal(app, "server.go:198", "failed to load Kubelet config file %s%s failed to read kubelet config file \"%s\", error: %s", path, word, path, err.msg);
+        ok = fatal(app, "server.go:198",
+                   "failed to load Kubelet config file %s%s failed to read kubelet config file \"%s\", error: %s", path, word,
+                   path, err.msg);
     } else if (path && *path && !text.n) {
-        ok = fatal(app, "server.go:198", "failed to load Kubelet config file %s%s kubelet config file \"%s\" was empty", path, word, path);
-    } else if (!kubelet_config_load(app->arena, path && *path ? text : STR_NULL, app->flags.overrides, app->o.node.minor, &app->config, &warning, &err)) {
+        ok = fatal(app, "server.go:198", "failed to load Kubelet config file %s%s kubelet config file \"%s\" was empty", path,
+                   word, path);
+    } else if (!kubelet_config_load(app->arena, path && *path ? text : STR_NULL, app->flags.overrides, app->o.node.minor,
+                                    &app->config, &warning, &err)) {
         bool file = err.code == ERR_PARSE;
         ok = file ? fatal(app, "server.go:198", "failed to load Kubelet config file %s%s %s", path, word, err.msg)
-                  : fatal(app, "server.go:206", "failed to validate kubelet configuration, error: %s, path: %s", err.msg, path ? path : "");
+                  : fatal(app, "server.go:206", "failed to validate kubelet configuration, error: %s, path: %s", err.msg,
+                          path ? path : "");
     }
     if (ok && warning)
         klog_write(&app->log, 'W', "codec.go:109", "%s", warning);
@@ -117,19 +123,27 @@ static bool read_config(struct kubelet_app *app)
     return ok;
 }
 
-static void client_trouble(void *ctx, char severity, const char *where, const char *text) { klog_write(&((struct kubelet_app *)ctx)->log, severity, where, "%s", text); }
+static void client_trouble(void *ctx, char severity, const char *where, const char *text)
+{
+    klog_write(&((struct kubelet_app *)ctx)->log, severity, where, "%s", text);
+}
 
 /* ---- identity ---- */
-static struct client *client_of(struct kubelet_app *app, const struct rest_config *rc, const struct trust *roots, struct identity *id, const char *name);
+static struct client *client_of(struct kubelet_app *app, const struct rest_config *rc, const struct trust *roots,
+                                struct identity *id, const char *name);
 
 static struct str token_of(void *ctx) { return ((const struct rest_config *)ctx)->token; }
 
-static struct client *client_of(struct kubelet_app *app, const struct rest_config *rc, const struct trust *roots, struct identity *id, const char *name)
+static struct client *client_of(struct kubelet_app *app, const struct rest_config *rc, const struct trust *roots,
+                                struct identity *id, const char *name)
 {
-    struct client_options o = { .from = app->o.node.node_net, .server = rc->server, .roots = roots, .insecure = rc->insecure, .identity = id,
-                                .name = app->o.node.stream_prefix ? arena_printf(app->arena, "%s%s", app->o.node.stream_prefix, name) : name,
+    struct client_options o = { .from = app->o.node.node_net, .server = rc->server, .roots = roots, .insecure = rc->insecure,
+                                .identity = id,
+                                .name = app->o.node.stream_prefix
+                                ? arena_printf(app->arena, "%s%s", app->o.node.stream_prefix, name) : name,
                                 .token = rc->token.n ? token_of : NULL, .token_ctx = (void *)rc,
-                                .user_agent = arena_printf(app->arena, "kubelet/%s (linux/amd64) kubernetes/72c30166", app->o.node.version) };
+                                .user_agent = arena_printf(app->arena, "kubelet/%s (linux/amd64) kubernetes/72c30166",
+                                                           app->o.node.version) };
     struct client *c = client_new(&o);
     http_client_quote_urls(client_http(c), app->o.node.minor >= 19);
     return c;
@@ -176,13 +190,15 @@ static struct client *server_request_client(void *ctx, struct identity *current)
 {
     struct kubelet_app *app = ctx;
     (void)current;
-    return client_of(app, &app->identity.user, app->user_roots, app->client_certs ? cert_manager_current(app->client_certs) : app->fixed, "kubelet-serving-csr");
+    return client_of(app, &app->identity.user, app->user_roots,
+                     app->client_certs ? cert_manager_current(app->client_certs) : app->fixed, "kubelet-serving-csr");
 }
 
 static void client_changed(void *ctx)
 {
     struct kubelet_app *app = ctx;
-    klog_v(&app->log, 2, "transport.go:132", "certificate rotation detected, shutting down client connections to start using new credentials");
+    klog_v(&app->log, 2, "transport.go:132",
+           "certificate rotation detected, shutting down client connections to start using new credentials");
     client_set_identity(app->client, cert_manager_current(app->client_certs));
 }
 
@@ -190,8 +206,10 @@ static void server_changed(void *ctx) { (void)ctx; }        /* asked for at each
 
 static struct cert_manager_options manager_options(struct kubelet_app *app, const char *prefix)
 {
-    return (struct cert_manager_options){ .loop = app->o.node.loop, .rng = &app->rng, .log = &app->log, .minor = app->o.node.minor, .ctx = app,
-                                          .store = { .root = app->o.root, .dir = app->flags.cert_dir, .prefix = prefix, .log = &app->log, .loop = app->o.node.loop } };
+    return (struct cert_manager_options){ .loop = app->o.node.loop, .rng = &app->rng, .log = &app->log, .minor = app->o.node.minor,
+                                          .ctx = app,
+                                          .store = { .root = app->o.root, .dir = app->flags.cert_dir, .prefix = prefix,
+                                                     .log = &app->log, .loop = app->o.node.loop } };
 }
 
 static bool client_manager(struct kubelet_app *app, struct err *err)
@@ -209,7 +227,8 @@ static bool client_manager(struct kubelet_app *app, struct err *err)
     return app->client_certs || err_prefix(err, "failed to initialize client certificate manager: ");
 }
 
-/* UpdateTransport: after five minutes without a usable certificate a kubelet gives up, if the server is there: a new start may find new credentials. */
+/* UpdateTransport: after five minutes without a usable certificate a kubelet gives up, if the server is there: a new start may
+ * find new credentials. */
 static void on_watchdog(struct timer *t)
 {
     struct kubelet_app *app = container_of(t, struct kubelet_app, watchdog);
@@ -222,7 +241,9 @@ static void on_watchdog(struct timer *t)
     else if (now > app->last_valid_ns + EXIT_AFTER_S * SECOND && cert_manager_server_healthy(app->client_certs))
         fatal(app, "transport.go:106", "It has been 5m0s since a valid client cert was found and the server is responsive, exiting.");
     else if (now > app->last_valid_ns + EXIT_AFTER_S * SECOND)
-        klog_write(&app->log, 'E', "transport.go:108", "It has been 5m0s since a valid client cert was found, but the server is not responsive. A restart may be necessary to retrieve new initial credentials.");
+        klog_write(&app->log, 'E', "transport.go:108",
+                   "It has been 5m0s since a valid client cert was found, but the server is not responsive. A restart may be "
+                   "necessary to retrieve new initial credentials.");
 }
 
 static bool make_client(struct kubelet_app *app, struct err *err)
@@ -233,15 +254,18 @@ static bool make_client(struct kubelet_app *app, struct err *err)
     }
     if (app->config.rotate_certificates)
         klog_write(&app->log, 'I', "server.go:773", "Client rotation is on, will bootstrap in background");
-    if (!bootstrap_load(app->arena, app->o.root, &app->flags, &app->log, app->o.node.minor, vtime_now(app->o.node.loop), &app->identity, err))
+    if (!bootstrap_load(app->arena, app->o.root, &app->flags, &app->log, app->o.node.minor, vtime_now(app->o.node.loop),
+                        &app->identity, err))
         return false;
     app->request_roots = roots_of(&app->identity.request);
     app->user_roots = roots_of(&app->identity.user);
-    if (app->identity.request.cert_pem.n && !(app->fixed = pair_from_pem(app->identity.request.cert_pem, app->identity.request.key_pem, err)))
+    if (app->identity.request.cert_pem.n &&
+        !(app->fixed = pair_from_pem(app->identity.request.cert_pem, app->identity.request.key_pem, err)))
         return false;
     if (app->config.rotate_certificates && !client_manager(app, err))
         return false;
-    app->client = client_of(app, &app->identity.user, app->user_roots, app->client_certs ? cert_manager_current(app->client_certs) : app->fixed, "kubelet");
+    app->client = client_of(app, &app->identity.user, app->user_roots,
+                            app->client_certs ? cert_manager_current(app->client_certs) : app->fixed, "kubelet");
     client_set_log(app->client, app->o.node.minor, client_trouble, app);
     return true;
 }
@@ -259,14 +283,16 @@ static struct identity *serving(void *ctx)
 static void no_identity(void *ctx, struct str remote)
 {
     struct kubelet_app *app = ctx;
-    klog_write(&app->log, 'I', app->o.node.minor < 18 ? "log.go:172" : "log.go:181", "http: TLS handshake error from " STR_FMT ": no serving certificate available for the kubelet", STR_ARG(remote));
+    klog_write(&app->log, 'I', app->o.node.minor < 18 ? "log.go:172" : "log.go:181",
+               "http: TLS handshake error from " STR_FMT ": no serving certificate available for the kubelet", STR_ARG(remote));
 }
 
 static bool fixed_pair(struct kubelet_app *app, struct err *err)
 {
     struct str crt, key;
     if (!node_read(app->arena, app->o.root, app->config.tls_cert_file, "open", &crt, err) ||
-        !node_read(app->arena, app->o.root, app->config.tls_key_file ? app->config.tls_key_file : app->config.tls_cert_file, "open", &key, err))
+        !node_read(app->arena, app->o.root, app->config.tls_key_file ? app->config.tls_key_file : app->config.tls_cert_file,
+                   "open", &key, err))
         return false;
     app->serving = pair_from_pem(crt, key, err);
     return app->serving != NULL;
@@ -300,7 +326,8 @@ static bool read_client_ca(struct kubelet_app *app, struct err *err)
         return true;
     bool ok = node_read(app->arena, app->o.root, app->config.client_ca_file, "open", &pem, &why);
     if (ok && !trust_add_pem(app->client_ca, pem, NULL))
-        ok = err_set(&why, ERR_PARSE, "error reading %s: data does not contain any valid RSA or ECDSA certificates", app->config.client_ca_file);
+        ok = err_set(&why, ERR_PARSE, "error reading %s: data does not contain any valid RSA or ECDSA certificates",
+                     app->config.client_ca_file);
     if (!ok)
         err_set(err, why.code, "unable to load client CA file %s: %s", app->config.client_ca_file, why.msg);
     err_clear(&why);
@@ -340,7 +367,8 @@ static bool run(struct kubelet_app *app, struct err *err)
 {
     klog_write(&app->log, 'I', "server.go:410", "Version: %s", app->o.node.version);
     klog_write(&app->log, 'I', "plugins.go:100", "No cloud provider specified.");
-    app->node_name = app->flags.hostname_override && *app->flags.hostname_override ? app->flags.hostname_override : app->o.node.node_name;
+    app->node_name = app->flags.hostname_override && *app->flags.hostname_override ? app->flags.hostname_override
+                     : app->o.node.node_name;
     app->node_ip = app->o.node.node_ip;
     if (!make_client(app, err) || !read_client_ca(app, err) || !make_serving(app, err))
         return false;
@@ -378,7 +406,8 @@ struct kubelet_app *kubelet_app_start(const struct kubelet_app_options *opt)
     for (size_t i = 0; i < n; i++)
         app->o.argv[i] = arena_strdup(app->arena, opt->argv[i]);
     app->log = (struct klog){ .loop = opt->node.loop, .pid = opt->pid, .line = opt->log, .ctx = opt->ctx };
-    rng_init(&app->rng, opt->node.loop, arena_printf(app->arena, "%skubelet/certificates/%d", opt->node.stream_prefix ? opt->node.stream_prefix : "", opt->pid));
+    rng_init(&app->rng, opt->node.loop,
+             arena_printf(app->arena, "%skubelet/certificates/%d", opt->node.stream_prefix ? opt->node.stream_prefix : "", opt->pid));
     task_init(&app->exit_task, on_exit_task);
     timer_init(&app->watchdog, opt->node.loop, on_watchdog);
     if (read_flags(app) && read_config(app) && !run(app, &err))

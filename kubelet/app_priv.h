@@ -14,7 +14,8 @@ struct klog {
 };
 /* One line, `I0124 16:19:02.434257  125944 server.go:410] text`; where is "server.go:410". log may be NULL. */
 void klog_write(struct klog *log, char severity, const char *where, const char *fmt, ...) PRINTF(4, 5);
-void klog_v(struct klog *log, int level, const char *where, const char *fmt, ...) PRINTF(4, 5);     /* only with --v of at least level */
+/* only with --v of at least level */
+void klog_v(struct klog *log, int level, const char *where, const char *fmt, ...) PRINTF(4, 5);
 
 /* ---- flags.c: what stands on the command line ---- */
 struct kubelet_flags {
@@ -33,9 +34,11 @@ struct kubelet_config {
     const char *client_ca_file, *static_pod_path, *cluster_dns, *cluster_domain, *tls_cert_file, *tls_key_file, *address;
     int64_t     max_pods, port;
 };
-/* Read `text` (the file's; STR_NULL: defaults alone) and put the flags' overrides on top. Errors in the words of pkg/kubelet/kubeletconfig;
- * *warning: a field was unknown and is passed over (from v1.18 on such a file is read a second time, less strictly). */
-bool kubelet_config_load(struct arena *a, struct str text, const struct json *overrides, int minor, struct kubelet_config *out, const char **warning, struct err *err);
+/* Read `text` (the file's; STR_NULL: defaults alone) and put the flags' overrides on top. Errors in the words of
+ * pkg/kubelet/kubeletconfig; *warning: a field was unknown and is passed over (from v1.18 on such a file is read a second time,
+ * less strictly). */
+bool kubelet_config_load(struct arena *a, struct str text, const struct json *overrides, int minor, struct kubelet_config *out,
+                         const char **warning, struct err *err);
 
 /* ---- kubeconfig.c: client-go tools/clientcmd, of one file ---- */
 struct rest_config {
@@ -47,8 +50,10 @@ struct rest_config {
 bool kubeconfig_load(struct arena *a, const char *root, const char *path, int minor, struct rest_config *out, struct err *err);
 
 /* ---- bootstrap.c: pkg/kubelet/certificate/bootstrap ---- */
-struct bootstrap_result { struct rest_config request /* for certificate requests before there is a certificate */, user; bool bootstrapping; };
-bool bootstrap_load(struct arena *a, const char *root, const struct kubelet_flags *f, struct klog *log, int minor, int64_t now_ns, struct bootstrap_result *out, struct err *err);
+struct bootstrap_result { struct rest_config request /* for certificate requests before there is a certificate */, user;
+                          bool bootstrapping; };
+bool bootstrap_load(struct arena *a, const char *root, const struct kubelet_flags *f, struct klog *log, int minor, int64_t now_ns,
+                    struct bootstrap_result *out, struct err *err);
 
 /* ---- certificate_store.c: client-go util/certificate/certificate_store.go ---- */
 struct cert_store { const char *root, *dir, *prefix; struct klog *log; struct loop *loop; };
@@ -68,7 +73,8 @@ struct cert_manager_options {
     int                minor;
     struct cert_store  store;
     const char        *signer, *usage;             /* "kubernetes.io/kubelet-serving", "server auth" */
-    struct str         first_cert, first_key;      /* of a kubeconfig: used until the first rotation, which then comes at once; or empty */
+    /* of a kubeconfig: used until the first rotation, which then comes at once; or empty */
+    struct str         first_cert, first_key;
     bool               ignore_store;               /* bootstrapping: what lies in the store is of an identity that was given up */
     bool             (*tpl)(void *ctx, struct arena *a, struct cert_template *out);       /* false: nothing to ask for yet */
     struct client   *(*client)(void *ctx, struct identity *current);                      /* a new one, for one request */

@@ -1,7 +1,8 @@
 /* kubelet/backoff.c - delays between restarts of a container and between pulls of an image.
  *
- * Upstream: client-go util/flowcontrol/backoff.go with pkg/kubelet's constants. An entry is made by the first failure, so the first restart is immediate;
- * its delay doubles up to five minutes, and it is forgotten when nothing has touched it for twice that long.
+ * Upstream: client-go util/flowcontrol/backoff.go with pkg/kubelet's constants. An entry is made by the first failure, so the
+ * first restart is immediate; its delay doubles up to five minutes, and it is forgotten when nothing has touched it for twice
+ * that long.
  */
 #include "kubelet/kubelet_priv.h"
 

@@ -1,8 +1,9 @@
 /* kubelet/certificate.c - a certificate that is asked for, waited for, used, and asked for again before it expires.
  *
- * Upstream: client-go util/certificate/certificate_manager.go and csr/csr.go. One manager cares for the client certificate, another for the serving one. A round:
- * wait for the rotation deadline (at 70 to 90 % of the certificate's life; now, if there is none or it does not say what it should), make a key, post a request, wait
- * up to 15 minutes for it to be signed, store the pair. A failed round is tried again after 2, 4, 8 and 16 seconds, and then every 32. DOC: certificate-manager
+ * Upstream: client-go util/certificate/certificate_manager.go and csr/csr.go. One manager cares for the client certificate,
+ * another for the serving one. A round: wait for the rotation deadline (at 70 to 90 % of the certificate's life; now, if there is
+ * none or it does not say what it should), make a key, post a request, wait up to 15 minutes for it to be signed, store the pair.
+ * A failed round is tried again after 2, 4, 8 and 16 seconds, and then every 32. DOC: certificate-manager
  */
 #include "kubelet/app_priv.h"
 #include "kubelet/kubelet_priv.h"
@@ -34,7 +35,11 @@ struct cert_manager {
 
 static void loop_top(struct cert_manager *m);
 
-static const char *prefix(const struct cert_manager *m, struct arena *a) { return m->o.minor < 21 ? "" : arena_printf(a, "%s: ", m->o.signer); }
+static const char *prefix(const struct cert_manager *m, struct arena *a)
+{
+    return m->o.minor < 21 ? "" : arena_printf(a, "%s: ", m->o.signer);
+}
+
 static const char *plane(const struct cert_manager *m) { return m->o.minor < 21 ? "master" : "control plane"; }
 
 /* ---- the certificate in use ---- */
@@ -66,7 +71,8 @@ static bool has_all(const char **want, const struct str *have, size_t n)
 
 static bool satisfies(const struct cert *c, const struct cert_template *t)
 {
-    return str_eqc(c->subject_cn, t->cn) && has_all(t->orgs, c->orgs, c->org_count) && has_all(t->dns_names, c->dns_names, c->dns_count) && has_all(t->ips, c->ips, c->ip_count);
+    return str_eqc(c->subject_cn, t->cn) && has_all(t->orgs, c->orgs, c->org_count) &&
+           has_all(t->dns_names, c->dns_names, c->dns_count) && has_all(t->ips, c->ips, c->ip_count);
 }
 
 static const char *go_time(struct arena *a, int64_t ns)
@@ -87,9 +93,11 @@ static int64_t next_deadline(struct cert_manager *m)
     } else if (c && (!wanted || satisfies(c, &t))) {
         int64_t total = c->not_after_ns - c->not_before_ns;
         deadline = c->not_before_ns + (int64_t)((double)total * (0.7 + 0.2 * rng_unit(m->o.rng)));
-        klog_v(m->o.log, 2, "certificate_manager.go:553", "%sCertificate expiration is %s, rotation deadline is %s", prefix(m, a), go_time(a, c->not_after_ns), go_time(a, deadline));
+        klog_v(m->o.log, 2, "certificate_manager.go:553", "%sCertificate expiration is %s, rotation deadline is %s", prefix(m, a),
+               go_time(a, c->not_after_ns), go_time(a, deadline));
         if (deadline > now)
-            klog_v(m->o.log, 2, "certificate_manager.go:281", "%sWaiting " STR_FMT " for next certificate rotation", prefix(m, a), STR_ARG(duration_go(a, deadline - now)));
+            klog_v(m->o.log, 2, "certificate_manager.go:281", "%sWaiting " STR_FMT " for next certificate rotation", prefix(m, a),
+                   STR_ARG(duration_go(a, deadline - now)));
     }
     arena_free(a);
     return deadline;
@@ -129,7 +137,8 @@ static void failed(struct cert_manager *m, struct arena *a)
         timer_start(&m->next, (int64_t)((double)(delay * SECOND) * (1 + 0.1 * rng_unit(m->o.rng))));
         return;
     }
-    klog_write(m->o.log, 'E', m->o.minor < 21 ? "certificate_manager.go:291" : "certificate_manager.go:354", "%sReached backoff limit, still unable to rotate certs: timed out waiting for the condition", prefix(m, a));
+    klog_write(m->o.log, 'E', m->o.minor < 21 ? "certificate_manager.go:291" : "certificate_manager.go:354",
+               "%sReached backoff limit, still unable to rotate certs: timed out waiting for the condition", prefix(m, a));
     m->backoff_over = true;
     timer_start(&m->next, POLL_S * SECOND);
 }
@@ -141,9 +150,11 @@ static void on_over(struct task *t)
     struct err err = { 0 };
     struct identity *id = m->issued.n ? cert_store_update(&m->o.store, m->issued, key_pem(a, m->key), &err) : NULL;
     if (m->why)
-        klog_write(m->o.log, 'E', m->o.minor < 21 ? "certificate_manager.go:400" : "certificate_manager.go:488", "%scertificate request was not signed: %s", prefix(m, a), m->why);
+        klog_write(m->o.log, 'E', m->o.minor < 21 ? "certificate_manager.go:400" : "certificate_manager.go:488",
+                   "%scertificate request was not signed: %s", prefix(m, a), m->why);
     else if (!id)
-        klog_write(m->o.log, 'E', m->o.minor < 21 ? "certificate_manager.go:406" : "certificate_manager.go:497", "%sUnable to store the new cert/key pair: %s", prefix(m, a), err.msg);
+        klog_write(m->o.log, 'E', m->o.minor < 21 ? "certificate_manager.go:406" : "certificate_manager.go:497",
+                   "%sUnable to store the new cert/key pair: %s", prefix(m, a), err.msg);
     if (id) {
         attempt_clear(m);
         use(m, id);
@@ -173,7 +184,10 @@ static void end(struct cert_manager *m, struct str issued, const char *why)
     task_post(m->o.loop, &m->over);
 }
 
-static void on_timeout(struct timer *t) { end(container_of(t, struct cert_manager, timeout), STR_NULL, "timed out waiting for the condition"); }
+static void on_timeout(struct timer *t)
+{
+    end(container_of(t, struct cert_manager, timeout), STR_NULL, "timed out waiting for the condition");
+}
 
 static void on_request(void *ctx, struct object *o)
 {
@@ -188,7 +202,9 @@ static void on_request(void *ctx, struct object *o)
         for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
             const struct json *c = condition_find(conditions, bad[i]);
             if (c)
-                end(m, STR_NULL, i == 0 ? arena_printf(a, "cannot watch on the certificate signing request: certificate signing request is not approved, reason: " STR_FMT ", message: " STR_FMT,
+                end(m, STR_NULL, i == 0 ? arena_printf(a,
+                                                       "cannot watch on the certificate signing request: certificate signing "
+                                                       "request is not approved, reason: " STR_FMT ", message: " STR_FMT,
                                                        STR_ARG(json_get_str(c, "reason")), STR_ARG(json_get_str(c, "message")))
                                         : arena_printf(a, "certificate signing request failed, reason: " STR_FMT ", message: " STR_FMT, STR_ARG(json_get_str(c, "reason")), STR_ARG(json_get_str(c, "message"))));
         }
@@ -219,7 +235,10 @@ static void judge_health(struct cert_manager *m, const struct err *err)
     m->healthy = err->code == ERR_UNAUTHORIZED || err->code == ERR_NOT_FOUND || err->code == ERR_FORBIDDEN;
 }
 
-static const char *api_version(const struct cert_manager *m) { return m->o.minor < 19 ? "certificates.k8s.io/v1beta1" : "certificates.k8s.io/v1"; }
+static const char *api_version(const struct cert_manager *m)
+{
+    return m->o.minor < 19 ? "certificates.k8s.io/v1beta1" : "certificates.k8s.io/v1";
+}
 
 static void posted(void *ctx, const struct client_result *r, const struct err *err)
 {
@@ -227,7 +246,8 @@ static void posted(void *ctx, const struct client_result *r, const struct err *e
     struct arena *a = arena_new();
     m->post = NULL;
     if (err->code != ERR_NONE) {
-        klog_write(m->o.log, 'E', m->o.minor < 21 ? "certificate_manager.go:385" : "certificate_manager.go:471", "%sFailed while requesting a signed certificate from the %s: cannot create certificate signing request: %s",
+        klog_write(m->o.log, 'E', m->o.minor < 21 ? "certificate_manager.go:385" : "certificate_manager.go:471",
+                   "%sFailed while requesting a signed certificate from the %s: cannot create certificate signing request: %s",
                    prefix(m, a), plane(m), err->msg);
         judge_health(m, err);
         failed(m, a);
@@ -236,8 +256,10 @@ static void posted(void *ctx, const struct client_result *r, const struct err *e
     }
     m->name = xstrdup(arena_cstr(a, meta_name(r->obj)));
     m->uid = xstrdup(arena_cstr(a, meta_uid(r->obj)));
-    m->handler = (struct informer_handler){ .on_add = on_request, .on_update = on_request_update, .on_delete = on_request_delete, .ctx = m };
-    m->watch = informer_shared(m->client, client_path(a, api_version(m), "certificatesigningrequests", STR_NULL, STR_NULL, NULL), arena_printf(a, "fieldSelector=metadata.name%%3D%s", m->name));
+    m->handler = (struct informer_handler){ .on_add = on_request, .on_update = on_request_update, .on_delete = on_request_delete,
+                                            .ctx = m };
+    m->watch = informer_shared(m->client, client_path(a, api_version(m), "certificatesigningrequests", STR_NULL, STR_NULL, NULL),
+                               arena_printf(a, "fieldSelector=metadata.name%%3D%s", m->name));
     informer_add_handler(m->watch, &m->handler);
     timer_start(&m->timeout, WAIT_TIMEOUT_S * SECOND);
     arena_free(a);
@@ -253,14 +275,18 @@ static void attempt(struct cert_manager *m)
     struct str pem = m->o.tpl(m->o.ctx, a, &t) ? csr_make(a, m->key, &t, &err) : STR_NULL;
     m->client = pem.n ? m->o.client(m->o.ctx, cert_manager_current(m)) : NULL;
     if (!m->client) {
-        klog_write(m->o.log, 'E', "certificate_manager.go:366", "%sUnable to generate a certificate signing request: %s", prefix(m, a), err.msg);
+        klog_write(m->o.log, 'E', "certificate_manager.go:366", "%sUnable to generate a certificate signing request: %s",
+                   prefix(m, a), err.msg);
         failed(m, a);
     } else {
-        struct json *csr = json_buildf(a, "{'kind':'CertificateSigningRequest','apiVersion':%s,'metadata':{'generateName':'csr-'},'spec':{'request':%S,'usages':['digital signature','key encipherment',%s]}}",
+        struct json *csr = json_buildf(a,
+                                       "{'kind':'CertificateSigningRequest','apiVersion':%s,'metadata':{'generateName':'csr-'},"
+                                       "'spec':{'request':%S,'usages':['digital signature','key encipherment',%s]}}",
                                        api_version(m), base64_encode(a, pem), m->o.usage);
         if (m->o.minor >= 18)
             json_set_strc(a, json_get(csr, "spec"), "signerName", m->o.signer);
-        m->post = client_create(m->client, client_path(a, api_version(m), "certificatesigningrequests", STR_NULL, STR_NULL, NULL), csr, posted, m);
+        m->post = client_create(m->client, client_path(a, api_version(m), "certificatesigningrequests", STR_NULL, STR_NULL, NULL),
+                                csr, posted, m);
     }
     err_clear(&err);
     arena_free(a);
@@ -321,7 +347,8 @@ static bool first_certificate(struct cert_manager *m, struct err *err)
         return false;
     struct identity *same = cert_store_update(&m->o.store, m->o.first_cert, m->o.first_key, &why);
     if (!same)
-        klog_write(m->o.log, 'E', "certificate_manager.go:341", "Unable to set the cert/key pair to the bootstrap certificate: %s", why.msg);
+        klog_write(m->o.log, 'E', "certificate_manager.go:341", "Unable to set the cert/key pair to the bootstrap certificate: %s",
+                   why.msg);
     identity_unref(same);
     err_clear(&why);
     return true;

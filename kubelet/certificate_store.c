@@ -1,7 +1,8 @@
 /* kubelet/certificate_store.c - certificates and keys on the node's disk.
  *
- * Upstream: client-go util/certificate/certificate_store.go: a file per pair, PREFIX-2020-01-23-15-45-28.pem, and the link PREFIX-current.pem to the one in use.
- * Simplified: the link is relative, so that it can also be followed where the node's root is a folder.
+ * Upstream: client-go util/certificate/certificate_store.go: a file per pair, PREFIX-2020-01-23-15-45-28.pem, and the link
+ * PREFIX-current.pem to the one in use. Simplified: the link is relative, so that it can also be followed where the node's root
+ * is a folder.
  */
 #include "kubelet/app_priv.h"
 
@@ -54,13 +55,15 @@ struct identity *cert_store_current(const struct cert_store *s, struct err *err)
 static bool link_current(struct arena *a, const struct cert_store *s, const char *file, struct err *err)
 {
     const char *dir = node_path(a, s->root, s->dir);
-    const char *current = arena_printf(a, "%s/%s-current.pem", dir, s->prefix), *updated = arena_printf(a, "%s/%s-updated.pem", dir, s->prefix);
+    const char *current = arena_printf(a, "%s/%s-current.pem", dir, s->prefix),
+               *updated = arena_printf(a, "%s/%s-updated.pem", dir, s->prefix);
     struct stat st;
     if (lstat(current, &st) == 0 && !S_ISLNK(st.st_mode))
         return err_set(err, ERR_IO, "expected \"%s/%s-current.pem\" to be a symlink but it is a file", s->dir, s->prefix);
     unlink(updated);
     if (symlink(file, updated) != 0 || rename(updated, current) != 0)
-        return err_set(err, ERR_IO, "unable to create a symlink from \"%s/%s-updated.pem\" to \"%s\": %s", s->dir, s->prefix, file, strerror(errno));
+        return err_set(err, ERR_IO, "unable to create a symlink from \"%s/%s-updated.pem\" to \"%s\": %s", s->dir, s->prefix, file,
+                       strerror(errno));
     return true;
 }
 
@@ -75,7 +78,8 @@ struct identity *cert_store_update(const struct cert_store *s, struct str cert_p
             *c = *c == ':' || *c == 'T' ? '-' : *c;
         const char *file = arena_printf(a, "%s-%s.pem", s->prefix, stamp), *dir = node_path(a, s->root, s->dir);
         struct str both = arena_strf(a, STR_FMT STR_FMT, STR_ARG(cert_pem_text), STR_ARG(key_pem_text));
-        if (!dir_make(dir, 0755, err) || !file_write(arena_printf(a, "%s/%s", dir, file), both, 0600, err) || !link_current(a, s, file, err)) {
+        if (!dir_make(dir, 0755, err) || !file_write(arena_printf(a, "%s/%s", dir, file), both, 0600, err) ||
+            !link_current(a, s, file, err)) {
             identity_unref(id);
             id = NULL;
         }
@@ -92,7 +96,8 @@ static void template_of(struct cert_template *t, struct rng *r, const char *cn, 
     t->serial[0] = (uint8_t)((t->serial[0] & 0x7f) | 1);
 }
 
-static bool make_pair(struct arena *a, const char *crt, const char *key, const char *host, struct rng *r, int64_t now_ns, struct err *err)
+static bool make_pair(struct arena *a, const char *crt, const char *key, const char *host, struct rng *r, int64_t now_ns,
+                      struct err *err)
 {
     const char *dns[] = { host, NULL };
     struct cert_template ca, leaf;
@@ -105,8 +110,10 @@ static bool make_pair(struct arena *a, const char *crt, const char *key, const c
     leaf.key_usage = CERT_KU_DIGITAL_SIGNATURE | CERT_KU_KEY_ENCIPHERMENT;
     leaf.ext_usage = CERT_EKU_SERVER;
     struct key *ca_key = key_generate_ec(r), *leaf_key = key_generate_ec(r);
-    struct cert *ca_cert = cert_issue(&ca, ca_key, NULL, ca_key, err), *cert = ca_cert ? cert_issue(&leaf, leaf_key, ca_cert, ca_key, err) : NULL;
-    bool ok = cert && file_write(crt, arena_strf(a, STR_FMT STR_FMT, STR_ARG(cert_pem(a, cert)), STR_ARG(cert_pem(a, ca_cert))), 0644, err) &&
+    struct cert *ca_cert = cert_issue(&ca, ca_key, NULL, ca_key, err),
+                *cert = ca_cert ? cert_issue(&leaf, leaf_key, ca_cert, ca_key, err) : NULL;
+    bool ok = cert && file_write(crt, arena_strf(a, STR_FMT STR_FMT, STR_ARG(cert_pem(a, cert)), STR_ARG(cert_pem(a, ca_cert))),
+                                 0644, err) &&
               file_write(key, key_pem(a, leaf_key), 0600, err);
     cert_unref(cert);
     cert_unref(ca_cert);
@@ -118,7 +125,8 @@ static bool make_pair(struct arena *a, const char *crt, const char *key, const c
 struct identity *self_signed_pair(const struct cert_store *s, const char *host, struct rng *r, struct err *err)
 {
     struct arena *a = arena_new();
-    const char *crt = node_path(a, s->root, arena_printf(a, "%s/kubelet.crt", s->dir)), *key = node_path(a, s->root, arena_printf(a, "%s/kubelet.key", s->dir));
+    const char *crt = node_path(a, s->root, arena_printf(a, "%s/kubelet.crt", s->dir)),
+               *key = node_path(a, s->root, arena_printf(a, "%s/kubelet.key", s->dir));
     struct str crt_text, key_text;
     struct identity *id = NULL;
     bool there = file_read(crt, 65536, a, &crt_text, NULL) && file_read(key, 65536, a, &key_text, NULL);

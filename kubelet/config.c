@@ -1,7 +1,8 @@
 /* kubelet/config.c - KubeletConfiguration: the file --config names, with the flags that stand for its fields on top.
  *
- * Upstream: pkg/kubelet/kubeletconfig/util/codec/codec.go, staging/src/k8s.io/kubelet/config/v1beta1/types.go, pkg/kubelet/apis/config/validation. Every field
- * is known with its type, since a wrong type keeps a kubelet from starting; those that decide something here end up in struct kubelet_config.
+ * Upstream: pkg/kubelet/kubeletconfig/util/codec/codec.go, staging/src/k8s.io/kubelet/config/v1beta1/types.go,
+ * pkg/kubelet/apis/config/validation. Every field is known with its type, since a wrong type keeps a kubelet from starting; those
+ * that decide something here end up in struct kubelet_config.
  */
 #include "kubelet/app_priv.h"
 
@@ -12,26 +13,46 @@ struct field { const char *path; int type; };
 
 /* Fields of the top level, and below authentication and authorization. */
 static const struct field fields[] = {
-    { "apiVersion", T_STRING }, { "kind", T_STRING }, { "address", T_STRING }, { "allowedUnsafeSysctls", T_LIST }, { "authentication", T_MAP }, { "authorization", T_MAP },
-    { "authentication.anonymous", T_MAP }, { "authentication.webhook", T_MAP }, { "authentication.x509", T_MAP }, { "authentication.anonymous.enabled", T_BOOL },
-    { "authentication.webhook.enabled", T_BOOL }, { "authentication.webhook.cacheTTL", T_DURATION }, { "authentication.x509.clientCAFile", T_STRING },
-    { "authorization.mode", T_STRING }, { "authorization.webhook", T_MAP }, { "authorization.webhook.cacheAuthorizedTTL", T_DURATION }, { "authorization.webhook.cacheUnauthorizedTTL", T_DURATION },
-    { "cgroupDriver", T_STRING }, { "cgroupRoot", T_STRING }, { "cgroupsPerQOS", T_BOOL }, { "clusterDNS", T_LIST }, { "clusterDomain", T_STRING },
-    { "configMapAndSecretChangeDetectionStrategy", T_STRING }, { "containerLogMaxFiles", T_INT }, { "containerLogMaxSize", T_STRING }, { "contentType", T_STRING },
-    { "cpuCFSQuota", T_BOOL }, { "cpuCFSQuotaPeriod", T_DURATION }, { "cpuManagerPolicy", T_STRING }, { "cpuManagerReconcilePeriod", T_DURATION },
-    { "enableContentionProfiling", T_BOOL }, { "enableControllerAttachDetach", T_BOOL }, { "enableDebuggingHandlers", T_BOOL }, { "enableServer", T_BOOL }, { "enforceNodeAllocatable", T_LIST },
-    { "eventBurst", T_INT }, { "eventRecordQPS", T_INT }, { "evictionHard", T_MAP }, { "evictionMaxPodGracePeriod", T_INT }, { "evictionMinimumReclaim", T_MAP },
-    { "evictionPressureTransitionPeriod", T_DURATION }, { "evictionSoft", T_MAP }, { "evictionSoftGracePeriod", T_MAP }, { "failSwapOn", T_BOOL }, { "featureGates", T_MAP },
-    { "fileCheckFrequency", T_DURATION }, { "hairpinMode", T_STRING }, { "healthzBindAddress", T_STRING }, { "healthzPort", T_INT }, { "httpCheckFrequency", T_DURATION },
-    { "imageGCHighThresholdPercent", T_INT }, { "imageGCLowThresholdPercent", T_INT }, { "imageMinimumGCAge", T_DURATION }, { "iptablesDropBit", T_INT }, { "iptablesMasqueradeBit", T_INT },
-    { "kubeAPIBurst", T_INT }, { "kubeAPIQPS", T_INT }, { "kubeReserved", T_MAP }, { "kubeReservedCgroup", T_STRING }, { "kubeletCgroups", T_STRING }, { "logging", T_MAP },
-    { "makeIPTablesUtilChains", T_BOOL }, { "maxOpenFiles", T_INT }, { "maxPods", T_INT }, { "nodeLeaseDurationSeconds", T_INT }, { "nodeStatusReportFrequency", T_DURATION },
-    { "nodeStatusUpdateFrequency", T_DURATION }, { "oomScoreAdj", T_INT }, { "podCIDR", T_STRING }, { "podPidsLimit", T_INT }, { "podsPerCore", T_INT }, { "port", T_INT },
-    { "protectKernelDefaults", T_BOOL }, { "providerID", T_STRING }, { "qosReserved", T_MAP }, { "readOnlyPort", T_INT }, { "registryBurst", T_INT }, { "registryPullQPS", T_INT },
-    { "reservedSystemCPUs", T_STRING }, { "resolvConf", T_STRING }, { "rotateCertificates", T_BOOL }, { "runtimeRequestTimeout", T_DURATION }, { "serializeImagePulls", T_BOOL },
-    { "serverTLSBootstrap", T_BOOL }, { "showHiddenMetricsForVersion", T_STRING }, { "shutdownGracePeriod", T_DURATION }, { "shutdownGracePeriodCriticalPods", T_DURATION }, { "staticPodPath", T_STRING },
-    { "staticPodURL", T_STRING }, { "staticPodURLHeader", T_MAP }, { "streamingConnectionIdleTimeout", T_DURATION }, { "syncFrequency", T_DURATION }, { "systemCgroups", T_STRING },
-    { "systemReserved", T_MAP }, { "systemReservedCgroup", T_STRING }, { "tlsCertFile", T_STRING }, { "tlsCipherSuites", T_LIST }, { "tlsMinVersion", T_STRING }, { "tlsPrivateKeyFile", T_STRING },
+    { "apiVersion", T_STRING }, { "kind", T_STRING }, { "address", T_STRING }, { "allowedUnsafeSysctls", T_LIST },
+    { "authentication", T_MAP }, { "authorization", T_MAP },
+    { "authentication.anonymous", T_MAP }, { "authentication.webhook", T_MAP }, { "authentication.x509", T_MAP },
+    { "authentication.anonymous.enabled", T_BOOL },
+    { "authentication.webhook.enabled", T_BOOL }, { "authentication.webhook.cacheTTL", T_DURATION },
+    { "authentication.x509.clientCAFile", T_STRING },
+    { "authorization.mode", T_STRING }, { "authorization.webhook", T_MAP },
+    { "authorization.webhook.cacheAuthorizedTTL", T_DURATION }, { "authorization.webhook.cacheUnauthorizedTTL", T_DURATION },
+    { "cgroupDriver", T_STRING }, { "cgroupRoot", T_STRING }, { "cgroupsPerQOS", T_BOOL }, { "clusterDNS", T_LIST },
+    { "clusterDomain", T_STRING },
+    { "configMapAndSecretChangeDetectionStrategy", T_STRING }, { "containerLogMaxFiles", T_INT },
+    { "containerLogMaxSize", T_STRING }, { "contentType", T_STRING },
+    { "cpuCFSQuota", T_BOOL }, { "cpuCFSQuotaPeriod", T_DURATION }, { "cpuManagerPolicy", T_STRING },
+    { "cpuManagerReconcilePeriod", T_DURATION },
+    { "enableContentionProfiling", T_BOOL }, { "enableControllerAttachDetach", T_BOOL }, { "enableDebuggingHandlers", T_BOOL },
+    { "enableServer", T_BOOL }, { "enforceNodeAllocatable", T_LIST },
+    { "eventBurst", T_INT }, { "eventRecordQPS", T_INT }, { "evictionHard", T_MAP }, { "evictionMaxPodGracePeriod", T_INT },
+    { "evictionMinimumReclaim", T_MAP },
+    { "evictionPressureTransitionPeriod", T_DURATION }, { "evictionSoft", T_MAP }, { "evictionSoftGracePeriod", T_MAP },
+    { "failSwapOn", T_BOOL }, { "featureGates", T_MAP },
+    { "fileCheckFrequency", T_DURATION }, { "hairpinMode", T_STRING }, { "healthzBindAddress", T_STRING },
+    { "healthzPort", T_INT }, { "httpCheckFrequency", T_DURATION },
+    { "imageGCHighThresholdPercent", T_INT }, { "imageGCLowThresholdPercent", T_INT }, { "imageMinimumGCAge", T_DURATION },
+    { "iptablesDropBit", T_INT }, { "iptablesMasqueradeBit", T_INT },
+    { "kubeAPIBurst", T_INT }, { "kubeAPIQPS", T_INT }, { "kubeReserved", T_MAP }, { "kubeReservedCgroup", T_STRING },
+    { "kubeletCgroups", T_STRING }, { "logging", T_MAP },
+    { "makeIPTablesUtilChains", T_BOOL }, { "maxOpenFiles", T_INT }, { "maxPods", T_INT }, { "nodeLeaseDurationSeconds", T_INT },
+    { "nodeStatusReportFrequency", T_DURATION },
+    { "nodeStatusUpdateFrequency", T_DURATION }, { "oomScoreAdj", T_INT }, { "podCIDR", T_STRING }, { "podPidsLimit", T_INT },
+    { "podsPerCore", T_INT }, { "port", T_INT },
+    { "protectKernelDefaults", T_BOOL }, { "providerID", T_STRING }, { "qosReserved", T_MAP }, { "readOnlyPort", T_INT },
+    { "registryBurst", T_INT }, { "registryPullQPS", T_INT },
+    { "reservedSystemCPUs", T_STRING }, { "resolvConf", T_STRING }, { "rotateCertificates", T_BOOL },
+    { "runtimeRequestTimeout", T_DURATION }, { "serializeImagePulls", T_BOOL },
+    { "serverTLSBootstrap", T_BOOL }, { "showHiddenMetricsForVersion", T_STRING }, { "shutdownGracePeriod", T_DURATION },
+    { "shutdownGracePeriodCriticalPods", T_DURATION }, { "staticPodPath", T_STRING },
+    { "staticPodURL", T_STRING }, { "staticPodURLHeader", T_MAP }, { "streamingConnectionIdleTimeout", T_DURATION },
+    { "syncFrequency", T_DURATION }, { "systemCgroups", T_STRING },
+    { "systemReserved", T_MAP }, { "systemReservedCgroup", T_STRING }, { "tlsCertFile", T_STRING }, { "tlsCipherSuites", T_LIST },
+    { "tlsMinVersion", T_STRING }, { "tlsPrivateKeyFile", T_STRING },
     { "topologyManagerPolicy", T_STRING }, { "volumePluginDir", T_STRING }, { "volumeStatsAggPeriod", T_DURATION },
 };
 
@@ -64,7 +85,9 @@ static bool has_type(const struct json *v, int type, const char **why)
     case T_STRING:   *why = "ReadString: expects \" or n"; return t == JSON_STRING;
     case T_LIST:     *why = "decode slice: expect [ or n"; return t == JSON_ARRAY;
     case T_MAP:      *why = "ReadMapCB: expect { or n"; return t == JSON_OBJECT;
-    default:         *why = "unmarshalerDecoder: time: invalid duration"; return (t == JSON_STRING && duration_parse_go(json_str(v), &ns)) || (t == JSON_INT && json_int(v, 1) == 0);
+    default:
+        *why = "unmarshalerDecoder: time: invalid duration";
+        return (t == JSON_STRING && duration_parse_go(json_str(v), &ns)) || (t == JSON_INT && json_int(v, 1) == 0);
     }
 }
 
@@ -82,11 +105,13 @@ static bool check_object(struct arena *a, const struct json *obj, struct str pre
         if (!has_type(v, f->type, &why)) {
             strbuf_init(&near, 256);
             json_write(&near, v, 0);
-            err_set(err, ERR_PARSE, "v1beta1.KubeletConfiguration.%s: %s, but found " STR_FMT, go_name(a, path), why, STR_ARG(str_sub(strbuf_str(&near), 0, 40)));
+            err_set(err, ERR_PARSE, "v1beta1.KubeletConfiguration.%s: %s, but found " STR_FMT, go_name(a, path), why,
+                    STR_ARG(str_sub(strbuf_str(&near), 0, 40)));
             strbuf_deinit(&near);
             return false;
         }
-        if (f->type == T_MAP && (str_starts(path, "authentication") || str_starts(path, "authorization")) && !check_object(a, v, path, unknown, err))
+        if (f->type == T_MAP && (str_starts(path, "authentication") || str_starts(path, "authorization")) &&
+            !check_object(a, v, path, unknown, err))
             return false;
     }
     return true;
@@ -101,22 +126,27 @@ static bool decode(struct arena *a, struct str text, int minor, struct json **ou
     struct str kind = json_get_str(doc, "kind"), version = json_get_str(doc, "apiVersion");
     bool ok = doc != NULL;
     if (!ok && str_starts(str_c(why.msg), "error converting YAML to JSON: "))
-        memmove(why.msg, why.msg + strlen("error converting YAML to JSON: "), strlen(why.msg) - strlen("error converting YAML to JSON: ") + 1);
+        memmove(why.msg, why.msg + strlen("error converting YAML to JSON: "),
+                strlen(why.msg) - strlen("error converting YAML to JSON: ") + 1);
     if (ok && !json_is(doc, JSON_OBJECT))
-        ok = err_set(&why, ERR_PARSE, "couldn't get version/kind; json parse error: json: cannot unmarshal %s into Go value of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; "
+        ok = err_set(&why, ERR_PARSE,
+                     "couldn't get version/kind; json parse error: json: cannot unmarshal %s into Go value of type struct { "
+                     "APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; "
                      "Kind string \"json:\\\"kind,omitempty\\\"\" }", json_is(doc, JSON_ARRAY) ? "array" : "string");
     else if (ok && !kind.n)
         ok = err_set(&why, ERR_PARSE, "Object 'Kind' is missing in '" STR_FMT "'", STR_ARG(json_text(a, doc)));
     else if (ok && !version.n)
         ok = err_set(&why, ERR_PARSE, "Object 'apiVersion' is missing in '" STR_FMT "'", STR_ARG(json_text(a, doc)));
     else if (ok && (!str_eqc(kind, "KubeletConfiguration") || !str_eqc(version, "kubelet.config.k8s.io/v1beta1")))
-        ok = err_set(&why, ERR_PARSE, "no kind \"" STR_FMT "\" is registered for version \"" STR_FMT "\" in scheme \"k8s.io/kubernetes/pkg/kubelet/apis/config/scheme/scheme.go:31\"",
+        ok = err_set(&why, ERR_PARSE,
+                     "no kind \"" STR_FMT "\" is registered for version \"" STR_FMT "\" in scheme \"k8s.io/kubernetes/pkg/kubelet/apis/config/scheme/scheme.go:31\"",
                      STR_ARG(kind), STR_ARG(version));
     ok = ok && check_object(a, doc, STR_NULL, &unknown, &why);
     if (!ok)
         err_set(err, ERR_PARSE, form, why.msg);
     else if (unknown && minor >= 18)
-        *warning = arena_printf(a, "using lenient decoding as strict decoding failed: strict decoder error for " STR_FMT ": v1beta1.KubeletConfiguration.ReadObject: found unknown field: %s",
+        *warning = arena_printf(a,
+                                "using lenient decoding as strict decoding failed: strict decoder error for " STR_FMT ": v1beta1.KubeletConfiguration.ReadObject: found unknown field: %s",
                                 STR_ARG(json_text(a, doc)), unknown);
     err_clear(&why);
     *out = doc;
@@ -144,15 +174,18 @@ static bool validate(const struct kubelet_config *c, const struct json *doc, str
 {
     struct str mode = json_path_str(doc, "authorization.mode");
     if (c->max_pods < 0)
-        return err_set(err, ERR_INVALID, "invalid configuration: MaxPods (--max-pods) %" PRId64 " must not be a negative number", c->max_pods);
+        return err_set(err, ERR_INVALID, "invalid configuration: MaxPods (--max-pods) %" PRId64 " must not be a negative number",
+                       c->max_pods);
     if (c->port < 1 || c->port > 65535)
-        return err_set(err, ERR_INVALID, "invalid configuration: Port (--port) %" PRId64 " must be between 1 and 65535, inclusive", c->port);
+        return err_set(err, ERR_INVALID, "invalid configuration: Port (--port) %" PRId64 " must be between 1 and 65535, inclusive",
+                       c->port);
     if (mode.n && !str_eqc(mode, "Webhook") && !str_eqc(mode, "AlwaysAllow"))
         return err_set(err, ERR_INVALID, "unknown authorization mode " STR_FMT, STR_ARG(mode));
     return true;
 }
 
-bool kubelet_config_load(struct arena *a, struct str text, const struct json *overrides, int minor, struct kubelet_config *out, const char **warning, struct err *err)
+bool kubelet_config_load(struct arena *a, struct str text, const struct json *overrides, int minor, struct kubelet_config *out,
+                         const char **warning, struct err *err)
 {
     struct json *doc = NULL;
     bool from_file = text.p != NULL;
@@ -166,12 +199,14 @@ bool kubelet_config_load(struct arena *a, struct str text, const struct json *ov
     *out = (struct kubelet_config){
         .anonymous = json_bool(json_path(doc, "authentication.anonymous.enabled"), !from_file),
         .webhook_authn = json_bool(json_path(doc, "authentication.webhook.enabled"), from_file),
-        .always_allow = from_file ? str_eqc(json_path_str(doc, "authorization.mode"), "AlwaysAllow") : !str_eqc(json_path_str(doc, "authorization.mode"), "Webhook"),
+        .always_allow = from_file ? str_eqc(json_path_str(doc, "authorization.mode"), "AlwaysAllow")
+        : !str_eqc(json_path_str(doc, "authorization.mode"), "Webhook"),
         .rotate_certificates = json_get_bool(doc, "rotateCertificates", false),
         .server_tls_bootstrap = json_get_bool(doc, "serverTLSBootstrap", false),
         .client_ca_file = text_at(a, doc, "authentication.x509.clientCAFile", NULL),
         .static_pod_path = text_at(a, doc, "staticPodPath", NULL),
-        .cluster_dns = json_len(json_get(doc, "clusterDNS")) ? arena_cstr(a, json_str(json_at(json_get(doc, "clusterDNS"), 0))) : CLUSTER_DNS,
+        .cluster_dns = json_len(json_get(doc, "clusterDNS")) ? arena_cstr(a, json_str(json_at(json_get(doc, "clusterDNS"), 0)))
+        : CLUSTER_DNS,
         .cluster_domain = text_at(a, doc, "clusterDomain", "cluster.local"),
         .tls_cert_file = text_at(a, doc, "tlsCertFile", NULL),
         .tls_key_file = text_at(a, doc, "tlsPrivateKeyFile", NULL),

@@ -1,8 +1,9 @@
 /* kubelet/container_log.c - the log of one container: what docker's json-file driver keeps, and what `kubectl logs` reads.
  *
- * Bytes become lines when a newline arrives (or the container ends); each line has the time of its end. The newest LIMIT_LOG_FILE_BYTES are kept, the
- * oldest half is dropped when they are exceeded, as rotation does. Lines are numbered from the log's beginning, so that followers keep their place.
- * On disk, for a restart of this process, lines are appended in docker's format: {"log":"hi\n","stream":"stdout","time":"..."}.
+ * Bytes become lines when a newline arrives (or the container ends); each line has the time of its end. The newest
+ * LIMIT_LOG_FILE_BYTES are kept, the oldest half is dropped when they are exceeded, as rotation does. Lines are numbered from the
+ * log's beginning, so that followers keep their place. On disk, for a restart of this process, lines are appended in docker's
+ * format: {"log":"hi\n","stream":"stdout","time":"..."}.
  */
 #include "kubelet/kubelet_priv.h"
 
@@ -152,7 +153,8 @@ void container_log_save(struct container_log *log, const char *path)
     for (size_t i = from; i < log->n; i++) {
         strbuf_addc(&text, "{\"log\":");
         json_write_string(&text, container_log_text(log, i));
-        strbuf_addf(&text, ",\"stream\":\"%s\",\"time\":\"%s\"}\n", log->lines[i].fd == 2 ? "stderr" : "stdout", time_rfc3339_nano(a, log->lines[i].time_ns).p);
+        strbuf_addf(&text, ",\"stream\":\"%s\",\"time\":\"%s\"}\n", log->lines[i].fd == 2 ? "stderr" : "stdout",
+                    time_rfc3339_nano(a, log->lines[i].time_ns).p);
     }
     if (fwrite(text.p, 1, text.n, f) != text.n)
         log_msg(LOG_WARN, "kubelet", "short write to the container log %s", path);

@@ -1,6 +1,8 @@
-/* kubelet/environment.c - a container's argv and environment: pkg/kubelet/kubelet_pods.go makeEnvironmentVariables, pkg/kubelet/envvars, pkg/fieldpath.
+/* kubelet/environment.c - a container's argv and environment: pkg/kubelet/kubelet_pods.go makeEnvironmentVariables,
+ * pkg/kubelet/envvars, pkg/fieldpath.
  *
- * Later definitions win over earlier ones: the image's, then Services, then envFrom, then env in order. $(NAME) refers to what stands before it.
+ * Later definitions win over earlier ones: the image's, then Services, then envFrom, then env in order. $(NAME) refers to what
+ * stands before it.
  */
 #include "kubelet/kubelet_priv.h"
 
@@ -56,7 +58,8 @@ static struct str labels_text(struct arena *a, const struct json *map)
 
 bool field_ref_value(struct arena *a, const struct pod_worker *p, struct str path, struct str *out, struct err *err)
 {
-    static const char *const plain[] = { "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName" };
+    static const char *const plain[] = { "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName",
+                                         "spec.serviceAccountName" };
     for (size_t i = 0; i < ARRAY_LEN(plain); i++)
         if (str_eqc(path, plain[i])) {
             *out = json_path_str(p->pod, plain[i]);
@@ -70,7 +73,9 @@ bool field_ref_value(struct arena *a, const struct pod_worker *p, struct str pat
         *out = str_c(p->k->o.node_ip);
         return true;
     }
-    const struct { const char *path; struct json *map; } maps[] = { { "metadata.labels", json_path(p->pod, "metadata.labels") }, { "metadata.annotations", json_path(p->pod, "metadata.annotations") } };
+    const struct { const char *path; struct json *map; } maps[] = { { "metadata.labels", json_path(p->pod, "metadata.labels") },
+                                                                    { "metadata.annotations",
+                                                                      json_path(p->pod, "metadata.annotations") } };
     for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
         if (str_eqc(path, maps[i].path)) {
             *out = labels_text(a, maps[i].map);
@@ -85,7 +90,8 @@ bool field_ref_value(struct arena *a, const struct pod_worker *p, struct str pat
     return err_set(err, ERR_INVALID, "unsupported fieldPath: " STR_FMT, STR_ARG(path));
 }
 
-bool resource_ref_value(struct arena *a, const struct pod_worker *p, const struct json *spec, struct str resource, struct str divisor, struct str *out, struct err *err)
+bool resource_ref_value(struct arena *a, const struct pod_worker *p, const struct json *spec, struct str resource,
+                        struct str divisor, struct str *out, struct err *err)
 {
     struct str what, name;
     str_cut(resource, '.', &what, &name);
@@ -93,7 +99,8 @@ bool resource_ref_value(struct arena *a, const struct pod_worker *p, const struc
     struct quantity q, div = quantity_from_int(1, QUANTITY_DECIMAL_SI);
     struct str text = json_str(json_getn(json_get(json_get(spec, "resources"), limits ? "limits" : "requests"), name));
     if (!text.n && limits && (cpu || str_eqc(name, "memory")))   /* without a limit, what the node has */
-        q = cpu ? quantity_from_int(p->k->o.cores, QUANTITY_DECIMAL_SI) : quantity_from_int(node_allocatable_memory(p->k), QUANTITY_BINARY_SI);
+        q = cpu ? quantity_from_int(p->k->o.cores, QUANTITY_DECIMAL_SI)
+            : quantity_from_int(node_allocatable_memory(p->k), QUANTITY_BINARY_SI);
     else if (!text.n)
         q = quantity_from_int(0, QUANTITY_DECIMAL_SI);
     else if (!quantity_parse(text, &q, err))
@@ -137,7 +144,8 @@ static void set_service(struct vars *v, const struct json *svc)
         return;
     set_var(v, arena_strf(a, STR_FMT "_SERVICE_HOST", STR_ARG(n)), ip);
     for (const struct json *p = json_first(ports); p; p = json_next(p), first = false) {
-        struct str port = arena_strf(a, "%" PRId64, json_get_int(p, "port", 0)), pname = json_get_str(p, "name"), proto = json_get_str(p, "protocol");
+        struct str port = arena_strf(a, "%" PRId64, json_get_int(p, "port", 0)), pname = json_get_str(p, "name"),
+                   proto = json_get_str(p, "protocol");
         char *lower = arena_cstr(a, proto.n ? proto : STR("TCP")), *upper = arena_cstr(a, env_name(a, str_c(lower)));
         for (char *c = lower; *c; c++)
             *c = (char)tolower((unsigned char)*c);
@@ -189,7 +197,8 @@ static bool set_from(struct vars *v, const struct pod_worker *p, const struct js
     if (!r || !r->obj) {
         if (json_get_bool(ref, "optional", false))
             return true;
-        return r && r->err.code != ERR_NOT_FOUND && r->err.code ? err_set(err, r->err.code, "%s", r->err.msg) : err_set(err, ERR_NOT_FOUND, "%s \"" STR_FMT "\" not found", kind, STR_ARG(name));
+        return r && r->err.code != ERR_NOT_FOUND && r->err.code ? err_set(err, r->err.code, "%s", r->err.msg)
+               : err_set(err, ERR_NOT_FOUND, "%s \"" STR_FMT "\" not found", kind, STR_ARG(name));
     }
     for (const struct json *d = json_first(json_get(r->obj, "data")); d; d = json_next(d)) {
         bool found;
@@ -198,7 +207,8 @@ static bool set_from(struct vars *v, const struct pod_worker *p, const struct js
     return true;
 }
 
-static bool value_of_key(struct vars *v, const struct pod_worker *p, const struct json *ref, const char *kind, struct str *out, bool *skip, struct err *err)
+static bool value_of_key(struct vars *v, const struct pod_worker *p, const struct json *ref, const char *kind, struct str *out,
+                         bool *skip, struct err *err)
 {
     struct str name = json_get_str(ref, "name"), key = json_get_str(ref, "key");
     const struct pod_ref *r = refs_find(p, kind, name);
@@ -209,7 +219,8 @@ static bool value_of_key(struct vars *v, const struct pod_worker *p, const struc
     if (found || optional)
         return true;
     if (r && r->obj)
-        return err_set(err, ERR_NOT_FOUND, "couldn't find key " STR_FMT " in %s %s/" STR_FMT, STR_ARG(key), strcmp(kind, "secret") == 0 ? "Secret" : "ConfigMap", p->ns, STR_ARG(name));
+        return err_set(err, ERR_NOT_FOUND, "couldn't find key " STR_FMT " in %s %s/" STR_FMT, STR_ARG(key),
+                       strcmp(kind, "secret") == 0 ? "Secret" : "ConfigMap", p->ns, STR_ARG(name));
     return err_set(err, ERR_NOT_FOUND, "%s \"" STR_FMT "\" not found", kind, STR_ARG(name));
 }
 
@@ -243,7 +254,8 @@ static void add_words(struct vars *v, const struct json *words, bool expand, cha
 /* Kubernetes' command replaces the image's entrypoint (and its cmd), args replace the cmd. */
 static char **make_argv(struct vars *v, const struct container *c, const struct json *record)
 {
-    const struct json *command = json_get(c->spec, "command"), *args = json_get(c->spec, "args"), *entry = json_get(record, "entrypoint"), *cmd = json_get(record, "cmd");
+    const struct json *command = json_get(c->spec, "command"), *args = json_get(c->spec, "args"),
+                      *entry = json_get(record, "entrypoint"), *cmd = json_get(record, "cmd");
     size_t n = 0;
     char **argv = arena_zalloc(v->a, (json_len(command) + json_len(args) + json_len(entry) + json_len(cmd) + 2) * sizeof *argv);
     bool own = json_len(command) > 0;

@@ -1,8 +1,8 @@
 /* kubelet/flags.c - the kubelet's command line, as spf13/pflag reads it (cmd/kubelet/app/options/options.go).
  *
- * Every flag that a kubelet of v1.16 to v1.20 knows is known here with its type, so that a mistyped one is refused and a real one is not. A few decide
- * something: the files, and those that stand for a field of the configuration and win over its file. The others are accepted: what they would
- * change is not modelled.
+ * Every flag that a kubelet of v1.16 to v1.20 knows is known here with its type, so that a mistyped one is refused and a real one
+ * is not. A few decide something: the files, and those that stand for a field of the configuration and win over its file. The
+ * others are accepted: what they would change is not modelled.
  */
 #include "kubelet/app_priv.h"
 #include "sim/proc/pflag.h"

@@ -1,6 +1,7 @@
 /* kubelet/image_puller.c - is the image there, and may it be fetched? pkg/kubelet/images/image_manager.go, with serialized pulls.
  *
- * A pull that failed is not tried again before its back-off (10 s to 5 min) has passed; meanwhile the container waits with ImagePullBackOff.
+ * A pull that failed is not tried again before its back-off (10 s to 5 min) has passed; meanwhile the container waits with
+ * ImagePullBackOff.
  */
 #include "kubelet/kubelet_priv.h"
 
@@ -51,7 +52,8 @@ void puller_stop(struct kubelet *k)
 static void container_event(struct container *c, const char *type, const char *reason, const char *text)
 {
     struct arena *a = arena_new();
-    event_record(c->pod->k->events, c->pod->pod, arena_printf(a, c->init ? "spec.initContainers{%s}" : "spec.containers{%s}", c->name), type, reason, "%s", text);
+    event_record(c->pod->k->events, c->pod->pod,
+                 arena_printf(a, c->init ? "spec.initContainers{%s}" : "spec.containers{%s}", c->name), type, reason, "%s", text);
     arena_free(a);
 }
 
@@ -87,7 +89,8 @@ static void pulled(void *ctx, const struct json *record, const struct err *err)
         container_event(c, "Normal", "Pulled", pulled_text(a, p, record));
     } else if (c) {
         const char *why = arena_printf(a, "rpc error: code = Unknown desc = %s", err->msg);
-        container_event(c, "Warning", "Failed", arena_printf(a, "Failed to pull image \"" STR_FMT "\": %s", STR_ARG(json_get_str(c->spec, "image")), why));
+        container_event(c, "Warning", "Failed",
+                        arena_printf(a, "Failed to pull image \"" STR_FMT "\": %s", STR_ARG(json_get_str(c->spec, "image")), why));
         backoff_next(&c->pull, vtime_now(k->o.loop));
         container_event(c, "Warning", "Failed", "Error: ErrImagePull");
         container_image_failed(c, "ErrImagePull", why);
@@ -162,7 +165,8 @@ void image_ensure(struct container *c)
     bool always = policy.n ? str_eqc(policy, "Always") : always_by_default(ref);
     int64_t left, now = vtime_now(k->o.loop);
     if (record && !always) {
-        container_event(c, "Normal", "Pulled", arena_printf(a, "Container image \"" STR_FMT "\" already present on machine", STR_ARG(ref)));
+        container_event(c, "Normal", "Pulled",
+                        arena_printf(a, "Container image \"" STR_FMT "\" already present on machine", STR_ARG(ref)));
         container_image_ready(c, record);
     } else if (str_eqc(policy, "Never")) {
         const char *text = arena_printf(a, "Container image \"" STR_FMT "\" is not present with pull policy of Never", STR_ARG(ref));

@@ -1,4 +1,5 @@
-/* kubelet/klog.c - the kubelet's own log, in klog's form: severity, month and day, time, process, place, text (k8s.io/klog klog.go formatHeader). */
+/* kubelet/klog.c - the kubelet's own log, in klog's form: severity, month and day, time, process, place, text (k8s.io/klog
+ * klog.go formatHeader). */
 #include "kubelet/app_priv.h"
 
 #include <stdio.h>

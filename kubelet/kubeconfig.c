@@ -1,6 +1,8 @@
-/* kubelet/kubeconfig.c - a kubeconfig file of the node as what a client needs (client-go tools/clientcmd: loader.go, client_config.go, validation.go).
+/* kubelet/kubeconfig.c - a kubeconfig file of the node as what a client needs (client-go tools/clientcmd: loader.go,
+ * client_config.go, validation.go).
  *
- * Only the current context counts. Files that it names are the node's, relative ones beside it. Errors are clientcmd's, several at once in brackets.
+ * Only the current context counts. Files that it names are the node's, relative ones beside it. Errors are clientcmd's, several
+ * at once in brackets.
  */
 #include "kubelet/app_priv.h"
 
@@ -26,7 +28,8 @@ const char *node_path(struct arena *a, const char *root, const char *path)
 
 static const char *go_errno(int e)
 {
-    return e == ENOENT ? "no such file or directory" : e == EACCES ? "permission denied" : e == EISDIR ? "is a directory" : e == ENOTDIR ? "not a directory" : "input/output error";
+    return e == ENOENT ? "no such file or directory" : e == EACCES ? "permission denied" : e == EISDIR ? "is a directory"
+           : e == ENOTDIR ? "not a directory" : "input/output error";
 }
 
 bool node_read(struct arena *a, const char *root, const char *path, const char *verb, struct str *out, struct err *err)
@@ -68,7 +71,8 @@ static const char *beside(struct load *l, struct str name)
 }
 
 /* Data inline, or a file; inline wins. What: "client-cert", whose: the entry's name. */
-static struct str data_or_file(struct load *l, const struct json *obj, const char *data, const char *file, const char *what, struct str whose, const char **path)
+static struct str data_or_file(struct load *l, const struct json *obj, const char *data, const char *file, const char *what,
+                               struct str whose, const char **path)
 {
     struct str text = json_get_str(obj, data), name = json_get_str(obj, file), out = STR_NULL;
     struct err err = { 0 };
@@ -91,10 +95,13 @@ static void load_cluster(struct load *l, const struct json *c, struct str name, 
     while (server.n && server.p[server.n - 1] == '/')
         server.n--;
     if (!server.n)
-        add_error(l, arena_printf(l->a, name.n ? "no server found for cluster \"" STR_FMT "\"" : "default cluster has no server defined" STR_FMT, STR_ARG(name)));
+        add_error(l, arena_printf(l->a,
+                                  name.n ? "no server found for cluster \"" STR_FMT "\""
+                                  : "default cluster has no server defined" STR_FMT, STR_ARG(name)));
     out->server = arena_printf(l->a, "%s" STR_FMT, str_find(server, STR("://")) < 0 ? "http://" : "", STR_ARG(server));
     out->insecure = json_get_bool(c, "insecure-skip-tls-verify", false);
-    out->ca_pem = data_or_file(l, c, "certificate-authority-data", "certificate-authority", "certificate-authority", name, &out->ca_file);
+    out->ca_pem = data_or_file(l, c, "certificate-authority-data", "certificate-authority", "certificate-authority", name,
+                               &out->ca_file);
 }
 
 static void load_user(struct load *l, const struct json *u, struct str name, struct rest_config *out)
@@ -121,7 +128,8 @@ bool kubeconfig_load(struct arena *a, const char *root, const char *path, int mi
         return false;
     struct json *doc = yaml_parse(a, text, &why);
     if (!doc || (!json_is(doc, JSON_OBJECT) && text.n)) {
-        err_set(err, ERR_PARSE, "%srror loading config file \"%s\": %s", minor < 19 ? "E" : "e", path, doc ? "couldn't get version/kind; json parse error" : why.msg);
+        err_set(err, ERR_PARSE, "%srror loading config file \"%s\": %s", minor < 19 ? "E" : "e", path,
+                doc ? "couldn't get version/kind; json parse error" : why.msg);
         err_clear(&why);
         return false;
     }
@@ -138,9 +146,11 @@ bool kubeconfig_load(struct arena *a, const char *root, const char *path, int mi
     if (current.n && !context)
         add_error(&l, arena_printf(a, "context was not found for specified context: " STR_FMT, STR_ARG(current)));
     else if (user.n && !u)
-        add_error(&l, arena_printf(a, "user \"" STR_FMT "\" was not found for context \"" STR_FMT "\"", STR_ARG(user), STR_ARG(current)));
+        add_error(&l, arena_printf(a, "user \"" STR_FMT "\" was not found for context \"" STR_FMT "\"", STR_ARG(user),
+                                   STR_ARG(current)));
     if (cluster.n && !c)
-        add_error(&l, arena_printf(a, "cluster \"" STR_FMT "\" was not found for context \"" STR_FMT "\"", STR_ARG(cluster), STR_ARG(current)));
+        add_error(&l, arena_printf(a, "cluster \"" STR_FMT "\" was not found for context \"" STR_FMT "\"", STR_ARG(cluster),
+                                   STR_ARG(current)));
     else
         load_cluster(&l, c, cluster, out);
     load_user(&l, u, user, out);

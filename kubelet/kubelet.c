@@ -1,8 +1,8 @@
 /* kubelet/kubelet.c - the node agent put together: what it owns, in which order it starts, and how it is taken apart.
  *
- * Upstream: pkg/kubelet/kubelet.go. Pods come from two sources, the API (an informer on the pods bound here) and a folder of manifests; each becomes a
- * worker (pod_worker.c). The sources are opened when the API's list is there, so that what ran before this process is taken over and not started
- * again; if the API does not answer within 10 s, static pods start without it.
+ * Upstream: pkg/kubelet/kubelet.go. Pods come from two sources, the API (an informer on the pods bound here) and a folder of
+ * manifests; each becomes a worker (pod_worker.c). The sources are opened when the API's list is there, so that what ran before
+ * this process is taken over and not started again; if the API does not answer within 10 s, static pods start without it.
  */
 #include "kubelet/app_priv.h"
 #include "kubelet/kubelet_priv.h"
@@ -17,7 +17,11 @@ void kubelet_copy(char *to, size_t size, const char *text)
     to[cut.n] = 0;
 }
 
-int64_t kubelet_jitter(struct kubelet *k, int64_t low_ns, int64_t high_ns) { return low_ns + (int64_t)rng_below(&k->rng, (uint64_t)(high_ns - low_ns) + 1); }
+int64_t kubelet_jitter(struct kubelet *k, int64_t low_ns, int64_t high_ns)
+{
+    return low_ns + (int64_t)rng_below(&k->rng, (uint64_t)(high_ns - low_ns) + 1);
+}
+
 bool kubelet_docker(const struct kubelet *k) { return k->o.minor < 24; }
 struct http_server *kubelet_http(struct kubelet *k) { return k->http; }
 
@@ -210,15 +214,18 @@ static void cgroups_make(struct kubelet *k)
     k->system = cgroup_new(root, "system.slice", &(struct cgroup_limits){ 0 }, NULL, NULL);
     k->system_kubelet = system_group(k, "kubelet.service", "kubelet", KUBELET_NANOCORES, KUBELET_MEMORY);
     k->system_runtime = system_group(k, "docker.service", "runtime", 25 * 1000 * 1000, 180ll * MIB);
-    k->system_misc = system_group(k, "user.slice", "idle", 40 * 1000 * 1000, 1128ll * MIB);        /* the desktop and what else the virtual machine runs */
-    k->kubepods = cgroup_new(root, "kubepods", &(struct cgroup_limits){ .shares = milli_cpu_to_shares(k->o.cores * 1000) }, NULL, NULL);
+    /* the desktop and what else the virtual machine runs */
+    k->system_misc = system_group(k, "user.slice", "idle", 40 * 1000 * 1000, 1128ll * MIB);
+    k->kubepods = cgroup_new(root, "kubepods", &(struct cgroup_limits){ .shares = milli_cpu_to_shares(k->o.cores * 1000) }, NULL,
+                             NULL);
     k->burstable = cgroup_new(k->kubepods, "burstable", &(struct cgroup_limits){ .shares = 1024 }, NULL, NULL);
     k->besteffort = cgroup_new(k->kubepods, "besteffort", &(struct cgroup_limits){ .shares = 2 }, NULL, NULL);
 }
 
 static void cgroups_free(struct kubelet *k)
 {
-    struct cgroup *all[] = { k->burstable, k->besteffort, k->kubepods, k->system_kubelet, k->system_runtime, k->system_misc, k->system };
+    struct cgroup *all[] = { k->burstable, k->besteffort, k->kubepods, k->system_kubelet, k->system_runtime, k->system_misc,
+                             k->system };
     struct sampler *samplers[] = { &k->node_sampler, &k->kubelet_sampler, &k->runtime_sampler, &k->pods_sampler };
     for (size_t i = 0; i < ARRAY_LEN(samplers); i++)
         sampler_stop(samplers[i]);

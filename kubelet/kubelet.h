@@ -1,4 +1,5 @@
-/* kubelet/kubelet.h - the node agent: pods from files and from the API, containers, status, probes, images, statistics, its HTTPS server, kube-proxy. */
+/* kubelet/kubelet.h - the node agent: pods from files and from the API, containers, status, probes, images, statistics, its HTTPS
+ * server, kube-proxy. */
 #ifndef KUBELET_KUBELET_H
 #define KUBELET_KUBELET_H
 
@@ -29,7 +30,8 @@ struct kubelet_options {
     int64_t             boot_ns;               /* when the machine started, virtual */
     const char         *cluster_dns, *cluster_domain;             /* NULL: 10.96.0.10, cluster.local */
     int64_t             max_pods;              /* 0: 110 */
-    bool                anonymous, always_allow;                  /* authentication.anonymous.enabled; authorization.mode AlwaysAllow */
+    /* authentication.anonymous.enabled; authorization.mode AlwaysAllow */
+    bool                anonymous, always_allow;
     bool                no_tokens;             /* authentication.webhook.enabled is false: nobody can say whose a token is */
     const char         *stream_prefix;         /* of its streams of randomness: "" or NULL on the first node, "worker1/" on another */
     const char         *etc_hosts;             /* further lines of the node's /etc/hosts, which pods on its network see; or NULL */
@@ -47,17 +49,21 @@ struct kubelet_usage { uint64_t cpu_ns; int64_t memory_bytes; };
 void kubelet_usage(struct kubelet *k, struct kubelet_usage *out);         /* of kubelet.service's cgroup, since the machine's start */
 struct http_server *kubelet_http(struct kubelet *k);             /* for listen_edge on 127.0.0.1:10250 */
 bool kubelet_node_ready(const struct kubelet *k);
-/* Names of the files in a folder of manifests, in the order in which they are read; hidden ones are left out. dir NULL or missing: none. */
+/* Names of the files in a folder of manifests, in the order in which they are read; hidden ones are left out. dir NULL or
+ * missing: none. */
 size_t kubelet_manifests(struct arena *a, const char *dir, char ***names);
-/* local.c: what the machine's runtime knows, also while the agent is stopped. Pods as the API would show them, an array of trees in the arena. */
+/* local.c: what the machine's runtime knows, also while the agent is stopped. Pods as the API would show them, an array of trees
+ * in the arena. */
 struct json *kubelet_pods(struct kubelet *k, struct arena *a);
 /* The log of the container whose id begins with id (present or last instance); tail -1: all of it. False: no such container. */
 bool kubelet_container_log(struct kubelet *k, struct str id, int64_t tail, struct strbuf *out);
-/* How many requests the pod's running containers have answered since each began, as their programs count them; 0 for a pod that is not here. */
+/* How many requests the pod's running containers have answered since each began, as their programs count them; 0 for a pod that
+ * is not here. */
 uint64_t kubelet_pod_served(const struct kubelet *k, struct str uid);
 /* Of a pod's spec and one of its containers: which hostPath volumes are mounted where, [{"path", "host"}]. Pure. */
 struct json *kubelet_host_mounts(struct arena *a, const struct json *pod_spec, const struct json *container_spec);
-/* The program of the kube-proxy image: watches Services and Endpoints as its service account and programs vip_set on its process's network. */
+/* The program of the kube-proxy image: watches Services and Endpoints as its service account and programs vip_set on its
+ * process's network. */
 extern const struct program_ops kube_proxy_program;
 
 #endif

@@ -16,7 +16,8 @@ struct container;
 /* ---- backoff.c: client-go util/flowcontrol/backoff.go for one key ---- */
 struct backoff { int64_t delay_ns, updated_ns; };                /* delay 0: no entry */
 enum { BACKOFF_FIRST_S = 10, BACKOFF_MAX_S = 300 };
-bool backoff_waiting(const struct backoff *b, int64_t event_ns, int64_t now_ns, int64_t *left_ns);   /* is now still within the delay that counts from event? */
+/* is now still within the delay that counts from event? */
+bool backoff_waiting(const struct backoff *b, int64_t event_ns, int64_t now_ns, int64_t *left_ns);
 void backoff_next(struct backoff *b, int64_t now_ns);            /* 10 s, doubled up to 5 min; begins anew after 10 min of quiet */
 
 /* ---- container_log.c: a container's output, line by line ---- */
@@ -40,7 +41,8 @@ struct str container_log_text(const struct container_log *log, size_t i);       
 struct log_query { bool follow, timestamps; int64_t tail /* -1: all */, limit_bytes /* -1 */, since_ns /* 0 */; };
 size_t container_log_first(const struct container_log *log, const struct log_query *q);     /* index of the first line to show */
 void container_log_format(const struct container_log *log, size_t i, bool timestamps, struct strbuf *out);
-void container_log_save(struct container_log *log, const char *path);            /* appends what is new, in docker's json-file format */
+/* appends what is new, in docker's json-file format */
+void container_log_save(struct container_log *log, const char *path);
 struct container_log *container_log_load(struct loop *l, const char *path);      /* NULL: no such file */
 
 /* ---- prober.c ---- */
@@ -108,7 +110,8 @@ struct container {
 };
 
 /* Something that reads a container's raw output. */
-struct attached { struct list node; void (*output)(struct attached *t, int fd, struct str bytes); void (*ended)(struct attached *t, int status); };
+struct attached { struct list node; void (*output)(struct attached *t, int fd, struct str bytes);
+                  void (*ended)(struct attached *t, int status); };
 
 /* ---- runtime.c ---- */
 void container_init(struct container *c, struct pod_worker *pod, const struct json *spec, bool init);
@@ -124,7 +127,8 @@ const struct program_ops *container_program(const struct container *c, const str
 const char *kubelet_quoted(struct arena *a, const char *text);
 /* Another process in a running container: exec, probes, hooks. */
 struct exec_events { void (*output)(void *ctx, int fd, struct str bytes); void (*exited)(void *ctx, int status); };
-struct exec *exec_start(struct container *c, char **argv, bool stdin_open, bool tty, const struct exec_events *ev, void *ctx, struct err *err);
+struct exec *exec_start(struct container *c, char **argv, bool stdin_open, bool tty, const struct exec_events *ev, void *ctx,
+                        struct err *err);
 struct process *exec_process(struct exec *e);
 void exec_free(struct exec *e);                                  /* kills it silently; legal inside its events */
 
@@ -137,7 +141,8 @@ void pull_abandon(struct pull *p);
 void puller_stop(struct kubelet *k);
 
 /* ---- volumes.c, environment.c: what a pod refers to, fetched; and what becomes of it ---- */
-struct pod_ref { char *kind /* "configmap", "secret", "token" */, *name, *volume /* or NULL */; bool optional, done, missing; int64_t expiry_s; struct json *obj; struct err err;
+struct pod_ref { char *kind /* "configmap", "secret", "token" */, *name, *volume /* or NULL */; bool optional, done, missing;
+                 int64_t expiry_s; struct json *obj; struct err err;
                  struct client_call *call; struct pod_worker *pod; };
 void refs_collect(struct pod_worker *p);
 void refs_fetch(struct pod_worker *p);                           /* what is not there yet; pod_kick when all have answered */
@@ -164,9 +169,11 @@ bool run_as_verify(const struct run_as_ask *q, struct err *err);
 bool run_as_find(struct arena *a, const struct run_as_ask *q, struct run_as *out, struct err *err);
 /* argv and env of a container, NULL-terminated, in its run arena. False: CreateContainerConfigError with err->msg. */
 bool environment_make(struct container *c, const struct json *record, char ***env, char ***argv, struct err *err);
-struct str expand_dollar(struct arena *a, struct str in, struct str (*lookup)(void *ctx, struct str name, bool *found), void *ctx);   /* third_party/forked/golang/expansion */
+/* third_party/forked/golang/expansion */
+struct str expand_dollar(struct arena *a, struct str in, struct str (*lookup)(void *ctx, struct str name, bool *found), void *ctx);
 bool field_ref_value(struct arena *a, const struct pod_worker *p, struct str path, struct str *out, struct err *err);
-bool resource_ref_value(struct arena *a, const struct pod_worker *p, const struct json *container_spec, struct str resource, struct str divisor, struct str *out, struct err *err);
+bool resource_ref_value(struct arena *a, const struct pod_worker *p, const struct json *container_spec, struct str resource,
+                        struct str divisor, struct str *out, struct err *err);
 
 /* ---- pod_worker.c ---- */
 enum pod_step { POD_NEW, POD_MOUNTING, POD_SANDBOX, POD_RUNNING, POD_KILLING, POD_STOPPED, POD_REJECTED };
@@ -209,10 +216,12 @@ void pod_worker_free(struct pod_worker *p);                      /* silently */
 void pod_update(struct pod_worker *p, const struct json *pod);
 void pod_removed(struct pod_worker *p);                          /* its object, or its file, is gone */
 void pod_kick(struct pod_worker *p);                             /* look again, by task */
-void pod_pause(struct pod_worker *p);                            /* its agent ends: nothing is asked or told any more, containers go on */
+/* its agent ends: nothing is asked or told any more, containers go on */
+void pod_pause(struct pod_worker *p);
 void pod_resume(struct pod_worker *p);                           /* another one cares for it */
 void pod_status_changed(struct pod_worker *p);
-void pod_worker_evict(struct pod_worker *p, const char *message);       /* its containers are killed at once, and it has failed, Evicted */
+/* its containers are killed at once, and it has failed, Evicted */
+void pod_worker_evict(struct pod_worker *p, const char *message);
 bool pod_hostnetwork(const struct pod_worker *p);
 struct container *pod_container(const struct pod_worker *p, struct str name);
 struct pod_worker *kubelet_pod(struct kubelet *k, struct str ns, struct str name);
@@ -259,7 +268,8 @@ void crash_init(struct container *c);
 void crash_look(struct container *c);                            /* it runs, or the faults have changed */
 struct fault *kubelet_stats_fault(const struct kubelet *k);      /* of /stats/summary and the like; NULL: none */
 int64_t kubelet_pull_delay_ns(const struct kubelet *k, struct str image);
-bool kubelet_pull_fails(const struct kubelet *k, struct str image, int64_t *after_ns, struct err *err);    /* true: after so long, with err */
+/* true: after so long, with err */
+bool kubelet_pull_fails(const struct kubelet *k, struct str image, int64_t *after_ns, struct err *err);
 
 /* ---- server.c ---- */
 bool server_make(struct kubelet *k, struct err *err);

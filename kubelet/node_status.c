@@ -1,7 +1,8 @@
 /* kubelet/node_status.c - the Node object: registered once, its status told when it changes, its lease renewed every ten seconds.
  *
- * Upstream: pkg/kubelet/{kubelet_node_status.go,nodestatus/setters.go}, pkg/kubelet/nodelease/controller.go. With leases the status itself is sent on change and
- * else once in nodeStatusReportFrequency. The node is Ready when its network plugin is configured, which the weave pod does.
+ * Upstream: pkg/kubelet/{kubelet_node_status.go,nodestatus/setters.go}, pkg/kubelet/nodelease/controller.go. With leases the
+ * status itself is sent on change and else once in nodeStatusReportFrequency. The node is Ready when its network plugin is
+ * configured, which the weave pod does.
  */
 #include "kubelet/app_priv.h"
 #include "kubelet/kubelet_priv.h"
@@ -18,7 +19,8 @@ int64_t node_allocatable_memory(const struct kubelet *k) { return k->o.memory_by
 /* ---- status ---- */
 static void set_condition(struct kubelet *k, const char *type, const char *status, const char *reason, const char *message)
 {
-    condition_set_ext(k->node.cond_arena, k->node.conditions, type, status, reason, message, vtime_now(k->o.loop), "lastHeartbeatTime", vtime_now(k->o.loop));
+    condition_set_ext(k->node.cond_arena, k->node.conditions, type, status, reason, message, vtime_now(k->o.loop),
+                      "lastHeartbeatTime", vtime_now(k->o.loop));
 }
 
 /* Weave writes it before the others. */
@@ -34,7 +36,8 @@ static void network_available(struct kubelet *k)
 /* Reason and message without pressure, and with it; the reason is also the event's. */
 static const char *const memory_texts[] = { "KubeletHasSufficientMemory", "kubelet has sufficient memory available",
                                             "KubeletHasInsufficientMemory",
-                                            "kubelet has insufficient memory available", "NodeHasSufficientMemory", "NodeHasInsufficientMemory" };
+                                            "kubelet has insufficient memory available", "NodeHasSufficientMemory",
+                                            "NodeHasInsufficientMemory" };
 static const char *const disk_texts[] = { "KubeletHasNoDiskPressure", "kubelet has no disk pressure", "KubeletHasDiskPressure",
                                           "kubelet has disk pressure",
                                           "NodeHasNoDiskPressure", "NodeHasDiskPressure" };
@@ -57,11 +60,14 @@ static void compute_conditions(struct kubelet *k)
     pressure_condition(k, "disk", "DiskPressure", disk_texts);
     set_condition(k, "PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available");
     if (k->network_ready)
-        set_condition(k, "Ready", "True", "KubeletReady", k->o.minor < 31 ? "kubelet is posting ready status. AppArmor enabled" : "kubelet is posting ready status");
+        set_condition(k, "Ready", "True", "KubeletReady",
+                      k->o.minor < 31 ? "kubelet is posting ready status. AppArmor enabled" : "kubelet is posting ready status");
     else
         set_condition(k, "Ready", "False", "KubeletNotReady", kubelet_docker(k)
-            ? "runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:docker: network plugin is not ready: cni config uninitialized"
-            : "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized");
+            ? "runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:docker: network plugin is not "
+              "ready: cni config uninitialized"
+            : "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns "
+              "error: cni plugin not initialized");
     k->node.ready = k->network_ready;
 }
 
@@ -115,26 +121,32 @@ static struct json *capacity_json(struct kubelet *k, struct arena *a, bool alloc
     int64_t memory = (allocatable ? node_allocatable_memory(k) : k->o.memory_bytes) / 1024;
     int64_t reserved = (int64_t)((double)disk * (double)0.1f);   /* nodefs.available<10%, a float32 upstream */
     struct str storage = allocatable ? arena_strf(a, "%" PRId64, disk - reserved) : arena_strf(a, "%" PRId64 "Ki", disk / 1024);
-    return json_buildf(a, "{'cpu':%S,'ephemeral-storage':%S,'hugepages-1Gi':'0','hugepages-2Mi':'0','memory':%S,'pods':%S}", arena_strf(a, "%u", k->o.cores), storage,
+    return json_buildf(a, "{'cpu':%S,'ephemeral-storage':%S,'hugepages-1Gi':'0','hugepages-2Mi':'0','memory':%S,'pods':%S}",
+                       arena_strf(a, "%u", k->o.cores), storage,
                        arena_strf(a, "%" PRId64 "Ki", memory), arena_strf(a, "%" PRId64, k->o.max_pods));
 }
 
 static struct json *info_json(struct kubelet *k, struct arena *a)
 {
     bool old = k->o.minor < 20, newest = !kubelet_docker(k);
-    return json_buildf(a, "{'machineID':%s,'systemUUID':%s,'bootID':%s,'kernelVersion':%s,'osImage':%s,'containerRuntimeVersion':%s,'kubeletVersion':%s,'kubeProxyVersion':%s,"
+    return json_buildf(a, "{'machineID':%s,'systemUUID':%s,'bootID':%s,'kernelVersion':%s,'osImage':%s,"
+                          "'containerRuntimeVersion':%s,'kubeletVersion':%s,'kubeProxyVersion':%s,"
                           "'operatingSystem':'linux','architecture':'amd64'}",
-                       k->node.machine_id, k->node.system_uuid, k->node.boot_id, old ? "4.4.0-171-generic" : newest ? "6.8.0-45-generic" : "5.4.0-65-generic",
-                       old ? "Ubuntu 16.04.6 LTS" : newest ? "Ubuntu 24.04.1 LTS" : "Ubuntu 20.04.1 LTS", old ? "docker://19.3.5" : newest ? "containerd://1.7.24" : "docker://20.10.2",
+                       k->node.machine_id, k->node.system_uuid, k->node.boot_id,
+                       old ? "4.4.0-171-generic" : newest ? "6.8.0-45-generic" : "5.4.0-65-generic",
+                       old ? "Ubuntu 16.04.6 LTS" : newest ? "Ubuntu 24.04.1 LTS" : "Ubuntu 20.04.1 LTS",
+                       old ? "docker://19.3.5" : newest ? "containerd://1.7.24" : "docker://20.10.2",
                        k->o.version, newest ? "" : k->o.version);
 }
 
 static struct json *status_json(struct kubelet *k, struct arena *a, bool beat)
 {
     compute_conditions(k);
-    return json_buildf(a, "{'capacity':%j,'allocatable':%j,'conditions':%j,'addresses':[{'type':'InternalIP','address':%s},{'type':'Hostname','address':%s}],"
+    return json_buildf(a, "{'capacity':%j,'allocatable':%j,'conditions':%j,'addresses':[{'type':'InternalIP','address':%s},"
+                          "{'type':'Hostname','address':%s}],"
                           "'daemonEndpoints':{'kubeletEndpoint':{'Port':%d}},'nodeInfo':%j,'images':%j}",
-                       capacity_json(k, a, false), capacity_json(k, a, true), conditions_json(k, a, beat), k->o.node_ip, k->o.node_name, (int64_t)k->o.port, info_json(k, a), images_json(k, a));
+                       capacity_json(k, a, false), capacity_json(k, a, true), conditions_json(k, a, beat), k->o.node_ip,
+                       k->o.node_name, (int64_t)k->o.port, info_json(k, a), images_json(k, a));
 }
 
 /* ---- registration ---- */
@@ -191,7 +203,8 @@ static void created(void *ctx, const struct client_result *r, const struct err *
         tell_start(k);
         registered(k);
     } else {
-        klog_write(k->o.log, 'E', "kubelet_node_status.go:94", "Unable to register node \"%s\" with API server: %s", k->o.node_name, err->msg);
+        klog_write(k->o.log, 'E', "kubelet_node_status.go:94", "Unable to register node \"%s\" with API server: %s",
+                   k->o.node_name, err->msg);
         retry_later(k);
     }
 }
@@ -199,10 +212,15 @@ static void created(void *ctx, const struct client_result *r, const struct err *
 /* Labels and taints of the role are kubeadm's to set. */
 static struct json *node_json(struct kubelet *k, struct arena *a)
 {
-    struct json *labels = json_buildf(a, "{'beta.kubernetes.io/arch':'amd64','beta.kubernetes.io/os':'linux','kubernetes.io/arch':'amd64','kubernetes.io/hostname':%s,'kubernetes.io/os':'linux'}", k->o.node_name);
+    struct json *labels = json_buildf(a,
+                                      "{'beta.kubernetes.io/arch':'amd64','beta.kubernetes.io/os':'linux',"
+                                      "'kubernetes.io/arch':'amd64','kubernetes.io/hostname':%s,'kubernetes.io/os':'linux'}",
+                                      k->o.node_name);
     const char *socket = kubelet_docker(k) ? "/var/run/dockershim.sock" : "unix:///var/run/containerd/containerd.sock";
-    return json_buildf(a, "{'kind':'Node','apiVersion':'v1','metadata':{'name':%s,'labels':%j,'annotations':{'kubeadm.alpha.kubernetes.io/cri-socket':%s,"
-                          "'node.alpha.kubernetes.io/ttl':'0','volumes.kubernetes.io/controller-managed-attach-detach':'true'}},'spec':{},'status':%j}",
+    return json_buildf(a, "{'kind':'Node','apiVersion':'v1','metadata':{'name':%s,'labels':%j,"
+                          "'annotations':{'kubeadm.alpha.kubernetes.io/cri-socket':%s,"
+                          "'node.alpha.kubernetes.io/ttl':'0','volumes.kubernetes.io/controller-managed-attach-detach':'true'}},"
+                          "'spec':{},'status':%j}",
                        k->o.node_name, labels, socket, status_json(k, a, true));
 }
 
@@ -223,7 +241,8 @@ static void looked(void *ctx, const struct client_result *r, const struct err *e
         k->node.call = client_create(k->o.client, "/api/v1/nodes", node_json(k, a), created, k);
         arena_free(a);
     } else {
-        klog_write(k->o.log, 'E', "kubelet_node_status.go:94", "Unable to register node \"%s\" with API server: %s", k->o.node_name, err->msg);
+        klog_write(k->o.log, 'E', "kubelet_node_status.go:94", "Unable to register node \"%s\" with API server: %s",
+                   k->o.node_name, err->msg);
         retry_later(k);
     }
 }
@@ -254,7 +273,8 @@ static void sent(void *ctx, const struct client_result *r, const struct err *err
     (void)r;
     k->node.call = NULL;
     if (err->code != ERR_NONE) {       /* also when somebody deleted the node: a kubelet registers once, when it starts */
-        klog_write(k->o.log, 'E', "kubelet_node_status.go:379", "Error updating node status, will retry: error getting node \"%s\": %s", k->o.node_name, err->msg);
+        klog_write(k->o.log, 'E', "kubelet_node_status.go:379",
+                   "Error updating node status, will retry: error getting node \"%s\": %s", k->o.node_name, err->msg);
         strbuf_reset(&k->node.sent);
         timer_start(&k->node.retry, 10 * SECOND);
     } else if (k->node.dirty) {
@@ -282,7 +302,8 @@ static void status_send(struct kubelet *k)
         for (const struct json *c = json_first(json_get(status, "conditions")); c; c = json_next(c))
             json_append(order, json_buildf(a, "{'type':%S}", json_get_str(c, "type")));
         json_set(a, status, "$setElementOrder/conditions", order);
-        n->call = client_patch(k->o.client, client_path(a, "v1", "nodes", STR_NULL, str_c(k->o.node_name), "status"), PATCH_STRATEGIC, json_buildf(a, "{'status':%j}", status), sent, k);
+        n->call = client_patch(k->o.client, client_path(a, "v1", "nodes", STR_NULL, str_c(k->o.node_name), "status"),
+                               PATCH_STRATEGIC, json_buildf(a, "{'status':%j}", status), sent, k);
         client_answer_unread(n->call);             /* all of the node, with its images */
     }
     arena_free(a);
@@ -330,12 +351,20 @@ static void lease_write(struct kubelet *k, const struct json *known)
     if (known) {
         struct json *lease = json_copy(a, known);
         json_set_str(a, json_ensure(a, lease, "spec"), "renewTime", now);
-        k->node.lease_call = client_update(k->o.client, client_path(a, "coordination.k8s.io/v1", "leases", STR("kube-node-lease"), str_c(k->o.node_name), NULL), lease, lease_done, k);
+        k->node.lease_call = client_update(k->o.client,
+                                           client_path(a, "coordination.k8s.io/v1", "leases", STR("kube-node-lease"),
+                                                       str_c(k->o.node_name), NULL), lease, lease_done, k);
     } else {
-        struct json *owners = uid ? json_buildf(a, "[{'apiVersion':'v1','kind':'Node','name':%s,'uid':%s}]", k->o.node_name, uid) : json_new_array(a);
-        struct json *lease = json_buildf(a, "{'kind':'Lease','apiVersion':'coordination.k8s.io/v1','metadata':{'name':%s,'namespace':'kube-node-lease','ownerReferences':%j},"
-                                            "'spec':{'holderIdentity':%s,'leaseDurationSeconds':40,'renewTime':%S}}", k->o.node_name, owners, k->o.node_name, now);
-        k->node.lease_call = client_create(k->o.client, client_path(a, "coordination.k8s.io/v1", "leases", STR("kube-node-lease"), STR_NULL, NULL), lease, lease_done, k);
+        struct json *owners = uid ? json_buildf(a, "[{'apiVersion':'v1','kind':'Node','name':%s,'uid':%s}]", k->o.node_name, uid)
+                              : json_new_array(a);
+        struct json *lease = json_buildf(a,
+                                         "{'kind':'Lease','apiVersion':'coordination.k8s.io/v1','metadata':{'name':%s,"
+                                         "'namespace':'kube-node-lease','ownerReferences':%j},"
+                                            "'spec':{'holderIdentity':%s,'leaseDurationSeconds':40,'renewTime':%S}}",
+                                            k->o.node_name, owners, k->o.node_name, now);
+        k->node.lease_call = client_create(k->o.client,
+                                           client_path(a, "coordination.k8s.io/v1", "leases", STR("kube-node-lease"), STR_NULL,
+                                                       NULL), lease, lease_done, k);
     }
     k->node.have_lease = true;
     arena_free(a);
@@ -352,7 +381,8 @@ static void on_lease(struct timer *t)
     struct str now = time_rfc3339_micro(a, vnet_host_now(k->o.node_net));
     const char *path = client_path(a, "coordination.k8s.io/v1", "leases", STR("kube-node-lease"), str_c(k->o.node_name), NULL);
     if (k->node.have_lease)
-        k->node.lease_call = client_patch(k->o.client, path, PATCH_MERGE, json_buildf(a, "{'spec':{'renewTime':%S}}", now), lease_done, k);
+        k->node.lease_call = client_patch(k->o.client, path, PATCH_MERGE, json_buildf(a, "{'spec':{'renewTime':%S}}", now),
+                                          lease_done, k);
     else
         k->node.lease_call = client_get(k->o.client, path, lease_looked, k);
     arena_free(a);

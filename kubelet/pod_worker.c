@@ -1,8 +1,9 @@
 /* kubelet/pod_worker.c - the life of one pod on this node, as steps that are looked at again whenever something has changed.
  *
- * Upstream: pkg/kubelet/pod_workers.go, kubelet.go syncPod and kuberuntime_manager.go SyncPod. NEW -> MOUNTING -> SANDBOX -> RUNNING -> STOPPED, with KILLING on the
- * way out and REJECTED for a pod that does not fit. pod_kick posts a task; pod_sync then does what is due: it never waits, it leaves a timer or a call behind.
- * One container is started at a time: init containers one after the other until each has succeeded, then the others in order.
+ * Upstream: pkg/kubelet/pod_workers.go, kubelet.go syncPod and kuberuntime_manager.go SyncPod. NEW -> MOUNTING -> SANDBOX ->
+ * RUNNING -> STOPPED, with KILLING on the way out and REJECTED for a pod that does not fit. pod_kick posts a task; pod_sync then
+ * does what is due: it never waits, it leaves a timer or a call behind. One container is started at a time: init containers one
+ * after the other until each has succeeded, then the others in order.
  */
 #include "kubelet/kubelet_priv.h"
 
@@ -123,7 +124,8 @@ static void take_image_changes(struct pod_worker *p, const struct json *pod)
                     json_set_str(p->arena, m, "image", json_get_str(n, "image"));
             if (c->state == CONTAINER_RUNNING && !c->killing) {
                 struct arena *a = arena_new();
-                container_kill(c, pod_grace_s(p) * SECOND, arena_printf(a, "Container %s definition changed, will be restarted", c->name), NULL);
+                container_kill(c, pod_grace_s(p) * SECOND,
+                               arena_printf(a, "Container %s definition changed, will be restarted", c->name), NULL);
                 arena_free(a);
             }
         }
@@ -175,7 +177,8 @@ static bool reject(struct pod_worker *p, const char *what, int64_t requested, in
 {
     struct arena *a = arena_new();
     bool old = p->k->o.minor < 24;
-    const char *text = arena_printf(a, "Node didn't have enough resource: %s, requested: %" PRId64 ", used: %" PRId64 ", capacity: %" PRId64, what, requested, used, capacity);
+    const char *text = arena_printf(a,
+                                    "Node didn't have enough resource: %s, requested: %" PRId64 ", used: %" PRId64 ", capacity: %" PRId64, what, requested, used, capacity);
     p->reject_reason = arena_printf(p->arena, "OutOf%s", what);
     p->reject_message = xstrdup(arena_printf(a, "%s%s", old ? "Pod " : "Pod was rejected: ", text));
     event_record(p->k->events, p->pod, NULL, "Warning", p->reject_reason, "%s", text);
@@ -224,7 +227,8 @@ static void step_new(struct pod_worker *p)
     struct kubelet *k = p->k;
     if (!p->start_ns)
         p->start_ns = vtime_now(k->o.loop);
-    if (!p->is_static && !informer_synced(k->services)) {        /* "services have not yet been read at least once, cannot construct envvars" */
+    /* "services have not yet been read at least once, cannot construct envvars" */
+    if (!p->is_static && !informer_synced(k->services)) {
         timer_start(&p->timer, 100 * MS);
         return;
     }
@@ -236,7 +240,8 @@ static void step_new(struct pod_worker *p)
     if (!k->network_ready && !pod_hostnetwork(p) && !p->adopted) {
         if (vtime_now(k->o.loop) - p->network_event_ns > 10 * SECOND) {
             p->network_event_ns = vtime_now(k->o.loop);
-            event_record(k->events, p->pod, NULL, "Warning", "NetworkNotReady", "network is not ready: [runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady "
+            event_record(k->events, p->pod, NULL, "Warning", "NetworkNotReady",
+                         "network is not ready: [runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady "
                          "message:docker: network plugin is not ready: cni config uninitialized]");
         }
         timer_start(&p->timer, kubelet_jitter(k, 10 * SECOND, 15 * SECOND));
@@ -252,13 +257,16 @@ static void step_new(struct pod_worker *p)
 static void mount_failed(struct pod_worker *p, const struct err *err, struct str volume)
 {
     int64_t now = vtime_now(p->k->o.loop);
-    event_record(p->k->events, p->pod, NULL, "Warning", "FailedMount", "MountVolume.SetUp failed for volume \"" STR_FMT "\" : %s", STR_ARG(volume), err->msg);
+    event_record(p->k->events, p->pod, NULL, "Warning", "FailedMount", "MountVolume.SetUp failed for volume \"" STR_FMT "\" : %s",
+                 STR_ARG(volume), err->msg);
     if (now - p->mount_since_ns > 123 * SECOND) {                /* podAttachAndMountTimeout */
         struct strbuf all;
         strbuf_init(&all, 4096);
         for (const struct json *v = json_first(json_path(p->pod, "spec.volumes")); v; v = json_next(v))
             strbuf_addf(&all, "%s" STR_FMT, all.n ? " " : "", STR_ARG(json_get_str(v, "name")));
-        event_record(p->k->events, p->pod, NULL, "Warning", "FailedMount", "Unable to attach or mount volumes: unmounted volumes=[" STR_FMT "], unattached volumes=[%s]: timed out waiting for the condition",
+        event_record(p->k->events, p->pod, NULL, "Warning", "FailedMount",
+                     "Unable to attach or mount volumes: unmounted volumes=[" STR_FMT "], unattached volumes=[%s]: timed out "
+                                                                                      "waiting for the condition",
                      STR_ARG(volume), all.p ? all.p : "");
         strbuf_deinit(&all);
         p->mount_since_ns = now;
@@ -378,12 +386,15 @@ static void crash_loop(struct container *c, int64_t left_ns)
         c->last = c->now;
         c->now = (struct termination){ 0 };
     }
-    container_set_waiting(c, "CrashLoopBackOff", arena_printf(a, "back-off " STR_FMT " restarting failed container=%s pod=%s", STR_ARG(duration_go(a, c->crash.delay_ns)), c->name, who));
+    container_set_waiting(c, "CrashLoopBackOff",
+                          arena_printf(a, "back-off " STR_FMT " restarting failed container=%s pod=%s",
+                                       STR_ARG(duration_go(a, c->crash.delay_ns)), c->name, who));
     const char *field = arena_printf(a, c->init ? "spec.initContainers{%s}" : "spec.containers{%s}", c->name);
     if (p->k->o.minor < 27)
         event_record(p->k->events, p->pod, field, "Warning", "BackOff", "Back-off restarting failed container");
     else
-        event_record(p->k->events, p->pod, field, "Warning", "BackOff", "Back-off restarting failed container %s in pod %s", c->name, who);
+        event_record(p->k->events, p->pod, field, "Warning", "BackOff", "Back-off restarting failed container %s in pod %s",
+                     c->name, who);
     int64_t resync = kubelet_jitter(p->k, 10 * SECOND, 15 * SECOND);
     timer_start(&c->timer, left_ns < resync ? left_ns : resync);
     pod_status_changed(p);

@@ -1,13 +1,16 @@
 /* kubelet/prober.c - startup, liveness and readiness probes: pkg/kubelet/prober/{prober,worker}.go, pkg/probe/{http,tcp,exec}.
  *
- * One timer per probe of a running container; the first look comes after a random part of the period, none before initialDelaySeconds. While a startup
- * probe has not succeeded the others wait. A result counts when it has come failureThreshold or successThreshold times in a row.
+ * One timer per probe of a running container; the first look comes after a random part of the period, none before
+ * initialDelaySeconds. While a startup probe has not succeeded the others wait. A result counts when it has come failureThreshold
+ * or successThreshold times in a row.
  */
 #include "kubelet/kubelet_priv.h"
 
 #include <stdlib.h>
 
-static const struct { const char *field, *word; } kinds[PROBE_KINDS] = { { "startupProbe", "Startup" }, { "livenessProbe", "Liveness" }, { "readinessProbe", "Readiness" } };
+static const struct { const char *field, *word; } kinds[PROBE_KINDS] = { { "startupProbe", "Startup" },
+                                                                         { "livenessProbe", "Liveness" },
+                                                                         { "readinessProbe", "Readiness" } };
 
 static void on_period(struct timer *t);
 
@@ -58,7 +61,8 @@ static void settled(struct probe *b)
     if (b->kind != PROBE_READINESS && !b->result) {
         struct arena *a = arena_new();
         const char *what = b->kind == PROBE_LIVENESS ? "liveness" : "startup";
-        container_kill(c, pod_grace_s(c->pod) * SECOND, arena_printf(a, "Container %s failed %s probe, will be restarted", c->name, what), NULL);
+        container_kill(c, pod_grace_s(c->pod) * SECOND,
+                       arena_printf(a, "Container %s failed %s probe, will be restarted", c->name, what), NULL);
         arena_free(a);
         return;                        /* it stops the probes, and with them the memory of this verdict */
     }
@@ -71,13 +75,15 @@ static void outcome(struct probe *b, bool ok, const char *text)
     timer_stop(&b->timeout);
     if (!ok) {
         struct arena *a = arena_new();
-        event_record(c->pod->k->events, c->pod->pod, arena_printf(a, "spec.containers{%s}", c->name), "Warning", "Unhealthy", "%s probe failed: %s", kinds[b->kind].word, text);
+        event_record(c->pod->k->events, c->pod->pod, arena_printf(a, "spec.containers{%s}", c->name), "Warning", "Unhealthy",
+                     "%s probe failed: %s", kinds[b->kind].word, text);
         arena_free(a);
     }
     b->run = b->run && ok == b->last ? b->run + 1 : 1;
     b->last = ok;
     next_period(b);
-    if (b->run < number(b, ok ? "successThreshold" : "failureThreshold", ok ? 1 : 3) || (b->have_result && b->result == ok && (ok || b->kind == PROBE_READINESS)))
+    if (b->run < number(b, ok ? "successThreshold" : "failureThreshold", ok ? 1 : 3) ||
+        (b->have_result && b->result == ok && (ok || b->kind == PROBE_READINESS)))
         return;
     b->result = ok;
     b->have_result = true;
@@ -124,7 +130,8 @@ static void http_begin_probe(struct probe *b, const struct json *get)
         http_headers_add(a, &h, arena_cstr(a, json_get_str(x, "name")), json_get_str(x, "value"));
     struct http_call_options o = {
         .method = "GET", .headers = &h, .timeout_ns = number(b, "timeoutSeconds", 1) * SECOND,
-        .url = arena_printf(a, "%s://" STR_FMT ":%d%s" STR_FMT, https ? "https" : "http", STR_ARG(host.n ? host : str_c(c->pod->ip)), port_number(c, json_get(get, "port")),
+        .url = arena_printf(a, "%s://" STR_FMT ":%d%s" STR_FMT, https ? "https" : "http",
+                            STR_ARG(host.n ? host : str_c(c->pod->ip)), port_number(c, json_get(get, "port")),
                             str_starts(path, "/") ? "" : "/", STR_ARG(path)),
     };
     b->call = http_fetch(k->probe_http, &o, http_done, b);
@@ -195,7 +202,9 @@ static void exec_begin_probe(struct probe *b, const struct json *command)
     strbuf_init(&b->output, 10 * 1024);
     b->exec = exec_start(b->c, argv, false, false, &exec_events, b, &err);
     if (!b->exec)
-        outcome(b, false, arena_printf(a, "OCI runtime exec failed: exec failed: container_linux.go:349: starting container process caused \"%s\": unknown", kubelet_quoted(a, err.msg)));
+        outcome(b, false, arena_printf(a,
+                                       "OCI runtime exec failed: exec failed: container_linux.go:349: starting container process "
+                                       "caused \"%s\": unknown", kubelet_quoted(a, err.msg)));
     else
         timer_start(&b->timeout, number(b, "timeoutSeconds", 1) * SECOND);
     err_clear(&err);
@@ -215,7 +224,8 @@ static void on_period(struct timer *t)
         next_period(b);
         return;
     }
-    const struct json *get = json_get(b->spec, "httpGet"), *tcp = json_get(b->spec, "tcpSocket"), *exec = json_path(b->spec, "exec.command");
+    const struct json *get = json_get(b->spec, "httpGet"), *tcp = json_get(b->spec, "tcpSocket"),
+                      *exec = json_path(b->spec, "exec.command");
     if (get)
         http_begin_probe(b, get);
     else if (tcp)

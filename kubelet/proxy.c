@@ -1,7 +1,9 @@
-/* kubelet/proxy.c - kube-proxy, a program like any other: watches Services and Endpoints as its service account, and programs the node's Service addresses.
+/* kubelet/proxy.c - kube-proxy, a program like any other: watches Services and Endpoints as its service account, and programs the
+ * node's Service addresses.
  *
- * Upstream: cmd/kube-proxy, pkg/proxy/iptables. It reads the mounted configuration (config.conf, kubeconfig.conf) and its token, and writes rules: here vip_set on
- * the network of its process. Changes within 100 ms are written together. Simplified: no session affinity, no node ports from outside.
+ * Upstream: cmd/kube-proxy, pkg/proxy/iptables. It reads the mounted configuration (config.conf, kubeconfig.conf) and its token,
+ * and writes rules: here vip_set on the network of its process. Changes within 100 ms are written together. Simplified: no
+ * session affinity, no node ports from outside.
  */
 #include "kubelet/kubelet_priv.h"
 
@@ -101,7 +103,8 @@ static void on_sync(struct timer *t)
     size_t cursor = 0;
     struct str key;
     void *value;
-    if (!x->synced)                    /* what the kube-proxy before has left; the table is replaced as a whole, as by iptables-restore */
+    /* what the kube-proxy before has left; the table is replaced as a whole, as by iptables-restore */
+    if (!x->synced)
         vip_clear(process_options(x->process)->net);
     x->synced = true;
     while (map_next(x->rules, &cursor, &key, &value))
@@ -141,7 +144,8 @@ static void on_service_update(void *ctx, struct object *old, struct object *o)
 /* ---- configuration ---- */
 static bool mounted(struct kube_proxy *x, const char *path, struct str *out, struct err *err)
 {
-    return vfs_read(process_options(x->process)->files, path, out) || err_set(err, ERR_NOT_FOUND, "open %s: no such file or directory", path);
+    return vfs_read(process_options(x->process)->files, path, out) ||
+           err_set(err, ERR_NOT_FOUND, "open %s: no such file or directory", path);
 }
 
 static bool configure(struct kube_proxy *x, struct arena *a, const char **server, struct err *err)
@@ -157,8 +161,10 @@ static bool configure(struct kube_proxy *x, struct arena *a, const char **server
     const char *kubeconfig = c ? arena_cstr(a, json_path_str(c, "clientConnection.kubeconfig")) : "";
     if (!c || !mounted(x, kubeconfig, &text, err))
         return false;
-    struct json *k = yaml_parse(a, text, err), *cluster = json_get(json_at(json_get(k, "clusters"), 0), "cluster"), *user = json_get(json_at(json_get(k, "users"), 0), "user");
-    if (!k || !mounted(x, arena_cstr(a, json_get_str(cluster, "certificate-authority")), &ca, err) || !mounted(x, arena_cstr(a, json_get_str(user, "tokenFile")), &token, err))
+    struct json *k = yaml_parse(a, text, err), *cluster = json_get(json_at(json_get(k, "clusters"), 0), "cluster"),
+                *user = json_get(json_at(json_get(k, "users"), 0), "user");
+    if (!k || !mounted(x, arena_cstr(a, json_get_str(cluster, "certificate-authority")), &ca, err) ||
+        !mounted(x, arena_cstr(a, json_get_str(user, "tokenFile")), &token, err))
         return false;
     *server = arena_cstr(a, json_get_str(cluster, "server"));
     x->token = xstrdup(arena_cstr(a, str_trim(token)));
@@ -214,17 +220,21 @@ static void *start(struct process *p, struct err *err)
         process_exit(p, 255);
     } else {
         const char *host = process_getenv(p, "NODE_NAME");
-        struct client_options co = { .from = o->net, .server = server, .roots = x->roots, .token = token_of, .token_ctx = x, .user_agent = "kube-proxy/v1 (linux/amd64) kubernetes", .name = "kube-proxy" };
+        struct client_options co = { .from = o->net, .server = server, .roots = x->roots, .token = token_of, .token_ctx = x,
+                                     .user_agent = "kube-proxy/v1 (linux/amd64) kubernetes", .name = "kube-proxy" };
         x->client = client_new(&co);
         x->events = event_recorder_new(x->client, "kube-proxy", o->node_name);
         x->services = informer_shared(x->client, "/api/v1/services", "");
         x->endpoints = informer_shared(x->client, "/api/v1/endpoints", "");
-        x->on_service = (struct informer_handler){ .on_add = on_change, .on_update = on_service_update, .on_delete = on_change, .ctx = x };
-        x->on_endpoints = (struct informer_handler){ .on_add = on_change, .on_update = on_endpoints_update, .on_delete = on_change, .ctx = x };
+        x->on_service = (struct informer_handler){ .on_add = on_change, .on_update = on_service_update, .on_delete = on_change,
+                                                   .ctx = x };
+        x->on_endpoints = (struct informer_handler){ .on_add = on_change, .on_update = on_endpoints_update, .on_delete = on_change,
+                                                     .ctx = x };
         informer_add_handler(x->services, &x->on_service);
         informer_add_handler(x->endpoints, &x->on_endpoints);
         timer_start(&x->sync, 100 * MS);
-        struct json *ref = json_buildf(a, "{'kind':'Node','metadata':{'name':%s,'uid':%s}}", host ? host : o->node_name, host ? host : o->node_name);
+        struct json *ref = json_buildf(a, "{'kind':'Node','metadata':{'name':%s,'uid':%s}}", host ? host : o->node_name,
+                                       host ? host : o->node_name);
         event_record(x->events, ref, NULL, "Normal", "Starting", "Starting kube-proxy.");
     }
     err_clear(&why);

@@ -1,7 +1,9 @@
-/* kubelet/runtime.c - containers: create, start, exit, stop; what dockershim and docker do for pkg/kubelet/kuberuntime/kuberuntime_container.go.
+/* kubelet/runtime.c - containers: create, start, exit, stop; what dockershim and docker do for
+ * pkg/kubelet/kuberuntime/kuberuntime_container.go.
  *
- * A start is pull, create (the cgroup, the files, the environment), run (the process), each taking the virtual time it takes. An exit is noticed within a
- * second, as by the pod lifecycle event generator. A kill is the preStop hook, the image's stop signal, the grace period, SIGKILL.
+ * A start is pull, create (the cgroup, the files, the environment), run (the process), each taking the virtual time it takes. An
+ * exit is noticed within a second, as by the pod lifecycle event generator. A kill is the preStop hook, the image's stop signal,
+ * the grace period, SIGKILL.
  */
 #include "kubelet/kubelet_priv.h"
 
@@ -14,7 +16,8 @@ static void on_grace(struct timer *t);
 static void container_event(struct container *c, const char *type, const char *reason, const char *text)
 {
     struct arena *a = arena_new();
-    event_record(c->pod->k->events, c->pod->pod, arena_printf(a, c->init ? "spec.initContainers{%s}" : "spec.containers{%s}", c->name), type, reason, "%s", text);
+    event_record(c->pod->k->events, c->pod->pod,
+                 arena_printf(a, c->init ? "spec.initContainers{%s}" : "spec.containers{%s}", c->name), type, reason, "%s", text);
     arena_free(a);
 }
 
@@ -143,7 +146,8 @@ static bool is_own(const struct json *record, const char *list, struct str base)
     return first && str_eq(base, base_name(json_str(first)));
 }
 
-/* Which program is argv[0] in this image? Its own entrypoint, a program of this name, or, where there is a shell, what the shell's applets know. */
+/* Which program is argv[0] in this image? Its own entrypoint, a program of this name, or, where there is a shell, what the
+ * shell's applets know. */
 const struct program_ops *container_program(const struct container *c, const struct json *record, char **argv)
 {
     struct str base = base_name(str_c(argv[0])), own = json_get_str(record, "program");
@@ -156,7 +160,8 @@ const struct program_ops *container_program(const struct container *c, const str
     return named ? named : program_find(STR("sh"));
 }
 
-struct exec *exec_start(struct container *c, char **argv, bool stdin_open, bool tty, const struct exec_events *ev, void *ctx, struct err *err)
+struct exec *exec_start(struct container *c, char **argv, bool stdin_open, bool tty, const struct exec_events *ev, void *ctx,
+                        struct err *err)
 {
     struct kubelet *k = c->pod->k;
     const struct program_ops *ops = argv[0] ? container_program(c, c->record, argv) : NULL;
@@ -291,7 +296,8 @@ static void note_exit(struct container *c, int code, int signo, const char *reas
 {
     struct termination *t = &c->now;
     free(t->message);
-    *t = (struct termination){ .set = true, .exit_code = code, .signal = signo, .started_ns = c->started_ns, .finished_ns = vtime_now(c->pod->k->o.loop), .message = xstrdup(message) };
+    *t = (struct termination){ .set = true, .exit_code = code, .signal = signo, .started_ns = c->started_ns,
+                               .finished_ns = vtime_now(c->pod->k->o.loop), .message = xstrdup(message) };
     kubelet_copy(t->reason, sizeof t->reason, reason);
     memcpy(t->id, c->id, sizeof t->id);
     c->state = CONTAINER_TERMINATED;
@@ -398,7 +404,8 @@ static void make_id(struct container *c)
     uint8_t raw[32];
     struct arena *a = arena_new();
     rng_bytes(&c->pod->k->rng, raw, sizeof raw);
-    struct str id = arena_strf(a, "%s://" STR_FMT, kubelet_docker(c->pod->k) ? "docker" : "containerd", STR_ARG(hex_encode(a, (struct str){ (const char *)raw, sizeof raw })));
+    struct str id = arena_strf(a, "%s://" STR_FMT, kubelet_docker(c->pod->k) ? "docker" : "containerd",
+                               STR_ARG(hex_encode(a, (struct str){ (const char *)raw, sizeof raw })));
     memcpy(c->id, id.p, id.n + 1);
     arena_free(a);
 }
@@ -415,16 +422,19 @@ static void note_image(struct container *c)
             repo.n = i - 1;
     set_text(&c->image, shown);
     if (kubelet_docker(c->pod->k))
-        set_text(&c->image_id, digest.n ? arena_printf(a, "docker-pullable://" STR_FMT "@" STR_FMT, STR_ARG(repo), STR_ARG(digest)) : arena_printf(a, "docker://" STR_FMT, STR_ARG(id)));
+        set_text(&c->image_id, digest.n ? arena_printf(a, "docker-pullable://" STR_FMT "@" STR_FMT, STR_ARG(repo), STR_ARG(digest))
+                 : arena_printf(a, "docker://" STR_FMT, STR_ARG(id)));
     else
-        set_text(&c->image_id, digest.n ? arena_printf(a, STR_FMT "@" STR_FMT, STR_ARG(repo), STR_ARG(digest)) : arena_printf(a, STR_FMT, STR_ARG(id)));
+        set_text(&c->image_id, digest.n ? arena_printf(a, STR_FMT "@" STR_FMT, STR_ARG(repo), STR_ARG(digest))
+                 : arena_printf(a, STR_FMT, STR_ARG(id)));
     arena_free(a);
 }
 
 /* The cgroup: pkg/kubelet/kuberuntime/kuberuntime_container_linux.go generateLinuxContainerConfig. */
 static void make_cgroup(struct container *c)
 {
-    struct cgroup_limits lim = { .shares = milli_cpu_to_shares(container_request(c->spec, "cpu", true)), .quota_us = milli_cpu_to_quota(container_limit(c->spec, "cpu", true), 100000),
+    struct cgroup_limits lim = { .shares = milli_cpu_to_shares(container_request(c->spec, "cpu", true)),
+                                 .quota_us = milli_cpu_to_quota(container_limit(c->spec, "cpu", true), 100000),
                                  .memory_limit_bytes = container_limit(c->spec, "memory", false) };
     c->cgroup = cgroup_new(c->pod->cgroup, strstr(c->id, "://") + 3, &lim, on_oom, c);
 }
@@ -541,7 +551,8 @@ static void step_create(struct container *c)
         c->restarts++;
     new_log(c);
     struct arena *a = arena_new();
-    container_event(c, "Normal", "Created", arena_printf(a, c->pod->k->o.minor < 31 ? "Created container %s" : "Created container: %s", c->name));
+    container_event(c, "Normal", "Created",
+                    arena_printf(a, c->pod->k->o.minor < 31 ? "Created container %s" : "Created container: %s", c->name));
     arena_free(a);
     c->step = START_RUN;
     timer_start(&c->timer, kubelet_jitter(c->pod->k, 150 * MS, 450 * MS));
@@ -563,9 +574,12 @@ static void cannot_run(struct container *c, struct err *err)
 {
     struct arena *a = arena_new();
     const char *why = kubelet_docker(c->pod->k)
-        ? arena_printf(a, "OCI runtime create failed: container_linux.go:349: starting container process caused \"%s\": unknown", kubelet_quoted(a, err->msg))
-        : arena_printf(a, "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: %s: unknown", err->msg);
-    const char *full = kubelet_docker(c->pod->k) ? arena_printf(a, "failed to start container \"%s\": Error response from daemon: %s", c->name, why) : why;
+        ? arena_printf(a, "OCI runtime create failed: container_linux.go:349: starting container process caused \"%s\": unknown",
+                       kubelet_quoted(a, err->msg))
+        : arena_printf(a, "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create "
+                          "failed: unable to start container process: %s: unknown", err->msg);
+    const char *full = kubelet_docker(c->pod->k)
+                       ? arena_printf(a, "failed to start container \"%s\": Error response from daemon: %s", c->name, why) : why;
     container_event(c, "Warning", "Failed", arena_printf(a, "Error: %s", full));
     c->started_ns = vtime_now(c->pod->k->o.loop);
     container_log_end(c->log);
@@ -621,7 +635,8 @@ void container_adopt(struct container *c)
     load_logs(c);
     c->pod->starting = NULL;
     if (!record || !create(c, &argv, &env, &err) || !launch(c, argv, env, &err)) {
-        log_msg(LOG_WARN, "kubelet", "%s/%s ran before and cannot go on: %s", c->pod->key, c->name, record ? err.msg : "its image is gone");
+        log_msg(LOG_WARN, "kubelet", "%s/%s ran before and cannot go on: %s", c->pod->key, c->name,
+                record ? err.msg : "its image is gone");
         err_clear(&err);
         instance_free(c);
         note_exit(c, 255, 0, "Error", NULL);
@@ -633,7 +648,8 @@ void container_adopt(struct container *c)
 /* ---- stop ---- */
 static int stop_signal(const struct container *c)
 {
-    static const struct { const char *name; int signo; } names[] = { { "SIGTERM", SIGTERM }, { "SIGINT", SIGINT }, { "SIGQUIT", SIGQUIT }, { "SIGWINCH", SIGWINCH },
+    static const struct { const char *name; int signo; } names[] = { { "SIGTERM", SIGTERM }, { "SIGINT", SIGINT },
+                                                                     { "SIGQUIT", SIGQUIT }, { "SIGWINCH", SIGWINCH },
         { "SIGUSR1", SIGUSR1 }, { "SIGUSR2", SIGUSR2 }, { "SIGHUP", SIGHUP }, { "SIGKILL", SIGKILL } };
     struct str name = json_get_str(c->record, "stopsignal");
     int64_t number;
@@ -655,7 +671,8 @@ static void hook_exited(void *ctx, int status)
     struct exec *e = c->hook;
     if (status) {
         struct arena *a = arena_new();
-        container_event(c, "Warning", "FailedPreStopHook", arena_printf(a, "Exec lifecycle hook failed - error: command exited with %d", status));
+        container_event(c, "Warning", "FailedPreStopHook",
+                        arena_printf(a, "Exec lifecycle hook failed - error: command exited with %d", status));
         arena_free(a);
     }
     c->hook = NULL;

@@ -1,7 +1,8 @@
 /* kubelet/server.c - the kubelet's HTTPS server: who may ask, and what there is to ask.
  *
- * Upstream: pkg/kubelet/server/{server,auth}.go. Every request is authenticated and authorized by the API server (delegated), as access to the subresource of this
- * node that its path stands for: stats, metrics, log, spec, and proxy for all else. /exec and the like are in streaming.c.
+ * Upstream: pkg/kubelet/server/{server,auth}.go. Every request is authenticated and authorized by the API server (delegated), as
+ * access to the subresource of this node that its path stands for: stats, metrics, log, spec, and proxy for all else. /exec and
+ * the like are in streaming.c.
  */
 #include "kubelet/app_priv.h"
 #include "kubelet/kubelet_priv.h"
@@ -27,15 +28,18 @@ static const char *cgroup_path(struct arena *a, const struct pod_worker *p)
 {
     const char *qos = pod_qos(json_get(p->pod, "spec"));
     return strcmp(qos, "Guaranteed") == 0 ? arena_printf(a, "/kubepods/pod%s", p->uid)
-                                          : arena_printf(a, "/kubepods/%s/pod%s", strcmp(qos, "Burstable") == 0 ? "burstable" : "besteffort", p->uid);
+                                          : arena_printf(a, "/kubepods/%s/pod%s",
+                                                         strcmp(qos, "Burstable") == 0 ? "burstable" : "besteffort", p->uid);
 }
 
 static void view_container(struct arena *a, const struct container *c, const char *pod_path, struct stats_container *out)
 {
     const char *id = strstr(c->id, "://");
     *out = (struct stats_container){
-        .name = c->name, .id = arena_printf(a, "%s/%s", pod_path, id ? id + 3 : ""), .image = c->image ? c->image : "", .s = &c->sampler, .started_ns = c->started_ns,
-        .memory_limit_bytes = container_limit(c->spec, "memory", false), .shares = milli_cpu_to_shares(container_request(c->spec, "cpu", true)),
+        .name = c->name, .id = arena_printf(a, "%s/%s", pod_path, id ? id + 3 : ""), .image = c->image ? c->image : "",
+            .s = &c->sampler, .started_ns = c->started_ns,
+        .memory_limit_bytes = container_limit(c->spec, "memory", false),
+        .shares = milli_cpu_to_shares(container_request(c->spec, "cpu", true)),
         .quota_us = milli_cpu_to_quota(container_limit(c->spec, "cpu", true), 100000),
     };
 }
@@ -44,7 +48,8 @@ static bool view_pod(struct arena *a, const struct pod_worker *p, struct stats_p
 {
     if (!p->cgroup)
         return false;
-    *out = (struct stats_pod){ .name = p->name, .ns = p->ns, .uid = p->uid, .cgroup_path = cgroup_path(a, p), .started_ns = p->start_ns, .s = &p->sampler,
+    *out = (struct stats_pod){ .name = p->name, .ns = p->ns, .uid = p->uid, .cgroup_path = cgroup_path(a, p),
+                               .started_ns = p->start_ns, .s = &p->sampler,
                                .host_network = pod_hostnetwork(p), .shares = 2 };
     out->containers = arena_zalloc(a, (p->count + 1) * sizeof *out->containers);
     for (size_t i = 0; i < p->count; i++)
@@ -86,10 +91,13 @@ static void stamp_all(struct kubelet *k, struct arena *a, struct stats_node *n)
 static struct stats_node *view(struct kubelet *k, struct arena *a)
 {
     struct stats_node *n = ARENA_NEW(a, struct stats_node);
-    *n = (struct stats_node){ .name = k->o.node_name, .version = k->o.version, .minor = k->o.minor, .boot_ns = k->o.boot_ns, .capacity_memory_bytes = k->o.memory_bytes,
+    *n = (struct stats_node){ .name = k->o.node_name, .version = k->o.version, .minor = k->o.minor, .boot_ns = k->o.boot_ns,
+                              .capacity_memory_bytes = k->o.memory_bytes,
                               .cores = k->o.cores, .s = &k->node_sampler };
-    struct stats_container system[] = { { .name = "kubelet", .id = "/system.slice/kubelet.service", .s = &k->kubelet_sampler, .started_ns = k->o.boot_ns },
-                                        { .name = "runtime", .id = "/system.slice/docker.service", .s = &k->runtime_sampler, .started_ns = k->o.boot_ns },
+    struct stats_container system[] = { { .name = "kubelet", .id = "/system.slice/kubelet.service", .s = &k->kubelet_sampler,
+                                          .started_ns = k->o.boot_ns },
+                                        { .name = "runtime", .id = "/system.slice/docker.service", .s = &k->runtime_sampler,
+                                          .started_ns = k->o.boot_ns },
                                         { .name = "pods", .id = "/kubepods", .s = &k->pods_sampler, .started_ns = k->o.boot_ns } };
     n->system = arena_alloc(a, sizeof system);
     memcpy(n->system, system, sizeof system);
@@ -137,7 +145,8 @@ static void serve_stats(struct kubelet *k, struct http_exchange *x, const char *
     struct stats_job *job = ARENA_NEW(x->arena, struct stats_job);
     *job = (struct stats_job){ .k = k, .x = x, .type = type, .write = write, .empty = strcmp(how, "empty") == 0 };
     if (strcmp(how, "error") == 0) {
-        reply_text(x, 500, "Internal Error: failed to list pod stats: failed to get pod or container map: failed to list all containers: "
+        reply_text(x, 500, "Internal Error: failed to list pod stats: failed to get pod or container map: failed to list all "
+                           "containers: "
                            "operation timeout: context deadline exceeded");
     } else if (strcmp(how, "slow") == 0) {
         timer_init(&job->late, k->o.loop, on_stats_late);
@@ -171,11 +180,15 @@ static void serve_metrics(struct kubelet *k, struct http_exchange *x)
         for (size_t i = 0; i < p->count; i++)
             containers += p->containers[i].state == CONTAINER_RUNNING;
     }
-    const char *c = k->o.minor < 18 ? "kubelet_running_container_count" : "kubelet_running_containers", *p = k->o.minor < 18 ? "kubelet_running_pod_count" : "kubelet_running_pods";
+    const char *c = k->o.minor < 18 ? "kubelet_running_container_count" : "kubelet_running_containers",
+               *p = k->o.minor < 18 ? "kubelet_running_pod_count" : "kubelet_running_pods";
     http_respond(x, 200, NULL, PROMETHEUS, arena_strf(x->arena,
-        "# HELP kubelet_node_name The node's name. The count is always 1.\n# TYPE kubelet_node_name gauge\nkubelet_node_name{node=\"%s\"} 1\n"
-        "# HELP %s Number of containers currently running\n# TYPE %s gauge\n%s %zu\n# HELP %s Number of pods currently running\n# TYPE %s gauge\n%s %zu\n"
-        "# HELP process_start_time_seconds Start time of the process since unix epoch in seconds.\n# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %.2f\n",
+        "# HELP kubelet_node_name The node's name. The count is always 1.\n# TYPE kubelet_node_name "
+        "gauge\nkubelet_node_name{node=\"%s\"} 1\n"
+        "# HELP %s Number of containers currently running\n# TYPE %s gauge\n%s %zu\n# HELP %s Number of pods currently running\n# "
+        "TYPE %s gauge\n%s %zu\n"
+        "# HELP process_start_time_seconds Start time of the process since unix epoch in seconds.\n# TYPE "
+        "process_start_time_seconds gauge\nprocess_start_time_seconds %.2f\n",
         k->o.node_name, c, c, c, containers, p, p, p, pods, (double)k->started_ns / 1e9));
 }
 
@@ -191,7 +204,8 @@ static void serve_pods(struct kubelet *k, struct http_exchange *x)
         json_set(x->arena, pod, "status", pod_status(value, x->arena));
         json_append(items, pod);
     }
-    http_respond(x, 200, NULL, "application/json", json_text(x->arena, json_buildf(x->arena, "{'kind':'PodList','apiVersion':'v1','metadata':{},'items':%j}", items)));
+    http_respond(x, 200, NULL, "application/json",
+                 json_text(x->arena, json_buildf(x->arena, "{'kind':'PodList','apiVersion':'v1','metadata':{},'items':%j}", items)));
 }
 
 static void serve_spec(struct kubelet *k, struct http_exchange *x)
@@ -202,9 +216,12 @@ static void serve_spec(struct kubelet *k, struct http_exchange *x)
 }
 
 static const struct { const char *path; int since, before; void (*serve)(struct kubelet *, struct http_exchange *); } pages[] = {
-    { "/healthz", 0, 99, serve_healthz },          { "/pods", 0, 99, serve_pods },             { "/pods/", 0, 99, serve_pods },      { "/runningpods/", 0, 99, serve_pods },
-    { "/stats/summary", 0, 99, serve_summary },    { "/metrics", 0, 99, serve_metrics },       { "/spec/", 0, 99, serve_spec },      { "/spec", 0, 99, serve_spec },
-    { "/metrics/cadvisor", 0, 99, serve_cadvisor }, { "/metrics/resource", 18, 99, serve_resource }, { "/metrics/resource/v1alpha1", 14, 20, serve_resource },
+    { "/healthz", 0, 99, serve_healthz },          { "/pods", 0, 99, serve_pods },             { "/pods/", 0, 99, serve_pods },
+    { "/runningpods/", 0, 99, serve_pods },
+    { "/stats/summary", 0, 99, serve_summary },    { "/metrics", 0, 99, serve_metrics },       { "/spec/", 0, 99, serve_spec },
+    { "/spec", 0, 99, serve_spec },
+    { "/metrics/cadvisor", 0, 99, serve_cadvisor }, { "/metrics/resource", 18, 99, serve_resource },
+    { "/metrics/resource/v1alpha1", 14, 20, serve_resource },
 };
 
 /* ---- pages about one container: /verb/namespace/pod[/uid]/container ---- */
@@ -223,13 +240,16 @@ static bool serve_target(struct kubelet *k, struct http_exchange *x)
     struct target t;
     split(x->path, &t);
     struct str verb = t.n ? t.parts[0] : STR_NULL;
-    bool logs = str_eqc(verb, "containerLogs"), forward = str_eqc(verb, "portForward"), exec = str_eqc(verb, "exec"), attach = str_eqc(verb, "attach"), run = str_eqc(verb, "run");
+    bool logs = str_eqc(verb, "containerLogs"), forward = str_eqc(verb, "portForward"), exec = str_eqc(verb, "exec"),
+         attach = str_eqc(verb, "attach"), run = str_eqc(verb, "run");
     if (!(logs || forward || exec || attach || run) || t.n < (forward ? 3u : 4u))
         return false;
     struct pod_worker *p = kubelet_pod(k, t.parts[1], t.parts[2]);
     struct container *c = p && !forward ? pod_container(p, t.parts[t.n - 1]) : NULL;
     if (!p)
-        http_respond(x, 404, NULL, TEXT, logs ? arena_strf(x->arena, "pod \"" STR_FMT "\" does not exist\n", STR_ARG(t.parts[2])) : STR("pod does not exist"));
+        http_respond(x, 404, NULL, TEXT,
+                     logs ? arena_strf(x->arena, "pod \"" STR_FMT "\" does not exist\n", STR_ARG(t.parts[2]))
+                     : STR("pod does not exist"));
     else if (forward)
         serve_port_forward(k, x, p);
     else if (!c && logs)
@@ -261,7 +281,8 @@ static void serve(struct kubelet *k, struct http_exchange *x)
 /* ---- who may ---- */
 static const char *verb_of(struct str method)
 {
-    static const char *const table[][2] = { { "GET", "get" }, { "HEAD", "get" }, { "POST", "create" }, { "PUT", "update" }, { "PATCH", "patch" }, { "DELETE", "delete" } };
+    static const char *const table[][2] = { { "GET", "get" }, { "HEAD", "get" }, { "POST", "create" }, { "PUT", "update" },
+                                            { "PATCH", "patch" }, { "DELETE", "delete" } };
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (str_eqc(method, table[i][0]))
             return table[i][1];
@@ -270,7 +291,8 @@ static const char *verb_of(struct str method)
 
 static const char *subresource_of(struct str path)
 {
-    static const char *const table[][2] = { { "/stats", "stats" }, { "/metrics", "metrics" }, { "/logs", "log" }, { "/spec", "spec" } };
+    static const char *const table[][2] = { { "/stats", "stats" }, { "/metrics", "metrics" }, { "/logs", "log" },
+                                            { "/spec", "spec" } };
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (str_starts(path, table[i][0]) && (path.n == strlen(table[i][0]) || path.p[strlen(table[i][0])] == '/'))
             return table[i][1];
@@ -295,7 +317,8 @@ static void checked(void *ctx, struct http_exchange *x, const struct delegated_u
 static void on_request(void *ctx, struct http_exchange *x)
 {
     struct kubelet *k = ctx;
-    struct delegated_attributes at = { .is_resource = true, .verb = verb_of(x->method), .version = "v1", .resource = "nodes", .subresource = subresource_of(x->path),
+    struct delegated_attributes at = { .is_resource = true, .verb = verb_of(x->method), .version = "v1", .resource = "nodes",
+                                       .subresource = subresource_of(x->path),
                                        .name = k->o.node_name, .path = arena_cstr(x->arena, x->path) };
     delegated_auth_check(k->auth, x, &at, checked, k);
 }
@@ -311,8 +334,10 @@ bool server_make(struct kubelet *k, struct err *err)
 {
     struct delegated_auth_options ao = { .client = k->o.client, .review_version = k->o.minor < 19 ? "v1beta1" : "v1",
                                          .anonymous = k->o.anonymous, .no_tokens = k->o.no_tokens, .token_ttl_ns = 120 * SECOND,
-                                         .allow_ttl_ns = 300 * SECOND, .deny_ttl_ns = 30 * SECOND, .trouble = auth_trouble, .trouble_ctx = k };
-    struct http_server_options so = { .loop = k->o.loop, .name = "kubelet", .handler = on_request, .ctx = k, .identity = k->o.serving, .identity_ctx = k->o.serving_ctx, .no_identity = k->o.no_identity,
+                                         .allow_ttl_ns = 300 * SECOND, .deny_ttl_ns = 30 * SECOND, .trouble = auth_trouble,
+                                         .trouble_ctx = k };
+    struct http_server_options so = { .loop = k->o.loop, .name = "kubelet", .handler = on_request, .ctx = k,
+                                      .identity = k->o.serving, .identity_ctx = k->o.serving_ctx, .no_identity = k->o.no_identity,
                                       .request_client_cert = true };
     k->auth = delegated_auth_new(&ao);
     delegated_auth_set_client_ca(k->auth, k->o.client_ca);

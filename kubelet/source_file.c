@@ -1,8 +1,8 @@
 /* kubelet/source_file.c - static pods: manifests in a folder, read every 20 s, and their mirrors in the API.
  *
- * Upstream: pkg/kubelet/config/file.go and common.go (names, hash, annotations), pkg/kubelet/pod/mirror_client.go. A static pod's uid is the hash of its
- * manifest; it runs whether or not the API answers. The mirror lets the API show it: deleting the mirror changes nothing but the mirror, which comes back.
- * Simplified: the hash is the first half of a SHA-256 (upstream: MD5).
+ * Upstream: pkg/kubelet/config/file.go and common.go (names, hash, annotations), pkg/kubelet/pod/mirror_client.go. A static pod's
+ * uid is the hash of its manifest; it runs whether or not the API answers. The mirror lets the API show it: deleting the mirror
+ * changes nothing but the mirror, which comes back. Simplified: the hash is the first half of a SHA-256 (upstream: MD5).
  */
 #include "kubelet/app_priv.h"
 #include "kubelet/kubelet_priv.h"
@@ -38,8 +38,11 @@ static struct json *static_pod(struct kubelet *k, struct arena *a, const char *p
         return NULL;
     }
     struct json *meta = json_get(pod, "metadata"), *spec = json_get(pod, "spec");
-    const char *file = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;        /* as the node sees it: not where the data folder lies */
-    struct str hash = str_sub(sha256_hex(a, arena_strf(a, "/etc/kubernetes/manifests/%s " STR_FMT, file, STR_ARG(json_text(a, pod)))), 0, 32);
+    /* as the node sees it: not where the data folder lies */
+    const char *file = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    struct str hash = str_sub(sha256_hex(a,
+                                         arena_strf(a, "/etc/kubernetes/manifests/%s " STR_FMT, file, STR_ARG(json_text(a, pod)))),
+                                         0, 32);
     json_remove(pod, "status");
     json_remove(meta, "creationTimestamp");
     json_set_str(a, meta, "name", arena_strf(a, STR_FMT "-%s", STR_ARG(meta_name(pod)), k->o.node_name));
@@ -110,7 +113,8 @@ static const struct manifest *manifest_read(struct kubelet *k, struct arena *a, 
         return NULL;
     struct arena *own = arena_new();
     m = ARENA_NEW(own, struct manifest);
-    *m = (struct manifest){ own, arena_str(own, text), arena_str(own, meta_uid(pod)), arena_str(own, meta_namespace(pod)), arena_str(own, meta_name(pod)) };
+    *m = (struct manifest){ own, arena_str(own, text), arena_str(own, meta_uid(pod)), arena_str(own, meta_namespace(pod)),
+                            arena_str(own, meta_name(pod)) };
     manifest_free(map_putc(k->files.manifests, path, m));
     return m;
 }
@@ -126,13 +130,16 @@ static void scan(struct kubelet *k)
         const char *path = arena_printf(a, "%s/%s", k->o.manifests_dir, names[i]);
         const struct manifest *m = manifest_read(k, a, path, &err);
         if (!m) {
-            klog_write(k->o.log, 'E', "file_linux.go:60", "Unable to read config path \"/etc/kubernetes/manifests\": can't process manifest file \"/etc/kubernetes/manifests/%s\": %s", names[i], err.msg);
+            klog_write(k->o.log, 'E', "file_linux.go:60",
+                       "Unable to read config path \"/etc/kubernetes/manifests\": can't process manifest file "
+                       "\"/etc/kubernetes/manifests/%s\": %s", names[i], err.msg);
             err_clear(&err);
             continue;
         }
         map_put(seen, m->uid, k);
         if (!map_get(k->workers, m->uid) && !static_by_key(k, m->ns, m->name))
-            pod_worker_new(k, static_pod(k, a, path, m->text, NULL), true);        /* one of the same name that still runs goes first */
+            /* one of the same name that still runs goes first */
+            pod_worker_new(k, static_pod(k, a, path, m->text, NULL), true);
     }
     size_t cursor = 0;
     void *value;
@@ -201,7 +208,8 @@ static void mirror_done(void *ctx, const struct client_result *r, const struct e
     struct kubelet *k = m->k;
     (void)r;
     if (err->code != ERR_NONE && err->code != ERR_ALREADY_EXISTS && err->code != ERR_NOT_FOUND) {
-        klog_write(k->o.log, 'E', m->creates ? "kubelet.go:1647" : "mirror_client.go:112", "Failed %s mirror pod %s\"%s\": %s", m->creates ? "creating a" : "deleting a",
+        klog_write(k->o.log, 'E', m->creates ? "kubelet.go:1647" : "mirror_client.go:112", "Failed %s mirror pod %s\"%s\": %s",
+                   m->creates ? "creating a" : "deleting a",
                    m->creates ? "for " : "", m->key, err->msg);
         timer_start(&k->files.retry, 5 * SECOND);
     }
@@ -234,7 +242,9 @@ static void mirror_create(struct kubelet *k, const struct pod_worker *p)
     json_remove(meta, "uid");
     json_set_strc(a, json_get(meta, "annotations"), MIRROR, p->uid);
     if (k->o.minor >= 17 && k->node_uid)
-        json_set(a, meta, "ownerReferences", json_buildf(a, "[{'apiVersion':'v1','kind':'Node','name':%s,'uid':%s,'controller':true}]", k->o.node_name, k->node_uid));
+        json_set(a, meta, "ownerReferences",
+                 json_buildf(a, "[{'apiVersion':'v1','kind':'Node','name':%s,'uid':%s,'controller':true}]", k->o.node_name,
+                             k->node_uid));
     m->call = client_create(k->o.client, client_path(a, "v1", "pods", str_c(p->ns), STR_NULL, NULL), pod, mirror_done, m);
     arena_free(a);
 }
@@ -244,8 +254,10 @@ static void mirror_delete(struct kubelet *k, const struct json *pod)
     struct arena *a = arena_new();
     struct mirror_call *m = mirror_call(k, meta_key(a, pod).p, false);
     if (m) {
-        struct json *o = json_buildf(a, "{'kind':'DeleteOptions','apiVersion':'v1','gracePeriodSeconds':0,'preconditions':{'uid':%S}}", meta_uid(pod));
-        m->call = client_delete(k->o.client, client_path(a, "v1", "pods", meta_namespace(pod), meta_name(pod), NULL), o, mirror_done, m);
+        struct json *o = json_buildf(a,
+                                     "{'kind':'DeleteOptions','apiVersion':'v1','gracePeriodSeconds':0,'preconditions':{'uid':%S}}", meta_uid(pod));
+        m->call = client_delete(k->o.client, client_path(a, "v1", "pods", meta_namespace(pod), meta_name(pod), NULL), o,
+                                mirror_done, m);
     }
     arena_free(a);
 }

@@ -1,7 +1,8 @@
 /* kubelet/status_manager.c - what the API is told of a pod: computed whole, sent when it differs from what was last accepted.
  *
- * Upstream: pkg/kubelet/status/{status_manager,generate}.go and kubelet_pods.go generateAPIPodStatus. One patch is under way at a time; what changes meanwhile
- * goes with the next. When a deleted pod's containers have stopped and that has been told, the object is deleted with grace period 0 and its uid as precondition.
+ * Upstream: pkg/kubelet/status/{status_manager,generate}.go and kubelet_pods.go generateAPIPodStatus. One patch is under way at a
+ * time; what changes meanwhile goes with the next. When a deleted pod's containers have stopped and that has been told, the
+ * object is deleted with grace period 0 and its uid as precondition.
  */
 #include "kubelet/app_priv.h"
 #include "kubelet/kubelet_priv.h"
@@ -157,7 +158,8 @@ static void compute_conditions(struct pod_worker *p, struct arena *a, const char
 
 static struct json *rejected_status(struct pod_worker *p, struct arena *a)
 {
-    return json_buildf(a, "{'phase':'Failed','message':%s,'reason':%s,'startTime':%S}", p->reject_message, p->reject_reason, time_rfc3339(a, p->start_ns));
+    return json_buildf(a, "{'phase':'Failed','message':%s,'reason':%s,'startTime':%S}", p->reject_message, p->reject_reason,
+                       time_rfc3339(a, p->start_ns));
 }
 
 struct json *pod_status(struct pod_worker *p, struct arena *a)
@@ -216,8 +218,8 @@ static void retry_later(struct pod_worker *p)
         status_after(p, 10 * SECOND);
 }
 
-/* An update is a GET and a PATCH, and the kubelet's client has --kube-api-qps=5 and --kube-api-burst=10: first come, first served. It is what keeps a
- * ReplicaSet whose pods this node turns away from spinning at one instant. */
+/* An update is a GET and a PATCH, and the kubelet's client has --kube-api-qps=5 and --kube-api-burst=10: first come, first
+ * served. It is what keeps a ReplicaSet whose pods this node turns away from spinning at one instant. */
 static bool my_turn(struct pod_worker *p)
 {
     enum { BURST = 5 };
@@ -256,7 +258,8 @@ static void deleted(void *ctx, const struct client_result *r, const struct err *
 static void delete_object(struct pod_worker *p)
 {
     struct arena *a = arena_new();
-    struct json *o = json_buildf(a, "{'kind':'DeleteOptions','apiVersion':'v1','gracePeriodSeconds':0,'preconditions':{'uid':%s}}", p->uid);
+    struct json *o = json_buildf(a, "{'kind':'DeleteOptions','apiVersion':'v1','gracePeriodSeconds':0,'preconditions':{'uid':%s}}",
+                                 p->uid);
     p->finished_delete = true;
     p->delete_call = client_delete(p->k->o.client, client_path(a, "v1", "pods", str_c(p->ns), str_c(p->name), NULL), o, deleted, p);
     arena_free(a);
@@ -283,7 +286,8 @@ static void sent(void *ctx, const struct client_result *r, const struct err *err
     drop(&p->status_sending);
     if (err->code == ERR_NOT_FOUND)
         return;                        /* deleted meanwhile; the informer knows or will */
-    klog_write(p->k->o.log, 'W', "status_manager.go:529", "Failed to update status for pod \"%s_%s(%s)\": %s", p->name, p->ns, p->uid, err->msg);
+    klog_write(p->k->o.log, 'W', "status_manager.go:529", "Failed to update status for pod \"%s_%s(%s)\": %s", p->name, p->ns,
+               p->uid, err->msg);
     retry_later(p);
 }
 
@@ -309,7 +313,8 @@ static void send(struct pod_worker *p, struct arena *a, struct json *status, str
     if (p->step == POD_REJECTED)
         take_out_the_rest(a, status);
     struct json *patch = json_buildf(a, "{'metadata':{'uid':%S},'status':%j}", uid, status);
-    p->status_call = client_patch(p->k->o.client, client_path(a, "v1", "pods", str_c(p->ns), str_c(p->name), "status"), PATCH_STRATEGIC, patch, sent, p);
+    p->status_call = client_patch(p->k->o.client, client_path(a, "v1", "pods", str_c(p->ns), str_c(p->name), "status"),
+                                  PATCH_STRATEGIC, patch, sent, p);
 }
 
 void status_sync(struct pod_worker *p)
@@ -373,7 +378,8 @@ static void adopt_container(struct pod_worker *p, const struct json *s)
     struct container *c = pod_container(p, json_get_str(s, "name"));
     if (!c)
         return;
-    const struct json *running = json_path(s, "state.running"), *ended = json_path(s, "state.terminated"), *waiting = json_path(s, "state.waiting");
+    const struct json *running = json_path(s, "state.running"), *ended = json_path(s, "state.terminated"),
+                      *waiting = json_path(s, "state.waiting");
     struct arena *a = arena_new();
     c->restarts = (int)json_get_int(s, "restartCount", 0);
     adopt_termination(&c->last, json_path(s, "lastState.terminated"));
@@ -395,7 +401,8 @@ static void adopt_container(struct pod_worker *p, const struct json *s)
         c->state = CONTAINER_TERMINATED;
         adopt_termination(&c->now, ended);
     } else if (c->last.set && waiting) {
-        container_set_waiting(c, arena_cstr(a, json_get_str(waiting, "reason")), json_get(waiting, "message") ? arena_cstr(a, json_get_str(waiting, "message")) : NULL);
+        container_set_waiting(c, arena_cstr(a, json_get_str(waiting, "reason")),
+                              json_get(waiting, "message") ? arena_cstr(a, json_get_str(waiting, "message")) : NULL);
     }
     arena_free(a);
 }

@@ -1,7 +1,8 @@
 /* kubelet/streaming.c - the answers that take time: logs that follow, exec, attach, run, port-forward.
  *
- * Upstream: pkg/kubelet/{kubelet_pods.go (validateContainerLogStatus), server/server.go, server/remotecommand, server/portforward}, kuberuntime/logs. Each open answer
- * is a session in the kubelet's list, so that all of them end with the kubelet.
+ * Upstream: pkg/kubelet/{kubelet_pods.go (validateContainerLogStatus), server/server.go, server/remotecommand,
+ * server/portforward}, kuberuntime/logs. Each open answer is a session in the kubelet's list, so that all of them end with the
+ * kubelet.
  */
 #include "kubelet/kubelet_priv.h"
 #include "sim/upgrade/upgrade.h"
@@ -115,9 +116,11 @@ static void log_gone(struct http_exchange *x)
 
 static bool log_query_read(const struct http_exchange *x, int64_t now, struct log_query *q)
 {
-    struct str tail = query_get(&x->query, "tailLines"), limit = query_get(&x->query, "limitBytes"), seconds = query_get(&x->query, "sinceSeconds"), since = query_get(&x->query, "sinceTime");
+    struct str tail = query_get(&x->query, "tailLines"), limit = query_get(&x->query, "limitBytes"),
+               seconds = query_get(&x->query, "sinceSeconds"), since = query_get(&x->query, "sinceTime");
     int64_t n = 0;
-    *q = (struct log_query){ .follow = query_bool(&x->query, "follow"), .timestamps = query_bool(&x->query, "timestamps"), .tail = -1, .limit_bytes = -1 };
+    *q = (struct log_query){ .follow = query_bool(&x->query, "follow"), .timestamps = query_bool(&x->query, "timestamps"),
+                             .tail = -1, .limit_bytes = -1 };
     if (!tail.n)
         tail = query_get(&x->query, "tail");
     if (str_eqc(tail, "all"))
@@ -150,7 +153,8 @@ static struct container_log *log_choose(struct http_exchange *x, const struct po
     else if (c->state == CONTAINER_WAITING && pull)
         reply_text(x, 400, "container \"%s\" in pod \"%s\" is waiting to start: image can't be pulled", c->name, p->name);
     else if (c->state == CONTAINER_WAITING)
-        reply_text(x, 400, "container \"%s\" in pod \"%s\" is waiting to start: %s", c->name, p->name, c->wait_reason ? c->wait_reason : "no logs yet");
+        reply_text(x, 400, "container \"%s\" in pod \"%s\" is waiting to start: %s", c->name, p->name,
+                   c->wait_reason ? c->wait_reason : "no logs yet");
     else
         reply_text(x, 400, "container \"%s\" in pod \"%s\" is not available", c->name, p->name);
     return NULL;
@@ -298,7 +302,8 @@ static void exec_ready(void *ctx)
     struct err err = { 0 };
     struct container *c = command_container(m);
     if (!c) {
-        remotecommand_finish(m->remote, -1, arena_printf(m->arena, "error executing command in container: container not found (\"%s\")", m->name));
+        remotecommand_finish(m->remote, -1,
+                             arena_printf(m->arena, "error executing command in container: container not found (\"%s\")", m->name));
         session_end(&m->base);
         return;
     }
@@ -306,16 +311,22 @@ static void exec_ready(void *ctx)
     if (m->exec)
         return;
     if (kubelet_docker(m->base.k)) {   /* docker's exec prints it and exits with 126 */
-        remotecommand_write(m->remote, 1, arena_strf(m->arena, "OCI runtime exec failed: exec failed: container_linux.go:349: starting container process caused \"%s\": unknown\r\n", kubelet_quoted(m->arena, err.msg)));
+        remotecommand_write(m->remote, 1,
+                            arena_strf(m->arena, "OCI runtime exec failed: exec failed: container_linux.go:349: starting container "
+                                                 "process caused \"%s\": unknown\r\n", kubelet_quoted(m->arena, err.msg)));
         remotecommand_finish(m->remote, 126, NULL);
     } else {
-        remotecommand_finish(m->remote, -1, arena_printf(m->arena, "error executing command in container: failed to exec in container: failed to start exec: OCI runtime exec failed: exec failed: unable to start container process: %s: unknown", err.msg));
+        remotecommand_finish(m->remote, -1,
+                             arena_printf(m->arena, "error executing command in container: failed to exec in container: failed to "
+                                                    "start exec: OCI runtime exec failed: exec failed: unable to start container "
+                                                    "process: %s: unknown", err.msg));
     }
     err_clear(&err);
     session_end(&m->base);
 }
 
-static const struct remotecommand_events exec_remote = { .on_ready = exec_ready, .on_stdin = on_stdin, .on_stdin_eof = on_stdin_eof, .on_resize = on_resize, .on_gone = on_gone };
+static const struct remotecommand_events exec_remote = { .on_ready = exec_ready, .on_stdin = on_stdin,
+                                                         .on_stdin_eof = on_stdin_eof, .on_resize = on_resize, .on_gone = on_gone };
 
 static struct command *command_new(struct kubelet *k, struct http_exchange *x, struct container *c)
 {
@@ -407,7 +418,8 @@ static void attach_ready(void *ctx)
     struct command *m = ctx;
     m->c = command_container(m);
     if (!m->c) {
-        remotecommand_finish(m->remote, -1, arena_printf(m->arena, "error attaching to container: container is not running (\"%s\")", m->name));
+        remotecommand_finish(m->remote, -1,
+                             arena_printf(m->arena, "error attaching to container: container is not running (\"%s\")", m->name));
         session_end(&m->base);
         return;
     }
@@ -416,7 +428,8 @@ static void attach_ready(void *ctx)
     list_push(&m->c->attached, &m->attached.node);
 }
 
-static const struct remotecommand_events attach_remote = { .on_ready = attach_ready, .on_stdin = on_stdin, .on_stdin_eof = on_stdin_eof, .on_resize = on_resize, .on_gone = on_gone };
+static const struct remotecommand_events attach_remote = { .on_ready = attach_ready, .on_stdin = on_stdin,
+                                                           .on_stdin_eof = on_stdin_eof, .on_resize = on_resize, .on_gone = on_gone };
 
 void serve_attach(struct kubelet *k, struct http_exchange *x, struct pod_worker *p, struct container *c)
 {
@@ -480,7 +493,8 @@ static void pair_end(struct forward_pair *p)
         stream_shutdown(p->error);
 }
 
-/* What a listener hands out is an HTTP server, not a socket (sim/net): so the client's bytes are read as requests, and the answers written as bytes. */
+/* What a listener hands out is an HTTP server, not a socket (sim/net): so the client's bytes are read as requests, and the
+ * answers written as bytes. */
 static void relay(struct forward_pair *p);
 
 static void relayed(void *ctx, const struct http_result *r, const struct err *err)
@@ -496,7 +510,8 @@ static void relayed(void *ctx, const struct http_result *r, const struct err *er
     strbuf_init(&out, LIMIT_RESPONSE_BYTES);
     strbuf_addf(&out, "HTTP/1.1 %d " STR_FMT "\r\n", r->status, STR_ARG(http_status_text(r->status)));
     for (size_t i = 0; i < r->headers.n; i++)
-        if (!str_eqi(r->headers.v[i].name, STR("Content-Length")) && !str_eqi(r->headers.v[i].name, STR("Transfer-Encoding")) && !str_eqi(r->headers.v[i].name, STR("Connection")))
+        if (!str_eqi(r->headers.v[i].name, STR("Content-Length")) && !str_eqi(r->headers.v[i].name, STR("Transfer-Encoding")) &&
+            !str_eqi(r->headers.v[i].name, STR("Connection")))
             strbuf_addf(&out, STR_FMT ": " STR_FMT "\r\n", STR_ARG(r->headers.v[i].name), STR_ARG(r->headers.v[i].value));
     strbuf_addf(&out, "Content-Length: %zu\r\n%s\r\n", r->body.n, p->close_after ? "Connection: close\r\n" : "");
     strbuf_add(&out, r->body);
@@ -533,7 +548,8 @@ static void relay(struct forward_pair *p)
         pair_end(p);
     } else if (in.n >= whole) {
         p->close_after = str_eqi(http_headers_get(&h, "Connection"), STR("close")) || str_eqc(str_trim(version), "HTTP/1.0");
-        struct http_call_options o = { .method = arena_cstr(a, method), .url = arena_printf(a, "http://127.0.0.1:%d" STR_FMT, p->port, STR_ARG(target)), .headers = &h,
+        struct http_call_options o = { .method = arena_cstr(a, method),
+                                       .url = arena_printf(a, "http://127.0.0.1:%d" STR_FMT, p->port, STR_ARG(target)), .headers = &h,
                                        .body = str_sub(in, (size_t)end + 4, whole) };
         p->call = http_fetch(p->f->http, &o, relayed, p);
         strbuf_consume(&p->in, whole);
@@ -567,7 +583,9 @@ static void forward_dialed(struct vnet_dial *d, const struct err *err)
     p->dialing = false;
     p->connected = err == NULL;
     if (err) {
-        stream_write(p->error, arena_strf(a, "error forwarding port %d to pod %s, uid : exit status 1: 2020/01/01 00:00:00 socat[1] E connect(5, AF=2 127.0.0.1:%d, 16): Connection refused\n", p->port,
+        stream_write(p->error, arena_strf(a,
+                                          "error forwarding port %d to pod %s, uid : exit status 1: 2020/01/01 00:00:00 socat[1] E "
+                                          "connect(5, AF=2 127.0.0.1:%d, 16): Connection refused\n", p->port,
                                           p->f->uid, p->port));
         pair_end(p);
     } else {

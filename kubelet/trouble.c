@@ -186,7 +186,8 @@ static void pull_words(const char *how, struct str image, struct err *err)
                     STR_ARG(repository), STR_ARG(tag));
     else if (strcmp(how, "denied") == 0)
         err_set(err, ERR_FORBIDDEN,
-                "Error response from daemon: pull access denied for " STR_FMT ", repository does not exist or may require 'docker login': "
+                "Error response from daemon: pull access denied for " STR_FMT ", repository does not exist or may require 'docker "
+                                                                              "login': "
                 "denied: requested access to the resource is denied", STR_ARG(repository));
     else
         err_set(err, ERR_TIMEOUT,

@@ -1,9 +1,10 @@
 /* kubelet/volumes.c - a pod's volumes as file trees, and the API objects that they and the environment are made of.
  *
- * Upstream: pkg/volume/{configmap,secret,projected,downwardapi,emptydir,hostpath} and pkg/kubelet/{configmap,secret,token} managers. What a pod refers to
- * is fetched before its sandbox is made; a volume whose source is missing keeps the pod waiting, a missing source of a variable only its container.
- * Simplified: contents are those of the pod's start (upstream refreshes mounted ConfigMaps and Secrets within about a minute); a hostPath is a
- * tree of this simulated node, shared by the pods that name the same path, not a folder of the machine that runs kubelab.
+ * Upstream: pkg/volume/{configmap,secret,projected,downwardapi,emptydir,hostpath} and pkg/kubelet/{configmap,secret,token}
+ * managers. What a pod refers to is fetched before its sandbox is made; a volume whose source is missing keeps the pod waiting, a
+ * missing source of a variable only its container. Simplified: contents are those of the pod's start (upstream refreshes mounted
+ * ConfigMaps and Secrets within about a minute); a hostPath is a tree of this simulated node, shared by the pods that name the
+ * same path, not a folder of the machine that runs kubelab.
  */
 #include "kubelet/app_priv.h"
 #include "kubelet/kubelet_priv.h"
@@ -12,13 +13,17 @@
 
 void volumes_log(const struct pod_worker *p)
 {
-    static const struct { const char *source, *plugin; } plugins[] = { { "hostPath", "host-path" }, { "configMap", "configmap" }, { "secret", "secret" }, { "emptyDir", "empty-dir" },
-                                                                       { "projected", "projected" }, { "downwardAPI", "downward-api" } };
+    static const struct { const char *source, *plugin; } plugins[] = { { "hostPath", "host-path" }, { "configMap", "configmap" },
+                                                                       { "secret", "secret" }, { "emptyDir", "empty-dir" },
+                                                                       { "projected", "projected" },
+                                                                       { "downwardAPI", "downward-api" } };
     for (const struct json *v = json_first(json_path(p->pod, "spec.volumes")); v; v = json_next(v))
         for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
             if (json_get(v, plugins[i].source))
-                klog_write(p->k->o.log, 'I', "reconciler.go:207", "operationExecutor.VerifyControllerAttachedVolume started for volume \"" STR_FMT "\" (UniqueName: \"kubernetes.io/%s/%s-" STR_FMT
-                           "\") pod \"%s\" (UID: \"%s\") ", STR_ARG(json_get_str(v, "name")), plugins[i].plugin, p->uid, STR_ARG(json_get_str(v, "name")), p->name, p->uid);
+                klog_write(p->k->o.log, 'I', "reconciler.go:207",
+                           "operationExecutor.VerifyControllerAttachedVolume started for volume \"" STR_FMT "\" (UniqueName: \"kubernetes.io/%s/%s-" STR_FMT
+                           "\") pod \"%s\" (UID: \"%s\") ", STR_ARG(json_get_str(v, "name")), plugins[i].plugin, p->uid,
+                           STR_ARG(json_get_str(v, "name")), p->name, p->uid);
 }
 
 /* ---- references ---- */
@@ -51,11 +56,13 @@ static struct pod_ref *ref_add(struct pod_worker *p, const char *kind, struct st
 
 static void collect_volume(struct pod_worker *p, const struct json *source, struct str volume)
 {
-    const struct json *cm = json_get(source, "configMap"), *sec = json_get(source, "secret"), *token = json_get(source, "serviceAccountToken");
+    const struct json *cm = json_get(source, "configMap"), *sec = json_get(source, "secret"),
+                      *token = json_get(source, "serviceAccountToken");
     if (cm)
         ref_add(p, "configmap", json_get_str(cm, "name"), volume, json_get_bool(cm, "optional", false));
     if (sec)
-        ref_add(p, "secret", json_get(sec, "secretName") ? json_get_str(sec, "secretName") : json_get_str(sec, "name"), volume, json_get_bool(sec, "optional", false));
+        ref_add(p, "secret", json_get(sec, "secretName") ? json_get_str(sec, "secretName") : json_get_str(sec, "name"), volume,
+                json_get_bool(sec, "optional", false));
     if (token) {
         struct pod_ref *r = ref_add(p, "token", json_get_str(token, "path"), volume, false);
         if (r)
@@ -123,13 +130,19 @@ void refs_fetch(struct pod_worker *p)
             continue;
         struct arena *a = arena_new();
         if (strcmp(r->kind, "token") == 0) {
-            struct json *body = json_buildf(a, "{'kind':'TokenRequest','apiVersion':'authentication.k8s.io/v1','metadata':{'creationTimestamp':null},'spec':{'audiences':null,"
-                                               "'expirationSeconds':%d,'boundObjectRef':{'kind':'Pod','apiVersion':'v1','name':%s,'uid':%s}},'status':{'token':'','expirationTimestamp':null}}",
+            struct json *body = json_buildf(a,
+                                            "{'kind':'TokenRequest','apiVersion':'authentication.k8s.io/v1',"
+                                            "'metadata':{'creationTimestamp':null},'spec':{'audiences':null,"
+                                               "'expirationSeconds':%d,'boundObjectRef':{'kind':'Pod','apiVersion':'v1','name':%s,"
+                                               "'uid':%s}},'status':{'token':'','expirationTimestamp':null}}",
                                             r->expiry_s, p->name, p->uid);
             struct str account = json_path_str(p->pod, "spec.serviceAccountName");
-            r->call = client_create(p->k->o.client, client_path(a, "v1", "serviceaccounts", str_c(p->ns), account, "token"), body, ref_done, r);
+            r->call = client_create(p->k->o.client, client_path(a, "v1", "serviceaccounts", str_c(p->ns), account, "token"), body,
+                                    ref_done, r);
         } else {
-            r->call = client_get(p->k->o.client, client_path(a, "v1", strcmp(r->kind, "secret") == 0 ? "secrets" : "configmaps", str_c(p->ns), str_c(r->name), NULL), ref_done, r);
+            r->call = client_get(p->k->o.client,
+                                 client_path(a, "v1", strcmp(r->kind, "secret") == 0 ? "secrets" : "configmaps", str_c(p->ns),
+                                             str_c(r->name), NULL), ref_done, r);
         }
         arena_free(a);
     }
@@ -220,7 +233,8 @@ static bool put_downward(struct filler *f, const struct json *source, int64_t mo
     for (const struct json *i = json_first(json_get(source, "items")); i; i = json_next(i)) {
         const struct json *res = json_get(i, "resourceFieldRef");
         struct str value = STR_NULL;
-        bool ok = res ? resource_ref_value(f->a, f->p, spec_of(f->p, json_get_str(res, "containerName")), json_get_str(res, "resource"), json_get_str(res, "divisor"), &value, err)
+        bool ok = res ? resource_ref_value(f->a, f->p, spec_of(f->p, json_get_str(res, "containerName")),
+                                           json_get_str(res, "resource"), json_get_str(res, "divisor"), &value, err)
                       : field_ref_value(f->a, f->p, json_path_str(i, "fieldRef.fieldPath"), &value, err);
         if (!ok)
             return false;
@@ -236,7 +250,9 @@ static bool fill(struct filler *f, const struct json *source, int64_t mode, stru
     if (cm)
         return put_data(f, cm, "configmap", json_get_str(cm, "name"), json_get_int(cm, "defaultMode", mode), err);
     if (sec)
-        return put_data(f, sec, "secret", json_get(sec, "secretName") ? json_get_str(sec, "secretName") : json_get_str(sec, "name"), json_get_int(sec, "defaultMode", mode), err);
+        return put_data(f, sec, "secret",
+                        json_get(sec, "secretName") ? json_get_str(sec, "secretName") : json_get_str(sec, "name"),
+                        json_get_int(sec, "defaultMode", mode), err);
     if (down)
         return put_downward(f, down, json_get_int(down, "defaultMode", mode), err);
     if (token) {
@@ -294,12 +310,15 @@ static void hosts_file(struct container *c, struct vfs *files)
 {
     struct arena *a = arena_new();
     struct pod_worker *p = c->pod;
-    struct str hosts = pod_hostnetwork(p) ? arena_strf(a, "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n%s", p->k->o.node_name, p->k->o.etc_hosts)
-        : arena_strf(a, "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\n"
+    struct str hosts = pod_hostnetwork(p)
+                       ? arena_strf(a, "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n%s", p->k->o.node_name, p->k->o.etc_hosts)
+        : arena_strf(a, "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost "
+                        "ip6-loopback\nfe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\n"
                         "fe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n%s\t%s\n", p->ip, p->name);
     struct str hostname = arena_strf(a, "%s\n", pod_hostnetwork(p) ? p->k->o.node_name : p->name);
     const char *domain = p->k->o.cluster_domain;
-    struct str resolv = arena_strf(a, "nameserver %s\nsearch %s.svc.%s svc.%s %s localdomain\noptions ndots:5\n", p->k->o.cluster_dns, p->ns, domain, domain, domain);
+    struct str resolv = arena_strf(a, "nameserver %s\nsearch %s.svc.%s svc.%s %s localdomain\noptions ndots:5\n",
+                                   p->k->o.cluster_dns, p->ns, domain, domain, domain);
     int64_t now = vtime_now(p->k->o.loop);
     vfs_put(files, "/etc/hosts", hosts, 0644, now);
     vfs_put(files, "/etc/hostname", hostname, 0644, now);
@@ -314,7 +333,8 @@ struct json *kubelet_host_mounts(struct arena *a, const struct json *pod_spec, c
     for (const struct json *m = json_first(json_get(container_spec, "volumeMounts")); m; m = json_next(m))
         for (const struct json *v = json_first(json_get(pod_spec, "volumes")); v; v = json_next(v))
             if (str_eq(json_get_str(v, "name"), json_get_str(m, "name")) && json_get(v, "hostPath"))
-                json_append(all, json_buildf(a, "{'path':%S,'host':%S}", json_get_str(m, "mountPath"), json_path_str(v, "hostPath.path")));
+                json_append(all, json_buildf(a, "{'path':%S,'host':%S}", json_get_str(m, "mountPath"),
+                                             json_path_str(v, "hostPath.path")));
     return all;
 }
 

@@ -1,5 +1,6 @@
-/* labs/catalog.c - the labs that this process knows: those of the binary (embedded at build time, see embed), and those that were opened from a folder or a
- * pack (source.c). Each is seen with one set of values at a time: those of the cluster that the process works on.
+/* labs/catalog.c - the labs that this process knows: those of the binary (embedded at build time, see embed), and those that were
+ * opened from a folder or a pack (source.c). Each is seen with one set of values at a time: those of the cluster that the process
+ * works on.
  */
 #include "labs/labs_priv.h"
 #include "labs/params.h"
@@ -20,7 +21,8 @@ static struct lab_source *embedded_source(const char *name, const struct lab_emb
     while (first[n].path && strncmp(first[n].path, name, prefix - 1) == 0 && first[n].path[prefix - 1] == '/')
         n++;
     struct lab_source *s = ARENA_NEW(lab_arena, struct lab_source);
-    *s = (struct lab_source){ .where = arena_printf(lab_arena, "labs/%s", name), .v = arena_zalloc(lab_arena, n * sizeof *s->v), .n = n };
+    *s = (struct lab_source){ .where = arena_printf(lab_arena, "labs/%s", name), .v = arena_zalloc(lab_arena, n * sizeof *s->v),
+                              .n = n };
     for (size_t i = 0; i < n; i++)
         s->v[i] = (struct lab_bytes){ first[i].path + prefix, first[i].bytes() };
     return s;

@@ -1,5 +1,5 @@
-/* labs/check.c - a lab's checks against one document, and the report of it. The model of feedback is check50's: a check that depends on one that has not passed
- * is not judged; one that fails says why it matters and where to look. */
+/* labs/check.c - a lab's checks against one document, and the report of it. The model of feedback is check50's: a check that
+ * depends on one that has not passed is not judged; one that fails says why it matters and where to look. */
 #include "labs/labs.h"
 
 size_t checks_count(const struct lab *lab)
@@ -59,7 +59,8 @@ static void eval_each(struct arena *a, struct str document, const struct check_r
     for (size_t i = 0; i < r->n; i++) {
         struct err err = { 0 };
         struct predicate_set *one = predicate_set_new(&r->v[i].check->jq, 1, NULL, &err);
-        results[i] = one ? predicate_set_eval_one(one, a, document, 0) : (struct predicate_result){ PREDICATE_ERROR, arena_str(a, str_c(err.msg)) };
+        results[i] = one ? predicate_set_eval_one(one, a, document, 0)
+                     : (struct predicate_result){ PREDICATE_ERROR, arena_str(a, str_c(err.msg)) };
         predicate_set_free(one);
         err_clear(&err);
     }
@@ -94,7 +95,8 @@ static struct predicate_set *compile(struct arena *a, const struct lab *lab, str
     return predicate_set_new(texts, n, NULL, err);
 }
 
-bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const struct checks_compiled *compiled, const char *step, const struct document_of *of,
+bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const struct checks_compiled *compiled,
+                const char *step, const struct document_of *of,
                 struct check_report *r, struct err *err)
 {
     struct predicate_set *own = compiled && compiled->lab == lab ? NULL : compile(a, lab, err);    /* while the cluster is asked */
@@ -144,11 +146,15 @@ struct json *check_report_json(struct arena *a, const struct check_report *r)
     for (size_t i = 0; i < r->n; i++) {
         const struct check_outcome *o = &r->v[i];
         bool failed = o->state == CHECK_FAILED;
-        json_append(checks, json_buildf(a, "{'step':%s,'name':%s,'state':%s,'points':%d,'maxPoints':%d,'depends':%s,'message':%s,'rationale':%s,'help':%s}", o->step->id,
-            o->check->name, states[o->state], o->state == CHECK_PASSED ? o->check->points : 0, o->check->points, o->check->depends, o->message,
+        json_append(checks, json_buildf(a,
+                                        "{'step':%s,'name':%s,'state':%s,'points':%d,'maxPoints':%d,'depends':%s,'message':%s,"
+                                        "'rationale':%s,'help':%s}", o->step->id,
+            o->check->name, states[o->state], o->state == CHECK_PASSED ? o->check->points : 0, o->check->points, o->check->depends,
+            o->message,
             failed ? o->check->rationale : NULL, failed ? o->check->help : NULL));
     }
-    return json_buildf(a, "{'lab':%s,'passed':%d,'total':%d,'points':%d,'maxPoints':%d,'checks':%j}", r->lab->name, (int64_t)r->passed, (int64_t)r->n, r->points,
+    return json_buildf(a, "{'lab':%s,'passed':%d,'total':%d,'points':%d,'maxPoints':%d,'checks':%j}", r->lab->name,
+                       (int64_t)r->passed, (int64_t)r->n, r->points,
                        r->max_points, checks);
 }
 
@@ -166,7 +172,8 @@ void check_report_differs(const struct check_report *r, const struct json *fails
         const struct check_outcome *o = &r->v[i];
         bool to_fail = in_names(fails, o->check->name);
         if (to_fail != (o->state == CHECK_FAILED) && !(fails && o->state == CHECK_BLOCKED))
-            strbuf_addf(out, "%s%s \"%s\"%s%s", out->n ? "; " : "", to_fail ? "did not fail:" : "did not pass:", o->check->name, o->message ? ": " : "",
+            strbuf_addf(out, "%s%s \"%s\"%s%s", out->n ? "; " : "", to_fail ? "did not fail:" : "did not pass:", o->check->name,
+                        o->message ? ": " : "",
                         o->message ? o->message : "");
     }
 }

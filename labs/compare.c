@@ -1,7 +1,8 @@
-/* labs/compare.c - many runs of one scenario side by side: a row of figures for each, as table and CSV, and one slide of small pictures.
+/* labs/compare.c - many runs of one scenario side by side: a row of figures for each, as table and CSV, and one slide of small
+ * pictures.
  *
- * A picture a combination of the grid's values: pods (steps) over usage (line), all on the same scales, so that heights can be compared; its seeds lie on top of
- * each other. Columns are the values of the grid's last parameter, rows those of the others.
+ * A picture a combination of the grid's values: pods (steps) over usage (line), all on the same scales, so that heights can be
+ * compared; its seeds lie on top of each other. Columns are the values of the grid's last parameter, rows those of the others.
  */
 #include "labs/labs.h"
 
@@ -33,7 +34,8 @@ struct json *timeline_summary(struct arena *a, const struct json *timeline, cons
         ready_before = ready;
         last_t = t;
     }
-    return json_buildf(a, "{'verdict':%S,'failedSteps':%d,'peakPods':%d,'podMinutes':%f,'scalings':%d,'meanUsagePercent':%f,'peakUsagePercent':%f,'requests':%f}",
+    return json_buildf(a, "{'verdict':%S,'failedSteps':%d,'peakPods':%d,'podMinutes':%f,'scalings':%d,'meanUsagePercent':%f,"
+                          "'peakUsagePercent':%f,'requests':%f}",
                        json_get_str(timeline, "verdict"), json_get_int(timeline, "failed", 0), peak, round(pods_s / 6) / 10, scalings,
                        usage_n ? round(usage_sum / (double)usage_n * 10) / 10 : 0.0, usage_max, round(requests));
 }
@@ -67,7 +69,8 @@ void compare_text(struct arena *a, const struct json *rows, struct strbuf *out)
         for (const struct json *r = json_first(rows); r; r = head ? NULL : json_next(r)) {
             n = 0;
             for (const struct json *c = json_first(r); c && n < ARRAY_LEN(widths); c = json_next(c), n++)
-                strbuf_addf(out, "%s%-*.*s", n ? "  " : "", json_next(c) ? (int)widths[n] : 0, STR_ARG(head ? json_key(c) : cell_text(a, c)));
+                strbuf_addf(out, "%s%-*.*s", n ? "  " : "", json_next(c) ? (int)widths[n] : 0,
+                            STR_ARG(head ? json_key(c) : cell_text(a, c)));
             strbuf_addch(out, '\n');
         }
 }
@@ -106,20 +109,25 @@ enum { WIDTH = 1280, LEFT = 150, TOP = 120, RIGHT_GAP = 30, CELL_H_MOST = 170, H
 #define GREEN  "#15803d"
 #define RED    "#b91c1c"
 
-struct slide { struct arena *a; struct strbuf out; const struct json *runs; double end_s, pods, usage; size_t cols, rows; double w, h; };
+struct slide { struct arena *a; struct strbuf out; const struct json *runs; double end_s, pods, usage; size_t cols, rows; double w,
+               h; };
 
-static void put_text(struct slide *s, double x, double y, const char *anchor, int size, const char *colour, const char *weight, struct str text)
+static void put_text(struct slide *s, double x, double y, const char *anchor, int size, const char *colour, const char *weight,
+                     struct str text)
 {
-    strbuf_addf(&s->out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%d\" font-weight=\"%s\" fill=\"%s\">", x, y, anchor, size, weight, colour);
+    strbuf_addf(&s->out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%d\" font-weight=\"%s\" fill=\"%s\">", x, y,
+                anchor, size, weight, colour);
     plot_escape(&s->out, text, 90);
     strbuf_addc(&s->out, "</text>\n");
 }
 
-static void put_path(struct slide *s, const struct json *samples, struct str hpa, const char *key, bool step, double x0, double y0, double h, double max,
+static void put_path(struct slide *s, const struct json *samples, struct str hpa, const char *key, bool step, double x0, double y0,
+                     double h, double max,
                      const char *colour, double width)
 {
     bool down = false;
-    strbuf_addf(&s->out, "<path fill=\"none\" stroke=\"%s\" stroke-opacity=\"0.8\" stroke-width=\"%.1f\" stroke-linejoin=\"round\" d=\"", colour, width);
+    strbuf_addf(&s->out, "<path fill=\"none\" stroke=\"%s\" stroke-opacity=\"0.8\" stroke-width=\"%.1f\" stroke-linejoin=\"round\" "
+                         "d=\"", colour, width);
     for (const struct json *one = json_first(samples); one; one = json_next(one)) {
         const struct json *v = json_get(one, key);
         if (!is_hpa(one, hpa))
@@ -175,7 +183,8 @@ static void put_frame(struct slide *s, double x, double y, bool first)
     double upper = s->h * 0.55, lower = s->h * 0.32;
     const double lines[] = { y, y + upper, y + s->h - lower, y + s->h };
     for (size_t i = 0; i < ARRAY_LEN(lines); i++)
-        strbuf_addf(&s->out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n", x, lines[i], x + s->w, lines[i], i % 2 ? MUTED : GRID);
+        strbuf_addf(&s->out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n", x, lines[i], x + s->w,
+                    lines[i], i % 2 ? MUTED : GRID);
     if (!first)
         return;
     put_text(s, x - 8, y + 5, "end", 13, GREEN, "400", arena_strf(s->a, "%g pods", s->pods));
@@ -189,17 +198,20 @@ struct str compare_svg(struct arena *a, const char *title, const struct json *ru
     measure(&s);
     double gap_x = 26, gap_y = 46, height = fmax(HEIGHT_LEAST, TOP + (double)s.rows * (s.h + gap_y) + 30);
     strbuf_init(&s.out, LIMIT_RESPONSE_BYTES);
-    strbuf_addf(&s.out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" height=\"%.0f\" font-family=\"Helvetica, Arial, 'DejaVu Sans', "
+    strbuf_addf(&s.out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" height=\"%.0f\" "
+                        "font-family=\"Helvetica, Arial, 'DejaVu Sans', "
                 "sans-serif\">\n<rect width=\"%d\" height=\"%.0f\" fill=\"#ffffff\"/>\n", WIDTH, height, WIDTH, height, WIDTH, height);
     put_text(&s, LEFT, 38, "start", 24, INK, "700", str_c(title));
     put_text(&s, LEFT, 64, "start", 15, GREEN, "600", STR("ready pods"));
     put_text(&s, LEFT + 100, 64, "start", 15, ORANGE, "600", STR("CPU usage, % of request"));
-    put_text(&s, LEFT + 340, 64, "start", 15, MUTED, "400", arena_strf(a, "thin and grey: target; time from 0 to %d:%02d min", (int)s.end_s / 60, (int)s.end_s % 60));
+    put_text(&s, LEFT + 340, 64, "start", 15, MUTED, "400",
+             arena_strf(a, "thin and grey: target; time from 0 to %d:%02d min", (int)s.end_s / 60, (int)s.end_s % 60));
     for (size_t row = 0; row < s.rows; row++)
         for (size_t col = 0; col < s.cols; col++)
             put_frame(&s, LEFT + (double)col * (s.w + gap_x), TOP + (double)row * (s.h + gap_y), col == 0);
     for (const struct json *r = json_first(runs); r; r = json_next(r)) {
-        double x = LEFT + (double)json_get_int(r, "column", 0) * (s.w + gap_x), y = TOP + (double)json_get_int(r, "row", 0) * (s.h + gap_y);
+        double x = LEFT + (double)json_get_int(r, "column", 0) * (s.w + gap_x),
+               y = TOP + (double)json_get_int(r, "row", 0) * (s.h + gap_y);
         put_run(&s, r, x, y);
         if (json_get_bool(r, "first", false))
             put_text(&s, x, y - 6, "start", s.cols > 4 ? 12 : 14, INK, "600", json_get_str(r, "label"));

@@ -1,7 +1,7 @@
 /* labs/document.c - the one document that checks and conditions look at: what is, and what happened, at one virtual moment.
  *
- * The cluster makes most of it at one request (labs_ops.document; sim/cmd/look.c), as text; here it gets what the asker knows: which lab, with which
- * parameters, what a scenario has sampled, and what was typed. README.md says what each key holds.
+ * The cluster makes most of it at one request (labs_ops.document; sim/cmd/look.c), as text; here it gets what the asker knows:
+ * which lab, with which parameters, what a scenario has sampled, and what was typed. README.md says what each key holds.
  */
 #include "labs/labs.h"
 
@@ -12,10 +12,15 @@ void document_autoscaler(struct strbuf *out, const struct json *hpa, struct str 
 {
     struct arena *a = arena_new();
     const struct json *spec = json_get(hpa, "spec"), *status = json_get(hpa, "status");
-    json_write(out, json_buildf(a, "{'namespace':%S,'name':%S,'kind':%S,'target':%S,'min':%d,'max':%d,'current':%d,'desired':%d,'targetPercent':%j,'usagePercent':%j}",
-        json_path_str(hpa, "metadata.namespace"), json_path_str(hpa, "metadata.name"), json_path_str(spec, "scaleTargetRef.kind"), json_path_str(spec, "scaleTargetRef.name"),
-        json_get_int(spec, "minReplicas", 1), json_get_int(spec, "maxReplicas", 0), json_get_int(status, "currentReplicas", 0), json_get_int(status, "desiredReplicas", 0),
-        copy_or_null(a, json_get(spec, "targetCPUUtilizationPercentage")), copy_or_null(a, json_get(status, "currentCPUUtilizationPercentage"))), JSON_NO_HTML_ESCAPE);
+    json_write(out, json_buildf(a,
+                                "{'namespace':%S,'name':%S,'kind':%S,'target':%S,'min':%d,'max':%d,'current':%d,'desired':%d,"
+                                "'targetPercent':%j,'usagePercent':%j}",
+        json_path_str(hpa, "metadata.namespace"), json_path_str(hpa, "metadata.name"), json_path_str(spec, "scaleTargetRef.kind"),
+        json_path_str(spec, "scaleTargetRef.name"),
+        json_get_int(spec, "minReplicas", 1), json_get_int(spec, "maxReplicas", 0), json_get_int(status, "currentReplicas", 0),
+        json_get_int(status, "desiredReplicas", 0),
+        copy_or_null(a, json_get(spec, "targetCPUUtilizationPercentage")),
+        copy_or_null(a, json_get(status, "currentCPUUtilizationPercentage"))), JSON_NO_HTML_ESCAPE);
     out->n--;                          /* the decisions are text already: they go in before the brace */
     strbuf_addc(out, ",\"decisions\":[");
     strbuf_add(out, decisions);
@@ -63,7 +68,8 @@ struct str document_make(struct arena *a, const struct labs_ops *ops, const stru
 }
 
 /* ---- where an object of a scenario lives ---- */
-const char *document_path(struct arena *a, const struct labs_ops *ops, struct str api_version, struct str kind, struct str ns, const char *name, struct err *err)
+const char *document_path(struct arena *a, const struct labs_ops *ops, struct str api_version, struct str kind, struct str ns,
+                          const char *name, struct err *err)
 {
     int status = 0;
     struct str reply;
@@ -75,7 +81,8 @@ const char *document_path(struct arena *a, const struct labs_ops *ops, struct st
         struct str resource = json_get_str(r, "name");
         if (!str_eq(json_get_str(r, "kind"), kind) || str_chr(resource, '/') >= 0)
             continue;
-        const char *in = json_get_bool(r, "namespaced", false) ? arena_printf(a, "/namespaces/" STR_FMT, STR_ARG(percent_encode(a, ns.n ? ns : STR("default")))) : "";
+        const char *in = json_get_bool(r, "namespaced", false)
+                         ? arena_printf(a, "/namespaces/" STR_FMT, STR_ARG(percent_encode(a, ns.n ? ns : STR("default")))) : "";
         const char *one = name ? arena_printf(a, "/" STR_FMT, STR_ARG(percent_encode(a, str_c(name)))) : "";
         return arena_printf(a, "%s%s/" STR_FMT "%s", base, in, STR_ARG(resource), one);
     }

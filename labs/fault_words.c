@@ -33,7 +33,8 @@ static const char *param_names(struct arena *a, enum fault_type type)
 }
 
 /* The fault's parameters, as texts, into spec. where: what an error points at that is about none of them. */
-static bool read_parameters(struct spec *s, const struct json *where, enum fault_type type, const struct json *given, struct json *spec)
+static bool read_parameters(struct spec *s, const struct json *where, enum fault_type type, const struct json *given,
+                            struct json *spec)
 {
     if (given && !json_is(given, JSON_OBJECT))
         return spec_fail(s, given, "parameters is a mapping of names to values");

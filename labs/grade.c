@@ -1,4 +1,5 @@
-/* labs/grade.c - a submission's grade as it comes about: what was applied, and for each check of the lab what the last step that came to it found. */
+/* labs/grade.c - a submission's grade as it comes about: what was applied, and for each check of the lab what the last step that
+ * came to it found. */
 #include "labs/grade.h"
 #include "labs/labs_priv.h"
 
@@ -13,7 +14,8 @@ static struct grade_check *find_check(struct grade *g, const char *name)
 
 static void judged(void *ctx, const struct check_report *r, int64_t since_begin_ns)
 {
-    static const enum grade_state states[] = { [CHECK_PASSED] = GRADE_PASSED, [CHECK_FAILED] = GRADE_FAILED, [CHECK_BLOCKED] = GRADE_BLOCKED };
+    static const enum grade_state states[] = { [CHECK_PASSED] = GRADE_PASSED, [CHECK_FAILED] = GRADE_FAILED,
+                                               [CHECK_BLOCKED] = GRADE_BLOCKED };
     struct grade *g = ctx;
     for (size_t i = 0; i < r->n; i++) {
         struct grade_check *c = find_check(g, r->v[i].check->name);
@@ -63,10 +65,12 @@ bool grade_apply(void *ctx, struct arena *a, const struct labs_ops *ops, bool *g
             return false;
         refused += wrong != NULL;
         json_append(g->objects, json_buildf(g->a, "{'source':%S,'object':%S,'ok':%b,'message':%s}", json_get_str(c, "source"),
-                                            arena_strf(g->a, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(o, "kind")), STR_ARG(json_path_str(o, "metadata.name"))), !wrong, wrong));
+                                            arena_strf(g->a, STR_FMT "/" STR_FMT, STR_ARG(json_get_str(o, "kind")),
+                                                       STR_ARG(json_path_str(o, "metadata.name"))), !wrong, wrong));
     }
     *good = n && !refused;
-    *what = !n ? "there is no manifest in it" : arena_printf(a, "%zu object%s applied, %zu refused", n - refused, n - refused == 1 ? "" : "s", refused);
+    *what = !n ? "there is no manifest in it"
+            : arena_printf(a, "%zu object%s applied, %zu refused", n - refused, n - refused == 1 ? "" : "s", refused);
     return true;
 }
 
@@ -95,14 +99,16 @@ bool grade_passed(const struct grade *g)
 
 const char *grade_status_name(enum grade_status s)
 {
-    static const char *const names[] = { [GRADE_COMPLETE] = "complete", [GRADE_BROKEN] = "broken", [GRADE_TIMEOUT] = "timeout", [GRADE_INTERRUPTED] = "interrupted",
+    static const char *const names[] = { [GRADE_COMPLETE] = "complete", [GRADE_BROKEN] = "broken", [GRADE_TIMEOUT] = "timeout",
+                                         [GRADE_INTERRUPTED] = "interrupted",
                                          [GRADE_DIVERGED] = "diverged", [GRADE_ERROR] = "error" };
     return names[s];
 }
 
 const char *grade_state_name(enum grade_state s)
 {
-    static const char *const names[] = { [GRADE_PASSED] = "passed", [GRADE_FAILED] = "failed", [GRADE_BLOCKED] = "blocked", [GRADE_UNJUDGED] = "not judged" };
+    static const char *const names[] = { [GRADE_PASSED] = "passed", [GRADE_FAILED] = "failed", [GRADE_BLOCKED] = "blocked",
+                                         [GRADE_UNJUDGED] = "not judged" };
     return names[s];
 }
 
@@ -111,6 +117,7 @@ const char *grade_headline(struct arena *a, const struct grade *g)
     struct grade_sum seen = grade_sum(g, false), hidden = grade_sum(g, true);
     if (!hidden.n)
         return arena_printf(a, "%zu of %zu checks pass", seen.passed, seen.n);
-    const char *rest = g->show_hidden ? arena_printf(a, "%zu of %zu hidden ones", hidden.passed, hidden.n) : arena_printf(a, "%zu hidden", hidden.n);
+    const char *rest = g->show_hidden ? arena_printf(a, "%zu of %zu hidden ones", hidden.passed, hidden.n)
+                       : arena_printf(a, "%zu hidden", hidden.n);
     return arena_printf(a, "%zu of %zu visible checks pass; %s", seen.passed, seen.n, rest);
 }

@@ -1,6 +1,7 @@
 /* labs/grade.h - judging what somebody hands in: the submission, its grade, and the grade as the classroom tools read it.
  *
- * In order: submission_take, grade_new, then a scenario with grade_hooks (or grade_judge alone, for a cluster that is there already), report_write.
+ * In order: submission_take, grade_new, then a scenario with grade_hooks (or grade_judge alone, for a cluster that is there
+ * already), report_write.
  */
 #ifndef LABS_GRADE_H
 #define LABS_GRADE_H
@@ -12,11 +13,14 @@ struct submission {
     const char *dir;                   /* the copy */
     const char *script;                /* to be run in the lab's shell, within dir; NULL: the manifests are applied */
     const char *context;               /* the folder nearest to the top that has a Dockerfile, or NULL */
-    struct json *objects;              /* [{source, object}], in kubectl's order: folders and files by name; `source` is within the submission */
+    /* [{source, object}], in kubectl's order: folders and files by name; `source` is within the submission */
+    struct json *objects;
     struct json *problems;             /* [{source, message}]: what is there and cannot be used */
 };
-/* Copy the file or folder at path into the folder `to`, which does not exist (an archive's files, unpacked in `to`.unpacked first), and read its manifests. Links are not followed, special files not opened; both are problems. A file
- * that is named *.sh or begins with "#!" is a script; a folder has one only if `script` names it. False: ERR_NOT_FOUND, there is none; ERR_TOO_LARGE, ERR_INVALID. */
+/* Copy the file or folder at path into the folder `to`, which does not exist (an archive's files, unpacked in `to`.unpacked
+ * first), and read its manifests. Links are not followed, special files not opened; both are problems. A file that is named *.sh
+ * or begins with "#!" is a script; a folder has one only if `script` names it. False: ERR_NOT_FOUND, there is none;
+ * ERR_TOO_LARGE, ERR_INVALID. */
 bool submission_take(struct arena *a, const char *path, const char *script, const char *to, struct submission *s, struct err *err);
 
 /* ---- grade.c ---- */
@@ -27,7 +31,8 @@ enum grade_status {
     GRADE_DIVERGED,                    /* a journal that does not lead where it led */
     GRADE_ERROR,                       /* the grader's own fault */
 };
-enum grade_state { GRADE_PASSED, GRADE_FAILED, GRADE_BLOCKED /* what it depends on has not passed */, GRADE_UNJUDGED /* no step came to it */ };
+enum grade_state { GRADE_PASSED, GRADE_FAILED, GRADE_BLOCKED /* what it depends on has not passed */,
+                   GRADE_UNJUDGED /* no step came to it */ };
 struct grade_check {
     const struct lab_step  *step;
     const struct lab_check *check;

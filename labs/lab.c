@@ -1,4 +1,5 @@
-/* labs/lab.c - a lab.yaml read into structs, with the values of its parameters. README.md says what stands in it; nothing here knows a lab by name. */
+/* labs/lab.c - a lab.yaml read into structs, with the values of its parameters. README.md says what stands in it; nothing here
+ * knows a lab by name. */
 #include "labs/fault_words.h"
 #include "labs/labs_priv.h"
 #include "labs/params.h"
@@ -14,12 +15,18 @@ struct lab_doc { struct lab lab; struct json *steps, *wrong, *parameters, *fault
 struct step_doc { struct lab_step step; struct json *checks; };
 
 static const struct spec_field lab_fields[] = {
-    { "name", SPEC_TEXT, LAB(name), true }, { "label", SPEC_TEXT, LAB(label), true }, { "title", SPEC_TEXT, LAB(title), true }, { "kubernetesVersion", SPEC_VERSION, LAB(version), true },
-    { "age", SPEC_DURATION, LAB(age_ns), false }, { "faults", SPEC_ANY, offsetof(struct lab_doc, faults), false }, { "guide", SPEC_TEXT, LAB(guide), false },
-    { "play", SPEC_TEXT, LAB(play), false }, { "solution", SPEC_TEXT, LAB(solution), false }, { "start", SPEC_TEXT, LAB(start), false },
-    { "grade", SPEC_TEXT, LAB(grade), false }, { "explanation", SPEC_TEXT, LAB(explanation), false }, { "given", SPEC_NAMES, LAB(given), false },
-    { "student", SPEC_NAMES, LAB(student), false }, { "steers", SPEC_NAMES, LAB(steers), false }, { "steps", SPEC_LIST, offsetof(struct lab_doc, steps), true },
-    { "wrong", SPEC_LIST, offsetof(struct lab_doc, wrong), false }, { "parameters", SPEC_ANY, offsetof(struct lab_doc, parameters), false },
+    { "name", SPEC_TEXT, LAB(name), true }, { "label", SPEC_TEXT, LAB(label), true }, { "title", SPEC_TEXT, LAB(title), true },
+    { "kubernetesVersion", SPEC_VERSION, LAB(version), true },
+    { "age", SPEC_DURATION, LAB(age_ns), false }, { "faults", SPEC_ANY, offsetof(struct lab_doc, faults), false },
+    { "guide", SPEC_TEXT, LAB(guide), false },
+    { "play", SPEC_TEXT, LAB(play), false }, { "solution", SPEC_TEXT, LAB(solution), false },
+    { "start", SPEC_TEXT, LAB(start), false },
+    { "grade", SPEC_TEXT, LAB(grade), false }, { "explanation", SPEC_TEXT, LAB(explanation), false },
+    { "given", SPEC_NAMES, LAB(given), false },
+    { "student", SPEC_NAMES, LAB(student), false }, { "steers", SPEC_NAMES, LAB(steers), false },
+    { "steps", SPEC_LIST, offsetof(struct lab_doc, steps), true },
+    { "wrong", SPEC_LIST, offsetof(struct lab_doc, wrong), false },
+    { "parameters", SPEC_ANY, offsetof(struct lab_doc, parameters), false },
 };
 static const struct spec_field step_fields[] = {
     { "id", SPEC_TEXT, STEP(id), true }, { "title", SPEC_TEXT, STEP(title), true }, { "section", SPEC_TEXT, STEP(section), false },
@@ -27,11 +34,13 @@ static const struct spec_field step_fields[] = {
 };
 static const struct spec_field check_fields[] = {
     { "name", SPEC_TEXT, CHECK(name), true }, { "jq", SPEC_TEXT, CHECK(jq), true }, { "points", SPEC_INT, CHECK(points), false },
-    { "depends", SPEC_TEXT, CHECK(depends), false }, { "rationale", SPEC_TEXT, CHECK(rationale), false }, { "help", SPEC_TEXT, CHECK(help), false },
+    { "depends", SPEC_TEXT, CHECK(depends), false }, { "rationale", SPEC_TEXT, CHECK(rationale), false },
+    { "help", SPEC_TEXT, CHECK(help), false },
     { "hidden", SPEC_BOOL, CHECK(hidden), false },
 };
 static const struct spec_field wrong_fields[] = {
-    { "name", SPEC_TEXT, WRONG(name), true }, { "scenario", SPEC_TEXT, WRONG(scenario), true }, { "fails", SPEC_NAMES, WRONG(fails), true },
+    { "name", SPEC_TEXT, WRONG(name), true }, { "scenario", SPEC_TEXT, WRONG(scenario), true },
+    { "fails", SPEC_NAMES, WRONG(fails), true },
 };
 static const struct lab_check *check_find(const struct lab *lab, const char *name)
 {
@@ -133,7 +142,8 @@ static bool check_named(struct spec *s, const struct lab_source *source, const s
 {
     const struct lab *l = &d->lab;
     const struct { const char *key, *path; bool secret; } files[] = {
-        { "guide", l->guide, false }, { "start", l->start, false }, { "play", l->play, false }, { "solution", l->solution, true }, { "grade", l->grade, true },
+        { "guide", l->guide, false }, { "start", l->start, false }, { "play", l->play, false }, { "solution", l->solution, true },
+        { "grade", l->grade, true },
     };
     if (!lab_name_ok(l->name))
         return spec_fail(s, json_get(j, "name"), "a lab's name is of small letters, digits and -, a letter first, at most 40");
@@ -148,7 +158,8 @@ static bool check_named(struct spec *s, const struct lab_source *source, const s
 }
 
 /* source: where its files are, to see whether those that it names are there; NULL: not to be asked. */
-static struct lab *read_lab(struct arena *a, const char *file, struct str text, const struct lab_source *source, const struct json *values,
+static struct lab *read_lab(struct arena *a, const char *file, struct str text, const struct lab_source *source,
+                            const struct json *values,
                             struct err *err)
 {
     static const uint8_t nothing[32];
@@ -164,7 +175,8 @@ static struct lab *read_lab(struct arena *a, const char *file, struct str text, 
     doc->lab.parameters = list;
     doc->lab.params = values ? values : drawn;
     j = params_body(&s, a, file, text, list, doc->lab.params, err);
-    if (!j || !spec_read(&s, j, "a lab", lab_fields, ARRAY_LEN(lab_fields), doc) || !(doc->lab.faults = faults_read(&s, doc->faults, list && !values)) ||
+    if (!j || !spec_read(&s, j, "a lab", lab_fields, ARRAY_LEN(lab_fields), doc) ||
+        !(doc->lab.faults = faults_read(&s, doc->faults, list && !values)) ||
         !read_steps(&s, &doc->lab, doc->steps, false) || !read_wrong(&s, &doc->lab, doc->wrong, list && !values) ||
         !check_named(&s, source, j, doc))
         return NULL;
@@ -203,7 +215,8 @@ static bool read_more(struct arena *a, struct lab *lab, const struct lab_bytes *
     struct spec s;
     struct more_doc doc = { 0 };
     struct json *j = params_body(&s, a, file->path, file->bytes, lab->parameters, lab->params, err);
-    if (!j || !spec_read(&s, j, "a file of checks", more_fields, ARRAY_LEN(more_fields), &doc) || !read_steps(&s, lab, doc.steps, true))
+    if (!j || !spec_read(&s, j, "a file of checks", more_fields, ARRAY_LEN(more_fields), &doc) ||
+        !read_steps(&s, lab, doc.steps, true))
         return false;
     if (!doc.steps && !doc.checks)
         return spec_fail(&s, j, "there is neither a check nor a step in it");
@@ -223,9 +236,13 @@ static bool read_more(struct arena *a, struct lab *lab, const struct lab_bytes *
     return read_checks(&s, lab, doc.checks, true, step);
 }
 
-struct lab *lab_parse(struct arena *a, const char *file, struct str text, struct err *err) { return read_lab(a, file, text, NULL, NULL, err); }
+struct lab *lab_parse(struct arena *a, const char *file, struct str text, struct err *err)
+{
+    return read_lab(a, file, text, NULL, NULL, err);
+}
 
-/* A `${name}` of a file that is given out or applied has a value; scenarios have parameters of their own besides, and are checked when they are read. */
+/* A `${name}` of a file that is given out or applied has a value; scenarios have parameters of their own besides, and are checked
+ * when they are read. */
 static bool check_files(struct arena *a, const struct lab *lab, struct err *err)
 {
     for (size_t i = 0; i < lab->source->n && lab->parameters; i++) {

@@ -1,7 +1,7 @@
 /* labs/labs.h - labs as data, checks of what is and what happened, and scenarios on the virtual clock.
  *
- * This room speaks to a cluster as anybody does: by requests to its API, and by what the commands can do besides (move the clock, run a line in the lab's
- * shell, build an image). Both are given to it as `struct labs_ops`; sim/cmd fills them in.
+ * This room speaks to a cluster as anybody does: by requests to its API, and by what the commands can do besides (move the clock,
+ * run a line in the lab's shell, build an image). Both are given to it as `struct labs_ops`; sim/cmd fills them in.
  */
 #ifndef LABS_LABS_H
 #define LABS_LABS_H
@@ -12,22 +12,28 @@
 /* ---- the world, as the commands give it. Each returns false with err set when the cluster cannot be reached (ERR_REFUSED) or when it refused. ---- */
 struct labs_ops {
     void *ctx;
-    /* One request as kubernetes-admin. type: of a patch ("json", "merge", "strategic", "apply"), else NULL. *status is HTTP's; an error of the API is no failure of the call.
-     * ERR_UNAVAILABLE: the cluster has no API server that would answer. */
-    bool (*api)(void *ctx, struct arena *a, const char *method, const char *path, const char *type, const struct json *body, int *status, struct str *reply, struct err *err);
-    /* The cluster's part of the document (document.c), JSON, made at one moment and leaving no trace; history: with that of the cluster itself. */
+    /* One request as kubernetes-admin. type: of a patch ("json", "merge", "strategic", "apply"), else NULL. *status is HTTP's; an
+     * error of the API is no failure of the call. ERR_UNAVAILABLE: the cluster has no API server that would answer. */
+    bool (*api)(void *ctx, struct arena *a, const char *method, const char *path, const char *type, const struct json *body,
+                int *status, struct str *reply, struct err *err);
+    /* The cluster's part of the document (document.c), JSON, made at one moment and leaving no trace; history: with that of the
+     * cluster itself. */
     bool (*document)(void *ctx, struct arena *a, bool history, struct str *text, struct err *err);
-    /* {"samples": [{t, time, hpa, served, millicores, usagePercent, targetPercent, current, desired, ready}]}: each autoscaler at this moment */
+    /* {"samples": [{t, time, hpa, served, millicores, usagePercent, targetPercent, current, desired, ready}]}: each autoscaler at
+     * this moment */
     /* NULL: none are taken, and the document has the cluster's own history */
     bool (*samples)(void *ctx, struct arena *a, struct str *text, struct err *err);
     bool (*now)(void *ctx, int64_t *unix_ns, struct err *err);                 /* the virtual clock */
     bool (*advance)(void *ctx, int64_t ns, struct err *err);
-    /* A line in the lab's shell, driven: the clock goes on while it waits, and is somewhere else afterwards. output: what it printed, bounded. */
+    /* A line in the lab's shell, driven: the clock goes on while it waits, and is somewhere else afterwards. output: what it
+     * printed, bounded. */
     bool (*shell)(void *ctx, struct arena *a, const char *line, int *status, struct str *output, struct err *err);
-    /* docker image build -t tag, the clock moving second by second until it is done. The context is at `beside` or else at `dir` in the shell's home. */
+    /* docker image build -t tag, the clock moving second by second until it is done. The context is at `beside` or else at `dir`
+     * in the shell's home. */
     bool (*build)(void *ctx, const char *beside, const char *dir, const char *tag, struct err *err);
     bool (*stopped)(void *ctx);                                                /* somebody wants the work to end */
-    const struct labs_grading *grading;                                        /* of a submission that is being graded; NULL: there is none */
+    /* of a submission that is being graded; NULL: there is none */
+    const struct labs_grading *grading;
 };
 
 /* ---- catalog.c, lab.c, source.c: labs, of the binary and from folders and packs ---- */
@@ -47,11 +53,13 @@ struct lab_step {
     struct json *hints;                /* of strings, from gentle to plain */
     struct lab_step *next;
 };
-struct lab_wrong { const char *name, *scenario; struct json *fails; struct lab_wrong *next; };    /* fails: names of the checks that have to fail */
+/* fails: names of the checks that have to fail */
+struct lab_wrong { const char *name, *scenario; struct json *fails; struct lab_wrong *next; };
 struct lab {
     const char *name, *label, *title, *version;     /* "lab8", "Lab 8", one line, "v1.16" */
     const char *guide, *play, *solution;    /* files of the lab's folder, or NULL */
-    const char *start, *grade;         /* scenarios: what is done to the cluster before the student comes; how a submission is led and judged. Or NULL */
+    /* scenarios: what is done to the cluster before the student comes; how a submission is led and judged. Or NULL */
+    const char *start, *grade;
     const char *explanation;           /* what is said once all checks pass, or NULL */
     int64_t     age_ns;                /* how old its cluster is when it begins */
     struct json *faults;               /* an array of Fault objects: what is wrong from the start */
@@ -66,14 +74,14 @@ struct lab {
 
 /* The lab of that name, as this process sees it; NULL: there is none. A lab of the binary that cannot be read is a bug and asserts. */
 const struct lab *lab_find(const char *name);
-/* A lab by its name, or by a folder with a lab.yaml or a pack (what has a slash, or is no lab's name). Such a one takes the place of one of its name for as
- * long as this process lives. NULL with ERR_PARSE or ERR_USAGE. */
+/* A lab by its name, or by a folder with a lab.yaml or a pack (what has a slash, or is no lab's name). Such a one takes the place
+ * of one of its name for as long as this process lives. NULL with ERR_PARSE or ERR_USAGE. */
 const struct lab *lab_open(const char *what, struct err *err);
-/* From now on this process sees the lab with these values of its parameters: in every text of it, and in what lab_find gives. Until then they are examples,
- * drawn from nothing. The lab given stays valid. NULL with err set: a value is missing. */
+/* From now on this process sees the lab with these values of its parameters: in every text of it, and in what lab_find gives.
+ * Until then they are examples, drawn from nothing. The lab given stays valid. NULL with err set: a value is missing. */
 const struct lab *lab_choose(const struct lab *lab, const struct json *values, struct err *err);
-/* From now on this process sees the lab with the checks of that file besides: a mapping of `steps`, as in lab.yaml, and `checks`, of a step of their own; hidden unless
- * they say otherwise. NULL with ERR_PARSE "FILE:LINE:COLUMN: what" or ERR_USAGE. */
+/* From now on this process sees the lab with the checks of that file besides: a mapping of `steps`, as in lab.yaml, and `checks`,
+ * of a step of their own; hidden unless they say otherwise. NULL with ERR_PARSE "FILE:LINE:COLUMN: what" or ERR_USAGE. */
 const struct lab *lab_add_checks(const struct lab *lab, const char *file, struct err *err);
 /* Where it was opened from, absolute; NULL: the binary */
 const char *lab_from(const struct lab *lab);
@@ -84,13 +92,15 @@ const struct lab *lab_next(size_t *cursor);
 const struct lab_step *lab_step_find(const struct lab *lab, const char *id);
 /* "lab8", "play.txt" -> its bytes as they are written; empty when it is not there */
 struct str lab_file(const char *lab, const char *path);
-/* Its files below a folder ("files/hpa"; "" all), in order of path: the path within the lab, valid forever; NULL after the last. cursor from 0. */
+/* Its files below a folder ("files/hpa"; "" all), in order of path: the path within the lab, valid forever; NULL after the last.
+ * cursor from 0. */
 const char *lab_file_next(struct arena *a, const char *lab, const char *folder, size_t *cursor, struct str *bytes);
 /* Such bytes with the lab's values in the place of `${name}`; where it has no parameters, and where they are no text, as they are. */
 bool lab_text(struct arena *a, const struct lab *lab, const char *path, struct str bytes, struct str *text, struct err *err);
 /* write what the lab gives below dir; all: the student's own files too */
 bool lab_files_write(const struct lab *lab, const char *dir, bool all, struct err *err);
-/* The lab as one file that lab_open opens. all: also its solution, its wrong ones and its grading, which are not for students. digest: of its manifest, hex. */
+/* The lab as one file that lab_open opens. all: also its solution, its wrong ones and its grading, which are not for students.
+ * digest: of its manifest, hex. */
 bool lab_pack(struct arena *a, const struct lab *lab, bool all, struct str *pack, struct str *digest, struct err *err);
 /* Parse a lab.yaml, with examples for its parameters (derived ones are null): file names it in errors, "FILE:LINE:COLUMN: what". */
 struct lab *lab_parse(struct arena *a, const char *file, struct str text, struct err *err);
@@ -103,10 +113,11 @@ enum { PREDICATES_MAX = 512 };
 enum predicate_verdict { PREDICATE_TRUE, PREDICATE_FALSE, PREDICATE_ERROR, PREDICATE_LIMIT };
 struct predicate_result {
     enum predicate_verdict verdict;    /* TRUE: every output is neither false nor null, and there is at least one */
-    struct str text;                   /* TRUE, FALSE: the last output, JSON ("" when there was none); ERROR, LIMIT: what was wrong, in words */
+    /* TRUE, FALSE: the last output, JSON ("" when there was none); ERROR, LIMIT: what was wrong, in words */
+    struct str text;
 };
-/* One child for n expressions. Begins to compile, and does not wait: several sets do it at once. NULL with ERR_IO when no process can be made, ERR_PARSE when they are more
- * than PREDICATES_MAX. limits: NULL for the default. */
+/* One child for n expressions. Begins to compile, and does not wait: several sets do it at once. NULL with ERR_IO when no process
+ * can be made, ERR_PARSE when they are more than PREDICATES_MAX. limits: NULL for the default. */
 struct predicate_set *predicate_set_new(const char *const *texts, size_t n, const struct predicate_limits *limits, struct err *err);
 /* Waits for the compiler. False with ERR_PARSE and jq's words: the expression of index *wrong is no jq. wrong may be NULL. */
 bool predicate_set_ready(struct predicate_set *s, size_t *wrong, struct err *err);
@@ -114,7 +125,8 @@ bool predicate_set_ready(struct predicate_set *s, size_t *wrong, struct err *err
  * well, now that the child has done it within its limits. One such program at a time; nothing happens when the set is not ready. */
 void predicate_set_keep(struct predicate_set *s);
 /* The expressions of these indices over one document (JSON), each under its own limits: results has n places. */
-void predicate_set_eval(struct predicate_set *s, struct arena *a, struct str document, const size_t *which, size_t n, struct predicate_result *results);
+void predicate_set_eval(struct predicate_set *s, struct arena *a, struct str document, const size_t *which, size_t n,
+                        struct predicate_result *results);
 struct predicate_result predicate_set_eval_one(struct predicate_set *s, struct arena *a, struct str document, size_t which);
 void predicate_set_free(struct predicate_set *s);                /* accepts NULL */
 
@@ -125,15 +137,17 @@ struct document_of {                   /* what the asker adds to what the cluste
     const struct json *params;         /* an object */
     const struct json *transcript;     /* an array of {t, line, status, output}: what was typed in the lab's shell, and printed */
 };
-/* The text of {lab, params, transcript, history, clock, apiServer, objects, events, metrics, hpa, audit, auditLeftOut}; README.md tells what is in it. Empty with err
- * set when the cluster does not answer. */
+/* The text of {lab, params, transcript, history, clock, apiServer, objects, events, metrics, hpa, audit, auditLeftOut}; README.md
+ * tells what is in it. Empty with err set when the cluster does not answer. */
 struct str document_make(struct arena *a, const struct labs_ops *ops, const struct document_of *of, struct err *err);
 /* The pure half: from what the cluster told, an object's text. */
 struct str document_complete(struct arena *a, const struct document_of *of, struct str from_cluster);
-/* For who makes the cluster's part: one element of `hpa`. hpa: in autoscaling/v1; decisions: texts of its decisions, comma between them. */
+/* For who makes the cluster's part: one element of `hpa`. hpa: in autoscaling/v1; decisions: texts of its decisions, comma
+ * between them. */
 void document_autoscaler(struct strbuf *out, const struct json *hpa, struct str decisions);
 /* The path of a resource by discovery: name NULL for the collection. NULL with err set when the server has no such kind. */
-const char *document_path(struct arena *a, const struct labs_ops *ops, struct str api_version, struct str kind, struct str ns, const char *name, struct err *err);
+const char *document_path(struct arena *a, const struct labs_ops *ops, struct str api_version, struct str kind, struct str ns,
+                          const char *name, struct err *err);
 
 /* ---- check.c ---- */
 enum check_state { CHECK_PASSED, CHECK_FAILED, CHECK_BLOCKED /* what it depends on has not passed */ };
@@ -143,11 +157,13 @@ struct check_report { const struct lab *lab; struct check_outcome *v; size_t n, 
 struct checks_compiled { const struct lab *lab; struct predicate_set *set; size_t first; };
 size_t checks_count(const struct lab *lab);
 void checks_texts(const struct lab *lab, const char **texts);    /* checks_count of them */
-/* compiled: NULL, or of another lab: they are compiled for this once. step: NULL for all. of: NULL when there is nothing to add but the lab's name. False with err set when the
- * cluster could not be asked. */
-bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const struct checks_compiled *compiled, const char *step,
+/* compiled: NULL, or of another lab: they are compiled for this once. step: NULL for all. of: NULL when there is nothing to add
+ * but the lab's name. False with err set when the cluster could not be asked. */
+bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const struct checks_compiled *compiled,
+                const char *step,
                 const struct document_of *of, struct check_report *r, struct err *err);
-/* What is unlike what was to be expected, in words; nothing when fails fail, those that depend on them may go unjudged, and all others pass. fails: NULL: none. */
+/* What is unlike what was to be expected, in words; nothing when fails fail, those that depend on them may go unjudged, and all
+ * others pass. fails: NULL: none. */
 void check_report_differs(const struct check_report *r, const struct json *fails, struct strbuf *out);
 void check_report_text(const struct check_report *r, struct strbuf *out);
 struct json *check_report_json(struct arena *a, const struct check_report *r);
@@ -157,14 +173,17 @@ struct labs_grading {
     void *ctx;
     const struct lab *lab;             /* its checks, and those that a course adds */
     const char *context;               /* the folder that `build` with the context "submission" builds; NULL: it holds no Dockerfile */
-    /* Apply it, or run it (the clock may move). *good, *what: how that went, in words. False with err set: the cluster could not be reached. */
+    /* Apply it, or run it (the clock may move). *good, *what: how that went, in words. False with err set: the cluster could not
+     * be reached. */
     bool (*submit)(void *ctx, struct arena *a, const struct labs_ops *ops, bool *good, const char **what, struct err *err);
-    struct { const char *line; int status; struct str output; } ran;       /* by submit, for the transcript: a script's text, how it ended (-1: it was ended); line NULL: none */
+    /* by submit, for the transcript: a script's text, how it ended (-1: it was ended); line NULL: none */
+    struct { const char *line; int status; struct str output; } ran;
     void (*judged)(void *ctx, const struct check_report *r, int64_t since_begin_ns);     /* every step `check`; the report dies soon */
 };
 
 /* ---- scenario.c: a script of what happens when ---- */
-enum action { ACTION_SUBMIT, ACTION_APPLY, ACTION_PATCH, ACTION_DELETE, ACTION_CLOCK, ACTION_EXPECT, ACTION_CHECK, ACTION_RUN, ACTION_BUILD,
+enum action { ACTION_SUBMIT, ACTION_APPLY, ACTION_PATCH, ACTION_DELETE, ACTION_CLOCK, ACTION_EXPECT, ACTION_CHECK, ACTION_RUN,
+              ACTION_BUILD,
               ACTION_FAULT, ACTION_LOAD };
 struct scenario_step {
     enum action action;
@@ -179,7 +198,8 @@ struct scenario_step {
     int64_t     clock_ns;
     const char *text;                  /* CHECK: the lab; RUN: the line; BUILD: the tag; FAULT, LOAD: the object's name */
     const char *expect_jq;             /* EXPECT; CLOCK until it holds */
-    int64_t     within_ns, always_ns, look_ns;     /* of these: it has to hold within so long, or all the time for so long; how often to look */
+    /* of these: it has to hold within so long, or all the time for so long; how often to look */
+    int64_t     within_ns, always_ns, look_ns;
     const char *dir;                   /* BUILD */
     const char *check_step;
     struct json *fails;                /* CHECK: names of checks that have to fail, all others to pass; NULL: all have to pass */
@@ -200,15 +220,17 @@ struct scenario {
 /* How to read one. All may be empty: then its own seed decides its values. */
 struct scenario_choice {
     bool        seed_given; int64_t seed;
-    const char *student; struct str key;           /* the seed of a student's variant (params_variant) takes the place of any other; NULL: none */
+    /* the seed of a student's variant (params_variant) takes the place of any other; NULL: none */
+    const char *student; struct str key;
     const struct json *set;            /* values given by hand (params_draw), or NULL */
     const struct json *values;         /* all of them, as they are: those of a cluster that runs; else NULL */
     const struct lab *lab;             /* of this lab, whatever it says; NULL: the one that it names */
     bool        dry;                   /* files are not read, and nothing is evaluated */
 };
-/* NULL with err "FILE:LINE:COLUMN: what", or ERR_USAGE for what was chosen. The expressions are compiled, and live until scenario_close. Its lab is from then
- * on seen with the scenario's values (lab_choose). */
-struct scenario *scenario_parse_with(struct arena *a, const char *file, struct str text, const struct scenario_choice *choice, struct err *err);
+/* NULL with err "FILE:LINE:COLUMN: what", or ERR_USAGE for what was chosen. The expressions are compiled, and live until
+ * scenario_close. Its lab is from then on seen with the scenario's values (lab_choose). */
+struct scenario *scenario_parse_with(struct arena *a, const char *file, struct str text, const struct scenario_choice *choice,
+                                     struct err *err);
 struct scenario *scenario_parse(struct arena *a, const char *file, struct str text, struct err *err);      /* as it is written */
 /* A scenario that is played more than once: for each combination of its `grid` and each of its `seeds`. */
 struct scenario_plan {
@@ -221,7 +243,8 @@ struct scenario_plan {
 bool scenario_plan(struct arena *a, const char *file, struct str text, struct scenario_plan *plan, struct err *err);
 /* The same without reading the files that it names and without compiling anything: for fuzzing. */
 struct scenario *scenario_read(struct arena *a, const char *file, struct str text, struct err *err);
-/* Of the steps of a Scenario object, in a cluster of that lab (or NULL): no files, no shell and no builds. Errors say "spec.steps[3]: what". */
+/* Of the steps of a Scenario object, in a cluster of that lab (or NULL): no files, no shell and no builds. Errors say
+ * "spec.steps[3]: what". */
 struct scenario *scenario_of_object(struct arena *a, const char *name, const char *lab, const struct json *steps, struct err *err);
 void scenario_close(struct scenario *s);
 
@@ -234,8 +257,10 @@ struct timeline {
     size_t      passed, failed;
     bool        interrupted;
 };
-/* say(ctx, line): progress as it happens, or NULL. The time line is filled also when it fails. False: the cluster could not be reached; else see failed. */
-bool scenario_run(struct arena *a, const struct scenario *s, const struct labs_ops *ops, void (*say)(void *ctx, const char *line), void *ctx, struct timeline *t, struct err *err);
+/* say(ctx, line): progress as it happens, or NULL. The time line is filled also when it fails. False: the cluster could not be
+ * reached; else see failed. */
+bool scenario_run(struct arena *a, const struct scenario *s, const struct labs_ops *ops, void (*say)(void *ctx, const char *line),
+                  void *ctx, struct timeline *t, struct err *err);
 struct str timeline_json(const struct timeline *t);
 struct str timeline_csv(const struct timeline *t);
 /* One slide: load, usage and target, replicas, over the same time axis. */
@@ -244,8 +269,8 @@ struct str timeline_svg(const struct timeline *t);
 void plot_escape(struct strbuf *out, struct str s, size_t max);
 
 /* ---- compare.c: many runs ---- */
-/* {verdict, failedSteps, peakPods, podMinutes, scalings, meanUsagePercent, peakUsagePercent, requests} of a time line as timeline_json writes it (NULL: of none),
- * of one autoscaler (NULL: the first). */
+/* {verdict, failedSteps, peakPods, podMinutes, scalings, meanUsagePercent, peakUsagePercent, requests} of a time line as
+ * timeline_json writes it (NULL: of none), of one autoscaler (NULL: the first). */
 struct json *timeline_summary(struct arena *a, const struct json *timeline, const char *plot_hpa);
 /* rows: an array of objects with the same keys, which are the heads of the columns. */
 void compare_text(struct arena *a, const struct json *rows, struct strbuf *out);

@@ -4,9 +4,11 @@
 
 #include "labs/labs.h"
 
-/* run.c: an object of a manifest sent to where it lives. *wrong: why it was refused, in the API server's words, or NULL. False: nobody answers. */
+/* run.c: an object of a manifest sent to where it lives. *wrong: why it was refused, in the API server's words, or NULL. False:
+ * nobody answers. */
 struct object_request { const char *method, *type, *query; const struct json *body; };
-bool object_send(struct arena *a, const struct labs_ops *ops, const struct json *o, const struct object_request *q, const char **wrong, struct err *err);
+bool object_send(struct arena *a, const struct labs_ops *ops, const struct json *o, const struct object_request *q,
+                 const char **wrong, struct err *err);
 
 /* Where a lab's files are from: the binary, a folder or a pack. */
 struct lab_bytes { const char *path; struct str bytes; };
@@ -25,10 +27,12 @@ struct lab_source *pack_read(struct arena *a, const char *what, struct str bytes
 const struct lab *lab_of_source(struct arena *a, const struct lab_source *s, const struct json *values, struct err *err);
 
 const char *action_name(enum action action);       /* step.c: "apply" */
-/* step.c: read a step; the sources of apply and delete are not resolved yet. last_at: the time of the last step that had one. NULL with err set. */
+/* step.c: read a step; the sources of apply and delete are not resolved yet. last_at: the time of the last step that had one.
+ * NULL with err set. */
 struct spec;
 struct scenario_step *step_read(struct spec *s, const struct json *j, int64_t *last_at);
 /* timeline.c: what the autoscalers see at this moment, appended to t->samples. False when nobody answers. */
-bool sample_take(struct arena *a, struct arena *scratch, const struct labs_ops *ops, struct timeline *t, int64_t now_ns, struct err *err);
+bool sample_take(struct arena *a, struct arena *scratch, const struct labs_ops *ops, struct timeline *t, int64_t now_ns,
+                 struct err *err);
 
 #endif

@@ -1,7 +1,8 @@
 /* labs/pack.c - a lab as one file: a gzipped tar archive of its files, after a manifest that names each with its SHA-256.
  *
- * The same lab gives the same bytes: files in order of path, no dates, no owners. A reader takes nothing on trust: only plain files with plain names below one
- * folder, in order and once, as large and with the digests that the manifest says, and nothing besides. What unpacks to more than a lab may be is not unpacked.
+ * The same lab gives the same bytes: files in order of path, no dates, no owners. A reader takes nothing on trust: only plain
+ * files with plain names below one folder, in order and once, as large and with the digests that the manifest says, and nothing
+ * besides. What unpacks to more than a lab may be is not unpacked.
  */
 #include "labs/labs_priv.h"
 #include "sim/base/archive.h"
@@ -9,7 +10,8 @@
 
 #include <stdio.h>
 
-enum { MAX_FILES = 2000, MAX_TAR_BYTES = 40 * 1024 * 1024, MAX_PACK_BYTES = 16 * 1024 * 1024, MAX_PATH_BYTES = TAR_NAME_BYTES, GZIP_LEVEL = 9 };
+enum { MAX_FILES = 2000, MAX_TAR_BYTES = 40 * 1024 * 1024, MAX_PACK_BYTES = 16 * 1024 * 1024, MAX_PATH_BYTES = TAR_NAME_BYTES,
+       GZIP_LEVEL = 9 };
 #define MANIFEST "kubelab-lab.json"
 #define FORMAT   "kubelab.dev/lab/v1"
 
@@ -44,7 +46,8 @@ static struct str manifest_text(struct arena *a, const char *name, const struct 
     struct json *files = json_new_array(a);
     struct strbuf out;
     for (size_t i = 0; i < n; i++)
-        json_append(files, json_buildf(a, "{'path':%s,'bytes':%d,'sha256':%S}", v[i].path, (int64_t)v[i].bytes.n, sha256_hex(a, v[i].bytes)));
+        json_append(files, json_buildf(a, "{'path':%s,'bytes':%d,'sha256':%S}", v[i].path, (int64_t)v[i].bytes.n,
+                                       sha256_hex(a, v[i].bytes)));
     strbuf_init(&out, LIMIT_YAML_BYTES);
     json_write(&out, json_buildf(a, "{'format':'" FORMAT "','lab':%s,'files':%j}", name, files), JSON_PRETTY);
     strbuf_addch(&out, '\n');
@@ -71,7 +74,9 @@ bool lab_pack(struct arena *a, const struct lab *lab, bool all, struct str *pack
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++) {
         if (!is_path(s->v[i].path))
-            return err_set(err, ERR_PARSE, "%s/%s: a pack holds no file of that name: at most %d characters, of ASCII and without spaces, no part of which begins"
+            return err_set(err, ERR_PARSE,
+                           "%s/%s: a pack holds no file of that name: at most %d characters, of ASCII and without spaces, no part "
+                           "of which begins"
                            " with a dot", s->where, s->v[i].path, MAX_PATH_BYTES);
         if (all || !is_secret(lab, s->v[i].path))
             v[n++] = s->v[i];
@@ -87,13 +92,17 @@ bool lab_pack(struct arena *a, const struct lab *lab, bool all, struct str *pack
         *pack = gzip_pack(a, strbuf_str(&tar), GZIP_LEVEL);
     *digest = sha256_hex(a, manifest);
     strbuf_deinit(&tar);
-    return (fits && pack->n <= MAX_PACK_BYTES) || err_set(err, ERR_PARSE, "%s is too large for a pack: at most %d MB", s->where, MAX_PACK_BYTES >> 20);
+    return (fits && pack->n <= MAX_PACK_BYTES) ||
+           err_set(err, ERR_PARSE, "%s is too large for a pack: at most %d MB", s->where, MAX_PACK_BYTES >> 20);
 }
 
 /* ---- read ---- */
 struct reader { struct arena *a; const char *what; struct str tar; struct lab_source *s; struct str manifest; struct err *err; };
 
-static bool broken(const struct reader *r, const char *why) { return err_set(r->err, ERR_PARSE, "%s is no pack of a lab, or was changed: %s", r->what, why); }
+static bool broken(const struct reader *r, const char *why)
+{
+    return err_set(r->err, ERR_PARSE, "%s is no pack of a lab, or was changed: %s", r->what, why);
+}
 
 static bool all_zero(struct str s)
 {
@@ -119,7 +128,8 @@ static bool read_entry(struct reader *r, const char **path, struct str *bytes)
     return true;
 }
 
-/* The manifest is made again from what is there: it has to be the one that came. So sizes, digests, names and their number are all compared. */
+/* The manifest is made again from what is there: it has to be the one that came. So sizes, digests, names and their number are
+ * all compared. */
 static bool check_manifest(struct reader *r)
 {
     const struct json *j = json_parse(r->a, r->manifest, NULL);

@@ -1,6 +1,7 @@
 /* labs/params.c - parameters: declared, drawn, and put into texts. params.h says what they are.
  *
- * A draw is HMAC-SHA256(seed, "parameter", a zero byte, name), its first 64 bits scaled to the number of values: it depends on the seed and the name alone.
+ * A draw is HMAC-SHA256(seed, "parameter", a zero byte, name), its first 64 bits scaled to the number of values: it depends on
+ * the seed and the name alone.
  */
 #include "labs/params.h"
 #include "sim/pki/pki.h"
@@ -100,7 +101,8 @@ static bool read_mapping(struct spec *s, const struct json *mapping, bool grid, 
     for (const struct json *v = json_first(mapping); v; v = json_next(v)) {
         struct yaml_mark at = yaml_key_mark(s->marks, v);
         if (!is_name(json_key(v)))
-            return spec_fail_key(s, v, "\"" STR_FMT "\" is no parameter's name: letters, digits and _, a letter first", STR_ARG(json_key(v)));
+            return spec_fail_key(s, v, "\"" STR_FMT "\" is no parameter's name: letters, digits and _, a letter first",
+                                 STR_ARG(json_key(v)));
         if (grid && !json_is(v, JSON_ARRAY))
             return spec_fail(s, v, "a grid has a list of values for each name");
         struct param *p = ARENA_NEW(s->a, struct param);
@@ -234,7 +236,8 @@ static bool draw_all(struct arena *a, const struct param *list, const uint8_t se
         if (!v)
             return false;
         if (!is_plain(a, v))
-            return err_set(err, ERR_PARSE, "%s:%u:%u: the value of %s is longer than %d bytes or has more than one line", p->file, p->line,
+            return err_set(err, ERR_PARSE, "%s:%u:%u: the value of %s is longer than %d bytes or has more than one line", p->file,
+                           p->line,
                            p->column, p->name, MAX_VALUE_BYTES);
         json_set(a, values, p->name, v);
     }
@@ -294,9 +297,11 @@ static bool replace_one(struct replacer *r, struct str at, const struct json *va
     *used = reference(at, &name);
     const struct json *v = *used ? json_getn(values, name) : NULL;
     if (!*used)
-        return err_set(err, ERR_PARSE, "%s:%u:%u: this ${ has no closing brace in its line; $${ is the text itself", r->file, r->line, r->column);
+        return err_set(err, ERR_PARSE, "%s:%u:%u: this ${ has no closing brace in its line; $${ is the text itself", r->file,
+                       r->line, r->column);
     if (!v)
-        return err_set(err, ERR_PARSE, "%s:%u:%u: no parameter is called \"" STR_FMT "\"; $${ is the text itself", r->file, r->line, r->column,
+        return err_set(err, ERR_PARSE, "%s:%u:%u: no parameter is called \"" STR_FMT "\"; $${ is the text itself", r->file,
+                       r->line, r->column,
                        STR_ARG(str_sub(name, 0, 80)));
     struct str text = value_text(r->a, v);
     strbuf_add(&r->out, text);
@@ -304,7 +309,8 @@ static bool replace_one(struct replacer *r, struct str at, const struct json *va
     return true;
 }
 
-bool params_replace(struct arena *a, const char *file, struct str text, const struct json *values, struct str *out, struct param_shift **shifts,
+bool params_replace(struct arena *a, const char *file, struct str text, const struct json *values, struct str *out,
+                    struct param_shift **shifts,
                     struct err *err)
 {
     struct replacer r = { .a = a, .file = file, .line = 1, .column = 1, .tail = shifts };
@@ -364,7 +370,8 @@ struct json *params_head(struct spec *s, struct arena *a, const char *file, stru
     return spec_open(s, a, file, params_mask(a, text), err);
 }
 
-struct json *params_body(struct spec *s, struct arena *a, const char *file, struct str text, const struct param *list, const struct json *values,
+struct json *params_body(struct spec *s, struct arena *a, const char *file, struct str text, const struct param *list,
+                         const struct json *values,
                          struct err *err)
 {
     struct param_shift *shifts = NULL;

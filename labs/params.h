@@ -1,10 +1,13 @@
-/* labs/params.h - what differs between two students' copies of a lab, and between two runs of a scenario: named values, drawn from a seed.
+/* labs/params.h - what differs between two students' copies of a lab, and between two runs of a scenario: named values, drawn
+ * from a seed.
  *
- * A lab.yaml or a scenario declares `parameters:`, name by name: a list of choices; {from, to, step}; {jq: EXPRESSION}, derived from those above it, which it
- * sees as $params; or {value: X}. Each name has dice of its own, so that one more parameter does not change the others. In the texts of who declares them
- * `${name}` stands for the value and `$${` for the three characters `${`; in expressions it is $params.name.
+ * A lab.yaml or a scenario declares `parameters:`, name by name: a list of choices; {from, to, step}; {jq: EXPRESSION}, derived
+ * from those above it, which it sees as $params; or {value: X}. Each name has dice of its own, so that one more parameter does
+ * not change the others. In the texts of who declares them `${name}` stands for the value and `$${` for the three characters
+ * `${`; in expressions it is $params.name.
  *
- * A variant is a seed too: it follows from the course's key, the student's id and the lab's name, and who knows a seed knows nothing of the key.
+ * A variant is a seed too: it follows from the course's key, the student's id and the lab's name, and who knows a seed knows
+ * nothing of the key.
  */
 #ifndef LABS_PARAMS_H
 #define LABS_PARAMS_H
@@ -26,8 +29,8 @@ struct param {
     struct param *next;
 };
 
-/* Read a `parameters:` mapping (or NULL) to the end of *list. One that is there already is replaced in its place: a scenario's stand before its lab's.
- * False with err "FILE:LINE:COLUMN: what". */
+/* Read a `parameters:` mapping (or NULL) to the end of *list. One that is there already is replaced in its place: a scenario's
+ * stand before its lab's. False with err "FILE:LINE:COLUMN: what". */
 bool params_read(struct spec *s, const struct json *mapping, struct param **list);
 /* A grid's names and values: each is a parameter that is a choice among them, in the place of a declared one. */
 bool params_read_grid(struct spec *s, const struct json *mapping, struct param **list);
@@ -42,16 +45,19 @@ bool params_draw(struct arena *a, bool evaluate, const struct param *list, const
 /* "name=value" of a command line into set, as text. False with ERR_USAGE. */
 bool params_set(struct arena *a, struct json *set, const char *assignment, struct err *err);
 
-/* Two readings of a file that declares parameters. head: with every `${name}` masked, for its declarations. body: with the values put in, where any are
- * declared; a text without declarations stays as it is. NULL with err set. */
+/* Two readings of a file that declares parameters. head: with every `${name}` masked, for its declarations. body: with the values
+ * put in, where any are declared; a text without declarations stays as it is. NULL with err set. */
 struct json *params_head(struct spec *s, struct arena *a, const char *file, struct str text, struct err *err);
-struct json *params_body(struct spec *s, struct arena *a, const char *file, struct str text, const struct param *list, const struct json *values,
+struct json *params_body(struct spec *s, struct arena *a, const char *file, struct str text, const struct param *list,
+                         const struct json *values,
                          struct err *err);
 
 /* Where a text became longer or shorter, for columns that mean the text before. */
 struct param_shift { unsigned line, after; int by; struct param_shift *next; };
-/* Replace `${name}` by values. A name that is not among them: ERR_PARSE, "FILE:LINE:COLUMN: what". shifts: for params_column, or NULL. */
-bool params_replace(struct arena *a, const char *file, struct str text, const struct json *values, struct str *out, struct param_shift **shifts,
+/* Replace `${name}` by values. A name that is not among them: ERR_PARSE, "FILE:LINE:COLUMN: what". shifts: for params_column, or
+ * NULL. */
+bool params_replace(struct arena *a, const char *file, struct str text, const struct json *values, struct str *out,
+                    struct param_shift **shifts,
                     struct err *err);
 /* The column in the text as it was written. */
 unsigned params_column(const struct param_shift *shifts, unsigned line, unsigned column);

@@ -1,14 +1,17 @@
-/* labs/plot.c - a scenario's time line as one slide: load, usage against target, and replicas, one above the other over the same time.
+/* labs/plot.c - a scenario's time line as one slide: load, usage against target, and replicas, one above the other over the same
+ * time.
  *
- * SVG of 1280 by 720, drawn with nothing but lines, text and a generic font. Three panels share the time axis and none has a second axis: three measures, three scales.
- * A figure that is not there breaks its line instead of being drawn as zero. The scenario's steps are marks on the time axis, numbered and named below.
+ * SVG of 1280 by 720, drawn with nothing but lines, text and a generic font. Three panels share the time axis and none has a
+ * second axis: three measures, three scales. A figure that is not there breaks its line instead of being drawn as zero. The
+ * scenario's steps are marks on the time axis, numbered and named below.
  */
 #include "labs/labs.h"
 
 #include <math.h>
 
 /* The slide's geometry, pixels. */
-enum { WIDTH = 1280, HEIGHT = 720, LEFT = 96, RIGHT = 1140, TOP = 104, PANEL = 136, GAP = 38, PANELS = 3, LEGEND_Y = 644, MAX_MARKS = 12 };
+enum { WIDTH = 1280, HEIGHT = 720, LEFT = 96, RIGHT = 1140, TOP = 104, PANEL = 136, GAP = 38, PANELS = 3, LEGEND_Y = 644,
+       MAX_MARKS = 12 };
 
 /* One hue a measure; the target and what is wanted are the quiet, dashed ones. */
 #define INK    "#1f2933"
@@ -23,7 +26,8 @@ struct series { const char *key, *label, *colour; bool step, dashed; };
 struct panel { const char *title, *unit; struct series series[2]; double at_least; };
 static const struct panel panels[PANELS] = {
     { "Load", "requests/s", { { "requests", "answered", BLUE, false, false } }, 1 },
-    { "CPU usage", "% of request", { { "usagePercent", "usage", ORANGE, false, false }, { "targetPercent", "target", MUTED, true, true } }, 100 },
+    { "CPU usage", "% of request",
+      { { "usagePercent", "usage", ORANGE, false, false }, { "targetPercent", "target", MUTED, true, true } }, 100 },
     { "Replicas", "pods", { { "ready", "ready", GREEN, true, false }, { "desired", "desired", MUTED, true, true } }, 2 },
 };
 
@@ -44,9 +48,11 @@ void plot_escape(struct strbuf *out, struct str s, size_t max)
         strbuf_addc(out, "...");
 }
 
-static void add_label(struct plot *p, double x, double y, const char *anchor, int size, const char *colour, const char *weight, struct str text)
+static void add_label(struct plot *p, double x, double y, const char *anchor, int size, const char *colour, const char *weight,
+                      struct str text)
 {
-    strbuf_addf(&p->out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%d\" font-weight=\"%s\" fill=\"%s\">", x, y, anchor, size, weight, colour);
+    strbuf_addf(&p->out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%d\" font-weight=\"%s\" fill=\"%s\">", x, y,
+                anchor, size, weight, colour);
     plot_escape(&p->out, text, 100);
     strbuf_addc(&p->out, "</text>\n");
 }
@@ -99,7 +105,8 @@ static void draw_grid(struct plot *p, const struct panel *panel)
         add_line(p, LEFT, y_of(p, v), RIGHT, y_of(p, v), v > 0 ? GRID : MUTED, "stroke-width=\"1\"");
         add_label(p, LEFT - 10, y_of(p, v) + 5, "end", 14, MUTED, "400", arena_strf(p->t->a, "%g", v));
     }
-    strbuf_addf(&p->out, "<text x=\"%d\" y=\"%.1f\" font-size=\"17\" font-weight=\"600\" fill=\"%s\">%s<tspan dx=\"10\" font-size=\"14\" font-weight=\"400\" fill=\"%s\">%s</tspan></text>\n",
+    strbuf_addf(&p->out, "<text x=\"%d\" y=\"%.1f\" font-size=\"17\" font-weight=\"600\" fill=\"%s\">%s<tspan dx=\"10\" "
+                         "font-size=\"14\" font-weight=\"400\" fill=\"%s\">%s</tspan></text>\n",
                 LEFT, p->top - 12, INK, panel->title, MUTED, panel->unit);
 }
 
@@ -108,7 +115,8 @@ static void draw_series(struct plot *p, const struct series *s, double *label_y)
 {
     bool down = false;
     double y = 0;
-    strbuf_addf(&p->out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"2.5\" stroke-linejoin=\"round\"%s d=\"", s->colour, s->dashed ? " stroke-dasharray=\"7 5\"" : "");
+    strbuf_addf(&p->out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"2.5\" stroke-linejoin=\"round\"%s d=\"", s->colour,
+                s->dashed ? " stroke-dasharray=\"7 5\"" : "");
     for (const struct json *one = json_first(p->t->samples); one; one = json_next(one)) {
         const struct json *v = json_get(one, s->key);
         bool there = is_ours(p, one) && (json_is(v, JSON_INT) || json_is(v, JSON_FLOAT));
@@ -152,7 +160,8 @@ static void draw_time_axis(struct plot *p, double bottom)
     for (double t = 0; t <= p->end_s; t += step) {
         int64_t s = (int64_t)t;
         add_line(p, x_of(p, t), bottom, x_of(p, t), bottom + 6, MUTED, "stroke-width=\"1\"");
-        add_label(p, x_of(p, t), bottom + 22, "middle", 14, MUTED, "400", arena_strf(p->t->a, "%" PRId64 ":%02" PRId64, s / 60, s % 60));
+        add_label(p, x_of(p, t), bottom + 22, "middle", 14, MUTED, "400",
+                  arena_strf(p->t->a, "%" PRId64 ":%02" PRId64, s / 60, s % 60));
     }
     add_label(p, RIGHT + 28, bottom + 22, "start", 14, MUTED, "400", STR("min:s"));
 }
@@ -161,7 +170,8 @@ static void draw_time_axis(struct plot *p, double bottom)
 static bool is_mark(const struct json *step)
 {
     struct str action = json_get_str(step, "action");
-    return str_eqc(action, "apply") || str_eqc(action, "patch") || str_eqc(action, "delete") || str_eqc(action, "run") || str_eqc(action, "load") ||
+    return str_eqc(action, "apply") || str_eqc(action, "patch") || str_eqc(action, "delete") || str_eqc(action, "run") ||
+           str_eqc(action, "load") ||
            str_eqc(action, "fault");
 }
 
@@ -176,7 +186,8 @@ static void draw_marks(struct plot *p)
         last_x = shown;
         n++;
         for (int i = 0; i < PANELS; i++)           /* not through the panels' names */
-            add_line(p, x, TOP + i * (PANEL + GAP), x, TOP + i * (PANEL + GAP) + PANEL, MUTED, "stroke-width=\"1\" stroke-dasharray=\"2 4\"");
+            add_line(p, x, TOP + i * (PANEL + GAP), x, TOP + i * (PANEL + GAP) + PANEL, MUTED,
+                     "stroke-width=\"1\" stroke-dasharray=\"2 4\"");
         add_label(p, shown, TOP - 32, "middle", 14, INK, "600", arena_strf(p->t->a, "%zu", n));
         double column = LEFT + (double)((n - 1) % 3) * 370, row = LEGEND_Y + (double)((n - 1) / 3) * 20;
         add_label(p, column, row, "start", 14, INK, "600", arena_strf(p->t->a, "%zu", n));
@@ -192,7 +203,8 @@ static double band_end(const struct plot *p, const struct json *step)
     if (lasts > 0)
         end = fmin(end, from + lasts);
     for (const struct json *s = json_next(step); s; s = json_next(s))
-        if (str_eq(json_get_str(s, "action"), json_get_str(step, "action")) && str_eq(json_get_str(s, "object"), json_get_str(step, "object")))
+        if (str_eq(json_get_str(s, "action"), json_get_str(step, "action")) &&
+            str_eq(json_get_str(s, "object"), json_get_str(step, "object")))
             return fmin(end, json_double(json_get(s, "t"), 0));          /* cleared, or begun anew */
     return end;
 }
@@ -206,11 +218,13 @@ static void draw_bands(struct plot *p)
             continue;
         double x = x_of(p, json_double(json_get(s, "t"), 0)), w = fmax(2, x_of(p, band_end(p, s)) - x);
         if (load) {
-            strbuf_addf(&p->out, "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"5\" fill=\"%s\" fill-opacity=\"0.35\"/>\n", x, TOP + PANEL - 5, w, BLUE);
+            strbuf_addf(&p->out, "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"5\" fill=\"%s\" fill-opacity=\"0.35\"/>\n", x,
+                        TOP + PANEL - 5, w, BLUE);
             continue;
         }
         for (int i = 0; i < PANELS; i++)
-            strbuf_addf(&p->out, "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\" fill-opacity=\"0.10\"/>\n", x, TOP + i * (PANEL + GAP), w, PANEL, RED);
+            strbuf_addf(&p->out, "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\" fill-opacity=\"0.10\"/>\n", x,
+                        TOP + i * (PANEL + GAP), w, PANEL, RED);
         add_label(p, x + 4, TOP + 14, "start", 13, RED, "600", json_get_str(s, "object"));
     }
 }
@@ -231,10 +245,12 @@ struct str timeline_svg(const struct timeline *t)
     double bottom = TOP + PANELS * PANEL + (PANELS - 1) * GAP;
     p.hpa = t->scenario->plot_hpa ? str_c(t->scenario->plot_hpa) : json_get_str(json_first(t->samples), "hpa");
     strbuf_init(&p.out, LIMIT_RESPONSE_BYTES);
-    strbuf_addf(&p.out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n"
+    strbuf_addf(&p.out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
+                        "font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n"
                 "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n", WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT);
     add_label(&p, LEFT, 38, "start", 24, INK, "700", str_c(t->scenario->name));
-    add_label(&p, RIGHT + 100, 38, "end", 16, MUTED, "400", p.hpa.n ? arena_strf(t->a, "hpa " STR_FMT, STR_ARG(p.hpa)) : STR("no autoscaler was seen"));
+    add_label(&p, RIGHT + 100, 38, "end", 16, MUTED, "400",
+              p.hpa.n ? arena_strf(t->a, "hpa " STR_FMT, STR_ARG(p.hpa)) : STR("no autoscaler was seen"));
     draw_bands(&p);
     draw_marks(&p);
     for (size_t i = 0; i < PANELS; i++) {

@@ -1,6 +1,8 @@
-/* labs/predicate.c - a set of jq expressions as conditions, compiled once and evaluated in a child process (predicate_child.c): the parent's side.
+/* labs/predicate.c - a set of jq expressions as conditions, compiled once and evaluated in a child process (predicate_child.c):
+ * the parent's side.
  *
- * The document is sent as what has changed since the last one (predicate_diff.c): looks at the same cluster, seconds apart, differ little, and parsing is what a look costs.
+ * The document is sent as what has changed since the last one (predicate_diff.c): looks at the same cluster, seconds apart,
+ * differ little, and parsing is what a look costs.
  */
 #include "labs/predicate_priv.h"
 
@@ -165,7 +167,8 @@ static bool ask(struct predicate_set *s, struct str document, const size_t *whic
 }
 
 /* How many have been answered: all, or up to the one at which the worker ended. */
-static size_t ask_some(struct predicate_set *s, struct arena *a, struct str document, const size_t *which, size_t n, struct predicate_result *results)
+static size_t ask_some(struct predicate_set *s, struct arena *a, struct str document, const size_t *which, size_t n,
+                       struct predicate_result *results)
 {
     char words[WORDS_BYTES + 1];
     if (!ask(s, document, which, n))
@@ -184,12 +187,14 @@ static size_t ask_some(struct predicate_set *s, struct arena *a, struct str docu
     return n;
 }
 
-void predicate_set_eval(struct predicate_set *s, struct arena *a, struct str document, const size_t *which, size_t n, struct predicate_result *results)
+void predicate_set_eval(struct predicate_set *s, struct arena *a, struct str document, const size_t *which, size_t n,
+                        struct predicate_result *results)
 {
     struct err err = { 0 };
     bool ready = predicate_set_ready(s, NULL, &err);
     for (size_t i = 0; i < n; i++)
-        results[i] = (struct predicate_result){ PREDICATE_ERROR, ready ? STR("the process that evaluates it is gone") : arena_str(a, str_c(err.msg)) };
+        results[i] = (struct predicate_result){ PREDICATE_ERROR,
+                                                ready ? STR("the process that evaluates it is gone") : arena_str(a, str_c(err.msg)) };
     for (size_t done = 0, some; ready && done < n; done += some)
         if (!(some = ask_some(s, a, document, which + done, n - done, results + done)))
             break;

@@ -1,9 +1,10 @@
-/* labs/predicate_child.c - jq, where it can do no harm: the child compiles all expressions of a set as one program, since what costs is jq's own library, and forks a worker, which
- * keeps the documents' values from one to the next and evaluates under limits of CPU, wall time and memory. An expression without end ends its worker and is said to have had none; the
- * child forks another, which begins with the next document.
+/* labs/predicate_child.c - jq, where it can do no harm: the child compiles all expressions of a set as one program, since what
+ * costs is jq's own library, and forks a worker, which keeps the documents' values from one to the next and evaluates under
+ * limits of CPU, wall time and memory. An expression without end ends its worker and is said to have had none; the child forks
+ * another, which begins with the next document.
  *
- * Neither knows a file, an environment or a clock: `now` is the document's virtual time (seconds), $document the whole document wherever one is in an expression, $params its
- * parameters.
+ * Neither knows a file, an environment or a clock: `now` is the document's virtual time (seconds), $document the whole document
+ * wherever one is in an expression, $params its parameters.
  */
 #include "labs/predicate_priv.h"
 
@@ -109,7 +110,8 @@ static bool is_no(jv v) { return jv_get_kind(v) == JV_KIND_FALSE || jv_get_kind(
 static void evaluate(struct child *c, uint32_t index)
 {
     jq_state *jq = c->jq;
-    jv input = jv_object_set(jv_object_set(jv_object(), jv_string("i"), jv_number(index)), jv_string("document"), jv_copy(c->kept.document)), last = jv_invalid(), out;
+    jv input = jv_object_set(jv_object_set(jv_object(), jv_string("i"), jv_number(index)), jv_string("document"),
+                             jv_copy(c->kept.document)), last = jv_invalid(), out;
     size_t outputs = 0;
     jq_start(jq, input, 0);
     while (!is_invalid(out = jq_next(jq))) {
@@ -270,7 +272,8 @@ static void kept_free(struct kept *k)
 
 static void read_document(struct child *c, struct str ops)
 {
-    struct reading r = { .ops = ops, .root = jv_object(), .inner = jv_null(), .key1 = jv_null(), .key2 = jv_null(), .list = jv_null(), .base = jv_null(),
+    struct reading r = { .ops = ops, .root = jv_object(), .inner = jv_null(), .key1 = jv_null(), .key2 = jv_null(),
+                         .list = jv_null(), .base = jv_null(),
                          .wrong = jv_null() };
     while (r.ops.n)
         read_op(&r, &c->kept);
@@ -284,7 +287,8 @@ static void read_document(struct child *c, struct str ops)
     c->kept = r.now;
 }
 
-/* A question: how many expressions, which (4 bytes each); a length (8) and the ops of the document. The worker ends with the parent. */
+/* A question: how many expressions, which (4 bytes each); a length (8) and the ops of the document. The worker ends with the
+ * parent. */
 static bool serve(struct child *c)
 {
     uint32_t n;
@@ -330,7 +334,8 @@ static void note_error(void *ctx, jv message)
             line = str_sub(line, strlen("jq: error: "), line.n);
         ptrdiff_t quoting = str_find(line, STR(" (Unix shell quoting issues?)"));
         if (quoting >= 0)
-            snprintf(w->text, sizeof w->text, STR_FMT STR_FMT, STR_ARG(str_sub(line, 0, (size_t)quoting)), STR_ARG(str_sub(line, (size_t)quoting + 29, line.n)));
+            snprintf(w->text, sizeof w->text, STR_FMT STR_FMT, STR_ARG(str_sub(line, 0, (size_t)quoting)),
+                     STR_ARG(str_sub(line, (size_t)quoting + 29, line.n)));
         else
             snprintf(w->text, sizeof w->text, STR_FMT, STR_ARG(line));
         size_t n = strlen(w->text);
@@ -367,7 +372,8 @@ static jq_state *compile(const char *text, const struct predicate_limits *l, str
     return NULL;
 }
 
-/* Can it stand between brackets, as it can stand alone? Brackets outside of texts and comments are closed in order ("\(" within a text opens one). */
+/* Can it stand between brackets, as it can stand alone? Brackets outside of texts and comments are closed in order ("\(" within a
+ * text opens one). */
 static bool is_balanced(const char *p)
 {
     char open[MAX_DEPTH];
@@ -502,7 +508,8 @@ static void tell_death(int fd, int status, const struct predicate_limits *l)
     put_answer(fd, PREDICATE_LIMIT | WORKER_ENDED, str_c(text));
 }
 
-_Noreturn void predicate_child(int fd, const char *const *texts, size_t n, const struct predicate_limits *l, struct predicate_shared *shared)
+_Noreturn void predicate_child(int fd, const char *const *texts, size_t n, const struct predicate_limits *l,
+                               struct predicate_shared *shared)
 {
     struct words w = { "" };
     struct child c = { .fd = isolate(fd), .n = n, .l = l, .shared = shared, .kept.document = jv_null() };

@@ -1,7 +1,9 @@
-/* labs/predicate_diff.c - from one document to the next: a look at the same cluster a moment later differs in a few places, and parsing is what a look costs.
+/* labs/predicate_diff.c - from one document to the next: a look at the same cluster a moment later differs in a few places, and
+ * parsing is what a look costs.
  *
- * Values are compared as text with those of the last document in the same place, elements of an array with those not far behind the last one found: lists are in
- * order of names or of time, so what has come, gone or changed is found, and all else is a run of copies.
+ * Values are compared as text with those of the last document in the same place, elements of an array with those not far behind
+ * the last one found: lists are in order of names or of time, so what has come, gone or changed is found, and all else is a run
+ * of copies.
  */
 #include "labs/predicate_priv.h"
 
@@ -10,7 +12,8 @@
 /* How far behind the last match an element is sought: so many may have gone at once before the rest of the list is sent anew. */
 enum { LOOKAHEAD = 32 };
 
-/* A member, or one of a member that is an object (then key2 is set and member is not). It holds values first to first + n - 1; whole is all of its text. */
+/* A member, or one of a member that is an object (then key2 is set and member is not). It holds values first to first + n - 1;
+ * whole is all of its text. */
 struct place { struct str key1, key2, whole; bool member, array; uint32_t first, n; };
 struct shot {                          /* a document taken apart; texts point into bytes */
     char *bytes;
@@ -113,7 +116,8 @@ static const struct place *place_before(struct diff *d, const struct place *p)
     return NULL;
 }
 
-/* Does the walk stand before this very value? JSON's values end by themselves, but for numbers and words, which something has to end. */
+/* Does the walk stand before this very value? JSON's values end by themselves, but for numbers and words, which something has to
+ * end. */
 static bool stands_before(const struct json_walk *w, struct str value)
 {
     char next = w->rest.n > value.n ? w->rest.p[value.n] : 0;
@@ -155,7 +159,8 @@ static bool take_array(struct taking *t, struct json_walk *outer, struct place *
 {
     struct json_walk w;
     struct str key, value, rest;
-    uint32_t at = before && before->array ? before->first : 0, end = before && before->array ? before->first + before->n : 0, run = 0, from = 0;
+    uint32_t at = before && before->array ? before->first : 0, end = before && before->array ? before->first + before->n : 0,
+        run = 0, from = 0;
     const char *start = outer->rest.p;
     size_t place = t->now.place_n - 1;
     p->array = true;

@@ -1,4 +1,5 @@
-/* labs/predicate_priv.h - between the files of the predicates: predicate.c (the parent), predicate_child.c (jq), predicate_diff.c (what passes between them). */
+/* labs/predicate_priv.h - between the files of the predicates: predicate.c (the parent), predicate_child.c (jq), predicate_diff.c
+ * (what passes between them). */
 #ifndef LABS_PREDICATE_PRIV_H
 #define LABS_PREDICATE_PRIV_H
 
@@ -30,7 +31,9 @@ void diff_write(struct diff *d, struct str document, struct strbuf *ops);
 const char *predicate_program(struct arena *a, const char *const *texts, size_t n);
 /* Compile it here, for children that are to compile the same. */
 void predicate_make_ready(const char *program);
-struct predicate_shared { size_t compiling; };                   /* in memory that both sides have: which expression is being looked at */
-_Noreturn void predicate_child(int fd, const char *const *texts, size_t n, const struct predicate_limits *l, struct predicate_shared *shared);
+/* in memory that both sides have: which expression is being looked at */
+struct predicate_shared { size_t compiling; };
+_Noreturn void predicate_child(int fd, const char *const *texts, size_t n, const struct predicate_limits *l,
+                               struct predicate_shared *shared);
 
 #endif

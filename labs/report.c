@@ -1,5 +1,6 @@
-/* labs/report.c - a grade for people (text) and for programs (JSON, in the manner of check50: a check that could not be judged is null, one that failed says why it matters and
- * where to look). Nothing in them depends on the machine: no wall time, no path, no port; the same submission and seed give the same bytes.
+/* labs/report.c - a grade for people (text) and for programs (JSON, in the manner of check50: a check that could not be judged is
+ * null, one that failed says why it matters and where to look). Nothing in them depends on the machine: no wall time, no path, no
+ * port; the same submission and seed give the same bytes.
  */
 #include "labs/grade.h"
 #include "labs/report.h"
@@ -28,9 +29,11 @@ const char *report_reason(struct arena *a, const struct grade *g, const struct g
 /* ---- text ---- */
 static void text_check(struct arena *a, const struct grade *g, const struct grade_check *c, struct strbuf *out)
 {
-    static const char *const marks[] = { [GRADE_PASSED] = "ok", [GRADE_FAILED] = "not ok", [GRADE_BLOCKED] = "-", [GRADE_UNJUDGED] = "-" };
+    static const char *const marks[] = { [GRADE_PASSED] = "ok", [GRADE_FAILED] = "not ok", [GRADE_BLOCKED] = "-",
+                                         [GRADE_UNJUDGED] = "-" };
     const char *reason = report_reason(a, g, c);
-    strbuf_addf(out, "  %-6s  %s%s (%" PRId64 " of %" PRId64 ")\n", marks[c->state], c->check->name, c->check->hidden ? " [hidden]" : "",
+    strbuf_addf(out, "  %-6s  %s%s (%" PRId64 " of %" PRId64 ")\n", marks[c->state], c->check->name,
+                c->check->hidden ? " [hidden]" : "",
                 c->state == GRADE_PASSED ? c->check->points : 0, c->check->points);
     if (c->state == GRADE_PASSED)
         return;
@@ -63,11 +66,13 @@ void report_submission(const struct grade *g, struct strbuf *out)
         strbuf_addf(out, "%zu objects applied, %zu refused\n", json_len(g->objects) - refused, refused);
     for (const struct json *o = json_first(g->objects); o; o = json_next(o))
         if (!json_get_bool(o, "ok", false))
-            strbuf_addf(out, "  " STR_FMT ": " STR_FMT ": " STR_FMT "\n", STR_ARG(json_get_str(o, "source")), STR_ARG(json_get_str(o, "object")), STR_ARG(json_get_str(o, "message")));
+            strbuf_addf(out, "  " STR_FMT ": " STR_FMT ": " STR_FMT "\n", STR_ARG(json_get_str(o, "source")),
+                        STR_ARG(json_get_str(o, "object")), STR_ARG(json_get_str(o, "message")));
     for (const struct json *p = json_first(g->submission.problems); p; p = json_next(p))
         strbuf_addf(out, "  " STR_FMT ": " STR_FMT "\n", STR_ARG(json_get_str(p, "source")), STR_ARG(json_get_str(p, "message")));
     if (g->output)
-        strbuf_addf(out, "what the script printed:\n%s%s", g->output, *g->output && g->output[strlen(g->output) - 1] != '\n' ? "\n" : "");
+        strbuf_addf(out, "what the script printed:\n%s%s", g->output,
+                    *g->output && g->output[strlen(g->output) - 1] != '\n' ? "\n" : "");
     make_text(str_sub(strbuf_str(out), from, out->n));
 }
 
@@ -106,13 +111,16 @@ static struct json *json_check(struct arena *a, const struct grade *g, const str
         cause = json_buildf(a, "{'rationale':%s,'help':%s}", c->check->rationale, c->check->help);
     struct json *passed = judged ? json_new_bool(a, c->state == GRADE_PASSED) : NULL;
     struct json *data = judged ? json_buildf(a, "{'judgedAt':%S}", duration_go(a, c->at_ns)) : json_new_object(a);
-    return json_buildf(a, "{'name':%s,'description':%s,'step':%s,'passed':%j,'points':%d,'max_points':%d,'hidden':%b,'log':%j,'cause':%j,'data':%j,'dependency':%s}", c->check->name,
-                       c->step->title, c->step->id, passed, c->state == GRADE_PASSED ? c->check->points : 0, c->check->points, c->check->hidden, log, cause, data, c->check->depends);
+    return json_buildf(a, "{'name':%s,'description':%s,'step':%s,'passed':%j,'points':%d,'max_points':%d,'hidden':%b,'log':%j,"
+                          "'cause':%j,'data':%j,'dependency':%s}", c->check->name,
+                       c->step->title, c->step->id, passed, c->state == GRADE_PASSED ? c->check->points : 0, c->check->points,
+                       c->check->hidden, log, cause, data, c->check->depends);
 }
 
 static struct json *json_sum(struct arena *a, struct grade_sum s)
 {
-    return json_buildf(a, "{'passed':%d,'total':%d,'points':%d,'max_points':%d}", (int64_t)s.passed, (int64_t)s.n, s.points, s.max_points);
+    return json_buildf(a, "{'passed':%d,'total':%d,'points':%d,'max_points':%d}", (int64_t)s.passed, (int64_t)s.n, s.points,
+                       s.max_points);
 }
 
 static struct json *json_submission(struct arena *a, const struct grade *g)
@@ -128,17 +136,22 @@ static void write_json(struct arena *a, const struct grade *g, struct strbuf *ou
     for (size_t i = 0; i < g->n; i++)
         if (report_shows(g, &g->v[i]))
             json_append(results, json_check(a, g, &g->v[i]));
-    struct json *j = json_buildf(a, "{'version':'1','slug':%s,'student':%s,'seed':%d,'status':%s,'message':%s,'summary':%s,'score':%d,'max_score':%d,'visible':%j,'hidden':%j,"
+    struct json *j = json_buildf(a,
+                                 "{'version':'1','slug':%s,'student':%s,'seed':%d,'status':%s,'message':%s,'summary':%s,'score':%d,"
+                                 "'max_score':%d,'visible':%j,'hidden':%j,"
                                     "'results':%j,'submission':%j,'sandbox':%j,'steps':%j}",
-        g->lab->name, g->student, g->seed, grade_status_name(g->status), g->message, grade_headline(a, g), sum.points, sum.max_points, json_sum(a, grade_sum(g, false)),
-        g->show_hidden ? json_sum(a, hidden) : json_buildf(a, "{'total':%d}", (int64_t)hidden.n), results, json_submission(a, g), g->sandbox ? json_copy(a, g->sandbox) : NULL,
+        g->lab->name, g->student, g->seed, grade_status_name(g->status), g->message, grade_headline(a, g), sum.points,
+        sum.max_points, json_sum(a, grade_sum(g, false)),
+        g->show_hidden ? json_sum(a, hidden) : json_buildf(a, "{'total':%d}", (int64_t)hidden.n), results, json_submission(a, g),
+        g->sandbox ? json_copy(a, g->sandbox) : NULL,
         g->show_hidden && g->steps ? json_copy(a, g->steps) : NULL);
     json_write(out, j, JSON_PRETTY | JSON_NO_HTML_ESCAPE);
     strbuf_addch(out, '\n');
 }
 
 static const struct report_format formats[] = {
-    { "text", "txt", report_text }, { "json", "json", write_json }, { "junit", "xml", report_junit }, { "gradescope", "json", report_gradescope },
+    { "text", "txt", report_text }, { "json", "json", write_json }, { "junit", "xml", report_junit },
+    { "gradescope", "json", report_gradescope },
     { "prairielearn", "json", report_prairielearn }, { "autolab", "txt", report_autolab }, { "tap", "tap", report_tap },
 };
 

@@ -1,7 +1,9 @@
-/* labs/report_tools.c - a grade as classroom tools read it: JUnit XML, Gradescope's and PrairieLearn's results.json, Autolab's last line, TAP 14.
+/* labs/report_tools.c - a grade as classroom tools read it: JUnit XML, Gradescope's and PrairieLearn's results.json, Autolab's
+ * last line, TAP 14.
  *
- * Formats: the JUnit schema that Jenkins and Ant's writers agree on (every testsuite with time, timestamp and hostname: virtual ones); Gradescope's autograder specification;
- * PrairieLearn's externalGrading.md; the TAP 14 specification. Text of a submission can hold any bytes: XML gets them escaped, and what XML cannot hold is a question mark.
+ * Formats: the JUnit schema that Jenkins and Ant's writers agree on (every testsuite with time, timestamp and hostname: virtual
+ * ones); Gradescope's autograder specification; PrairieLearn's externalGrading.md; the TAP 14 specification. Text of a submission
+ * can hold any bytes: XML gets them escaped, and what XML cannot hold is a question mark.
  */
 #include "labs/report.h"
 
@@ -19,7 +21,8 @@ static void xml_text(struct strbuf *out, struct str s)
     }
 }
 
-/* Text of other people's making: UTF-8, or else ASCII with question marks; the two code points of UTF-8 that XML forbids are too rare to look for, and no valid UTF-8 of ours has them. */
+/* Text of other people's making: UTF-8, or else ASCII with question marks; the two code points of UTF-8 that XML forbids are too
+ * rare to look for, and no valid UTF-8 of ours has them. */
 static void xml_foreign(struct arena *a, struct strbuf *out, struct str s)
 {
     bool valid = utf8_valid(s);
@@ -76,7 +79,8 @@ static void junit_counts(const struct grade *g, const struct lab_step *step, str
     size_t n[4], all = 0;
     for (unsigned s = 0; s < 4; s++)
         all += n[s] = count_state(g, step, (enum grade_state)s);
-    strbuf_addf(out, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\"", all, n[GRADE_FAILED], n[GRADE_UNJUDGED], n[GRADE_BLOCKED]);
+    strbuf_addf(out, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\"", all, n[GRADE_FAILED], n[GRADE_UNJUDGED],
+                n[GRADE_BLOCKED]);
 }
 
 static void junit_suite(struct arena *a, const struct grade *g, const struct lab_step *step, struct strbuf *out)
@@ -85,9 +89,11 @@ static void junit_suite(struct arena *a, const struct grade *g, const struct lab
     strbuf_addc(out, "  <testsuite");
     xml_attribute(a, out, "name", arena_printf(a, "%s.%s", g->lab->name, step->id));
     junit_counts(g, step, out);
-    strbuf_addf(out, " time=\"%" PRId64 "\" timestamp=\"" STR_FMT "\" hostname=\"kubelab\">\n    <properties>\n", g->length_ns / (int64_t)NS_PER_S, STR_ARG(str_sub(begin, 0, 19)));
+    strbuf_addf(out, " time=\"%" PRId64 "\" timestamp=\"" STR_FMT "\" hostname=\"kubelab\">\n    <properties>\n",
+                g->length_ns / (int64_t)NS_PER_S, STR_ARG(str_sub(begin, 0, 19)));
     const struct { const char *name, *value; } properties[] = {
-        { "status", grade_status_name(g->status) }, { "summary", grade_headline(a, g) }, { "student", g->student }, { "seed", arena_printf(a, "%" PRId64, g->seed) },
+        { "status", grade_status_name(g->status) }, { "summary", grade_headline(a, g) }, { "student", g->student },
+        { "seed", arena_printf(a, "%" PRId64, g->seed) },
     };
     for (size_t i = 0; i < ARRAY_LEN(properties); i++) {
         if (!properties[i].value)
@@ -154,8 +160,10 @@ static struct str whole_text(struct arena *a, const struct grade *g)
 /* ---- Gradescope ---- */
 static struct json *gradescope_test(struct arena *a, const struct grade *g, const struct grade_check *c, const char *number)
 {
-    return json_buildf(a, "{'name':%s,'number':%s,'score':%d,'max_score':%d,'status':%s,'output':%S,'output_format':'text','tags':[%s],'visibility':%s}", c->check->name, number,
-                                 c->state == GRADE_PASSED ? c->check->points : 0, c->check->points, c->state == GRADE_PASSED ? "passed" : "failed", check_text(a, g, c),
+    return json_buildf(a, "{'name':%s,'number':%s,'score':%d,'max_score':%d,'status':%s,'output':%S,'output_format':'text',"
+                          "'tags':[%s],'visibility':%s}", c->check->name, number,
+                                 c->state == GRADE_PASSED ? c->check->points : 0, c->check->points,
+                                 c->state == GRADE_PASSED ? "passed" : "failed", check_text(a, g, c),
                        c->step->id, c->check->hidden ? "hidden" : "visible");
 }
 
@@ -171,8 +179,10 @@ void report_gradescope(struct arena *a, const struct grade *g, struct strbuf *ou
         step = g->v[i].step;
         json_append(tests, gradescope_test(a, g, &g->v[i], arena_printf(a, "%" PRId64 ".%" PRId64, s, c)));
     }
-    struct json *j = json_buildf(a, "{'output':%S,'output_format':'text','visibility':'visible','stdout_visibility':'hidden','tests':%j,"
-                                    "'extra_data':{'lab':%s,'status':%s,'seed':%d,'sandbox':%j}}", whole_text(a, g), tests, g->lab->name, grade_status_name(g->status),
+    struct json *j = json_buildf(a,
+                                 "{'output':%S,'output_format':'text','visibility':'visible','stdout_visibility':'hidden','tests':%j,"
+                                    "'extra_data':{'lab':%s,'status':%s,'seed':%d,'sandbox':%j}}", whole_text(a, g), tests,
+                                    g->lab->name, grade_status_name(g->status),
                                  g->seed, g->sandbox ? json_copy(a, g->sandbox) : NULL);
     json_write(out, j, JSON_PRETTY | JSON_NO_HTML_ESCAPE);
     strbuf_addch(out, '\n');
@@ -185,7 +195,8 @@ static struct grade_sum sum_of_all(const struct grade *g)
     return (struct grade_sum){ s.n + h.n, s.passed + h.passed, s.points + h.points, s.max_points + h.max_points };
 }
 
-/* What is no student's fault, or is nothing, counts as no attempt. The score is that of all checks; a student sees the tests, hence not the hidden ones. */
+/* What is no student's fault, or is nothing, counts as no attempt. The score is that of all checks; a student sees the tests,
+ * hence not the hidden ones. */
 void report_prairielearn(struct arena *a, const struct grade *g, struct strbuf *out)
 {
     struct json *tests = json_new_array(a);
@@ -194,11 +205,13 @@ void report_prairielearn(struct arena *a, const struct grade *g, struct strbuf *
     for (size_t i = 0; i < g->n; i++) {
         const struct grade_check *c = &g->v[i];
         if (report_shows(g, c))
-            json_append(tests, json_buildf(a, "{'name':%s,'description':%s,'points':%d,'max_points':%d,'output':%S}", c->check->name, c->step->title,
+            json_append(tests, json_buildf(a, "{'name':%s,'description':%s,'points':%d,'max_points':%d,'output':%S}",
+                                           c->check->name, c->step->title,
                                            c->state == GRADE_PASSED ? c->check->points : 0, c->check->points, check_text(a, g, c)));
     }
     struct json *j = json_buildf(a, "{'gradable':%b,'score':%f,'message':%s,'output':%S,'tests':%j}", gradable,
-                                 sum.max_points ? (double)sum.points / (double)sum.max_points : 0.0, grade_headline(a, g), whole_text(a, g), tests);
+                                 sum.max_points ? (double)sum.points / (double)sum.max_points : 0.0, grade_headline(a, g),
+                                 whole_text(a, g), tests);
     if (!gradable)
         json_set_strc(a, j, "format_errors", g->message ? g->message : grade_status_name(g->status));
     json_write(out, j, JSON_PRETTY | JSON_NO_HTML_ESCAPE);
@@ -242,7 +255,8 @@ void report_tap(struct arena *a, const struct grade *g, struct strbuf *out)
             continue;
         strbuf_addf(out, "  ---\n  state: %s\n", grade_state_name(c->state));
         const struct { const char *key, *value; } lines[] = {
-            { "message", reason }, { "rationale", c->state == GRADE_FAILED ? c->check->rationale : NULL }, { "help", c->state == GRADE_FAILED ? c->check->help : NULL },
+            { "message", reason }, { "rationale", c->state == GRADE_FAILED ? c->check->rationale : NULL },
+            { "help", c->state == GRADE_FAILED ? c->check->help : NULL },
         };
         for (size_t k = 0; k < ARRAY_LEN(lines); k++) {
             if (!lines[k].value)

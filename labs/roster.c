@@ -1,4 +1,5 @@
-/* labs/roster.c - a class read from a table or from a folder. The table comes out of other programs: it is read strictly, and every complaint names its line. */
+/* labs/roster.c - a class read from a table or from a folder. The table comes out of other programs: it is read strictly, and
+ * every complaint names its line. */
 #include "labs/roster.h"
 
 #include <dirent.h>
@@ -57,7 +58,8 @@ static bool read_field(struct table *t, struct str *field)
         ok = read_quoted(t, &out);
     else
         while (!at(t, ',') && !at_line_end(t) && ok)
-            ok = !at(t, '"') ? (strbuf_addch(&out, take(t)), true) : fail(t, t->line, "a quote stands in the middle of a field: put the whole field in quotes and double it");
+            ok = !at(t, '"') ? (strbuf_addch(&out, take(t)), true)
+                 : fail(t, t->line, "a quote stands in the middle of a field: put the whole field in quotes and double it");
     *field = str_trim(arena_str(t->a, strbuf_str(&out)));
     strbuf_deinit(&out);
     return ok;
@@ -96,7 +98,8 @@ static bool add_row(struct table *t, struct roster *r, struct map *seen, struct 
         return fail(t, line, "the student has no name");
     if (memchr(student.p, 0, student.n) || (submission.n && memchr(submission.p, 0, submission.n)))
         return fail(t, line, "there is a zero byte in it");
-    struct roster_row row = { .student = arena_cstr(t->a, student), .name = file_name(t->a, student), .submission = arena_cstr(t->a, submission), .line = line };
+    struct roster_row row = { .student = arena_cstr(t->a, student), .name = file_name(t->a, student),
+                              .submission = arena_cstr(t->a, submission), .line = line };
     const struct roster_row *before = map_get(seen, student);
     if (before)
         return fail(t, line, "student \"%s\" stands in line %u already", row.student, before->line);

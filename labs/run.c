@@ -1,5 +1,5 @@
-/* labs/run.c - a scenario played: the virtual clock is led from step to step and from sample to sample, so that each happens at its exact time whatever the
- * machine does. Nothing here waits in wall time.
+/* labs/run.c - a scenario played: the virtual clock is led from step to step and from sample to sample, so that each happens at
+ * its exact time whatever the machine does. Nothing here waits in wall time.
  */
 #include "labs/labs_priv.h"
 
@@ -78,8 +78,10 @@ PRINTF(4, 5) static void record(struct runner *r, const struct scenario_step *st
     va_start(ap, fmt);
     vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
-    json_append(r->t->steps, json_buildf(r->a, "{'t':%f,'time':%S,'line':%d,'name':%s,'action':%s,'ok':%b,'message':%s}", (double)r->now_ns / 1e9,
-                                         time_rfc3339(r->a, r->t->begin_ns + r->now_ns), (int64_t)st->line, st->name, action_name(st->action), ok, what));
+    json_append(r->t->steps,
+                json_buildf(r->a, "{'t':%f,'time':%S,'line':%d,'name':%s,'action':%s,'ok':%b,'message':%s}", (double)r->now_ns / 1e9,
+                                         time_rfc3339(r->a, r->t->begin_ns + r->now_ns), (int64_t)st->line, st->name,
+                                         action_name(st->action), ok, what));
     if (st->action == ACTION_FAULT || st->action == ACTION_LOAD)           /* what the plot draws as a band */
         note_band(r->a, json_at(r->t->steps, json_len(r->t->steps) - 1), st);
     *(ok ? &r->t->passed : &r->t->failed) += 1;
@@ -90,7 +92,8 @@ PRINTF(4, 5) static void record(struct runner *r, const struct scenario_step *st
 
 static struct document_of document_of(const struct runner *r)
 {
-    return (struct document_of){ .lab = r->sc->lab, .params = r->sc->params, .history = r->ops->samples ? r->t->samples : NULL, .transcript = r->transcript };
+    return (struct document_of){ .lab = r->sc->lab, .params = r->sc->params, .history = r->ops->samples ? r->t->samples : NULL,
+                                 .transcript = r->transcript };
 }
 
 /* The document of this moment, as text; empty when nobody answers. */
@@ -109,15 +112,18 @@ static const char *refusal(struct arena *a, int status, struct str reply)
     return arena_printf(a, STR_FMT " (%d)", STR_ARG(message.n ? message : str_sub(reply, 0, 300)), status);
 }
 
-bool object_send(struct arena *a, const struct labs_ops *ops, const struct json *o, const struct object_request *q, const char **wrong, struct err *err)
+bool object_send(struct arena *a, const struct labs_ops *ops, const struct json *o, const struct object_request *q,
+                 const char **wrong, struct err *err)
 {
     struct err e = { 0 };
     struct str reply, name = json_path_str(o, "metadata.name");
     int status = 0;
     *wrong = NULL;
-    const char *path = document_path(a, ops, json_get_str(o, "apiVersion"), json_get_str(o, "kind"), json_path_str(o, "metadata.namespace"), arena_cstr(a, name), &e);
+    const char *path = document_path(a, ops, json_get_str(o, "apiVersion"), json_get_str(o, "kind"),
+                                     json_path_str(o, "metadata.namespace"), arena_cstr(a, name), &e);
     bool ok = path && ops->api(ops->ctx, a, q->method, arena_printf(a, "%s%s", path, q->query), q->type, q->body, &status, &reply, &e);
-    bool no_kind_or_server = !ok && (e.code == ERR_NOT_FOUND || e.code == ERR_UNAVAILABLE);      /* the cluster is as it was made to be */
+    /* the cluster is as it was made to be */
+    bool no_kind_or_server = !ok && (e.code == ERR_NOT_FOUND || e.code == ERR_UNAVAILABLE);
     if (ok && status >= 300)
         *wrong = refusal(a, status, reply);
     else if (!ok && no_kind_or_server)
@@ -144,7 +150,8 @@ static bool do_objects(struct runner *r, const struct scenario_step *st)
         if (!object_send(r->scratch, r->ops, o, &q, &wrong, r->err))
             return false;
         if (wrong)
-            record(r, st, false, STR_FMT " " STR_FMT ": %s", STR_ARG(json_get_str(o, "kind")), STR_ARG(json_path_str(o, "metadata.name")), wrong);
+            record(r, st, false, STR_FMT " " STR_FMT ": %s", STR_ARG(json_get_str(o, "kind")),
+                   STR_ARG(json_path_str(o, "metadata.name")), wrong);
     }
     if (!wrong && st->text)            /* a fault or a load, which its name tells */
         record(r, st, true, "%s", "");
@@ -154,8 +161,10 @@ static bool do_objects(struct runner *r, const struct scenario_step *st)
 }
 
 /* ---- conditions ---- */
-/* Look now and then for at most ns, until the condition (its index in the scenario's set) holds (or, for `good` false, until it does not). *met: that came. */
-static bool look_until(struct runner *r, size_t condition, bool good, int64_t ns, int64_t every, struct predicate_result *result, bool *met)
+/* Look now and then for at most ns, until the condition (its index in the scenario's set) holds (or, for `good` false, until it
+ * does not). *met: that came. */
+static bool look_until(struct runner *r, size_t condition, bool good, int64_t ns, int64_t every, struct predicate_result *result,
+                       bool *met)
 {
     int64_t end = r->now_ns + ns;
     for (;;) {
@@ -198,9 +207,11 @@ static bool do_expect(struct runner *r, const struct scenario_step *st)
     if (!ok && result.verdict != PREDICATE_FALSE)
         what = arena_printf(r->a, "it could not be judged: " STR_FMT, STR_ARG(result.text));
     else if (always)
-        what = ok ? arena_printf(r->a, "it held for %s", after) : arena_printf(r->a, "after %s it did not hold: %s", after, st->expect_jq);
+        what = ok ? arena_printf(r->a, "it held for %s", after)
+               : arena_printf(r->a, "after %s it did not hold: %s", after, st->expect_jq);
     else if (st->within_ns)
-        what = ok ? arena_printf(r->a, "it held after %s", after) : arena_printf(r->a, "within %s it never held: %s", after, st->expect_jq);
+        what = ok ? arena_printf(r->a, "it held after %s", after)
+               : arena_printf(r->a, "within %s it never held: %s", after, st->expect_jq);
     else if (!ok)
         what = arena_printf(r->a, "it does not hold: %s", st->expect_jq);
     record(r, st, ok, "%s", what);
@@ -246,7 +257,9 @@ static bool do_check(struct runner *r, const struct scenario_step *st)
 
 static void note_line(struct runner *r, const char *line, int status, struct str output)
 {
-    json_append(r->transcript, json_buildf(r->a, "{'t':%f,'line':%s,'status':%d,'output':%S}", (double)r->now_ns / 1e9, line, (int64_t)status, output));
+    json_append(r->transcript,
+                json_buildf(r->a, "{'t':%f,'line':%s,'status':%d,'output':%S}", (double)r->now_ns / 1e9, line, (int64_t)status,
+                            output));
 }
 
 static bool do_run(struct runner *r, const struct scenario_step *st)
@@ -259,7 +272,8 @@ static bool do_run(struct runner *r, const struct scenario_step *st)
     if (!ended)
         record(r, st, false, "%s", err.msg);
     else if (status)
-        record(r, st, false, "it ended with %d%s" STR_FMT, status, str_trim(output).n ? ": " : ", and printed nothing", STR_ARG(str_trim(output)));
+        record(r, st, false, "it ended with %d%s" STR_FMT, status, str_trim(output).n ? ": " : ", and printed nothing",
+               STR_ARG(str_trim(output)));
     else
         record(r, st, true, STR_FMT, STR_ARG(str_trim(output)));
     err_clear(&err);
@@ -273,7 +287,8 @@ static bool do_build(struct runner *r, const struct scenario_step *st)
     const char *beside = st->dir[0] == '/' ? st->dir : arena_printf(r->a, "%s/%s", r->sc->dir, st->dir);
     if (g && strcmp(st->dir, "submission") == 0)
         beside = g->context;
-    bool ok = beside ? r->ops->build(r->ops->ctx, beside, st->dir, st->text, &err) : err_set(&err, ERR_NOT_FOUND, "the submission has no Dockerfile");
+    bool ok = beside ? r->ops->build(r->ops->ctx, beside, st->dir, st->text, &err)
+              : err_set(&err, ERR_NOT_FOUND, "the submission has no Dockerfile");
     bool reached = catch_up(r);
     record(r, st, ok, "%s", ok ? st->text : err.msg);
     err_clear(&err);
@@ -328,10 +343,12 @@ static bool play(struct runner *r)
     return advance_to(r, r->sc->duration_ns);
 }
 
-bool scenario_run(struct arena *a, const struct scenario *sc, const struct labs_ops *ops, void (*say)(void *ctx, const char *line), void *ctx, struct timeline *t, struct err *err)
+bool scenario_run(struct arena *a, const struct scenario *sc, const struct labs_ops *ops, void (*say)(void *ctx, const char *line),
+                  void *ctx, struct timeline *t, struct err *err)
 {
     *t = (struct timeline){ .a = a, .scenario = sc, .steps = json_new_array(a), .samples = json_new_array(a) };
-    struct runner r = { .a = a, .sc = sc, .ops = ops, .t = t, .err = err, .transcript = json_new_array(a), .scratch = arena_new(), .say = say, .ctx = ctx };
+    struct runner r = { .a = a, .sc = sc, .ops = ops, .t = t, .err = err, .transcript = json_new_array(a), .scratch = arena_new(),
+                        .say = say, .ctx = ctx };
     bool ok = ops->now(ops->ctx, &t->begin_ns, err) && sample_now(&r) && play(&r);
     arena_free(r.scratch);
     return ok || t->interrupted;

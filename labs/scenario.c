@@ -1,5 +1,6 @@
-/* labs/scenario.c - a scenario's YAML into steps. What it names (manifests, expressions) is read and compiled before anything runs, so that a mistake in the
- * last step is known before the first; every error points to file, line and column. README.md says what a scenario may hold.
+/* labs/scenario.c - a scenario's YAML into steps. What it names (manifests, expressions) is read and compiled before anything
+ * runs, so that a mistake in the last step is known before the first; every error points to file, line and column. README.md says
+ * what a scenario may hold.
  */
 #include "labs/labs_priv.h"
 #include "labs/params.h"
@@ -13,17 +14,21 @@
 
 enum { MAX_STEPS = 1000, MAX_OBJECTS = 1000, MAX_RUNS = 1000 };
 
-/* Where a scenario's clock begins unless it says so: the day of Lab 8. A fixed time, so that the same seed gives the same bytes on any day. */
+/* Where a scenario's clock begins unless it says so: the day of Lab 8. A fixed time, so that the same seed gives the same bytes
+ * on any day. */
 #define START_DEFAULT "2020-01-24T23:00:00Z"
 
 struct scenario_doc { struct scenario s; struct json *steps, *parameters, *grid, *seeds; };
 
 #define DOC(f)  offsetof(struct scenario_doc, f)
 static const struct spec_field scenario_fields[] = {
-    { "name", SPEC_TEXT, DOC(s.name), true }, { "lab", SPEC_TEXT, DOC(s.lab), false }, { "kubernetesVersion", SPEC_VERSION, DOC(s.version), false },
-    { "seed", SPEC_INT, DOC(s.seed), false }, { "start", SPEC_TIME, DOC(s.start_ns), false }, { "duration", SPEC_DURATION, DOC(s.duration_ns), false },
+    { "name", SPEC_TEXT, DOC(s.name), true }, { "lab", SPEC_TEXT, DOC(s.lab), false },
+    { "kubernetesVersion", SPEC_VERSION, DOC(s.version), false },
+    { "seed", SPEC_INT, DOC(s.seed), false }, { "start", SPEC_TIME, DOC(s.start_ns), false },
+    { "duration", SPEC_DURATION, DOC(s.duration_ns), false },
     { "sample", SPEC_DURATION, DOC(s.sample_ns), false }, { "plot", SPEC_TEXT, DOC(s.plot_hpa), false },
-    { "parameters", SPEC_ANY, DOC(parameters), false }, { "grid", SPEC_ANY, DOC(grid), false }, { "seeds", SPEC_ANY, DOC(seeds), false }, { "steps", SPEC_LIST, DOC(steps), true },
+    { "parameters", SPEC_ANY, DOC(parameters), false }, { "grid", SPEC_ANY, DOC(grid), false },
+    { "seeds", SPEC_ANY, DOC(seeds), false }, { "steps", SPEC_LIST, DOC(steps), true },
 };
 
 static bool read_head(struct spec *s, const struct json *j, struct scenario_doc *d)
@@ -40,7 +45,8 @@ static bool read_head(struct spec *s, const struct json *j, struct scenario_doc 
 }
 
 /* The lab that it names: of the folder that it lies in, if that is the one, else as lab_open finds it, from that folder on. */
-static bool find_lab(struct spec *s, const struct json *v, const char *dir, const struct scenario_choice *choice, const struct lab **lab)
+static bool find_lab(struct spec *s, const struct json *v, const char *dir, const struct scenario_choice *choice,
+                     const struct lab **lab)
 {
     struct err e = { 0 };
     const char *name = json_is(v, JSON_STRING) ? arena_cstr(s->a, json_str(v)) : NULL;
@@ -69,7 +75,8 @@ static void inherit(struct arena *a, const struct lab *lab, struct param **list)
 }
 
 /* What has to be known before values can be put into the text: the lab, the seed, what is declared. */
-static bool read_declarations(struct spec *s, const struct json *j, const struct scenario_choice *choice, struct scenario *sc, struct param **list)
+static bool read_declarations(struct spec *s, const struct json *j, const struct scenario_choice *choice, struct scenario *sc,
+                              struct param **list)
 {
     const struct lab *lab;
     const struct json *seed = json_get(j, "seed");
@@ -93,7 +100,8 @@ static bool read_declarations(struct spec *s, const struct json *j, const struct
     return !lab || choice->dry || lab_choose(lab, sc->params, s->err);
 }
 
-static struct scenario *read_scenario(struct spec *s, struct arena *a, const char *file, struct str text, const struct scenario_choice *choice,
+static struct scenario *read_scenario(struct spec *s, struct arena *a, const char *file, struct str text,
+                                      const struct scenario_choice *choice,
                                       struct err *err)
 {
     struct scenario_doc *d = ARENA_NEW(a, struct scenario_doc);
@@ -294,10 +302,12 @@ static bool add_named(struct spec *s, const struct scenario *sc, const struct js
     struct stat st;
     bool found = false;
     if (stat(path, &st) == 0)
-        return S_ISDIR(st.st_mode) ? add_folder(s, where, path, all) : S_ISREG(st.st_mode) ? add_file(s, where, path, all) : spec_fail(s, where, "%s is no file", path);
+        return S_ISDIR(st.st_mode) ? add_folder(s, where, path, all) : S_ISREG(st.st_mode) ? add_file(s, where, path, all)
+               : spec_fail(s, where, "%s is no file", path);
     if (sc->lab && add_embedded(s, where, sc->lab, name, all, &found))
         return true;
-    return found ? false : spec_fail(s, where, "%s is neither beside the scenario%s", name, sc->lab ? " nor among the lab's files" : " nor anywhere else");
+    return found ? false : spec_fail(s, where, "%s is neither beside the scenario%s", name,
+                                     sc->lab ? " nor among the lab's files" : " nor anywhere else");
 }
 
 static bool resolve_step(struct spec *s, const struct scenario *sc, struct scenario_step *step)
@@ -307,7 +317,8 @@ static bool resolve_step(struct spec *s, const struct scenario *sc, struct scena
     struct json *sources = step->objects, *all = json_new_array(s->a), *list = json_is(sources, JSON_ARRAY) ? sources : NULL;
     bool ok = true;
     for (const struct json *c = list ? json_first(list) : sources; c && ok; c = list ? json_next(c) : NULL)
-        ok = json_is(c, JSON_OBJECT) ? add_object(s, c, all, c) : str_chr(json_str(c), '\n') >= 0 ? add_text(s, c, NULL, json_str(c), all) : add_named(s, sc, c, all);
+        ok = json_is(c, JSON_OBJECT) ? add_object(s, c, all, c) : str_chr(json_str(c), '\n') >= 0
+             ? add_text(s, c, NULL, json_str(c), all) : add_named(s, sc, c, all);
     step->objects = all;
     return ok;
 }
@@ -413,7 +424,8 @@ static struct scenario *finish(struct spec *s, struct scenario *sc, const struct
     return NULL;
 }
 
-struct scenario *scenario_parse_with(struct arena *a, const char *file, struct str text, const struct scenario_choice *choice, struct err *err)
+struct scenario *scenario_parse_with(struct arena *a, const char *file, struct str text, const struct scenario_choice *choice,
+                                     struct err *err)
 {
     struct spec s;
     struct scenario *sc = read_scenario(&s, a, file, text, choice, err);
@@ -430,11 +442,15 @@ struct scenario *scenario_parse_with(struct arena *a, const char *file, struct s
 static bool is_possible(struct spec *s, const struct json *step, const struct scenario_step *st)
 {
     if (st->action == ACTION_RUN || st->action == ACTION_BUILD || st->action == ACTION_SUBMIT)
-        return spec_fail(s, step, "a scenario in a cluster has no shell, no images and no submission: play it with 'kubelab scenario run'");
+        return spec_fail(s, step,
+                         "a scenario in a cluster has no shell, no images and no submission: play it with 'kubelab scenario run'");
     const struct json *sources = st->action == ACTION_APPLY || st->action == ACTION_DELETE ? st->objects : NULL;
-    for (const struct json *c = json_is(sources, JSON_ARRAY) ? json_first(sources) : sources; c; c = json_is(sources, JSON_ARRAY) ? json_next(c) : NULL)
+    for (const struct json *c = json_is(sources, JSON_ARRAY) ? json_first(sources) : sources; c; c = json_is(sources, JSON_ARRAY)
+         ? json_next(c) : NULL)
         if (json_is(c, JSON_STRING) && str_chr(json_str(c), '\n') < 0)
-            return spec_fail(s, step, "a scenario in a cluster reads no files: write the object, or its text, in the place of " STR_FMT, STR_ARG(json_str(c)));
+            return spec_fail(s, step,
+                             "a scenario in a cluster reads no files: write the object, or its text, in the place of " STR_FMT,
+                             STR_ARG(json_str(c)));
     return true;
 }
 
@@ -444,7 +460,8 @@ struct scenario *scenario_of_object(struct arena *a, const char *name, const cha
     struct scenario *sc = ARENA_NEW(a, struct scenario);
     struct scenario_step **tail = &sc->steps;
     int64_t last_at = 0;
-    *sc = (struct scenario){ .name = name, .file = name, .dir = ".", .lab = lab, .params = json_new_object(a), .sample_ns = 15 * (int64_t)NS_PER_S };
+    *sc = (struct scenario){ .name = name, .file = name, .dir = ".", .lab = lab, .params = json_new_object(a),
+                             .sample_ns = 15 * (int64_t)NS_PER_S };
     if (!json_len(steps) || json_len(steps) > MAX_STEPS) {
         err_set(err, ERR_PARSE, "spec.steps: a scenario has between 1 and %d steps", MAX_STEPS);
         return NULL;

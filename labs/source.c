@@ -1,5 +1,5 @@
-/* labs/source.c - a lab's files from a pack (pack.c), or from a folder on disk: all regular files below it, in order of path. What would make a lab unlike what is in the binary is
- * refused: links, files and folders without end, names with odd characters.
+/* labs/source.c - a lab's files from a pack (pack.c), or from a folder on disk: all regular files below it, in order of path.
+ * What would make a lab unlike what is in the binary is refused: links, files and folders without end, names with odd characters.
  */
 #include "labs/labs_priv.h"
 
@@ -28,7 +28,8 @@ static bool walk_one(struct walk *w, const char *path, int depth)
         return err_set(w->err, ERR_PARSE, "%s is neither a file nor a folder: a lab has nothing else", full);
     w->bytes += (size_t)st.st_size;
     if (w->s->n == MAX_FILES || w->bytes > MAX_BYTES)
-        return err_set(w->err, ERR_PARSE, "%s is too large for a lab: at most %d files and %d MB", w->s->from, MAX_FILES, MAX_BYTES >> 20);
+        return err_set(w->err, ERR_PARSE, "%s is too large for a lab: at most %d files and %d MB", w->s->from, MAX_FILES,
+                       MAX_BYTES >> 20);
     struct lab_bytes *f = &w->s->v[w->s->n++];
     f->path = path;
     return file_read(full, MAX_BYTES, w->a, &f->bytes, w->err);

@@ -1,4 +1,5 @@
-/* labs/spec.h - reading a YAML file of this room into a struct by a table of fields, with errors that point at file, line and column. */
+/* labs/spec.h - reading a YAML file of this room into a struct by a table of fields, with errors that point at file, line and
+ * column. */
 #ifndef LABS_SPEC_H
 #define LABS_SPEC_H
 

@@ -13,15 +13,19 @@ struct step_doc {
 
 #define STEP(f) offsetof(struct step_doc, f)
 static const struct spec_field step_fields[] = {
-    { "name", SPEC_TEXT, STEP(step.name), false }, { "at", SPEC_DURATION, STEP(step.at_ns), false }, { "when", SPEC_TEXT, STEP(when), false },
+    { "name", SPEC_TEXT, STEP(step.name), false }, { "at", SPEC_DURATION, STEP(step.at_ns), false },
+    { "when", SPEC_TEXT, STEP(when), false },
     { "timeout", SPEC_DURATION, STEP(step.timeout_ns), false }, { "every", SPEC_DURATION, STEP(step.every_ns), false },
     { "apply", SPEC_ANY, STEP(apply), false }, { "patch", SPEC_ANY, STEP(patch), false }, { "delete", SPEC_ANY, STEP(remove), false },
     { "clock", SPEC_ANY, STEP(clock), false }, { "expect", SPEC_ANY, STEP(expect), false }, { "check", SPEC_ANY, STEP(check), false },
-    { "fault", SPEC_ANY, STEP(fault), false }, { "load", SPEC_ANY, STEP(load), false }, { "run", SPEC_TEXT, STEP(run), false }, { "build", SPEC_ANY, STEP(build), false }, { "submit", SPEC_BOOL, STEP(submit), false },
+    { "fault", SPEC_ANY, STEP(fault), false }, { "load", SPEC_ANY, STEP(load), false }, { "run", SPEC_TEXT, STEP(run), false },
+    { "build", SPEC_ANY, STEP(build), false }, { "submit", SPEC_BOOL, STEP(submit), false },
 };
 static const struct { const char *key; enum action action; } actions[] = {
-    { "apply", ACTION_APPLY }, { "patch", ACTION_PATCH }, { "delete", ACTION_DELETE }, { "clock", ACTION_CLOCK }, { "expect", ACTION_EXPECT },
-    { "check", ACTION_CHECK }, { "run", ACTION_RUN }, { "build", ACTION_BUILD }, { "submit", ACTION_SUBMIT }, { "fault", ACTION_FAULT },
+    { "apply", ACTION_APPLY }, { "patch", ACTION_PATCH }, { "delete", ACTION_DELETE }, { "clock", ACTION_CLOCK },
+    { "expect", ACTION_EXPECT },
+    { "check", ACTION_CHECK }, { "run", ACTION_RUN }, { "build", ACTION_BUILD }, { "submit", ACTION_SUBMIT },
+    { "fault", ACTION_FAULT },
     { "load", ACTION_LOAD },
 };
 const char *action_name(enum action action)
@@ -36,7 +40,8 @@ const char *action_name(enum action action)
 struct patch_doc { const char *api_version, *kind, *ns, *name, *type; struct json *patch; };
 #define PATCH(f) offsetof(struct patch_doc, f)
 static const struct spec_field patch_fields[] = {
-    { "apiVersion", SPEC_TEXT, PATCH(api_version), true }, { "kind", SPEC_TEXT, PATCH(kind), true }, { "namespace", SPEC_TEXT, PATCH(ns), false },
+    { "apiVersion", SPEC_TEXT, PATCH(api_version), true }, { "kind", SPEC_TEXT, PATCH(kind), true },
+    { "namespace", SPEC_TEXT, PATCH(ns), false },
     { "name", SPEC_TEXT, PATCH(name), true }, { "type", SPEC_TEXT, PATCH(type), false }, { "patch", SPEC_ANY, PATCH(patch), true },
 };
 
@@ -51,12 +56,15 @@ static bool read_patch(struct spec *s, const struct step_doc *d, struct scenario
         known = known || strcmp(p.type, types[i]) == 0;
     if (!known)
         return spec_fail(s, json_get(d->patch, "type"), "a patch is strategic, merge or json, not \"%s\"", p.type);
-    if (json_is(p.patch, JSON_ARRAY) != (strcmp(p.type, "json") == 0) || !(json_is(p.patch, JSON_ARRAY) || json_is(p.patch, JSON_OBJECT)))
+    if (json_is(p.patch, JSON_ARRAY) != (strcmp(p.type, "json") == 0) ||
+        !(json_is(p.patch, JSON_ARRAY) || json_is(p.patch, JSON_OBJECT)))
         return spec_fail(s, p.patch, "a json patch is a list of operations; a strategic or merge patch is a mapping");
     step->patch_type = p.type;
     step->patch = p.patch;
     step->objects = json_new_array(s->a);
-    json_append(step->objects, json_buildf(s->a, "{'apiVersion':%s,'kind':%s,'metadata':{'namespace':%s,'name':%s}}", p.api_version, p.kind, p.ns, p.name));
+    json_append(step->objects,
+                json_buildf(s->a, "{'apiVersion':%s,'kind':%s,'metadata':{'namespace':%s,'name':%s}}", p.api_version, p.kind, p.ns,
+                            p.name));
     return true;
 }
 
@@ -115,7 +123,8 @@ static bool read_sources(struct spec *s, struct json *v, struct scenario_step *s
 }
 
 /* ---- objects of lab.kubelab.dev/v1 in few words ---- */
-static void put_object(struct spec *s, struct scenario_step *step, const char *kind, const char *ns, const char *name, struct json *spec)
+static void put_object(struct spec *s, struct scenario_step *step, const char *kind, const char *ns, const char *name,
+                       struct json *spec)
 {
     struct json *o = json_buildf(s->a, "{'apiVersion':'lab.kubelab.dev/v1','kind':%s,'metadata':{'name':%s}}", kind, name);
     if (ns)
@@ -138,13 +147,16 @@ static bool read_fault(struct spec *s, const struct step_doc *d, struct scenario
     return true;
 }
 
-struct load_doc { const char *clear, *name, *ns, *service, *path; struct json *rate, *stages, *ramp; int64_t port, clients, duration, timeout; };
+struct load_doc { const char *clear, *name, *ns, *service, *path; struct json *rate, *stages, *ramp; int64_t port, clients,
+                  duration, timeout; };
 #define LOAD(f) offsetof(struct load_doc, f)
 static const struct spec_field load_fields[] = {
     { "clear", SPEC_TEXT, LOAD(clear), false }, { "name", SPEC_TEXT, LOAD(name), false }, { "namespace", SPEC_TEXT, LOAD(ns), false },
     { "service", SPEC_TEXT, LOAD(service), false }, { "port", SPEC_INT, LOAD(port), false }, { "path", SPEC_TEXT, LOAD(path), false },
-    { "timeout", SPEC_DURATION, LOAD(timeout), false }, { "stages", SPEC_LIST, LOAD(stages), false }, { "clients", SPEC_INT, LOAD(clients), false },
-    { "requestsPerSecond", SPEC_ANY, LOAD(rate), false }, { "duration", SPEC_DURATION, LOAD(duration), false }, { "ramp", SPEC_ANY, LOAD(ramp), false },
+    { "timeout", SPEC_DURATION, LOAD(timeout), false }, { "stages", SPEC_LIST, LOAD(stages), false },
+    { "clients", SPEC_INT, LOAD(clients), false },
+    { "requestsPerSecond", SPEC_ANY, LOAD(rate), false }, { "duration", SPEC_DURATION, LOAD(duration), false },
+    { "ramp", SPEC_ANY, LOAD(ramp), false },
 };
 
 /* The stages as the object has them; what stands beside the service is its only one. */
@@ -198,11 +210,13 @@ static bool read_load(struct spec *s, const struct step_doc *d, struct scenario_
 struct until_doc { const char *jq, *always, *until; int64_t within, lasts, timeout, every; };
 #define UNTIL(f) offsetof(struct until_doc, f)
 static const struct spec_field expect_fields[] = {
-    { "jq", SPEC_TEXT, UNTIL(jq), false }, { "within", SPEC_DURATION, UNTIL(within), false }, { "always", SPEC_TEXT, UNTIL(always), false },
+    { "jq", SPEC_TEXT, UNTIL(jq), false }, { "within", SPEC_DURATION, UNTIL(within), false },
+    { "always", SPEC_TEXT, UNTIL(always), false },
     { "for", SPEC_DURATION, UNTIL(lasts), false }, { "every", SPEC_DURATION, UNTIL(every), false },
 };
 static const struct spec_field until_fields[] = {
-    { "until", SPEC_TEXT, UNTIL(until), true }, { "timeout", SPEC_DURATION, UNTIL(timeout), false }, { "every", SPEC_DURATION, UNTIL(every), false },
+    { "until", SPEC_TEXT, UNTIL(until), true }, { "timeout", SPEC_DURATION, UNTIL(timeout), false },
+    { "every", SPEC_DURATION, UNTIL(every), false },
 };
 
 static bool set_every(struct spec *s, const struct json *v, int64_t every, struct scenario_step *step)
@@ -222,7 +236,8 @@ static bool read_expect(struct spec *s, const struct step_doc *d, struct scenari
     }
     if (!json_is(d->expect, JSON_OBJECT))
         return spec_fail(s, d->expect, "expect is a jq expression, {jq, within: 90s}, or {always: JQ, for: 5m}");
-    if (!spec_read(s, d->expect, "an expectation", expect_fields, ARRAY_LEN(expect_fields), &u) || !set_every(s, d->expect, u.every, step))
+    if (!spec_read(s, d->expect, "an expectation", expect_fields, ARRAY_LEN(expect_fields), &u) ||
+        !set_every(s, d->expect, u.every, step))
         return false;
     if (!u.jq == !u.always || (u.jq && u.lasts) || (u.always && (!u.lasts || u.within)))
         return spec_fail(s, d->expect, "expect is a jq expression, {jq, within: 90s}, or {always: JQ, for: 5m}");
@@ -275,7 +290,8 @@ static bool choose_action(struct spec *s, const struct json *j, struct scenario_
                 return spec_fail_key(s, json_get(j, actions[i].key), "a step does one thing: this is its second");
             step->action = actions[i].action;
         }
-    return found || spec_fail(s, j, "a step does something: apply, patch, delete, fault, load, clock, expect, check, run, build or submit");
+    return found || spec_fail(s, j,
+                              "a step does something: apply, patch, delete, fault, load, clock, expect, check, run, build or submit");
 }
 
 /* ---- what a step is called that has no name: it stands below the plot ---- */
@@ -302,7 +318,8 @@ static const char *usual_name(struct spec *s, const struct scenario_step *step)
 static bool read_step(struct spec *s, const struct json *j, struct step_doc *d, int64_t *last_at)
 {
     struct scenario_step *step = &d->step;
-    *step = (struct scenario_step){ .at_ns = -1, .timeout_ns = 300 * (int64_t)NS_PER_S, .every_ns = 5 * (int64_t)NS_PER_S, .line = yaml_mark(s->marks, j).line };
+    *step = (struct scenario_step){ .at_ns = -1, .timeout_ns = 300 * (int64_t)NS_PER_S, .every_ns = 5 * (int64_t)NS_PER_S,
+                                    .line = yaml_mark(s->marks, j).line };
     if (!json_is(j, JSON_OBJECT))
         return spec_fail(s, j, "a step is a mapping of keys to values");
     if (!spec_read(s, j, "a step", step_fields, ARRAY_LEN(step_fields), d) || !choose_action(s, j, step))

@@ -1,7 +1,9 @@
-/* labs/submission.c - what was handed in, made safe to look at: a copy of its regular files within limits, and the manifests in it, read in kubectl's order.
+/* labs/submission.c - what was handed in, made safe to look at: a copy of its regular files within limits, and the manifests in
+ * it, read in kubectl's order.
  *
- * Whoever hands in chooses names, links and sizes. So every step of the way is opened without following links, only regular files are read, and there is a
- * limit to each number. What is merely useless (a link, a README.yaml that holds no object) is a problem that the report tells; what is beyond the limits breaks the submission.
+ * Whoever hands in chooses names, links and sizes. So every step of the way is opened without following links, only regular files
+ * are read, and there is a limit to each number. What is merely useless (a link, a README.yaml that holds no object) is a problem
+ * that the report tells; what is beyond the limits breaks the submission.
  */
 #include "labs/grade.h"
 #include "labs/unpack.h"
@@ -65,7 +67,8 @@ static bool take_object(struct taker *t, const char *source, const struct json *
     if (!json_get_str(o, "apiVersion").n || !json_get_str(o, "kind").n || !json_path_str(o, "metadata.name").n)
         return problem(t, source, "this is no manifest: an object needs apiVersion, kind and metadata.name"), true;
     if (forbidden(o))
-        return problem(t, source, STR_FMT " " STR_FMT ": %s", STR_ARG(json_get_str(o, "kind")), STR_ARG(json_path_str(o, "metadata.name")), forbidden(o)), true;
+        return problem(t, source, STR_FMT " " STR_FMT ": %s", STR_ARG(json_get_str(o, "kind")),
+                       STR_ARG(json_path_str(o, "metadata.name")), forbidden(o)), true;
     if (json_len(t->s->objects) >= MAX_OBJECTS)
         return err_set(t->err, ERR_TOO_LARGE, "the submission has more than %d objects", MAX_OBJECTS);
     json_append(t->s->objects, json_buildf(t->a, "{'source':%s,'object':%j}", source, json_copy(t->a, o)));
@@ -135,7 +138,8 @@ static bool take_file(struct taker *t, int fd, const char *source, const char *t
 static int is_taken(const struct dirent *e)
 {
     struct str name = str_c(e->d_name);
-    return strcmp(e->d_name, ".dockerignore") == 0 || (!str_starts(name, ".") && strcmp(e->d_name, "__MACOSX") != 0 && !str_ends(name, "~"));
+    return strcmp(e->d_name, ".dockerignore") == 0 ||
+           (!str_starts(name, ".") && strcmp(e->d_name, "__MACOSX") != 0 && !str_ends(name, "~"));
 }
 
 static bool take_folder(struct taker *t, int dir, const char *prefix, const char *to, int depth);
@@ -253,7 +257,8 @@ bool submission_take(struct arena *a, const char *path, const char *script, cons
     else if (ok && S_ISREG(st.st_mode) && is_archive(&t, fd, path, to, &ok))
         ;                                          /* ok says it */
     else if (ok && S_ISREG(st.st_mode))
-        ok = dir_make(to, 0755, err) && take_file(&t, fd, arena_strdup(a, path_base(path)), arena_printf(a, "%s/%s", to, path_base(path)), 0, true);
+        ok = dir_make(to, 0755, err) &&
+             take_file(&t, fd, arena_strdup(a, path_base(path)), arena_printf(a, "%s/%s", to, path_base(path)), 0, true);
     else
         ok = err_set(err, ERR_INVALID, "the submission is neither a file nor a folder");
     close(fd);

@@ -1,7 +1,8 @@
 /* labs/timeline.c - what a scenario has seen: samples of each autoscaler at fixed virtual times, and the time line as JSON and CSV.
  *
- * A sample holds what an administrator could read at that moment (labs_ops.samples). `requests` is how many the target's pods answered per second since the sample
- * before. A figure that nobody could tell (no metrics yet, no sample before) is null, and an empty field in the CSV.
+ * A sample holds what an administrator could read at that moment (labs_ops.samples). `requests` is how many the target's pods
+ * answered per second since the sample before. A figure that nobody could tell (no metrics yet, no sample before) is null, and an
+ * empty field in the CSV.
  */
 #include "labs/labs_priv.h"
 
@@ -22,7 +23,8 @@ static void add_rate(struct arena *a, struct json *sample, const struct json *be
         json_set(a, sample, "requests", json_new_double(a, (double)n / seconds));
 }
 
-bool sample_take(struct arena *a, struct arena *scratch, const struct labs_ops *ops, struct timeline *t, int64_t now_ns, struct err *err)
+bool sample_take(struct arena *a, struct arena *scratch, const struct labs_ops *ops, struct timeline *t, int64_t now_ns,
+                 struct err *err)
 {
     struct str text;
     if (!ops->samples(ops->ctx, scratch, &text, err))
@@ -43,8 +45,11 @@ struct str timeline_json(const struct timeline *t)
     const struct scenario *sc = t->scenario;
     struct arena *a = t->a;
     const char *verdict = t->interrupted ? "interrupted" : t->failed ? "failed" : "passed";
-    struct json *j = json_buildf(a, "{'scenario':%s,'lab':%s,'seed':%d,'begin':%S,'verdict':%s,'passed':%d,'failed':%d,'steps':%j,'samples':%j}", sc->name, sc->lab, sc->seed,
-                                 time_rfc3339(a, t->begin_ns), verdict, (int64_t)t->passed, (int64_t)t->failed, json_copy(a, t->steps), json_copy(a, t->samples));
+    struct json *j = json_buildf(a,
+                                 "{'scenario':%s,'lab':%s,'seed':%d,'begin':%S,'verdict':%s,'passed':%d,'failed':%d,'steps':%j,"
+                                 "'samples':%j}", sc->name, sc->lab, sc->seed,
+                                 time_rfc3339(a, t->begin_ns), verdict, (int64_t)t->passed, (int64_t)t->failed,
+                                 json_copy(a, t->steps), json_copy(a, t->samples));
     struct strbuf out;
     strbuf_init(&out, LIMIT_RESPONSE_BYTES);
     json_write(&out, j, JSON_PRETTY | JSON_NO_HTML_ESCAPE);
@@ -69,7 +74,8 @@ static void csv_value(struct strbuf *out, const struct json *v)
 
 struct str timeline_csv(const struct timeline *t)
 {
-    static const char *const columns[] = { "t", "time", "hpa", "requests", "millicores", "usagePercent", "targetPercent", "current", "desired", "ready" };
+    static const char *const columns[] = { "t", "time", "hpa", "requests", "millicores", "usagePercent", "targetPercent",
+                                           "current", "desired", "ready" };
     struct strbuf out;
     strbuf_init(&out, LIMIT_RESPONSE_BYTES);
     for (size_t i = 0; i < ARRAY_LEN(columns); i++)

@@ -1,8 +1,9 @@
-/* labs/unpack.c - archives as people hand them in: what Gradescope, Moodle and GitHub make, GNU's, BSD's and Python's tar, and zip programs. Read with distrust: whoever has made one chooses
- * names, links, sizes and what lies where. Nothing is written here; out come paths that stay below a folder, and bytes within limits, a bomb being stopped while it unfolds.
+/* labs/unpack.c - archives as people hand them in: what Gradescope, Moodle and GitHub make, GNU's, BSD's and Python's tar, and
+ * zip programs. Read with distrust: whoever has made one chooses names, links, sizes and what lies where. Nothing is written
+ * here; out come paths that stay below a folder, and bytes within limits, a bomb being stopped while it unfolds.
  *
- * Tar: ustar with GNU's long names and pax's `path` (sim/base/tar.c hands both out). Zip: APPNOTE.TXT's central directory, stored and deflated; no encryption, no ZIP64, not
- * in several parts, which files of 16 MB do not need.
+ * Tar: ustar with GNU's long names and pax's `path` (sim/base/tar.c hands both out). Zip: APPNOTE.TXT's central directory, stored
+ * and deflated; no encryption, no ZIP64, not in several parts, which files of 16 MB do not need.
  */
 #include "labs/unpack.h"
 #include "sim/base/archive.h"
@@ -29,7 +30,8 @@ static const char *clean_path(struct reader *r, struct str path)
     const char *out = "";
     size_t depth = 0;
     if (!path.n || path.n > PATH_BYTES || memchr(path.p, 0, path.n))
-        return err_set(r->err, ERR_INVALID, "the archive has a file without a name, or with one longer than %d bytes", PATH_BYTES), NULL;
+        return err_set(r->err, ERR_INVALID, "the archive has a file without a name, or with one longer than %d bytes", PATH_BYTES),
+            NULL;
     if (path.p[0] == '/')
         return err_set(r->err, ERR_INVALID, "the archive has an absolute path, \"" STR_FMT "\": pack a folder", STR_ARG(path)), NULL;
     for (struct str rest = path; rest.p && rest.n;) {
@@ -67,7 +69,10 @@ static bool count_file(struct reader *r)
     return ++r->files <= r->limits->files || err_set(r->err, ERR_TOO_LARGE, "the archive has more than %zu files", r->limits->files);
 }
 
-static bool too_large(struct reader *r) { return err_set(r->err, ERR_TOO_LARGE, "unpacked the archive is larger than %zu MB", r->limits->bytes >> 20); }
+static bool too_large(struct reader *r)
+{
+    return err_set(r->err, ERR_TOO_LARGE, "unpacked the archive is larger than %zu MB", r->limits->bytes >> 20);
+}
 
 static bool give(struct reader *r, const char *path, struct str bytes)
 {
@@ -170,7 +175,8 @@ static bool zip_next(struct reader *r, struct str zip, size_t *at, struct zip_en
     if (h + CENTRAL_BYTES > zip.n || le(zip, h, 4) != 0x02014b50)
         return damaged(r, "its directory ends early");
     size_t name = le(zip, h + 28, 2), packed = le(zip, h + 20, 4), local = le(zip, h + 42, 4);
-    *e = (struct zip_entry){ .made_by = le(zip, h + 5, 1), .flags = le(zip, h + 8, 2), .method = le(zip, h + 10, 2), .crc = le(zip, h + 16, 4), .size = le(zip, h + 24, 4),
+    *e = (struct zip_entry){ .made_by = le(zip, h + 5, 1), .flags = le(zip, h + 8, 2), .method = le(zip, h + 10, 2),
+                             .crc = le(zip, h + 16, 4), .size = le(zip, h + 24, 4),
                              .mode = le(zip, h + 40, 2), .name = str_sub(zip, h + CENTRAL_BYTES, h + CENTRAL_BYTES + name) };
     *at = h + CENTRAL_BYTES + name + le(zip, h + 30, 2) + le(zip, h + 32, 2);
     if (*at > zip.n || local > zip.n || zip.n - local < LOCAL_BYTES || le(zip, local, 4) != 0x04034b50)
@@ -186,7 +192,8 @@ static bool zip_next(struct reader *r, struct str zip, size_t *at, struct zip_en
 static bool zip_inflate(struct reader *r, const struct zip_entry *e, struct str *out)
 {
     char *p = arena_alloc(r->a, e->size + 1);
-    z_stream z = { .next_in = (Bytef *)(uintptr_t)e->packed.p, .avail_in = (uInt)e->packed.n, .next_out = (Bytef *)p, .avail_out = (uInt)e->size + 1 };
+    z_stream z = { .next_in = (Bytef *)(uintptr_t)e->packed.p, .avail_in = (uInt)e->packed.n, .next_out = (Bytef *)p,
+                   .avail_out = (uInt)e->size + 1 };
     ASSERT(inflateInit2(&z, -MAX_WBITS) == Z_OK);
     int rc = inflate(&z, Z_FINISH);
     size_t n = z.total_out;
@@ -242,7 +249,8 @@ static bool is_tar(struct str b) { return b.n >= TAR_BLOCK_BYTES && memcmp(b.p +
 
 bool unpack_is_archive(struct str bytes) { return is_gzip(bytes) || is_zip(bytes) || is_tar(bytes); }
 
-bool unpack_read(struct arena *a, struct str bytes, const struct unpack_limits *limits, const struct unpack_sink *sink, struct err *err)
+bool unpack_read(struct arena *a, struct str bytes, const struct unpack_limits *limits, const struct unpack_sink *sink,
+                 struct err *err)
 {
     struct reader r = { .a = a, .limits = limits, .sink = sink, .seen = map_new(), .err = err };
     size_t frame = 4 * limits->files * 2 * TAR_BLOCK_BYTES;        /* headers, and what fills blocks up */
@@ -254,7 +262,8 @@ bool unpack_read(struct arena *a, struct str bytes, const struct unpack_limits *
     else if (is_gzip(bytes) && !gzip_unpack(a, bytes, limits->bytes + frame, &tar, &why))
         ok = why.code == ERR_TOO_LARGE ? too_large(&r) : damaged(&r, why.msg);
     else
-        ok = is_tar(tar) ? read_tar(&r, tar) : damaged(&r, is_gzip(bytes) ? "what is compressed is no tar" : "it is neither tar nor zip");
+        ok = is_tar(tar) ? read_tar(&r, tar)
+             : damaged(&r, is_gzip(bytes) ? "what is compressed is no tar" : "it is neither tar nor zip");
     err_clear(&why);
     map_free(r.seen, NULL);
     return ok;

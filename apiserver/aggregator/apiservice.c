@@ -1,15 +1,17 @@
-/* apiserver/aggregator/apiservice.c - which APIServices there are, followed in the store, and a queue of those whose availability is to be looked at.
+/* apiserver/aggregator/apiservice.c - which APIServices there are, followed in the store, and a queue of those whose availability
+ * is to be looked at.
  *
  * Upstream: kube-aggregator pkg/apiserver/apiserver.go (AddAPIService, RemoveAPIService) and the queue of
- * pkg/controllers/status/available_controller.go. Changes of an APIService, of its Service or its Endpoints queue it at once; every 30 s all are queued; a failed
- * discovery is tried again after 5 ms, 10 ms, ... 30 s.
+ * pkg/controllers/status/available_controller.go. Changes of an APIService, of its Service or its Endpoints queue it at once;
+ * every 30 s all are queued; a failed discovery is tried again after 5 ms, 10 ms, ... 30 s.
  */
 #include <stdlib.h>
 
 #include "apiserver/aggregator/aggregator_priv.h"
 
 #define RESYNC_NS ((int64_t)(30 * NS_PER_S))
-static const char *const prefixes[3] = { "/registry/apiregistration.k8s.io/apiservices/", "/registry/core/services/", "/registry/core/endpoints/" };
+static const char *const prefixes[3] = { "/registry/apiregistration.k8s.io/apiservices/", "/registry/core/services/",
+                                         "/registry/core/endpoints/" };
 
 /* ---- the queue ---- */
 static void work_run(struct task *t) {
@@ -70,9 +72,11 @@ static void apiservice_free(void *v) {
 
 static void trust_free_deferred(void *t) { trust_free(t); }
 
-/* The proxy asks for the Service by its DNS name and believes the spec's CA bundle alone, or everybody; the probe believes everybody. */
+/* The proxy asks for the Service by its DNS name and believes the spec's CA bundle alone, or everybody; the probe believes
+ * everybody. */
 static void make_clients(struct apiservice *s, const struct json *spec) {
-    struct http_client_options o = { .from = s->g->as->opt.node, .identity = s->g->as->opt.proxy_client, .user_agent = "Go-http-client/1.1", .insecure_skip_verify = true };
+    struct http_client_options o = { .from = s->g->as->opt.node, .identity = s->g->as->opt.proxy_client,
+                                     .user_agent = "Go-http-client/1.1", .insecure_skip_verify = true };
     struct str bundle = json_get_str(spec, "caBundle"), pem;
     struct err err = { 0 };
     if (!o.from) return;
@@ -209,7 +213,9 @@ static int by_priority(const void *x, const void *y) {
     return str_cmp(a->version, b->version);
 }
 
-void aggregator_each(struct apiserver *as, void (*visit)(void *ctx, struct str group, struct str version, int group_priority, int version_priority), void *ctx) {
+void aggregator_each(struct apiserver *as,
+                     void (*visit)(void *ctx, struct str group, struct str version, int group_priority, int version_priority),
+                     void *ctx) {
     struct map *m = as->aggregator->services;
     struct apiservice **v = xcalloc(map_len(m) + 1, sizeof(*v));
     size_t n = 0, cursor = 0;

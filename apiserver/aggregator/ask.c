@@ -1,8 +1,8 @@
-/* apiserver/aggregator/ask.c - a question to an aggregated API by kubelab itself: what a GET through the proxy would bring an administrator, without a
- * request to this server, hence without a trace in any audit.
+/* apiserver/aggregator/ask.c - a question to an aggregated API by kubelab itself: what a GET through the proxy would bring an
+ * administrator, without a request to this server, hence without a trace in any audit.
  *
- * The way is the proxy's (proxy.c): the APIService has to be Available, its Service is dialled by its address under the front proxy's certificate, its own
- * certificate is verified, and it judges the user of the headers by itself.
+ * The way is the proxy's (proxy.c): the APIService has to be Available, its Service is dialled by its address under the front
+ * proxy's certificate, its own certificate is verified, and it judges the user of the headers by itself.
  */
 #include <stdlib.h>
 
@@ -44,7 +44,8 @@ struct aggregated_ask *apiserver_ask_aggregated(struct apiserver *as, const char
         http_headers_add(a, &h, "X-Remote-User", STR("kubernetes-admin"));
         http_headers_add(a, &h, "X-Remote-Group", STR("system:masters"));
         http_headers_add(a, &h, "X-Remote-Group", STR("system:authenticated"));
-        struct http_call_options o = { .method = "GET", .url = arena_printf(a, STR_FMT "/apis/%s/%s/%s", STR_ARG(base), group, version, resource),
+        struct http_call_options o = { .method = "GET",
+                                       .url = arena_printf(a, STR_FMT "/apis/%s/%s/%s", STR_ARG(base), group, version, resource),
                                        .headers = &h, .timeout_ns = ASK_TIMEOUT_NS };
         q = NEW(struct aggregated_ask);
         *q = (struct aggregated_ask){ .of = s, .done = done, .ctx = ctx };

@@ -1,7 +1,9 @@
-/* apiserver/aggregator/available.c - is an APIService available? The checks in upstream's order, the first that fails being the answer.
+/* apiserver/aggregator/available.c - is an APIService available? The checks in upstream's order, the first that fails being the
+ * answer.
  *
- * Upstream: kube-aggregator pkg/controllers/status/available_controller.go (sync). The Service must exist and listen on the port, its Endpoints must have a ready
- * address, and one of five parallel GETs of the discovery document must succeed. The result is the condition Available, which the proxy and kubectl read.
+ * Upstream: kube-aggregator pkg/controllers/status/available_controller.go (sync). The Service must exist and listen on the port,
+ * its Endpoints must have a ready address, and one of five parallel GETs of the discovery document must succeed. The result is
+ * the condition Available, which the proxy and kubectl read.
  */
 #include <stdlib.h>
 
@@ -22,12 +24,14 @@ static void write_status(struct apiservice *s, const struct verdict *v) {
     struct request *r = request_internal(as, a);
     struct write_options o = { .manager = STR("kube-apiserver") };
     if (res && old) {
-        struct json *obj = present_json(as, a, res->main, old), *conditions = json_ensure_array(a, json_ensure(a, obj, "status"), "conditions");
+        struct json *obj = present_json(as, a, res->main, old),
+                    *conditions = json_ensure_array(a, json_ensure(a, obj, "status"), "conditions");
         r->res = res;
         r->info.name = str_c(s->name);
         r->info.resource = res->name;
         r->info.subresource = STR("status");
-        if (condition_set(a, conditions, "Available", v->status, v->reason, arena_cstr(a, v->message), r->now_ns) && !write_update(r, res, obj, old, &o, &out, &err))
+        if (condition_set(a, conditions, "Available", v->status, v->reason, arena_cstr(a, v->message), r->now_ns) &&
+            !write_update(r, res, obj, old, &o, &out, &err))
             log_msg(LOG_WARN, "apiserver", "%s: status not written: %s", s->name, err.msg);
     }
     s->available = !strcmp(v->status, "True");
@@ -92,7 +96,8 @@ static void on_probe(void *ctx, const struct http_result *res, const struct err 
     }
     if (s->probing) return;                        /* the others may still succeed */
     struct arena *a = arena_new();
-    struct str why = res ? arena_strf(a, "failing or missing response from %s: bad status from %s: %d", s->probe_url, s->probe_url, res->status)
+    struct str why = res ? arena_strf(a, "failing or missing response from %s: bad status from %s: %d", s->probe_url, s->probe_url,
+                                      res->status)
                          : arena_strf(a, "failing or missing response from %s: %s", s->probe_url, err->msg);
     apiservice_stop_probes(s);
     discovery_failed(s, why);
@@ -105,7 +110,8 @@ static void probe(struct apiservice *s, struct str url) {
     apiservice_stop_probes(s);
     http_headers_add(a, &h, "X-Remote-User", STR("system:kube-aggregator"));
     http_headers_add(a, &h, "X-Remote-Group", STR("system:masters"));
-    s->probe_url = xstrdup(arena_printf(a, STR_FMT "/apis/" STR_FMT "/" STR_FMT, STR_ARG(url), STR_ARG(s->group), STR_ARG(s->version)));
+    s->probe_url = xstrdup(arena_printf(a, STR_FMT "/apis/" STR_FMT "/" STR_FMT, STR_ARG(url), STR_ARG(s->group),
+                                        STR_ARG(s->version)));
     for (size_t i = 0; i < PROBE_ATTEMPTS; i++) {
         struct http_call_options o = { .method = "GET", .url = s->probe_url, .headers = &h, .timeout_ns = (int64_t)(5 * NS_PER_S) };
         s->probing++;
@@ -131,7 +137,8 @@ static bool ready_address(const struct json *endpoints, struct str port_name) {
 }
 
 static struct verdict no(struct arena *a, const char *reason, const struct apiservice *s, const char *before, const char *after) {
-    struct str m = arena_strf(a, "%sservice/" STR_FMT " in \"" STR_FMT "\"%s", before, STR_ARG(s->svc_name), STR_ARG(s->svc_ns), after);
+    struct str m = arena_strf(a, "%sservice/" STR_FMT " in \"" STR_FMT "\"%s", before, STR_ARG(s->svc_name), STR_ARG(s->svc_ns),
+                              after);
     return (struct verdict){ "False", reason, m };
 }
 
@@ -148,12 +155,15 @@ static bool check_service(struct apiservice *s, struct arena *a, const struct js
     struct object *o = registry_get(s->g->as, STR(""), STR("endpoints"), s->svc_ns, s->svc_name);
     bool ready = o && ready_address(object_json(o), name);
     if (!o) *out = no(a, "EndpointsNotFound", s, "cannot find endpoints for ", "");
-    else if (!ready) *out = no(a, "MissingEndpoints", s, "endpoints for ", arena_printf(a, " have no addresses with port name \"" STR_FMT "\"", STR_ARG(name)));
+    else if (!ready)
+        *out = no(a, "MissingEndpoints", s, "endpoints for ",
+                  arena_printf(a, " have no addresses with port name \"" STR_FMT "\"", STR_ARG(name)));
     object_unref(o);
     return ready;
 }
 
-/* --enable-aggregator-routing: past kube-proxy, to one of the ready addresses by chance (apiserver pkg/util/proxy/proxy.go, ResolveEndpoint). */
+/* --enable-aggregator-routing: past kube-proxy, to one of the ready addresses by chance (apiserver pkg/util/proxy/proxy.go,
+ * ResolveEndpoint). */
 static bool endpoint_url(struct apiservice *s, struct arena *a, struct str port_name, struct str *out, struct err *err) {
     struct object *o = registry_get(s->g->as, STR(""), STR("endpoints"), s->svc_ns, s->svc_name);
     for (const struct json *sub = json_first(json_get(o ? object_json(o) : NULL, "subsets")); sub && !out->n; sub = json_next(sub)) {
@@ -175,9 +185,12 @@ bool service_url(struct apiservice *s, struct arena *a, struct str *out, struct 
     bool named = str_eqc(json_get_str(spec, "type"), "ExternalName");
     if (!o) err_not_found(err, STR(""), STR("service"), s->svc_name);
     else if (named) *out = arena_strf(a, "https://" STR_FMT ":%d", STR_ARG(external), s->port);
-    else if (!ip.n || str_eqc(ip, "None")) err_set(err, ERR_UNAVAILABLE, "unable to route to service with ClusterIP \"" STR_FMT "\"", STR_ARG(ip));
-    else if (!port_of(object_json(o), s->port)) err_set(err, ERR_UNAVAILABLE, "no service port %d found for service \"" STR_FMT "\"", s->port, STR_ARG(s->svc_name));
-    else if (s->g->as->opt.policy.aggregator_routing) endpoint_url(s, a, json_get_str(port_of(object_json(o), s->port), "name"), out, err);
+    else if (!ip.n || str_eqc(ip, "None"))
+        err_set(err, ERR_UNAVAILABLE, "unable to route to service with ClusterIP \"" STR_FMT "\"", STR_ARG(ip));
+    else if (!port_of(object_json(o), s->port))
+        err_set(err, ERR_UNAVAILABLE, "no service port %d found for service \"" STR_FMT "\"", s->port, STR_ARG(s->svc_name));
+    else if (s->g->as->opt.policy.aggregator_routing)
+        endpoint_url(s, a, json_get_str(port_of(object_json(o), s->port), "name"), out, err);
     else *out = arena_strf(a, "https://" STR_FMT ":%d", STR_ARG(ip), s->port);
     bool ok = o && out->n;
     object_unref(o);

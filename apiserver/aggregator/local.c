@@ -1,6 +1,8 @@
-/* apiserver/aggregator/local.c - an APIService for each group and version that this server answers itself, so that all ranks stand in one place.
+/* apiserver/aggregator/local.c - an APIService for each group and version that this server answers itself, so that all ranks
+ * stand in one place.
  *
- * Upstream: kubernetes cmd/kube-apiserver/app/aggregator.go (apiServicesToRegister) and kube-aggregator pkg/controllers/autoregister. local.tsv has the priorities.
+ * Upstream: kubernetes cmd/kube-apiserver/app/aggregator.go (apiServicesToRegister) and kube-aggregator
+ * pkg/controllers/autoregister. local.tsv has the priorities.
  */
 #include "apiserver/aggregator/aggregator_priv.h"
 #include "apiserver/registry/registry.h"
@@ -31,11 +33,15 @@ static void priorities(int minor, struct str group, struct str version, int64_t 
 }
 
 /* managed: "onstart" for what is built in, "true" for what comes and goes. */
-static bool register_one(struct apiserver *as, struct str group, struct str version, const char *managed_how, struct arena *a, struct err *err) {
+static bool register_one(struct apiserver *as, struct str group, struct str version, const char *managed_how, struct arena *a,
+                         struct err *err) {
     int64_t gp, vp;
     priorities(as->opt.minor, group, version, &gp, &vp);
-    struct json *obj = json_buildf(a, "{'kind': 'APIService', 'apiVersion': 'apiregistration.k8s.io/v1', 'metadata': {'name': %S, 'labels': "
-                                      "{'kube-aggregator.kubernetes.io/automanaged': %s}}, 'spec': {'version': %S, 'groupPriorityMinimum': %d, 'versionPriority': %d}}",
+    struct json *obj = json_buildf(a,
+                                   "{'kind': 'APIService', 'apiVersion': 'apiregistration.k8s.io/v1', 'metadata': {'name': %S, "
+                                   "'labels': "
+                                      "{'kube-aggregator.kubernetes.io/automanaged': %s}}, 'spec': {'version': %S, "
+                                      "'groupPriorityMinimum': %d, 'versionPriority': %d}}",
                                    arena_strf(a, STR_FMT "." STR_FMT, STR_ARG(version), STR_ARG(group)), managed_how, version, gp, vp);
     if (group.n) json_set_str(a, json_get(obj, "spec"), "group", group);
     struct object *old = registry_get(as, STR("apiregistration.k8s.io"), STR("apiservices"), STR(""), meta_name(obj));
@@ -53,7 +59,8 @@ bool aggregator_register_local(struct apiserver *as, struct err *err) {
     bool ok = register_one(as, STR(""), STR("v1"), "onstart", a, err);
     while (ok && map_next(as->registry->groups, &cursor, NULL, &v)) {
         const struct api_group *g = v;
-        if (str_eqc(g->name, "apiregistration.k8s.io")) continue;      /* the aggregator's own, which upstream does not register either */
+        /* the aggregator's own, which upstream does not register either */
+        if (str_eqc(g->name, "apiregistration.k8s.io")) continue;
         for (size_t i = 0; ok && i < g->n; i++) ok = register_one(as, g->name, g->versions[i], "onstart", a, err);
         arena_reset(a);
     }

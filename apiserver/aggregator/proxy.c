@@ -1,8 +1,9 @@
-/* apiserver/aggregator/proxy.c - a request for somebody else's API goes on to its Service, under the front proxy's certificate and with the user's
- * name in headers; the answer flows back as it comes.
+/* apiserver/aggregator/proxy.c - a request for somebody else's API goes on to its Service, under the front proxy's certificate
+ * and with the user's name in headers; the answer flows back as it comes.
  *
- * Upstream: kube-aggregator pkg/apiserver/handler_proxy.go, apimachinery pkg/util/proxy/upgradeaware.go. The backend is reached by the Service's cluster address,
- * which kube-proxy's rules translate; it must show a certificate for NAME.NAMESPACE.svc that the APIService's caBundle vouches for.
+ * Upstream: kube-aggregator pkg/apiserver/handler_proxy.go, apimachinery pkg/util/proxy/upgradeaware.go. The backend is reached
+ * by the Service's cluster address, which kube-proxy's rules translate; it must show a certificate for NAME.NAMESPACE.svc that
+ * the APIService's caBundle vouches for.
  */
 #include "apiserver/aggregator/aggregator_priv.h"
 
@@ -35,7 +36,8 @@ static const char *transport_words(const struct proxied *p, const char *msg) {
 static void fail(struct proxied *p, const struct err *err) {
     const char *why = transport_words(p, err->msg);
     if (p->of->g->as->opt.minor >= 17) plain(p->r, 503, arena_strf(p->r->a, "error trying to reach service: %s\n", why));
-    else http_respond(p->r->x, 503, NULL, "text/plain; charset=utf-8", arena_strf(p->r->a, "Error trying to reach service: '%s'", why));
+    else
+        http_respond(p->r->x, 503, NULL, "text/plain; charset=utf-8", arena_strf(p->r->a, "Error trying to reach service: '%s'", why));
 }
 
 /* ---- the life of one ---- */
@@ -56,7 +58,8 @@ static void on_gone(struct http_exchange *x) {
 }
 
 static bool hop_by_hop(struct str name) {
-    static const char *const names[] = { "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade" };
+    static const char *const names[] = { "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate",
+                                         "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade" };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (str_eqi(name, str_c(names[i]))) return true;
     return false;
@@ -76,7 +79,8 @@ static void on_response(void *ctx, const struct http_response *resp) {
     p->upgrading = resp->status == 101;
     for (size_t i = 0; i < resp->headers.n; i++) {
         const struct http_header *f = &resp->headers.v[i];
-        bool dropped = in_names(f->name, ours, ARRAY_LEN(ours)) || (!p->upgrading && hop_by_hop(f->name)) || str_eqi(f->name, STR("Connection"));
+        bool dropped = in_names(f->name, ours, ARRAY_LEN(ours)) || (!p->upgrading && hop_by_hop(f->name)) ||
+                       str_eqi(f->name, STR("Connection"));
         if (!dropped) http_headers_add(a, &h, arena_cstr(a, f->name), f->value);
     }
     if (p->upgrading) {
@@ -135,10 +139,13 @@ static void user_headers(struct request *r, struct http_headers *h) {
 
 /* Nothing that says who the client is goes on, but what we say ourselves. */
 static bool goes_on(struct str name, bool upgrade) {
-    static const char *const dropped[] = { "Host", "Content-Length", "Authorization", "X-Remote-User", "X-Remote-Group", "Accept-Encoding",
+    static const char *const dropped[] = { "Host", "Content-Length", "Authorization", "X-Remote-User", "X-Remote-Group",
+                                           "Accept-Encoding",
                                            "Impersonate-User", "Impersonate-Group", "Impersonate-Uid" };
     if (in_names(name, dropped, ARRAY_LEN(dropped))) return false;
-    if (name.n >= 15 && (str_eqi(str_sub(name, 0, 15), STR("X-Remote-Extra-")) || (name.n >= 18 && str_eqi(str_sub(name, 0, 18), STR("Impersonate-Extra-"))))) return false;
+    if (name.n >= 15 && (str_eqi(str_sub(name, 0, 15), STR("X-Remote-Extra-")) ||
+                         (name.n >= 18 && str_eqi(str_sub(name, 0, 18), STR("Impersonate-Extra-")))))
+        return false;
     return upgrade || !hop_by_hop(name);
 }
 
@@ -162,7 +169,8 @@ static void forward(struct request *r, struct apiservice *s, struct str base) {
     p->r = r;
     p->of = s;
     p->url = arena_printf(r->a, STR_FMT STR_FMT, STR_ARG(base), STR_ARG(r->x->target));
-    struct http_call_options o = { .method = arena_cstr(r->a, r->x->method), .url = p->url, .headers = &h, .body = r->x->body, .want_upgrade = upgrade, .ev = &events, .ctx = p };
+    struct http_call_options o = { .method = arena_cstr(r->a, r->x->method), .url = p->url, .headers = &h, .body = r->x->body,
+                                   .want_upgrade = upgrade, .ev = &events, .ctx = p };
     list_push(&s->g->proxied, &p->node);
     r->x->ctx = p;
     r->x->on_gone = on_gone;
@@ -188,7 +196,8 @@ bool aggregator_handle(struct request *r) {
     if (!s->available) plain(r, 503, STR("service unavailable\n"));
     else if (s->proxy_error) plain(r, 500, arena_strf(r->a, "%s\n", s->proxy_error));
     else if (!s->proxy || !service_url(s, r->a, &base, &err)) {
-        log_msg(LOG_INFO, "apiserver", "error resolving " STR_FMT "/" STR_FMT ": %s", STR_ARG(s->svc_ns), STR_ARG(s->svc_name), err.msg);
+        log_msg(LOG_INFO, "apiserver", "error resolving " STR_FMT "/" STR_FMT ": %s", STR_ARG(s->svc_ns), STR_ARG(s->svc_name),
+                err.msg);
         plain(r, 503, STR("service unavailable\n"));
     } else forward(r, s, base);
     err_clear(&err);

@@ -1,5 +1,6 @@
-/* apiserver/endpoints/chain.c - the way of a request (apiserver pkg/server/config.go, DefaultBuildHandlerChain): what is asked, who asks, as whom,
- * may they, all of it under the eyes of the audit; then the mux: aggregated APIs, objects, and everything else by path.
+/* apiserver/endpoints/chain.c - the way of a request (apiserver pkg/server/config.go, DefaultBuildHandlerChain): what is asked,
+ * who asks, as whom, may they, all of it under the eyes of the audit; then the mux: aggregated APIs, objects, and everything else
+ * by path.
  */
 #include "apiserver/aggregator/aggregator.h"
 #include "apiserver/auth/auth.h"
@@ -28,7 +29,8 @@ static bool parse_info(struct request *r, struct err *err) {
     return true;
 }
 
-/* While something is graded, what leads the simulation is the grader's: by where a request comes from, since an administrator can be anybody. */
+/* While something is graded, what leads the simulation is the grader's: by where a request comes from, since an administrator can
+ * be anybody. */
 static bool steer(struct request *r, struct err *err) {
     const struct apiserver_options *o = &r->as->opt;
     struct str v = r->info.verb, ip, port;
@@ -46,12 +48,17 @@ static bool steer(struct request *r, struct err *err) {
 /* The filters, in order; the first that refuses answers. */
 static bool (*const filters[])(struct request *r, struct err *err) = { parse_info, authenticate, authn_impersonate, authorize, steer };
 
-/* Objects are etcd's; reviews are not kept. The words are those of its client when a single member is gone (simplified: at once, not after its tries). */
+/* Objects are etcd's; reviews are not kept. The words are those of its client when a single member is gone (simplified: at once,
+ * not after its tries). */
 static bool storage_refuses(struct request *r, struct err *err) {
     struct str g = r->info.group;
-    if (!r->info.is_resource || str_eqc(g, "authorization.k8s.io") || str_eqc(g, "authentication.k8s.io") || apiserver_storage_up(r->as)) return false;
-    const char *old = "all SubConns are in TransientFailure, latest connection error: ", *dial = r->as->opt.minor < 22 ? "dialing dial" : "dialing: dial";
-    err_set(err, ERR_IO, "rpc error: code = Unavailable desc = %sconnection error: desc = \"transport: Error while %s tcp 127.0.0.1:2379: connect: connection refused\"",
+    if (!r->info.is_resource || str_eqc(g, "authorization.k8s.io") || str_eqc(g, "authentication.k8s.io") ||
+        apiserver_storage_up(r->as))
+        return false;
+    const char *old = "all SubConns are in TransientFailure, latest connection error: ",
+               *dial = r->as->opt.minor < 22 ? "dialing dial" : "dialing: dial";
+    err_set(err, ERR_IO, "rpc error: code = Unavailable desc = %sconnection error: desc = \"transport: Error while %s tcp "
+                         "127.0.0.1:2379: connect: connection refused\"",
             r->as->opt.minor < 22 ? old : "", dial);
     return true;
 }

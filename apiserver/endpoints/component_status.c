@@ -1,8 +1,9 @@
-/* apiserver/endpoints/component_status.c - componentstatuses: nobody stores them; whoever reads them has the components asked at that moment.
+/* apiserver/endpoints/component_status.c - componentstatuses: nobody stores them; whoever reads them has the components asked at
+ * that moment.
  *
- * Upstream: kubernetes pkg/registry/core/componentstatus/rest.go and pkg/registry/core/rest/storage_core.go (componentStatusStorage): the scheduler
- * and the controller manager are asked on their ports without TLS, on the server's own machine (which kubeadm closes from v1.18 on: both are then
- * called unhealthy, as on a real cluster), etcd where it is reached.
+ * Upstream: kubernetes pkg/registry/core/componentstatus/rest.go and pkg/registry/core/rest/storage_core.go
+ * (componentStatusStorage): the scheduler and the controller manager are asked on their ports without TLS, on the server's own
+ * machine (which kubeadm closes from v1.18 on: both are then called unhealthy, as on a real cluster), etcd where it is reached.
  */
 #include "apiserver/endpoints/endpoints.h"
 
@@ -31,7 +32,8 @@ static void on_gone(struct http_exchange *x) { round_free(((struct request *)x->
 
 static struct object *status_of(struct request *r, size_t i, const struct probe *p) {
     struct json *j = json_buildf(r->a, "{'kind':'ComponentStatus','apiVersion':'v1','metadata':{'name':%s,'creationTimestamp':null},"
-                                 "'conditions':[{'type':'Healthy','status':%s,'message':%S}]}", components[i].name, p->healthy ? "True" : "False", p->message);
+                                 "'conditions':[{'type':'Healthy','status':%s,'message':%S}]}", components[i].name,
+                                 p->healthy ? "True" : "False", p->message);
     if (r->as->opt.minor < 20)
         json_set_str(r->a, json_get(j, "metadata"), "selfLink", arena_strf(r->a, "/api/v1/componentstatuses/%s", components[i].name));
     return object_new(json_text(r->a, j));
@@ -80,7 +82,8 @@ void handle_component_status(struct request *r) {
     struct err err = { 0 };
     size_t wanted = 0;
     n->r = r;
-    for (size_t i = 0; i < COMPONENTS; i++) wanted += n->probes[i].wanted = !r->info.name.n || str_eqc(r->info.name, components[i].name);
+    for (size_t i = 0; i < COMPONENTS; i++)
+        wanted += n->probes[i].wanted = !r->info.name.n || str_eqc(r->info.name, components[i].name);
     if (!wanted) {
         free(n);
         err_set(&err, ERR_INTERNAL, "Component not found: " STR_FMT, STR_ARG(r->info.name));

@@ -1,8 +1,10 @@
-/* apiserver/endpoints/connect.c - requests that a pod's kubelet answers: logs, exec, attach, port forwarding, and the node's own paths.
+/* apiserver/endpoints/connect.c - requests that a pod's kubelet answers: logs, exec, attach, port forwarding, and the node's own
+ * paths.
  *
- * Upstream: kubernetes pkg/registry/core/pod/rest/{log,subresources}.go, pkg/registry/core/pod/strategy.go (LogLocation, streamLocation),
- * apimachinery pkg/util/proxy/upgradeaware.go. The API server authenticates to the kubelet with its own certificate, and does not verify the
- * kubelet's (kubeadm sets no --kubelet-certificate-authority). WebSockets are refused, so that newer clients fall back to SPDY, as against 1.16.
+ * Upstream: kubernetes pkg/registry/core/pod/rest/{log,subresources}.go, pkg/registry/core/pod/strategy.go (LogLocation,
+ * streamLocation), apimachinery pkg/util/proxy/upgradeaware.go. The API server authenticates to the kubelet with its own
+ * certificate, and does not verify the kubelet's (kubeadm sets no --kubelet-certificate-authority). WebSockets are refused, so
+ * that newer clients fall back to SPDY, as against 1.16.
  */
 #include "apiserver/endpoints/endpoints.h"
 
@@ -128,7 +130,8 @@ static void relay_start(struct request *r, const char *url, bool upgrade) {
     struct http_headers h = { 0 };
     for (size_t i = 0; i < r->x->headers.n; i++)
         for (size_t k = upgrade ? 0 : 1; k < ARRAY_LEN(forwarded); k++)
-            if (str_eqi(r->x->headers.v[i].name, str_c(forwarded[k])) && (upgrade || k < 2)) http_headers_add(r->a, &h, forwarded[k], r->x->headers.v[i].value);
+            if (str_eqi(r->x->headers.v[i].name, str_c(forwarded[k])) && (upgrade || k < 2))
+                http_headers_add(r->a, &h, forwarded[k], r->x->headers.v[i].value);
     struct relay *y = NEW(struct relay);
     list_init(&y->node);
     strbuf_init(&y->error, ERROR_TEXT_BYTES);
@@ -136,7 +139,8 @@ static void relay_start(struct request *r, const char *url, bool upgrade) {
     list_push(&r->as->watches->relays, &y->node);
     r->open = y;
     r->x->on_gone = relay_gone;
-    struct http_call_options o = { .method = arena_cstr(r->a, r->x->method), .url = url, .headers = &h, .body = r->x->body, .want_upgrade = upgrade, .ev = &relay_events, .ctx = y };
+    struct http_call_options o = { .method = arena_cstr(r->a, r->x->method), .url = url, .headers = &h, .body = r->x->body,
+                                   .want_upgrade = upgrade, .ev = &relay_events, .ctx = y };
     y->call = http_call_start(r->as->kubelet_client, &o);
 }
 
@@ -147,7 +151,8 @@ static struct str address_of(const struct json *status, struct str type) {
     return STR("");
 }
 
-/* "https://192.168.229.132:10250" of the node, from its status: the address that --kubelet-preferred-address-types prefers, and the kubelet's own port. */
+/* "https://192.168.229.132:10250" of the node, from its status: the address that --kubelet-preferred-address-types prefers, and
+ * the kubelet's own port. */
 static const char *node_url(struct request *r, struct str node, struct err *err) {
     struct object *o = registry_get(r->as, STR(""), STR("nodes"), STR(""), node);
     if (!o) {
@@ -176,7 +181,8 @@ static const char *node_url(struct request *r, struct str node, struct err *err)
 static size_t names_of(struct arena *a, const struct json *list, struct strbuf *out) {
     size_t n = 0;
     (void)a;
-    for (const struct json *c = json_first(list); c; c = json_next(c), n++) strbuf_addf(out, "%s" STR_FMT, n ? " " : "", STR_ARG(json_get_str(c, "name")));
+    for (const struct json *c = json_first(list); c; c = json_next(c), n++)
+        strbuf_addf(out, "%s" STR_FMT, n ? " " : "", STR_ARG(json_get_str(c, "name")));
     return n;
 }
 
@@ -193,18 +199,22 @@ static bool pick_container(struct request *r, const struct json *pod, struct str
     const struct json *spec = json_get(pod, "spec"), *list = json_get(spec, "containers"), *init = json_get(spec, "initContainers");
     *name = query_get(&r->x->query, "container");
     if (name->n) return has_container(spec, *name) ||
-                        err_set(err, ERR_BAD_REQUEST, "container " STR_FMT " is not valid for pod " STR_FMT, STR_ARG(*name), STR_ARG(meta_name(pod)));
+                        err_set(err, ERR_BAD_REQUEST, "container " STR_FMT " is not valid for pod " STR_FMT, STR_ARG(*name),
+                                STR_ARG(meta_name(pod)));
     if (json_len(list) == 1) {
         *name = json_get_str(json_at(list, 0), "name");
         return true;
     }
-    if (!json_len(list)) return err_set(err, ERR_BAD_REQUEST, "a container name must be specified for pod " STR_FMT, STR_ARG(meta_name(pod)));
+    if (!json_len(list))
+        return err_set(err, ERR_BAD_REQUEST, "a container name must be specified for pod " STR_FMT, STR_ARG(meta_name(pod)));
     struct strbuf names, inits;
     strbuf_init(&names, 1024);
     strbuf_init(&inits, 1024);
     names_of(r->a, list, &names);
-    const char *more = names_of(r->a, init, &inits) ? arena_printf(r->a, " or one of the init containers: [" STR_FMT "]", STR_ARG(strbuf_str(&inits))) : "";
-    err_set(err, ERR_BAD_REQUEST, "a container name must be specified for pod " STR_FMT ", choose one of: [" STR_FMT "]%s", STR_ARG(meta_name(pod)), STR_ARG(strbuf_str(&names)), more);
+    const char *more = names_of(r->a, init, &inits)
+                       ? arena_printf(r->a, " or one of the init containers: [" STR_FMT "]", STR_ARG(strbuf_str(&inits))) : "";
+    err_set(err, ERR_BAD_REQUEST, "a container name must be specified for pod " STR_FMT ", choose one of: [" STR_FMT "]%s",
+            STR_ARG(meta_name(pod)), STR_ARG(strbuf_str(&names)), more);
     strbuf_deinit(&names);
     strbuf_deinit(&inits);
     return false;
@@ -214,7 +224,8 @@ static bool pick_container(struct request *r, const struct json *pod, struct str
 static void check_number(struct request *r, struct field_errors *e, const char *name, int64_t least, const char *text) {
     struct str v = query_get(&r->x->query, name);
     int64_t n;
-    if (v.n && str_int(v, &n) && n < least) field_error_add(e, "FieldValueInvalid", str_c(name), "Invalid value: %" PRId64 ": %s", n, text);
+    if (v.n && str_int(v, &n) && n < least)
+        field_error_add(e, "FieldValueInvalid", str_c(name), "Invalid value: %" PRId64 ": %s", n, text);
 }
 
 static bool check_log_options(struct request *r, struct str pod, struct err *err) {
@@ -224,7 +235,8 @@ static bool check_log_options(struct request *r, struct str pod, struct err *err
     check_number(r, &e, "limitBytes", 1, "must be greater than 0");
     check_number(r, &e, "sinceSeconds", 1, "must be greater than 0");
     if (query_has(&r->x->query, "sinceTime") && query_has(&r->x->query, "sinceSeconds"))
-        field_error_add(&e, "FieldValueForbidden", STR(""), "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified");
+        field_error_add(&e, "FieldValueForbidden", STR(""),
+                        "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified");
     return !e.n || err_invalid(err, STR(""), STR("PodLogOptions"), pod, &e);
 }
 
@@ -233,7 +245,8 @@ static const char *log_url(struct request *r, const char *base, const struct jso
     struct strbuf b;
     size_t n = 0;
     strbuf_init(&b, 4096);
-    strbuf_addf(&b, "%s/containerLogs/" STR_FMT "/" STR_FMT "/" STR_FMT, base, STR_ARG(meta_namespace(pod)), STR_ARG(meta_name(pod)), STR_ARG(container));
+    strbuf_addf(&b, "%s/containerLogs/" STR_FMT "/" STR_FMT "/" STR_FMT, base, STR_ARG(meta_namespace(pod)),
+                STR_ARG(meta_name(pod)), STR_ARG(container));
     for (size_t i = 0; i < ARRAY_LEN(passed); i++) {
         struct str v = query_get(&r->x->query, passed[i]);
         if (!query_has(&r->x->query, passed[i]) || (i < 3 && !query_bool(&r->x->query, passed[i]))) continue;
@@ -259,12 +272,14 @@ static bool start_log(struct request *r, const struct json *pod, struct err *err
 /* ---- exec, attach, port forwarding ---- */
 static struct str stream_query(struct request *r, const char *verb) {
     /* The kubelet's own names for the options: command, input, output, error, tty. */
-    static const struct { const char *from, *to; } names[] = { { "stdin", "input" }, { "stdout", "output" }, { "stderr", "error" }, { "tty", "tty" } };
+    static const struct { const char *from, *to; } names[] = { { "stdin", "input" }, { "stdout", "output" }, { "stderr", "error" },
+                                                               { "tty", "tty" } };
     struct strbuf b;
     size_t n = 0;
     strbuf_init(&b, LIMIT_TARGET_BYTES);
     for (size_t i = 0; !strcmp(verb, "exec") && i < r->x->query.n; i++)
-        if (str_eqc(r->x->query.v[i].name, "command")) strbuf_addf(&b, "%scommand=" STR_FMT, n++ ? "&" : "?", STR_ARG(percent_encode(r->a, r->x->query.v[i].value)));
+        if (str_eqc(r->x->query.v[i].name, "command"))
+            strbuf_addf(&b, "%scommand=" STR_FMT, n++ ? "&" : "?", STR_ARG(percent_encode(r->a, r->x->query.v[i].value)));
     for (size_t i = 0; strcmp(verb, "portForward") && i < ARRAY_LEN(names); i++)
         if (query_bool(&r->x->query, names[i].from)) strbuf_addf(&b, "%s%s=1", n++ ? "&" : "?", names[i].to);
     struct str text = arena_str(r->a, strbuf_str(&b));
@@ -277,7 +292,9 @@ static bool check_upgrade(struct request *r, struct err *err) {
     if (str_eqi(up, STR("SPDY/3.1"))) return true;
     if (str_eqi(up, STR("websocket"))) {
         struct str proto = http_headers_get(&r->x->headers, "Sec-WebSocket-Protocol");
-        return err_set(err, ERR_FORBIDDEN, "unable to upgrade: unable to negotiate protocol: client supports [" STR_FMT "], server accepts [SPDY/3.1]", STR_ARG(proto));
+        return err_set(err, ERR_FORBIDDEN,
+                       "unable to upgrade: unable to negotiate protocol: client supports [" STR_FMT "], server accepts [SPDY/3.1]",
+                       STR_ARG(proto));
     }
     return err_set(err, ERR_BAD_REQUEST, "Upgrade request required");
 }
@@ -291,7 +308,8 @@ static bool start_stream(struct request *r, const struct json *pod, const char *
     const char *base = node_url(r, node, err);
     if (!base) return false;
     struct str q = stream_query(r, verb);
-    relay_start(r, arena_printf(r->a, "%s/%s/" STR_FMT "/" STR_FMT "%s" STR_FMT STR_FMT, base, verb, STR_ARG(meta_namespace(pod)), STR_ARG(meta_name(pod)),
+    relay_start(r, arena_printf(r->a, "%s/%s/" STR_FMT "/" STR_FMT "%s" STR_FMT STR_FMT, base, verb, STR_ARG(meta_namespace(pod)),
+                                STR_ARG(meta_name(pod)),
                                 forward ? "" : "/", STR_ARG(container), STR_ARG(q)), true);
     return true;
 }

@@ -1,7 +1,8 @@
-/* apiserver/endpoints/discovery.c - /api, /apis, /apis/GROUP, /apis/GROUP/VERSION, and all of it at once (aggregated discovery, since 1.26).
+/* apiserver/endpoints/discovery.c - /api, /apis, /apis/GROUP, /apis/GROUP/VERSION, and all of it at once (aggregated discovery,
+ * since 1.26).
  *
- * Upstream: apiserver pkg/endpoints/discovery/{root,group,version}.go, .../discovery/aggregated; kube-aggregator pkg/apiserver/handler_apis.go merges the
- * groups of APIServices that point elsewhere, by their priorities.
+ * Upstream: apiserver pkg/endpoints/discovery/{root,group,version}.go, .../discovery/aggregated; kube-aggregator
+ * pkg/apiserver/handler_apis.go merges the groups of APIServices that point elsewhere, by their priorities.
  */
 #include "apiserver/aggregator/aggregator.h"
 #include "apiserver/endpoints/endpoints.h"
@@ -25,14 +26,18 @@ static struct json *verb_list(struct arena *a, const struct resource *res) {
     return out;
 }
 
-static bool foreign_kind(const struct resource *res) { return !str_eq(res->kind.group, res->group) || !str_eq(res->kind.version, res->version); }
+static bool foreign_kind(const struct resource *res) {
+    return !str_eq(res->kind.group, res->group) || !str_eq(res->kind.version, res->version);
+}
 
 /* ---- one group version ---- */
 static struct json *resource_entry(struct request *r, const struct resource *res) {
     struct arena *a = r->a;
-    struct str name = res->subresource.n ? arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(res->name), STR_ARG(res->subresource)) : res->name;
+    struct str name = res->subresource.n ? arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(res->name), STR_ARG(res->subresource))
+                      : res->name;
     bool singular = (r->as->opt.minor >= 27 || res->list_kind.n) && !res->subresource.n;
-    struct json *j = json_buildf(a, "{'name':%S,'singularName':%S,'namespaced':%b}", name, singular ? res->singular : STR(""), (int)res->namespaced);
+    struct json *j = json_buildf(a, "{'name':%S,'singularName':%S,'namespaced':%b}", name, singular ? res->singular : STR(""),
+                                 (int)res->namespaced);
     if (foreign_kind(res)) {
         if (res->kind.group.n) json_set_str(a, j, "group", res->kind.group);
         json_set_str(a, j, "version", res->kind.version);
@@ -54,7 +59,9 @@ static void group_version(struct request *r, struct str group, struct str versio
         respond_not_found_page(r);
         return;
     }
-    struct json *j = group.n ? json_buildf(r->a, "{'kind':'APIResourceList','apiVersion':'v1','groupVersion':%S,'resources':%j}", gvk_api_version(r->a, group, version), list)
+    struct json *j = group.n
+                     ? json_buildf(r->a, "{'kind':'APIResourceList','apiVersion':'v1','groupVersion':%S,'resources':%j}",
+                                   gvk_api_version(r->a, group, version), list)
                              : json_buildf(r->a, "{'kind':'APIResourceList','groupVersion':%S,'resources':%j}", version, list);
     respond_json(r, 200, j);
 }
@@ -131,7 +138,9 @@ static void one_group(struct request *r, struct str name) {
 
 static void legacy_versions(struct request *r) {
     struct str address = arena_strf(r->a, "%s:%d", r->as->opt.advertise_ip, r->as->opt.secure_port);
-    respond_json(r, 200, json_buildf(r->a, "{'kind':'APIVersions','versions':['v1'],'serverAddressByClientCIDRs':[{'clientCIDR':'0.0.0.0/0','serverAddress':%S}]}", address));
+    respond_json(r, 200, json_buildf(r->a,
+                                     "{'kind':'APIVersions','versions':['v1'],"
+                                     "'serverAddressByClientCIDRs':[{'clientCIDR':'0.0.0.0/0','serverAddress':%S}]}", address));
 }
 
 /* ---- aggregated discovery: groups, versions, resources and subresources in one document ---- */
@@ -143,14 +152,16 @@ static struct json *resource_all(struct request *r, const struct resource *res) 
     struct arena *a = r->a;
     const struct resource *s;
     size_t cursor = 0;
-    struct json *j = json_buildf(a, "{'resource':%S,'responseKind':%j,'scope':%s,'singularResource':%S,'verbs':%j}", res->name, kind_entry(a, res),
+    struct json *j = json_buildf(a, "{'resource':%S,'responseKind':%j,'scope':%s,'singularResource':%S,'verbs':%j}", res->name,
+                                 kind_entry(a, res),
                                  res->namespaced ? "Namespaced" : "Cluster", res->singular, verb_list(a, res));
     struct json *subs = json_new_array(a);
     if (res->short_names.n) json_set(a, j, "shortNames", string_list(a, res->short_names));
     if (res->categories.n) json_set(a, j, "categories", string_list(a, res->categories));
     while ((s = registry_each(r->as, &cursor))) {
         if (!s->subresource.n || s->main != res) continue;
-        json_append(subs, json_buildf(a, "{'subresource':%S,'responseKind':%j,'verbs':%j}", s->subresource, kind_entry(a, s), verb_list(a, s)));
+        json_append(subs, json_buildf(a, "{'subresource':%S,'responseKind':%j,'verbs':%j}", s->subresource, kind_entry(a, s),
+                                      verb_list(a, s)));
     }
     if (json_len(subs)) json_set(a, j, "subresources", subs);
     return j;
@@ -165,16 +176,21 @@ static struct json *version_all(struct request *r, struct str group, struct str 
     return json_buildf(r->a, "{'version':%S,'resources':%j,'freshness':'Current'}", version, list);
 }
 
-/* A discovery document of an aggregated server (APIResourceList) in the aggregated form; NULL resources: it has not been reached, hence stale. */
+/* A discovery document of an aggregated server (APIResourceList) in the aggregated form; NULL resources: it has not been reached,
+ * hence stale. */
 static struct json *foreign_version(struct request *r, struct str group, struct str version) {
-    const struct json *known = aggregator_resources(r->as, group, version), *list = json_is(known, JSON_ARRAY) ? known : json_get(known, "resources");
+    const struct json *known = aggregator_resources(r->as, group, version),
+                      *list = json_is(known, JSON_ARRAY) ? known : json_get(known, "resources");
     struct json *out = json_new_array(r->a);
     for (const struct json *c = json_first(list); c; c = json_next(c)) {
         struct str name = json_get_str(c, "name");
         if (str_chr(name, '/') >= 0) continue;
         const struct json *verbs = json_get(c, "verbs");
-        struct json *e = json_buildf(r->a, "{'resource':%S,'responseKind':{'group':%S,'version':%S,'kind':%S},'scope':%s,'singularResource':%S,'verbs':%j}", name, group, version,
-                                     json_get_str(c, "kind"), json_get_bool(c, "namespaced", false) ? "Namespaced" : "Cluster", json_get_str(c, "singularName"),
+        struct json *e = json_buildf(r->a,
+                                     "{'resource':%S,'responseKind':{'group':%S,'version':%S,'kind':%S},'scope':%s,"
+                                     "'singularResource':%S,'verbs':%j}", name, group, version,
+                                     json_get_str(c, "kind"), json_get_bool(c, "namespaced", false) ? "Namespaced" : "Cluster",
+                                     json_get_str(c, "singularName"),
                                      verbs ? json_copy(r->a, verbs) : json_new_array(r->a));
         static const char *const lists[] = { "shortNames", "categories" };
         for (size_t i = 0; i < ARRAY_LEN(lists); i++)
@@ -185,7 +201,9 @@ static struct json *foreign_version(struct request *r, struct str group, struct 
 }
 
 static struct json *group_all(struct request *r, struct str name, const struct str *versions, size_t n, bool own) {
-    struct json *list = json_new_array(r->a), *meta = name.n ? json_buildf(r->a, "{'name':%S,'creationTimestamp':null}", name) : json_buildf(r->a, "{'creationTimestamp':null}");
+    struct json *list = json_new_array(r->a),
+                *meta = name.n ? json_buildf(r->a, "{'name':%S,'creationTimestamp':null}", name)
+                : json_buildf(r->a, "{'creationTimestamp':null}");
     for (size_t i = 0; i < n; i++) json_append(list, own ? version_all(r, name, versions[i]) : foreign_version(r, name, versions[i]));
     return json_buildf(r->a, "{'metadata':%j,'versions':%j}", meta, list);
 }
@@ -200,7 +218,8 @@ static void discovery_all(struct request *r, bool core, const char *version) {
     struct aggregated g = { r, NULL, 0 };
     if (!core) g = aggregated_groups(r);
     for (size_t i = 0; i < g.n; i++) json_append(items, group_all(r, g.v[i].group, g.v[i].versions, g.v[i].n, false));
-    struct json *j = json_buildf(r->a, "{'kind':'APIGroupDiscoveryList','apiVersion':%S,'metadata':{},'items':%j}", arena_strf(r->a, "apidiscovery.k8s.io/%s", version), items);
+    struct json *j = json_buildf(r->a, "{'kind':'APIGroupDiscoveryList','apiVersion':%S,'metadata':{},'items':%j}",
+                                 arena_strf(r->a, "apidiscovery.k8s.io/%s", version), items);
     const char *type = arena_printf(r->a, "application/json;g=apidiscovery.k8s.io;v=%s;as=APIGroupDiscoveryList", version);
     http_headers_add(r->a, &r->headers, "Vary", STR("Accept"));
     respond_text(r, 200, type, json_text(r->a, j));

@@ -1,7 +1,7 @@
 /* apiserver/endpoints/handle_delete.c - DELETE of one object: options from the body or the query, and what is answered.
  *
- * Upstream: apiserver pkg/endpoints/handlers/delete.go; most resources answer a Status with the uid of what went, some the object itself
- * (ReturnDeletedObject in their storage).
+ * Upstream: apiserver pkg/endpoints/handlers/delete.go; most resources answer a Status with the uid of what went, some the object
+ * itself (ReturnDeletedObject in their storage).
  */
 #include "apiserver/endpoints/audit.h"
 #include "apiserver/endpoints/endpoints.h"
@@ -9,9 +9,12 @@
 static bool valid_propagation(struct request *r, struct str policy, bool has_orphan, struct err *err) {
     struct field_errors e = { .a = r->a };
     if (policy.n && !str_eqc(policy, "Foreground") && !str_eqc(policy, "Background") && !str_eqc(policy, "Orphan"))
-        field_error_add(&e, "FieldValueNotSupported", STR("propagationPolicy"), "Unsupported value: \"" STR_FMT "\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"", STR_ARG(policy));
+        field_error_add(&e, "FieldValueNotSupported", STR("propagationPolicy"),
+                        "Unsupported value: \"" STR_FMT "\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"", STR_ARG(policy));
     else if (policy.n && has_orphan)
-        field_error_add(&e, "FieldValueInvalid", STR("propagationPolicy"), "Invalid value: \"" STR_FMT "\": orphanDependents and deletionPropagation cannot be both set", STR_ARG(policy));
+        field_error_add(&e, "FieldValueInvalid", STR("propagationPolicy"),
+                        "Invalid value: \"" STR_FMT "\": orphanDependents and deletionPropagation cannot be both set",
+                        STR_ARG(policy));
     return !e.n || err_invalid(err, STR("meta.k8s.io"), STR("DeleteOptions"), STR(""), &e);
 }
 
@@ -27,7 +30,8 @@ bool delete_options_of(struct request *r, struct delete_options *out, struct err
     struct gvk gvk;
     struct err bad = { 0 };
     *out = (struct delete_options){ .grace = -1, .propagation = query_get(q, "propagationPolicy") };
-    if (grace.n && !str_int(grace, &out->grace)) return err_set(err, ERR_BAD_REQUEST, "strconv.ParseInt: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(grace));
+    if (grace.n && !str_int(grace, &out->grace))
+        return err_set(err, ERR_BAD_REQUEST, "strconv.ParseInt: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(grace));
     struct json *j = body_any(r, &gvk, &bad);
     if (bad.code != ERR_NONE) {
         if (err) *err = bad;
@@ -41,7 +45,8 @@ bool delete_options_of(struct request *r, struct delete_options *out, struct err
 }
 
 static bool returns_object(const struct resource *res) {
-    static const char *const names[] = { "pods", "serviceaccounts", "podtemplates", "resourcequotas", "persistentvolumes", "persistentvolumeclaims" };
+    static const char *const names[] = { "pods", "serviceaccounts", "podtemplates", "resourcequotas", "persistentvolumes",
+                                         "persistentvolumeclaims" };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (!res->group.n && str_eqc(res->name, names[i])) return true;
     return str_eqc(res->name, "podsecuritypolicies");
@@ -49,7 +54,9 @@ static bool returns_object(const struct resource *res) {
 
 static void respond_success(struct request *r, const struct json *gone) {
     const struct resource *res = r->res;
-    struct json *j = json_buildf(r->a, "{'kind':'Status','apiVersion':'v1','metadata':{},'status':'Success','details':{'name':%S}}", meta_name(gone));
+    struct json *j = json_buildf(r->a,
+                                 "{'kind':'Status','apiVersion':'v1','metadata':{},'status':'Success','details':{'name':%S}}",
+                                 meta_name(gone));
     struct json *details = json_get(j, "details");
     if (res->group.n) json_set_str(r->a, details, "group", res->group);
     json_set_str(r->a, details, "kind", res->name);

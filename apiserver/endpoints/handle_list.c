@@ -1,8 +1,10 @@
-/* apiserver/endpoints/handle_list.c - GET of a collection: selectors, pages, tables; the list is the stored texts between two brackets.
+/* apiserver/endpoints/handle_list.c - GET of a collection: selectors, pages, tables; the list is the stored texts between two
+ * brackets.
  *
- * Upstream: apiserver pkg/endpoints/handlers/get.go, pkg/storage/etcd3/store.go (List, encodeContinue, decodeContinue). A page after the first is
- * read from the present state, not from the first page's snapshot; the list keeps the first page's revision, so that a watch from there replays
- * what changed in between. Past the watch history a token is as expired as it would be after etcd's compaction.
+ * Upstream: apiserver pkg/endpoints/handlers/get.go, pkg/storage/etcd3/store.go (List, encodeContinue, decodeContinue). A page
+ * after the first is read from the present state, not from the first page's snapshot; the list keeps the first page's revision,
+ * so that a watch from there replays what changed in between. Past the watch history a token is as expired as it would be after
+ * etcd's compaction.
  */
 #include "apiserver/endpoints/endpoints.h"
 
@@ -28,10 +30,12 @@ bool resource_version_of(struct request *r, int64_t *rv, struct err *err) {
     int64_t have = store_revision(r->as->store);
     *rv = 0;
     if (text.n && !parse_uint(text, rv))
-        return err_set(err, ERR_IO, "resourceVersion: Invalid value: \"" STR_FMT "\": strconv.ParseUint: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(text), STR_ARG(text));
+        return err_set(err, ERR_IO,
+                       "resourceVersion: Invalid value: \"" STR_FMT "\": strconv.ParseUint: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(text), STR_ARG(text));
     if (*rv <= have) return true;
     err_set(err, ERR_TIMEOUT, "Timeout: Too large resource version: %" PRId64 ", current: %" PRId64, *rv, have);
-    err_details(err, "{\"causes\":[{\"reason\":\"ResourceVersionTooLarge\",\"message\":\"Too large resource version\"}],\"retryAfterSeconds\":1}");
+    err_details(err, "{\"causes\":[{\"reason\":\"ResourceVersionTooLarge\",\"message\":\"Too large resource version\"}],"
+                     "\"retryAfterSeconds\":1}");
     return false;
 }
 
@@ -51,7 +55,8 @@ static struct str token_make(struct arena *a, int64_t rv, struct str key) {
 static bool token_parse(struct list_request *l, struct str token, struct err *err) {
     struct arena *a = l->r->a;
     struct str raw;
-    if (!base64url_decode(a, token, &raw)) return err_set(err, ERR_BAD_REQUEST, "continue key is not valid: illegal base64 data at input byte %zu", token.n);
+    if (!base64url_decode(a, token, &raw))
+        return err_set(err, ERR_BAD_REQUEST, "continue key is not valid: illegal base64 data at input byte %zu", token.n);
     struct err bad = { 0 };
     /* The NUL that ends the key is no text for us: it is cut before the parse. */
     ptrdiff_t nul = str_find(raw, STR("\\u0000\"}"));
@@ -62,7 +67,10 @@ static bool token_parse(struct list_request *l, struct str token, struct err *er
         err_clear(&bad);
         return false;
     }
-    if (!str_eqc(json_get_str(j, "v"), "meta.k8s.io/v1")) return err_set(err, ERR_BAD_REQUEST, "continue key is not valid: server does not recognize this encoded version \"" STR_FMT "\"", STR_ARG(json_get_str(j, "v")));
+    if (!str_eqc(json_get_str(j, "v"), "meta.k8s.io/v1"))
+        return err_set(err, ERR_BAD_REQUEST,
+                       "continue key is not valid: server does not recognize this encoded version \"" STR_FMT "\"",
+                       STR_ARG(json_get_str(j, "v")));
     struct str start = json_get_str(j, "start");
     if (!start.n) return err_set(err, ERR_BAD_REQUEST, "continue key is not valid: encoded start key missing");
     l->after = arena_strf(a, STR_FMT STR_FMT, STR_ARG(l->prefix), STR_ARG(start));
@@ -72,7 +80,8 @@ static bool token_parse(struct list_request *l, struct str token, struct err *er
 
 static void ignore_event(void *ctx, const struct store_event *ev) { (void)ctx, (void)ev; }
 
-/* Can a watch still follow from the token's revision? Else the token is too old, and the refusal carries one for an inconsistent rest. */
+/* Can a watch still follow from the token's revision? Else the token is too old, and the refusal carries one for an inconsistent
+ * rest. */
 static bool token_fresh(struct list_request *l, struct err *err) {
     struct request *r = l->r;
     struct err old = { 0 };
@@ -85,9 +94,13 @@ static bool token_fresh(struct list_request *l, struct err *err) {
     if (w) store_watch_stop(w);
     err_clear(&old);
     if (fresh) return true;
-    return err_set(err, ERR_EXPIRED, "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue "
-                   "parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an "
-                   "inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.");
+    return err_set(err, ERR_EXPIRED,
+                   "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+                   "without the continue "
+                   "parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing "
+                   "with the provided token results in an "
+                   "inconsistent list - objects that were created, modified, or deleted between the time the first chunk was "
+                   "returned and now may show up in the list.");
 }
 
 /* resourceVersionMatch (since 1.19) has rules of its own. */
@@ -96,11 +109,17 @@ static bool check_match(struct request *r, struct str match, struct str rv, stru
     struct str field = STR("resourceVersionMatch");
     bool exact = str_eqc(match, "Exact");
     if (!match.n || r->as->opt.minor < 19) return true;
-    if (!rv.n) field_error_add(&e, "FieldValueForbidden", field, "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided");
-    if (token.n) field_error_add(&e, "FieldValueForbidden", field, "Forbidden: resourceVersionMatch is forbidden when continue is provided");
+    if (!rv.n)
+        field_error_add(&e, "FieldValueForbidden", field,
+                        "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided");
+    if (token.n)
+        field_error_add(&e, "FieldValueForbidden", field, "Forbidden: resourceVersionMatch is forbidden when continue is provided");
     if (!exact && !str_eqc(match, "NotOlderThan"))
-        field_error_add(&e, "FieldValueNotSupported", field, "Unsupported value: \"" STR_FMT "\": supported values: \"Exact\", \"NotOlderThan\", \"\"", STR_ARG(match));
-    if (exact && str_eqc(rv, "0")) field_error_add(&e, "FieldValueForbidden", field, "Forbidden: resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+        field_error_add(&e, "FieldValueNotSupported", field,
+                        "Unsupported value: \"" STR_FMT "\": supported values: \"Exact\", \"NotOlderThan\", \"\"", STR_ARG(match));
+    if (exact && str_eqc(rv, "0"))
+        field_error_add(&e, "FieldValueForbidden", field,
+                        "Forbidden: resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
     return !e.n || err_invalid(err, STR("meta.k8s.io"), STR("ListOptions"), STR(""), &e);
 }
 
@@ -187,7 +206,8 @@ static void write_custom_items(struct list_request *l, struct strbuf *out) {
     struct json *meta = json_parse(r->a, list_meta(l), NULL);
     if (!json_get(meta, "continue")) json_set_strc(r->a, meta, "continue", "");
     json_sort_keys(meta);
-    strbuf_addf(out, "{\"apiVersion\":\"" STR_FMT "\",\"items\":[", STR_ARG(gvk_api_version(r->a, res->kind.group, res->kind.version)));
+    strbuf_addf(out, "{\"apiVersion\":\"" STR_FMT "\",\"items\":[",
+                STR_ARG(gvk_api_version(r->a, res->kind.group, res->kind.version)));
     for (size_t i = 0; i < l->n; i++) {
         struct arena *a = arena_new();
         if (i) strbuf_addch(out, ',');
@@ -201,17 +221,20 @@ static void write_items(struct list_request *l, struct strbuf *out) {
     struct request *r = l->r;
     const struct resource *res = r->res;
     bool partial = l->shape.shape == SHAPE_PARTIAL_LIST;
-    struct str gv = partial ? arena_strf(r->a, "meta.k8s.io/%s", l->shape.meta_version) : gvk_api_version(r->a, res->kind.group, res->kind.version);
+    struct str gv = partial ? arena_strf(r->a, "meta.k8s.io/%s", l->shape.meta_version)
+                    : gvk_api_version(r->a, res->kind.group, res->kind.version);
     struct str kind = partial ? STR("PartialObjectMetadata") : res->kind.kind;
     if (res->list_kind.n && !partial) {
         write_custom_items(l, out);
         return;
     }
-    strbuf_addf(out, "{\"kind\":\"" STR_FMT "List\",\"apiVersion\":\"" STR_FMT "\",\"metadata\":" STR_FMT ",\"items\":[", STR_ARG(kind), STR_ARG(gv), STR_ARG(list_meta(l)));
+    strbuf_addf(out, "{\"kind\":\"" STR_FMT "List\",\"apiVersion\":\"" STR_FMT "\",\"metadata\":" STR_FMT ",\"items\":[",
+                STR_ARG(kind), STR_ARG(gv), STR_ARG(list_meta(l)));
     for (size_t i = 0; i < l->n; i++) {
         if (i) strbuf_addch(out, ',');
         struct arena *a = arena_new();                           /* a big list is not held twice */
-        if (partial) strbuf_add(out, partial_metadata(a, present(r->as, a, res, l->items[i], r->x->time_shift_s), l->shape.meta_version));
+        if (partial)
+            strbuf_add(out, partial_metadata(a, present(r->as, a, res, l->items[i], r->x->time_shift_s), l->shape.meta_version));
         else strbuf_add(out, present_item(r->as, a, res, l->items[i], r->x->time_shift_s));
         arena_free(a);
     }

@@ -9,7 +9,8 @@
 enum patch_type { PATCH_JSON, PATCH_MERGE, PATCH_STRATEGIC, PATCH_APPLY };
 
 static bool patch_type_of(struct request *r, enum patch_type *out, struct err *err) {
-    static const char *const types[] = { "application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", "application/apply-patch+yaml" };
+    static const char *const types[] = { "application/json-patch+json", "application/merge-patch+json",
+                                         "application/strategic-merge-patch+json", "application/apply-patch+yaml" };
     struct str type = http_headers_get(&r->x->headers, "Content-Type");
     type = str_trim(str_token(&type, ';'));
     bool custom = r->res->list_kind.n > 0;
@@ -19,7 +20,9 @@ static bool patch_type_of(struct request *r, enum patch_type *out, struct err *e
             return true;
         }
     if (custom)                        /* behind no router: the handler itself says it */
-        return err_set(err, ERR_UNSUPPORTED_MEDIA_TYPE, "the body of the request was in an unknown format - accepted media types include: %s, %s, %s", types[PATCH_JSON],
+        return err_set(err, ERR_UNSUPPORTED_MEDIA_TYPE,
+                       "the body of the request was in an unknown format - accepted media types include: %s, %s, %s",
+                       types[PATCH_JSON],
                        types[PATCH_MERGE], types[PATCH_APPLY]);
     err_set(err, ERR_UNSUPPORTED_MEDIA_TYPE, "415: Unsupported Media Type");     /* upstream's router says it, before any handler */
     err_details(err, "{}");
@@ -27,7 +30,8 @@ static bool patch_type_of(struct request *r, enum patch_type *out, struct err *e
 }
 
 static const char *go_type(const struct json *j) {
-    static const char *const word[] = { [JSON_NULL] = "nil", [JSON_BOOL] = "bool", [JSON_INT] = "number", [JSON_FLOAT] = "number", [JSON_STRING] = "string",
+    static const char *const word[] = { [JSON_NULL] = "nil", [JSON_BOOL] = "bool", [JSON_INT] = "number", [JSON_FLOAT] = "number",
+                                        [JSON_STRING] = "string",
                                         [JSON_ARRAY] = "array", [JSON_OBJECT] = "object" };
     return word[json_type(j)];
 }
@@ -38,7 +42,8 @@ static struct json *patch_body(struct request *r, enum patch_type type, struct e
     struct json *j = json_parse(r->a, r->x->body, &bad);
     bool container = json_is(j, JSON_OBJECT) || (type == PATCH_MERGE && json_is(j, JSON_ARRAY));
     if (!j && type == PATCH_STRATEGIC) err_set(err, ERR_BAD_REQUEST, "%s", bad.msg);
-    else if (!container && type == PATCH_STRATEGIC) err_set(err, ERR_BAD_REQUEST, "json: cannot unmarshal %s into Go value of type map[string]interface {}", go_type(j));
+    else if (!container && type == PATCH_STRATEGIC)
+        err_set(err, ERR_BAD_REQUEST, "json: cannot unmarshal %s into Go value of type map[string]interface {}", go_type(j));
     else if (!container) err_set(err, ERR_IO, "Invalid JSON Patch");
     err_clear(&bad);
     return container ? j : NULL;
@@ -71,7 +76,8 @@ static bool patched(struct request *r, enum patch_type type, const struct json *
 static bool err_patched(struct request *r, struct str text, struct str why, struct err *err) {
     struct field_errors e = { .a = r->a };
     struct json *quoted = json_new_str(r->a, text);
-    field_error_add(&e, "FieldValueInvalid", STR("patch"), "Invalid value: " STR_FMT ": " STR_FMT, STR_ARG(json_text(r->a, quoted)), STR_ARG(why));
+    field_error_add(&e, "FieldValueInvalid", STR("patch"), "Invalid value: " STR_FMT ": " STR_FMT,
+                    STR_ARG(json_text(r->a, quoted)), STR_ARG(why));
     return err_invalid(err, STR(""), STR(""), STR(""), &e);
 }
 
@@ -81,8 +87,11 @@ static bool check_patched_kind(struct request *r, const struct result *p, struct
     struct gvk got;
     if (!p->text.n) return true;
     if (!json_is(p->obj, JSON_OBJECT)) {
-        const char *why = arena_printf(r->a, "couldn't get version/kind; json parse error: json: cannot unmarshal %s into Go value of type struct { APIVersion string "
-                                       "\"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }", go_type(p->obj));
+        const char *why = arena_printf(r->a,
+                                       "couldn't get version/kind; json parse error: json: cannot unmarshal %s into Go value of "
+                                       "type struct { APIVersion string "
+                                       "\"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }",
+                                       go_type(p->obj));
         return err_patched(r, p->text, str_c(why), err);
     }
     gvk_parse(json_get_str(p->obj, "apiVersion"), json_get_str(p->obj, "kind"), &got);
@@ -131,10 +140,13 @@ static bool check_applied(struct request *r, struct json *applied, const struct 
     const struct gvk *k = &r->res->kind;
     struct str want = gvk_api_version(r->a, k->group, k->version), got = json_get_str(applied, "apiVersion");
     if (!str_eq(got, want))
-        return err_set(err, ERR_BAD_REQUEST, "Incorrect version specified in apply patch. Specified patch version: " STR_FMT ", expected: " STR_FMT,
+        return err_set(err, ERR_BAD_REQUEST,
+                       "Incorrect version specified in apply patch. Specified patch version: " STR_FMT ", expected: " STR_FMT,
                        STR_ARG(got.n ? got : STR("/")), STR_ARG(want));
-    if (json_len(json_path(applied, "metadata.managedFields"))) return err_set(err, ERR_BAD_REQUEST, "metadata.managedFields must be nil");
-    if (old && !json_path_str(applied, "metadata.name").n) json_set_str(r->a, json_ensure(r->a, applied, "metadata"), "name", r->info.name);
+    if (json_len(json_path(applied, "metadata.managedFields")))
+        return err_set(err, ERR_BAD_REQUEST, "metadata.managedFields must be nil");
+    if (old && !json_path_str(applied, "metadata.name").n)
+        json_set_str(r->a, json_ensure(r->a, applied, "metadata"), "name", r->info.name);
     set_kind(r, applied);
     return body_check_name(r, applied, err) && decode_tree(r, k, applied, json_text(r->a, applied), true, err);
 }
@@ -151,7 +163,8 @@ static bool patch_apply_to(struct request *r, struct object *old, struct object 
     }
     if (!check_applied(r, applied, old, err)) return false;
     struct json *live = old ? present_json(r->as, r->a, r->res, old) : NULL;
-    struct json *obj = patch_apply(r->a, r->as->schema, &r->res->kind, live, applied, o.manager, query_bool(&r->x->query, "force"), r->now_ns, err);
+    struct json *obj = patch_apply(r->a, r->as->schema, &r->res->kind, live, applied, o.manager, query_bool(&r->x->query, "force"),
+                                   r->now_ns, err);
     if (!obj) return false;
     if (!schema_decode(r->as->schema, r->a, &r->res->kind, obj, STR_NULL, NULL, err)) return false;
     schema_default(r->as->schema, r->a, &r->res->kind, obj);

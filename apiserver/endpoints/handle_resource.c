@@ -53,7 +53,9 @@ static void handle_get(struct request *r) {
 }
 
 /* ---- create ---- */
-static bool is_review(const struct resource *res) { return str_eqc(res->group, "authorization.k8s.io") || str_eqc(res->group, "authentication.k8s.io"); }
+static bool is_review(const struct resource *res) {
+    return str_eqc(res->group, "authorization.k8s.io") || str_eqc(res->group, "authentication.k8s.io");
+}
 
 static void create_virtual(struct request *r, bool (*fn)(struct request *, struct json *, struct err *)) {
     struct err err = { 0 };
@@ -76,25 +78,33 @@ static void create_pod_verb(struct request *r, bool (*fn)(struct request *, stru
     struct str name = r->info.name.n ? r->info.name : json_path_str(obj, "metadata.name");
     if (obj && fn(r, obj, name, &err)) {
         if (sub_is(r, "eviction") && err.code == ERR_NONE) { /* nothing more to say */ }
-        respond_committed(r, 201, STR("{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"code\":201}"));
+        respond_committed(r, 201,
+                          STR("{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"code\":201}"));
     } else fail(r, &err);
 }
 
 bool body_check_name(struct request *r, const struct json *obj, struct err *err) {
     struct str name = meta_name(obj), ns = meta_namespace(obj);
     if (!name.n)
-        return err_set(err, ERR_BAD_REQUEST, "the name of the object (" STR_FMT " based on URL) was undeterminable: name must be provided", STR_ARG(r->info.name));
+        return err_set(err, ERR_BAD_REQUEST,
+                       "the name of the object (" STR_FMT " based on URL) was undeterminable: name must be provided",
+                       STR_ARG(r->info.name));
     if (!str_eq(name, r->info.name))
-        return err_set(err, ERR_BAD_REQUEST, "the name of the object (" STR_FMT ") does not match the name on the URL (" STR_FMT ")", STR_ARG(name), STR_ARG(r->info.name));
+        return err_set(err, ERR_BAD_REQUEST,
+                       "the name of the object (" STR_FMT ") does not match the name on the URL (" STR_FMT ")", STR_ARG(name),
+                       STR_ARG(r->info.name));
     if (r->res->namespaced && ns.n && !str_eq(ns, r->info.namespace))
-        return err_set(err, ERR_BAD_REQUEST, "the namespace of the object (" STR_FMT ") does not match the namespace on the request (" STR_FMT ")", STR_ARG(ns), STR_ARG(r->info.namespace));
+        return err_set(err, ERR_BAD_REQUEST,
+                       "the namespace of the object (" STR_FMT ") does not match the namespace on the request (" STR_FMT ")",
+                       STR_ARG(ns), STR_ARG(r->info.namespace));
     return true;
 }
 
 /* Upstream: apiextensions-apiserver pkg/apiserver/customresource_handler.go. */
 static bool err_terminating(struct request *r, struct err *err) {
     err_set(err, ERR_METHOD_NOT_ALLOWED, "create not allowed while custom resource definition is terminating");
-    err_details(err, arena_printf(r->a, "{\"group\":\"" STR_FMT "\",\"kind\":\"" STR_FMT "\"}", STR_ARG(r->res->group), STR_ARG(r->res->name)));
+    err_details(err, arena_printf(r->a, "{\"group\":\"" STR_FMT "\",\"kind\":\"" STR_FMT "\"}", STR_ARG(r->res->group),
+                                  STR_ARG(r->res->name)));
     return false;
 }
 
@@ -175,7 +185,8 @@ done:
 
 /* ---- which ---- */
 static const struct { const char *verb; void (*fn)(struct request *r); } handlers[] = {
-    { "get", handle_get }, { "list", handle_list }, { "watch", handle_watch }, { "create", handle_create }, { "update", handle_update },
+    { "get", handle_get }, { "list", handle_list }, { "watch", handle_watch }, { "create", handle_create },
+    { "update", handle_update },
     { "patch", handle_patch }, { "delete", handle_delete }, { "deletecollection", handle_deletecollection },
 };
 
@@ -183,7 +194,8 @@ static const struct { const char *verb; void (*fn)(struct request *r); } handler
 static void check_manager(struct request *r, struct field_errors *e) {
     struct str v = query_get(&r->x->query, "fieldManager"), field = STR("fieldManager");
     if (v.n > FIELD_MANAGER_MAX)
-        field_error_add(e, "FieldValueTooLong", field, r->as->opt.minor < 32 ? "Too long: must have at most %d %s" : "Too long: may not be more than %d %s",
+        field_error_add(e, "FieldValueTooLong", field,
+                        r->as->opt.minor < 32 ? "Too long: must have at most %d %s" : "Too long: may not be more than %d %s",
                         FIELD_MANAGER_MAX, r->as->opt.minor < 19 ? "characters" : "bytes");
     for (size_t i = 0; i < v.n; i++)
         if ((unsigned char)v.p[i] < ' ' || v.p[i] == 127)
@@ -194,15 +206,18 @@ static void check_manager(struct request *r, struct field_errors *e) {
 static void check_apply_options(struct request *r, struct field_errors *e) {
     struct str type = http_headers_get(&r->x->headers, "Content-Type");
     bool apply = str_eqc(str_trim(str_token(&type, ';')), "application/apply-patch+yaml");
-    if (!apply && query_has(&r->x->query, "force")) field_error_add(e, "FieldValueForbidden", STR("force"), "Forbidden: may not be specified for non-apply patch");
+    if (!apply && query_has(&r->x->query, "force"))
+        field_error_add(e, "FieldValueForbidden", STR("force"), "Forbidden: may not be specified for non-apply patch");
     if (apply && !query_get(&r->x->query, "fieldManager").n)
         field_error_add(e, "FieldValueRequired", STR("fieldManager"), "Required value: is required for apply patch");
 }
 
 /* The parameters of writes. Upstream: apimachinery pkg/apis/meta/v1/validation. */
 static bool check_options(struct request *r, struct err *err) {
-    static const struct { const char *verb, *kind; } kinds[] = { { "create", "CreateOptions" }, { "update", "UpdateOptions" }, { "patch", "PatchOptions" },
-                                                                 { "delete", "DeleteOptions" }, { "deletecollection", "DeleteOptions" } };
+    static const struct { const char *verb, *kind; } kinds[] = { { "create", "CreateOptions" }, { "update", "UpdateOptions" },
+                                                                 { "patch", "PatchOptions" },
+                                                                 { "delete", "DeleteOptions" },
+                                                                 { "deletecollection", "DeleteOptions" } };
     struct str dry = query_get(&r->x->query, "dryRun");
     struct field_errors e = { .a = r->a };
     const char *kind = NULL;
@@ -212,7 +227,9 @@ static bool check_options(struct request *r, struct err *err) {
     if (str_eqc(r->info.verb, "patch")) check_apply_options(r, &e);
     if (!str_eqc(str_c(kind), "DeleteOptions")) check_manager(r, &e);
     r->dry_run = str_eqc(dry, "All");
-    if (dry.n && !r->dry_run) field_error_add(&e, "FieldValueNotSupported", STR("dryRun"), "Unsupported value: []string{\"" STR_FMT "\"}: supported values: \"All\"", STR_ARG(dry));
+    if (dry.n && !r->dry_run)
+        field_error_add(&e, "FieldValueNotSupported", STR("dryRun"),
+                        "Unsupported value: []string{\"" STR_FMT "\"}: supported values: \"All\"", STR_ARG(dry));
     return !e.n || err_invalid(err, STR("meta.k8s.io"), str_c(kind), STR(""), &e);
 }
 

@@ -1,7 +1,8 @@
 /* apiserver/endpoints/negotiate.c - in which form the client wants its answer, and the two textual forms beside compact JSON.
  *
- * Upstream: apiserver pkg/endpoints/handlers/negotiation/negotiate.go (media types, pretty printing), pkg/endpoints/handlers/rest.go. Protobuf is
- * read but never written: a client that also takes JSON gets JSON, one that does not is told 406.
+ * Upstream: apiserver pkg/endpoints/handlers/negotiation/negotiate.go (media types, pretty printing),
+ * pkg/endpoints/handlers/rest.go. Protobuf is read but never written: a client that also takes JSON gets JSON, one that does not
+ * is told 406.
  */
 #include "apiserver/endpoints/endpoints.h"
 
@@ -63,12 +64,14 @@ bool negotiate(struct request *r, bool meta, struct negotiated *out, struct err 
         return false;
     }
     return err_set(err, ERR_NOT_ACCEPTABLE, "only the following media types are accepted: application/json, application/yaml%s",
-                   meta ? ", application/json;as=Table;g=meta.k8s.io;v=v1, application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" : "");
+                   meta ? ", application/json;as=Table;g=meta.k8s.io;v=v1, "
+                          "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" : "");
 }
 
 bool wants_pretty(const struct request *r) {
     struct str p = query_get(&r->x->query, "pretty"), agent = http_headers_get(&r->x->headers, "User-Agent");
-    if (query_has(&r->x->query, "pretty") && p.n) return str_eqc(p, "1") || str_eqc(p, "t") || str_eqc(p, "T") || str_eqc(p, "true") || str_eqc(p, "True") || str_eqc(p, "TRUE");
+    if (query_has(&r->x->query, "pretty") && p.n)
+        return str_eqc(p, "1") || str_eqc(p, "t") || str_eqc(p, "T") || str_eqc(p, "true") || str_eqc(p, "True") || str_eqc(p, "TRUE");
     return str_starts(agent, "curl") || str_starts(agent, "Wget") || str_starts(agent, "Mozilla/5.0");
 }
 
@@ -151,7 +154,9 @@ static void yaml_indent(struct strbuf *out, int n) { for (int i = 0; i < n; i++)
 static bool yaml_numeric(struct str s) {
     size_t i = s.n && (s.p[0] == '+' || s.p[0] == '-'), digits = 0;
     struct str rest = str_sub(s, i, s.n);
-    if (str_eqc(rest, ".inf") || str_eqc(rest, ".Inf") || str_eqc(rest, ".INF") || str_eqc(s, ".nan") || str_eqc(s, ".NaN") || str_eqc(s, ".NAN")) return true;
+    if (str_eqc(rest, ".inf") || str_eqc(rest, ".Inf") || str_eqc(rest, ".INF") || str_eqc(s, ".nan") || str_eqc(s, ".NaN") ||
+        str_eqc(s, ".NAN"))
+        return true;
     if (str_starts(rest, "0x") || str_starts(rest, "0o") || str_starts(rest, "0b")) {
         for (i += 2; i < s.n; i++)
             if (!strchr("0123456789abcdefABCDEF_", s.p[i])) return false;
@@ -170,10 +175,12 @@ static bool yaml_numeric(struct str s) {
 }
 
 static bool yaml_plain(struct str s) {
-    static const char *const reserved[] = { "null", "Null", "NULL", "~", "true", "True", "TRUE", "false", "False", "FALSE", "yes", "Yes", "YES", "no", "No", "NO",
+    static const char *const reserved[] = { "null", "Null", "NULL", "~", "true", "True", "TRUE", "false", "False", "FALSE", "yes",
+                                            "Yes", "YES", "no", "No", "NO",
                                             "on", "On", "ON", "off", "Off", "OFF", "y", "Y", "n", "N", "=", "<<" };
     bool alone = s.n == 1 || (s.n && s.p[1] == ' ');
-    if (!s.n || strchr("!&*|>@`\"'%#,[]{} ", s.p[0]) || (alone && strchr("-?:", s.p[0])) || s.p[s.n - 1] == ' ' || s.p[s.n - 1] == ':') return false;
+    if (!s.n || strchr("!&*|>@`\"'%#,[]{} ", s.p[0]) || (alone && strchr("-?:", s.p[0])) || s.p[s.n - 1] == ' ' || s.p[s.n - 1] == ':')
+        return false;
     if (strchr("+-.0123456789", s.p[0]) && yaml_numeric(s)) return false;
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
         if (str_eqc(s, reserved[i])) return false;

@@ -15,8 +15,10 @@ static struct openapi_resource *resources(struct request *r, size_t *n) {
             if (res->verbs & verb_bit(str_c(names[k]))) strbuf_addf(&verbs, "%s%s", verbs.n ? "," : "", names[k]);
         v[i] = (struct openapi_resource){
             .group = arena_cstr(r->a, res->group), .version = arena_cstr(r->a, res->version), .kind = arena_cstr(r->a, res->kind.kind),
-            .resource = res->subresource.n ? arena_printf(r->a, STR_FMT "/" STR_FMT, STR_ARG(res->name), STR_ARG(res->subresource)) : arena_cstr(r->a, res->name),
-            .verbs = arena_cstr(r->a, strbuf_str(&verbs)), .kind_group = arena_cstr(r->a, res->kind.group), .kind_version = arena_cstr(r->a, res->kind.version),
+            .resource = res->subresource.n ? arena_printf(r->a, STR_FMT "/" STR_FMT, STR_ARG(res->name), STR_ARG(res->subresource))
+            : arena_cstr(r->a, res->name),
+            .verbs = arena_cstr(r->a, strbuf_str(&verbs)), .kind_group = arena_cstr(r->a, res->kind.group),
+            .kind_version = arena_cstr(r->a, res->kind.version),
             .namespaced = res->namespaced,
         };
         strbuf_deinit(&verbs);
@@ -40,7 +42,8 @@ static void v2(struct request *r) {
     if (protobuf) openapi_v2_protobuf(r->as->schema, v, n, &out);
     else openapi_v2_json(r->as->schema, v, n, &out);
     /* Servers before 1.25 left the type to Go's sniffing; the media type that clients name is no valid one for Go's own parser. */
-    const char *type = r->as->opt.minor < 25 ? "application/octet-stream" : "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+    const char *type = r->as->opt.minor < 25 ? "application/octet-stream"
+                       : "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
     respond_buffer(r, protobuf ? type : "application/json", &out);
 }
 

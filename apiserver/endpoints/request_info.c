@@ -26,7 +26,8 @@ static struct str method_lower(struct arena *a, struct str m) {
 }
 
 static struct str verb_of(struct str method) {
-    static const struct { const char *method, *verb; } table[] = { { "POST", "create" }, { "GET", "get" }, { "HEAD", "get" }, { "PUT", "update" }, { "PATCH", "patch" }, { "DELETE", "delete" } };
+    static const struct { const char *method, *verb; } table[] = { { "POST", "create" }, { "GET", "get" }, { "HEAD", "get" },
+                                                                   { "PUT", "update" }, { "PATCH", "patch" }, { "DELETE", "delete" } };
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (str_eqc(method, table[i].method)) return str_c(table[i].verb);
     return STR("");
@@ -43,7 +44,8 @@ static void name_from_selector(struct request *r) {
     struct err ignored = { 0 };
     if (!field_selector_parse(r->a, query_get(&r->x->query, "fieldSelector"), &fs, &ignored)) err_clear(&ignored);
     for (size_t i = 0; i < fs.n; i++)
-        if (str_eqc(fs.v[i].key, "metadata.name") && !fs.v[i].not_equal && str_chr(fs.v[i].value, '/') < 0) r->info.name = fs.v[i].value;
+        if (str_eqc(fs.v[i].key, "metadata.name") && !fs.v[i].not_equal && str_chr(fs.v[i].value, '/') < 0)
+            r->info.name = fs.v[i].value;
 }
 
 static void refine_verb(struct request *r) {

@@ -67,7 +67,8 @@ void respond_error(struct request *r, const struct err *err) {
     struct json *details = err->details ? json_parse(r->a, str_c(err->details), NULL) : NULL;
     int64_t retry = json_get_int(details, "retryAfterSeconds", 0);
     if (retry > 0) http_headers_addf(r->a, &r->headers, "Retry-After", "%" PRId64, retry);
-    if (status >= 500 && err->code == ERR_INTERNAL) log_msg(LOG_DEBUG, "apiserver", STR_FMT " " STR_FMT ": %s", STR_ARG(r->x->method), STR_ARG(r->x->target), err->msg);
+    if (status >= 500 && err->code == ERR_INTERNAL)
+        log_msg(LOG_DEBUG, "apiserver", STR_FMT " " STR_FMT ": %s", STR_ARG(r->x->method), STR_ARG(r->x->target), err->msg);
     respond_bytes(r, status, text);
 }
 
@@ -89,8 +90,8 @@ static void on_gone(struct http_exchange *x) {
     list_remove(&r->node);
 }
 
-/* A client inside of the process dies with it, and so may know at once; would it wait, then the place where a turn is cut, hence the wall's time, would
- * show in the order of what happens. */
+/* A client inside of the process dies with it, and so may know at once; would it wait, then the place where a turn is cut, hence
+ * the wall's time, would show in the order of what happens. */
 void respond_committed(struct request *r, int status, struct str bytes) {
     if (!r->x->edge || r->dry_run || store_revision(r->as->store) == r->start_rev) {
         respond_bytes(r, status, bytes);

@@ -1,4 +1,5 @@
-/* apiserver/endpoints/shape.c - objects as Tables and as bare metadata (apiserver pkg/endpoints/handlers/response.go; kubernetes pkg/printers). */
+/* apiserver/endpoints/shape.c - objects as Tables and as bare metadata (apiserver pkg/endpoints/handlers/response.go; kubernetes
+ * pkg/printers). */
 #include "apiserver/endpoints/audit.h"
 #include "apiserver/endpoints/endpoints.h"
 #include "apiserver/printers/printers.h"
@@ -18,7 +19,8 @@ static struct str metadata_text(struct str s) {
 }
 
 struct str partial_metadata(struct arena *a, struct str text, const char *meta_version) {
-    return arena_strf(a, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":" STR_FMT "}", meta_version, STR_ARG(metadata_text(text)));
+    return arena_strf(a, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":" STR_FMT "}",
+                      meta_version, STR_ARG(metadata_text(text)));
 }
 
 /* ---- tables ---- */
@@ -36,7 +38,8 @@ bool table_init(struct table *t, struct request *r, const struct resource *res, 
 void table_begin(struct table *t, struct strbuf *out, struct str list_meta, bool columns) {
     size_t n = 0;
     const struct table_column *c = printer_columns(t->printer, &n);
-    strbuf_addf(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":" STR_FMT ",\"columnDefinitions\":", t->meta_version, STR_ARG(list_meta));
+    strbuf_addf(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":" STR_FMT ",\"columnDefinitions\":",
+                t->meta_version, STR_ARG(list_meta));
     if (!columns) strbuf_addc(out, "null");
     for (size_t i = 0; columns && i < n; i++) {
         strbuf_addc(out, i ? ",{\"name\":" : "[{\"name\":");
@@ -69,7 +72,8 @@ void table_end(struct table *t, struct strbuf *out) {
 }
 
 /* ---- one object ---- */
-static struct str one_row_table(struct request *r, const struct resource *res, struct object *o, const char *meta_version, struct err *err) {
+static struct str one_row_table(struct request *r, const struct resource *res, struct object *o, const char *meta_version,
+                                struct err *err) {
     struct table t;
     struct strbuf out;
     if (!table_init(&t, r, res, meta_version, err)) return STR_NULL;

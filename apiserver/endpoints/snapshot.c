@@ -1,6 +1,8 @@
-/* apiserver/endpoints/snapshot.c - what an administrator's lists would show at this moment, for kubelab itself: no request, hence no trace in any audit.
+/* apiserver/endpoints/snapshot.c - what an administrator's lists would show at this moment, for kubelab itself: no request, hence
+ * no trace in any audit.
  *
- * As handle_list.c writes them: stored texts between two brackets; a tree is made only where a version differs in shape from what is stored.
+ * As handle_list.c writes them: stored texts between two brackets; a tree is made only where a version differs in shape from what
+ * is stored.
  */
 #include "apiserver/endpoints/endpoints.h"
 
@@ -30,7 +32,8 @@ bool apiserver_snapshot_list(struct apiserver *as, const char *group, const char
 
 /* Events have a place of their own; the statuses of components are older than health checks, and no objects. */
 static bool is_listed(const struct apiserver *as, const struct resource *res) {
-    if (res->subresource.n || !(res->verbs & VERB_LIST) || str_eqc(res->name, "events") || str_eqc(res->name, "componentstatuses")) return false;
+    if (res->subresource.n || !(res->verbs & VERB_LIST) || str_eqc(res->name, "events") || str_eqc(res->name, "componentstatuses"))
+        return false;
     return registry_find_any(as, res->group, res->name) == res;
 }
 

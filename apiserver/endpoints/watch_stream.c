@@ -1,9 +1,9 @@
 /* apiserver/endpoints/watch_stream.c - GET ?watch=true: one JSON frame a line, for as long as the client stays.
  *
- * Without a resourceVersion (or with 0) the client first gets what is there as ADDED; then the store's events, each seen through the selectors: what
- * begins to match is ADDED, what no longer does is DELETED. Bookmarks tell clients that asked for them how far they are. A client that does not
- * read is dropped when its unsent bytes pass the bound, so it never holds up the others. Upstream: apiserver pkg/endpoints/handlers/watch.go,
- * pkg/storage/cacher/{cacher,cache_watcher}.go.
+ * Without a resourceVersion (or with 0) the client first gets what is there as ADDED; then the store's events, each seen through
+ * the selectors: what begins to match is ADDED, what no longer does is DELETED. Bookmarks tell clients that asked for them how
+ * far they are. A client that does not read is dropped when its unsent bytes pass the bound, so it never holds up the others.
+ * Upstream: apiserver pkg/endpoints/handlers/watch.go, pkg/storage/cacher/{cacher,cache_watcher}.go.
  */
 #include "apiserver/endpoints/endpoints.h"
 
@@ -117,7 +117,8 @@ static void send_bookmark(struct watch *w, int64_t rev, bool initial_end) {
     struct request *r = w->r;
     struct arena *a = arena_new();
     const char *annotations = initial_end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "";
-    struct str object = arena_strf(a, STR_FMT "\"metadata\":{\"resourceVersion\":\"%" PRId64 "\",\"creationTimestamp\":null%s}}", STR_ARG(r->res->head), rev, annotations);
+    struct str object = arena_strf(a, STR_FMT "\"metadata\":{\"resourceVersion\":\"%" PRId64 "\",\"creationTimestamp\":null%s}}",
+                                   STR_ARG(r->res->head), rev, annotations);
     if (w->shape.shape == SHAPE_TABLE)
         object = arena_strf(a, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":{\"resourceVersion\":\"%" PRId64 "\"},\"columnDefinitions\":null,\"rows\":[]}",
                             w->shape.meta_version, rev);
@@ -191,7 +192,8 @@ static bool timeout_of(struct request *r, int64_t *seconds, struct err *err) {
     *seconds = TIMEOUT_MIN_S + (int64_t)rng_below(&r->as->rng, TIMEOUT_MIN_S);
     int64_t n;
     if (!text.n) return true;
-    if (!str_int(text, &n)) return err_set(err, ERR_BAD_REQUEST, "strconv.ParseInt: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(text));
+    if (!str_int(text, &n))
+        return err_set(err, ERR_BAD_REQUEST, "strconv.ParseInt: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(text));
     if (n > 0) *seconds = n;
     return true;
 }
@@ -202,7 +204,8 @@ static bool initial_events(struct request *r, bool *wanted, struct err *err) {
     *wanted = true;
     if (str_eqc(query_get(&r->x->query, "resourceVersionMatch"), "NotOlderThan")) return true;
     struct field_errors e = { .a = r->a };
-    field_error_add(&e, "FieldValueForbidden", STR("resourceVersionMatch"), "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+    field_error_add(&e, "FieldValueForbidden", STR("resourceVersionMatch"),
+                    "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
     return err_invalid(err, STR("meta.k8s.io"), STR("ListOptions"), STR(""), &e);
 }
 
@@ -222,7 +225,8 @@ static void begin(struct watch *w, int64_t rv, bool existing, bool initial_end) 
         store_list(r->as->store, prefix, STR_NULL, send_existing, w);
         if (initial_end) send_bookmark(w, rv, true);
     }
-    if (rv < r->as->watch_floor) err_set(&err, ERR_EXPIRED, "too old resource version: %" PRId64 " (%" PRId64 ")", rv, r->as->watch_floor);
+    if (rv < r->as->watch_floor)
+        err_set(&err, ERR_EXPIRED, "too old resource version: %" PRId64 " (%" PRId64 ")", rv, r->as->watch_floor);
     else w->from = store_watch(r->as->store, prefix, rv, on_event, w, &err);
     if (w->from) return;
     error_frame(w, &err);

@@ -202,7 +202,8 @@ static const char *look(const struct help *h, const struct type *t, struct str f
     for (size_t i = 0; i < name.n; i++)
         if (name.p[i] == '.')
             dot[0] = dot[1], dot[1] = i;
-    struct str package = str_sub(name, 0, dot[0]), version = str_sub(name, dot[0] + 1, dot[1]), type = str_sub(name, dot[1] + 1, name.n);
+    struct str package = str_sub(name, 0, dot[0]), version = str_sub(name, dot[0] + 1, dot[1]),
+               type = str_sub(name, dot[1] + 1, name.n);
     const char *text = in_package(h, package, version, type, field);
     if (text)
         return text;

@@ -199,8 +199,10 @@ static const struct column faults[] = {
     WIDE("Message", "status.message", "What it does, or why it was refused."), AGE,
 };
 static const struct column scenarios[] = {
-    NAME, TEXT("Phase", "status.phase", "Running, Passed, Failed, Refused or Interrupted."), NUMBER("Done", "status.done", "Steps as expected."),
-    NUMBER("Failed", "status.failed", "Steps that were not."), WIDE("Message", "status.message", "How it ended, or why it was refused."), AGE,
+    NAME, TEXT("Phase", "status.phase", "Running, Passed, Failed, Refused or Interrupted."),
+        NUMBER("Done", "status.done", "Steps as expected."),
+    NUMBER("Failed", "status.failed", "Steps that were not."),
+    WIDE("Message", "status.message", "How it ended, or why it was refused."), AGE,
 };
 static const struct column load_profiles[] = {
     NAME, TEXT("Service", "spec.service", "Who is asked."), TEXT("Phase", "status.phase", "Running, Done or Refused."),

@@ -1,7 +1,9 @@
-/* apiserver/registry/alloc.c - the Services' addresses (--service-cluster-ip-range, kubeadm's 10.96.0.0/12) and their node ports (--service-node-port-range).
+/* apiserver/registry/alloc.c - the Services' addresses (--service-cluster-ip-range, kubeadm's 10.96.0.0/12) and their node ports
+ * (--service-node-port-range).
  *
- * Upstream keeps bitmaps in etcd (pkg/registry/core/service/{ipallocator,portallocator}); here what is taken is learnt from the Services in the store
- * at the start and kept in step by their strategy. The draw is the API server's own dice; the first address is the kubernetes Service's.
+ * Upstream keeps bitmaps in etcd (pkg/registry/core/service/{ipallocator,portallocator}); here what is taken is learnt from the
+ * Services in the store at the start and kept in step by their strategy. The draw is the API server's own dice; the first address
+ * is the kubernetes Service's.
  */
 #include "apiserver/registry/registry.h"
 
@@ -20,7 +22,10 @@ struct alloc {
 };
 
 static bool bit(const uint8_t *map, uint32_t i) { return map[i / 8] >> (i % 8) & 1; }
-static void bit_set(uint8_t *map, uint32_t i, bool v) { map[i / 8] = (uint8_t)(v ? map[i / 8] | (1u << (i % 8)) : map[i / 8] & ~(1u << (i % 8))); }
+
+static void bit_set(uint8_t *map, uint32_t i, bool v) {
+    map[i / 8] = (uint8_t)(v ? map[i / 8] | (1u << (i % 8)) : map[i / 8] & ~(1u << (i % 8)));
+}
 
 static bool ip_parse(struct str text, uint32_t *out) {
     uint32_t v = 0;
@@ -69,7 +74,8 @@ bool alloc_port(struct alloc *al, int64_t want, int64_t *out, struct err *err) {
     uint32_t i;
     if (want) {
         if (want < al->port_first || want >= al->port_first + al->port_count)
-            return err_set(err, ERR_BAD_REQUEST, "provided port is not in the valid range. The range of valid ports is %" PRId64 "-%" PRId64, al->port_first,
+            return err_set(err, ERR_BAD_REQUEST,
+                           "provided port is not in the valid range. The range of valid ports is %" PRId64 "-%" PRId64, al->port_first,
                            al->port_first + al->port_count - 1);
         i = (uint32_t)(want - al->port_first);
         if (bit(al->ports, i)) return err_set(err, ERR_ALREADY_EXISTS, "provided port is already allocated");

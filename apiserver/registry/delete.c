@@ -1,20 +1,24 @@
 /* apiserver/registry/delete.c - deletion: preconditions, grace, finalizers, propagation.
  *
- * An object goes at once, unless a pod's grace period runs, a finalizer stands, or it is a namespace with content: then it is marked (deletionTimestamp)
- * and its end is another write. Propagation is written down as a finalizer for the garbage collector. Upstream: apiserver pkg/registry/rest/delete.go
- * (BeforeDelete), pkg/registry/generic/registry/store.go (deletionFinalizersForGarbageCollection), kubernetes pkg/registry/core/namespace/storage.
+ * An object goes at once, unless a pod's grace period runs, a finalizer stands, or it is a namespace with content: then it is
+ * marked (deletionTimestamp) and its end is another write. Propagation is written down as a finalizer for the garbage collector.
+ * Upstream: apiserver pkg/registry/rest/delete.go (BeforeDelete), pkg/registry/generic/registry/store.go
+ * (deletionFinalizersForGarbageCollection), kubernetes pkg/registry/core/namespace/storage.
  */
 #include "apiserver/admission/admission.h"
 #include "apiserver/registry/registry.h"
 
-static bool check_preconditions(struct request *r, const struct resource *res, const struct json *obj, const struct delete_options *d, struct err *err) {
+static bool check_preconditions(struct request *r, const struct resource *res, const struct json *obj,
+                                const struct delete_options *d, struct err *err) {
     struct str uid = meta_uid(obj), rv = json_path_str(obj, "metadata.resourceVersion");
     const char *why = NULL;
     if (d->uid.n && !str_eq(d->uid, uid))
-        why = arena_printf(r->a, "the UID in the precondition (" STR_FMT ") does not match the UID in record (" STR_FMT "). The object might have been deleted and then recreated",
+        why = arena_printf(r->a,
+                           "the UID in the precondition (" STR_FMT ") does not match the UID in record (" STR_FMT "). The object might have been deleted and then recreated",
                            STR_ARG(d->uid), STR_ARG(uid));
     else if (d->rv.n && !str_eq(d->rv, rv))
-        why = arena_printf(r->a, "the ResourceVersion in the precondition (" STR_FMT ") does not match the ResourceVersion in record (" STR_FMT "). The object might have been modified",
+        why = arena_printf(r->a,
+                           "the ResourceVersion in the precondition (" STR_FMT ") does not match the ResourceVersion in record (" STR_FMT "). The object might have been modified",
                            STR_ARG(d->rv), STR_ARG(rv));
     return !why || err_conflict(err, res->group, res->main->kind.kind, meta_name(obj), why);    /* upstream names the kind here */
 }
@@ -46,7 +50,8 @@ static struct str propagation_of(const struct resource *res, const struct json *
     if (d->propagation.n) return d->propagation;
     if (has_finalizer(obj, "orphan")) return STR("Orphan");
     if (has_finalizer(obj, "foregroundDeletion")) return STR("Foreground");
-    bool orphans = (!res->group.n && str_eqc(res->name, "replicationcontrollers")) || (str_eqc(res->group, "batch") && str_eqc(res->name, "jobs"));
+    bool orphans = (!res->group.n && str_eqc(res->name, "replicationcontrollers")) ||
+                   (str_eqc(res->group, "batch") && str_eqc(res->name, "jobs"));
     return orphans ? STR("Orphan") : STR("Background");
 }
 
@@ -57,12 +62,14 @@ static void mark_deleting(struct request *r, struct json *obj, int64_t grace) {
     if (json_get(meta, "generation")) json_set_int(r->a, meta, "generation", json_get_int(meta, "generation", 0) + 1);
 }
 
-static bool keep_marked(struct request *r, const struct resource *res, struct json *obj, struct object *old, struct object **out, bool *gone, struct err *err) {
+static bool keep_marked(struct request *r, const struct resource *res, struct json *obj, struct object *old, struct object **out,
+                        bool *gone, struct err *err) {
     *gone = false;
     return write_commit(r, res, obj, old, out, err);
 }
 
-static bool delete_namespace(struct request *r, const struct resource *res, struct json *obj, struct object *old, struct object **out, bool *gone, struct err *err) {
+static bool delete_namespace(struct request *r, const struct resource *res, struct json *obj, struct object *old,
+                             struct object **out, bool *gone, struct err *err) {
     if (!meta_deleting(obj)) {
         mark_deleting(r, obj, 0);
         json_remove(json_get(obj, "metadata"), "deletionGracePeriodSeconds");
@@ -71,7 +78,8 @@ static bool delete_namespace(struct request *r, const struct resource *res, stru
     }
     if (json_len(json_path(obj, "spec.finalizers"))) {
         if (r->as->opt.minor < 18)
-            return err_conflict(err, STR(""), STR("namespaces"), meta_name(obj), "The system is ensuring all content is removed from this namespace.  "
+            return err_conflict(err, STR(""), STR("namespaces"), meta_name(obj),
+                                "The system is ensuring all content is removed from this namespace.  "
                                 "Upon completion, this namespace will automatically be purged by the system.");
         *gone = false;
         *out = object_ref(old);
@@ -84,7 +92,8 @@ static bool delete_namespace(struct request *r, const struct resource *res, stru
 }
 
 /* A pod that is already going: a shorter grace counts, a longer one does not. */
-static bool delete_again(struct request *r, const struct resource *res, struct json *obj, struct object *old, int64_t grace, struct object **out, bool *gone, struct err *err) {
+static bool delete_again(struct request *r, const struct resource *res, struct json *obj, struct object *old, int64_t grace,
+                         struct object **out, bool *gone, struct err *err) {
     int64_t now_grace = json_path_int(obj, "metadata.deletionGracePeriodSeconds", 0);
     if (grace >= now_grace && now_grace > 0) {
         *gone = false;
@@ -107,9 +116,11 @@ struct delete_options delete_options_from_json(struct request *r, const struct j
                                     .propagation = json_get_str(j, "propagationPolicy") };
 }
 
-bool write_delete(struct request *r, const struct resource *res, struct object *old, const struct delete_options *d, bool admit, struct object **out, bool *gone, struct err *err) {
+bool write_delete(struct request *r, const struct resource *res, struct object *old, const struct delete_options *d, bool admit,
+                  struct object **out, bool *gone, struct err *err) {
     struct json *obj = present_json(r->as, r->a, res, old);
-    if (admit && !(admission_mutate(r, ADMIT_DELETE, NULL, obj, err) && admission_validate(r, ADMIT_DELETE, NULL, obj, err))) return false;
+    if (admit && !(admission_mutate(r, ADMIT_DELETE, NULL, obj, err) && admission_validate(r, ADMIT_DELETE, NULL, obj, err)))
+        return false;
     if (!check_preconditions(r, res, obj, d, err)) return false;
     if (res->strategy->flags & STRATEGY_FINALIZE) return delete_namespace(r, res, obj, old, out, gone, err);
     if ((res->strategy->flags & STRATEGY_CLEANUP) && !meta_deleting(obj)) crd_mark_deleted(r, obj);
@@ -126,7 +137,8 @@ bool write_delete(struct request *r, const struct resource *res, struct object *
         return keep_marked(r, res, obj, old, out, gone, err);
     }
     if (finalizers) {
-        if (json_path_int(obj, "metadata.deletionGracePeriodSeconds", 0) > grace) return delete_again(r, res, obj, old, grace, out, gone, err);
+        if (json_path_int(obj, "metadata.deletionGracePeriodSeconds", 0) > grace)
+            return delete_again(r, res, obj, old, grace, out, gone, err);
         if (changed) return keep_marked(r, res, obj, old, out, gone, err);
         *gone = false;
         *out = object_ref(old);

@@ -9,7 +9,10 @@
 struct expiry { struct heap_node node; char *key; size_t key_n; };
 struct event_ttl { struct apiserver *as; struct heap heap; struct map *by_key; struct timer timer; };
 
-int64_t event_ttl_ns(const struct apiserver *as) { return as->opt.policy.event_ttl_ns ? as->opt.policy.event_ttl_ns : 3600 * (int64_t)NS_PER_S; }
+int64_t event_ttl_ns(const struct apiserver *as) {
+    return as->opt.policy.event_ttl_ns ? as->opt.policy.event_ttl_ns : 3600 * (int64_t)NS_PER_S;
+}
+
 static struct event_ttl *ttl_of(struct apiserver *as) { return as->registry->event_ttl; }
 
 static void rearm(struct event_ttl *t) {
@@ -30,7 +33,8 @@ static void expire(struct event_ttl *t, struct str key) {
     struct object *o = store_get(t->as->store, key), *last = NULL;
     const struct resource *res = registry_find(t->as, STR(""), STR("v1"), STR("events"), STR(""));
     struct err err = { 0 };
-    if (o && !write_remove(request_internal(t->as, a), res, o, &last, &err)) log_msg(LOG_WARN, "apiserver", "event not expired: %s", err.msg);
+    if (o && !write_remove(request_internal(t->as, a), res, o, &last, &err))
+        log_msg(LOG_WARN, "apiserver", "event not expired: %s", err.msg);
     err_clear(&err);
     object_unref(last);
     object_unref(o);

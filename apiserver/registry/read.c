@@ -1,8 +1,9 @@
 /* apiserver/registry/read.c - from the store's text to what a reader of one API version is shown; selectors.
  *
- * Stored text begins with a fixed head ({"kind":..,"apiVersion":..,), so that a list item is the text without its head and another version of the same
- * shape is the text with another head: nothing is parsed. Only versions that differ in shape, and connections on a shifted clock, cost a tree.
- * Upstream: apiserver pkg/storage/selection_predicate.go; kubernetes pkg/apis/core/v1/conversion.go (field labels).
+ * Stored text begins with a fixed head ({"kind":..,"apiVersion":..,), so that a list item is the text without its head and
+ * another version of the same shape is the text with another head: nothing is parsed. Only versions that differ in shape, and
+ * connections on a shifted clock, cost a tree. Upstream: apiserver pkg/storage/selection_predicate.go; kubernetes
+ * pkg/apis/core/v1/conversion.go (field labels).
  */
 #include "apiserver/registry/registry.h"
 
@@ -10,7 +11,8 @@
 struct str registry_key(struct arena *a, struct str group, struct str resource, struct str ns, struct str name) {
     if (!group.n) group = STR("core");
     if (!ns.n) ns = STR("-");
-    return arena_strf(a, "/registry/" STR_FMT "/" STR_FMT "/" STR_FMT "/" STR_FMT, STR_ARG(group), STR_ARG(resource), STR_ARG(ns), STR_ARG(name));
+    return arena_strf(a, "/registry/" STR_FMT "/" STR_FMT "/" STR_FMT "/" STR_FMT, STR_ARG(group), STR_ARG(resource), STR_ARG(ns),
+                      STR_ARG(name));
 }
 
 struct str resource_prefix(struct arena *a, const struct resource *res, struct str ns) {
@@ -54,7 +56,8 @@ static void shift_fields(struct arena *a, const struct type *t, struct json *obj
         bool timed = f->kind == FIELD_TIME || f->kind == FIELD_MICROTIME, elems = f->kind == FIELD_LIST || f->kind == FIELD_MAP;
         if (timed) shift_time(a, obj, v, f->kind, shift_s);
         else if (f->kind == FIELD_OBJECT) shift_fields(a, f->type, v, shift_s);
-        else if (elems && (f->elem == FIELD_OBJECT || f->elem == FIELD_TIME || f->elem == FIELD_MICROTIME)) shift_elems(a, f, v, shift_s);
+        else if (elems && (f->elem == FIELD_OBJECT || f->elem == FIELD_TIME || f->elem == FIELD_MICROTIME))
+            shift_elems(a, f, v, shift_s);
     }
 }
 
@@ -71,7 +74,8 @@ struct json *present_json(struct apiserver *as, struct arena *a, const struct re
     const struct gvk *k = &res->main->kind;
     if (!str_eq(k->version, res->stored.version) || !str_eq(k->group, res->stored.group)) {
         struct err err = { 0 };
-        if (!schema_convert(as->schema, a, j, &res->stored, convert_target(a, &res->stored, k), &err)) log_msg(LOG_WARN, "apiserver", "conversion: %s", err.msg);
+        if (!schema_convert(as->schema, a, j, &res->stored, convert_target(a, &res->stored, k), &err))
+            log_msg(LOG_WARN, "apiserver", "conversion: %s", err.msg);
         err_clear(&err);
     }
     return j;
@@ -110,12 +114,16 @@ static const char *label_path(struct arena *a, const struct resource *res, struc
 
 static bool bad_label(const struct resource *res, struct str label, struct err *err) {
     const char *fmt = res->strategy->bad_label, *at = fmt ? strstr(fmt, "%s") : NULL;
-    if (!fmt) return err_set(err, ERR_BAD_REQUEST, "\"" STR_FMT "\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"", STR_ARG(label));
+    if (!fmt)
+        return err_set(err, ERR_BAD_REQUEST,
+                       "\"" STR_FMT "\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
+                       STR_ARG(label));
     if (!at) return err_set(err, ERR_BAD_REQUEST, "%s", fmt);
     return err_set(err, ERR_BAD_REQUEST, "%.*s" STR_FMT "%s", (int)(at - fmt), fmt, STR_ARG(label), at + 2);
 }
 
-bool filter_parse(struct arena *a, const struct resource *res, struct str labels, struct str fields, struct filter *out, struct err *err) {
+bool filter_parse(struct arena *a, const struct resource *res, struct str labels, struct str fields, struct filter *out,
+                  struct err *err) {
     *out = (struct filter){ .res = res };
     if (labels.n && !(out->labels = selector_parse(a, labels, err))) return false;
     if (fields.n && !field_selector_parse(a, fields, &out->fields, err)) return false;

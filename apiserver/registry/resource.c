@@ -1,8 +1,9 @@
 /* apiserver/registry/resource.c - the table of what is served, read from resources.tsv and groups.tsv for one server version.
  *
- * Upstream spreads this over pkg/controlplane/instance.go (which groups), each group's storage provider (which resources) and the strategies'
- * interfaces (short names, categories); here it is data, taken from the discovery documents of three releases. A row is served when the data names the
- * version and the type tables know the kind: a resource without a type is not there, rather than there and hollow.
+ * Upstream spreads this over pkg/controlplane/instance.go (which groups), each group's storage provider (which resources) and the
+ * strategies' interfaces (short names, categories); here it is data, taken from the discovery documents of three releases. A row
+ * is served when the data names the version and the type tables know the kind: a resource without a type is not there, rather
+ * than there and hollow.
  */
 #include <stdlib.h>
 
@@ -13,7 +14,8 @@ EMBED(groups_tsv, "apiserver/registry/groups.tsv")
 EMBED(deprecated_tsv, "apiserver/registry/deprecated.tsv")
 
 static const struct { const char *verb; char letter; unsigned bit; } verbs[] = {
-    { "create", 'c', VERB_CREATE }, { "delete", 'd', VERB_DELETE }, { "deletecollection", 'D', VERB_DELETECOLLECTION }, { "get", 'g', VERB_GET },
+    { "create", 'c', VERB_CREATE }, { "delete", 'd', VERB_DELETE }, { "deletecollection", 'D', VERB_DELETECOLLECTION },
+    { "get", 'g', VERB_GET },
     { "list", 'l', VERB_LIST }, { "patch", 'p', VERB_PATCH }, { "update", 'u', VERB_UPDATE }, { "watch", 'w', VERB_WATCH },
 };
 
@@ -62,7 +64,8 @@ static bool row_next(struct str *rest, struct row *row) {
     while (rest->p) {
         struct str line = str_token(rest, '\n');
         if (!line.n || line.p[0] == '#') continue;
-        struct str *cols[] = { &row->group, &row->resource, &row->scope, &row->kind, &row->short_names, &row->categories, &row->verbs, &row->versions };
+        struct str *cols[] = { &row->group, &row->resource, &row->scope, &row->kind, &row->short_names, &row->categories,
+                               &row->verbs, &row->versions };
         for (size_t i = 0; i < ARRAY_LEN(cols); i++) *cols[i] = str_token(&line, '\t');
         if (str_eqc(row->group, "core")) row->group = STR("");
         return true;
@@ -88,13 +91,15 @@ static bool switched_off(const struct apiserver *as, struct str group, struct st
 
 enum { WARNINGS_MINOR = 19 };          /* from here on servers warn */
 
-/* "extensions/v1beta1 Ingress is deprecated in v1.14+, unavailable in v1.22+; use networking.k8s.io/v1 Ingress" (apiserver pkg/endpoints/deprecation). */
+/* "extensions/v1beta1 Ingress is deprecated in v1.14+, unavailable in v1.22+; use networking.k8s.io/v1 Ingress" (apiserver
+ * pkg/endpoints/deprecation). */
 static struct str deprecation_of(struct arena *a, int minor, const struct gvk *kind) {
     struct str rest = deprecated_tsv(), gv = gvk_api_version(a, kind->group, kind->version);
     while (minor >= WARNINGS_MINOR && rest.p) {
         struct str line = str_token(&rest, '\n'), row_gv = str_token(&line, '\t'), row_kind = str_token(&line, '\t'), removed;
         int64_t since = 0;
-        if (!str_eq(row_gv, gv) || !str_eq(row_kind, kind->kind) || !str_int(str_token(&line, '\t'), &since) || since > minor) continue;
+        if (!str_eq(row_gv, gv) || !str_eq(row_kind, kind->kind) || !str_int(str_token(&line, '\t'), &since) || since > minor)
+            continue;
         removed = str_token(&line, '\t');
         struct str text = arena_strf(a, STR_FMT " " STR_FMT " is deprecated in v1.%d+", STR_ARG(gv), STR_ARG(kind->kind), (int)since);
         if (!str_eqc(removed, "0")) text = arena_strf(a, STR_FMT ", unavailable in v1." STR_FMT "+", STR_ARG(text), STR_ARG(removed));
@@ -106,7 +111,8 @@ static struct str deprecation_of(struct arena *a, int minor, const struct gvk *k
 static void add(struct apiserver *as, struct registry *g, const struct row *row, struct str version) {
     if (switched_off(as, row->group, version, g->a)) return;
     struct resource *res = &g->v[g->n];
-    *res = (struct resource){ .group = row->group, .version = version, .namespaced = str_eqc(row->scope, "N"), .short_names = dash(row->short_names),
+    *res = (struct resource){ .group = row->group, .version = version, .namespaced = str_eqc(row->scope, "N"),
+                              .short_names = dash(row->short_names),
                               .categories = dash(row->categories), .verbs = verbs_of(row->verbs) };
     str_cut(row->resource, '/', &res->name, &res->subresource);
     kind_parse(row->kind, res, &res->kind);
@@ -151,7 +157,8 @@ static struct str index_key(char *buf, size_t cap, struct str group, struct str 
     return (struct str){ buf, n };
 }
 
-const struct resource *registry_find(const struct apiserver *as, struct str group, struct str version, struct str resource, struct str subresource) {
+const struct resource *registry_find(const struct apiserver *as, struct str group, struct str version, struct str resource,
+                                     struct str subresource) {
     char buf[512];
     struct str key = index_key(buf, sizeof buf, group, version, resource, subresource);
     return key.n ? map_get(as->registry->index, key) : NULL;
@@ -183,7 +190,8 @@ static void link_rows(struct apiserver *as, struct registry *g) {
         res->head = head_of(g->a, &own);
         res->stored_head = head_of(g->a, &res->stored);
         bool twin = !str_eq(store_group, own.group);
-        res->same_shape = !twin && (str_eq(res->stored.version, own.version) || schema_same_shape(as->schema, &res->stored, own.version));
+        res->same_shape = !twin &&
+                          (str_eq(res->stored.version, own.version) || schema_same_shape(as->schema, &res->stored, own.version));
     }
 }
 
@@ -296,7 +304,8 @@ static int64_t version_rank(struct str v) {
     for (size_t s = 0; s < ARRAY_LEN(stages); s++) {
         struct str rest = str_sub(v, i, v.n), word = str_c(stages[s].word);
         if (!word.n && !rest.n) return (stages[s].rank << 40) + (major << 20);
-        if (word.n && str_starts(rest, stages[s].word) && str_int(str_sub(rest, word.n, rest.n), &minor)) return (stages[s].rank << 40) + (major << 20) + minor;
+        if (word.n && str_starts(rest, stages[s].word) && str_int(str_sub(rest, word.n, rest.n), &minor))
+            return (stages[s].rank << 40) + (major << 20) + minor;
     }
     return 0;
 }
@@ -307,7 +316,9 @@ static int by_rank(const void *x, const void *y) {
     return ra != rb ? (ra < rb) - (ra > rb) : str_cmp(*a, *b);
 }
 
-static int by_name(const void *x, const void *y) { return str_cmp(((const struct api_group *)x)->name, ((const struct api_group *)y)->name); }
+static int by_name(const void *x, const void *y) {
+    return str_cmp(((const struct api_group *)x)->name, ((const struct api_group *)y)->name);
+}
 
 static struct api_group *group_of(struct api_group *v, size_t *n, size_t from, struct str name) {
     for (size_t i = from; i < *n; i++)

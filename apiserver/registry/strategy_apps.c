@@ -26,7 +26,8 @@ static bool job_create(struct request *r, struct json *obj, struct err *err) {
     json_set_str(r->a, labels, "job-name", name);
     json_set_str(r->a, match, r->as->opt.minor >= 27 ? "batch.kubernetes.io/controller-uid" : "controller-uid", uid);
     struct json *meta = json_get(obj, "metadata");
-    if (!json_len(json_get(meta, "labels"))) json_set(r->a, meta, "labels", json_copy(r->a, labels));   /* a default, of what is read back */
+    /* a default, of what is read back */
+    if (!json_len(json_get(meta, "labels"))) json_set(r->a, meta, "labels", json_copy(r->a, labels));
     return true;
 }
 
@@ -59,11 +60,13 @@ static bool daemonset_update(struct request *r, struct json *obj, const struct j
 static bool daemonset_create(struct request *r, struct json *obj, struct err *err) {
     (void)err;
     set_template_generation(r, obj, 1);
-    json_set(r->a, obj, "status", json_buildf(r->a, "{'currentNumberScheduled':0,'numberMisscheduled':0,'desiredNumberScheduled':0,'numberReady':0}"));
+    json_set(r->a, obj, "status",
+             json_buildf(r->a, "{'currentNumberScheduled':0,'numberMisscheduled':0,'desiredNumberScheduled':0,'numberReady':0}"));
     return true;
 }
 
-/* Before 1.24 autoscalers are stored as v1, where the target for the CPU is a field and other metrics an annotation: read back, the CPU comes last. */
+/* Before 1.24 autoscalers are stored as v1, where the target for the CPU is a field and other metrics an annotation: read back,
+ * the CPU comes last. */
 static void hpa_order_metrics(struct request *r, struct json *obj) {
     struct json *metrics = json_path(obj, "spec.metrics");
     for (size_t i = 0; r->as->opt.minor < 24 && i < json_len(metrics); i++) {
@@ -90,7 +93,8 @@ static bool hpa_update(struct request *r, struct json *obj, const struct json *o
 
 static bool pdb_create(struct request *r, struct json *obj, struct err *err) {
     (void)err;
-    json_set(r->a, obj, "status", json_buildf(r->a, "{'disruptionsAllowed':0,'currentHealthy':0,'desiredHealthy':0,'expectedPods':0}"));
+    json_set(r->a, obj, "status",
+             json_buildf(r->a, "{'disruptionsAllowed':0,'currentHealthy':0,'desiredHealthy':0,'expectedPods':0}"));
     return true;
 }
 
@@ -99,7 +103,8 @@ const struct strategy strategies_apps[] = {
     { "apps", "replicasets", STRATEGY_GENERATION, NULL, NULL, zero_replicas, NULL, NULL, NULL, NULL },
     { "apps", "statefulsets", STRATEGY_GENERATION, NULL, NULL, zero_replicas, NULL, NULL, NULL, NULL },
     { "apps", "daemonsets", STRATEGY_GENERATION, NULL, NULL, daemonset_create, daemonset_update, NULL, NULL, NULL },
-    { "batch", "jobs", 0, "status.successful=status.succeeded", "field label \"%s\" not supported for Job", job_create, job_update, NULL, NULL, NULL },
+    { "batch", "jobs", 0, "status.successful=status.succeeded", "field label \"%s\" not supported for Job", job_create, job_update,
+      NULL, NULL, NULL },
     { "autoscaling", "horizontalpodautoscalers", 0, NULL, NULL, hpa_create, hpa_update, NULL, NULL, NULL },
     { "policy", "poddisruptionbudgets", STRATEGY_GENERATION, NULL, NULL, pdb_create, NULL, NULL, NULL, NULL },
     { NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL },

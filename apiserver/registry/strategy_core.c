@@ -1,6 +1,7 @@
 /* apiserver/registry/strategy_core.c - what is particular about the core group's kinds when they are written.
  *
- * Upstream: kubernetes pkg/registry/core/{pod,service,namespace,secret,node,...}/strategy.go; quality of service: pkg/apis/core/v1/helper/qos.
+ * Upstream: kubernetes pkg/registry/core/{pod,service,namespace,secret,node,...}/strategy.go; quality of service:
+ * pkg/apis/core/v1/helper/qos.
  */
 #include "apiserver/registry/registry.h"
 
@@ -10,7 +11,8 @@ struct qos_sum { bool any, requests_equal_limits, complete; };
 static void qos_container(const struct json *c, struct qos_sum *q) {
     static const char *const names[] = { "cpu", "memory" };
     for (size_t i = 0; i < 2; i++) {
-        const struct json *limit = json_get(json_path(c, "resources.limits"), names[i]), *request = json_get(json_path(c, "resources.requests"), names[i]);
+        const struct json *limit = json_get(json_path(c, "resources.limits"), names[i]),
+                          *request = json_get(json_path(c, "resources.requests"), names[i]);
         int64_t l = quantity_json_milli(limit, 0), n = quantity_json_milli(request, 0);
         if (l > 0 || n > 0) q->any = true;
         if (l <= 0) q->complete = false;
@@ -49,7 +51,8 @@ static bool has_node_ports(const struct json *svc) {
     return str_eqc(type, "NodePort") || str_eqc(type, "LoadBalancer");
 }
 
-static bool service_invalid(struct request *r, const struct json *svc, struct str field, struct str shown, const struct err *why, struct err *err) {
+static bool service_invalid(struct request *r, const struct json *svc, struct str field, struct str shown, const struct err *why,
+                            struct err *err) {
     if (why->code == ERR_INTERNAL) return err_set(err, ERR_INTERNAL, "%s", why->msg);
     struct field_errors e = { .a = r->a };
     field_error_add(&e, "FieldValueInvalid", field, "Invalid value: " STR_FMT ": %s", STR_ARG(shown), why->msg);
@@ -63,8 +66,10 @@ static bool service_take_ip(struct request *r, struct json *svc, struct err *err
     bool ok = alloc_ip(r->as->registry->alloc, want, r->a, &ip, &why), dual = r->as->opt.minor >= 20;
     if (!ok && dual && why.code != ERR_INTERNAL) {
         struct str text = arena_str(r->a, str_c(why.msg));
-        err_set(&why, ERR_BAD_REQUEST, "failed to %s ip:" STR_FMT " with error:" STR_FMT, r->as->opt.minor >= 22 ? "allocate" : "allocated", STR_ARG(want), STR_ARG(text));
-        return service_invalid(r, svc, STR("spec.clusterIPs"), arena_strf(r->a, "[]string{\"" STR_FMT "\"}", STR_ARG(want)), &why, err);
+        err_set(&why, ERR_BAD_REQUEST, "failed to %s ip:" STR_FMT " with error:" STR_FMT,
+                r->as->opt.minor >= 22 ? "allocate" : "allocated", STR_ARG(want), STR_ARG(text));
+        return service_invalid(r, svc, STR("spec.clusterIPs"), arena_strf(r->a, "[]string{\"" STR_FMT "\"}", STR_ARG(want)), &why,
+                               err);
     }
     if (!ok)
         return service_invalid(r, svc, STR("spec.clusterIP"), arena_strf(r->a, "\"" STR_FMT "\"", STR_ARG(want)), &why, err);
@@ -78,11 +83,13 @@ static bool service_take_ports(struct request *r, struct json *svc, const struct
     for (struct json *p = json_first(json_path(svc, "spec.ports")); p; p = json_next(p), i++) {
         int64_t want = json_get_int(p, "nodePort", 0), got;
         bool kept = false;
-        for (const struct json *q = json_first(json_path(old, "spec.ports")); q && want; q = json_next(q)) kept |= json_get_int(q, "nodePort", 0) == want;
+        for (const struct json *q = json_first(json_path(old, "spec.ports")); q && want; q = json_next(q))
+            kept |= json_get_int(q, "nodePort", 0) == want;
         if (kept) continue;
         struct err why = { 0 };
         if (!alloc_port(al, want, &got, &why))
-            return service_invalid(r, svc, arena_strf(r->a, "spec.ports[%zu].nodePort", i), arena_strf(r->a, "%" PRId64, want), &why, err);
+            return service_invalid(r, svc, arena_strf(r->a, "spec.ports[%zu].nodePort", i), arena_strf(r->a, "%" PRId64, want),
+                                   &why, err);
         json_set_int(r->a, p, "nodePort", got);
     }
     return true;
@@ -92,7 +99,8 @@ static void service_drop_ports(struct apiserver *as, const struct json *from, co
     for (const struct json *p = json_first(json_path(from, "spec.ports")); p; p = json_next(p)) {
         int64_t port = json_get_int(p, "nodePort", 0);
         bool kept = false;
-        for (const struct json *q = json_first(json_path(still, "spec.ports")); q; q = json_next(q)) kept |= json_get_int(q, "nodePort", 0) == port;
+        for (const struct json *q = json_first(json_path(still, "spec.ports")); q; q = json_next(q))
+            kept |= json_get_int(q, "nodePort", 0) == port;
         if (port && !kept) alloc_port_release(as->registry->alloc, port);
     }
 }
@@ -118,7 +126,8 @@ static bool same_node_ports(const struct json *a, const struct json *b) {
     return !x && !y;
 }
 
-/* What the new type has no use for goes, unless the client changed it too (dropTypeDependentFields, since 1.20); so does the traffic policy, always. */
+/* What the new type has no use for goes, unless the client changed it too (dropTypeDependentFields, since 1.20); so does the
+ * traffic policy, always. */
 static void service_drop_unused(struct request *r, struct json *obj, const struct json *old) {
     struct json *spec = json_get(obj, "spec");
     if (has_node_ports(old) && !has_node_ports(obj)) {
@@ -126,7 +135,8 @@ static void service_drop_unused(struct request *r, struct json *obj, const struc
         json_remove(spec, "healthCheckNodePort");
     }
     if (r->as->opt.minor < 20) return;
-    bool was_external = str_eqc(json_path_str(old, "spec.type"), "ExternalName"), external = str_eqc(json_get_str(spec, "type"), "ExternalName");
+    bool was_external = str_eqc(json_path_str(old, "spec.type"), "ExternalName"),
+         external = str_eqc(json_get_str(spec, "type"), "ExternalName");
     if (!was_external && external && str_eq(json_get_str(spec, "clusterIP"), json_path_str(old, "spec.clusterIP"))) {
         json_remove(spec, "clusterIP");
         json_remove(spec, "clusterIPs");
@@ -146,7 +156,8 @@ static bool service_update(struct request *r, struct json *obj, const struct jso
     if (!has_node_ports(obj) || !has_node_ports(old)) return true;
     for (struct json *p = json_first(json_get(spec, "ports")); p; p = json_next(p))
         for (const struct json *q = json_first(json_path(old, "spec.ports")); q && !json_get_int(p, "nodePort", 0); q = json_next(q))
-            if (json_get_int(p, "port", 0) == json_get_int(q, "port", 0) && str_eq(json_get_str(p, "protocol"), json_get_str(q, "protocol")))
+            if (json_get_int(p, "port", 0) == json_get_int(q, "port", 0) &&
+                str_eq(json_get_str(p, "protocol"), json_get_str(q, "protocol")))
                 json_set_int(r->a, p, "nodePort", json_get_int(q, "nodePort", 0));
     return true;
 }
@@ -185,7 +196,8 @@ static bool namespace_create(struct request *r, struct json *obj, struct err *er
     (void)err;
     json_set(r->a, obj, "spec", json_buildf(r->a, "{'finalizers':['kubernetes']}"));
     json_set(r->a, obj, "status", json_buildf(r->a, "{'phase':'Active'}"));
-    if (r->as->opt.minor >= 21) json_set_str(r->a, json_ensure(r->a, json_get(obj, "metadata"), "labels"), "kubernetes.io/metadata.name", meta_name(obj));
+    if (r->as->opt.minor >= 21)
+        json_set_str(r->a, json_ensure(r->a, json_get(obj, "metadata"), "labels"), "kubernetes.io/metadata.name", meta_name(obj));
     return true;
 }
 
@@ -199,7 +211,8 @@ static bool namespace_update(struct request *r, struct json *obj, const struct j
         const struct json *status = json_get(old, "status");
         if (status) json_set(r->a, obj, "status", json_copy(r->a, status));
     }
-    if (r->as->opt.minor >= 21) json_set_str(r->a, json_ensure(r->a, json_get(obj, "metadata"), "labels"), "kubernetes.io/metadata.name", meta_name(obj));
+    if (r->as->opt.minor >= 21)
+        json_set_str(r->a, json_ensure(r->a, json_get(obj, "metadata"), "labels"), "kubernetes.io/metadata.name", meta_name(obj));
     return true;
 }
 
@@ -223,15 +236,18 @@ static bool pending_create(struct request *r, struct json *obj, struct err *err)
 
 const struct strategy strategies_core[] = {
     { "", "pods", STRATEGY_GRACEFUL, POD_FIELDS, "field label not supported: %s", pod_create, pod_update, NULL, NULL, NULL },
-    { "", "services", STRATEGY_UPSERT, "spec.clusterIP,spec.type", NULL, service_create, service_update, NULL, service_store, service_removed },
-    { "", "namespaces", STRATEGY_FINALIZE, "status.phase,name=metadata.name", "field label not supported: %s", namespace_create, namespace_update, NULL, NULL, NULL },
+    { "", "services", STRATEGY_UPSERT, "spec.clusterIP,spec.type", NULL, service_create, service_update, NULL, service_store,
+      service_removed },
+    { "", "namespaces", STRATEGY_FINALIZE, "status.phase,name=metadata.name", "field label not supported: %s", namespace_create,
+      namespace_update, NULL, NULL, NULL },
     { "", "secrets", 0, "type", "field label not supported: %s", NULL, secret_update, NULL, NULL, NULL },
     { "", "events", STRATEGY_UPSERT, EVENT_FIELDS, "field label not supported: %s", NULL, NULL, NULL, NULL, NULL },
     { "", "nodes", STRATEGY_KEEP_STATUS, "spec.unschedulable", "field label not supported: %s", NULL, NULL, NULL, NULL, NULL },
     { "", "endpoints", STRATEGY_UPSERT, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { "", "limitranges", STRATEGY_UPSERT, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { "", "podtemplates", STRATEGY_UPSERT, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
-    { "", "replicationcontrollers", STRATEGY_GENERATION, "status.replicas", "field label %s not supported", NULL, NULL, NULL, NULL, NULL },
+    { "", "replicationcontrollers", STRATEGY_GENERATION, "status.replicas", "field label %s not supported", NULL, NULL, NULL, NULL,
+      NULL },
     { "", "persistentvolumes", 0, NULL, NULL, pending_create, NULL, NULL, NULL, NULL },
     { "", "persistentvolumeclaims", 0, NULL, NULL, pending_create, NULL, NULL, NULL, NULL },
     { NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL },

@@ -1,6 +1,7 @@
 /* apiserver/registry/strategy_other.c - certificates, RBAC, aggregation, scheduling, networking and leases when they are written.
  *
- * Upstream: kubernetes pkg/registry/{certificates,rbac,scheduling,networking,coordination,discovery}/..., kube-aggregator pkg/registry/apiservice.
+ * Upstream: kubernetes pkg/registry/{certificates,rbac,scheduling,networking,coordination,discovery}/..., kube-aggregator
+ * pkg/registry/apiservice.
  */
 #include "apiserver/auth/auth.h"
 #include "apiserver/registry/registry.h"
@@ -30,18 +31,21 @@ static bool csr_create(struct request *r, struct json *obj, struct err *err) {
 static void stamp_conditions(struct request *r, struct json *status) {
     for (struct json *c = json_first(json_get(status, "conditions")); c; c = json_next(c)) {
         if (!json_get_str(c, "lastUpdateTime").n) json_set_str(r->a, c, "lastUpdateTime", time_rfc3339(r->a, r->now_ns));
-        if (r->as->opt.minor >= 19 && !json_get_str(c, "lastTransitionTime").n) json_set_str(r->a, c, "lastTransitionTime", time_rfc3339(r->a, r->now_ns));
+        if (r->as->opt.minor >= 19 && !json_get_str(c, "lastTransitionTime").n)
+            json_set_str(r->a, c, "lastTransitionTime", time_rfc3339(r->a, r->now_ns));
     }
 }
 
-/* /approval changes the conditions alone; /status the certificate (and failure conditions, since 1.19); the object itself keeps spec and status. */
+/* /approval changes the conditions alone; /status the certificate (and failure conditions, since 1.19); the object itself keeps
+ * spec and status. */
 static bool csr_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
     (void)err;
     const struct json *spec = json_get(old, "spec"), *status = json_get(old, "status");
     json_set(r->a, obj, "spec", spec ? json_copy(r->a, spec) : json_new_object(r->a));
     bool approval = str_eqc(r->info.subresource, "approval"), on_status = str_eqc(r->info.subresource, "status");
     if (approval) {
-        struct json *conditions = json_remove(json_get(obj, "status"), "conditions"), *kept = status ? json_copy(r->a, status) : json_new_object(r->a);
+        struct json *conditions = json_remove(json_get(obj, "status"), "conditions"),
+                    *kept = status ? json_copy(r->a, status) : json_new_object(r->a);
         json_remove(kept, "conditions");
         if (conditions) json_set(r->a, kept, "conditions", conditions);
         json_set(r->a, obj, "status", kept);
@@ -56,8 +60,13 @@ static bool csr_update(struct request *r, struct json *obj, const struct json *o
 }
 
 /* ---- RBAC: nobody grants what they do not hold ---- */
-static bool rbac_create(struct request *r, struct json *obj, struct err *err) { return !r->x || authz_check_escalation(r, obj, NULL, err); }
-static bool rbac_update(struct request *r, struct json *obj, const struct json *old, struct err *err) { return !r->x || authz_check_escalation(r, obj, old, err); }
+static bool rbac_create(struct request *r, struct json *obj, struct err *err) {
+    return !r->x || authz_check_escalation(r, obj, NULL, err);
+}
+
+static bool rbac_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+    return !r->x || authz_check_escalation(r, obj, old, err);
+}
 
 /* ---- APIServices: those without a Service are ours, and there ---- */
 static bool apiservice_create(struct request *r, struct json *obj, struct err *err) {
@@ -65,7 +74,8 @@ static bool apiservice_create(struct request *r, struct json *obj, struct err *e
     struct json *status = json_new_object(r->a);
     json_set(r->a, obj, "status", status);
     if (json_is(json_path(obj, "spec.service"), JSON_OBJECT)) return true;
-    condition_set(r->a, json_ensure_array(r->a, status, "conditions"), "Available", "True", "Local", "Local APIServices are always available", r->now_ns);
+    condition_set(r->a, json_ensure_array(r->a, status, "conditions"), "Available", "True", "Local",
+                  "Local APIServices are always available", r->now_ns);
     return true;
 }
 
@@ -96,13 +106,15 @@ static bool crd_update(struct request *r, struct json *obj, const struct json *o
 }
 
 const struct strategy strategies_other[] = {
-    { "certificates.k8s.io", "certificatesigningrequests", 0, "spec.signerName", "field label not supported: %s", csr_create, csr_update, NULL, NULL, NULL },
+    { "certificates.k8s.io", "certificatesigningrequests", 0, "spec.signerName", "field label not supported: %s", csr_create,
+      csr_update, NULL, NULL, NULL },
     { "rbac.authorization.k8s.io", "roles", STRATEGY_UPSERT, NULL, NULL, rbac_create, rbac_update, NULL, NULL, NULL },
     { "rbac.authorization.k8s.io", "rolebindings", STRATEGY_UPSERT, NULL, NULL, rbac_create, rbac_update, NULL, NULL, NULL },
     { "rbac.authorization.k8s.io", "clusterroles", STRATEGY_UPSERT, NULL, NULL, rbac_create, rbac_update, NULL, NULL, NULL },
     { "rbac.authorization.k8s.io", "clusterrolebindings", STRATEGY_UPSERT, NULL, NULL, rbac_create, rbac_update, NULL, NULL, NULL },
     { "apiregistration.k8s.io", "apiservices", STRATEGY_CONDITIONAL, NULL, NULL, apiservice_create, NULL, NULL, NULL, NULL },
-    { "apiextensions.k8s.io", "customresourcedefinitions", STRATEGY_GENERATION | STRATEGY_CONDITIONAL | STRATEGY_CLEANUP, NULL, NULL, crd_create, crd_update,
+    { "apiextensions.k8s.io", "customresourcedefinitions", STRATEGY_GENERATION | STRATEGY_CONDITIONAL | STRATEGY_CLEANUP, NULL,
+      NULL, crd_create, crd_update,
       NULL, NULL, NULL },
     { "scheduling.k8s.io", "priorityclasses", STRATEGY_GENERATION_ALL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { "networking.k8s.io", "ingresses", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
@@ -110,8 +122,10 @@ const struct strategy strategies_other[] = {
     { "networking.k8s.io", "ingressclasses", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { "coordination.k8s.io", "leases", STRATEGY_UPSERT | STRATEGY_CONDITIONAL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { "discovery.k8s.io", "endpointslices", STRATEGY_GENERATION_ALL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
-    { "admissionregistration.k8s.io", "mutatingwebhookconfigurations", STRATEGY_GENERATION_ALL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
-    { "admissionregistration.k8s.io", "validatingwebhookconfigurations", STRATEGY_GENERATION_ALL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+    { "admissionregistration.k8s.io", "mutatingwebhookconfigurations", STRATEGY_GENERATION_ALL, NULL, NULL, NULL, NULL, NULL, NULL,
+      NULL },
+    { "admissionregistration.k8s.io", "validatingwebhookconfigurations", STRATEGY_GENERATION_ALL, NULL, NULL, NULL, NULL, NULL,
+      NULL, NULL },
     { "flowcontrol.apiserver.k8s.io", "flowschemas", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { "flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
     { "lab.kubelab.dev", "clocks", STRATEGY_GENERATION, NULL, NULL, NULL, NULL, NULL, NULL, NULL },

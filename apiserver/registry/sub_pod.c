@@ -1,4 +1,5 @@
-/* apiserver/registry/sub_pod.c - pods/binding (the scheduler's word) and pods/eviction (a delete that asks the disruption budgets first).
+/* apiserver/registry/sub_pod.c - pods/binding (the scheduler's word) and pods/eviction (a delete that asks the disruption budgets
+ * first).
  *
  * Upstream: kubernetes pkg/registry/core/pod/storage/{storage.go,eviction.go}.
  */
@@ -13,10 +14,13 @@ static struct object *pod_get(struct request *r, struct str name, struct err *er
 
 static bool bindable(struct request *r, const struct json *pod, struct str name, struct err *err) {
     if (meta_deleting(pod))
-        return err_conflict(err, STR(""), STR("pods/binding"), name, arena_printf(r->a, "pod " STR_FMT " is being deleted, cannot be assigned to a host", STR_ARG(name)));
+        return err_conflict(err, STR(""), STR("pods/binding"), name,
+                            arena_printf(r->a, "pod " STR_FMT " is being deleted, cannot be assigned to a host", STR_ARG(name)));
     struct str have = json_path_str(pod, "spec.nodeName");
     if (!have.n) return true;
-    return err_conflict(err, STR(""), STR("pods/binding"), name, arena_printf(r->a, "pod " STR_FMT " is already assigned to node \"" STR_FMT "\"", STR_ARG(name), STR_ARG(have)));
+    return err_conflict(err, STR(""), STR("pods/binding"), name,
+                        arena_printf(r->a, "pod " STR_FMT " is already assigned to node \"" STR_FMT "\"", STR_ARG(name),
+                                     STR_ARG(have)));
 }
 
 /* Sets spec.nodeName and the condition PodScheduled; annotations and labels of the binding are the pod's. */
@@ -43,15 +47,18 @@ static bool binding_invalid(struct request *r, struct str name, const char *fiel
 }
 
 bool pod_bind(struct request *r, struct json *binding, struct str name, struct err *err) {
-    struct str node = json_path_str(binding, "target.name"), kind = json_path_str(binding, "target.kind"), uid = json_path_str(binding, "metadata.uid");
-    if (kind.n && !str_eqc(kind, "Node")) return binding_invalid(r, name, "target.kind", "Unsupported value: \"...\": supported values: \"Node\", \"<empty>\"", err);
+    struct str node = json_path_str(binding, "target.name"), kind = json_path_str(binding, "target.kind"),
+               uid = json_path_str(binding, "metadata.uid");
+    if (kind.n && !str_eqc(kind, "Node"))
+        return binding_invalid(r, name, "target.kind", "Unsupported value: \"...\": supported values: \"Node\", \"<empty>\"", err);
     if (!node.n) return binding_invalid(r, name, "target.name", "Required value", err);
     struct object *old = pod_get(r, name, err);
     if (!old) return false;
     const struct json *pod = object_json(old);
     bool ok = true;
     if (uid.n && !str_eq(uid, meta_uid(pod))) {
-        const char *why = arena_printf(r->a, "Precondition failed: UID in precondition: " STR_FMT ", UID in object meta: " STR_FMT, STR_ARG(uid), STR_ARG(meta_uid(pod)));
+        const char *why = arena_printf(r->a, "Precondition failed: UID in precondition: " STR_FMT ", UID in object meta: " STR_FMT,
+                                       STR_ARG(uid), STR_ARG(meta_uid(pod)));
         ok = err_conflict(err, STR(""), STR("pods/binding"), name, why);
     }
     ok = ok && bindable(r, pod, name, err) && assign(r, old, binding, node, err);
@@ -88,14 +95,18 @@ static bool may_disrupt(struct request *r, const struct json *pdb, struct err *e
     struct str name = meta_name(pdb);
     int64_t left = json_path_int(pdb, "status.disruptionsAllowed", 0);
     if (json_path_int(pdb, "status.observedGeneration", 0) < json_path_int(pdb, "metadata.generation", 0))
-        return refuse_eviction(r, arena_printf(r->a, "The disruption budget " STR_FMT " is still being processed by the server.", STR_ARG(name)),
+        return refuse_eviction(r,
+                               arena_printf(r->a, "The disruption budget " STR_FMT " is still being processed by the server.",
+                                            STR_ARG(name)),
                                r->as->opt.minor >= 21 ? 10 : 0, err);
-    if (left < 0) return err_forbidden_object(err, STR("policy"), STR("poddisruptionbudget"), name, "pdb disruptions allowed is negative");
+    if (left < 0)
+        return err_forbidden_object(err, STR("policy"), STR("poddisruptionbudget"), name, "pdb disruptions allowed is negative");
     if (json_len(json_path(pdb, "status.disruptedPods")) > DISRUPTED_PODS_MAX)
         return err_forbidden_object(err, STR("policy"), STR("poddisruptionbudget"), name,
                                     "DisruptedPods map too big - too many evictions not confirmed by PDB controller");
     if (left > 0) return true;
-    return refuse_eviction(r, arena_printf(r->a, "The disruption budget " STR_FMT " needs %" PRId64 " healthy pods and has %" PRId64 " currently",
+    return refuse_eviction(r,
+                           arena_printf(r->a, "The disruption budget " STR_FMT " needs %" PRId64 " healthy pods and has %" PRId64 " currently",
                                            STR_ARG(name), json_path_int(pdb, "status.desiredHealthy", 0),
                                            json_path_int(pdb, "status.currentHealthy", 0)), 0, err);
 }
@@ -115,7 +126,8 @@ static bool charge_budget(struct request *r, struct object *pdb, struct str pod,
     return ok;
 }
 
-/* A pod that is not ready does no one any good: from v1.21 on it may go when enough others are ready, and always when the budget says so. */
+/* A pod that is not ready does no one any good: from v1.21 on it may go when enough others are ready, and always when the budget
+ * says so. */
 static bool is_idle(struct request *r, const struct json *pod, const struct json *pdb) {
     int64_t desired = json_path_int(pdb, "status.desiredHealthy", 0);
     if (r->as->opt.minor < 21 || pod_is_ready(pod)) return false;
@@ -130,7 +142,9 @@ static bool budget_allows(struct request *r, const struct json *pod, struct err 
     struct str prefix = arena_strf(r->a, "/registry/policy/poddisruptionbudgets/" STR_FMT "/", STR_ARG(r->info.namespace));
     store_list(r->as->store, prefix, STR_NULL, match_budget, &b);
     bool ok = true;
-    if (b.count > 1) ok = err_set(err, ERR_INTERNAL, "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.");
+    if (b.count > 1)
+        ok = err_set(err, ERR_INTERNAL,
+                     "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.");
     else if (b.found && !is_idle(r, pod, object_json(b.found))) ok = charge_budget(r, b.found, name, err);
     object_unref(b.found);
     return ok;
@@ -141,7 +155,8 @@ static bool mark_disrupted(struct request *r, const struct resource *res, struct
     if (r->as->opt.minor < 26 || meta_deleting(object_json(*pod))) return true;
     struct json *obj = present_json(r->as, r->a, res, *pod), *status = json_ensure(r->a, obj, "status");
     struct object *out = NULL;
-    condition_set(r->a, json_ensure_array(r->a, status, "conditions"), "DisruptionTarget", "True", "EvictionByEvictionAPI", "Eviction API: evicting", r->now_ns);
+    condition_set(r->a, json_ensure_array(r->a, status, "conditions"), "DisruptionTarget", "True", "EvictionByEvictionAPI",
+                  "Eviction API: evicting", r->now_ns);
     if (!write_commit(r, res, obj, *pod, &out, err)) return false;
     if (r->dry_run) {
         object_unref(out);
@@ -159,7 +174,8 @@ bool pod_evict(struct request *r, struct json *eviction, struct str name, struct
     if (!old) return false;
     struct delete_options d = delete_options_from_json(r, json_get(eviction, "deleteOptions"));
     const struct resource *res = registry_find(r->as, STR(""), STR("v1"), STR("pods"), STR(""));
-    bool gone, ok = budget_allows(r, object_json(old), err) && mark_disrupted(r, res, &old, err) && write_delete(r, res, old, &d, true, &out, &gone, err);
+    bool gone, ok = budget_allows(r, object_json(old), err) && mark_disrupted(r, res, &old, err) &&
+                    write_delete(r, res, old, &d, true, &out, &gone, err);
     object_unref(out);
     object_unref(old);
     return ok;

@@ -6,7 +6,8 @@
 
 static const char *undotted(const char *path) { return path + (path[0] == '.'); }
 
-/* A custom resource keeps its counts where its definition says. Upstream: apiextensions-apiserver pkg/registry/customresource/etcd.go. */
+/* A custom resource keeps its counts where its definition says. Upstream: apiextensions-apiserver
+ * pkg/registry/customresource/etcd.go. */
 static bool custom_counts(struct arena *a, const struct custom_kind *k, const struct json *obj, struct json *scale, struct err *err) {
     const struct json *replicas = json_path(obj, undotted(k->spec_replicas));
     if (!replicas)
@@ -27,7 +28,8 @@ static void set_replicas(struct arena *a, const struct custom_kind *k, struct js
 struct json *scale_of(struct apiserver *as, struct arena *a, const struct resource *res, struct object *o, struct err *err) {
     struct json *obj = present_json(as, a, res, o), *meta = json_get(obj, "metadata"), *spec = json_get(obj, "spec");
     static const char *const carried[] = { "name", "namespace", "uid", "resourceVersion", "creationTimestamp" };
-    struct json *out = json_buildf(a, "{'kind':'Scale','apiVersion':'autoscaling/v1','metadata':{},'spec':{},'status':{'replicas':%d}}",
+    struct json *out = json_buildf(a,
+                                   "{'kind':'Scale','apiVersion':'autoscaling/v1','metadata':{},'spec':{},'status':{'replicas':%d}}",
                                    json_path_int(obj, "status.replicas", 0));
     struct json *into = json_get(out, "metadata");
     for (size_t i = 0; i < ARRAY_LEN(carried); i++) {
@@ -53,21 +55,26 @@ struct json *scale_of(struct apiserver *as, struct arena *a, const struct resour
 
 static bool scale_invalid(struct request *r, const struct resource *res, struct str name, int64_t replicas, struct err *err) {
     struct field_errors e = { .a = r->a };
-    field_error_add(&e, "FieldValueInvalid", STR("spec.replicas"), "Invalid value: %" PRId64 ": must be greater than or equal to 0", replicas);
+    field_error_add(&e, "FieldValueInvalid", STR("spec.replicas"),
+                    "Invalid value: %" PRId64 ": must be greater than or equal to 0", replicas);
     (void)res;
     return err_invalid(err, STR("autoscaling"), STR("Scale"), name, &e);
 }
 
 enum { SCALE_TRACKED_MINOR = 22 };      /* from here on, who scales owns spec.replicas */
 
-bool scale_update(struct request *r, const struct resource *res, struct json *scale, struct object *old, const struct write_options *o, struct object **out, struct err *err) {
+bool scale_update(struct request *r, const struct resource *res, struct json *scale, struct object *old,
+                  const struct write_options *o, struct object **out, struct err *err) {
     struct json *obj = present_json(r->as, r->a, res, old);
-    struct str name = meta_name(obj), rv = json_path_str(scale, "metadata.resourceVersion"), uid = json_path_str(scale, "metadata.uid");
+    struct str name = meta_name(obj), rv = json_path_str(scale, "metadata.resourceVersion"),
+               uid = json_path_str(scale, "metadata.uid");
     int64_t replicas = json_path_int(scale, "spec.replicas", 0);
     if (replicas < 0) return scale_invalid(r, res, name, replicas, err);
-    if (rv.n && !str_eq(rv, json_path_str(obj, "metadata.resourceVersion"))) return err_object_modified(err, res->group, res->name, name);
+    if (rv.n && !str_eq(rv, json_path_str(obj, "metadata.resourceVersion")))
+        return err_object_modified(err, res->group, res->name, name);
     if (uid.n && !str_eq(uid, meta_uid(obj))) {
-        const char *why = arena_printf(r->a, "Precondition failed: UID in precondition: " STR_FMT ", UID in object meta: " STR_FMT, STR_ARG(uid), STR_ARG(meta_uid(obj)));
+        const char *why = arena_printf(r->a, "Precondition failed: UID in precondition: " STR_FMT ", UID in object meta: " STR_FMT,
+                                       STR_ARG(uid), STR_ARG(meta_uid(obj)));
         return err_conflict(err, res->group, res->name, name, why);
     }
     set_replicas(r->a, schema_custom(r->as->schema, &res->main->kind), obj, replicas);

@@ -1,9 +1,10 @@
 /* apiserver/registry/write.c - what every create and update goes through, whatever the resource.
  *
- * The order is upstream's: names and system fields, admission, the strategy's preparation, validation, managed fields, allocations, and at last the
- * store with the revision that was read (apiserver pkg/registry/rest/create.go and update.go, pkg/registry/generic/registry/store.go). A write that
- * changes nothing is answered with what is there and makes no revision. Everything happens within one turn of one thread, so upstream's retries
- * after conflicts have no counterpart: what was read is still true when it is written.
+ * The order is upstream's: names and system fields, admission, the strategy's preparation, validation, managed fields,
+ * allocations, and at last the store with the revision that was read (apiserver pkg/registry/rest/create.go and update.go,
+ * pkg/registry/generic/registry/store.go). A write that changes nothing is answered with what is there and makes no revision.
+ * Everything happens within one turn of one thread, so upstream's retries after conflicts have no counterpart: what was read is
+ * still true when it is written.
  */
 #include "apiserver/admission/admission.h"
 #include "apiserver/patch/patch.h"
@@ -56,7 +57,8 @@ static void generate_name(struct request *r, const struct resource *res, struct 
 }
 
 static void system_fields(struct request *r, const struct resource *res, struct json *meta) {
-    static const char *const cleared[] = { "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation", "clusterName" };
+    static const char *const cleared[] = { "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation",
+                                           "clusterName" };
     char uid[37];
     for (size_t i = 0; i < ARRAY_LEN(cleared); i++) json_remove(meta, cleared[i]);
     rng_uuid(&r->as->rng, uid);
@@ -67,7 +69,8 @@ static void system_fields(struct request *r, const struct resource *res, struct 
 
 /* An update may not touch these; they come from the state that is there. */
 static void keep_fields(struct arena *a, struct json *meta, const struct json *old_meta) {
-    static const char *const kept[] = { "generateName", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink" };
+    static const char *const kept[] = { "generateName", "uid", "creationTimestamp", "deletionTimestamp",
+                                        "deletionGracePeriodSeconds", "generation", "selfLink" };
     for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
         const struct json *v = json_get(old_meta, kept[i]);
         if (v) json_set(a, meta, kept[i], json_copy(a, v));
@@ -84,13 +87,16 @@ static bool validate(struct request *r, const struct resource *res, const struct
     return !e.n || err_invalid(err, k->group, k->kind, meta_name(obj), &e);
 }
 
-static void track_manager(struct request *r, const struct resource *res, const struct json *old, struct json *obj, const struct write_options *o) {
+static void track_manager(struct request *r, const struct resource *res, const struct json *old, struct json *obj,
+                          const struct write_options *o) {
     if (o->apply || o->untracked) return;
-    managed_fields_update(r->a, r->as->schema, &res->main->kind, old, obj, o->manager, res->subresource.n ? arena_cstr(r->a, res->subresource) : NULL, r->now_ns);
+    managed_fields_update(r->a, r->as->schema, &res->main->kind, old, obj, o->manager,
+                          res->subresource.n ? arena_cstr(r->a, res->subresource) : NULL, r->now_ns);
 }
 
 /* ---- the store ---- */
-bool write_commit(struct request *r, const struct resource *res, struct json *obj, struct object *old, struct object **out, struct err *err) {
+bool write_commit(struct request *r, const struct resource *res, struct json *obj, struct object *old, struct object **out,
+                  struct err *err) {
     struct apiserver *as = r->as;
     const struct gvk *k = &res->main->kind;
     bool other = !str_eq(k->version, res->stored.version) || !str_eq(k->group, res->stored.group);
@@ -143,11 +149,13 @@ bool write_remove(struct request *r, const struct resource *res, struct object *
 }
 
 /* ---- create ---- */
-static bool admit(struct request *r, enum admission_op op, struct json *obj, const struct json *old, const struct write_options *o, struct err *err) {
+static bool admit(struct request *r, enum admission_op op, struct json *obj, const struct json *old, const struct write_options *o,
+                  struct err *err) {
     return !o->admit || admission_mutate(r, op, obj, old, err);
 }
 
-static bool allow(struct request *r, enum admission_op op, struct json *obj, const struct json *old, const struct write_options *o, struct err *err) {
+static bool allow(struct request *r, enum admission_op op, struct json *obj, const struct json *old, const struct write_options *o,
+                  struct err *err) {
     return !o->admit || admission_validate(r, op, obj, old, err);
 }
 
@@ -171,11 +179,13 @@ static bool exists(struct request *r, const struct resource *res, const struct j
     return true;
 }
 
-bool write_create(struct request *r, const struct resource *res, struct json *obj, const struct write_options *o, struct object **out, struct err *err) {
+bool write_create(struct request *r, const struct resource *res, struct json *obj, const struct write_options *o,
+                  struct object **out, struct err *err) {
     const struct strategy *s = res->strategy;
     struct json *meta = json_ensure(r->a, obj, "metadata");
     if (!settle_namespace(r, res, meta, err)) return false;
-    if (json_get_str(meta, "resourceVersion").n) return err_set(err, ERR_IO, "resourceVersion should not be set on objects to be created");
+    if (json_get_str(meta, "resourceVersion").n)
+        return err_set(err, ERR_IO, "resourceVersion should not be set on objects to be created");
     generate_name(r, res, meta);
     system_fields(r, res, meta);
     track_manager(r, res, NULL, obj, o);         /* of what the client sent: what admission adds is nobody's */
@@ -202,7 +212,9 @@ static struct str etcd_key(struct request *r, const struct resource *res, const 
 /* A patch sets the uid after the precondition was taken from it, so that validation finds it, twice. */
 static bool patched_uid(struct request *r, const struct resource *res, struct str name, struct str uid, struct err *err) {
     struct field_errors e = { .a = r->a };
-    for (int i = 0; i < 2; i++) field_error_add(&e, "FieldValueInvalid", STR("metadata.uid"), "Invalid value: \"" STR_FMT "\": field is immutable", STR_ARG(uid));
+    for (int i = 0; i < 2; i++)
+        field_error_add(&e, "FieldValueInvalid", STR("metadata.uid"), "Invalid value: \"" STR_FMT "\": field is immutable",
+                        STR_ARG(uid));
     return err_invalid(err, res->main->kind.group, res->main->kind.kind, name, &e);
 }
 
@@ -212,21 +224,28 @@ static bool check_identity(struct request *r, const struct resource *res, struct
     struct str name = json_get_str(old_meta, "name");
     if (uid.n && !str_eq(uid, old_uid)) {
         if (r->info.verb.n && str_eqc(r->info.verb, "patch")) return patched_uid(r, res, name, uid, err);
-        const char *why = arena_printf(r->a, "StorageError: invalid object, Code: 4, Key: " STR_FMT ", ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: "
-                                       "UID in precondition: " STR_FMT ", UID in object meta: " STR_FMT, STR_ARG(etcd_key(r, res, old_meta)), STR_ARG(uid), STR_ARG(old_uid));
+        const char *why = arena_printf(r->a,
+                                       "StorageError: invalid object, Code: 4, Key: " STR_FMT ", ResourceVersion: 0, "
+                                                                                              "AdditionalErrorMsg: Precondition "
+                                                                                              "failed: "
+                                       "UID in precondition: " STR_FMT ", UID in object meta: " STR_FMT,
+                                       STR_ARG(etcd_key(r, res, old_meta)), STR_ARG(uid), STR_ARG(old_uid));
         return err_conflict(err, res->group, res->name, name, why);
     }
-    if (rv.n && !str_eqc(rv, "0")) return str_eq(rv, json_get_str(old_meta, "resourceVersion")) || err_object_modified(err, res->group, res->name, name);
+    if (rv.n && !str_eqc(rv, "0"))
+        return str_eq(rv, json_get_str(old_meta, "resourceVersion")) || err_object_modified(err, res->group, res->name, name);
     if (!(res->strategy->flags & STRATEGY_CONDITIONAL)) return true;
     struct field_errors e = { .a = r->a };
     field_error_add(&e, "FieldValueInvalid", STR("metadata.resourceVersion"), "Invalid value: 0x0: must be specified for an update");
     return err_invalid(err, res->main->kind.group, res->main->kind.kind, name, &e);
 }
 
-/* The writer of status changes nothing else, but for a pod's or node's labels and annotations; the writer of the object does not change status. */
+/* The writer of status changes nothing else, but for a pod's or node's labels and annotations; the writer of the object does not
+ * change status. */
 static struct json *merge_status(struct request *r, const struct resource *res, struct json *obj, const struct json *old) {
     if (str_eqc(res->subresource, "status")) {
-        struct json *merged = json_copy(r->a, old), *status = json_remove(obj, "status"), *meta = json_get(obj, "metadata"), *into = json_get(merged, "metadata");
+        struct json *merged = json_copy(r->a, old), *status = json_remove(obj, "status"), *meta = json_get(obj, "metadata"),
+                    *into = json_get(merged, "metadata");
         static const char *const carried[] = { "managedFields", "labels", "annotations", "finalizers" };
         bool bare = res->strategy->flags & STRATEGY_BARE_STATUS;
         for (size_t i = 0; i < (bare ? 1 : ARRAY_LEN(carried)); i++) {
@@ -278,7 +297,9 @@ static bool spec_changed(const struct resource *res, const struct json *obj, con
     const struct strategy *s = res->strategy;
     if (!(s->flags & STRATEGY_GENERATION_ALL)) return !json_equal(json_get(obj, "spec"), json_get(old, "spec"));
     for (const struct json *c = json_first(obj); c; c = json_next(c))
-        if (!str_eqc(json_key(c), "metadata") && !(res->main->has_status && str_eqc(json_key(c), "status")) && !json_equal(c, json_getn(old, json_key(c)))) return true;
+        if (!str_eqc(json_key(c), "metadata") && !(res->main->has_status && str_eqc(json_key(c), "status")) &&
+            !json_equal(c, json_getn(old, json_key(c))))
+            return true;
     for (const struct json *c = json_first(old); c; c = json_next(c))
         if (!str_eqc(json_key(c), "status") && !json_getn(obj, json_key(c))) return true;
     return false;
@@ -297,7 +318,8 @@ static bool ends_deletion(const struct resource *res, const struct json *obj) {
     return json_path_int(obj, "metadata.deletionGracePeriodSeconds", 0) == 0;
 }
 
-bool write_update(struct request *r, const struct resource *res, struct json *obj, struct object *old, const struct write_options *o, struct object **out, struct err *err) {
+bool write_update(struct request *r, const struct resource *res, struct json *obj, struct object *old,
+                  const struct write_options *o, struct object **out, struct err *err) {
     const struct strategy *s = res->strategy;
     struct json *old_tree = present_json(r->as, r->a, res, old), *meta = json_ensure(r->a, obj, "metadata");
     if (!settle_namespace(r, res, meta, err) || !check_identity(r, res, meta, old, err)) return false;
@@ -309,7 +331,8 @@ bool write_update(struct request *r, const struct resource *res, struct json *ob
     if (!admit(r, ADMIT_UPDATE, obj, old_tree, o, err)) return false;
     if (s->update && !s->update(r, obj, old_tree, err)) return false;
     bump_generation(r, res, obj, old_tree);
-    json_set_str(r->a, json_get(obj, "metadata"), "resourceVersion", meta_name(old_tree).n ? json_path_str(old_tree, "metadata.resourceVersion") : STR_NULL);
+    json_set_str(r->a, json_get(obj, "metadata"), "resourceVersion",
+                 meta_name(old_tree).n ? json_path_str(old_tree, "metadata.resourceVersion") : STR_NULL);
     if (!validate(r, res, obj, old_tree, err)) return false;
     if (!allow(r, ADMIT_UPDATE, obj, old_tree, o, err)) return false;
     if (same_object(r, res, obj, old_tree, o->apply)) {

@@ -28,7 +28,8 @@ struct field {
     const char *list_map_keys;         /* comma list, or NULL */
     const char *dflt;                  /* JSON text of the default, or NULL */
     const char *enums;                 /* comma list of permitted values, or NULL */
-    const char *help;                  /* of custom kinds: what their definition says, or NULL; what the others are for: apiserver/openapi/help */
+    /* of custom kinds: what their definition says, or NULL; what the others are for: apiserver/openapi/help */
+    const char *help;
     /* protobuf field number in upstream's generated.proto; 0 unknown. JSON flattens embedded structs, protobuf does not: there it
      * is (number of the embedded message) << 16 | (number inside it), as for Volume's configMap 2<<16 | 19. */
     unsigned    proto;

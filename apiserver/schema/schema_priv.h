@@ -116,7 +116,8 @@ kind_check validate_pod, validate_service, validate_config_map, validate_secret,
            validate_hpa,
            validate_role, validate_role_binding, validate_csr, validate_api_service, validate_lease, validate_pdb,
            validate_storage_class,
-           validate_priority_class, validate_scale, validate_crd, validate_ingress, validate_load_profile, validate_fault, validate_clock, validate_scenario;
+           validate_priority_class, validate_scale, validate_crd, validate_ingress, validate_load_profile, validate_fault,
+           validate_clock, validate_scenario;
 
 /* convert_*.c: bring obj from `from` to the shape of version `to` of its group; apiVersion is the caller's. */
 #define CONVERTER(name) bool name(const struct schema *s, struct arena *a, struct json *obj, const struct gvk *from, struct str to,  \

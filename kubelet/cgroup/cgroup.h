@@ -1,9 +1,11 @@
-/* kubelet/cgroup/cgroup.h - physics in one place: CPU seconds consumed by runnable work that shares a node's cores under cgroup rules.
+/* kubelet/cgroup/cgroup.h - physics in one place: CPU seconds consumed by runnable work that shares a node's cores under cgroup
+ * rules.
  *
- * A node has cores; a cgroup has a weight (from requests), perhaps a quota (from limits), memory, children, runnable threads and a background
- * profile. Between two events each runnable thread's share is constant (max-min fair within weights, at most one core a thread, at most its
- * groups' quotas), so counters are exact at any instant and the cost is per event. Every figure that anyone sees is read off these counters.
- * Models: Linux CFS group scheduling and CFS bandwidth control; cpu.shares and cpu.cfs_quota_us as the kubelet sets them.
+ * A node has cores; a cgroup has a weight (from requests), perhaps a quota (from limits), memory, children, runnable threads and
+ * a background profile. Between two events each runnable thread's share is constant (max-min fair within weights, at most one
+ * core a thread, at most its groups' quotas), so counters are exact at any instant and the cost is per event. Every figure that
+ * anyone sees is read off these counters. Models: Linux CFS group scheduling and CFS bandwidth control; cpu.shares and
+ * cpu.cfs_quota_us as the kubelet sets them.
  */
 #ifndef KUBELET_CGROUP_CGROUP_H
 #define KUBELET_CGROUP_CGROUP_H
@@ -40,7 +42,8 @@ static inline double lesser(double a, double b) { return b < a ? b : a; }
 static inline double greater(double a, double b) { return b > a ? b : a; }
 
 /* The solver, pure and tested alone: rates (cores) for threads below groups with weights and caps. */
-struct share_group { int parent; /* index, -1 root */ double weight, cap; /* cores, HUGE_VAL none */ int threads; double rate; /* out: cores for the whole group */ };
+struct share_group { int parent; /* index, -1 root */ double weight, cap; /* cores, HUGE_VAL none */ int threads; double rate;
+                     /* out: cores for the whole group */ };
 void cpu_solve(struct share_group *g, size_t n, double cores);
 
 /* Kubelet's arithmetic (pkg/kubelet/cm/helpers_linux.go). */

@@ -23,7 +23,8 @@ struct cgroup {
     struct cgroup_limits limits;
     int64_t              created_ns;
     /* cpu */
-    struct list          works, finished;          /* cpu_work.node: runnable threads of this very group; those done and not told yet */
+    /* cpu_work.node: runnable threads of this very group; those done and not told yet */
+    struct list          works, finished;
     struct list          busy, busy_node;          /* children with runnable threads in them; the node in the parent's such list */
     int                  threads, threads_below;   /* here; here and in all groups below */
     double               thread_rate;              /* cores for each thread of this group */
@@ -48,7 +49,8 @@ struct cgroup_tree {
     unsigned       cores;
     int64_t        memory_bytes;
     int64_t        profile_nanocores;              /* sum of all profiles' means */
-    struct cgroup **active;                        /* groups with runnable threads here or below, parents first; the last solve's order */
+    /* groups with runnable threads here or below, parents first; the last solve's order */
+    struct cgroup **active;
     struct share_group *shares;                    /* the solver's array, parallel to active */
     size_t         active_count, active_cap;
     int64_t        settled_ns;                     /* counters are right up to here */

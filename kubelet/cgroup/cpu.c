@@ -1,16 +1,17 @@
 /* kubelet/cgroup/cpu.c - CPU time, event by event.
  *
- * Models: the kernel's scheduler as seen by those who wait for it. Between two changes of the set of runnable threads every share is
- * constant, so nothing needs a tick: a change first settles (each thread is charged rate * elapsed), then the solver gives new rates, and
- * one timer waits for the thread that will be done first. The cost is per event and per runnable group; idle groups are never touched.
+ * Models: the kernel's scheduler as seen by those who wait for it. Between two changes of the set of runnable threads every share
+ * is constant, so nothing needs a tick: a change first settles (each thread is charged rate * elapsed), then the solver gives new
+ * rates, and one timer waits for the thread that will be done first. The cost is per event and per runnable group; idle groups
+ * are never touched.
  *
- * Bandwidth control (CFS quota) is modelled as an average: a group never gets more than quota/period cores. The real one runs at full
- * demand until the quota is gone and then waits for the next period, so a finishing time here is at most one period off. The
- * books are kept as the real one's would read: periods in which it was runnable, those in which it met its quota, and the time it waited
- * then, 1 - quota/demand of each.
+ * Bandwidth control (CFS quota) is modelled as an average: a group never gets more than quota/period cores. The real one runs at
+ * full demand until the quota is gone and then waits for the next period, so a finishing time here is at most one period off. The
+ * books are kept as the real one's would read: periods in which it was runnable, those in which it met its quota, and the time it
+ * waited then, 1 - quota/demand of each.
  *
- * Exactness: a thread is charged at most what it has left, and the timer is rounded up to a nanosecond, so that no work is lost or done twice;
- * sums are kept in whole nanoseconds and a rest (struct exact_ns).
+ * Exactness: a thread is charged at most what it has left, and the timer is rounded up to a nanosecond, so that no work is lost
+ * or done twice; sums are kept in whole nanoseconds and a rest (struct exact_ns).
  */
 #include "kubelet/cgroup/cgroup_priv.h"
 
@@ -148,7 +149,8 @@ static double cores_for_threads(const struct cgroup_tree *t)
     return greater(cores - background, cores / 2);    /* a node full of daemons still runs its threads */
 }
 
-/* What the solver found, back to the groups: the threads of one group are alike, so each gets an even part of what its children left. */
+/* What the solver found, back to the groups: the threads of one group are alike, so each gets an even part of what its children
+ * left. */
 static void take_rates(struct cgroup_tree *t)
 {
     for (size_t i = t->active_count; i-- > 0;) {

@@ -1,11 +1,12 @@
-/* kubelet/cgroup/cpu_solver.c - who gets how much of the cores: hierarchical weighted max-min fairness, as arithmetic and nothing else.
+/* kubelet/cgroup/cpu_solver.c - who gets how much of the cores: hierarchical weighted max-min fairness, as arithmetic and nothing
+ * else.
  *
- * Models: Linux CFS group scheduling (kernel/sched/fair.c) in the long run. In each group its threads (weight 1024, nice 0, at most one
- * core each) and its child groups (weight cpu.shares, at most what they can use and what their quota allows) compete as equals. What one
- * cannot use goes to the others by weight: the water is poured until each vessel is full or the water is gone.
+ * Models: Linux CFS group scheduling (kernel/sched/fair.c) in the long run. In each group its threads (weight 1024, nice 0, at
+ * most one core each) and its child groups (weight cpu.shares, at most what they can use and what their quota allows) compete as
+ * equals. What one cannot use goes to the others by weight: the water is poured until each vessel is full or the water is gone.
  *
- * Simplified: cores are divisible and a thread moves freely between them, where the kernel balances run queues every few milliseconds.
- * Two passes: bottom up what each group can use at most, top down what it gets.
+ * Simplified: cores are divisible and a thread moves freely between them, where the kernel balances run queues every few
+ * milliseconds. Two passes: bottom up what each group can use at most, top down what it gets.
  */
 #include "kubelet/cgroup/cgroup.h"
 
@@ -47,7 +48,8 @@ static void pour(struct vessel *v, size_t n, double amount)
     sort_by_level(v, n);
     for (size_t i = 0; i < n; i++) {
         double fair = weights > 0 ? amount * v[i].weight / weights : 0;
-        v[i].got = i + 1 == n ? lesser(v[i].most, amount) : lesser(v[i].most, fair);       /* the last takes the rest without a rounding step */
+        /* the last takes the rest without a rounding step */
+        v[i].got = i + 1 == n ? lesser(v[i].most, amount) : lesser(v[i].most, fair);
         amount = greater(0, amount - v[i].got);
         weights -= v[i].weight;
     }
@@ -95,7 +97,8 @@ void cpu_solve(struct share_group *g, size_t n, double cores)
     struct vessel v[FEW + 1];
     struct family f = { first, next, most, v };
     if (n > FEW)
-        f = (struct family){ xmalloc((n + 1) * sizeof *first), xmalloc(n * sizeof *next), xmalloc(n * sizeof *most), xmalloc((n + 1) * sizeof *v) };
+        f = (struct family){ xmalloc((n + 1) * sizeof *first), xmalloc(n * sizeof *next), xmalloc(n * sizeof *most),
+                             xmalloc((n + 1) * sizeof *v) };
     for (size_t i = 0; i <= n; i++)
         f.first[i] = -1;
     for (size_t i = 0; i < n; i++)

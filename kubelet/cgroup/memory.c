@@ -1,9 +1,9 @@
 /* kubelet/cgroup/memory.c - working sets, limits, and the kernel's answer to too much.
  *
- * Models: the memory controller: a charge counts for the group and all above it; past a limit the OOM killer ends a process in the
- * group that met its limit. Programs tell their working set (cpu_ops.set_memory); there are no pages, so page cache, reclaim and swap do not exist.
- * A group over its limit reads as being at it, since the charge that broke the limit never succeeds.
- * Who is told: the limited group's on_oom, or, when it has none (the node itself), the nearest one from the charging group upwards.
+ * Models: the memory controller: a charge counts for the group and all above it; past a limit the OOM killer ends a process in
+ * the group that met its limit. Programs tell their working set (cpu_ops.set_memory); there are no pages, so page cache, reclaim
+ * and swap do not exist. A group over its limit reads as being at it, since the charge that broke the limit never succeeds. Who
+ * is told: the limited group's on_oom, or, when it has none (the node itself), the nearest one from the charging group upwards.
  */
 #include "kubelet/cgroup/cgroup_priv.h"
 

@@ -1,9 +1,9 @@
 /* kubelet/cgroup/profile.c - background load, known by formula: daemons that use a little CPU all the time.
  *
- * Models: etcd, the API server, kubelet and their like on an idle node, whose figures in `kubectl top pod` hover round a mean. The only
- * numbers here that are drawn rather than worked for, and a profile says so by name. rate(t) = mean * (1 + sum of small waves), each with
- * its own period and phase drawn once; its integral is a formula, so the counter is exact at any instant, the same whoever asks and how
- * often, never falls, and costs nothing between questions. The waves add up to at most 8 % either way.
+ * Models: etcd, the API server, kubelet and their like on an idle node, whose figures in `kubectl top pod` hover round a mean.
+ * The only numbers here that are drawn rather than worked for, and a profile says so by name. rate(t) = mean * (1 + sum of small
+ * waves), each with its own period and phase drawn once; its integral is a formula, so the counter is exact at any instant, the
+ * same whoever asks and how often, never falls, and costs nothing between questions. The waves add up to at most 8 % either way.
  *
  * Profiles do not compete: what they use is taken off the cores that threads share (cpu.c, cores_for_threads), as a mean.
  */

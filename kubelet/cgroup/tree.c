@@ -1,8 +1,8 @@
 /* kubelet/cgroup/tree.c - the hierarchy of groups, and what can be read off it.
  *
- * Models: /sys/fs/cgroup as the kubelet lays it out (kubepods, burstable, pod<uid>, a container): here only groups with limits; the layout
- * is the kubelet's. Counters are hierarchical when read: own plus all below. A group that goes leaves its counters to its parent, so that a
- * parent's sums never fall, as in the kernel.
+ * Models: /sys/fs/cgroup as the kubelet lays it out (kubepods, burstable, pod<uid>, a container): here only groups with limits;
+ * the layout is the kubelet's. Counters are hierarchical when read: own plus all below. A group that goes leaves its counters to
+ * its parent, so that a parent's sums never fall, as in the kernel.
  */
 #include "kubelet/cgroup/cgroup_priv.h"
 
@@ -61,7 +61,8 @@ struct cgroup *cgroup_root(struct cgroup_tree *t)
     return t->root;
 }
 
-struct cgroup *cgroup_new(struct cgroup *parent, const char *name, const struct cgroup_limits *lim, void (*on_oom)(void *ctx, struct cgroup *g), void *ctx)
+struct cgroup *cgroup_new(struct cgroup *parent, const char *name, const struct cgroup_limits *lim,
+                          void (*on_oom)(void *ctx, struct cgroup *g), void *ctx)
 {
     ASSERT(parent);
     struct cgroup *g = group_make(parent->tree, parent, name, lim);

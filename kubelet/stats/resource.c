@@ -1,6 +1,7 @@
 /* kubelet/stats/resource.c - /metrics/resource: CPU and memory alone, in Prometheus' text, with the sample's own time.
  *
- * Upstream: pkg/kubelet/metrics/collectors/resource_metrics.go (1.20 on), pkg/kubelet/server/stats/prometheus_resource_metrics.go (v1alpha1).
+ * Upstream: pkg/kubelet/metrics/collectors/resource_metrics.go (1.20 on), pkg/kubelet/server/stats/prometheus_resource_metrics.go
+ * (v1alpha1).
  */
 #include "kubelet/stats/stats.h"
 
@@ -38,7 +39,8 @@ static void each_container(struct writer *w, const char *name, const char *(*val
             const struct stats_pod *p = &w->n->pods[i];
             const struct stats_container *c = &p->containers[j];
             if (c->s->samples)
-                strbuf_addf(w->out, "%s{container=\"%s\",namespace=\"%s\",pod=\"%s\"} %s %" PRId64 "\n", name, c->name, p->ns, p->name, value(w, c->s), c->s->last.time_ns / 1000000);
+                strbuf_addf(w->out, "%s{container=\"%s\",namespace=\"%s\",pod=\"%s\"} %s %" PRId64 "\n", name, c->name, p->ns,
+                            p->name, value(w, c->s), c->s->last.time_ns / 1000000);
         }
 }
 
@@ -47,7 +49,8 @@ static void each_pod(struct writer *w, const char *name, const char *(*value)(st
     for (size_t i = 0; i < w->n->pod_count; i++) {
         const struct stats_pod *p = &w->n->pods[i];
         if (p->s && p->s->samples)
-            strbuf_addf(w->out, "%s{namespace=\"%s\",pod=\"%s\"} %s %" PRId64 "\n", name, p->ns, p->name, value(w, p->s), p->s->last.time_ns / 1000000);
+            strbuf_addf(w->out, "%s{namespace=\"%s\",pod=\"%s\"} %s %" PRId64 "\n", name, p->ns, p->name, value(w, p->s),
+                        p->s->last.time_ns / 1000000);
     }
 }
 
@@ -58,20 +61,23 @@ static void container_starts(struct writer *w)
         for (size_t j = 0; j < w->n->pods[i].count; j++) {
             const struct stats_pod *p = &w->n->pods[i];
             const struct stats_container *c = &p->containers[j];
-            strbuf_addf(w->out, "container_start_time_seconds{container=\"%s\",namespace=\"%s\",pod=\"%s\"} %s\n", c->name, p->ns, p->name, number(w->a, (double)c->started_ns / 1e9));
+            strbuf_addf(w->out, "container_start_time_seconds{container=\"%s\",namespace=\"%s\",pod=\"%s\"} %s\n", c->name, p->ns,
+                        p->name, number(w->a, (double)c->started_ns / 1e9));
         }
 }
 
 void stats_resource(struct arena *a, const struct stats_node *n, struct strbuf *out)
 {
     struct writer w = { a, n, out };
-    head(&w, "container_cpu_usage_seconds_total", "Cumulative cpu time consumed by the container in core-seconds", n->minor < 20 ? "gauge" : "counter");
+    head(&w, "container_cpu_usage_seconds_total", "Cumulative cpu time consumed by the container in core-seconds",
+         n->minor < 20 ? "gauge" : "counter");
     each_container(&w, "container_cpu_usage_seconds_total", cpu_value);
     head(&w, "container_memory_working_set_bytes", "Current working set of the container in bytes", "gauge");
     each_container(&w, "container_memory_working_set_bytes", memory_value);
     if (n->minor >= 21)
         container_starts(&w);
-    head(&w, "node_cpu_usage_seconds_total", "Cumulative cpu time consumed by the node in core-seconds", n->minor < 20 ? "gauge" : "counter");
+    head(&w, "node_cpu_usage_seconds_total", "Cumulative cpu time consumed by the node in core-seconds",
+         n->minor < 20 ? "gauge" : "counter");
     strbuf_addf(out, "node_cpu_usage_seconds_total %s %" PRId64 "\n", cpu_value(&w, n->s), n->s->last.time_ns / 1000000);
     head(&w, "node_memory_working_set_bytes", "Current working set of the node in bytes", "gauge");
     strbuf_addf(out, "node_memory_working_set_bytes %s %" PRId64 "\n", memory_value(&w, n->s), n->s->last.time_ns / 1000000);

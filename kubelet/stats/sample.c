@@ -1,7 +1,8 @@
 /* kubelet/stats/sample.c - cAdvisor's housekeeping: look at a cgroup now and then, keep the last two looks.
  *
- * Upstream: cadvisor manager/container.go. The interval is 10 s, grows to 15 s while nothing changes, and each wait is drawn uniformly from one to two
- * intervals, so samples are 10 to 30 s apart. The first sample is taken when the container starts; until the second its rate is 0.
+ * Upstream: cadvisor manager/container.go. The interval is 10 s, grows to 15 s while nothing changes, and each wait is drawn
+ * uniformly from one to two intervals, so samples are 10 to 30 s apart. The first sample is taken when the container starts;
+ * until the second its rate is 0.
  */
 #include "kubelet/stats/stats.h"
 

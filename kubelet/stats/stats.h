@@ -1,8 +1,10 @@
-/* kubelet/stats/stats.h - what the kubelet tells of CPU and memory: samples of the cgroups' counters, and the three forms they are served in.
+/* kubelet/stats/stats.h - what the kubelet tells of CPU and memory: samples of the cgroups' counters, and the three forms they
+ * are served in.
  *
- * A sampler looks at one cgroup every 10 to 30 s, as cAdvisor's housekeeping does, and keeps the last two samples; usageNanoCores is the difference
- * of the two, so it lags by a sample and is 0 before the second. Upstream: cadvisor manager/container.go, kubernetes pkg/kubelet/stats/{helper,cadvisor_stats_provider}.go,
- * pkg/kubelet/server/stats, pkg/kubelet/metrics/collectors/resource_metrics.go.
+ * A sampler looks at one cgroup every 10 to 30 s, as cAdvisor's housekeeping does, and keeps the last two samples; usageNanoCores
+ * is the difference of the two, so it lags by a sample and is 0 before the second. Upstream: cadvisor manager/container.go,
+ * kubernetes pkg/kubelet/stats/{helper,cadvisor_stats_provider}.go, pkg/kubelet/server/stats,
+ * pkg/kubelet/metrics/collectors/resource_metrics.go.
  */
 #ifndef KUBELET_STATS_STATS_H
 #define KUBELET_STATS_STATS_H
@@ -49,8 +51,10 @@ struct stats_node {
     struct stats_container *system; size_t system_count;         /* kubelet, pods, runtime */
     struct stats_pod *pods; size_t pod_count;
 };
-void stats_summary(struct arena *a, const struct stats_node *n, bool only_cpu_and_memory, struct strbuf *out);  /* /stats/summary, pretty JSON */
-void stats_resource(struct arena *a, const struct stats_node *n, struct strbuf *out);         /* /metrics/resource and v1alpha1, by n->minor */
+/* /stats/summary, pretty JSON */
+void stats_summary(struct arena *a, const struct stats_node *n, bool only_cpu_and_memory, struct strbuf *out);
+/* /metrics/resource and v1alpha1, by n->minor */
+void stats_resource(struct arena *a, const struct stats_node *n, struct strbuf *out);
 void stats_cadvisor(struct arena *a, const struct stats_node *n, struct strbuf *out);         /* /metrics/cadvisor, the main series */
 
 #endif

@@ -1,7 +1,8 @@
 /* kubelet/stats/summary.c - /stats/summary: what the HPA's metrics-server up to v0.3 and `kubectl get --raw` read.
  *
- * Upstream: pkg/kubelet/server/stats/summary.go, cadvisor_stats_provider.go, apis/stats/v1alpha1/types.go. Key order is that of the Go structs.
- * Simplified: no file system or network traffic is modelled, so those figures are the node's fixed capacity and zeros.
+ * Upstream: pkg/kubelet/server/stats/summary.go, cadvisor_stats_provider.go, apis/stats/v1alpha1/types.go. Key order is that of
+ * the Go structs. Simplified: no file system or network traffic is modelled, so those figures are the node's fixed capacity and
+ * zeros.
  */
 #include "kubelet/stats/stats.h"
 
@@ -15,7 +16,8 @@ static void put_cpu_memory(struct arena *a, struct json *o, const struct sampler
     if (!s || s->samples == 0)
         return;
     int64_t memory = s->last.memory_bytes;
-    json_set(a, o, "cpu", json_buildf(a, "{'time':%j,'usageNanoCores':%d,'usageCoreNanoSeconds':%d}", when(a, s->last.time_ns), (int64_t)sampler_nanocores(s), (int64_t)s->last.cpu_ns));
+    json_set(a, o, "cpu", json_buildf(a, "{'time':%j,'usageNanoCores':%d,'usageCoreNanoSeconds':%d}", when(a, s->last.time_ns),
+                                      (int64_t)sampler_nanocores(s), (int64_t)s->last.cpu_ns));
     struct json *m = json_buildf(a, "{'time':%j}", when(a, s->last.time_ns));
     if (limit_bytes > 0)
         json_set_int(a, m, "availableBytes", limit_bytes > memory ? limit_bytes - memory : 0);
@@ -29,13 +31,16 @@ static void put_cpu_memory(struct arena *a, struct json *o, const struct sampler
 
 static struct json *fs(struct arena *a, int64_t time_ns, int64_t used)
 {
-    return json_buildf(a, "{'time':%j,'availableBytes':%d,'capacityBytes':%d,'usedBytes':%d,'inodesFree':%d,'inodes':%d,'inodesUsed':%d}", when(a, time_ns),
-                       (int64_t)(DISK_BYTES - DISK_USED_BYTES), (int64_t)DISK_BYTES, used, (int64_t)845312, (int64_t)1048576, used ? (int64_t)12 : (int64_t)1);
+    return json_buildf(a, "{'time':%j,'availableBytes':%d,'capacityBytes':%d,'usedBytes':%d,'inodesFree':%d,'inodes':%d,"
+                          "'inodesUsed':%d}", when(a, time_ns),
+                       (int64_t)(DISK_BYTES - DISK_USED_BYTES), (int64_t)DISK_BYTES, used, (int64_t)845312, (int64_t)1048576,
+                       used ? (int64_t)12 : (int64_t)1);
 }
 
 static struct json *network(struct arena *a, int64_t time_ns, const char *name)
 {
-    return json_buildf(a, "{'time':%j,'name':%s,'rxBytes':0,'rxErrors':0,'txBytes':0,'txErrors':0,'interfaces':[{'name':%s,'rxBytes':0,'rxErrors':0,'txBytes':0,'txErrors':0}]}",
+    return json_buildf(a, "{'time':%j,'name':%s,'rxBytes':0,'rxErrors':0,'txBytes':0,'txErrors':0,'interfaces':[{'name':%s,"
+                          "'rxBytes':0,'rxErrors':0,'txBytes':0,'txErrors':0}]}",
                        when(a, time_ns), name, name);
 }
 
@@ -52,7 +57,8 @@ static struct json *container_json(struct arena *a, const struct stats_container
 
 static struct json *pod_json(struct arena *a, const struct stats_pod *p, bool only)
 {
-    struct json *o = json_buildf(a, "{'podRef':{'name':%s,'namespace':%s,'uid':%s},'startTime':%j}", p->name, p->ns, p->uid, when(a, p->started_ns));
+    struct json *o = json_buildf(a, "{'podRef':{'name':%s,'namespace':%s,'uid':%s},'startTime':%j}", p->name, p->ns, p->uid,
+                                 when(a, p->started_ns));
     struct json *list = json_new_array(a);
     for (size_t i = 0; i < p->count; i++)
         json_append(list, container_json(a, &p->containers[i], only));

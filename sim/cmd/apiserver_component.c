@@ -130,7 +130,8 @@ static int64_t whole(const struct json *flags, const char *name)
     return n;
 }
 
-/* The file lies on the node where the container has it from there; in the container's own layer nobody would find it again, hence nothing is written. */
+/* The file lies on the node where the container has it from there; in the container's own layer nobody would find it again, hence
+ * nothing is written. */
 static bool audit_open(struct apiserver_component *c, struct apiserver_audit_log *log, struct err *err)
 {
     const char *path = arena_cstr(c->arena, apiserver_flag(c->flags, "audit-log-path"));

@@ -31,7 +31,8 @@ static bool add_file(struct strbuf *out, const char *path, const char *name, con
     return ok;
 }
 
-static bool add_dir(struct arena *a, struct strbuf *out, const char *dir, const char *prefix, struct str ignore, int depth, struct err *err)
+static bool add_dir(struct arena *a, struct strbuf *out, const char *dir, const char *prefix, struct str ignore, int depth,
+                    struct err *err)
 {
     bool exceptions = str_find(ignore, STR("!")) >= 0;         /* then something below an ignored folder may be wanted */
     if (depth > DEPTH_MAX)

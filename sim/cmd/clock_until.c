@@ -1,5 +1,5 @@
-/* sim/cmd/clock_until.c - `kubelab clock until EXPRESSION`: the clock goes on, a virtual second at a time, until a jq expression holds over the document that checks look at
- * (labs/README.md), or for as long as --timeout says.
+/* sim/cmd/clock_until.c - `kubelab clock until EXPRESSION`: the clock goes on, a virtual second at a time, until a jq expression
+ * holds over the document that checks look at (labs/README.md), or for as long as --timeout says.
  */
 #include "labs/labs.h"
 #include "sim/cmd/cmd.h"
@@ -9,7 +9,8 @@
 #define STEP_NS ((int64_t)NS_PER_S)
 #define TIMEOUT_DEFAULT "10m"
 
-struct until { struct arena *a; const struct labs_ops *ops; struct predicate_set *set; const char *lab; int64_t timeout_ns; struct predicate_result last; };
+struct until { struct arena *a; const struct labs_ops *ops; struct predicate_set *set; const char *lab; int64_t timeout_ns;
+               struct predicate_result last; };
 
 static const char *lab_name(struct arena *a, const struct options *o, struct err *err)
 {
@@ -69,7 +70,9 @@ int clock_until(struct options *o)
     bool holds = false;
     int status;
     if (!*text || !duration_parse_go(str_c(timeout), &u.timeout_ns) || u.timeout_ns < 0) {
-        err_set(&err, ERR_USAGE, "usage: kubelab clock until 'jq expression' [--timeout " TIMEOUT_DEFAULT "]: a condition over the document of checks, and a duration like 90s or 10m");
+        err_set(&err, ERR_USAGE,
+                "usage: kubelab clock until 'jq expression' [--timeout " TIMEOUT_DEFAULT "]: a condition over the document of "
+                                                                                         "checks, and a duration like 90s or 10m");
         status = control_fail(&err);
     } else if (!(u.set = predicate_set_new(&text, 1, NULL, &err)) || !predicate_set_ready(u.set, NULL, &err)) {
         fprintf(stderr, "kubelab: this is no jq expression: %s\n", err.msg);

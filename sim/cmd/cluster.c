@@ -270,7 +270,8 @@ void cluster_status(struct cluster *c, struct strbuf *out)
     struct json *s = json_buildf(a, "{'pid':%d,'dataDir':%s,'kubeconfig':%s,'server':%s,'kubeletPort':%d,'proxyPort':%d,'caFile':%s,"
                                  "'clock':{'now':%S,'speed':%f},'version':%s,'lab':%s,'apiServer':%s,'nodes':%j}",
         (int64_t)getpid(), c->opt.dir, arena_printf(a, "%s/admin.conf", c->opt.dir),
-        arena_printf(a, "https://127.0.0.1:%d", c->edge_port), (int64_t)c->nodes[0]->edge_port, (int64_t)cluster_proxy_port(c, false, NULL),
+        arena_printf(a, "https://127.0.0.1:%d", c->edge_port), (int64_t)c->nodes[0]->edge_port,
+        (int64_t)cluster_proxy_port(c, false, NULL),
         arena_printf(a, "%s/node/etc/kubernetes/pki/ca.crt", c->opt.dir), time_rfc3339(a, vtime_now(c->loop)),
         (double)loop_speed_milli(c->loop) / 1000.0, version_git(c->opt.minor), c->opt.lab,
         apiserver_component_server(c->apiserver) ? "running" : "down", nodes_status(c, a));

@@ -21,7 +21,8 @@ struct cluster_options {
     const char *const *apiserver_args; int apiserver_arg_count;  /* NAME=VALUE each: they go into kube-apiserver's manifest */
     int64_t     start_ns;              /* where a fresh cluster's clock stands once it is up; 0: the wall's now */
     int64_t     age_ns;                /* a fresh cluster is this old when it comes up (23 hours in the lab) */
-    bool        asleep;                /* a fresh cluster with an age is up once its machine sleeps; who starts on its data next wakes it */
+    /* a fresh cluster with an age is up once its machine sleeps; who starts on its data next wakes it */
+    bool        asleep;
     bool        journal;               /* record what comes from outside (journal.h) */
     /* or let what was recorded happen once more; borrowed, with the two times that its life began with: */
     struct replay *replay;
@@ -60,10 +61,12 @@ bool cluster_edge_listen(struct http_server *s, int wanted, int usual, int *boun
 int  cluster_proxy_port(struct cluster *c, bool start, struct err *err);   /* proxy.c's; 0: none (yet), or it could not start */
 void cluster_status(struct cluster *c, struct strbuf *out);      /* status -o json */
 bool cluster_is_up(const struct cluster *c);
-/* Who asks is a graded script, which the proxy on loopback leads to no port of this machine but the cluster's, and with own_ports those at which it may listen itself. */
+/* Who asks is a graded script, which the proxy on loopback leads to no port of this machine but the cluster's, and with own_ports
+ * those at which it may listen itself. */
 void cluster_confine(struct cluster *c, bool yes, bool own_ports);
 bool cluster_leads_to(const struct cluster *c, int port);        /* a port of this machine's */
-/* From now on what it runs is graded: of lab.kubelab.dev's objects nobody but who leads it from outside writes others than these ("loadprofiles,"). */
+/* From now on what it runs is graded: of lab.kubelab.dev's objects nobody but who leads it from outside writes others than these
+ * ("loadprofiles,"). */
 void cluster_grade(struct cluster *c, struct str resources);
 
 /* control.c: the commands' Unix socket */

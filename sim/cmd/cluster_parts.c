@@ -228,13 +228,15 @@ static void set_speed(void *ctx, uint64_t milli) { drive_set_speed(control_drive
 
 void cluster_clock_keep(struct cluster *c)
 {
-    struct clock_keeper_options o = { .loop = c->loop, .store = c->store, .client = c->hand, .get = get_speed, .set = set_speed, .ctx = c };
+    struct clock_keeper_options o = { .loop = c->loop, .store = c->store, .client = c->hand, .get = get_speed, .set = set_speed,
+                                      .ctx = c };
     c->clock = clock_keeper_new(&o);
 }
 
 void cluster_scenarios_keep(struct cluster *c)
 {
-    struct scenario_keeper_options o = { .loop = c->loop, .store = c->store, .client = c->hand, .looker = c->looker, .lab = c->opt.lab };
+    struct scenario_keeper_options o = { .loop = c->loop, .store = c->store, .client = c->hand, .looker = c->looker,
+                                         .lab = c->opt.lab };
     c->scenarios = scenario_keeper_new(&o);
 }
 

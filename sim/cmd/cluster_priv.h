@@ -56,8 +56,10 @@ struct cluster {
     int                settle_s, calm_s;
     struct informer   *pods;
     bool               marked, marking; /* the node as control plane */
-    bool               confined, own_ports;        /* a script asks, and of this machine's ports it may reach none, or its own (cluster_confine) */
-    const char        *graded;         /* resources of lab.kubelab.dev that a submission may write, a comma after each; NULL: nothing is graded */
+    /* a script asks, and of this machine's ports it may reach none, or its own (cluster_confine) */
+    bool               confined, own_ports;
+    /* resources of lab.kubelab.dev that a submission may write, a comma after each; NULL: nothing is graded */
+    const char        *graded;
     void             (*ready)(void *ctx, const struct err *err);
     void              *ctx;
 };
@@ -87,7 +89,8 @@ void cluster_clients_make(struct cluster *c);
 void cluster_clients_free(struct cluster *c);
 void cluster_watcher_free(struct cluster *c);
 bool cluster_faults_make(struct cluster *c, struct err *err);
-void cluster_clock_keep(struct cluster *c);            /* from now on the Clock object and the clock are alike; it ends with the faults */
+/* from now on the Clock object and the clock are alike; it ends with the faults */
+void cluster_clock_keep(struct cluster *c);
 void cluster_scenarios_keep(struct cluster *c);        /* from now on Scenario objects are played */
 void cluster_faults_end(struct cluster *c);
 void cluster_load_begin(struct cluster *c);

@@ -1,8 +1,10 @@
-/* sim/cmd/components.c - kube-controller-manager and kube-scheduler as programs that the kubelet starts from /etc/kubernetes/manifests.
+/* sim/cmd/components.c - kube-controller-manager and kube-scheduler as programs that the kubelet starts from
+ * /etc/kubernetes/manifests.
  *
- * The code of both lives in this process, but whether and with which flags it runs is decided where it is in a cluster: by the static pod. Change a flag in the
- * manifest and the kubelet restarts the container, hence the component; take the file away and nobody reconciles any more. A flag that does not exist ends
- * the process with status 1, so the pod crash-loops and its log says why. Upstream: cmd/kube-controller-manager/app/options, cmd/kube-scheduler/app/options.
+ * The code of both lives in this process, but whether and with which flags it runs is decided where it is in a cluster: by the
+ * static pod. Change a flag in the manifest and the kubelet restarts the container, hence the component; take the file away and
+ * nobody reconciles any more. A flag that does not exist ends the process with status 1, so the pod crash-loops and its log says
+ * why. Upstream: cmd/kube-controller-manager/app/options, cmd/kube-scheduler/app/options.
  */
 #include "sim/cmd/components.h"
 #include "sim/proc/pflag.h"
@@ -11,7 +13,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
-static struct { const struct components_ops *ops; void *ctx; const char *node; } root;   /* one cluster a process: programs have no other way to their maker */
+/* one cluster a process: programs have no other way to their maker */
+static struct { const struct components_ops *ops; void *ctx; const char *node; } root;
 
 void components_init(const struct components_ops *ops, void *ctx, const char *node)
 {
@@ -47,7 +50,8 @@ static const struct pflag scheduler_flags[] = {
     { "port", PFLAG_INT, NULL }, { "secure-port", PFLAG_INT, NULL }, { "v", PFLAG_INT, NULL },
 };
 static const struct { const char *component; const struct pflag *flags; size_t count; } known[] = {
-    { "kube-controller-manager", manager_flags, ARRAY_LEN(manager_flags) }, { "kube-scheduler", scheduler_flags, ARRAY_LEN(scheduler_flags) },
+    { "kube-controller-manager", manager_flags, ARRAY_LEN(manager_flags) },
+    { "kube-scheduler", scheduler_flags, ARRAY_LEN(scheduler_flags) },
 };
 struct parsing { struct arena *a; const char *component; struct json *flags; };
 
@@ -97,7 +101,8 @@ static void component_log(void *ctx, char severity, const char *where, const cha
 {
     struct component *c = ctx;
     struct arena *a = arena_new();
-    process_printf(c->process, 2, "%c" STR_FMT "       1 %s] %s\n", severity, STR_ARG(time_klog(a, vtime_now(process_options(c->process)->loop))), where, text);
+    process_printf(c->process, 2, "%c" STR_FMT "       1 %s] %s\n", severity,
+                   STR_ARG(time_klog(a, vtime_now(process_options(c->process)->loop))), where, text);
     arena_free(a);
 }
 
@@ -111,7 +116,8 @@ static void component_lost(void *ctx)
 
 typedef void start_fn(void *ctx, const struct json *flags, const struct component_host *host);
 
-static void *component_start(struct process *p, const char *name, const char *fatal_place, start_fn *start, void (*stop)(void *ctx), struct err *err)
+static void *component_start(struct process *p, const char *name, const char *fatal_place, start_fn *start,
+                             void (*stop)(void *ctx), struct err *err)
 {
     struct component *c = NEW(struct component);
     struct err why = { 0 };
@@ -133,7 +139,8 @@ static void *component_start(struct process *p, const char *name, const char *fa
     c->host = (struct component_host){ component_log, component_lost, c, &c->files, process_options(p)->id };
     c->fatal_place = fatal_place;
     const struct json *mounts = process_options(p)->mounts;
-    if (start == root.ops->start_controller_manager && !manager_files_load(c->arena, root.node, flags, mounts, root.ops->keys_pending(root.ctx), &c->files, &why)) {
+    if (start == root.ops->start_controller_manager &&
+        !manager_files_load(c->arena, root.node, flags, mounts, root.ops->keys_pending(root.ctx), &c->files, &why)) {
         component_log(c, 'F', "controllermanager.go:235", why.msg);
         process_exit(p, 255);
         err_clear(&why);
@@ -165,7 +172,8 @@ static void component_stop(void *state)
 
 static void *manager_start(struct process *p, struct err *err)
 {
-    return component_start(p, "kube-controller-manager", "controllermanager.go:279", root.ops->start_controller_manager, root.ops->stop_controller_manager, err);
+    return component_start(p, "kube-controller-manager", "controllermanager.go:279", root.ops->start_controller_manager,
+                           root.ops->stop_controller_manager, err);
 }
 
 static void *scheduler_begin(struct process *p, struct err *err)
@@ -173,5 +181,7 @@ static void *scheduler_begin(struct process *p, struct err *err)
     return component_start(p, "kube-scheduler", "server.go:264", root.ops->start_scheduler, root.ops->stop_scheduler, err);
 }
 
-const struct program_ops controller_manager_program = { .name = "kube-controller-manager", .start = manager_start, .signal = component_signal, .stop = component_stop };
-const struct program_ops scheduler_program = { .name = "kube-scheduler", .start = scheduler_begin, .signal = component_signal, .stop = component_stop };
+const struct program_ops controller_manager_program = { .name = "kube-controller-manager", .start = manager_start,
+                                                        .signal = component_signal, .stop = component_stop };
+const struct program_ops scheduler_program = { .name = "kube-scheduler", .start = scheduler_begin, .signal = component_signal,
+                                               .stop = component_stop };

@@ -1,7 +1,8 @@
 /* sim/cmd/confine.c - the measures as a table, tried out and applied. See confine.h.
  *
- * A measure that the system refuses may leave a process half changed. So all are applied in a child that is thrown away; the first that fails is taken out, and
- * another child tries without it, until one arrives. What has been tried is exactly what is done then.
+ * A measure that the system refuses may leave a process half changed. So all are applied in a child that is thrown away; the
+ * first that fails is taken out, and another child tries without it, until one arrives. What has been tried is exactly what is
+ * done then.
  */
 #include "sim/cmd/confine.h"
 
@@ -44,7 +45,8 @@ bool confine_has_capability(unsigned number)
 
 static bool can_become_another(void)
 {
-    return geteuid() == 0 && confine_has_capability(CAP_SETUID) && confine_has_capability(CAP_SETGID) && confine_has_capability(CAP_CHOWN) &&
+    return geteuid() == 0 && confine_has_capability(CAP_SETUID) && confine_has_capability(CAP_SETGID) &&
+           confine_has_capability(CAP_CHOWN) &&
            confine_has_capability(CAP_KILL);
 }
 
@@ -60,7 +62,8 @@ uid_t sandbox_cluster_user(void)
 
 uid_t confine_spare_user(void)
 {
-    enum { FROM = 60100, COUNT = 4900 };           /* where distributions have nobody; by the process's number, so that graders beside each other differ */
+    /* where distributions have nobody; by the process's number, so that graders beside each other differ */
+    enum { FROM = 60100, COUNT = 4900 };
     return (uid_t)(FROM + getpid() % COUNT);
 }
 
@@ -71,7 +74,8 @@ static bool other_user(const struct confinement *c, const char **why)
     *why = "only root can give it a user of its own";
     if (geteuid() != 0 && geteuid() != c->uid)
         return false;
-    *why = "this root may not look at another user's processes, as driving them needs (CAP_SYS_PTRACE), and the cluster is root's, too";
+    *why = "this root may not look at another user's processes, as driving them needs (CAP_SYS_PTRACE), and the cluster is root's, "
+           "too";
     if (geteuid() == 0 && !confine_has_capability(CAP_SYS_PTRACE))
         return false;
     *why = "this root may not become another user (CAP_SETUID, CAP_SETGID, CAP_CHOWN, CAP_KILL)";
@@ -79,7 +83,8 @@ static bool other_user(const struct confinement *c, const char **why)
         return false;
     *why = "its folders cannot be reached by another user";
     snprintf(node, sizeof node, "%s/node/etc", c->view);
-    return access(c->box->home, R_OK | W_OK | X_OK) == 0 && access(c->view, W_OK | X_OK) == 0 && (lstat(node, &st) == 0 || errno == ENOENT);
+    return access(c->box->home, R_OK | W_OK | X_OK) == 0 && access(c->view, W_OK | X_OK) == 0 &&
+           (lstat(node, &st) == 0 || errno == ENOENT);
 }
 
 /* ---- limits ---- */
@@ -121,12 +126,15 @@ static bool limits_enter(const struct confinement *c, const char **why)
     enum { FILES = 1024, SPARE_THREADS = 64 };     /* so that the watch sees who wants too many before they are refused */
     const struct sandbox_limits *l = c->limits;
     *why = "the system refuses limits";
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && limit(RLIMIT_CORE, 0) && limit(RLIMIT_CPU, l->cpu_s + 1) && limit(RLIMIT_FSIZE, l->file_bytes) &&
-           (SHADOW_MEMORY || limit(RLIMIT_DATA, l->memory_bytes)) && limit(RLIMIT_NOFILE, FILES) && limit(RLIMIT_NPROC, c->threads_before + l->threads + SPARE_THREADS) &&
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && limit(RLIMIT_CORE, 0) && limit(RLIMIT_CPU, l->cpu_s + 1) &&
+           limit(RLIMIT_FSIZE, l->file_bytes) &&
+           (SHADOW_MEMORY || limit(RLIMIT_DATA, l->memory_bytes)) && limit(RLIMIT_NOFILE, FILES) &&
+           limit(RLIMIT_NPROC, c->threads_before + l->threads + SPARE_THREADS) &&
            limit(RLIMIT_MEMLOCK, 1 << 20) && limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_SIGPENDING, 1024);
 }
 
-/* The kernel counts no processes of uid 0. Where they have a namespace of their own all are ended at once; elsewhere a fork bomb would be faster. */
+/* The kernel counts no processes of uid 0. Where they have a namespace of their own all are ended at once; elsewhere a fork bomb
+ * would be faster. */
 static bool limits_and_rights(const struct confinement *c, const char **why)
 {
     bool counted = geteuid() != 0 || c->on & 1u << MEASURE_NAMESPACES;
@@ -158,7 +166,8 @@ static bool filter_enter(const struct confinement *c, const char **why)
 /* In the order in which they are applied: what needs rights comes before they are given away. */
 static const struct { enum sandbox_measure measure; bool (*enter)(const struct confinement *c, const char **why); } table[] = {
     { MEASURE_NAMESPACES, confine_namespaces }, { MEASURE_USER, other_user }, { MEASURE_LIMITS, limits_and_rights },
-    { MEASURE_PORTS, ports_enter }, { MEASURE_SCOPE, scope_enter }, { MEASURE_LANDLOCK, landlock_enter }, { MEASURE_SECCOMP, filter_enter },
+    { MEASURE_PORTS, ports_enter }, { MEASURE_SCOPE, scope_enter }, { MEASURE_LANDLOCK, landlock_enter },
+    { MEASURE_SECCOMP, filter_enter },
 };
 
 /* ---- the first process of a process namespace ---- */
@@ -175,7 +184,8 @@ static _Noreturn void wait_for(pid_t pid)
     _exit(exit_status(status));
 }
 
-/* A process that the script sees was forked from its grader, and would show the words of its command line: paths, a student, a seed. */
+/* A process that the script sees was forked from its grader, and would show the words of its command line: paths, a student, a
+ * seed. */
 static void forget_arguments(void)
 {
     char words[65536];
@@ -194,7 +204,8 @@ static bool enter_processes(void)
         wait_for(pid);
     forget_arguments();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL);      /* where it may: there it sees itself alone */
+    /* where it may: there it sees itself alone */
+    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL);
     script_pid = pid == 0 ? fork() : -1;
     if (script_pid > 0)
         wait_for(script_pid);

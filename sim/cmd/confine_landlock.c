@@ -1,8 +1,9 @@
 /* sim/cmd/confine_landlock.c - which files and ports a script may reach: Landlock, which any process may ask for itself.
  *
- * Readable: programs and libraries, what everybody may read in /etc, /proc and /sys (which Landlock itself guards: other processes' memory and environment are
- * out of reach). Writable: home, /tmp, the view of the cluster's folder, the node's files (the lab's host is the student's). Nothing else, wherever the
- * file's mode would let it. What Landlock does not know (changing modes and times, Unix sockets by their path) is left to the other measures.
+ * Readable: programs and libraries, what everybody may read in /etc, /proc and /sys (which Landlock itself guards: other
+ * processes' memory and environment are out of reach). Writable: home, /tmp, the view of the cluster's folder, the node's files
+ * (the lab's host is the student's). Nothing else, wherever the file's mode would let it. What Landlock does not know (changing
+ * modes and times, Unix sockets by their path) is left to the other measures.
  */
 #include "sim/cmd/confine.h"
 
@@ -18,7 +19,8 @@
 /* include/uapi/linux/landlock.h; written out, since the headers are mostly older than the kernel. */
 enum { NR_CREATE_RULESET = 444, NR_ADD_RULE = 445, NR_RESTRICT_SELF = 446, ASK_VERSION = 1, RULE_PATH = 1, RULE_PORT = 2 };
 enum {
-    FS_EXECUTE = 1 << 0, FS_WRITE = 1 << 1, FS_READ = 1 << 2, FS_READ_DIR = 1 << 3, FS_MAKE_CHAR = 1 << 6, FS_MAKE_BLOCK = 1 << 11, FS_MAKE_LINK = 1 << 12,
+    FS_EXECUTE = 1 << 0, FS_WRITE = 1 << 1, FS_READ = 1 << 2, FS_READ_DIR = 1 << 3, FS_MAKE_CHAR = 1 << 6, FS_MAKE_BLOCK = 1 << 11,
+        FS_MAKE_LINK = 1 << 12,
     FS_REFER = 1 << 13, FS_TRUNCATE = 1 << 14, FS_IOCTL_DEV = 1 << 15,
     NET_BIND = 1 << 0, NET_CONNECT = 1 << 1, SCOPE_ALL = 3 /* abstract Unix sockets, signals */,
 };
@@ -59,12 +61,13 @@ static bool allow(int set, const struct ruleset *r, const char *path, uint64_t w
 
 enum { READ = FS_EXECUTE | FS_READ | FS_READ_DIR, DEVICE = FS_READ | FS_WRITE | FS_IOCTL_DEV };
 #define EVERYTHING (~(uint64_t)(FS_MAKE_CHAR | FS_MAKE_BLOCK))
-/* The cluster, which nobody confines, reads and writes among the node's files too: a link would lead it astray, and it would tell what it found. (In namespaces its folder lies
- * below /tmp, and who may make links there may everywhere below.) */
+/* The cluster, which nobody confines, reads and writes among the node's files too: a link would lead it astray, and it would tell
+ * what it found. (In namespaces its folder lies below /tmp, and who may make links there may everywhere below.) */
 #define NO_LINKS   (EVERYTHING & ~(uint64_t)FS_MAKE_LINK)
 
 static const struct { const char *path; uint64_t what; } places[] = {
-    { "/usr", READ }, { "/bin", READ }, { "/sbin", READ }, { "/lib", READ }, { "/lib32", READ }, { "/lib64", READ }, { "/opt", READ }, { "/snap", READ }, { "/nix", READ },
+    { "/usr", READ }, { "/bin", READ }, { "/sbin", READ }, { "/lib", READ }, { "/lib32", READ }, { "/lib64", READ },
+    { "/opt", READ }, { "/snap", READ }, { "/nix", READ },
     { "/proc", READ }, { "/sys", READ }, { "/run/systemd/resolve", READ },
     { "/dev/null", DEVICE }, { "/dev/zero", DEVICE }, { "/dev/full", DEVICE }, { "/dev/random", FS_READ }, { "/dev/urandom", FS_READ },
     { "/dev/tty", DEVICE }, { "/dev/ptmx", DEVICE }, { "/dev/pts", DEVICE },
@@ -78,7 +81,8 @@ static bool allow_public(int set, const struct ruleset *r, const char *folder)
     char path[600];
     bool ok = true;
     for (struct dirent *e; ok && d && (e = readdir(d));) {
-        if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, 0) != 0 || !(st.st_mode & S_IROTH) || (S_ISDIR(st.st_mode) && !(st.st_mode & S_IXOTH)))
+        if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, 0) != 0 || !(st.st_mode & S_IROTH) ||
+            (S_ISDIR(st.st_mode) && !(st.st_mode & S_IXOTH)))
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
         ok = allow(set, r, path, READ);

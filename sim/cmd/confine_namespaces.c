@@ -1,7 +1,9 @@
-/* sim/cmd/confine_namespaces.c - a view of the machine of the script's own: a mount namespace in which everything but its folders is read-only and /tmp is its
- * own, and a process namespace in which it sees itself alone, and with whose first process all others end.
+/* sim/cmd/confine_namespaces.c - a view of the machine of the script's own: a mount namespace in which everything but its folders
+ * is read-only and /tmp is its own, and a process namespace in which it sees itself alone, and with whose first process all
+ * others end.
  *
- * An ordinary user needs a user namespace for that, which many machines and most containers refuse; then the other measures have to do.
+ * An ordinary user needs a user namespace for that, which many machines and most containers refuse; then the other measures have
+ * to do.
  */
 #include "sim/cmd/confine.h"
 
@@ -39,7 +41,8 @@ static bool enter_new(void)
     snprintf(gid, sizeof gid, "%d %d 1", (int)getegid(), (int)getegid());
     if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | (root ? 0 : CLONE_NEWUSER)) != 0)
         return false;
-    return (root || (write_text("/proc/self/setgroups", "deny") && write_text("/proc/self/uid_map", uid) && write_text("/proc/self/gid_map", gid))) &&
+    return (root || (write_text("/proc/self/setgroups", "deny") && write_text("/proc/self/uid_map", uid) &&
+                     write_text("/proc/self/gid_map", gid))) &&
            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
@@ -132,7 +135,8 @@ bool confine_namespaces(const struct confinement *c, const char **why)
     if (!enter_new())
         return false;
     *why = "in namespaces of its own, it could not arrange the folders";
-    if (!bind_here(c->box->folder, c->box->folder) || !bind_nodes(c, nodes, ARRAY_LEN(nodes)) || !own_tmp(c) || !attributes("/", READ_ONLY, 0, ALL_BELOW))
+    if (!bind_here(c->box->folder, c->box->folder) || !bind_nodes(c, nodes, ARRAY_LEN(nodes)) || !own_tmp(c) ||
+        !attributes("/", READ_ONLY, 0, ALL_BELOW))
         return false;
     for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
         snprintf(path, sizeof path, "%s/%s", c->view, nodes[i]);

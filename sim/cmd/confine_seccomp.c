@@ -1,8 +1,10 @@
-/* sim/cmd/confine_seccomp.c - which system calls a script may not make: a filter in the kernel's own little language (seccomp, classic BPF), made from tables.
+/* sim/cmd/confine_seccomp.c - which system calls a script may not make: a filter in the kernel's own little language (seccomp,
+ * classic BPF), made from tables.
  *
- * A list of what is refused and not of what is allowed: students bring programs of their own, and what reaches files, processes and ports is Landlock's to refuse.
- * Here go the doors to the kernel that no script of a lab needs, each of which has let somebody out of a sandbox before, and what the other measures do not see.
- * A refused call fails with EPERM, as for any user who may not.
+ * A list of what is refused and not of what is allowed: students bring programs of their own, and what reaches files, processes
+ * and ports is Landlock's to refuse. Here go the doors to the kernel that no script of a lab needs, each of which has let
+ * somebody out of a sandbox before, and what the other measures do not see. A refused call fails with EPERM, as for any user who
+ * may not.
  */
 #include "sim/cmd/confine.h"
 
@@ -26,15 +28,19 @@
 
 /* Calls that have no name in this C library's headers yet. Numbers from 424 on are the same on all machines. */
 enum {
-    NR_IO_URING_SETUP = 425, NR_OPEN_TREE = 428, NR_MOVE_MOUNT = 429, NR_FSOPEN = 430, NR_FSPICK = 433, NR_PIDFD_OPEN = 434, NR_CLONE3 = 435, NR_PIDFD_GETFD = 438,
+    NR_IO_URING_SETUP = 425, NR_OPEN_TREE = 428, NR_MOVE_MOUNT = 429, NR_FSOPEN = 430, NR_FSPICK = 433, NR_PIDFD_OPEN = 434,
+        NR_CLONE3 = 435, NR_PIDFD_GETFD = 438,
     NR_MOUNT_SETATTR = 442, NR_LISTMOUNT = 458,
 };
 
 static const uint32_t refused[] = {
-    SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_swapon, SYS_swapoff, SYS_quotactl,                       /* what is where */
+    /* what is where */
+    SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_swapon, SYS_swapoff, SYS_quotactl,
     NR_OPEN_TREE, NR_MOVE_MOUNT, NR_FSOPEN, NR_FSPICK, NR_MOUNT_SETATTR, SYS_name_to_handle_at, SYS_open_by_handle_at,
-    SYS_unshare, SYS_setns,                                                                                          /* namespaces; clone is below */
-    SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp, NR_PIDFD_GETFD,                               /* another's memory and files */
+    /* namespaces; clone is below */
+    SYS_unshare, SYS_setns,
+    /* another's memory and files */
+    SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp, NR_PIDFD_GETFD,
     SYS_add_key, SYS_request_key, SYS_keyctl,
     SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, NR_IO_URING_SETUP,
     SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot, SYS_acct, SYS_syslog,
@@ -48,8 +54,10 @@ static const uint32_t refused[] = {
 #endif
 };
 
-/* Sockets that a script may have: Unix, TCP, and the question which addresses there are. No datagrams: Landlock knows TCP's ports alone. */
-static const struct { uint32_t domain, type; } sockets[] = { { AF_UNIX, 0 }, { AF_INET, SOCK_STREAM }, { AF_INET6, SOCK_STREAM }, { AF_NETLINK, 0 } };
+/* Sockets that a script may have: Unix, TCP, and the question which addresses there are. No datagrams: Landlock knows TCP's ports
+ * alone. */
+static const struct { uint32_t domain, type; } sockets[] = { { AF_UNIX, 0 }, { AF_INET, SOCK_STREAM }, { AF_INET6, SOCK_STREAM },
+                                                             { AF_NETLINK, 0 } };
 enum { SOCKET_TYPE_MASK = 0xf };
 
 /* Bits of clone's flags that make a namespace. CLONE_NEWTIME is in the low byte, which clone takes for a signal. */

@@ -5,7 +5,8 @@
 #include "sim/base/json.h"
 #include "sim/pki/pki.h"
 
-/* Where on the node a path in the container lies; NULL: below none of the mounts ([{"path", "host"}]), hence in the container's own layer. */
+/* Where on the node a path in the container lies; NULL: below none of the mounts ([{"path", "host"}]), hence in the container's
+ * own layer. */
 const char *container_host_path(struct arena *a, const struct json *mounts, const char *path);
 /* The text of a file below one of the mounts ([{"path", "host"}]) of the node at root (DATA/node). What is not mounted is not
  * there: "open /etc/x: no such

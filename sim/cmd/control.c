@@ -1,7 +1,8 @@
-/* sim/cmd/control.c - the control socket: what commands ask of a running cluster, as a table of routes over HTTP on DATA/control.sock (0600).
+/* sim/cmd/control.c - the control socket: what commands ask of a running cluster, as a table of routes over HTTP on
+ * DATA/control.sock (0600).
  *
- * These are the things that kubectl cannot do: the clock, the node's images, stopping. Answers are plain text for people or JSON for programs;
- * an error is a status from 400 on with one line that names the thing, the cause and the next step.
+ * These are the things that kubectl cannot do: the clock, the node's images, stopping. Answers are plain text for people or JSON
+ * for programs; an error is a status from 400 on with one line that names the thing, the cause and the next step.
  */
 #include "sim/cmd/clock_keeper.h"
 #include "sim/cmd/cluster.h"
@@ -30,7 +31,8 @@ struct control {
 typedef void route_fn(struct control *k, struct node *node, struct http_exchange *x);
 struct route { const char *method, *path; route_fn *run; };
 
-static route_fn get_status, post_advance, post_speed, post_down, get_images, post_build, get_digest, get_look, get_audit, get_journal, get_journal_end, post_door, post_grading;
+static route_fn get_status, post_advance, post_speed, post_down, get_images, post_build, get_digest, get_look, get_audit,
+       get_journal, get_journal_end, post_door, post_grading;
 static const struct route routes[] = {
     { "GET", "/status", get_status },
     { "POST", "/clock/advance", post_advance },
@@ -48,11 +50,14 @@ static const struct route routes[] = {
     { "POST", "/door", post_door },
     { "POST", "/grading", post_grading },
 };
-/* What a graded script may ask for at the door: what the host's commands need, and no more. Not: stopping the cluster, the clock's speed, what a grader looks at. */
+/* What a graded script may ask for at the door: what the host's commands need, and no more. Not: stopping the cluster, the
+ * clock's speed, what a grader looks at. */
 static const struct { const char *method, *path; } door_routes[] = {
     { "GET", "/status" }, { "POST", "/clock/advance" }, { "POST", "/clock/sleep" }, { "POST", "/clock/patience" },
-    { "GET", "/images" }, { "POST", "/images/build" }, { "POST", "/host/image/pull" }, { "POST", "/host/image/untag" }, { "POST", "/host/image/tag" },
-    { "POST", "/host/api" }, { "POST", "/host/token" }, { "POST", "/host/proxy" }, { "POST", "/host/systemctl" }, { "GET", "/host/journal" },
+    { "GET", "/images" }, { "POST", "/images/build" }, { "POST", "/host/image/pull" }, { "POST", "/host/image/untag" },
+    { "POST", "/host/image/tag" },
+    { "POST", "/host/api" }, { "POST", "/host/token" }, { "POST", "/host/proxy" }, { "POST", "/host/systemctl" },
+    { "GET", "/host/journal" },
 };
 
 static void answer(struct http_exchange *x, int status, struct str text)
@@ -78,7 +83,8 @@ static void route(struct control *k, struct http_exchange *x)
             routes[i].run(k, node, x);
             return;
         }
-    if (look_route(cluster_looker(k->cluster), x) || drive_route(k->drive, x) || host_route(k->cluster, node, x) || service_route(node->services, x))
+    if (look_route(cluster_looker(k->cluster), x) || drive_route(k->drive, x) || host_route(k->cluster, node, x) ||
+        service_route(node->services, x))
         return;
     answer(x, 404, STR("this cluster's kubelab does not know that request; is the command of another version?\n"));
 }
@@ -153,8 +159,8 @@ static void get_look(struct control *k, struct node *node, struct http_exchange 
     strbuf_deinit(&out);
 }
 
-/* A page of the audit trail or of the journal, oldest first: a line is a row's number and its text. The command asks on from the last number until a page is
- * empty. */
+/* A page of the audit trail or of the journal, oldest first: a line is a row's number and its text. The command asks on from the
+ * last number until a page is empty. */
 enum { PAGE_ROWS = 1000 };
 
 static void add_row(void *ctx, int64_t seq, struct str text)
@@ -196,7 +202,8 @@ static void get_journal_end(struct control *k, struct node *node, struct http_ex
     if (!cluster_journal(k->cluster))
         answer(x, 404, STR("this cluster keeps no journal: it was started with --journal=false, or is a replay\n"));
     else
-        answer(x, 200, arena_strf(x->arena, "%" PRId64 " " STR_FMT "\n", store_journal_last(s), STR_ARG(journal_end_line(x->arena, cluster_loop(k->cluster), s))));
+        answer(x, 200, arena_strf(x->arena, "%" PRId64 " " STR_FMT "\n", store_journal_last(s),
+                                  STR_ARG(journal_end_line(x->arena, cluster_loop(k->cluster), s))));
 }
 
 /* ---- grading ---- */
@@ -228,7 +235,8 @@ static void door_lost(void *ctx, const struct err *why)
 
 static const struct stream_events door_events = { .on_eof = door_close, .on_close = door_lost };
 
-/* A second socket at `path`, with fewer routes, for a script (with `ports`: that may listen at this machine's two). The answer is a connection that begins with a line, the key to the first socket. */
+/* A second socket at `path`, with fewer routes, for a script (with `ports`: that may listen at this machine's two). The answer is
+ * a connection that begins with a line, the key to the first socket. */
 static void post_door(struct control *k, struct node *node, struct http_exchange *x)
 {
     struct err err = { 0 };
@@ -240,7 +248,8 @@ static void post_door(struct control *k, struct node *node, struct http_exchange
         answer(x, 409, STR("a script is graded on this cluster already\n"));
         return;
     }
-    bool ok = loop_seed_from_system(seed, &err) && (k->door = http_server_new(&o, &err)) && http_server_listen_unix(k->door, path, &err);
+    bool ok = loop_seed_from_system(seed, &err) && (k->door = http_server_new(&o, &err)) &&
+              http_server_listen_unix(k->door, path, &err);
     if (!ok) {
         http_server_free(k->door);
         k->door = NULL;
@@ -290,7 +299,9 @@ static void post_advance(struct control *k, struct node *node, struct http_excha
     }
     int64_t left = drive_budget_left_ns(k->drive);
     if (ns > left) {
-        answer(x, 409, arena_strf(x->arena, "the clock cannot be moved so far: " STR_FMT " is left of the budget of the command that is driven\n",
+        answer(x, 409, arena_strf(x->arena,
+                                  "the clock cannot be moved so far: " STR_FMT " is left of the budget of the command that is "
+                                                                               "driven\n",
                                   STR_ARG(duration_go(x->arena, left > 0 ? left : 0))));
         return;
     }
@@ -313,7 +324,8 @@ static void post_speed(struct control *k, struct node *node, struct http_exchang
         return;
     }
     if (drive_is_driving(k->drive)) {              /* what a driven command does must not depend on how fast it is */
-        answer(x, 409, STR("a command is driven now: the clock stands while it works and moves while it waits; 'kubelab clock advance' moves it\n"));
+        answer(x, 409, STR("a command is driven now: the clock stands while it works and moves while it waits; 'kubelab clock "
+                           "advance' moves it\n"));
         return;
     }
     loop_set_speed(cluster_loop(k->cluster), (uint64_t)milli);
@@ -338,7 +350,8 @@ static void get_images(struct control *k, struct node *node, struct http_exchang
         building++;
     for (const struct json *record; image_next(node->images, &cursor, &record);)
         json_append(all, json_copy(x->arena, record));
-    struct json *reply = json_buildf(x->arena, "{'now':%S,'building':%d,'images':%j}", time_rfc3339(x->arena, vtime_now(cluster_loop(k->cluster))), building, all);
+    struct json *reply = json_buildf(x->arena, "{'now':%S,'building':%d,'images':%j}",
+                                     time_rfc3339(x->arena, vtime_now(cluster_loop(k->cluster))), building, all);
     http_respond(x, 200, NULL, "application/json", json_text(x->arena, reply));
 }
 
@@ -402,8 +415,10 @@ static void post_build(struct control *k, struct node *node, struct http_exchang
     x->on_gone = build_gone;
     http_begin(x, 200, NULL, "text/plain");
     struct str file = query_get(&x->query, "dockerfile"), tag = query_get(&x->query, "t");
-    struct image_build spec = { .context = b->context, .dockerfile = arena_cstr(b->arena, file.n ? file : STR("Dockerfile")), .tag = tag.n ? arena_cstr(b->arena, tag) : NULL,
-                                .context_bytes = x->body.n, .out = build_out, .evaluate = programs_evaluate_image, .done = build_done, .ctx = b };
+    struct image_build spec = { .context = b->context, .dockerfile = arena_cstr(b->arena, file.n ? file : STR("Dockerfile")),
+                                .tag = tag.n ? arena_cstr(b->arena, tag) : NULL,
+                                .context_bytes = x->body.n, .out = build_out, .evaluate = programs_evaluate_image,
+                                .done = build_done, .ctx = b };
     image_build_start(node->images, &spec);
 }
 

@@ -1,7 +1,7 @@
 /* sim/cmd/control_client.c - the commands' side of the control socket: one blocking HTTP/1.1 request over DATA/control.sock.
  *
- * A command is a process of its own with nothing else to do, so blocking is right. The answer is read until its Content-Length or its last
- * chunk; pieces of a chunked body are handed on as they come, since a build prints while it works.
+ * A command is a process of its own with nothing else to do, so blocking is right. The answer is read until its Content-Length or
+ * its last chunk; pieces of a chunked body are handed on as they come, since a build prints while it works.
  */
 #include "sim/cmd/cmd.h"
 
@@ -100,7 +100,8 @@ static bool reader_body(struct reader *r, size_t n, struct strbuf *collect, void
     return true;
 }
 
-/* A body of known length in one piece, received where it stays: the largest, the document of checks, is some hundred kilobytes, and is asked for often. */
+/* A body of known length in one piece, received where it stays: the largest, the document of checks, is some hundred kilobytes,
+ * and is asked for often. */
 static bool reader_whole(struct reader *r, struct arena *a, size_t n, struct str *body)
 {
     if (n > LIMIT_RESPONSE_BYTES)
@@ -160,7 +161,8 @@ static bool read_reply(struct reader *r, struct arena *a, struct control_reply *
 static const char *of_node(struct arena *a, const struct options *o, const char *path)
 {
     const char *node = o->data ? NULL : getenv("KUBELAB_NODE");
-    return node && *node ? arena_printf(a, "%s%cnode=" STR_FMT, path, strchr(path, '?') ? '&' : '?', STR_ARG(percent_encode(a, str_c(node)))) : path;
+    return node && *node ? arena_printf(a, "%s%cnode=" STR_FMT, path, strchr(path, '?') ? '&' : '?',
+                                        STR_ARG(percent_encode(a, str_c(node)))) : path;
 }
 
 bool control_call(struct arena *a, const struct options *o, const char *method, const char *path, struct str body,
@@ -186,7 +188,8 @@ bool control_call(struct arena *a, const struct options *o, const char *method, 
 int control_send(struct arena *a, const struct options *o, const char *method, const char *path, struct str body, struct err *err)
 {
     int fd = control_connect(data_path(a, o, "control.sock"), err);
-    struct str head = arena_strf(a, "%s %s HTTP/1.1\r\nHost: kubelab\r\n%sContent-Length: %zu\r\n\r\n", method, path, key_line, body.n);
+    struct str head = arena_strf(a, "%s %s HTTP/1.1\r\nHost: kubelab\r\n%sContent-Length: %zu\r\n\r\n", method, path, key_line,
+                                 body.n);
     if (fd >= 0 && send_all(fd, head, err) && send_all(fd, body, err))
         return fd;
     if (fd >= 0)
@@ -199,7 +202,8 @@ bool control_begun(struct arena *a, int fd, struct err *err)
     struct strbuf head;
     char c;
     strbuf_init(&head, LIMIT_HEADER_BYTES);
-    while (!str_ends(strbuf_str(&head), "\r\n\r\n") && !head.overflow && recv(fd, &c, 1, 0) == 1)     /* byte by byte: what follows is the caller's */
+    /* byte by byte: what follows is the caller's */
+    while (!str_ends(strbuf_str(&head), "\r\n\r\n") && !head.overflow && recv(fd, &c, 1, 0) == 1)
         strbuf_addch(&head, c);
     struct str text = arena_str(a, strbuf_str(&head));
     strbuf_deinit(&head);
@@ -210,11 +214,13 @@ bool control_begun(struct arena *a, int fd, struct err *err)
         return true;
     char body[1024];
     ssize_t n = recv(fd, body, sizeof body, 0);
-    return err_set(err, status == 400 ? ERR_USAGE : ERR_INTERNAL, STR_FMT, STR_ARG(str_trim((struct str){ body, n > 0 ? (size_t)n : 0 })));
+    return err_set(err, status == 400 ? ERR_USAGE : ERR_INTERNAL, STR_FMT,
+                   STR_ARG(str_trim((struct str){ body, n > 0 ? (size_t)n : 0 })));
 }
 
 int control_fail(const struct err *err)
 {
     fprintf(stderr, "kubelab: %s\n", err->msg);
-    return err->code == ERR_REFUSED || err->code == ERR_UNAVAILABLE ? EXIT_UNREACHABLE : err->code == ERR_USAGE || err->code == ERR_PARSE ? EXIT_USAGE : EXIT_INTERNAL;
+    return err->code == ERR_REFUSED || err->code == ERR_UNAVAILABLE ? EXIT_UNREACHABLE
+           : err->code == ERR_USAGE || err->code == ERR_PARSE ? EXIT_USAGE : EXIT_INTERNAL;
 }

@@ -1,7 +1,8 @@
 /* sim/cmd/docker.c - the lab host's `docker`: what the lab uses of it, against the node's image store and the node's containers.
  *
- * Upstream: docker/cli of 19.03, command/{image,container}. build, images, pull, rmi, tag, ps, logs, version, info; anything else is refused by name, in the words of
- * docker's own command line. Containers are the kubelet's: none can be run or stopped from here.
+ * Upstream: docker/cli of 19.03, command/{image,container}. build, images, pull, rmi, tag, ps, logs, version, info; anything else
+ * is refused by name, in the words of docker's own command line. Containers are the kubelet's: none can be run or stopped from
+ * here.
  */
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/host.h"
@@ -32,11 +33,13 @@ struct build_flags { const char *tag, *file, *dir; };
 static bool build_flags_parse(int argc, char **argv, struct build_flags *f)
 {
     for (int i = 0; i < argc; i++) {
-        bool tag = strcmp(argv[i], "-t") == 0 || strcmp(argv[i], "--tag") == 0, file = strcmp(argv[i], "-f") == 0 || strcmp(argv[i], "--file") == 0;
+        bool tag = strcmp(argv[i], "-t") == 0 || strcmp(argv[i], "--tag") == 0,
+             file = strcmp(argv[i], "-f") == 0 || strcmp(argv[i], "--file") == 0;
         if ((tag || file) && i + 1 < argc)
             *(tag ? &f->tag : &f->file) = argv[++i];
         else if (argv[i][0] == '-' && argv[i][1]) {
-            fprintf(stderr, argv[i][1] == '-' ? "unknown flag: %s\nSee 'docker build --help'.\n" : "unknown shorthand flag: %s\nSee 'docker build --help'.\n", argv[i]);
+            fprintf(stderr, argv[i][1] == '-' ? "unknown flag: %s\nSee 'docker build --help'.\n"
+                    : "unknown shorthand flag: %s\nSee 'docker build --help'.\n", argv[i]);
             return false;
         } else if (f->dir) {
             f->dir = NULL;
@@ -46,7 +49,8 @@ static bool build_flags_parse(int argc, char **argv, struct build_flags *f)
         }
     }
     if (!f->dir)
-        fprintf(stderr, "\"docker build\" requires exactly 1 argument.\nSee 'docker build --help'.\n\nUsage:  docker build [OPTIONS] PATH | URL | -\n\nBuild an image from a Dockerfile\n");
+        fprintf(stderr, "\"docker build\" requires exactly 1 argument.\nSee 'docker build --help'.\n\nUsage:  docker build "
+                        "[OPTIONS] PATH | URL | -\n\nBuild an image from a Dockerfile\n");
     return f->dir != NULL;
 }
 
@@ -63,7 +67,8 @@ static int docker_build(struct arena *a, struct options *o, int argc, char **arg
     const char *file = f.file ? f.file : "Dockerfile", *path = arena_printf(a, "%s/%s", f.dir, file);
     if (stat(path, &st) != 0) {
         char *full = realpath(f.dir, NULL);
-        fprintf(stderr, "unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat %s/%s: no such file or directory\n", full ? full : f.dir, file);
+        fprintf(stderr, "unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat %s/%s: no such file or "
+                        "directory\n", full ? full : f.dir, file);
         free(full);
         return 1;
     }
@@ -73,10 +78,12 @@ static int docker_build(struct arena *a, struct options *o, int argc, char **arg
     struct outcome oc = { 0 };
     strbuf_init(&tar, LIMIT_BODY_BYTES);
     strbuf_init(&oc.error, 65536);
-    const char *target = arena_printf(a, "/images/build?dockerfile=" STR_FMT "%s" STR_FMT, STR_ARG(percent_encode(a, str_c(file))), f.tag ? "&t=" : "",
+    const char *target = arena_printf(a, "/images/build?dockerfile=" STR_FMT "%s" STR_FMT, STR_ARG(percent_encode(a, str_c(file))),
+                                      f.tag ? "&t=" : "",
                                       STR_ARG(percent_encode(a, str_c(f.tag))));
     int status = 1;
-    if (!build_context_write(f.dir, &tar, &err) || !control_call(a, o, "POST", target, strbuf_str(&tar), print_piece, &oc, &reply, &err))
+    if (!build_context_write(f.dir, &tar, &err) ||
+        !control_call(a, o, "POST", target, strbuf_str(&tar), print_piece, &oc, &reply, &err))
         fprintf(stderr, "%s\n", err.msg);
     else if (str_eqc(strbuf_str(&oc.error), "0"))
         status = 0;
@@ -213,7 +220,9 @@ static int docker_pull(struct arena *a, int argc, char **argv)
     struct outcome oc = { 0 };
     struct str repo, tag;
     if (f.bad || argc != 1)
-        return f.bad ? 125 : (fprintf(stderr, "\"docker pull\" requires exactly 1 argument.\nSee 'docker pull --help'.\n\nUsage:  docker pull [OPTIONS] NAME[:TAG|@DIGEST]\n\nPull an image or a repository from a registry\n"), 1);
+        return f.bad ? 125 : (fprintf(stderr,
+                                      "\"docker pull\" requires exactly 1 argument.\nSee 'docker pull --help'.\n\nUsage:  docker "
+                                      "pull [OPTIONS] NAME[:TAG|@DIGEST]\n\nPull an image or a repository from a registry\n"), 1);
     if (!image_ref_check(str_c(f.word), &err)) {
         fprintf(stderr, "%s\n", err.msg);
         return 1;
@@ -282,7 +291,8 @@ static int remove_image(struct arena *a, const char *word, bool force)
     for (size_t i = 0; i < containers.n && names == 1; i++)
         if (str_eq(containers.v[i].image_id, id) && (containers.v[i].running || !force)) {
             fprintf(stderr, "Error response from daemon: conflict: unable to remove repository reference \"%s\" (%s) - container " STR_FMT " is using its referenced image " STR_FMT "\n", word,
-                    containers.v[i].running && force ? "cannot be forced" : "must force", STR_ARG(str_sub(containers.v[i].id, 0, 12)), STR_ARG(str_sub(id, 0, 12)));
+                    containers.v[i].running && force ? "cannot be forced" : "must force",
+                    STR_ARG(str_sub(containers.v[i].id, 0, 12)), STR_ARG(str_sub(id, 0, 12)));
             return 1;
         }
     if (!post(a, arena_printf(a, "/host/image/untag?ref=" STR_FMT, STR_ARG(percent_encode(a, json_get_str(image, "ref"))))))
@@ -308,7 +318,8 @@ static int docker_rmi(struct arena *a, int argc, char **argv)
             status |= remove_image(a, argv[i], force);
         }
     if (!words) {
-        fprintf(stderr, "\"docker rmi\" requires at least 1 argument.\nSee 'docker rmi --help'.\n\nUsage:  docker rmi [OPTIONS] IMAGE [IMAGE...]\n\nRemove one or more images\n");
+        fprintf(stderr, "\"docker rmi\" requires at least 1 argument.\nSee 'docker rmi --help'.\n\nUsage:  docker rmi [OPTIONS] "
+                        "IMAGE [IMAGE...]\n\nRemove one or more images\n");
         return 1;
     }
     return status;
@@ -319,7 +330,8 @@ static int docker_tag(struct arena *a, int argc, char **argv)
     struct err err = { 0 };
     int64_t now = 0;
     if (argc != 2) {
-        fprintf(stderr, "\"docker tag\" requires exactly 2 arguments.\nSee 'docker tag --help'.\n\nUsage:  docker tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]\n\n"
+        fprintf(stderr, "\"docker tag\" requires exactly 2 arguments.\nSee 'docker tag --help'.\n\nUsage:  docker tag "
+                        "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]\n\n"
                         "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE\n");
         return 1;
     }
@@ -331,14 +343,18 @@ static int docker_tag(struct arena *a, int argc, char **argv)
     if (!all)
         return no_daemon();
     if (!image) {
-        fprintf(stderr, "Error response from daemon: No such image: " STR_FMT "\n", STR_ARG(str_c(image_display(a, str_c(image_normalize(a, str_c(argv[0])))))));
+        fprintf(stderr, "Error response from daemon: No such image: " STR_FMT "\n",
+                STR_ARG(str_c(image_display(a, str_c(image_normalize(a, str_c(argv[0])))))));
         return 1;
     }
-    return post(a, arena_printf(a, "/host/image/tag?from=" STR_FMT "&to=" STR_FMT, STR_ARG(percent_encode(a, json_get_str(image, "ref"))), STR_ARG(percent_encode(a, str_c(argv[1]))))) ? 0 : 1;
+    return post(a, arena_printf(a, "/host/image/tag?from=" STR_FMT "&to=" STR_FMT,
+                                STR_ARG(percent_encode(a, json_get_str(image, "ref"))),
+                                STR_ARG(percent_encode(a, str_c(argv[1]))))) ? 0 : 1;
 }
 
 /* ---- containers ---- */
-/* docker's Ellipsis: at most n characters, the last of them an ellipsis. Commands are ASCII but for a student's jokes; a rune is not cut. */
+/* docker's Ellipsis: at most n characters, the last of them an ellipsis. Commands are ASCII but for a student's jokes; a rune is
+ * not cut. */
 static struct str shortened(struct arena *a, struct str s, size_t n)
 {
     size_t runes = 0, at = 0, cut = 0;
@@ -353,12 +369,14 @@ static struct str shortened(struct arena *a, struct str s, size_t n)
 
 static const char *container_title(struct arena *a, const struct host_container *c)
 {
-    return arena_printf(a, "k8s_" STR_FMT "_" STR_FMT "_" STR_FMT "_" STR_FMT "_%d", STR_ARG(c->name), STR_ARG(c->pod), STR_ARG(c->ns), STR_ARG(c->uid), c->restarts);
+    return arena_printf(a, "k8s_" STR_FMT "_" STR_FMT "_" STR_FMT "_" STR_FMT "_%d", STR_ARG(c->name), STR_ARG(c->pod),
+                        STR_ARG(c->ns), STR_ARG(c->uid), c->restarts);
 }
 
 static void container_row(struct arena *a, struct host_table *t, const struct host_container *c, int64_t now, bool no_trunc)
 {
-    struct str image = str_eqc(c->name, "POD") ? c->image : no_trunc ? arena_strf(a, "sha256:" STR_FMT, STR_ARG(c->image_id)) : str_sub(c->image_id, 0, 12);
+    struct str image = str_eqc(c->name, "POD") ? c->image : no_trunc ? arena_strf(a, "sha256:" STR_FMT, STR_ARG(c->image_id))
+                       : str_sub(c->image_id, 0, 12);
     const char *since = host_human_duration(a, now - (c->running ? c->created_ns : c->finished_ns));
     host_table_add(a, t, no_trunc ? c->id : str_sub(c->id, 0, 12));
     host_table_add(a, t, image.n ? image : c->image);
@@ -387,7 +405,8 @@ static int docker_logs(struct arena *a, int argc, char **argv)
             word = argv[i];
     }
     if (!word)
-        return fprintf(stderr, "\"docker logs\" requires exactly 1 argument.\nSee 'docker logs --help'.\n\nUsage:  docker logs [OPTIONS] CONTAINER\n\nFetch the logs of a container\n"), 1;
+        return fprintf(stderr, "\"docker logs\" requires exactly 1 argument.\nSee 'docker logs --help'.\n\nUsage:  docker logs "
+                               "[OPTIONS] CONTAINER\n\nFetch the logs of a container\n"), 1;
     if (!host_containers_load(a, &all, &err))
         return no_daemon();
     for (size_t i = 0; i < all.n; i++) {
@@ -408,7 +427,9 @@ static int docker_ps(struct arena *a, int argc, char **argv)
     struct host_table t = { .columns = ARRAY_LEN(heads) };
     struct err err = { 0 };
     if (f.bad || f.word)
-        return f.bad ? 125 : (fprintf(stderr, "\"docker ps\" accepts no arguments.\nSee 'docker ps --help'.\n\nUsage:  docker ps [OPTIONS]\n\nList containers\n"), 1);
+        return f.bad ? 125 : (fprintf(stderr,
+                                      "\"docker ps\" accepts no arguments.\nSee 'docker ps --help'.\n\nUsage:  docker ps "
+                                      "[OPTIONS]\n\nList containers\n"), 1);
     if (!host_containers_load(a, &all, &err)) {
         fprintf(stderr, "Error response from daemon: %s\n", err.msg);
         return 1;
@@ -434,8 +455,10 @@ static int docker_version(struct arena *a, int argc, char **argv)
     (void)a;
     (void)argc;
     (void)argv;
-    printf("Client: Docker Engine - Community\n Version:           19.03.5\n API version:       1.40\n Go version:        go1.12.12\n Git commit:        633a0ea838\n OS/Arch:           linux/amd64\n"
-           " Experimental:      false\n\nServer: Docker Engine - Community\n Engine:\n  Version:          19.03.5\n  API version:      1.40 (minimum version 1.12)\n  Go version:       go1.12.12\n"
+    printf("Client: Docker Engine - Community\n Version:           19.03.5\n API version:       1.40\n Go version:        "
+           "go1.12.12\n Git commit:        633a0ea838\n OS/Arch:           linux/amd64\n"
+           " Experimental:      false\n\nServer: Docker Engine - Community\n Engine:\n  Version:          19.03.5\n  API version:  "
+           "    1.40 (minimum version 1.12)\n  Go version:       go1.12.12\n"
            "  Git commit:       633a0ea838\n  OS/Arch:          linux/amd64\n  Experimental:     false\n");
     return 0;
 }
@@ -453,8 +476,10 @@ static int docker_info(struct arena *a, int argc, char **argv)
         return no_daemon();
     for (size_t i = 0; i < all.n; i++)
         running += all.v[i].running;
-    printf("Client:\n Debug Mode: false\n\nServer:\n Containers: %zu\n  Running: %zu\n  Paused: 0\n  Stopped: %zu\n Images: %zu\n Server Version: 19.03.5\n Storage Driver: overlay2\n"
-           " Logging Driver: json-file\n Cgroup Driver: cgroupfs\n Operating System: Ubuntu 16.04.6 LTS\n OSType: linux\n Architecture: x86_64\n CPUs: 2\n Total Memory: 3.843GiB\n Name: %s\n"
+    printf("Client:\n Debug Mode: false\n\nServer:\n Containers: %zu\n  Running: %zu\n  Paused: 0\n  Stopped: %zu\n Images: %zu\n "
+           "Server Version: 19.03.5\n Storage Driver: overlay2\n"
+           " Logging Driver: json-file\n Cgroup Driver: cgroupfs\n Operating System: Ubuntu 16.04.6 LTS\n OSType: linux\n "
+           "Architecture: x86_64\n CPUs: 2\n Total Memory: 3.843GiB\n Name: %s\n"
            " Docker Root Dir: /var/lib/docker\n", all.n, running, all.n - running, json_len(images), host_place().name);
     return 0;
 }
@@ -469,7 +494,8 @@ static int build(struct arena *a, int argc, char **argv)
 static const struct { const char *group, *verb; int (*run)(struct arena *a, int argc, char **argv); } tree[] = {
     { NULL, "build", build }, { "image", "build", build }, { "builder", "build", build },
     { NULL, "images", docker_images }, { "image", "ls", docker_images }, { "image", "list", docker_images },
-    { NULL, "ps", docker_ps }, { NULL, "logs", docker_logs }, { "container", "logs", docker_logs }, { "container", "ls", docker_ps }, { "container", "ps", docker_ps }, { "container", "list", docker_ps },
+    { NULL, "ps", docker_ps }, { NULL, "logs", docker_logs }, { "container", "logs", docker_logs },
+    { "container", "ls", docker_ps }, { "container", "ps", docker_ps }, { "container", "list", docker_ps },
     { NULL, "pull", docker_pull }, { "image", "pull", docker_pull },
     { NULL, "rmi", docker_rmi }, { "image", "rm", docker_rmi },
     { NULL, "tag", docker_tag }, { "image", "tag", docker_tag },
@@ -491,7 +517,8 @@ int cmd_docker(struct options *o)
             status = tree[i].run(a, argc - (group ? 2 : 1), argv + (group ? 2 : 1));
     }
     if (status < 0) {
-        fprintf(stderr, "docker: '%s%s%s' is not a docker command that this host has (build, images, pull, rmi, tag, ps, logs, version, info).\nSee 'docker --help'\n", first, *second ? " " : "", second);
+        fprintf(stderr, "docker: '%s%s%s' is not a docker command that this host has (build, images, pull, rmi, tag, ps, logs, "
+                        "version, info).\nSee 'docker --help'\n", first, *second ? " " : "", second);
         status = argc ? 125 : 1;
     }
     arena_free(a);

@@ -1,7 +1,7 @@
 /* sim/cmd/dockerignore.c - which files of a folder are no part of a build's context.
  *
- * Upstream: docker's fileutils.PatternMatcher: one pattern a line, "#" comments, "!" takes back, the last match decides; a pattern that matches a folder matches
- * all that is in it; "*" and "?" stop at a slash, "**" does not.
+ * Upstream: docker's fileutils.PatternMatcher: one pattern a line, "#" comments, "!" takes back, the last match decides; a
+ * pattern that matches a folder matches all that is in it; "*" and "?" stop at a slash, "**" does not.
  */
 #include "sim/cmd/cluster.h"
 

@@ -35,7 +35,8 @@ struct sleeper {
     struct timer          timer;
     int64_t               due_ns;
 };
-struct step { struct drive *drive; int64_t ns; struct input input; };      /* an advance of ours; its drive is NULL once that is gone */
+/* an advance of ours; its drive is NULL once that is gone */
+struct step { struct drive *drive; int64_t ns; struct input input; };
 struct drive {
     struct loop       *loop;
     struct cluster    *cluster;

@@ -15,7 +15,8 @@ void drive_free(struct drive *d);                  /* accepts NULL; who is drive
 /* So many more of the open connections wait for nothing. */
 void drive_leave_out(struct drive *d, int more);
 bool drive_is_driving(const struct drive *d);
-/* How fast the clock goes while no command is driven, in thousandths: a driven one has it stand, and sets it again when it has ended. */
+/* How fast the clock goes while no command is driven, in thousandths: a driven one has it stand, and sets it again when it has
+ * ended. */
 uint64_t drive_speed_milli(const struct drive *d);
 void drive_set_speed(struct drive *d, uint64_t milli);
 /* How far the clock may still be moved: what is left of the driven command's budget; INT64_MAX while none is driven. */
@@ -29,7 +30,8 @@ struct drive_job {
     void      (*enter)(void *ctx); void *ctx;      /* in the child, before it becomes argv */
 };
 struct drive_outcome {
-    int  status;                       /* the command's exit status; 128 + N: a signal ended it, or this process was told to end it by one; 1: used_up */
+    /* the command's exit status; 128 + N: a signal ended it, or this process was told to end it by one; 1: used_up */
+    int  status;
     char used_up[256];                 /* what the cluster says when the budget is used up; "" otherwise */
     bool lost;                         /* the cluster went away meanwhile */
 };

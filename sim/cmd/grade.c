@@ -15,8 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* In wall time, for all of one submission, and of CPU time for its cluster. It takes some seconds at most; but a class's machine may be slow, and then a verdict must not be
- * another: so what computes without end is ended by its CPU time (GRADE_CLUSTER_CPU_S; the script by its own, sandbox.h), and the wall's is for what only waits. */
+/* In wall time, for all of one submission, and of CPU time for its cluster. It takes some seconds at most; but a class's machine
+ * may be slow, and then a verdict must not be another: so what computes without end is ended by its CPU time
+ * (GRADE_CLUSTER_CPU_S; the script by its own, sandbox.h), and the wall's is for what only waits. */
 enum { TIMEOUT_S = 1800, DATA_AWAKE_S = 125 };
 
 /* ---- an end in time ---- */
@@ -88,7 +89,8 @@ static void limit_cluster(const struct grade_run *s)
 static bool cluster_used_up(const struct grade_run *s)
 {
     siginfo_t info = { 0 };
-    return s->stage.pid > 0 && waitid(P_PID, (id_t)s->stage.pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == s->stage.pid &&
+    return s->stage.pid > 0 && waitid(P_PID, (id_t)s->stage.pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == s->stage.pid &&
            info.si_code != CLD_EXITED && info.si_status == SIGXCPU;
 }
 
@@ -105,7 +107,8 @@ static void conclude(struct grade_run *s, bool ok, const struct timeline *t, con
         g->message = "the grading used up its time (--timeout)";
     } else if (cluster_used_up(s)) {
         g->status = GRADE_TIMEOUT;
-        g->message = arena_printf(s->a, "what was handed in kept the cluster busy for more than %d s of CPU time", GRADE_CLUSTER_CPU_S);
+        g->message = arena_printf(s->a, "what was handed in kept the cluster busy for more than %d s of CPU time",
+                                  GRADE_CLUSTER_CPU_S);
     } else if (is_interrupted(s) || (t && t->interrupted)) {
         g->status = GRADE_INTERRUPTED;
         g->message = "the grading was interrupted";

@@ -1,6 +1,7 @@
 /* sim/cmd/host.c - what the commands of the lab's host share, and the table of them.
  *
- * The shell's PATH begins with DATA/bin, where each name of the table is a link to kubelab; main.c asks host_command whether it was called by one of them.
+ * The shell's PATH begins with DATA/bin, where each name of the table is a link to kubelab; main.c asks host_command whether it
+ * was called by one of them.
  */
 #include "sim/cmd/drive.h"
 #include "sim/cmd/host.h"
@@ -19,11 +20,14 @@ static int host_docker(struct arena *a, int argc, char **argv)
 }
 
 static const struct { const char *name; int (*run)(struct arena *a, int argc, char **argv); } table[] = {
-    { "sudo", host_sudo }, { "systemctl", host_systemctl }, { "journalctl", host_journalctl }, { "kubeadm", host_kubeadm }, { "kubectl", host_kubectl }, { "docker", host_docker },
-    { "crictl", host_crictl }, { "git", host_git }, { "apt", host_apt }, { "apt-get", host_apt }, { "hostname", host_hostname }, { "ssh", host_ssh },
+    { "sudo", host_sudo }, { "systemctl", host_systemctl }, { "journalctl", host_journalctl }, { "kubeadm", host_kubeadm },
+    { "kubectl", host_kubectl }, { "docker", host_docker },
+    { "crictl", host_crictl }, { "git", host_git }, { "apt", host_apt }, { "apt-get", host_apt }, { "hostname", host_hostname },
+    { "ssh", host_ssh },
     { "sleep", drive_sleep }, { "watch", drive_watch }, { "timeout", drive_timeout },
 };
-const char *const host_command_names[] = { "sudo", "systemctl", "journalctl", "kubeadm", "kubectl", "docker", "crictl", "git", "apt", "apt-get", "hostname", "ssh", NULL };
+const char *const host_command_names[] = { "sudo", "systemctl", "journalctl", "kubeadm", "kubectl", "docker", "crictl", "git",
+                                           "apt", "apt-get", "hostname", "ssh", NULL };
 const char *const drive_command_names[] = { "sleep", "watch", "timeout", NULL };
 
 int host_command(const char *name, int argc, char **argv)
@@ -83,7 +87,8 @@ bool host_is_root(void)
 static bool is_ourselves(const char *path)
 {
     struct stat st, self;
-    return self_path() && stat(path, &st) == 0 && stat(self_path(), &self) == 0 && st.st_dev == self.st_dev && st.st_ino == self.st_ino;
+    return self_path() && stat(path, &st) == 0 && stat(self_path(), &self) == 0 && st.st_dev == self.st_dev &&
+           st.st_ino == self.st_ino;
 }
 
 const char *host_find_program(struct arena *a, const char *name)

@@ -1,7 +1,8 @@
-/* sim/cmd/host.h - the lab's hosts: commands of the machine `ubuntu`, or of a worker (KUBELAB_NODE), that run as links to kubelab in the shell's PATH (DATA/bin).
+/* sim/cmd/host.h - the lab's hosts: commands of the machine `ubuntu`, or of a worker (KUBELAB_NODE), that run as links to kubelab
+ * in the shell's PATH (DATA/bin).
  *
- * Base mode needs neither root nor namespaces: the node's files live below DATA/node, and `sudo` leads paths that belong to the node there. What a command
- * needs of the cluster it asks over the control socket, as kubernetes-admin where it asks the API.
+ * Base mode needs neither root nor namespaces: the node's files live below DATA/node, and `sudo` leads paths that belong to the
+ * node there. What a command needs of the cluster it asks over the control socket, as kubernetes-admin where it asks the API.
  */
 #ifndef SIM_CMD_HOST_H
 #define SIM_CMD_HOST_H
@@ -18,7 +19,8 @@ struct host_map {
     struct str root;                               /* node_dir, absolute, no slash at its end */
     struct str cwd;                                /* absolute */
 };
-/* The mapped path when `path` (absolute, or relative to cwd) is one of the node's; else an empty str. "." and ".." are resolved by their text. */
+/* The mapped path when `path` (absolute, or relative to cwd) is one of the node's; else an empty str. "." and ".." are resolved
+ * by their text. */
 struct str host_map_path(struct arena *a, const struct host_map *m, struct str path);
 /* A command line's word: a path, --option=PATH, -xPATH or name=PATH. Anything else comes back as it is. */
 struct str host_map_word(struct arena *a, const struct host_map *m, struct str word);
@@ -35,28 +37,37 @@ bool host_prints_paths(const char *command);
 bool host_wants_terminal(struct host_argv args);   /* editors, pagers, a shell to type into: their streams are left alone */
 
 /* ---- sudo's own options (host_sudo.c; pure) ---- */
-struct sudo_flags { bool login, shell, help, version, list, quiet; const char *user; char **env; int env_count; int first; /* of the command's words */ };
+struct sudo_flags { bool login, shell, help, version, list, quiet; const char *user; char **env; int env_count; int first;
+                    /* of the command's words */ };
 bool sudo_parse(struct sudo_flags *f, int argc, char **argv, char **bad);
 
 /* ---- shared by the commands ---- */
 struct node_place host_place(void);                                               /* whose shell this is */
-const char *host_root(struct arena *a);                                            /* that node's / on the disk; NULL outside of a lab's shell */
-int host_node_of(struct arena *a, const char *name, int *count, struct err *err);  /* a running cluster's node; -1: it has none of that name (err: it does not run) */
-bool host_map_here(struct arena *a, struct host_map *m);                          /* of this process's environment; false outside of a lab's shell */
+/* that node's / on the disk; NULL outside of a lab's shell */
+const char *host_root(struct arena *a);
+/* a running cluster's node; -1: it has none of that name (err: it does not run) */
+int host_node_of(struct arena *a, const char *name, int *count, struct err *err);
+/* of this process's environment; false outside of a lab's shell */
+bool host_map_here(struct arena *a, struct host_map *m);
 const char *host_find_program(struct arena *a, const char *name);                 /* in PATH, leaving DATA/bin out; NULL */
 bool host_is_root(void);                                                           /* inside sudo */
-/* One request to the API as kubernetes-admin. code 0: the server was not reached and body says why. False: no cluster runs (told on stderr by host_no_cluster). */
+/* One request to the API as kubernetes-admin. code 0: the server was not reached and body says why. False: no cluster runs (told
+ * on stderr by host_no_cluster). */
 bool host_api(struct arena *a, const char *method, const char *path, struct str body, int *code, struct str *reply, struct err *err);
 struct json *host_status(struct arena *a, struct err *err);                        /* status -o json, or NULL */
 enum { HOST_TABLE_COLUMNS = 16 };
-struct host_table { struct str *cells; size_t n, cap, columns; };                  /* Go's tabwriter: rows of `columns` cells, in the arena */
+/* Go's tabwriter: rows of `columns` cells, in the arena */
+struct host_table { struct str *cells; size_t n, cap, columns; };
 void host_table_add(struct arena *a, struct host_table *t, struct str cell);
 void host_table_print(const struct host_table *t, size_t min_width, size_t padding, bool pad_last);
-const char *host_human_duration(struct arena *a, int64_t ns);                      /* docker's units.HumanDuration: "About an hour", "23 hours" */
+/* docker's units.HumanDuration: "About an hour", "23 hours" */
+const char *host_human_duration(struct arena *a, int64_t ns);
 
-/* shell.c: this process's environment becomes that of a node's shell: its name, files and kubeconfig, the way into the network from there. */
+/* shell.c: this process's environment becomes that of a node's shell: its name, files and kubeconfig, the way into the network
+ * from there. */
 void shell_environment(struct arena *a, const struct options *o, const char *data, int node);
-/* namespaces.c: a node's files at their real paths and its host name for this process and its children, where that is allowed. False: nothing has changed. */
+/* namespaces.c: a node's files at their real paths and its host name for this process and its children, where that is allowed.
+ * False: nothing has changed. */
 bool namespaces_enter(struct arena *a, const char *data, int node);
 
 /* ---- the commands; argv[0] is the name, and the arena dies with the command ---- */

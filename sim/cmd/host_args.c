@@ -1,8 +1,8 @@
 /* sim/cmd/host_args.c - a command line under sudo: which of its words are paths, and which are somebody's text.
  *
- * The rule is simple: a word that is a path of the node, or an option's value that is one, leads to the node's files. The tables name the commands for
- * which that is not the whole truth: a shell's script, grep's pattern, what echo prints, and the file names that kubectl writes into a kubeconfig
- * for somebody else (the kubelet, on the node) to open.
+ * The rule is simple: a word that is a path of the node, or an option's value that is one, leads to the node's files. The tables
+ * name the commands for which that is not the whole truth: a shell's script, grep's pattern, what echo prints, and the file names
+ * that kubectl writes into a kubeconfig for somebody else (the kubelet, on the node) to open.
  */
 #include "sim/cmd/host.h"
 
@@ -10,14 +10,18 @@
 
 enum { WORDS_PLAIN, WORDS_NONE, WORDS_PATTERN_FIRST, WORDS_SHELL, WORDS_SCRIPTS, WORDS_KUBECTL };
 static const struct { const char *name; int words; } commands[] = {
-    { "echo", WORDS_NONE }, { "printf", WORDS_NONE }, { "kubeadm", WORDS_NONE }, { "systemctl", WORDS_NONE }, { "journalctl", WORDS_NONE }, { "sudo", WORDS_NONE },
-    { "grep", WORDS_PATTERN_FIRST }, { "egrep", WORDS_PATTERN_FIRST }, { "fgrep", WORDS_PATTERN_FIRST }, { "zgrep", WORDS_PATTERN_FIRST },
+    { "echo", WORDS_NONE }, { "printf", WORDS_NONE }, { "kubeadm", WORDS_NONE }, { "systemctl", WORDS_NONE },
+    { "journalctl", WORDS_NONE }, { "sudo", WORDS_NONE },
+    { "grep", WORDS_PATTERN_FIRST }, { "egrep", WORDS_PATTERN_FIRST }, { "fgrep", WORDS_PATTERN_FIRST },
+    { "zgrep", WORDS_PATTERN_FIRST },
     { "sh", WORDS_SHELL }, { "bash", WORDS_SHELL }, { "dash", WORDS_SHELL }, { "zsh", WORDS_SHELL },
     { "watch", WORDS_SCRIPTS }, { "kubectl", WORDS_KUBECTL },
 };
-static const char *const path_printers[] = { "ls", "find", "grep", "head", "tail", "wc", "stat", "file", "du", "tree", "realpath", "readlink", "md5sum", "sha256sum", "diff",
+static const char *const path_printers[] = { "ls", "find", "grep", "head", "tail", "wc", "stat", "file", "du", "tree", "realpath",
+                                             "readlink", "md5sum", "sha256sum", "diff",
                                              "cp", "mv", "rm", "mkdir", "chmod", "chown", "ln", "touch", "cmp", "openssl" };
-static const char *const terminal_users[] = { "nano", "vi", "vim", "view", "nvim", "emacs", "micro", "mcedit", "ed", "less", "more", "most", "top", "htop", "watch", "bash", "sh", "dash", "zsh",
+static const char *const terminal_users[] = { "nano", "vi", "vim", "view", "nvim", "emacs", "micro", "mcedit", "ed", "less",
+                                              "more", "most", "top", "htop", "watch", "bash", "sh", "dash", "zsh",
                                               "ssh", "screen", "tmux", "man", "script" };
 
 static bool is_among(const char *word, const char *const *list, size_t n)
@@ -64,7 +68,8 @@ bool host_wants_terminal(struct host_argv args)
     return is_among(base_name(args.v[0]), terminal_users, ARRAY_LEN(terminal_users));
 }
 
-/* The student's shell could not see the node's files, so a pattern comes here as it was typed. Without a match it stays what it is, as in bash. */
+/* The student's shell could not see the node's files, so a pattern comes here as it was typed. Without a match it stays what it
+ * is, as in bash. */
 static void add_globbed(struct output *o, char *word)
 {
     glob_t g = { 0 };
@@ -132,7 +137,8 @@ static void add_scripts(struct output *o, const struct host_map *m, int argc, ch
         add(o, arena_cstr(o->a, host_map_script(o->a, m, str_c(argv[i]))));
 }
 
-/* `kubectl config set-cluster --certificate-authority=/etc/kubernetes/pki/ca.crt` writes a name for the node to read, unless the file is to be embedded. */
+/* `kubectl config set-cluster --certificate-authority=/etc/kubernetes/pki/ca.crt` writes a name for the node to read, unless the
+ * file is to be embedded. */
 static void add_kubectl(struct output *o, const struct host_map *m, int argc, char **argv)
 {
     static const char *const names[] = { "--certificate-authority", "--client-certificate", "--client-key" };

@@ -1,7 +1,9 @@
-/* sim/cmd/host_containers.c - the containers of the node, as its runtime would list them: read off its pods' statuses (not through the API) and its images.
+/* sim/cmd/host_containers.c - the containers of the node, as its runtime would list them: read off its pods' statuses (not
+ * through the API) and its images.
  *
- * dockershim names a container k8s_<container>_<pod>_<namespace>_<uid>_<restarts>; each pod has a sandbox besides (the pause container, "POD"), which the API
- * does not show: its id is derived from the pod's uid. Containers that ended are known as far as a status still tells of them: the last one of each.
+ * dockershim names a container k8s_<container>_<pod>_<namespace>_<uid>_<restarts>; each pod has a sandbox besides (the pause
+ * container, "POD"), which the API does not show: its id is derived from the pod's uid. Containers that ended are known as far as
+ * a status still tells of them: the last one of each.
  */
 #include "sim/cmd/host.h"
 #include "sim/pki/pki.h"
@@ -76,7 +78,8 @@ static void common(struct loader *l, struct host_container *c, const struct json
     c->sandbox_id = sha256_hex(l->a, arena_strf(l->a, "POD " STR_FMT, STR_ARG(c->uid)));
 }
 
-static void add_state(struct loader *l, const struct json *pod, const struct json *spec, const struct json *status, const struct json *state, int restarts)
+static void add_state(struct loader *l, const struct json *pod, const struct json *spec, const struct json *status,
+                      const struct json *state, int restarts)
 {
     const struct json *running = json_get(state, "running"), *ended = json_get(state, "terminated");
     struct str id = strip(json_get_str(ended ? ended : status, "containerID"), "docker://");
@@ -165,7 +168,8 @@ bool host_container_log(struct arena *a, struct str id, const char *tail, struct
     struct options o = { 0 };
     struct control_reply r;
     struct err err = { 0 };
-    const char *path = arena_printf(a, "/host/log?id=" STR_FMT "%s%s", STR_ARG(percent_encode(a, id)), tail ? "&lines=" : "", tail ? tail : "");
+    const char *path = arena_printf(a, "/host/log?id=" STR_FMT "%s%s", STR_ARG(percent_encode(a, id)), tail ? "&lines=" : "",
+                                    tail ? tail : "");
     bool ok = control_call(a, &o, "GET", path, STR_NULL, NULL, NULL, &r, &err);
     if (ok)
         *text = r.body;

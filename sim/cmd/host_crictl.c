@@ -82,7 +82,8 @@ static int list_images(struct arena *a, bool quiet)
         return control_fail(&err);
     heads(a, &t, names, ARRAY_LEN(names));
     for (struct json *i = json_first(json_get(json_parse(a, r.body, NULL), "images")); i; i = json_next(i)) {
-        struct str ref = str_c(image_normalize(a, json_get_str(i, "ref"))), id = json_get_str(i, "id"), repo = ref, tag = STR("latest");
+        struct str ref = str_c(image_normalize(a, json_get_str(i, "ref"))), id = json_get_str(i, "id"), repo = ref,
+                   tag = STR("latest");
         for (size_t k = ref.n; k > 0 && ref.p[k - 1] != '/'; k--)
             if (ref.p[k - 1] == ':') {
                 repo = str_sub(ref, 0, k - 1);
@@ -97,7 +98,8 @@ static int list_images(struct arena *a, bool quiet)
         host_table_add(a, &t, tag);
         host_table_add(a, &t, str_sub(id, 0, 13));
         double size = (double)json_get_int(i, "size", 0);
-        host_table_add(a, &t, size >= 1e9 ? arena_strf(a, "%.3gGB", size / 1e9) : size >= 1e6 ? arena_strf(a, "%.3gMB", size / 1e6) : arena_strf(a, "%.3gkB", size / 1e3));
+        host_table_add(a, &t, size >= 1e9 ? arena_strf(a, "%.3gGB", size / 1e9) : size >= 1e6 ? arena_strf(a, "%.3gMB", size / 1e6)
+                       : arena_strf(a, "%.3gkB", size / 1e3));
     }
     if (!quiet)
         host_table_print(&t, 20, 3, false);
@@ -111,7 +113,8 @@ static int logs(struct arena *a, const char *id, const char *tail)
         fwrite(text.p, 1, text.n, stdout);
         return 0;
     }
-    fprintf(stderr, "FATA[0000] rpc error: code = Unknown desc = failed to get container status \"%s\": could not find container \"%s\"\n", id ? id : "", id ? id : "");
+    fprintf(stderr, "FATA[0000] rpc error: code = Unknown desc = failed to get container status \"%s\": could not find container "
+                    "\"%s\"\n", id ? id : "", id ? id : "");
     return 1;
 }
 
@@ -144,7 +147,8 @@ int host_crictl(struct arena *a, int argc, char **argv)
     if (verb && strcmp(verb, "version") == 0)
         status = (printf("Version:  0.1.0\nRuntimeName:  docker\nRuntimeVersion:  19.03.5\nRuntimeApiVersion:  1.40.0\n"), 0);
     else if (!host_is_root())
-        fprintf(stderr, "FATA[0000] failed to connect: failed to connect, make sure you are running as root and the runtime has been started: context deadline exceeded\n");
+        fprintf(stderr, "FATA[0000] failed to connect: failed to connect, make sure you are running as root and the runtime has "
+                        "been started: context deadline exceeded\n");
     else if (images)
         status = list_images(a, quiet);
     else if (!verb || (strcmp(verb, "ps") != 0 && strcmp(verb, "pods") != 0 && strcmp(verb, "logs") != 0))

@@ -1,8 +1,9 @@
 /* sim/cmd/host_kubeadm.c - kubeadm on the lab's host: tokens, its version, the cluster's configuration, the certificates' dates.
  *
- * Upstream: cmd/kubeadm/app/cmd/{token,config,version,certs}.go and phases/bootstraptoken, of v1.16 and v1.20. As there, everything about the cluster goes
- * through the API with /etc/kubernetes/admin.conf, and certificates are read from the node's files. What would make or unmake a cluster (init, join, reset,
- * upgrade) is `kubelab up`'s and `kubelab reset`'s business here, and is refused by name.
+ * Upstream: cmd/kubeadm/app/cmd/{token,config,version,certs}.go and phases/bootstraptoken, of v1.16 and v1.20. As there,
+ * everything about the cluster goes through the API with /etc/kubernetes/admin.conf, and certificates are read from the node's
+ * files. What would make or unmake a cluster (init, join, reset, upgrade) is `kubelab up`'s and `kubelab reset`'s business here,
+ * and is refused by name.
  */
 #include "sim/api/api.h"
 #include "sim/cmd/host.h"
@@ -61,7 +62,8 @@ static int parse_flags(struct flag_value *flags, size_t n, int argc, char **argv
 }
 
 /* ---- the API ---- */
-/* clientcmd's places in order, then admin.conf: the first that exists. sudo takes KUBECONFIG away and makes root's home the home, where there is none. */
+/* clientcmd's places in order, then admin.conf: the first that exists. sudo takes KUBECONFIG away and makes root's home the home,
+ * where there is none. */
 static bool kubeconfig_opens(struct kubeadm *k)
 {
     const char *given = getenv("KUBECONFIG"), *home = getenv("HOME");
@@ -71,7 +73,8 @@ static bool kubeconfig_opens(struct kubeadm *k)
         return true;
     if (host_is_root() && access(k->admin_conf, R_OK) == 0)
         return true;
-    fail("failed to load admin kubeconfig: open %s: no such file or directory", host_is_root() ? "/root/.kube/config" : given && !worker ? given : own);
+    fail("failed to load admin kubeconfig: open %s: no such file or directory",
+         host_is_root() ? "/root/.kube/config" : given && !worker ? given : own);
     return false;
 }
 
@@ -140,9 +143,11 @@ static bool groups_valid(const char *groups)
         struct str tail = str_starts(one, prefix) ? str_sub(one, sizeof prefix - 1, one.n) : STR_NULL;
         bool ok = tail.n > 0 && tail.n <= 256 && tail.p[tail.n - 1] != '-' && tail.p[tail.n - 1] != ':';
         for (size_t i = 0; i < tail.n; i++)
-            ok = ok && ((tail.p[i] >= 'a' && tail.p[i] <= 'z') || (tail.p[i] >= '0' && tail.p[i] <= '9') || tail.p[i] == ':' || tail.p[i] == '-');
+            ok = ok && ((tail.p[i] >= 'a' && tail.p[i] <= 'z') || (tail.p[i] >= '0' && tail.p[i] <= '9') || tail.p[i] == ':' ||
+                        tail.p[i] == '-');
         if (!ok) {
-            fail("bootstrap group \"" STR_FMT "\" is invalid (must match \\Asystem:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]\\z)", STR_ARG(one));
+            fail("bootstrap group \"" STR_FMT "\" is invalid (must match \\Asystem:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]\\z)",
+                 STR_ARG(one));
             return false;
         }
     }
@@ -152,14 +157,16 @@ static bool groups_valid(const char *groups)
 /* kubeadm join's line, with the pin of the CA's public key. */
 static int print_join(struct kubeadm *k, const char *token)
 {
-    struct json *map = api(k, "GET", "/api/v1/namespaces/kube-public/configmaps/cluster-info", NULL, "failed to get the cluster-info ConfigMap");
+    struct json *map = api(k, "GET", "/api/v1/namespaces/kube-public/configmaps/cluster-info", NULL,
+                           "failed to get the cluster-info ConfigMap");
     if (!map)
         return 1;
     struct err err = { 0 };
     struct json *config = yaml_parse(k->a, json_path_str(map, "data.kubeconfig"), &err);
     struct json *cluster = json_get(json_at(json_get(config, "clusters"), 0), "cluster");
     struct str pem = STR_NULL, server = json_get_str(cluster, "server");
-    struct cert *ca = base64_decode(k->a, json_get_str(cluster, "certificate-authority-data"), &pem) ? cert_parse_pem(pem, &err) : NULL;
+    struct cert *ca = base64_decode(k->a, json_get_str(cluster, "certificate-authority-data"), &pem) ? cert_parse_pem(pem, &err)
+                      : NULL;
     if (!ca)
         return fail("couldn't parse the certificate of the cluster: %s", err.msg);
     struct key *key = cert_public_key(ca);
@@ -167,7 +174,8 @@ static int print_join(struct kubeadm *k, const char *token)
     if (str_starts(server, "https://"))
         server = str_sub(server, 8, server.n);
     /* Up to 1.18 the template's line break was taken out of the middle, and its blanks stayed. */
-    printf("kubeadm join " STR_FMT " --token %s %s--discovery-token-ca-cert-hash sha256:" STR_FMT " %s\n", STR_ARG(server), token, k->minor < 19 ? "    " : "", STR_ARG(hash),
+    printf("kubeadm join " STR_FMT " --token %s %s--discovery-token-ca-cert-hash sha256:" STR_FMT " %s\n", STR_ARG(server), token,
+           k->minor < 19 ? "    " : "", STR_ARG(hash),
            k->minor < 19 ? "   " : "");
     key_unref(key);
     cert_unref(ca);
@@ -176,9 +184,12 @@ static int print_join(struct kubeadm *k, const char *token)
 
 static int token_create(struct kubeadm *k, int argc, char **argv)
 {
-    struct flag_value f[] = { { .name = "ttl", .value = "24h0m0s" }, { .name = "description", .value = "" }, { .name = "usages", .value = "signing,authentication" },
-                              { .name = "groups", .value = "system:bootstrappers:kubeadm:default-node-token" }, { .name = "print-join-command", .boolean = true },
-                              { .name = "dry-run", .boolean = true }, { .name = "kubeconfig" }, { .name = "config" }, { .name = "v" } };
+    struct flag_value f[] = { { .name = "ttl", .value = "24h0m0s" }, { .name = "description", .value = "" },
+                              { .name = "usages", .value = "signing,authentication" },
+                              { .name = "groups", .value = "system:bootstrappers:kubeadm:default-node-token" },
+                              { .name = "print-join-command", .boolean = true },
+                              { .name = "dry-run", .boolean = true }, { .name = "kubeconfig" }, { .name = "config" },
+                              { .name = "v" } };
     struct str id, secret;
     int64_t ttl = 0;
     int words = parse_flags(f, ARRAY_LEN(f), argc, argv);
@@ -204,17 +215,22 @@ static int token_create(struct kubeadm *k, int argc, char **argv)
     json_set_str(k->a, data, "token-secret", base64_encode(k->a, secret));
     if (!usages_set(k, data, f[2].value))
         return 1;
-    struct json *object = json_buildf(k->a, "{'apiVersion':'v1','kind':'Secret','metadata':{'name':%s,'namespace':'kube-system'},'type':'bootstrap.kubernetes.io/token','data':%j}",
+    struct json *object = json_buildf(k->a,
+                                      "{'apiVersion':'v1','kind':'Secret','metadata':{'name':%s,'namespace':'kube-system'},"
+                                      "'type':'bootstrap.kubernetes.io/token','data':%j}",
                                       arena_printf(k->a, "bootstrap-token-" STR_FMT, STR_ARG(id)), data);
     if (words) {                                   /* a token of one's own may be there already */
         struct err err = { 0 };
         struct str reply;
         int code = 0;
-        if (host_api(k->a, "GET", arena_printf(k->a, "/api/v1/namespaces/kube-system/secrets/bootstrap-token-" STR_FMT, STR_ARG(id)), STR_NULL, &code, &reply, &err) && code == 200)
+        if (host_api(k->a, "GET",
+                     arena_printf(k->a, "/api/v1/namespaces/kube-system/secrets/bootstrap-token-" STR_FMT, STR_ARG(id)), STR_NULL,
+                     &code, &reply, &err) && code == 200)
             return fail("a token with id \"" STR_FMT "\" already exists", STR_ARG(id));
     }
     if (!f[5].given && !api(k, "POST", "/api/v1/namespaces/kube-system/secrets", object,
-                            arena_printf(k->a, "failed to create or update bootstrap token with name bootstrap-token-" STR_FMT, STR_ARG(id))))
+                            arena_printf(k->a, "failed to create or update bootstrap token with name bootstrap-token-" STR_FMT,
+                                         STR_ARG(id))))
         return 1;
     if (f[4].given)
         return print_join(k, token);
@@ -228,7 +244,8 @@ static const char *short_duration(struct arena *a, int64_t ns)
     int64_t s = ns / (int64_t)NS_PER_S, m = s / 60, h = m / 60;
     if (ns <= -(int64_t)NS_PER_S)
         return "<invalid>";
-    return s < 0 ? "0s" : s < 60 ? arena_printf(a, "%" PRId64 "s", s) : m < 60 ? arena_printf(a, "%" PRId64 "m", m) : h < 24 ? arena_printf(a, "%" PRId64 "h", h)
+    return s < 0 ? "0s" : s < 60 ? arena_printf(a, "%" PRId64 "s", s) : m < 60 ? arena_printf(a, "%" PRId64 "m", m) : h < 24
+           ? arena_printf(a, "%" PRId64 "h", h)
          : h < 24 * 365 ? arena_printf(a, "%" PRId64 "d", h / 24) : arena_printf(a, "%" PRId64 "y", h / 24 / 365);
 }
 
@@ -244,11 +261,13 @@ static void token_row(struct kubeadm *k, struct host_table *t, const struct json
     struct str description = data_of(k, secret, "description"), groups = data_of(k, secret, "auth-extra-groups");
     int64_t when = 0;
     bool expires = time_parse_rfc3339(expiration, &when);
-    bool authentication = str_eqc(data_of(k, secret, "usage-bootstrap-authentication"), "true"), signing = str_eqc(data_of(k, secret, "usage-bootstrap-signing"), "true");
+    bool authentication = str_eqc(data_of(k, secret, "usage-bootstrap-authentication"), "true"),
+         signing = str_eqc(data_of(k, secret, "usage-bootstrap-signing"), "true");
     host_table_add(k->a, t, arena_strf(k->a, STR_FMT "." STR_FMT, STR_ARG(id), STR_ARG(data_of(k, secret, "token-secret"))));
     host_table_add(k->a, t, expires ? str_c(short_duration(k->a, when - k->now_ns - 1)) : STR("<forever>"));
     host_table_add(k->a, t, expires ? expiration : STR("<never>"));
-    host_table_add(k->a, t, authentication ? signing ? STR("authentication,signing") : STR("authentication") : signing ? STR("signing") : none);
+    host_table_add(k->a, t, authentication ? signing ? STR("authentication,signing") : STR("authentication") : signing
+                   ? STR("signing") : none);
     host_table_add(k->a, t, description.n ? description : none);
     host_table_add(k->a, t, groups.n ? groups : none);
 }
@@ -259,7 +278,9 @@ static int token_list(struct kubeadm *k, int argc, char **argv)
     struct flag_value f[] = { { .name = "kubeconfig" }, { .name = "v" } };
     if (parse_flags(f, ARRAY_LEN(f), argc, argv) < 0 || !kubeconfig_opens(k))
         return 1;
-    struct json *list = api(k, "GET", "/api/v1/namespaces/kube-system/secrets?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken", NULL, "failed to list bootstrap tokens");
+    struct json *list = api(k, "GET",
+                            "/api/v1/namespaces/kube-system/secrets?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken", NULL,
+                            "failed to list bootstrap tokens");
     if (!list)
         return 1;
     struct host_table t = { .columns = ARRAY_LEN(heads) };
@@ -285,7 +306,8 @@ static int token_delete(struct kubeadm *k, int argc, char **argv)
     for (int i = 0; i < words; i++) {
         struct str id = str_c(argv[i]), secret;
         if (!only(id, 6) && !token_split(str_c(argv[i]), &id, &secret))
-            return fail("given token or token id \"%s\" didn't match pattern \"\\\\A([a-z0-9]{6})\\\\z\" or \"\\\\A([a-z0-9]{6})\\\\.([a-z0-9]{16})\\\\z\"", argv[i]);
+            return fail("given token or token id \"%s\" didn't match pattern \"\\\\A([a-z0-9]{6})\\\\z\" or "
+                        "\"\\\\A([a-z0-9]{6})\\\\.([a-z0-9]{16})\\\\z\"", argv[i]);
         const char *path = arena_printf(k->a, "/api/v1/namespaces/kube-system/secrets/bootstrap-token-" STR_FMT, STR_ARG(id));
         if (!api(k, "DELETE", path, NULL, arena_printf(k->a, "failed to delete bootstrap token \"" STR_FMT "\"", STR_ARG(id))))
             return 1;
@@ -314,9 +336,11 @@ static int version(struct kubeadm *k, int argc, char **argv)
     if (parse_flags(f, ARRAY_LEN(f), argc, argv) < 0)
         return 1;
     const char *form = f[0].value ? f[0].value : f[1].value;
-    struct json *v = host_api(k->a, "GET", "/version", STR_NULL, &code, &reply, &err) && code == 200 ? json_parse(k->a, reply, NULL) : NULL;
+    struct json *v = host_api(k->a, "GET", "/version", STR_NULL, &code, &reply, &err) && code == 200
+                     ? json_parse(k->a, reply, NULL) : NULL;
     if (!v)                                        /* the server is away: kubeadm's own version is known all the same */
-        v = json_buildf(k->a, "{'major':'1','minor':%s,'gitVersion':%S,'gitTreeState':'clean','compiler':'gc','platform':'linux/amd64'}", arena_printf(k->a, "%d", k->minor), k->version);
+        v = json_buildf(k->a, "{'major':'1','minor':%s,'gitVersion':%S,'gitTreeState':'clean','compiler':'gc',"
+                              "'platform':'linux/amd64'}", arena_printf(k->a, "%d", k->minor), k->version);
     err_clear(&err);
     if (form && strcmp(form, "short") == 0)
         return printf(STR_FMT "\n", STR_ARG(json_get_str(v, "gitVersion"))), 0;
@@ -331,8 +355,10 @@ static int version(struct kubeadm *k, int argc, char **argv)
     if (form)
         return fail("invalid output format: %s", form);
     printf("kubeadm version: &version.Info{Major:\"" STR_FMT "\", Minor:\"" STR_FMT "\", GitVersion:\"" STR_FMT "\", GitCommit:\"" STR_FMT "\", GitTreeState:\"" STR_FMT "\", BuildDate:\"" STR_FMT
-           "\", GoVersion:\"" STR_FMT "\", Compiler:\"" STR_FMT "\", Platform:\"" STR_FMT "\"}\n", STR_ARG(json_get_str(v, "major")), STR_ARG(json_get_str(v, "minor")),
-           STR_ARG(json_get_str(v, "gitVersion")), STR_ARG(json_get_str(v, "gitCommit")), STR_ARG(json_get_str(v, "gitTreeState")), STR_ARG(json_get_str(v, "buildDate")),
+           "\", GoVersion:\"" STR_FMT "\", Compiler:\"" STR_FMT "\", Platform:\"" STR_FMT "\"}\n",
+           STR_ARG(json_get_str(v, "major")), STR_ARG(json_get_str(v, "minor")),
+           STR_ARG(json_get_str(v, "gitVersion")), STR_ARG(json_get_str(v, "gitCommit")), STR_ARG(json_get_str(v, "gitTreeState")),
+           STR_ARG(json_get_str(v, "buildDate")),
            STR_ARG(json_get_str(v, "goVersion")), STR_ARG(json_get_str(v, "compiler")), STR_ARG(json_get_str(v, "platform")));
     return 0;
 }
@@ -342,7 +368,8 @@ static int config_view(struct kubeadm *k, int argc, char **argv)
     struct flag_value f[] = { { .name = "kubeconfig" }, { .name = "v" } };
     if (parse_flags(f, ARRAY_LEN(f), argc, argv) < 0 || !kubeconfig_opens(k))
         return 1;
-    struct json *map = api(k, "GET", "/api/v1/namespaces/kube-system/configmaps/kubeadm-config", NULL, "failed to get the kubeadm-config ConfigMap");
+    struct json *map = api(k, "GET", "/api/v1/namespaces/kube-system/configmaps/kubeadm-config", NULL,
+                           "failed to get the kubeadm-config ConfigMap");
     if (map)
         printf(STR_FMT, STR_ARG(json_path_str(map, "data.ClusterConfiguration")));
     return map ? 0 : 1;
@@ -350,12 +377,17 @@ static int config_view(struct kubeadm *k, int argc, char **argv)
 
 /* ---- certificates' dates ---- */
 static const struct { const char *name, *file, *ca; bool kubeconfig; } certs[] = {
-    { "admin.conf", "admin.conf", "", true }, { "apiserver", "pki/apiserver.crt", "ca", false }, { "apiserver-etcd-client", "pki/apiserver-etcd-client.crt", "etcd-ca", false },
-    { "apiserver-kubelet-client", "pki/apiserver-kubelet-client.crt", "ca", false }, { "controller-manager.conf", "controller-manager.conf", "", true },
-    { "etcd-healthcheck-client", "pki/etcd/healthcheck-client.crt", "etcd-ca", false }, { "etcd-peer", "pki/etcd/peer.crt", "etcd-ca", false },
-    { "etcd-server", "pki/etcd/server.crt", "etcd-ca", false }, { "front-proxy-client", "pki/front-proxy-client.crt", "front-proxy-ca", false }, { "scheduler.conf", "scheduler.conf", "", true },
+    { "admin.conf", "admin.conf", "", true }, { "apiserver", "pki/apiserver.crt", "ca", false },
+    { "apiserver-etcd-client", "pki/apiserver-etcd-client.crt", "etcd-ca", false },
+    { "apiserver-kubelet-client", "pki/apiserver-kubelet-client.crt", "ca", false },
+    { "controller-manager.conf", "controller-manager.conf", "", true },
+    { "etcd-healthcheck-client", "pki/etcd/healthcheck-client.crt", "etcd-ca", false },
+    { "etcd-peer", "pki/etcd/peer.crt", "etcd-ca", false },
+    { "etcd-server", "pki/etcd/server.crt", "etcd-ca", false },
+    { "front-proxy-client", "pki/front-proxy-client.crt", "front-proxy-ca", false }, { "scheduler.conf", "scheduler.conf", "", true },
 };
-static const struct { const char *name, *file; } cas[] = { { "ca", "pki/ca.crt" }, { "etcd-ca", "pki/etcd/ca.crt" }, { "front-proxy-ca", "pki/front-proxy-ca.crt" } };
+static const struct { const char *name, *file; } cas[] = { { "ca", "pki/ca.crt" }, { "etcd-ca", "pki/etcd/ca.crt" },
+                                                           { "front-proxy-ca", "pki/front-proxy-ca.crt" } };
 
 static struct cert *cert_of(struct kubeadm *k, const char *file, bool kubeconfig)
 {
@@ -401,7 +433,8 @@ static int check_expiration(struct kubeadm *k, int argc, char **argv)
         return 1;
     if (k->minor >= 17)
         printf("[check-expiration] Reading configuration from the cluster...\n"
-               "[check-expiration] FYI: You can look at this config file with 'kubectl -n kube-system get cm kubeadm-config -oyaml'\n\n");
+               "[check-expiration] FYI: You can look at this config file with 'kubectl -n kube-system get cm kubeadm-config "
+               "-oyaml'\n\n");
     struct host_table t = { .columns = authority ? 5 : 4 }, u = { .columns = 4 };
     for (size_t i = 0; i < ARRAY_LEN(heads); i++)
         if (authority || i != 3)
@@ -422,8 +455,10 @@ static int check_expiration(struct kubeadm *k, int argc, char **argv)
 }
 
 /* ---- the tree of commands ---- */
-static const struct { const char *words[3]; int (*run)(struct kubeadm *k, int argc, char **argv); int from, before; /* minor versions; 0: all */ } tree[] = {
-    { { "token", "create" }, token_create, 0, 0 }, { { "token", "list" }, token_list, 0, 0 }, { { "token", "delete" }, token_delete, 0, 0 },
+static const struct { const char *words[3]; int (*run)(struct kubeadm *k, int argc, char **argv); int from, before;
+                      /* minor versions; 0: all */ } tree[] = {
+    { { "token", "create" }, token_create, 0, 0 }, { { "token", "list" }, token_list, 0, 0 },
+    { { "token", "delete" }, token_delete, 0, 0 },
     { { "token", "generate" }, token_generate, 0, 0 }, { { "version" }, version, 0, 0 }, { { "config", "view" }, config_view, 0, 22 },
     { { "alpha", "certs", "check-expiration" }, check_expiration, 0, 21 }, { { "certs", "check-expiration" }, check_expiration, 0, 0 },
 };
@@ -442,7 +477,8 @@ static int unknown(int argc, char **argv)
     static const char *const makers[] = { "init", "join", "reset", "upgrade" };
     for (size_t i = 0; argc && i < ARRAY_LEN(makers); i++)
         if (strcmp(argv[0], makers[i]) == 0) {
-            fprintf(stderr, "kubeadm %s: this machine is a cluster's node already, and kubelab makes and removes clusters itself: see 'kubelab help up' and 'kubelab help down'\n", argv[0]);
+            fprintf(stderr, "kubeadm %s: this machine is a cluster's node already, and kubelab makes and removes clusters itself: "
+                            "see 'kubelab help up' and 'kubelab help down'\n", argv[0]);
             return 1;
         }
     if (argc && strcmp(argv[0], "token") == 0 && argc > 1)
@@ -450,7 +486,8 @@ static int unknown(int argc, char **argv)
     else if (argc && argv[0][0] != '-')
         fprintf(stderr, "Error: unknown command \"%s\" for \"kubeadm\"\nRun 'kubeadm --help' for usage.\n", argv[0]);
     else
-        printf("Usage:\n  kubeadm [command]\n\nAvailable commands here:\n  token create|list|delete|generate\n  config view\n  certs check-expiration\n  version\n");
+        printf("Usage:\n  kubeadm [command]\n\nAvailable commands here:\n  token create|list|delete|generate\n  config view\n  "
+               "certs check-expiration\n  version\n");
     return argc && argv[0][0] != '-' ? 1 : 0;
 }
 

@@ -1,9 +1,10 @@
 /* sim/cmd/host_kubectl.c - the student's own kubectl, and a hand for one that falls over its own kubeconfig.
  *
- * kubectl is never re-implemented here: the real one is run with the words as they are. But the build that Debian 12 ships (1.20.2 with a newer Go than it was
- * written for) panics in `kubectl config` as soon as a kubeconfig has a user: its JSON library walks an empty map. Step 3a of the lab needs just that. So the `config`
- * commands that write are watched, and one that ends in a panic is done over again on the file itself, with the same words as upstream's
- * (kubectl/pkg/cmd/config). The real kubectl reads the result like any other.
+ * kubectl is never re-implemented here: the real one is run with the words as they are. But the build that Debian 12 ships
+ * (1.20.2 with a newer Go than it was written for) panics in `kubectl config` as soon as a kubeconfig has a user: its JSON
+ * library walks an empty map. Step 3a of the lab needs just that. So the `config` commands that write are watched, and one that
+ * ends in a panic is done over again on the file itself, with the same words as upstream's (kubectl/pkg/cmd/config). The real
+ * kubectl reads the result like any other.
  */
 #include "sim/cmd/drive.h"
 #include "sim/cmd/host.h"
@@ -16,7 +17,8 @@
 
 /* ---- the command line ---- */
 enum { WORDS_MAX = 3 };
-static const char *const value_flags[] = { "kubeconfig", "token", "client-certificate", "client-key", "username", "password", "server", "certificate-authority", "tls-server-name", "cluster", "user",
+static const char *const value_flags[] = { "kubeconfig", "token", "client-certificate", "client-key", "username", "password",
+                                           "server", "certificate-authority", "tls-server-name", "cluster", "user",
                                            "namespace" };
 struct config_line { const char *words[WORDS_MAX]; int word_count; const char *values[ARRAY_LEN(value_flags)]; bool understood; };
 
@@ -58,9 +60,11 @@ static bool plain_scalar(struct str s)
         if (str_eqi(s, str_c(words[i])))
             return false;
     for (size_t i = 0; i < s.n; i++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@+=-", s.p[i]) || (s.p[i] == ':' && i + 1 == s.n))
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@+=-", s.p[i]) ||
+            (s.p[i] == ':' && i + 1 == s.n))
             return false;
-    return s.n > 0 && !strchr(":=@-", s.p[0]) && strspn(s.p, "0123456789abcdefABCDEF.+-xXoO_:") < s.n;      /* a number would not come back as text */
+    /* a number would not come back as text */
+    return s.n > 0 && !strchr(":=@-", s.p[0]) && strspn(s.p, "0123456789abcdefABCDEF.+-xXoO_:") < s.n;
 }
 
 static void yaml_write(struct strbuf *out, struct json *j, size_t indent, bool in_list)
@@ -131,9 +135,12 @@ static void set_values(struct arena *a, struct json *into, const struct config_l
 static const char *apply(struct arena *a, struct json *config, const struct config_line *c)
 {
     static const struct { const char *verb, *list, *inner; const char *flags[6]; const char *made, *changed; } setters[] = {
-        { "set-cluster", "clusters", "cluster", { "certificate-authority", "server", "tls-server-name" }, "Cluster \"%s\" set.", "Cluster \"%s\" set." },
-        { "set-credentials", "users", "user", { "client-certificate", "client-key", "token", "username", "password" }, "User \"%s\" set.", "User \"%s\" set." },
-        { "set-context", "contexts", "context", { "cluster", "user", "namespace" }, "Context \"%s\" created.", "Context \"%s\" modified." },
+        { "set-cluster", "clusters", "cluster", { "certificate-authority", "server", "tls-server-name" }, "Cluster \"%s\" set.",
+          "Cluster \"%s\" set." },
+        { "set-credentials", "users", "user", { "client-certificate", "client-key", "token", "username", "password" },
+          "User \"%s\" set.", "User \"%s\" set." },
+        { "set-context", "contexts", "context", { "cluster", "user", "namespace" }, "Context \"%s\" created.",
+          "Context \"%s\" modified." },
     };
     const char *verb = c->words[1], *name = c->words[2];
     bool found = false;
@@ -162,7 +169,8 @@ static const char *config_file(struct arena *a, const struct config_line *c)
     const char *file = value_of(c, "kubeconfig"), *env = getenv("KUBECONFIG"), *home = getenv("HOME");
     if (file)
         return file;
-    return env && *env ? arena_cstr(a, str_sub(str_c(env), 0, strcspn(env, ":"))) : arena_printf(a, "%s/.kube/config", home ? home : "");
+    return env && *env ? arena_cstr(a, str_sub(str_c(env), 0, strcspn(env, ":")))
+           : arena_printf(a, "%s/.kube/config", home ? home : "");
 }
 
 /* Where that build does not fall over the empty map, it writes it: a line that no other kubectl writes is taken out again. */
@@ -196,7 +204,8 @@ static int redo(struct arena *a, const struct config_line *c)
         return 1;
     }
     if (!json_is(config, JSON_OBJECT))
-        config = json_buildf(a, "{'apiVersion':'v1','clusters':null,'contexts':null,'current-context':'','kind':'Config','preferences':{},'users':null}");
+        config = json_buildf(a, "{'apiVersion':'v1','clusters':null,'contexts':null,'current-context':'','kind':'Config',"
+                                "'preferences':{},'users':null}");
     const char *said = apply(a, config, c);
     if (!said)
         return 1;
@@ -258,7 +267,8 @@ int host_kubectl(struct arena *a, int argc, char **argv)
     struct config_line c;
     struct str said = STR_NULL;
     if (!program) {
-        fprintf(stderr, "kubectl: command not found\nkubelab: it is the one program that the lab wants you to bring: https://kubernetes.io/docs/tasks/tools/\n");
+        fprintf(stderr, "kubectl: command not found\nkubelab: it is the one program that the lab wants you to bring: "
+                        "https://kubernetes.io/docs/tasks/tools/\n");
         return 127;
     }
     config_parse(&c, argc, argv);

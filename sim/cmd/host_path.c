@@ -1,7 +1,8 @@
 /* sim/cmd/host_path.c - the node's paths: which names below / belong to the simulated machine, and where they lie on the student's.
  *
- * A real lab's node keeps its Kubernetes files at a handful of places. On the student's machine these places are below DATA/node, and this file is the one
- * that knows the correspondence. It works on text alone: nothing is asked of the file system, so that the same words give the same answer everywhere.
+ * A real lab's node keeps its Kubernetes files at a handful of places. On the student's machine these places are below DATA/node,
+ * and this file is the one that knows the correspondence. It works on text alone: nothing is asked of the file system, so that
+ * the same words give the same answer everywhere.
  */
 #include "sim/cmd/host.h"
 
@@ -53,7 +54,8 @@ struct str host_map_path(struct arena *a, const struct host_map *m, struct str p
     for (size_t i = 0; i < ARRAY_LEN(places); i++)
         if (is_below(full, places[i].path)) {
             const char *slash = path.p[path.n - 1] == '/' ? "/" : "";
-            return arena_strf(a, STR_FMT "%s" STR_FMT "%s", STR_ARG(m->root), places[i].to, STR_ARG(str_sub(full, strlen(places[i].path), full.n)), slash);
+            return arena_strf(a, STR_FMT "%s" STR_FMT "%s", STR_ARG(m->root), places[i].to,
+                              STR_ARG(str_sub(full, strlen(places[i].path), full.n)), slash);
         }
     return STR_NULL;
 }

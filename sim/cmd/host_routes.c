@@ -1,9 +1,9 @@
 /* sim/cmd/host_routes.c - the cluster's side of the host's commands: /host/... on the control socket.
  *
- * /host/api passes one request to the API server as kubernetes-admin, as kubeadm does with /etc/kubernetes/admin.conf: it goes through the virtual network, and
- * through authentication, authorization and admission like anybody's (with `outside` from another machine, as one who leads the cluster does, and no fault
- * on the way). /host/token draws a bootstrap token; /host/proxy names the proxy's port, and starts
- * it; /host/image/... is the daemon's side of docker pull, rmi and tag.
+ * /host/api passes one request to the API server as kubernetes-admin, as kubeadm does with /etc/kubernetes/admin.conf: it goes
+ * through the virtual network, and through authentication, authorization and admission like anybody's (with `outside` from
+ * another machine, as one who leads the cluster does, and no fault on the way). /host/token draws a bootstrap token; /host/proxy
+ * names the proxy's port, and starts it; /host/image/... is the daemon's side of docker pull, rmi and tag.
  */
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/host.h"
@@ -59,7 +59,8 @@ static void post_api(struct cluster *c, struct node *node, struct http_exchange 
     job->x = x;
     x->ctx = job;
     x->on_gone = api_gone;
-    job->call = client_call_method(admin, arena_cstr(x->arena, method), path, arena_cstr(x->arena, query_get(&x->query, "type")), body, api_done, job);
+    job->call = client_call_method(admin, arena_cstr(x->arena, method), path, arena_cstr(x->arena, query_get(&x->query, "type")),
+                                   body, api_done, job);
 }
 
 /* ---- /host/token: kubeadm draws [a-z0-9]{6}.[a-z0-9]{16} from the system; here it is the cluster's dice ---- */
@@ -150,7 +151,8 @@ static void post_tag(struct cluster *c, struct node *node, struct http_exchange 
     err_clear(&err);
 }
 
-static const struct { const char *method, *path; void (*run)(struct cluster *c, struct node *node, struct http_exchange *x); } routes[] = {
+static const struct { const char *method, *path; void (*run)(struct cluster *c, struct node *node, struct http_exchange *x);
+                      } routes[] = {
     { "POST", "/host/api", post_api },
     { "POST", "/host/token", post_token },
     { "POST", "/host/proxy", post_proxy },

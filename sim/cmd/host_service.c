@@ -1,4 +1,5 @@
-/* sim/cmd/host_service.c - systemctl and journalctl: the words are parsed here, the answers are the cluster's, which runs the services.
+/* sim/cmd/host_service.c - systemctl and journalctl: the words are parsed here, the answers are the cluster's, which runs the
+ * services.
  *
  * On a terminal both page, as systemd's own do: $SYSTEMD_PAGER, $PAGER, else less.
  */
@@ -61,9 +62,12 @@ static int terminal_width(void)
 /* ---- systemctl ---- */
 struct service_flags { const char *verb, *units[32]; int unit_count; const char *lines; bool no_pager, full, quiet, now, bad; };
 
-static const char *const verbs[] = { "start", "stop", "restart", "try-restart", "reload", "reload-or-restart", "status", "cat", "enable", "disable", "is-active", "is-enabled", "is-failed", "show",
-                                     "daemon-reload", "reset-failed", "mask", "unmask", "list-units", "list-unit-files", "kill", "edit" };
-static const char *const changing[] = { "start", "stop", "restart", "try-restart", "reload", "reload-or-restart", "enable", "disable", "daemon-reload", "reset-failed", "mask", "unmask", "kill", "edit" };
+static const char *const verbs[] = { "start", "stop", "restart", "try-restart", "reload", "reload-or-restart", "status", "cat",
+                                     "enable", "disable", "is-active", "is-enabled", "is-failed", "show",
+                                     "daemon-reload", "reset-failed", "mask", "unmask", "list-units", "list-unit-files", "kill",
+                                     "edit" };
+static const char *const changing[] = { "start", "stop", "restart", "try-restart", "reload", "reload-or-restart", "enable",
+                                        "disable", "daemon-reload", "reset-failed", "mask", "unmask", "kill", "edit" };
 
 static bool is_one_of(const char *word, const char *const *list, size_t n)
 {
@@ -92,10 +96,12 @@ static bool service_parse(struct service_flags *f, int argc, char **argv)
             f->quiet = true;
         else if (strcmp(w, "--now") == 0)
             f->now = true;
-        else if (strcmp(w, "--system") == 0 || strcmp(w, "--all") == 0 || strcmp(w, "-a") == 0 || strcmp(w, "--no-legend") == 0 || strncmp(w, "--type=", 7) == 0 || strcmp(w, "-f") == 0)
+        else if (strcmp(w, "--system") == 0 || strcmp(w, "--all") == 0 || strcmp(w, "-a") == 0 || strcmp(w, "--no-legend") == 0 ||
+                 strncmp(w, "--type=", 7) == 0 || strcmp(w, "-f") == 0)
             continue;
         else if (w[0] == '-') {
-            fprintf(stderr, w[1] == '-' ? "systemctl: unrecognized option '%s'\n" : "systemctl: invalid option -- '%s'\n", w[1] == '-' ? w : w + 1);
+            fprintf(stderr, w[1] == '-' ? "systemctl: unrecognized option '%s'\n" : "systemctl: invalid option -- '%s'\n",
+                    w[1] == '-' ? w : w + 1);
             return false;
         } else if (!f->verb)
             f->verb = w;
@@ -164,7 +170,8 @@ int host_systemctl(struct arena *a, int argc, char **argv)
         return 1;
     }
     bool changes = is_one_of(f.verb, changing, ARRAY_LEN(changing));
-    bool no_unit = strcmp(f.verb, "daemon-reload") == 0 || strcmp(f.verb, "list-units") == 0 || strcmp(f.verb, "list-unit-files") == 0 || strcmp(f.verb, "reset-failed") == 0;
+    bool no_unit = strcmp(f.verb, "daemon-reload") == 0 || strcmp(f.verb, "list-units") == 0 ||
+                   strcmp(f.verb, "list-unit-files") == 0 || strcmp(f.verb, "reset-failed") == 0;
     if (f.unit_count == 0 && !no_unit && strcmp(f.verb, "status") != 0) {
         fprintf(stderr, "Too few arguments.\n");
         return 1;
@@ -174,11 +181,13 @@ int host_systemctl(struct arena *a, int argc, char **argv)
         if (no_unit)
             fprintf(stderr, "Failed to %s: Interactive authentication required.\n", what);
         else
-            fprintf(stderr, "Failed to %s %s%s: Interactive authentication required.\nSee system logs and 'systemctl status %s%s' for details.\n", what, f.units[0],
+            fprintf(stderr, "Failed to %s %s%s: Interactive authentication required.\nSee system logs and 'systemctl status %s%s' "
+                            "for details.\n", what, f.units[0],
                     strchr(f.units[0], '.') ? "" : ".service", f.units[0], strchr(f.units[0], '.') ? "" : ".service");
         return 1;
     }
-    struct pager p = pager_open(!f.no_pager && (strcmp(f.verb, "status") == 0 || strcmp(f.verb, "cat") == 0 || strcmp(f.verb, "show") == 0));
+    struct pager p = pager_open(!f.no_pager &&
+                                (strcmp(f.verb, "status") == 0 || strcmp(f.verb, "cat") == 0 || strcmp(f.verb, "show") == 0));
     int status = 0;
     FILE *out = f.quiet ? fopen("/dev/null", "w") : p.out;
     for (int i = 0; i < (f.unit_count ? f.unit_count : 1); i++) {
@@ -196,7 +205,8 @@ static bool journal_short(struct journal_flags *f, const char *word, int argc, c
 {
     for (const char *c = word + 1; *c; c++) {
         if (*c == 'u' || *c == 'n' || *c == 'o' || *c == 'p' || *c == 'S' || *c == 'U' || *c == 't') {
-            const char *value = c[1] ? c + 1 : *i + 1 < argc && (*c != 'n' || (argv[*i + 1][0] >= '0' && argv[*i + 1][0] <= '9')) ? argv[++*i] : NULL;
+            const char *value = c[1] ? c + 1 : *i + 1 < argc && (*c != 'n' || (argv[*i + 1][0] >= '0' && argv[*i + 1][0] <= '9'))
+                                ? argv[++*i] : NULL;
             if (*c == 'u' || *c == 't')
                 f->unit = value;
             if (*c == 'n')
@@ -272,7 +282,8 @@ int host_journalctl(struct arena *a, int argc, char **argv)
     struct control_reply reply;
     struct err err = { 0 };
     const char *lines = f.lines ? f.lines : f.follow ? "10" : f.to_end ? "1000" : NULL;
-    const char *path = arena_printf(a, "/host/journal?unit=" STR_FMT "%s%s%s", STR_ARG(percent_encode(a, str_c(f.unit ? f.unit : ""))), f.follow ? "&follow=1" : "",
+    const char *path = arena_printf(a, "/host/journal?unit=" STR_FMT "%s%s%s",
+                                    STR_ARG(percent_encode(a, str_c(f.unit ? f.unit : ""))), f.follow ? "&follow=1" : "",
                                     lines ? "&lines=" : "", lines ? lines : "");
     struct pager p = pager_open(!f.no_pager && !f.follow);
     bool ok = control_call(a, &o, "GET", path, STR_NULL, f.reverse ? NULL : write_piece, p.out, &reply, &err);

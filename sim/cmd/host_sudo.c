@@ -1,7 +1,8 @@
 /* sim/cmd/host_sudo.c - sudo on the lab's host: nobody becomes root, but the node's files come within reach.
  *
- * Real sudo, in the lab, is what opens /etc/kubernetes and /var/lib/kubelet to the student. Here it maps the paths among the command's words (host_args.c),
- * runs the command, and writes the node's own names back into what it complains about. `sudo -i` and `sudo -s` are a root shell whose common commands do the same.
+ * Real sudo, in the lab, is what opens /etc/kubernetes and /var/lib/kubelet to the student. Here it maps the paths among the
+ * command's words (host_args.c), runs the command, and writes the node's own names back into what it complains about. `sudo -i`
+ * and `sudo -s` are a root shell whose common commands do the same.
  */
 #include "sim/cmd/host.h"
 
@@ -51,7 +52,8 @@ static bool short_flags(struct sudo_flags *f, const char *word, int argc, char *
 
 static bool long_flag(struct sudo_flags *f, const char *word, int argc, int *i)
 {
-    static const char *const ignored[] = { "--non-interactive", "--preserve-env", "--set-home", "--stdin", "--askpass", "--background" };
+    static const char *const ignored[] = { "--non-interactive", "--preserve-env", "--set-home", "--stdin", "--askpass",
+                                           "--background" };
     static const char *const valued[] = { "--user", "--group", "--prompt", "--host" };
     if (strcmp(word, "--login") == 0 || strcmp(word, "--shell") == 0)
         return *(strcmp(word, "--login") == 0 ? &f->login : &f->shell) = true;
@@ -189,10 +191,12 @@ static int run(const struct host_map *m, struct host_argv args)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* A root shell: the commands that one uses on files go through sudo again. What the shell itself opens (redirections) it opens as it is. */
+/* A root shell: the commands that one uses on files go through sudo again. What the shell itself opens (redirections) it opens as
+ * it is. */
 static const char root_rc[] =
     "PS1=\"root@${KUBELAB_NODE:-ubuntu}:\\w# \"\n"
-    "for _c in cat ls cp mv rm ln head tail grep egrep less more nano vi vim sed awk find diff mkdir rmdir touch chmod chown tee stat wc file du openssl md5sum sha256sum; do\n"
+    "for _c in cat ls cp mv rm ln head tail grep egrep less more nano vi vim sed awk find diff mkdir rmdir touch chmod chown tee "
+    "stat wc file du openssl md5sum sha256sum; do\n"
     "  eval \"$_c() { command sudo $_c \\\"\\$@\\\"; }\"\ndone\nunset _c\n";
 
 static int root_shell(struct arena *a)

@@ -1,7 +1,7 @@
 /* sim/cmd/host_tools.c - the small commands of the lab's host: hostname, ssh, apt-get, and git with the lab's repository at hand.
  *
- * git is the student's own. Only where it is to fetch the metrics server's repository it is told, by git's own url rewriting, that a local one has it: made in
- * the data folder the first time, from the lab's files.
+ * git is the student's own. Only where it is to fetch the metrics server's repository it is told, by git's own url rewriting,
+ * that a local one has it: made in the data folder the first time, from the lab's files.
  */
 #include "labs/labs.h"
 #include "sim/cmd/host.h"
@@ -53,7 +53,8 @@ int host_ssh(struct arena *a, int argc, char **argv)
     while (i < argc && argv[i][0] == '-')
         i += strchr("bceiloDEFIJLmOopQRSwW", argv[i][1]) && !argv[i][2] ? 2 : 1;
     if (i >= argc) {
-        fprintf(stderr, "usage: ssh [-46AaCfGgKkMNnqsTtVvXxYy] [-i identity_file] [-l login_name] [-o option] [-p port] destination [command]\n");
+        fprintf(stderr, "usage: ssh [-46AaCfGgKkMNnqsTtVvXxYy] [-i identity_file] [-l login_name] [-o option] [-p port] "
+                        "destination [command]\n");
         return 255;
     }
     const char *at = strrchr(argv[i], '@'), *data = getenv("KUBELAB_DATA");
@@ -81,8 +82,10 @@ int host_ssh(struct arena *a, int argc, char **argv)
 
 /* ---- apt-get ---- */
 static const struct { const char *package, *command, *version; } packages[] = {
-    { "kubelet", "", NULL }, { "kubeadm", "", NULL }, { "kubectl", "kubectl", NULL }, { "docker.io", "", "18.09.7-0ubuntu1~16.04.5" }, { "docker-ce", "", "5:19.03.5~3-0~ubuntu-xenial" },
-    { "openssl", "openssl", NULL }, { "procps", "watch", NULL }, { "iputils-ping", "ping", NULL }, { "dnsutils", "dig", NULL }, { "net-tools", "ifconfig", NULL },
+    { "kubelet", "", NULL }, { "kubeadm", "", NULL }, { "kubectl", "kubectl", NULL },
+    { "docker.io", "", "18.09.7-0ubuntu1~16.04.5" }, { "docker-ce", "", "5:19.03.5~3-0~ubuntu-xenial" },
+    { "openssl", "openssl", NULL }, { "procps", "watch", NULL }, { "iputils-ping", "ping", NULL }, { "dnsutils", "dig", NULL },
+    { "net-tools", "ifconfig", NULL },
     { "apt-transport-https", "", "1.2.32ubuntu0.1" }, { "ca-certificates", "", "20190110~16.04.1" }, { "vim-tiny", "vi", NULL },
 };
 
@@ -140,7 +143,8 @@ static int apt_install(struct arena *a, int argc, char **argv)
         if (version)
             printf("%.*s is already the newest version (%s).\n", (int)strcspn(argv[i], "="), argv[i], version);
         else
-            fprintf(stderr, "E: %s is not on this machine, and kubelab changes nothing on it: install it with your own system's package manager, outside of the lab's shell\n", argv[i]);
+            fprintf(stderr, "E: %s is not on this machine, and kubelab changes nothing on it: install it with your own system's "
+                            "package manager, outside of the lab's shell\n", argv[i]);
         missing += !version;
         shown++;
     }
@@ -155,7 +159,8 @@ int host_apt(struct arena *a, int argc, char **argv)
     while (i < argc && argv[i][0] == '-')
         i++;
     const char *verb = i < argc ? argv[i] : "";
-    bool changes = strcmp(verb, "install") == 0 || strcmp(verb, "update") == 0 || strcmp(verb, "upgrade") == 0 || strcmp(verb, "remove") == 0;
+    bool changes = strcmp(verb, "install") == 0 || strcmp(verb, "update") == 0 || strcmp(verb, "upgrade") == 0 ||
+                   strcmp(verb, "remove") == 0;
     if (changes && !host_is_root()) {
         fprintf(stderr, "E: Could not open lock file /var/lib/dpkg/lock-frontend - open (13: Permission denied)\n"
                         "E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), are you root?\n");
@@ -174,8 +179,10 @@ int host_apt(struct arena *a, int argc, char **argv)
 }
 
 /* ---- git ---- */
-static const char *const lab_urls[] = { "https://github.com/kubernetes-incubator/metrics-server", "https://github.com/kubernetes-sigs/metrics-server",
-                                        "https://www.github.com/kubernetes-incubator/metrics-server", "http://github.com/kubernetes-incubator/metrics-server" };
+static const char *const lab_urls[] = { "https://github.com/kubernetes-incubator/metrics-server",
+                                        "https://github.com/kubernetes-sigs/metrics-server",
+                                        "https://www.github.com/kubernetes-incubator/metrics-server",
+                                        "http://github.com/kubernetes-incubator/metrics-server" };
 
 static int run_quietly(const char *const *argv, const char *dir)
 {
@@ -192,16 +199,22 @@ static int run_quietly(const char *const *argv, const char *dir)
     return status;
 }
 
-/* The upstream commit that the lab cloned is of 22 January 2020; ours, with the lab's files alone, has its date, so that every clone has the same hashes. */
+/* The upstream commit that the lab cloned is of 22 January 2020; ours, with the lab's files alone, has its date, so that every
+ * clone has the same hashes. */
 static bool make_repository(struct arena *a, const char *git, const char *repo)
 {
-    static const char *const names[][2] = { { "GIT_AUTHOR_NAME", "Kubernetes Prow Robot" }, { "GIT_AUTHOR_EMAIL", "k8s-ci-robot@users.noreply.github.com" }, { "GIT_AUTHOR_DATE", "2020-01-22T14:27:35Z" },
-                                            { "GIT_COMMITTER_NAME", "GitHub" }, { "GIT_COMMITTER_EMAIL", "noreply@github.com" }, { "GIT_COMMITTER_DATE", "2020-01-22T14:27:35Z" },
+    static const char *const names[][2] = { { "GIT_AUTHOR_NAME", "Kubernetes Prow Robot" },
+                                            { "GIT_AUTHOR_EMAIL", "k8s-ci-robot@users.noreply.github.com" },
+                                            { "GIT_AUTHOR_DATE", "2020-01-22T14:27:35Z" },
+                                            { "GIT_COMMITTER_NAME", "GitHub" }, { "GIT_COMMITTER_EMAIL", "noreply@github.com" },
+                                            { "GIT_COMMITTER_DATE", "2020-01-22T14:27:35Z" },
                                             { "GIT_CONFIG_NOSYSTEM", "1" }, { "GIT_CONFIG_GLOBAL", "/dev/null" } };
     const char *work = arena_printf(a, "%s.tmp", repo), *tree = arena_printf(a, "%s/metrics-server", work);
     const char *rm[] = { "/bin/rm", "-rf", work, NULL };
-    const char *steps[][9] = { { git, "init", "-q", NULL }, { git, "checkout", "-q", "-b", "master", NULL }, { git, "add", "-A", NULL },
-                               { git, "commit", "-q", "--no-gpg-sign", "-m", "Manifests for Kubernetes 1.8 and later", NULL }, { git, "clone", "-q", "--bare", tree, repo, NULL } };
+    const char *steps[][9] = { { git, "init", "-q", NULL }, { git, "checkout", "-q", "-b", "master", NULL },
+                               { git, "add", "-A", NULL },
+                               { git, "commit", "-q", "--no-gpg-sign", "-m", "Manifests for Kubernetes 1.8 and later", NULL },
+                               { git, "clone", "-q", "--bare", tree, repo, NULL } };
     run_quietly(rm, NULL);
     struct err err = { 0 };
     if (!lab_files_write(lab_find("lab8"), work, false, &err)) {

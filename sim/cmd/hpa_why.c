@@ -1,6 +1,8 @@
-/* sim/cmd/hpa_why.c - `kubelab hpa why NAMESPACE/NAME`: why the autoscaler did what it did at its last pass, or the last one at or before --at.
+/* sim/cmd/hpa_why.c - `kubelab hpa why NAMESPACE/NAME`: why the autoscaler did what it did at its last pass, or the last one at
+ * or before --at.
  *
- * What is told is what the running autoscaler noted as it computed (hpa/note.c, kept by look_notes.c): nothing is computed here, and nothing is guessed.
+ * What is told is what the running autoscaler noted as it computed (hpa/note.c, kept by look_notes.c): nothing is computed here,
+ * and nothing is guessed.
  */
 #include "sim/cmd/host.h"
 
@@ -38,12 +40,15 @@ static struct json *read_note(struct arena *a, const struct options *o, const ch
     if (!read_at(a, o, &at_s, err))
         return NULL;
     const char *at = o->at ? arena_printf(a, "&at=%" PRId64, at_s) : "";
-    if (!control_call(a, o, "GET", arena_printf(a, "/hpa/why?name=" STR_FMT "%s", STR_ARG(percent_encode(a, str_c(name))), at), STR_NULL, NULL, NULL, &reply, err))
+    if (!control_call(a, o, "GET", arena_printf(a, "/hpa/why?name=" STR_FMT "%s", STR_ARG(percent_encode(a, str_c(name))), at),
+                      STR_NULL, NULL, NULL, &reply, err))
         return NULL;
     struct json *note = json_parse(a, reply.body, NULL);
     if (json_is(note, JSON_OBJECT))
         return note;
-    err_set(err, ERR_NOT_FOUND, "no pass over an autoscaler %s is known%s%s: 'kubectl get hpa -A' lists those there are; one is first looked at 15 s after it was made, and the last 2000 passes are kept",
+    err_set(err, ERR_NOT_FOUND,
+            "no pass over an autoscaler %s is known%s%s: 'kubectl get hpa -A' lists those there are; one is first looked at 15 s "
+            "after it was made, and the last 2000 passes are kept",
             name, o->at ? " at or before " : "", o->at ? o->at : "");
     return NULL;
 }
@@ -54,7 +59,10 @@ static struct str time_of_day(struct arena *a, int64_t seconds)
     return str_sub(time_rfc3339(a, seconds * (int64_t)NS_PER_S), strlen("2020-01-24T"), strlen("2020-01-24T23:04:30"));
 }
 
-static struct str milli_cell(struct arena *a, const struct json *n) { return json_is(n, JSON_INT) ? arena_strf(a, "%" PRId64 "m", json_int(n, 0)) : STR("-"); }
+static struct str milli_cell(struct arena *a, const struct json *n)
+{
+    return json_is(n, JSON_INT) ? arena_strf(a, "%" PRId64 "m", json_int(n, 0)) : STR("-");
+}
 
 static struct str sample_cell(struct arena *a, const struct json *pod)
 {
@@ -76,7 +84,8 @@ static void print_pods(struct arena *a, const struct json *pods)
         const struct json *percent = json_get(p, "percent");
         struct str state = json_get_str(p, "state"), because = json_get_str(p, "because");
         const struct str cells[] = {
-            arena_strf(a, "    " STR_FMT, STR_ARG(json_get_str(p, "name"))), milli_cell(a, json_get(p, "usageMilli")), milli_cell(a, json_get(p, "requestMilli")),
+            arena_strf(a, "    " STR_FMT, STR_ARG(json_get_str(p, "name"))), milli_cell(a, json_get(p, "usageMilli")),
+                milli_cell(a, json_get(p, "requestMilli")),
             json_is(percent, JSON_INT) ? arena_strf(a, "%" PRId64 "%%", json_int(percent, 0)) : STR("-"), sample_cell(a, p),
             str_eqc(state, "counted") ? STR("yes") : arena_strf(a, "no, " STR_FMT ": " STR_FMT, STR_ARG(state), STR_ARG(because)),
         };
@@ -166,8 +175,11 @@ static const char *outcome(struct arena *a, const struct json *note)
 static void print_note(struct arena *a, const char *name, const struct json *note)
 {
     printf("%s at " STR_FMT ": %s\n", name, STR_ARG(json_get_str(note, "time")), outcome(a, note));
-    printf("    scales " STR_FMT " between %" PRId64 " and %" PRId64 "; it had %" PRId64 "; a ratio within %g of 1 changes nothing\n", STR_ARG(json_get_str(note, "reference")),
-           json_get_int(note, "min", 0), json_get_int(note, "max", 0), json_get_int(note, "current", 0), json_double(json_get(note, "tolerance"), 0));
+    printf("    scales " STR_FMT " between %" PRId64 " and %" PRId64 "; it had %" PRId64 "; a ratio within %g of 1 changes "
+                                                                                         "nothing\n", STR_ARG(json_get_str(note,
+                                                                                                 "reference")),
+           json_get_int(note, "min", 0), json_get_int(note, "max", 0), json_get_int(note, "current", 0),
+           json_double(json_get(note, "tolerance"), 0));
     print_metrics(a, json_get(note, "metrics"));
     print_lines("Step by step:", json_get(note, "steps"));
     print_recommendations(a, json_get(note, "recommendations"));

@@ -1,11 +1,11 @@
 /* sim/cmd/journal.c - writes down what comes from outside, with its place among the events, and a digest of what was answered.
  *
- * Three doors lead into a cluster: the edge's requests and streams (sim/http/tap), files of the nodes (journal_files.c), and the commands'
- * ways of moving time. Each is told here right before it takes effect; its record joins the transaction of the turn, so that after
- * kill -9 there is neither the one without the other. Nothing here changes what happens: no object, no dice, no timer.
+ * Three doors lead into a cluster: the edge's requests and streams (sim/http/tap), files of the nodes (journal_files.c), and the
+ * commands' ways of moving time. Each is told here right before it takes effect; its record joins the transaction of the turn, so
+ * that after kill -9 there is neither the one without the other. Nothing here changes what happens: no object, no dice, no timer.
  *
- * On the control socket a GET only looks (but for those that ask the metrics API), and is left out, as are requests that concern this very process (its end, its ports, whom it
- * watches).
+ * On the control socket a GET only looks (but for those that ask the metrics API), and is left out, as are requests that concern
+ * this very process (its end, its ports, whom it watches).
  */
 #include "sim/cmd/journal.h"
 #include "apiserver/store/store.h"
@@ -33,7 +33,8 @@ static void put_full(struct journal *j, struct arena *a, struct str kind)
     uint64_t n = loop_events(j->loop) + (between ? 1 : 0);
     j->full = true;
     store_journal_put(j->store, json_text(a, json_buildf(a, "{'kind':'full','n':%d,'t':%d}", (int64_t)n, vtime_now(j->loop))));
-    log_msg(LOG_WARN, "journal", "the journal has reached %d MB: nothing more is recorded, and a replay will end here", LIMIT_JOURNAL_BYTES / (1024 * 1024));
+    log_msg(LOG_WARN, "journal", "the journal has reached %d MB: nothing more is recorded, and a replay will end here",
+            LIMIT_JOURNAL_BYTES / (1024 * 1024));
 }
 
 /* A life's beginning and end always fit: they are small, and few. */
@@ -66,7 +67,8 @@ static struct json *input_new(const struct journal *j, struct arena *a, enum rec
 {
     char trace[33];
     trace_digest(j->loop, trace);
-    return json_buildf(a, "{'kind':%s,'n':%d,'t':%d,'trace':%s,'rev':%d}", record_kind_name(kind), (int64_t)n, vtime_now(j->loop), trace, store_revision(j->store));
+    return json_buildf(a, "{'kind':%s,'n':%d,'t':%d,'trace':%s,'rev':%d}", record_kind_name(kind), (int64_t)n, vtime_now(j->loop),
+                       trace, store_revision(j->store));
 }
 
 /* ---- the edge ---- */
@@ -135,7 +137,8 @@ static uint64_t on_request(void *ctx, const struct http_server *s, const struct 
 
 static void on_input(void *ctx, uint64_t id, enum http_tap_what what, struct str bytes, const struct err *why)
 {
-    static const enum record_kind kinds[] = { [HTTP_TAP_GONE] = RECORD_GONE, [HTTP_TAP_DATA] = RECORD_DATA, [HTTP_TAP_EOF] = RECORD_EOF,
+    static const enum record_kind kinds[] = { [HTTP_TAP_GONE] = RECORD_GONE, [HTTP_TAP_DATA] = RECORD_DATA,
+                                              [HTTP_TAP_EOF] = RECORD_EOF,
                                               [HTTP_TAP_DRAIN] = RECORD_DRAIN, [HTTP_TAP_CLOSE] = RECORD_CLOSE };
     struct journal *j = ctx;
     struct arena *a = arena_new();
@@ -155,7 +158,8 @@ static void on_answer(void *ctx, uint64_t id, const struct http_answer *w)
 {
     struct journal *j = ctx;
     struct arena *a = arena_new();
-    put(j, a, json_buildf(a, "{'kind':'answer','id':%d,'how':%s,'status':%d,'bytes':%d,'sum':%s}", (int64_t)id, w->how, (int64_t)w->status, (int64_t)w->bytes, w->sum));
+    put(j, a, json_buildf(a, "{'kind':'answer','id':%d,'how':%s,'status':%d,'bytes':%d,'sum':%s}", (int64_t)id, w->how,
+                          (int64_t)w->status, (int64_t)w->bytes, w->sum));
     arena_free(a);
 }
 
@@ -242,7 +246,8 @@ static struct json *end_new(struct arena *a, const char *kind, struct loop *l, s
     char store_hex[65], trace_hex[33];
     store_digest(s, store_hex);
     trace_digest(l, trace_hex);
-    return json_buildf(a, "{'kind':%s,'n':%d,'t':%d,'store':%s,'trace':%s}", kind, (int64_t)loop_events(l) + 1, vtime_now(l), store_hex, trace_hex);
+    return json_buildf(a, "{'kind':%s,'n':%d,'t':%d,'store':%s,'trace':%s}", kind, (int64_t)loop_events(l) + 1, vtime_now(l),
+                       store_hex, trace_hex);
 }
 
 struct str journal_end_line(struct arena *a, struct loop *l, struct store *s)
@@ -276,9 +281,13 @@ static struct json *up_new(struct arena *a, const struct journal *j, const struc
     store_digest(j->store, store_hex);
     for (int i = 0; i < o->apiserver_arg_count; i++)
         json_append(args, json_new_strc(a, o->apiserver_args[i]));
-    struct json *up = json_buildf(a, "{'kind':'up','life':%d,'t':%d,'store':%s,'start':%d,'now':%d,'minor':%d,'bare':%b,'lab':%s,'nodes':%d,'age':%d,'speed':%d,'apiserverArgs':%j}", life,
-                                  now_ns, store_hex, start_ns, now_ns, (int64_t)o->minor, o->bare, o->lab, (int64_t)(o->nodes > 1 ? o->nodes : 1), o->age_ns, (int64_t)o->speed_milli, args);
-    struct json *profile = file_read(arena_printf(a, "%s/cluster.json", o->dir), LIMIT_BODY_BYTES, a, &text, NULL) ? json_parse(a, text, NULL) : NULL;
+    struct json *up = json_buildf(a,
+                                  "{'kind':'up','life':%d,'t':%d,'store':%s,'start':%d,'now':%d,'minor':%d,'bare':%b,'lab':%s,"
+                                  "'nodes':%d,'age':%d,'speed':%d,'apiserverArgs':%j}", life,
+                                  now_ns, store_hex, start_ns, now_ns, (int64_t)o->minor, o->bare, o->lab,
+                                  (int64_t)(o->nodes > 1 ? o->nodes : 1), o->age_ns, (int64_t)o->speed_milli, args);
+    struct json *profile = file_read(arena_printf(a, "%s/cluster.json", o->dir), LIMIT_BODY_BYTES, a, &text, NULL)
+                           ? json_parse(a, text, NULL) : NULL;
     if (profile)
         json_set(a, up, "profile", profile);
     return up;

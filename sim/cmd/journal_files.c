@@ -1,9 +1,10 @@
-/* sim/cmd/journal_files.c - which of the nodes' files were written by somebody else than the cluster: a student with sudo and an editor.
+/* sim/cmd/journal_files.c - which of the nodes' files were written by somebody else than the cluster: a student with sudo and an
+ * editor.
  *
- * What the cluster itself writes goes through file_write, and is remembered by inode, time and size. When a component looks at a file
- * (file_look, before it reads, lists or asks) that is not as it was left, somebody else was there. It is told at that moment, and not
- * when the file was written: nothing in the cluster can have noticed before. Only files that components read are watched; container
- * logs are the cluster's own.
+ * What the cluster itself writes goes through file_write, and is remembered by inode, time and size. When a component looks at a
+ * file (file_look, before it reads, lists or asks) that is not as it was left, somebody else was there. It is told at that
+ * moment, and not when the file was written: nothing in the cluster can have noticed before. Only files that components read are
+ * watched; container logs are the cluster's own.
  */
 #include "sim/cmd/journal.h"
 
@@ -208,7 +209,8 @@ void journal_files_all(struct journal_files *f, void (*visit)(void *ctx, const c
 /* ---- life ---- */
 static const struct file_watch watch = { on_look, on_wrote };
 
-struct journal_files *journal_files_new(const char *dir, void (*seen)(void *ctx, const char *path, unsigned mode, struct str text), void *ctx)
+struct journal_files *journal_files_new(const char *dir, void (*seen)(void *ctx, const char *path, unsigned mode, struct str text),
+                                        void *ctx)
 {
     struct journal_files *f = NEW(struct journal_files);
     struct arena *a = arena_new();

@@ -1,7 +1,9 @@
-/* sim/cmd/kubeadm.c - kubeadm init's phases: certs, kubeconfig, kubelet-start, control-plane, upload-config, bootstrap-token, addon.
+/* sim/cmd/kubeadm.c - kubeadm init's phases: certs, kubeconfig, kubelet-start, control-plane, upload-config, bootstrap-token,
+ * addon.
  *
- * Upstream: cmd/kubeadm/app/phases/ and app/util/pkiutil of v1.16 and v1.20. Text that it leaves behind is data (sim/cmd/kubeadm/): ${NAME} is filled in, and
- * lines marked #@16 or #@20 belong to one generation. Certificates are P-256 where kubeadm makes RSA, for speed; names, usages and lifetimes are its own.
+ * Upstream: cmd/kubeadm/app/phases/ and app/util/pkiutil of v1.16 and v1.20. Text that it leaves behind is data
+ * (sim/cmd/kubeadm/): ${NAME} is filled in, and lines marked #@16 or #@20 belong to one generation. Certificates are P-256 where
+ * kubeadm makes RSA, for speed; names, usages and lifetimes are its own.
  */
 #include "sim/cmd/kubeadm.h"
 
@@ -48,7 +50,8 @@ static char *pki_path(struct arena *a, const struct kubeadm_options *o, const ch
     return arena_printf(a, "%s/etc/kubernetes/pki/%s%s", o->root, file, suffix);
 }
 
-static bool save_pair(struct arena *a, const char *crt_path, const char *key_path, const struct cert *c, const struct key *k, struct err *err)
+static bool save_pair(struct arena *a, const char *crt_path, const char *key_path, const struct cert *c, const struct key *k,
+                      struct err *err)
 {
     return file_write(crt_path, cert_pem(a, c), 0644, err) && file_write(key_path, key_pem(a, k), 0600, err);
 }
@@ -65,7 +68,8 @@ static void template_init(struct cert_template *t, const struct kubeadm_options 
     t->serial[0] = (uint8_t)((t->serial[0] & 0x7f) | 0x01);     /* positive, never zero */
 }
 
-static bool make_ca(struct arena *a, const struct kubeadm_options *o, const char *file, const char *cn, struct cert **c, struct key **k, struct err *err)
+static bool make_ca(struct arena *a, const struct kubeadm_options *o, const char *file, const char *cn, struct cert **c,
+                    struct key **k, struct err *err)
 {
     const char *crt_path = pki_path(a, o, file, ".crt"), *key_path = pki_path(a, o, file, ".key");
     struct str crt_text, key_text;
@@ -83,7 +87,8 @@ static bool make_ca(struct arena *a, const struct kubeadm_options *o, const char
     return *c && save_pair(a, crt_path, key_path, *c, *k, err);
 }
 
-static bool make_leaf(struct kubeadm_pki *p, struct arena *a, const struct kubeadm_options *o, const struct leaf *leaf, struct err *err)
+static bool make_leaf(struct kubeadm_pki *p, struct arena *a, const struct kubeadm_options *o, const struct leaf *leaf,
+                      struct err *err)
 {
     struct identity **slot = (struct identity **)(void *)((char *)p + leaf->offset);
     const char *crt_path = pki_path(a, o, leaf->file, ".crt"), *key_path = pki_path(a, o, leaf->file, ".key");
@@ -93,7 +98,8 @@ static bool make_leaf(struct kubeadm_pki *p, struct arena *a, const struct kubea
         return *slot != NULL;
     }
     const char *orgs[] = { leaf->org, NULL };
-    const char *dns[] = { "localhost", o->node_name, "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", NULL };
+    const char *dns[] = { "localhost", o->node_name, "kubernetes", "kubernetes.default", "kubernetes.default.svc",
+                          "kubernetes.default.svc.cluster.local", NULL };
     const char *ips[] = { "127.0.0.1", "10.96.0.1", o->node_ip, NULL };
     struct cert_template t;
     template_init(&t, o, leaf->cn, 1);
@@ -107,7 +113,8 @@ static bool make_leaf(struct kubeadm_pki *p, struct arena *a, const struct kubea
         t.ips = ips;
     }
     struct key *k = key_generate_ec(o->rng);
-    struct cert *c = cert_issue(&t, k, leaf->front_proxy ? p->front_proxy_ca : p->ca, leaf->front_proxy ? p->front_proxy_ca_key : p->ca_key, err);
+    struct cert *c = cert_issue(&t, k, leaf->front_proxy ? p->front_proxy_ca : p->ca,
+                                leaf->front_proxy ? p->front_proxy_ca_key : p->ca_key, err);
     bool ok = c && save_pair(a, crt_path, key_path, c, k, err);
     if (ok)
         *slot = identity_new(c, k);
@@ -116,7 +123,8 @@ static bool make_leaf(struct kubeadm_pki *p, struct arena *a, const struct kubea
     return ok;
 }
 
-/* The kubelet's own pair, as GenerateSelfSignedCertKey(hostName, nil, nil): a throw-away CA signs a leaf whose only name is the host's. */
+/* The kubelet's own pair, as GenerateSelfSignedCertKey(hostName, nil, nil): a throw-away CA signs a leaf whose only name is the
+ * host's. */
 static bool make_kubelet_serving(struct kubeadm_pki *p, struct arena *a, const struct kubeadm_options *o, struct err *err)
 {
     const char *crt_path = arena_printf(a, "%s/var/lib/kubelet/pki/kubelet.crt", o->root);
@@ -152,7 +160,8 @@ static bool make_kubelet_serving(struct kubeadm_pki *p, struct arena *a, const s
 bool kubeadm_pki_init(struct kubeadm_pki *p, const struct kubeadm_options *o, struct arena *a, struct err *err)
 {
     memset(p, 0, sizeof *p);
-    if (!dir_make(arena_printf(a, "%s/etc/kubernetes/pki", o->root), 0700, err) || !dir_make(arena_printf(a, "%s/pki", o->dir), 0700, err) ||
+    if (!dir_make(arena_printf(a, "%s/etc/kubernetes/pki", o->root), 0700, err) ||
+        !dir_make(arena_printf(a, "%s/pki", o->dir), 0700, err) ||
         !dir_make(arena_printf(a, "%s/var/lib/kubelet/pki", o->root), 0700, err))
         return false;
     if (!make_ca(a, o, "ca", "kubernetes", &p->ca, &p->ca_key, err) ||
@@ -205,22 +214,27 @@ bool kubeadm_sa_key_save(const struct kubeadm_options *o, const struct key *k, s
 }
 
 /* ---- kubeconfigs ---- */
-struct kubeconfig { const char *path, *server, *user; const struct identity *id; bool by_name; /* its certificate is a file of its own */ };
+struct kubeconfig { const char *path, *server, *user; const struct identity *id; bool by_name;
+                    /* its certificate is a file of its own */ };
 
 struct str kubeadm_kubeconfig(struct arena *a, struct str ca_pem, const char *server, const char *user, struct str credentials)
 {
     return arena_strf(a,
         "apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: " STR_FMT "\n    server: %s\n  name: kubernetes\n"
-        "contexts:\n- context:\n    cluster: kubernetes\n    user: %s\n  name: %s@kubernetes\ncurrent-context: %s@kubernetes\nkind: Config\npreferences: {}\n"
-        "users:\n- name: %s\n  user:\n" STR_FMT, STR_ARG(base64_encode(a, ca_pem)), server, user, user, user, user, STR_ARG(credentials));
+        "contexts:\n- context:\n    cluster: kubernetes\n    user: %s\n  name: %s@kubernetes\ncurrent-context: "
+        "%s@kubernetes\nkind: Config\npreferences: {}\n"
+        "users:\n- name: %s\n  user:\n" STR_FMT, STR_ARG(base64_encode(a, ca_pem)), server, user, user, user, user,
+        STR_ARG(credentials));
 }
 
 static bool write_kubeconfig(struct arena *a, const struct kubeadm_pki *p, const struct kubeconfig *k, struct err *err)
 {
     struct str crt = base64_encode(a, cert_pem(a, k->id->chain[0])), key = base64_encode(a, key_pem(a, k->id->key));
-    struct str mine = arena_strf(a, "    client-certificate-data: " STR_FMT "\n    client-key-data: " STR_FMT "\n", STR_ARG(crt), STR_ARG(key));
+    struct str mine = arena_strf(a, "    client-certificate-data: " STR_FMT "\n    client-key-data: " STR_FMT "\n", STR_ARG(crt),
+                                 STR_ARG(key));
     if (k->by_name)
-        mine = STR("    client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem\n    client-key: /var/lib/kubelet/pki/kubelet-client-current.pem\n");
+        mine = STR("    client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem\n    client-key: "
+                   "/var/lib/kubelet/pki/kubelet-client-current.pem\n");
     return file_write(k->path, kubeadm_kubeconfig(a, p->ca_pem, k->server, k->user, mine), 0600, err);
 }
 
@@ -230,11 +244,13 @@ bool kubeadm_kubeconfigs(const struct kubeadm_pki *p, const struct kubeadm_optio
     const char *inside = arena_printf(a, "https://%s:6443", o->node_ip);
     const char *etc = arena_printf(a, "%s/etc/kubernetes", o->root);
     const struct kubeconfig all[] = {
-        { arena_printf(a, "%s/admin.conf", o->dir), arena_printf(a, "https://127.0.0.1:%d", edge_port), "kubernetes-admin", p->admin, false },
+        { arena_printf(a, "%s/admin.conf", o->dir), arena_printf(a, "https://127.0.0.1:%d", edge_port), "kubernetes-admin",
+          p->admin, false },
         { arena_printf(a, "%s/admin.conf", etc), inside, "kubernetes-admin", p->admin, false },
         { arena_printf(a, "%s/controller-manager.conf", etc), inside, "system:kube-controller-manager", p->controller_manager, false },
         { arena_printf(a, "%s/scheduler.conf", etc), inside, "system:kube-scheduler", p->scheduler, false },
-        { arena_printf(a, "%s/kubelet.conf", etc), inside, arena_printf(a, "system:node:%s", o->node_name), p->node, o->minor >= 17 },        /* kubeadm's kubelet-finalize phase, from v1.17 on */
+        /* kubeadm's kubelet-finalize phase, from v1.17 on */
+        { arena_printf(a, "%s/kubelet.conf", etc), inside, arena_printf(a, "system:node:%s", o->node_name), p->node, o->minor >= 17 },
     };
     bool ok = true;
     for (size_t i = 0; i < (bare ? 1 : ARRAY_LEN(all)) && ok; i++) {
@@ -317,19 +333,22 @@ bool kubeadm_node_files(const struct kubeadm_options *o, struct err *err)
     };
     bool ok = dir_make(arena_printf(a, "%s/etc/kubernetes/manifests", o->root), 0700, err);
     for (size_t i = 0; i < ARRAY_LEN(files) && ok; i++)
-        ok = write_new(arena_printf(a, "%s/%s", o->root, files[i].path), fill_text(a, files[i].text, o->minor, v, n), files[i].mode, err);
+        ok = write_new(arena_printf(a, "%s/%s", o->root, files[i].path), fill_text(a, files[i].text, o->minor, v, n),
+                       files[i].mode, err);
     arena_free(a);
     return ok && kubeadm_kubelet_files(o, err);
 }
 
 bool kubeadm_kubelet_files(const struct kubeadm_options *o, struct err *err)
 {
-    static const char flags[] = "KUBELET_KUBEADM_ARGS=\"--cgroup-driver=cgroupfs --network-plugin=cni --pod-infra-container-image=k8s.gcr.io/pause:3.1\"\n";
+    static const char flags[] = "KUBELET_KUBEADM_ARGS=\"--cgroup-driver=cgroupfs --network-plugin=cni "
+                                "--pod-infra-container-image=k8s.gcr.io/pause:3.1\"\n";
     struct arena *a = arena_new();
     const char *dir = arena_printf(a, "%s/var/lib/kubelet", o->root);
     struct variable v[8];
     size_t n = common_variables(a, o, v);
-    bool ok = dir_make(dir, 0700, err) && write_new(arena_printf(a, "%s/config.yaml", dir), fill_text(a, text_kubelet_config(), o->minor, v, n), 0644, err) &&
+    bool ok = dir_make(dir, 0700, err) &&
+              write_new(arena_printf(a, "%s/config.yaml", dir), fill_text(a, text_kubelet_config(), o->minor, v, n), 0644, err) &&
               write_new(arena_printf(a, "%s/kubeadm-flags.env", dir), str_c(flags), 0644, err);
     arena_free(a);
     return ok;

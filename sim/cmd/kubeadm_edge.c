@@ -1,7 +1,8 @@
 /* sim/cmd/kubeadm_edge.c - what the API server shows to real clients when the cluster's time is not the wall's.
  *
- * kubectl, curl and their like judge a certificate by the wall's clock. A cluster that began in 2020 has one that ended years ago by it. They are shown another one,
- * of the same names, usages and key, signed by the same authority, that is good on both clocks. It is never stored, and nobody inside sees it.
+ * kubectl, curl and their like judge a certificate by the wall's clock. A cluster that began in 2020 has one that ended years ago
+ * by it. They are shown another one, of the same names, usages and key, signed by the same authority, that is good on both
+ * clocks. It is never stored, and nobody inside sees it.
  */
 #include "sim/cmd/kubeadm.h"
 
@@ -29,9 +30,11 @@ struct identity *kubeadm_edge_identity(const struct kubeadm_pki *p, const struct
     struct arena *a = arena_new();
     int64_t wall = wall_now_ns(), from = wall - DAY_NS, until = wall + 365 * DAY_NS;
     struct cert_template t = {
-        .cn = arena_cstr(a, leaf->subject_cn), .orgs = texts(a, leaf->orgs, leaf->org_count), .dns_names = texts(a, leaf->dns_names, leaf->dns_count),
+        .cn = arena_cstr(a, leaf->subject_cn), .orgs = texts(a, leaf->orgs, leaf->org_count),
+            .dns_names = texts(a, leaf->dns_names, leaf->dns_count),
         .ips = texts(a, leaf->ips, leaf->ip_count), .not_before_ns = leaf->not_before_ns < from ? leaf->not_before_ns : from,
-        .not_after_ns = leaf->not_after_ns > until ? leaf->not_after_ns : until, .key_usage = leaf->key_usage, .ext_usage = leaf->ext_usage,
+        .not_after_ns = leaf->not_after_ns > until ? leaf->not_after_ns : until, .key_usage = leaf->key_usage,
+        .ext_usage = leaf->ext_usage,
     };
     uint8_t digest[32];                /* a serial of its own: no authority gives one twice */
     sha256(leaf->der, digest);

@@ -1,7 +1,9 @@
-/* sim/cmd/kubeadm_files.c - what packages and kubeadm leave on a node beside the control plane: the kubelet's unit, its client certificate, etcd's certificates.
+/* sim/cmd/kubeadm_files.c - what packages and kubeadm leave on a node beside the control plane: the kubelet's unit, its client
+ * certificate, etcd's certificates.
  *
- * Upstream: build/debs of v1.16 (kubelet.service, 10-kubeadm.conf), cmd/kubeadm/app/phases/certs/certlist.go. Nothing in this cluster speaks TLS to etcd, so etcd's
- * certificates are made after the start, on another thread; they are there to be looked at, and `kubeadm certs check-expiration` reads them.
+ * Upstream: build/debs of v1.16 (kubelet.service, 10-kubeadm.conf), cmd/kubeadm/app/phases/certs/certlist.go. Nothing in this
+ * cluster speaks TLS to etcd, so etcd's certificates are made after the start, on another thread; they are there to be looked at,
+ * and `kubeadm certs check-expiration` reads them.
  */
 #include "sim/cmd/kubeadm.h"
 #include "sim/client/client.h"
@@ -19,11 +21,13 @@ static const char unit_text[] =
 static const char drop_in_text[] =
     "# How a kubelet of kubeadm's is started (kubeadm and kubelet 1.11 and later).\n"
     "[Service]\n"
-    "Environment=\"KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf\"\n"
+    "Environment=\"KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf "
+    "--kubeconfig=/etc/kubernetes/kubelet.conf\"\n"
     "Environment=\"KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml\"\n"
     "# Written by \"kubeadm init\" and \"kubeadm join\": it sets KUBELET_KUBEADM_ARGS.\n"
     "EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env\n"
-    "# For the administrator's own flags, as a last resort: KUBELET_EXTRA_ARGS. NodeRegistration.KubeletExtraArgs is the better place.\n"
+    "# For the administrator's own flags, as a last resort: KUBELET_EXTRA_ARGS. NodeRegistration.KubeletExtraArgs is the better "
+    "place.\n"
     "EnvironmentFile=-/etc/default/kubelet\n"
     "ExecStart=\n"
     "ExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS\n";
@@ -37,7 +41,8 @@ static bool exists(const char *path)
 /* The certificate manager's store: kubelet-client-<when>.pem, certificate and key in one, and a link to the current one. */
 static bool client_pem(struct arena *a, const struct kubeadm_options *o, const struct identity *node, struct err *err)
 {
-    const char *dir = arena_printf(a, "%s/var/lib/kubelet/pki", o->root), *current = arena_printf(a, "%s/kubelet-client-current.pem", dir);
+    const char *dir = arena_printf(a, "%s/var/lib/kubelet/pki", o->root),
+               *current = arena_printf(a, "%s/kubelet-client-current.pem", dir);
     int year, month, day, hour, minute, second, weekday;
     if (exists(current))
         return true;
@@ -87,13 +92,15 @@ static struct cert_template template_of(const struct kubeadm_options *o, const c
 
 static bool save(struct arena *a, const char *path, const struct cert *c, const struct key *k, struct err *err)
 {
-    return c && file_write(arena_printf(a, "%s.crt", path), cert_pem(a, c), 0644, err) && file_write(arena_printf(a, "%s.key", path), key_pem(a, k), 0600, err);
+    return c && file_write(arena_printf(a, "%s.crt", path), cert_pem(a, c), 0644, err) &&
+           file_write(arena_printf(a, "%s.key", path), key_pem(a, k), 0600, err);
 }
 
 bool kubeadm_etcd_pki(const struct kubeadm_options *o, struct err *err)
 {
     struct arena *a = arena_new();
-    const char *pki = arena_printf(a, "%s/etc/kubernetes/pki", o->root), *dns[] = { o->node_name, "localhost", NULL }, *ips[] = { o->node_ip, "127.0.0.1", NULL };
+    const char *pki = arena_printf(a, "%s/etc/kubernetes/pki", o->root), *dns[] = { o->node_name, "localhost", NULL },
+               *ips[] = { o->node_ip, "127.0.0.1", NULL };
     if (exists(arena_printf(a, "%s/etcd/ca.crt", pki)) || !dir_make(arena_printf(a, "%s/etcd", pki), 0700, err)) {
         arena_free(a);
         return err->code == ERR_NONE;
@@ -148,8 +155,10 @@ void kubeadm_etcd_pki_begin(struct loop *l, const struct kubeadm_options *o)
 /* ---- where an object goes ---- */
 /* Resource names of the kinds in our own data; the plural is all that a path needs. */
 static const struct { const char *kind, *resource; bool cluster_scoped; } kinds[] = {
-    { "ServiceAccount", "serviceaccounts", false }, { "ConfigMap", "configmaps", false }, { "Secret", "secrets", false }, { "Service", "services", false },
-    { "Deployment", "deployments", false }, { "DaemonSet", "daemonsets", false }, { "Role", "roles", false }, { "RoleBinding", "rolebindings", false },
+    { "ServiceAccount", "serviceaccounts", false }, { "ConfigMap", "configmaps", false }, { "Secret", "secrets", false },
+    { "Service", "services", false },
+    { "Deployment", "deployments", false }, { "DaemonSet", "daemonsets", false }, { "Role", "roles", false },
+    { "RoleBinding", "rolebindings", false },
     { "ClusterRole", "clusterroles", true }, { "ClusterRoleBinding", "clusterrolebindings", true }, { "Fault", "faults", true },
 };
 
@@ -157,7 +166,8 @@ const char *kubeadm_object_path(struct arena *a, const struct json *obj)
 {
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (str_eqc(json_get_str(obj, "kind"), kinds[i].kind))
-            return client_path(a, arena_cstr(a, json_get_str(obj, "apiVersion")), kinds[i].resource, kinds[i].cluster_scoped ? STR_NULL : meta_namespace(obj), STR_NULL, NULL);
+            return client_path(a, arena_cstr(a, json_get_str(obj, "apiVersion")), kinds[i].resource,
+                               kinds[i].cluster_scoped ? STR_NULL : meta_namespace(obj), STR_NULL, NULL);
     ASSERT(!"a kind that kubeadm's objects do not have");
     return NULL;
 }

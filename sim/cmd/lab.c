@@ -70,14 +70,17 @@ static int lab_start(struct options *o, const struct lab *lab)
         }
         status = cmd_up(&up);
     } else if (other) {
-        fprintf(stderr, "kubelab: another cluster runs in this data folder: stop it with 'kubelab down', or name another folder with --data\n");
+        fprintf(stderr, "kubelab: another cluster runs in this data folder: stop it with 'kubelab down', or name another folder "
+                        "with --data\n");
         status = EXIT_FAILED;
     }
     const struct lab *here = status == EXIT_DONE ? lab_of_cluster(a, o) : NULL;    /* with its values */
     lab = here ? here : lab;
     if (status == EXIT_DONE)
-        printf("%s is ready: %s\n  kubelab shell %s            a shell on the lab's host\n  kubelab lab files %s DIR    what the lab gives\n"
-               "  kubelab lab check %s        what is done, and what is not\n  kubelab lab hint %s         a hint for the first step that is not\n",
+        printf("%s is ready: %s\n  kubelab shell %s            a shell on the lab's host\n  kubelab lab files %s DIR    what the "
+               "lab gives\n"
+               "  kubelab lab check %s        what is done, and what is not\n  kubelab lab hint %s         a hint for the first "
+               "step that is not\n",
                lab->label, lab->title, lab->name, lab->name, lab->name, lab->name);
     err_clear(&err);
     arena_free(a);
@@ -142,7 +145,8 @@ static void give_hint(struct arena *a, const struct options *o, const struct lab
     if (n < 0 || n >= all)
         n = all ? all - 1 : 0;
     if (!all) {
-        printf("%s: there is no hint for \"%s\"; 'kubelab lab check %s --step %s' says what is missing\n", step->id, step->title, lab->name, step->id);
+        printf("%s: there is no hint for \"%s\"; 'kubelab lab check %s --step %s' says what is missing\n", step->id, step->title,
+               lab->name, step->id);
         return;
     }
     struct str hint = json_str(json_at(step->hints, (size_t)n));
@@ -177,8 +181,10 @@ static int lab_hint(struct options *o, const struct lab *lab)
 static int lab_perform(struct options *o, const struct lab *lab) { return lab_play(o, lab->name); }
 
 enum values { VALUES_NONE, VALUES_DRAWN, VALUES_OF_CLUSTER };
-static const struct verb { const char *name; int words; enum values values; int (*run)(struct options *o, const struct lab *lab); } verbs[] = {
-    { "list", 1, VALUES_NONE, lab_list }, { "start", 2, VALUES_NONE, lab_start }, { "files", 3, VALUES_DRAWN, lab_files }, { "guide", 2, VALUES_DRAWN, lab_guide },
+static const struct verb { const char *name; int words; enum values values; int (*run)(struct options *o, const struct lab *lab);
+                           } verbs[] = {
+    { "list", 1, VALUES_NONE, lab_list }, { "start", 2, VALUES_NONE, lab_start }, { "files", 3, VALUES_DRAWN, lab_files },
+    { "guide", 2, VALUES_DRAWN, lab_guide },
     { "check", 2, VALUES_OF_CLUSTER, lab_check }, { "hint", 2, VALUES_OF_CLUSTER, lab_hint }, { "play", 2, VALUES_NONE, lab_perform },
     { "test", 2, VALUES_NONE, lab_test }, { "pack", 2, VALUES_NONE, lab_pack_file },
 };
@@ -194,8 +200,8 @@ static const struct lab *draw_values(struct arena *a, const struct options *o, c
     return params_draw(a, true, lab->parameters, seed, choice.set, &values, err) ? lab_choose(lab, values, err) : NULL;
 }
 
-/* The lab that a word names, with the values that belong to it: those of its cluster, where the data folder holds one; else, for what needs no cluster, those
- * of the seed or the student that are given. NULL with err set. */
+/* The lab that a word names, with the values that belong to it: those of its cluster, where the data folder holds one; else, for
+ * what needs no cluster, those of the seed or the student that are given. NULL with err set. */
 static const struct lab *lab_wanted(struct arena *a, const struct options *o, const char *word, enum values values, struct err *err)
 {
     const struct lab *here = values == VALUES_NONE ? NULL : lab_of_cluster(a, o);
@@ -209,7 +215,8 @@ static const struct lab *lab_wanted(struct arena *a, const struct options *o, co
         return lab_choose(lab, here->params, err);
     if (values == VALUES_DRAWN && chosen)
         return draw_values(a, o, lab, err);
-    err_set(err, ERR_USAGE, "%s is different for everyone, and the data folder holds no cluster of it: start it with 'kubelab lab start %s'%s", lab->name, word,
+    err_set(err, ERR_USAGE, "%s is different for everyone, and the data folder holds no cluster of it: start it with 'kubelab lab "
+                            "start %s'%s", lab->name, word,
             values == VALUES_DRAWN ? ", or say whose it is: --student ID --key FILE, or --seed N" : "");
     return NULL;
 }
@@ -235,7 +242,8 @@ int cmd_lab(struct options *o)
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
         if (strcmp(verb, verbs[i].name) == 0 && o->arg_count == verbs[i].words)
             return run_verb(o, &verbs[i]);
-    fprintf(stderr, "usage: kubelab lab list | start LAB | guide LAB | files LAB DIR [--all] | check LAB [--step S] [-o json] | hint LAB [--step S] | play LAB\n"
+    fprintf(stderr, "usage: kubelab lab list | start LAB | guide LAB | files LAB DIR [--all] | check LAB [--step S] [-o json] | "
+                    "hint LAB [--step S] | play LAB\n"
                     "       kubelab lab new NAME [DIR] | test LAB [--seeds N] | pack LAB --out FILE [--all]\n");
     return EXIT_USAGE;
 }

@@ -1,4 +1,5 @@
-/* sim/cmd/lab_new.c - `kubelab lab new NAME [DIR]` writes a small lab that works; `kubelab lab pack LAB --out FILE` makes one file of a lab. */
+/* sim/cmd/lab_new.c - `kubelab lab new NAME [DIR]` writes a small lab that works; `kubelab lab pack LAB --out FILE` makes one
+ * file of a lab. */
 #include "labs/labs.h"
 #include "sim/cmd/cmd.h"
 
@@ -15,7 +16,8 @@ EMBED(new_image, "sim/cmd/lab_new/wrong-image.yaml")
 EMBED(new_grade, "sim/cmd/lab_new/grade.yaml")
 EMBED(new_deployment, "sim/cmd/lab_new/deployment.yaml")
 static const struct { const char *path; struct str (*bytes)(void); } files[] = {
-    { "lab.yaml", new_lab }, { "guide.md", new_guide }, { "start.yaml", new_start }, { "solution.yaml", new_solution }, { "wrong-too-few.yaml", new_few },
+    { "lab.yaml", new_lab }, { "guide.md", new_guide }, { "start.yaml", new_start }, { "solution.yaml", new_solution },
+    { "wrong-too-few.yaml", new_few },
     { "wrong-image.yaml", new_image }, { "grade.yaml", new_grade }, { "files/web/deployment.yaml", new_deployment },
 };
 
@@ -43,7 +45,8 @@ int lab_new(struct options *o)
     struct err err = { 0 };
     struct stat st;
     const char *name = o->args[1], *dir = o->arg_count > 2 ? o->args[2] : name;
-    bool ok = lab_name_ok(name) || err_set(&err, ERR_USAGE, "a lab's name is of small letters, digits and -, a letter first, at most 40: not \"%s\"", name);
+    bool ok = lab_name_ok(name) ||
+              err_set(&err, ERR_USAGE, "a lab's name is of small letters, digits and -, a letter first, at most 40: not \"%s\"", name);
     if (ok && lab_find(name))
         ok = err_set(&err, ERR_USAGE, "there is a lab \"%s\" already", name);
     if (ok && lstat(dir, &st) == 0)

@@ -50,7 +50,8 @@ static bool agrees(struct arena *a, const struct scenario *sc, const struct json
     }
     if (!*own || (same_names(said, fails) && same_names(fails, said)))
         return true;
-    *why = arena_strf(a, "lab.yaml says that it fails " STR_FMT ", and the scenario " STR_FMT, STR_ARG(fails ? json_text(a, fails) : STR("[]")), STR_ARG(json_text(a, said)));
+    *why = arena_strf(a, "lab.yaml says that it fails " STR_FMT ", and the scenario " STR_FMT,
+                      STR_ARG(fails ? json_text(a, fails) : STR("[]")), STR_ARG(json_text(a, said)));
     return false;
 }
 
@@ -58,7 +59,8 @@ static struct str first_failed(struct arena *a, const struct timeline *tl)
 {
     for (const struct json *s = json_first(tl->steps); s; s = json_next(s))
         if (!json_get_bool(s, "ok", true))
-            return arena_strf(a, "line %" PRId64 ", " STR_FMT ": " STR_FMT, json_get_int(s, "line", 0), STR_ARG(json_get_str(s, "name")), STR_ARG(json_get_str(s, "message")));
+            return arena_strf(a, "line %" PRId64 ", " STR_FMT ": " STR_FMT, json_get_int(s, "line", 0),
+                              STR_ARG(json_get_str(s, "name")), STR_ARG(json_get_str(s, "message")));
     return STR("it was interrupted");
 }
 
@@ -72,7 +74,8 @@ static const struct json *fails_of(const struct lab *lab, const struct tested *x
 }
 
 /* Empty: it went as it should. */
-static struct str judge_run(const struct test *t, const struct tested *x, struct stage *stage, const struct scenario *sc, struct err *err)
+static struct str judge_run(const struct test *t, const struct tested *x, struct stage *stage, const struct scenario *sc,
+                            struct err *err)
 {
     struct timeline tl;
     struct check_report report;
@@ -133,7 +136,8 @@ static void job_done(void *ctx, size_t i, int status)
         return;
     if (!file_read(arena_printf(t->a, "%s/%zu", t->folder, i), LIMIT_BODY_BYTES, t->a, &why, NULL))
         why = arena_strf(t->a, "its process ended with %d", status);
-    json_append(t->failures, json_buildf(t->a, "{'what':%s,'scenario':%s,'seed':%d,'why':%S}", x->what, x->scenario, seed_of(t, i), why));
+    json_append(t->failures,
+                json_buildf(t->a, "{'what':%s,'scenario':%s,'seed':%d,'why':%S}", x->what, x->scenario, seed_of(t, i), why));
     if (!for_program(t))
         printf("%s, seed %" PRId64 ": " STR_FMT "\n", x->what, seed_of(t, i), STR_ARG(why));
     fflush(stdout);
@@ -158,18 +162,23 @@ static bool print_results(const struct test *t, bool whole)
     for (size_t i = 0; i < t->n; i++) {
         const struct tested *x = &t->v[i];
         good = good && x->passed == t->seeds;
-        json_append(rows, json_buildf(t->a, "{'what':%s,'scenario':%s,'passed':%d,'failed':%d}", x->what, x->scenario, x->passed, x->failed));
+        json_append(rows, json_buildf(t->a, "{'what':%s,'scenario':%s,'passed':%d,'failed':%d}", x->what, x->scenario, x->passed,
+                                      x->failed));
         if (!for_program(t))
-            printf("%-6s %4" PRId64 " of %" PRId64 " seeds  %s\n", x->passed == t->seeds ? "ok" : "not ok", x->passed, t->seeds, x->what);
+            printf("%-6s %4" PRId64 " of %" PRId64 " seeds  %s\n", x->passed == t->seeds ? "ok" : "not ok", x->passed, t->seeds,
+                   x->what);
     }
     if (for_program(t)) {
         struct strbuf out;
         strbuf_init(&out, LIMIT_RESPONSE_BYTES);
-        json_write(&out, json_buildf(t->a, "{'lab':%s,'seeds':%d,'ok':%b,'runs':%j,'failures':%j}", t->lab->name, t->seeds, good, rows, t->failures), JSON_PRETTY | JSON_NO_HTML_ESCAPE);
+        json_write(&out, json_buildf(t->a, "{'lab':%s,'seeds':%d,'ok':%b,'runs':%j,'failures':%j}", t->lab->name, t->seeds, good,
+                                     rows, t->failures), JSON_PRETTY | JSON_NO_HTML_ESCAPE);
         printf(STR_FMT "\n", STR_ARG(strbuf_str(&out)));
         strbuf_deinit(&out);
     } else {
-        printf("\n%s: %s\n", t->lab->name, !t->n ? "it has neither a solution nor wrong ones" : !whole ? "interrupted" : good ? "it holds what it promises" : "it does not hold what it promises");
+        printf("\n%s: %s\n", t->lab->name,
+               !t->n ? "it has neither a solution nor wrong ones" : !whole ? "interrupted" : good ? "it holds what it promises"
+               : "it does not hold what it promises");
     }
     return good;
 }

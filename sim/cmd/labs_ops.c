@@ -1,4 +1,5 @@
-/* sim/cmd/labs_ops.c - what the labs room asks of a cluster (struct labs_ops), over the control socket and by commands on the lab's host. */
+/* sim/cmd/labs_ops.c - what the labs room asks of a cluster (struct labs_ops), over the control socket and by commands on the
+ * lab's host. */
 #include "labs/labs.h"
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/cmd.h"
@@ -28,12 +29,14 @@ static void on_interrupt(int signo)
     interrupted = 1;
 }
 
-static bool call_api(void *ctx, struct arena *a, const char *method, const char *path, const char *type, const struct json *body, int *status, struct str *reply, struct err *err)
+static bool call_api(void *ctx, struct arena *a, const char *method, const char *path, const char *type, const struct json *body,
+                     int *status, struct str *reply, struct err *err)
 {
     struct host *h = ctx;
     struct control_reply r = { 0 };
     struct str at = percent_encode(a, str_c(path)), head;
-    const char *url = arena_printf(a, "/host/api?outside&method=%s&path=" STR_FMT "%s%s", method, STR_ARG(at), type ? "&type=" : "", type ? type : "");
+    const char *url = arena_printf(a, "/host/api?outside&method=%s&path=" STR_FMT "%s%s", method, STR_ARG(at),
+                                   type ? "&type=" : "", type ? type : "");
     int64_t n = 0;
     if (!control_call(a, h->o, "POST", url, body ? json_text(a, body) : STR_NULL, NULL, NULL, &r, err))
         return false;
@@ -81,10 +84,12 @@ static bool advance(void *ctx, int64_t ns, struct err *err)
 }
 
 /* ---- the shell ---- */
-/* The child: a process group of its own, in the scratch home, its output in one pipe. The line is driven: what waits for virtual time gets it. */
+/* The child: a process group of its own, in the scratch home, its output in one pipe. The line is driven: what waits for virtual
+ * time gets it. */
 static _Noreturn void exec_line(const struct host *h, const char *line, int out)
 {
-    const char *const argv[] = { "kubelab", "shell", "--data", h->o->data, "--drive", "--budget", SHELL_BUDGET, "--", "bash", "-c", line, NULL };
+    const char *const argv[] = { "kubelab", "shell", "--data", h->o->data, "--drive", "--budget", SHELL_BUDGET, "--", "bash", "-c",
+                                 line, NULL };
     int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     setpgid(0, 0);
     signal(SIGINT, SIG_DFL);
@@ -150,7 +155,8 @@ static bool is_building(struct host *h, struct err *err)
 {
     struct arena *a = arena_new();
     struct control_reply r;
-    bool yes = control_call(a, h->o, "GET", "/images", STR_NULL, NULL, NULL, &r, err) && json_get_int(json_parse(a, r.body, NULL), "building", 0) > 0;
+    bool yes = control_call(a, h->o, "GET", "/images", STR_NULL, NULL, NULL, &r, err) &&
+               json_get_int(json_parse(a, r.body, NULL), "building", 0) > 0;
     arena_free(a);
     return yes;
 }
@@ -174,7 +180,8 @@ static bool read_outcome(struct arena *a, int fd, struct err *err)
     return str_eqc(said, "0") || err_set(err, ERR_INVALID, "docker image build: " STR_FMT, STR_ARG(said));
 }
 
-/* As `docker image build` does it, without a process for it. The end is asked of the cluster after each second: so it does not depend on how fast anything is. */
+/* As `docker image build` does it, without a process for it. The end is asked of the cluster after each second: so it does not
+ * depend on how fast anything is. */
 static bool build_image(void *ctx, const char *beside, const char *dir, const char *tag, struct err *err)
 {
     struct host *h = ctx;
@@ -185,9 +192,11 @@ static bool build_image(void *ctx, const char *beside, const char *dir, const ch
     struct strbuf tar;
     strbuf_init(&tar, LIMIT_BODY_BYTES);
     int fd = -1;
-    bool ok = build_context_write(context, &tar, err) && (!tar.overflow || err_set(err, ERR_TOO_LARGE, "the build's context is larger than %d MB", LIMIT_BODY_BYTES >> 20));
+    bool ok = build_context_write(context, &tar, err) &&
+              (!tar.overflow || err_set(err, ERR_TOO_LARGE, "the build's context is larger than %d MB", LIMIT_BODY_BYTES >> 20));
     if (ok)
-        fd = control_send(a, h->o, "POST", arena_printf(a, "/images/build?t=" STR_FMT, STR_ARG(percent_encode(a, str_c(tag)))), strbuf_str(&tar), err);
+        fd = control_send(a, h->o, "POST", arena_printf(a, "/images/build?t=" STR_FMT, STR_ARG(percent_encode(a, str_c(tag)))),
+                          strbuf_str(&tar), err);
     ok = ok && fd >= 0 && control_begun(a, fd, err);
     for (int s = 0; s < BUILD_VIRTUAL_S && ok && !interrupted && is_building(h, err); s++)
         ok = advance(h, NS_PER_S, err);
@@ -210,7 +219,8 @@ struct labs_ops *labs_ops_new(struct arena *a, const struct options *o, const ch
     struct host *h = ARENA_NEW(a, struct host);
     h->o = o;
     h->home = home;
-    h->ops = (struct labs_ops){ .ctx = h, .api = call_api, .document = read_document, .samples = read_samples, .now = read_now, .advance = advance, .shell = run_line, .build = build_image, .stopped = is_stopped };
+    h->ops = (struct labs_ops){ .ctx = h, .api = call_api, .document = read_document, .samples = read_samples, .now = read_now,
+                                .advance = advance, .shell = run_line, .build = build_image, .stopped = is_stopped };
     if (home) {                        /* a script with a cluster of its own cleans up behind itself */
         struct sigaction sa = { .sa_handler = on_interrupt };
         sigaction(SIGINT, &sa, NULL);

@@ -1,7 +1,9 @@
-/* sim/cmd/look.c - one look: the metrics API is asked first, as an administrator would (apiserver_ask_aggregated), then all the rest is read in one turn.
+/* sim/cmd/look.c - one look: the metrics API is asked first, as an administrator would (apiserver_ask_aggregated), then all the
+ * rest is read in one turn.
  *
- * A metrics API that does not answer leaves null: one that is not Available at once, one that would need time on a clock that stands when nothing else is left to
- * do, any other after ten virtual seconds. While somebody has an autoscaler, a sample every 15 virtual seconds makes the history.
+ * A metrics API that does not answer leaves null: one that is not Available at once, one that would need time on a clock that
+ * stands when nothing else is left to do, any other after ten virtual seconds. While somebody has an autoscaler, a sample every
+ * 15 virtual seconds makes the history.
  *
  * Simplified: where the way to the metrics server is slow (a fault), it does not answer on a standing clock.
  */
@@ -159,7 +161,8 @@ static void add_hpas(struct look *k, struct strbuf *out)
 {
     size_t n = 0;
     for (const struct json *h = json_first(autoscalers(k)); h; h = json_next(h), n++) {
-        struct str key = arena_strf(k->a, STR_FMT "/" STR_FMT, STR_ARG(json_path_str(h, "metadata.namespace")), STR_ARG(json_path_str(h, "metadata.name")));
+        struct str key = arena_strf(k->a, STR_FMT "/" STR_FMT, STR_ARG(json_path_str(h, "metadata.namespace")),
+                                    STR_ARG(json_path_str(h, "metadata.name")));
         struct strbuf decisions;
         strbuf_init(&decisions, LIMIT_RESPONSE_BYTES);
         notes_decisions(k->l->notes, key, &decisions);
@@ -207,7 +210,8 @@ static void take_document(struct look *k)
     if (k->done)
         k->done(k->ctx, out.overflow ? STR_NULL : strbuf_str(&out));
     else if (out.overflow)
-        http_respond(k->x, 500, NULL, "text/plain", STR("the document is too large: there are more objects, or larger ones, than checks can look at\n"));
+        http_respond(k->x, 500, NULL, "text/plain",
+                     STR("the document is too large: there are more objects, or larger ones, than checks can look at\n"));
     else
         http_respond(k->x, 200, NULL, "application/json", strbuf_str(&out));
     strbuf_deinit(&out);
@@ -271,7 +275,8 @@ static void get_why(struct looker *l, struct http_exchange *x)
 }
 
 /* ---- life ---- */
-/* The first life of the data begins when the cluster is up; before that, and with data of an older kubelab, the present is as good as any. */
+/* The first life of the data begins when the cluster is up; before that, and with data of an older kubelab, the present is as
+ * good as any. */
 static int64_t began(struct looker *l)
 {
     struct arena *a = arena_new();

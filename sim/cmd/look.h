@@ -1,8 +1,10 @@
-/* sim/cmd/look.h - how kubelab's own commands look at the cluster: at one virtual moment, without a request, and without moving an object.
+/* sim/cmd/look.h - how kubelab's own commands look at the cluster: at one virtual moment, without a request, and without moving
+ * an object.
  *
- * GET /document[?history=0]      the document of checks and conditions (labs/README.md), but for what the asker knows better: its lab, parameters and transcript
- * GET /samples                   {"samples": [...]}: a row per autoscaler, as the history has them
- * GET /hpa/why?name=NS/NAME[&at=SECONDS]         what the autoscaler noted of its last pass at or before that time (look_notes.c, hpa/note.c)
+ * GET /document[?history=0]      the document of checks and conditions (labs/README.md), but for what the asker knows better: its
+ * lab, parameters and transcript GET /samples                   {"samples": [...]}: a row per autoscaler, as the history has them
+ * GET /hpa/why?name=NS/NAME[&at=SECONDS]         what the autoscaler noted of its last pass at or before that time (look_notes.c,
+ * hpa/note.c)
  */
 #ifndef SIM_CMD_LOOK_H
 #define SIM_CMD_LOOK_H
@@ -45,8 +47,8 @@ void audit_short_row(struct arena *a, int64_t seq, struct str event, struct strb
 struct sampler;
 struct sampler *sampler_new(struct cluster *c, int64_t began_ns);
 void sampler_free(struct sampler *s);
-/* Appends a row for each autoscaler, comma between them. hpas: [...] in autoscaling/v1; pod_metrics: items of the metrics API's list, or empty. rate: requests
- * per second since the last look that asked for it; else null. */
+/* Appends a row for each autoscaler, comma between them. hpas: [...] in autoscaling/v1; pod_metrics: items of the metrics API's
+ * list, or empty. rate: requests per second since the last look that asked for it; else null. */
 void sampler_write(struct sampler *s, const struct json *hpas, struct str pod_metrics, bool rate, struct strbuf *out);
 
 /* ---- look.c ---- */
@@ -54,7 +56,8 @@ struct looker;
 struct looker *looker_new(struct cluster *c);
 void looker_free(struct looker *l);    /* looks under way end without a word; accepts NULL */
 struct notes *looker_notes(struct looker *l);
-void looker_give_up(struct looker *l);             /* as when nothing is left to do and time stands: looks end without what they wait for */
+/* as when nothing is left to do and time stands: looks end without what they wait for */
+void looker_give_up(struct looker *l);
 void looker_began(struct looker *l);   /* the cluster is up: for a fresh one, this is the document's clock.began */
 /* The document, for who asks from inside: done once, never inside the call; empty: it is too large. */
 struct look;

@@ -1,4 +1,5 @@
-/* sim/cmd/look_audit.c - the audit trail in short: of each row what a check asks for. Rows are read once, as they come, and kept as text; a look copies them.
+/* sim/cmd/look_audit.c - the audit trail in short: of each row what a check asks for. Rows are read once, as they come, and kept
+ * as text; a look copies them.
  *
  * Simplified: a row is taken as it first stood; one that a failing disk amended later in its turn is not read again.
  */
@@ -8,7 +9,8 @@
 
 #include <stdlib.h>
 
-/* When more than ROWS_MAX are here, ROWS_DROP of the oldest go at once: so what is left stands still for a while, and who has read it needs not read it again. */
+/* When more than ROWS_MAX are here, ROWS_DROP of the oldest go at once: so what is left stands still for a while, and who has
+ * read it needs not read it again. */
 enum { ROWS_MAX = 5000, ROWS_DROP = 1000, PAGE_ROWS = 1000 };
 
 struct audit_short {

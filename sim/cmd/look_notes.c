@@ -1,6 +1,8 @@
-/* sim/cmd/look_notes.c - what the autoscaler noted of its passes: the last of them whole, for `kubelab hpa why`, and its decisions, for checks.
+/* sim/cmd/look_notes.c - what the autoscaler noted of its passes: the last of them whole, for `kubelab hpa why`, and its
+ * decisions, for checks.
  *
- * The autoscaler hands each pass over as it ends (controller_context.note); a decision is a pass that wrote the scale. Nothing here asks or judges anything.
+ * The autoscaler hands each pass over as it ends (controller_context.note); a decision is a pass that wrote the scale. Nothing
+ * here asks or judges anything.
  */
 #include "sim/cmd/look.h"
 
@@ -49,7 +51,8 @@ void notes_add(void *notes, struct str key, const struct json *note)
     int64_t seconds = json_get_int(note, "seconds", 0);
     add(n->passes, a, seconds, key, note);
     if (json_get_bool(note, "rescaled", false))
-        add(n->decisions, a, seconds, key, json_buildf(a, "{'time':%S,'seconds':%d,'from':%d,'to':%d,'reason':%S}", json_get_str(note, "time"), seconds,
+        add(n->decisions, a, seconds, key,
+            json_buildf(a, "{'time':%S,'seconds':%d,'from':%d,'to':%d,'reason':%S}", json_get_str(note, "time"), seconds,
             json_get_int(note, "current", 0), json_get_int(note, "desired", 0), json_get_str(note, "reason")));
     arena_free(a);
 }

@@ -1,6 +1,8 @@
-/* sim/cmd/look_ring.c - rows of text in slots of the store's meta: the newest N of what happened, also after `down` and `up` or kill -9.
+/* sim/cmd/look_ring.c - rows of text in slots of the store's meta: the newest N of what happened, also after `down` and `up` or
+ * kill -9.
  *
- * A slot's value is the row's serial number, a space, and the row; the serial number says which is newest. A row is committed with the turn that it tells of.
+ * A slot's value is the row's serial number, a space, and the row; the serial number says which is newest. A row is committed
+ * with the turn that it tells of.
  */
 #include "sim/cmd/look.h"
 
@@ -61,7 +63,8 @@ void ring_add(struct ring *r, struct str row)
     struct arena *a = arena_new();
     int64_t seq = r->next++;
     put(r, seq, row);
-    store_meta_put(r->store, arena_printf(a, "%s/%06" PRId64, r->prefix, seq % r->max), arena_strf(a, "%" PRId64 " " STR_FMT, seq, STR_ARG(row)));
+    store_meta_put(r->store, arena_printf(a, "%s/%06" PRId64, r->prefix, seq % r->max),
+                   arena_strf(a, "%" PRId64 " " STR_FMT, seq, STR_ARG(row)));
     arena_free(a);
 }
 

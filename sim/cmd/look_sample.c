@@ -1,7 +1,9 @@
-/* sim/cmd/look_sample.c - what is seen of each autoscaler and its target at one moment: a row of the history, and of a scenario's time line.
+/* sim/cmd/look_sample.c - what is seen of each autoscaler and its target at one moment: a row of the history, and of a scenario's
+ * time line.
  *
- * What an administrator could read then, by what the API holds and the metrics API answers; and `served`, how many requests the target's pods have answered
- * since this process began to count, as their programs count them: a figure that only grows. A figure that nobody could tell is null.
+ * What an administrator could read then, by what the API holds and the metrics API answers; and `served`, how many requests the
+ * target's pods have answered since this process began to count, as their programs count them: a figure that only grows. A figure
+ * that nobody could tell is null.
  */
 #include "sim/cmd/look.h"
 
@@ -38,7 +40,8 @@ void sampler_free(struct sampler *s)
 }
 
 /* ---- the target ---- */
-static const struct { const char *kind, *resource; } scaled[] = { { "Deployment", "deployments" }, { "ReplicaSet", "replicasets" }, { "StatefulSet", "statefulsets" } };
+static const struct { const char *kind, *resource; } scaled[] = { { "Deployment", "deployments" }, { "ReplicaSet", "replicasets" },
+                                                                  { "StatefulSet", "statefulsets" } };
 
 struct target { struct object *object; const struct selector *selector; };
 
@@ -47,7 +50,8 @@ static bool target_find(struct sampler *s, struct arena *a, struct str ns, const
 {
     for (size_t i = 0; i < ARRAY_LEN(scaled); i++)
         if (str_eqc(json_get_str(ref, "kind"), scaled[i].kind)) {
-            struct str key = arena_strf(a, "/registry/apps/%s/" STR_FMT "/" STR_FMT, scaled[i].resource, STR_ARG(ns), STR_ARG(json_get_str(ref, "name")));
+            struct str key = arena_strf(a, "/registry/apps/%s/" STR_FMT "/" STR_FMT, scaled[i].resource, STR_ARG(ns),
+                                        STR_ARG(json_get_str(ref, "name")));
             t->object = store_get(cluster_store(s->cluster), key);
             t->selector = t->object ? selector_from_json(a, json_path(object_json(t->object), "spec.selector"), NULL) : NULL;
             return t->object != NULL;
@@ -127,7 +131,8 @@ static void add_rate(struct served *v, struct arena *a, int64_t now_ns, struct j
 }
 
 /* How many are ready, what they use, what they have answered. */
-static void add_target(struct sampler *s, struct arena *a, struct served *served, struct str ns, const struct target *t, struct str pod_metrics, struct json *row)
+static void add_target(struct sampler *s, struct arena *a, struct served *served, struct str ns, const struct target *t,
+                       struct str pod_metrics, struct json *row)
 {
     struct visit v = { s, t->selector, served, map_new(), map_new() };
     json_set_int(a, row, "ready", json_path_int(object_json(t->object), "status.readyReplicas", 0));
@@ -145,11 +150,14 @@ static void add_target(struct sampler *s, struct arena *a, struct served *served
 /* The order of keys is that of timeline.csv. */
 static struct json *row_make(struct sampler *s, struct arena *a, struct str key, const struct json *hpa)
 {
-    const struct json *spec = json_get(hpa, "spec"), *status = json_get(hpa, "status"), *target = json_get(spec, "targetCPUUtilizationPercentage");
+    const struct json *spec = json_get(hpa, "spec"), *status = json_get(hpa, "status"),
+                      *target = json_get(spec, "targetCPUUtilizationPercentage");
     const struct json *usage = json_get(status, "currentCPUUtilizationPercentage");
     int64_t now = vtime_now(cluster_loop(s->cluster));
-    return json_buildf(a, "{'t':%f,'time':%S,'hpa':%S,'requests':null,'millicores':null,'usagePercent':%j,'targetPercent':%j,'current':%d,'desired':%d,'ready':null,'served':null}",
-                       (double)(now - s->began_ns) / 1e9, time_rfc3339(a, now), key, usage ? json_copy(a, usage) : NULL, target ? json_copy(a, target) : NULL,
+    return json_buildf(a, "{'t':%f,'time':%S,'hpa':%S,'requests':null,'millicores':null,'usagePercent':%j,'targetPercent':%j,"
+                          "'current':%d,'desired':%d,'ready':null,'served':null}",
+                       (double)(now - s->began_ns) / 1e9, time_rfc3339(a, now), key, usage ? json_copy(a, usage) : NULL,
+                       target ? json_copy(a, target) : NULL,
                        json_get_int(status, "currentReplicas", 0), json_get_int(status, "desiredReplicas", 0));
 }
 

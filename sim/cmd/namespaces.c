@@ -1,9 +1,12 @@
-/* sim/cmd/namespaces.c - the icing: where the kernel lets an ordinary user have namespaces, the node's files appear at their real paths, without sudo's help.
+/* sim/cmd/namespaces.c - the icing: where the kernel lets an ordinary user have namespaces, the node's files appear at their real
+ * paths, without sudo's help.
  *
- * A user namespace (the user stays who it is; ssh to another node makes one within), and in it a mount namespace with the node's files bound to their places, and a host name. A place that this machine
- * does not have gets its folder from a read-only overlay of the parent (Linux 5.11 and later); what was mounted below the parent is bound again. Many machines
- * forbid some of this: everything is tried first in a child, and when any step fails there, nothing is done and nothing is said; the base mode (host_sudo.c) needs none.
- * Not for uid 0, who may want to write to /etc, and not where the data folder itself lies below one of these parents.
+ * A user namespace (the user stays who it is; ssh to another node makes one within), and in it a mount namespace with the node's
+ * files bound to their places, and a host name. A place that this machine does not have gets its folder from a read-only overlay
+ * of the parent (Linux 5.11 and later); what was mounted below the parent is bound again. Many machines forbid some of this:
+ * everything is tried first in a child, and when any step fails there, nothing is done and nothing is said; the base mode
+ * (host_sudo.c) needs none. Not for uid 0, who may want to write to /etc, and not where the data folder itself lies below one of
+ * these parents.
  */
 #include "sim/cmd/host.h"
 
@@ -34,8 +37,10 @@ static bool put(const char *path, const char *text)
 static bool become(struct arena *a, const char *name)
 {
     int uid = (int)getuid(), gid = (int)getgid();
-    return unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS) == 0 && put("/proc/self/setgroups", "deny") && put("/proc/self/uid_map", arena_printf(a, "%d %d 1", uid, uid)) &&
-           put("/proc/self/gid_map", arena_printf(a, "%d %d 1", gid, gid)) && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && sethostname(name, strlen(name)) == 0;
+    return unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS) == 0 && put("/proc/self/setgroups", "deny") &&
+           put("/proc/self/uid_map", arena_printf(a, "%d %d 1", uid, uid)) &&
+           put("/proc/self/gid_map", arena_printf(a, "%d %d 1", gid, gid)) &&
+           mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && sethostname(name, strlen(name)) == 0;
 }
 
 /* What is mounted below a folder now, as paths relative to it: /proc/self/mountinfo's fifth field. */
@@ -65,11 +70,13 @@ static bool overlay(struct arena *a, const char *skeleton, const char *parent)
 {
     struct str inner = mounts_below(a, parent);
     int before = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    bool ok = before >= 0 && mount("overlay", parent, "overlay", MS_RDONLY, arena_printf(a, "lowerdir=%s%s:%s", skeleton, parent, parent)) == 0;
+    bool ok = before >= 0 &&
+              mount("overlay", parent, "overlay", MS_RDONLY, arena_printf(a, "lowerdir=%s%s:%s", skeleton, parent, parent)) == 0;
     while (ok && inner.p && inner.n) {
         struct str one = str_token(&inner, '\n');
         if (one.n)
-            ok = mount(arena_printf(a, "/proc/self/fd/%d/" STR_FMT, before, STR_ARG(one)), arena_printf(a, "%s/" STR_FMT, parent, STR_ARG(one)), NULL, MS_BIND | MS_REC, NULL) == 0;
+            ok = mount(arena_printf(a, "/proc/self/fd/%d/" STR_FMT, before, STR_ARG(one)),
+                       arena_printf(a, "%s/" STR_FMT, parent, STR_ARG(one)), NULL, MS_BIND | MS_REC, NULL) == 0;
     }
     if (before >= 0)
         close(before);
@@ -108,7 +115,8 @@ static bool skeleton_make(struct arena *a, const char *data, int node)
     struct err err = { 0 };
     bool ok = true;
     for (size_t i = 0; i < ARRAY_LEN(places) && ok; i++)
-        ok = dir_make(arena_printf(a, "%s/skeleton%s", data, places[i].path), 0755, &err) && is_folder(arena_printf(a, "%s%s", node_dir(a, data, node), places[i].path));
+        ok = dir_make(arena_printf(a, "%s/skeleton%s", data, places[i].path), 0755, &err) &&
+             is_folder(arena_printf(a, "%s%s", node_dir(a, data, node), places[i].path));
     err_clear(&err);
     return ok;
 }
@@ -120,7 +128,8 @@ bool namespaces_enter(struct arena *a, const char *data, int node)
     struct node_place place;
     node_place(node, &place);
     const char *already = getenv("KUBELAB_REAL_PATHS");          /* whose they are; another's are laid over them */
-    if (getuid() == 0 || geteuid() != getuid() || (already && strcmp(already, place.name) == 0) || getenv("KUBELAB_NO_NAMESPACES") || !getcwd(cwd, sizeof cwd))
+    if (getuid() == 0 || geteuid() != getuid() || (already && strcmp(already, place.name) == 0) ||
+        getenv("KUBELAB_NO_NAMESPACES") || !getcwd(cwd, sizeof cwd))
         return false;
     for (size_t i = 0; i < ARRAY_LEN(places); i++)
         if (strncmp(data, places[i].parent, strlen(places[i].parent)) == 0)

@@ -1,8 +1,9 @@
 /* sim/cmd/node.c - a machine of the cluster.
  *
- * What belongs to one machine alone is here: its network namespace with its Service rules (the kernel's, so they outlive kube-proxy and the process), its
- * images (which live where they were built or pulled), its systemd. Node 0 is the one that `kubeadm init` ran on; the others joined it (kubeadm_join.c). Pods' addresses
- * are a part of weave's range per node, as its address allocator hands them out: halves of what is left, so that the second node's begin with 10.44.
+ * What belongs to one machine alone is here: its network namespace with its Service rules (the kernel's, so they outlive
+ * kube-proxy and the process), its images (which live where they were built or pulled), its systemd. Node 0 is the one that
+ * `kubeadm init` ran on; the others joined it (kubeadm_join.c). Pods' addresses are a part of weave's range per node, as its
+ * address allocator hands them out: halves of what is left, so that the second node's begin with 10.44.
  */
 #include "sim/cmd/node.h"
 #include "apiserver/apiserver.h"
@@ -49,7 +50,10 @@ const char *node_dir(struct arena *a, const char *data, int index)
 }
 
 /* What the store's keys and the random streams of this machine begin with: those of the first have no prefix. */
-static const char *prefix(const struct node *n, struct arena *a, const char *before) { return n->index ? arena_printf(a, "%s%s/", before, n->place.name) : ""; }
+static const char *prefix(const struct node *n, struct arena *a, const char *before)
+{
+    return n->index ? arena_printf(a, "%s%s/", before, n->place.name) : "";
+}
 
 /* ---- Service rules ---- */
 void node_rules_save(struct node *n)
@@ -80,7 +84,8 @@ struct image_bytes { struct arena *a; struct json *files; };
 static void image_file(void *ctx, struct str path, struct str bytes, const struct vfs_stat *st)
 {
     struct image_bytes *b = ctx;
-    json_append(b->files, json_buildf(b->a, "{'path':%S,'mode':%d,'mtime':%d,'dir':%b,'data':%S}", path, (int64_t)st->mode, st->mtime_ns,
+    json_append(b->files, json_buildf(b->a, "{'path':%S,'mode':%d,'mtime':%d,'dir':%b,'data':%S}", path, (int64_t)st->mode,
+                                      st->mtime_ns,
                                       st->is_dir, base64_encode(b->a, bytes)));
 }
 
@@ -120,7 +125,8 @@ static void image_restore(void *ctx, struct str name, struct str value)
     arena_free(a);
 }
 
-/* What kubeadm init and the kubelet have pulled before the student comes. A node that joins pulls for itself; its runtime has the pause image before the first pod. */
+/* What kubeadm init and the kubelet have pulled before the student comes. A node that joins pulls for itself; its runtime has the
+ * pause image before the first pod. */
 static void images_preload(struct node *n)
 {
     bool old = n->minor < 18;
@@ -210,9 +216,12 @@ bool node_power_on(struct node *n, bool fresh, struct err *err)
 {
     struct arena *a = arena_new();
     struct services_options o = {
-        .loop = n->loop, .root = n->root, .hostname = n->place.name, .stream_prefix = arena_strdup(n->arena, prefix(n, a, "")), .listen = on_listen, .ctx = n,
-        .node = { .loop = n->loop, .vnet = n->vnet, .node_net = n->net, .node_name = n->place.name, .node_ip = n->place.ip, .pod_cidr_base = n->place.pod_base, .cores = 2,
-                  .memory_bytes = 4030184ll * 1024, .minor = n->minor, .version = version_git(n->minor), .images = n->images, .etc_hosts = n->hosts,
+        .loop = n->loop, .root = n->root, .hostname = n->place.name, .stream_prefix = arena_strdup(n->arena, prefix(n, a, "")),
+            .listen = on_listen, .ctx = n,
+        .node = { .loop = n->loop, .vnet = n->vnet, .node_net = n->net, .node_name = n->place.name, .node_ip = n->place.ip,
+                  .pod_cidr_base = n->place.pod_base, .cores = 2,
+                  .memory_bytes = 4030184ll * 1024, .minor = n->minor, .version = version_git(n->minor), .images = n->images,
+                  .etc_hosts = n->hosts,
                   .log_dir = arena_printf(n->arena, "%s/var/log/pods", n->root), .boot_ns = vtime_now(n->loop) - 60 * SECOND_NS },
     };
     o.node.stream_prefix = o.stream_prefix;

@@ -1,4 +1,5 @@
-/* sim/cmd/node.h - one machine of the cluster: its name and addresses, its place in the virtual network, its images, its systemd with the kubelet, its files. */
+/* sim/cmd/node.h - one machine of the cluster: its name and addresses, its place in the virtual network, its images, its systemd
+ * with the kubelet, its files. */
 #ifndef SIM_CMD_NODE_H
 #define SIM_CMD_NODE_H
 
@@ -13,7 +14,8 @@ struct services;
 
 /* ---- who is where (pure) ---- */
 enum { NODES_MAX = 16 };
-/* Node 0 is "ubuntu", the control plane, at 192.168.229.132; the others are worker1, worker2 ... at .133, .134 ... pod_base: "10.32.0.", where its pods' addresses begin. */
+/* Node 0 is "ubuntu", the control plane, at 192.168.229.132; the others are worker1, worker2 ... at .133, .134 ... pod_base:
+ * "10.32.0.", where its pods' addresses begin. */
 struct node_place { char name[16], ip[16], pod_base[16]; };
 void node_place(int index, struct node_place *out);
 int  node_find(struct str name_or_ip, int count);                /* -1: none of the first `count` */
@@ -37,7 +39,8 @@ struct node {
     int                 minor;
     struct arena       *arena;
 };
-struct node_options { struct loop *loop; struct store *store; struct vnet *vnet; const char *data; int minor, kubelet_port, count /* of nodes */; };
+struct node_options { struct loop *loop; struct store *store; struct vnet *vnet; const char *data; int minor, kubelet_port,
+                      count /* of nodes */; };
 struct node *node_new(const struct node_options *o, int index);  /* in the network, with its Service rules and images; off */
 /* The machine comes up; fresh: its kubelet is enabled first, as the package does when it is installed. */
 bool node_power_on(struct node *n, bool fresh, struct err *err);

@@ -1,8 +1,8 @@
 /* sim/cmd/play.c - `kubelab lab play NAME`: perform a lab with real clients, in virtual time, on a fresh cluster of its own.
  *
- * The script (labs/NAME/play.txt) is data: its first lines explain the notation. A command that has not ended after a moment gets virtual time, second
- * by second, until it ends. What it prints is shown as it was printed. The status is 0 when every wait was met and every command but the expected
- * failures of the lab ended.
+ * The script (labs/NAME/play.txt) is data: its first lines explain the notation. A command that has not ended after a moment gets
+ * virtual time, second by second, until it ends. What it prints is shown as it was printed. The status is 0 when every wait was
+ * met and every command but the expected failures of the lab ended.
  */
 #include "labs/labs.h"
 #include "sim/cmd/cmd.h"
@@ -266,7 +266,8 @@ static bool prepare(struct player *p, const char *home)
     setenv("PATH", arena_printf(a, "%s/bin:%s", data, getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin"), 1);
     struct control_reply reply;
     struct err err = { 0 };
-    if (!lab_files_write(p->lab, home, true, &err) || chdir(home) != 0 || !control_call(a, p->o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err))
+    if (!lab_files_write(p->lab, home, true, &err) || chdir(home) != 0 ||
+        !control_call(a, p->o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err))
         return false;
     setenv("SERVER", arena_cstr(a, json_get_str(json_parse(a, reply.body, NULL), "server")), 1);
     return shell_make_bin(a, arena_printf(a, "%s/bin", data), &err);
@@ -283,7 +284,8 @@ int lab_play(struct options *o, const char *name)
     struct err err = { 0 };
     signal(SIGPIPE, SIG_IGN);
     if (!terminals_begin()) {
-        fprintf(stderr, "kubelab: no terminal can be made here, and the lab needs one: is /dev/pts mounted? (mount -t devpts devpts /dev/pts)\n");
+        fprintf(stderr, "kubelab: no terminal can be made here, and the lab needs one: is /dev/pts mounted? (mount -t devpts "
+                        "devpts /dev/pts)\n");
         return EXIT_INTERNAL;
     }
     const char *home = scratch_make(p.a, "play", &err);
@@ -292,7 +294,8 @@ int lab_play(struct options *o, const char *name)
         return EXIT_INTERNAL;
     }
     perform(&p);
-    printf("\n%s was played with %u commands in %" PRId64 " virtual minutes: %u waits met, %u not.\n", p.lab->label, p.commands, p.virtual_s / 60, p.waits - p.failures, p.failures);
+    printf("\n%s was played with %u commands in %" PRId64 " virtual minutes: %u waits met, %u not.\n", p.lab->label, p.commands,
+           p.virtual_s / 60, p.waits - p.failures, p.failures);
     fflush(stdout);
     struct options down = { 0 };
     cmd_down(&down);

@@ -1,5 +1,5 @@
-/* sim/cmd/profile.c - a data folder remembers what it is: cluster.json. Version, nodes, and of a lab also where it is from, the values of its parameters, and
- * whether its start has been played. */
+/* sim/cmd/profile.c - a data folder remembers what it is: cluster.json. Version, nodes, and of a lab also where it is from, the
+ * values of its parameters, and whether its start has been played. */
 #include "sim/cmd/profile.h"
 #include "labs/params.h"
 #include "sim/api/api.h"
@@ -43,7 +43,8 @@ bool profile_load(struct arena *a, const char *dir, struct profile *p)
 
 bool profile_save(struct arena *a, const char *dir, const struct profile *p, struct err *err)
 {
-    struct json *j = json_buildf(a, "{'minor':%d,'bare':%b,'lab':%s,'nodes':%d}", (int64_t)p->minor, p->bare, p->lab ? p->lab->name : NULL, (int64_t)p->nodes);
+    struct json *j = json_buildf(a, "{'minor':%d,'bare':%b,'lab':%s,'nodes':%d}", (int64_t)p->minor, p->bare,
+                                 p->lab ? p->lab->name : NULL, (int64_t)p->nodes);
     if (p->lab && lab_from(p->lab))
         json_set_strc(a, j, "from", lab_from(p->lab));
     if (p->lab && json_len(p->lab->params))
@@ -58,7 +59,8 @@ bool profile_save(struct arena *a, const char *dir, const struct profile *p, str
 static const char *describe(struct arena *a, const struct profile *p)
 {
     const char *nodes = p->bare ? "" : p->nodes == 1 ? ", 1 node" : arena_printf(a, ", %d nodes", p->nodes);
-    return arena_printf(a, "v1.%d%s%s%s%s", p->minor, p->bare ? ", bare" : "", p->lab ? ", lab " : "", p->lab ? p->lab->name : "", nodes);
+    return arena_printf(a, "v1.%d%s%s%s%s", p->minor, p->bare ? ", bare" : "", p->lab ? ", lab " : "", p->lab ? p->lab->name : "",
+                        nodes);
 }
 
 static bool profile_wanted(struct profile *p, const struct options *o, struct err *err)
@@ -74,7 +76,8 @@ static bool profile_wanted(struct profile *p, const struct options *o, struct er
     p->to_begin = p->lab && p->lab->start;
     if (o->kubernetes_version && (p->minor = version_minor(o->kubernetes_version)) < 0)
         return err_set(err, ERR_USAGE, "--kubernetes-version is one of v1.16, v1.20 and v1.34, not \"%s\"", o->kubernetes_version);
-    return p->minor >= 0 || err_set(err, ERR_USAGE, "%s wants Kubernetes %s; there are v1.16, v1.20 and v1.34", p->lab->name, p->lab->version);
+    return p->minor >= 0 || err_set(err, ERR_USAGE, "%s wants Kubernetes %s; there are v1.16, v1.20 and v1.34", p->lab->name,
+                                    p->lab->version);
 }
 
 bool profile_choose(struct arena *a, struct profile *p, const struct options *o, bool known, struct err *err)
@@ -87,10 +90,13 @@ bool profile_choose(struct arena *a, struct profile *p, const struct options *o,
         return true;
     }
     if (p->nodes < 1 || p->nodes > NODES_MAX)
-        return err_set(err, ERR_USAGE, "cluster.json in the data folder says %d nodes: it was changed by hand, a number from 1 to %d is wanted", p->nodes, NODES_MAX);
+        return err_set(err, ERR_USAGE,
+                       "cluster.json in the data folder says %d nodes: it was changed by hand, a number from 1 to %d is wanted",
+                       p->nodes, NODES_MAX);
     if ((wanted.lab && (!p->lab || strcmp(wanted.lab->name, p->lab->name) != 0)) || (o->bare && !p->bare) ||
         (o->kubernetes_version && wanted.minor != p->minor) || (o->nodes && o->nodes != p->nodes))
-        return err_set(err, ERR_USAGE, "the data folder holds another kind of cluster (%s): take another --data, or remove it", describe(a, p));
+        return err_set(err, ERR_USAGE, "the data folder holds another kind of cluster (%s): take another --data, or remove it",
+                       describe(a, p));
     if (p->to_begin && access(data_path(a, o, "kubelab.db"), F_OK) == 0)       /* else it was reset */
         return err_set(err, ERR_USAGE, "the start of %s was interrupted in this data folder (%s): remove it, and start the lab again",
                        p->lab ? p->lab->name : "its lab", data_path(a, o, ""));
@@ -115,7 +121,8 @@ static const char *first_failure(struct arena *a, const struct timeline *t)
 {
     for (const struct json *s = json_first(t->steps); s; s = json_next(s))
         if (!json_get_bool(s, "ok", true))
-            return arena_printf(a, "step \"" STR_FMT "\": " STR_FMT, STR_ARG(json_get_str(s, "name")), STR_ARG(json_get_str(s, "message")));
+            return arena_printf(a, "step \"" STR_FMT "\": " STR_FMT, STR_ARG(json_get_str(s, "name")),
+                                STR_ARG(json_get_str(s, "message")));
     return "it was interrupted";
 }
 

@@ -20,7 +20,8 @@ bool profile_choose(struct arena *a, struct profile *p, const struct options *o,
 /* Draw the values of a fresh cluster's lab. */
 bool profile_draw(struct arena *a, struct profile *p, const struct options *o, const uint8_t seed[32], struct err *err);
 
-/* Play the start of a lab on the cluster of o, which is fresh and whose clock stands. False: ERR_INTERNAL with the step that failed, ERR_REFUSED. */
+/* Play the start of a lab on the cluster of o, which is fresh and whose clock stands. False: ERR_INTERNAL with the step that
+ * failed, ERR_REFUSED. */
 bool lab_begin(struct arena *a, const struct options *o, const struct lab *lab, struct err *err);
 /* The lab of the cluster in o's data folder, running or not, with its values; NULL: there is none. */
 const struct lab *lab_of_cluster(struct arena *a, const struct options *o);

@@ -1,11 +1,13 @@
-/* sim/cmd/proxy.c - a way into the cluster for clients on the student's machine that honour proxy variables: curl, kubectl, wget, python.
+/* sim/cmd/proxy.c - a way into the cluster for clients on the student's machine that honour proxy variables: curl, kubectl, wget,
+ * python.
  *
- * The lab's shell sets http_proxy and https_proxy to this listener on loopback. CONNECT and plain requests for an address of the cluster (the node's, a Service's, a
- * pod's) are dialled from a node, the user of the
- * proxy's URL (http://worker1@...; without one the first), through the virtual network, so that kube-proxy's rules, refusals and faults apply. What answers there is a server of ours: it
- * is given a listener on loopback, and the two sockets are spliced; so TLS and HTTP are those of every other client. The nodes' 6443 and 10250 have such
- * listeners anyway. "localhost" is the node that one asks from for 6443 and 10250, else this machine
- * (a port-forward, the student's own server), and where nobody listens there, the node again. Nothing else is proxied.
+ * The lab's shell sets http_proxy and https_proxy to this listener on loopback. CONNECT and plain requests for an address of the
+ * cluster (the node's, a Service's, a pod's) are dialled from a node, the user of the proxy's URL (http://worker1@...; without
+ * one the first), through the virtual network, so that kube-proxy's rules, refusals and faults apply. What answers there is a
+ * server of ours: it is given a listener on loopback, and the two sockets are spliced; so TLS and HTTP are those of every other
+ * client. The nodes' 6443 and 10250 have such listeners anyway. "localhost" is the node that one asks from for 6443 and 10250,
+ * else this machine (a port-forward, the student's own server), and where nobody listens there, the node again. Nothing else is
+ * proxied.
  */
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/host.h"
@@ -27,7 +29,8 @@ struct proxy {
     struct back          backs[SERVERS_MAX];
     size_t               back_count;
 };
-/* A dial into the virtual network, which is done even if its client has left: it is an input (loop.h), and what follows is the cluster's. */
+/* A dial into the virtual network, which is done even if its client has left: it is an input (loop.h), and what follows is the
+ * cluster's. */
 struct lead { struct list node; struct conn *conn; struct node *from; struct input input; struct vnet_dial dial; bool begun; };
 struct conn {
     struct list      node;
@@ -62,7 +65,8 @@ static bool parse_ip(struct str s, unsigned char out[4])
 enum proxy_target proxy_classify(struct str host, int port, int nodes, char ip[64])
 {
     unsigned char b[4];
-    bool is_ip = parse_ip(host, b), local = str_eqi(host, STR("localhost")) || str_eqc(host, "::1") || str_eqc(host, "[::1]") || (is_ip && b[0] == 127);
+    bool is_ip = parse_ip(host, b),
+         local = str_eqi(host, STR("localhost")) || str_eqc(host, "::1") || str_eqc(host, "[::1]") || (is_ip && b[0] == 127);
     struct node_place place = { 0 };
     int node = node_find(host, nodes);
     bool service = is_ip && b[0] == 10 && b[1] >= 96 && b[1] < 112, pod = is_ip && b[0] == 10 && b[1] >= 32 && b[1] < 48;
@@ -94,7 +98,9 @@ static void conn_free(struct conn *c)
 static void refuse(struct conn *c, int status, const char *why)
 {
     struct str body = arena_strf(c->arena, "kubelab: %s: %s\n", c->target, why);
-    stream_write(c->s, arena_strf(c->arena, "HTTP/1.1 %d " STR_FMT "\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n" STR_FMT, status,
+    stream_write(c->s, arena_strf(c->arena,
+                                  "HTTP/1.1 %d " STR_FMT "\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: "
+                                                         "close\r\n\r\n" STR_FMT, status,
                                   STR_ARG(http_status_text(status)), body.n, STR_ARG(body)));
     conn_free(c);
 }
@@ -133,8 +139,9 @@ static void dial_local(struct conn *c, int port)
     tcp_dial(c->proxy->loop, "127.0.0.1", port, on_dialed, c);
 }
 
-/* The loopback listener of a server that lives in the virtual network: made the first time. Servers end with their pods, and their listeners with them; when another
- * has come to be at the same place in memory it is listed again, which is noticed by nobody being there on the port. */
+/* The loopback listener of a server that lives in the virtual network: made the first time. Servers end with their pods, and
+ * their listeners with them; when another has come to be at the same place in memory it is listed again, which is noticed by
+ * nobody being there on the port. */
 static int back_port(struct proxy *p, void *server, struct err *err)
 {
     int port = 0;
@@ -224,7 +231,8 @@ static void lead(struct conn *c, struct str host, int port)
     struct cluster *cl = c->proxy->cluster;
     struct node *to = t == PROXY_LOCAL ? c->from : cluster_node(cl, str_c(ip));
     int edge = to ? cluster_edge_port(cl, to, port) : 0;
-    bool other = t == PROXY_LOCAL && !edge && cluster_edge_port(cl, cluster_node(cl, STR_NULL), port);    /* the API server's, and this is a worker */
+    /* the API server's, and this is a worker */
+    bool other = t == PROXY_LOCAL && !edge && cluster_edge_port(cl, cluster_node(cl, STR_NULL), port);
     bool machine = t == PROXY_LOCAL && !other && cluster_leads_to(cl, port);
     c->node_next = t == PROXY_LOCAL && !edge && machine;
     if (edge || machine)
@@ -253,7 +261,8 @@ static struct node *asker(struct conn *c, struct str headers)
     while (headers.p && headers.n) {
         str_cut(str_trim(str_token(&headers, '\n')), ':', &name, &value);
         value = str_trim(value);
-        if (str_eqi(name, STR("Proxy-Authorization")) && str_starts(value, "Basic ") && base64_decode(c->arena, str_trim(str_sub(value, 6, value.n)), &text))
+        if (str_eqi(name, STR("Proxy-Authorization")) && str_starts(value, "Basic ") &&
+            base64_decode(c->arena, str_trim(str_sub(value, 6, value.n)), &text))
             str_cut(text, ':', &text, &value);
     }
     struct node *n = cluster_node(cl, text);
@@ -261,7 +270,8 @@ static struct node *asker(struct conn *c, struct str headers)
 }
 
 /* "GET http://10.1.2.3/x HTTP/1.1" becomes the origin's form; one request per connection, since the next may be for somebody else. */
-static struct str origin_form(struct arena *a, struct str method, struct str path, struct str version, struct str headers, struct str after)
+static struct str origin_form(struct arena *a, struct str method, struct str path, struct str version, struct str headers,
+                              struct str after)
 {
     struct strbuf out;
     strbuf_init(&out, 2 * HEAD_MAX + after.n + 1024);
@@ -269,7 +279,8 @@ static struct str origin_form(struct arena *a, struct str method, struct str pat
     while (headers.p && headers.n) {
         struct str line = str_trim(str_token(&headers, '\n')), name, value;
         str_cut(line, ':', &name, &value);
-        if (line.n && !str_eqi(name, STR("Connection")) && !str_eqi(name, STR("Proxy-Connection")) && !str_eqi(name, STR("Proxy-Authorization")))
+        if (line.n && !str_eqi(name, STR("Connection")) && !str_eqi(name, STR("Proxy-Connection")) &&
+            !str_eqi(name, STR("Proxy-Authorization")))
             strbuf_addf(&out, STR_FMT "\r\n", STR_ARG(line));
     }
     strbuf_addc(&out, "Connection: close\r\n\r\n");

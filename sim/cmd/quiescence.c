@@ -25,7 +25,8 @@ bool proc_stat_parse(struct str line, struct proc_stat *out)
     if (state.n != 1 || !str_int(head, &pid) || !str_int(word, &parent))
         return false;
     *out = (struct proc_stat){ .pid = (int)pid, .parent = (int)parent, .state = state.p[0] };
-    for (int field = 5; field <= 20 && rest.n; field++) {        /* utime, stime, cutime, cstime are the 14th to 17th, threads the 20th */
+    /* utime, stime, cutime, cstime are the 14th to 17th, threads the 20th */
+    for (int field = 5; field <= 20 && rest.n; field++) {
         int64_t n = 0;
         str_cut(rest, ' ', &word, &rest);
         if (!str_int(word, &n) || n < 0)
@@ -284,7 +285,8 @@ static int last_number(void)
 
 static void *nothing(void *arg) { return arg; }
 
-/* Some containers are shown another machine's figures there: then the file is of another file system, or a thread's birth does not show. */
+/* Some containers are shown another machine's figures there: then the file is of another file system, or a thread's birth does
+ * not show. */
 static bool numbers_tell(void)
 {
     static enum { UNKNOWN, YES, NO } tell;
@@ -529,7 +531,8 @@ bool quiescence_in_flight(const struct look *l)
     if (ours.n)
         qsort(ours.v, ours.n, sizeof *ours.v, by_inode);
     /* the kernel walks a table as large as the machine's memory wants it for either file: only where it can tell something */
-    bool found = (ours.tcp && family_in_flight("/proc/self/net/tcp", &ours)) || (ours.tcp6 && family_in_flight("/proc/self/net/tcp6", &ours));
+    bool found = (ours.tcp && family_in_flight("/proc/self/net/tcp", &ours)) ||
+                 (ours.tcp6 && family_in_flight("/proc/self/net/tcp6", &ours));
     free(ours.v);
     return found;
 }

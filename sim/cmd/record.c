@@ -1,8 +1,8 @@
 /* sim/cmd/record.c - a journal's records: their names, bytes in JSON, and a file of them, read with distrust.
  *
- * A file comes from whoever hands it in. What is checked here once need not be checked where it is replayed: every line is an object of a
- * known kind, inputs stand in the order of their numbers and times, what follows a request names one that was there, each life begins
- * with `up` and ends once, and the last line is the journal's end, so that nothing is missing behind it.
+ * A file comes from whoever hands it in. What is checked here once need not be checked where it is replayed: every line is an
+ * object of a known kind, inputs stand in the order of their numbers and times, what follows a request names one that was there,
+ * each life begins with `up` and ends once, and the last line is the journal's end, so that nothing is missing behind it.
  */
 #include "sim/base/archive.h"
 #include "sim/cmd/record.h"
@@ -79,7 +79,9 @@ static bool check_head(struct check *c, struct str text)
         return wrong(c, "this is no journal of kubelab's: its first line would say so");
     int64_t format = json_get_int(head, "format", 0);
     if (format != JOURNAL_FORMAT)
-        return err_set(c->err, ERR_PARSE, "line %u: the journal has format %" PRId64 ", and this kubelab reads %d: replay it with the one that wrote it", c->line, format,
+        return err_set(c->err, ERR_PARSE,
+                       "line %u: the journal has format %" PRId64 ", and this kubelab reads %d: replay it with the one that wrote "
+                                                                  "it", c->line, format,
                        JOURNAL_FORMAT);
     if (!hex_decode(c->f->arena, json_get_str(head, "seed"), &c->f->seed) || c->f->seed.n != 32)
         return wrong(c, "the seed is not 64 hexadecimal digits");
@@ -150,7 +152,8 @@ static bool check_line(struct check *c, struct str text)
     if (!j || json_type(j) != JSON_OBJECT)
         err_set(c->err, ERR_PARSE, "line %u: this is no JSON object: %s", c->line, why.code ? why.msg : "something else");
     else if (!kind_find(json_get_str(j, "kind"), &r.kind))
-        err_set(c->err, ERR_PARSE, "line %u: there is no record of the kind \"" STR_FMT "\"", c->line, STR_ARG(str_sub(json_get_str(j, "kind"), 0, 40)));
+        err_set(c->err, ERR_PARSE, "line %u: there is no record of the kind \"" STR_FMT "\"", c->line,
+                STR_ARG(str_sub(json_get_str(j, "kind"), 0, 40)));
     else
         ok = true;
     if (ok) {

@@ -24,10 +24,12 @@
 
 enum { JOURNAL_FORMAT = 1 };
 /* In a data folder; past it nothing is recorded any more. A file may be larger, as its head and end are added. */
-enum { LIMIT_JOURNAL_BYTES = 64 * 1024 * 1024, LIMIT_JOURNAL_FILE_BYTES = 80 * 1024 * 1024, LIMIT_JOURNAL_RECORD_BYTES = 48 * 1024 * 1024 };
+enum { LIMIT_JOURNAL_BYTES = 64 * 1024 * 1024, LIMIT_JOURNAL_FILE_BYTES = 80 * 1024 * 1024,
+       LIMIT_JOURNAL_RECORD_BYTES = 48 * 1024 * 1024 };
 
 enum record_kind {
-    RECORD_UP, RECORD_FILE, RECORD_CHAIN, RECORD_REQUEST, RECORD_GONE, RECORD_DATA, RECORD_EOF, RECORD_DRAIN, RECORD_CLOSE, RECORD_ANSWER,
+    RECORD_UP, RECORD_FILE, RECORD_CHAIN, RECORD_REQUEST, RECORD_GONE, RECORD_DATA, RECORD_EOF, RECORD_DRAIN, RECORD_CLOSE,
+        RECORD_ANSWER,
     RECORD_STEP, RECORD_SPEED, RECORD_IDLE, RECORD_DIAL, RECORD_STOP, RECORD_KILLED, RECORD_END, RECORD_FULL, RECORD_KINDS
 };
 const char *record_kind_name(enum record_kind k);
@@ -36,7 +38,8 @@ bool record_is_life_end(enum record_kind k);       /* stop, killed, end, full */
 
 /* obj[key] or obj[key + "64"] = bytes */
 void record_set_bytes(struct arena *a, struct json *obj, const char *key, struct str bytes);
-bool record_get_bytes(struct arena *a, const struct json *obj, const char *key, struct str *out);      /* false: neither, or no base64 */
+/* false: neither, or no base64 */
+bool record_get_bytes(struct arena *a, const struct json *obj, const char *key, struct str *out);
 
 /* ---- a file of them, read whole ---- */
 struct record_line {
@@ -52,8 +55,8 @@ struct journal_file {
     struct str          seed;                      /* 32 bytes */
     struct record_line *lines; size_t n;
 };
-/* bytes: the file, gzip or plain; borrowed by the result, which lives in a. Errors: ERR_PARSE, which name the line, and what is wrong: not a
- * journal, another format, cut off, an order that cannot be. */
+/* bytes: the file, gzip or plain; borrowed by the result, which lives in a. Errors: ERR_PARSE, which name the line, and what is
+ * wrong: not a journal, another format, cut off, an order that cannot be. */
 bool journal_file_read(struct arena *a, struct str bytes, struct journal_file *out, struct err *err);
 
 #endif

@@ -1,8 +1,10 @@
-/* sim/cmd/replay.c - a life out of a journal once more: each input at its event and its time, each answer held against the one that was.
+/* sim/cmd/replay.c - a life out of a journal once more: each input at its event and its time, each answer held against the one
+ * that was.
  *
- * It is the script that the loop follows (sim/loop/input.c). A request goes to the server that listens at the same place of the virtual network, with the
- * client's certificates, which that server judges again: the cluster's keys come of the same seed. At the first difference it stops: in
- * what had happened until an input (the trace's digest, the store's revision), in the time at which the input is met, or in an answer.
+ * It is the script that the loop follows (sim/loop/input.c). A request goes to the server that listens at the same place of the
+ * virtual network, with the client's certificates, which that server judges again: the cluster's keys come of the same seed. At
+ * the first difference it stops: in what had happened until an input (the trace's digest, the store's revision), in the time at
+ * which the input is met, or in an answer.
  */
 #include "sim/cmd/journal.h"
 #include "apiserver/store/store.h"
@@ -59,7 +61,8 @@ static struct str input_words(struct arena *a, const struct replay *r, const str
     case RECORD_REQUEST:
         record_get_bytes(a, j, "method", &method);
         record_get_bytes(a, j, "target", &target);
-        return arena_strf(a, STR_FMT " " STR_FMT " to " STR_FMT, STR_ARG(method), STR_ARG(str_sub(target, 0, 300)), STR_ARG(json_get_str(j, "place")));
+        return arena_strf(a, STR_FMT " " STR_FMT " to " STR_FMT, STR_ARG(method), STR_ARG(str_sub(target, 0, 300)),
+                          STR_ARG(json_get_str(j, "place")));
     case RECORD_STEP:
         return arena_strf(a, "a driven command's step of " STR_FMT, STR_ARG(duration_go(a, json_get_int(j, "ns", 0))));
     case RECORD_DIAL:
@@ -69,14 +72,16 @@ static struct str input_words(struct arena *a, const struct replay *r, const str
     case RECORD_STOP: case RECORD_KILLED: case RECORD_END: case RECORD_FULL:
         return STR("the end of what was recorded");
     default:
-        return of ? arena_strf(a, "what its client did next (%s) after " STR_FMT, record_kind_name(l->kind), STR_ARG(input_words(a, r, of->line)))
+        return of ? arena_strf(a, "what its client did next (%s) after " STR_FMT, record_kind_name(l->kind),
+                               STR_ARG(input_words(a, r, of->line)))
                   : str_c(record_kind_name(l->kind));
     }
 }
 
 static struct str answer_words(struct arena *a, const char *how, int64_t status, int64_t bytes, struct str sum)
 {
-    return arena_strf(a, "%" PRId64 ", %" PRId64 " bytes, sha256 " STR_FMT " (%s)", status, bytes, STR_ARG(sum.n ? str_sub(sum, 0, 16) : STR("none")), how);
+    return arena_strf(a, "%" PRId64 ", %" PRId64 " bytes, sha256 " STR_FMT " (%s)", status, bytes,
+                      STR_ARG(sum.n ? str_sub(sum, 0, 16) : STR("none")), how);
 }
 
 static void differs(struct replay *r, const struct record_line *l, const char *expected, const char *got)
@@ -85,7 +90,8 @@ static void differs(struct replay *r, const struct record_line *l, const char *e
     if (!r->difference) {
         struct str what = input_words(a, r, l), when = at_time(a, l->t);
         r->line = l->line;
-        r->difference = xstrdup(arena_printf(a, "input:    line %u, event %" PRIu64 ", at " STR_FMT ": " STR_FMT "\nexpected: %s\ngot:      %s", l->line, l->n, STR_ARG(when), STR_ARG(what),
+        r->difference = xstrdup(arena_printf(a,
+                                             "input:    line %u, event %" PRIu64 ", at " STR_FMT ": " STR_FMT "\nexpected: %s\ngot:      %s", l->line, l->n, STR_ARG(when), STR_ARG(what),
                                              expected, got));
     }
     r->over = true;
@@ -170,7 +176,8 @@ static const char *unfit(struct arena *a, const struct http_replay_request *q, c
 
 static void meet_request(struct replay *r, struct arena *a, const struct record_line *l, const struct json *j)
 {
-    struct http_replay_request q = { .id = l->id, .time_shift_s = json_get_int(j, "shift", 0), .remote_addr = json_get_str(j, "from") };
+    struct http_replay_request q = { .id = l->id, .time_shift_s = json_get_int(j, "shift", 0),
+                                     .remote_addr = json_get_str(j, "from") };
     struct http_server *s = cluster_server(r->cluster, json_get_str(j, "place"));
     struct asked *asked = map_get(r->asked, id_key(&l->id));
     struct cert **certs = NULL;
@@ -178,7 +185,8 @@ static void meet_request(struct replay *r, struct arena *a, const struct record_
         differs(r, l, "a server to listen there", "none does");
         return;
     }
-    if (!record_get_bytes(a, j, "method", &q.method) || !record_get_bytes(a, j, "target", &q.target) || !chain_load(r, json_get_int(j, "chain", 0), &certs, &q.peer_count)) {
+    if (!record_get_bytes(a, j, "method", &q.method) || !record_get_bytes(a, j, "target", &q.target) ||
+        !chain_load(r, json_get_int(j, "chain", 0), &certs, &q.peer_count)) {
         differs(r, l, "method, target and certificates", "they cannot be read");
         return;
     }
@@ -197,7 +205,8 @@ static void meet_request(struct replay *r, struct arena *a, const struct record_
 
 static void meet_more(struct replay *r, struct arena *a, const struct record_line *l, const struct json *j)
 {
-    static const enum http_tap_what whats[RECORD_KINDS] = { [RECORD_GONE] = HTTP_TAP_GONE, [RECORD_DATA] = HTTP_TAP_DATA, [RECORD_EOF] = HTTP_TAP_EOF,
+    static const enum http_tap_what whats[RECORD_KINDS] = { [RECORD_GONE] = HTTP_TAP_GONE, [RECORD_DATA] = HTTP_TAP_DATA,
+                                                            [RECORD_EOF] = HTTP_TAP_EOF,
                                                             [RECORD_DRAIN] = HTTP_TAP_DRAIN, [RECORD_CLOSE] = HTTP_TAP_CLOSE };
     struct asked *asked = map_get(r->asked, id_key(&l->id));
     struct str bytes = STR_NULL, text = STR_NULL;
@@ -259,7 +268,8 @@ static void compare(struct replay *r, struct arena *a, const struct record_line 
     } else if (rev >= 0 && rev != have) {
         differs(r, l, arena_printf(a, "revision %" PRId64 " before it", rev), arena_printf(a, "revision %" PRId64, have));
     } else if (want_trace.n && !str_eqc(want_trace, trace)) {
-        differs(r, l, arena_printf(a, "trace " STR_FMT " of what happened before it", STR_ARG(want_trace)), arena_printf(a, "trace %s", trace));
+        differs(r, l, arena_printf(a, "trace " STR_FMT " of what happened before it", STR_ARG(want_trace)),
+                arena_printf(a, "trace %s", trace));
     } else if (want_store.n) {
         store_digest(cluster_store(r->cluster), store);
         if (!str_eqc(want_store, store))
@@ -361,12 +371,15 @@ static void on_answer(void *ctx, uint64_t id, const struct http_answer *w)
     struct arena *a = arena_new();
     const struct json *j = json_parse(a, l->text, NULL);
     const char *how = arena_cstr(a, json_get_str(j, "how"));
-    bool left = strcmp(how, "gone") == 0 && json_get_int(j, "status", 0) == 0;     /* before the commit that its answer waited for; here that may come first */
+    /* before the commit that its answer waited for; here that may come first */
+    bool left = strcmp(how, "gone") == 0 && json_get_int(j, "status", 0) == 0;
     int64_t status = json_get_int(j, "status", 0), bytes = json_get_int(j, "bytes", 0);
-    bool same = status == w->status && bytes == (int64_t)w->bytes && str_eqc(json_get_str(j, "sum"), w->sum) && strcmp(how, w->how) == 0;
+    bool same = status == w->status && bytes == (int64_t)w->bytes && str_eqc(json_get_str(j, "sum"), w->sum) &&
+                strcmp(how, w->how) == 0;
     asked->seen[which] = true;
     if (!same && !left) {
-        struct str expected = answer_words(a, how, status, bytes, json_get_str(j, "sum")), got = answer_words(a, w->how, w->status, (int64_t)w->bytes, str_c(w->sum));
+        struct str expected = answer_words(a, how, status, bytes, json_get_str(j, "sum")),
+                   got = answer_words(a, w->how, w->status, (int64_t)w->bytes, str_c(w->sum));
         differs(r, asked->line, arena_cstr(a, expected), arena_cstr(a, got));
     }
     arena_free(a);
@@ -421,7 +434,8 @@ static void index_requests(struct replay *r)
     }
 }
 
-struct replay *replay_new(const struct journal_file *f, size_t first, void (*done)(void *ctx, const char *difference, unsigned line), void *ctx)
+struct replay *replay_new(const struct journal_file *f, size_t first,
+                          void (*done)(void *ctx, const char *difference, unsigned line), void *ctx)
 {
     struct replay *r = NEW(struct replay);
     ASSERT(f->lines[first].kind == RECORD_UP);
@@ -451,7 +465,8 @@ static void compare_beginning(struct replay *r)
     const struct json *j = json_parse(a, l->text, NULL);
     int64_t life = json_get_int(j, "life", 1);
     if (l == r->file->lines && life != 1)
-        differs(r, l, arena_printf(a, "%" PRId64 " lives before this one", life - 1), "none: they were not recorded (up --journal=false), or are not in this file");
+        differs(r, l, arena_printf(a, "%" PRId64 " lives before this one", life - 1),
+                "none: they were not recorded (up --journal=false), or are not in this file");
     else
         compare(r, a, l, j);
     arena_free(a);

@@ -1,8 +1,8 @@
 /* sim/cmd/replay_command.c - kubelab journal export, and kubelab replay.
  *
- * A journal is handed in as one file: a line of head with the seed, then the data folder's records, then how the run looked when it was
- * exported. It is replayed life by life, each in a process of its own, as it was lived: on one data folder, which is made for it. What a
- * process finds goes through a pipe, one line of JSON.
+ * A journal is handed in as one file: a line of head with the seed, then the data folder's records, then how the run looked when
+ * it was exported. It is replayed life by life, each in a process of its own, as it was lived: on one data folder, which is made
+ * for it. What a process finds goes through a pipe, one line of JSON.
  */
 #include "sim/base/archive.h"
 #include "sim/cmd/cluster.h"
@@ -36,7 +36,9 @@ static void add_record(void *ctx, int64_t seq, struct str record)
     if ((e->until >= 0 && seq > e->until) || e->err->code)
         return;
     if (seq != e->last + 1)
-        err_set(e->err, ERR_INTERNAL, "the journal has a hole: its records %" PRId64 " to %" PRId64 " could not be written, the disk was full", e->last + 1, seq - 1);
+        err_set(e->err, ERR_INTERNAL,
+                "the journal has a hole: its records %" PRId64 " to %" PRId64 " could not be written, the disk was full",
+                e->last + 1, seq - 1);
     e->last = seq;
     e->kind = arena_str(e->a, json_get_str(json_parse(a, record, NULL), "kind"));
     strbuf_add(&e->out, record);
@@ -95,7 +97,8 @@ static bool export_folder(struct export *e, const char *db)
     if (!s && !e->err->code)
         err_set(e->err, ERR_REFUSED, "no cluster has been started in this data folder: there is no %s", db);
     if (!e->last && !e->err->code)
-        err_set(e->err, ERR_USAGE, "this data folder has no journal: its cluster was started with --journal=false, or by an older kubelab");
+        err_set(e->err, ERR_USAGE,
+                "this data folder has no journal: its cluster was started with --journal=false, or by an older kubelab");
     return e->err->code == ERR_NONE;
 }
 
@@ -131,7 +134,8 @@ static bool journal_export(struct arena *a, const struct options *o, const char 
         bytes = gzip_pack(a, bytes, 9);
     ok = ok && file_write(path, bytes, 0600, err);
     if (ok && isatty(2))
-        fprintf(stderr, "kubelab: %s holds the cluster's seed, hence its keys, and every token that was sent: who gets it can be this cluster's administrator\n", path);
+        fprintf(stderr, "kubelab: %s holds the cluster's seed, hence its keys, and every token that was sent: who gets it can be "
+                        "this cluster's administrator\n", path);
     strbuf_deinit(&e.out);
     err_clear(&refused);
     return ok;
@@ -142,7 +146,8 @@ int cmd_journal(struct options *o)
     struct arena *a = arena_new();
     struct err err = { 0 };
     bool ok = o->arg_count == 2 && strcmp(o->args[0], "export") == 0 ? journal_export(a, o, o->args[1], &err)
-                                                                      : err_set(&err, ERR_USAGE, "usage: kubelab journal export FILE [--data DIR]");
+                                                                      : err_set(&err, ERR_USAGE,
+                                                                                "usage: kubelab journal export FILE [--data DIR]");
     int status = ok ? EXIT_DONE : control_fail(&err);
     err_clear(&err);
     arena_free(a);
@@ -165,12 +170,14 @@ static void on_done(void *ctx, const char *difference, unsigned line)
     struct life *life = ctx;
     struct arena *a = arena_new();
     const struct record_line *end = replay_end(life->replay);
-    struct json *j = json_buildf(a, "{'same':%b,'inputs':%d,'line':%d,'difference':%s}", !difference, (int64_t)replay_inputs(life->replay), (int64_t)line, difference);
+    struct json *j = json_buildf(a, "{'same':%b,'inputs':%d,'line':%d,'difference':%s}", !difference,
+                                 (int64_t)replay_inputs(life->replay), (int64_t)line, difference);
     struct str text = arena_strf(a, STR_FMT "\n", STR_ARG(json_text(a, j)));
     ssize_t n = write(life->fd, text.p, text.n);
     bool stays = life->keep && !difference, lives_on = end->kind == RECORD_STOP && !difference;
     if (n != (ssize_t)text.n || !(stays || lives_on))
-        _exit(EXIT_DONE);                          /* nobody wants this folder any more, or it is to be as a killed process leaves it */
+        /* nobody wants this folder any more, or it is to be as a killed process leaves it */
+        _exit(EXIT_DONE);
     close(life->fd);
     if (!stays)
         cluster_stop(replay_cluster(life->replay));
@@ -198,7 +205,8 @@ static void options_of(struct arena *a, const struct json *up, struct cluster_op
 static void live(struct life *life, struct cluster_options *co)
 {
     struct arena *a = arena_new();
-    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC), log_fd = open(arena_printf(a, "%s/log", co->dir), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC),
+        log_fd = open(arena_printf(a, "%s/log", co->dir), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     setsid();
     if (life->tied)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -313,7 +321,8 @@ static const char *folder_make(struct arena *a, const char *data, struct str see
 
 struct outcome { int64_t inputs; int lives; const struct record_line *end; struct json *different; };
 
-static bool run_lives(struct arena *a, const struct journal_file *f, const char *dir, const struct life *how, struct outcome *out, struct err *err)
+static bool run_lives(struct arena *a, const struct journal_file *f, const char *dir, const struct life *how, struct outcome *out,
+                      struct err *err)
 {
     for (size_t i = 0; i < f->n; i++) {
         if (record_is_life_end(f->lines[i].kind))
@@ -345,7 +354,8 @@ static void print_outcome(struct arena *a, const struct options *o, const struct
     const struct json *d = out->different, *end = out->end ? json_parse(a, out->end->text, NULL) : NULL;
     bool full = out->end && out->end->kind == RECORD_FULL;
     if (o->output && strcmp(o->output, "json") == 0) {
-        struct json *j = json_buildf(a, "{'same':%b,'inputs':%d,'lives':%d,'complete':%b}", !d, out->inputs, (int64_t)out->lives, !full);
+        struct json *j = json_buildf(a, "{'same':%b,'inputs':%d,'lives':%d,'complete':%b}", !d, out->inputs, (int64_t)out->lives,
+                                     !full);
         if (d) {
             json_set_int(a, j, "line", json_get_int(d, "line", 0));
             json_set_str(a, j, "difference", json_get_str(d, "difference"));
@@ -365,11 +375,13 @@ static void print_outcome(struct arena *a, const struct options *o, const struct
     }
 }
 
-bool replay_kept(struct arena *a, const struct journal_file *f, const char *dir, volatile pid_t *pid, const char **difference, struct err *err)
+bool replay_kept(struct arena *a, const struct journal_file *f, const char *dir, volatile pid_t *pid, const char **difference,
+                 struct err *err)
 {
     struct outcome out = { 0 };
     *difference = NULL;
-    if (!folder_make(a, dir, f->seed, err) || !run_lives(a, f, dir, &(struct life){ .keep = true, .tied = true, .pid = pid }, &out, err))
+    if (!folder_make(a, dir, f->seed, err) ||
+        !run_lives(a, f, dir, &(struct life){ .keep = true, .tied = true, .pid = pid }, &out, err))
         return false;
     if (out.different)
         *difference = arena_cstr(a, json_get_str(out.different, "difference"));

@@ -26,7 +26,8 @@ static bool stop(struct arena *a, struct options *o, struct err *err)
 
 int cmd_reset(struct options *o)
 {
-    static const char *const lived[] = { "kubelab.db", "kubelab.db-wal", "kubelab.db-shm", "node", "nodes", "pki", "admin.conf", "log", "control.sock" };
+    static const char *const lived[] = { "kubelab.db", "kubelab.db-wal", "kubelab.db-shm", "node", "nodes", "pki", "admin.conf",
+                                         "log", "control.sock" };
     struct arena *a = arena_new();
     struct err err = { 0 };
     struct profile p = { 0 };

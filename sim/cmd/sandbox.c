@@ -1,8 +1,10 @@
-/* sim/cmd/sandbox.c - a student's script: its folder, its processes, its budgets, what it came to. The measures themselves are in confine*.c.
+/* sim/cmd/sandbox.c - a student's script: its folder, its processes, its budgets, what it came to. The measures themselves are in
+ * confine*.c.
  *
- * Four processes, from outside in. This one reads the output and watches the budgets. Its child, the keeper, only waits, so that somebody is left to end all
- * when the script kills its supervisor. The supervisor is a driven command (drive.h): the cluster looks at what lives below it. Its child confines itself and
- * becomes the script. Nothing of ours survives the exec: no descriptor, no variable of the environment but those made here.
+ * Four processes, from outside in. This one reads the output and watches the budgets. Its child, the keeper, only waits, so that
+ * somebody is left to end all when the script kills its supervisor. The supervisor is a driven command (drive.h): the cluster
+ * looks at what lives below it. Its child confines itself and becomes the script. Nothing of ours survives the exec: no
+ * descriptor, no variable of the environment but those made here.
  */
 #include "sim/cmd/confine.h"
 #include "sim/cmd/drive.h"
@@ -77,7 +79,8 @@ void sandbox_close(struct sandbox *box)
     enum { DEPTH_MAX = 64 };
     if (!box->folder)
         return;
-    for (int i = 0; i < DEPTH_MAX && access(box->folder, F_OK) == 0; i++) {        /* a folder below an unreadable one is met the next time */
+    /* a folder below an unreadable one is met the next time */
+    for (int i = 0; i < DEPTH_MAX && access(box->folder, F_OK) == 0; i++) {
         nftw(box->folder, open_up, 16, FTW_PHYS);
         scratch_remove(box->folder);
     }
@@ -121,7 +124,8 @@ struct run {
     struct confinement c;
     int    door;                       /* the connection that keeps the door open; -1 */
     int    turn;                       /* the machine's two ports are its (sandbox_ports.c); -1: it does not name them */
-    struct { int64_t port; const char *shown; } edges[2 * CONFINE_PORTS_MAX]; size_t edge_n;       /* ports on loopback, and where they lead in the cluster */
+    /* ports on loopback, and where they lead in the cluster */
+    struct { int64_t port; const char *shown; } edges[2 * CONFINE_PORTS_MAX]; size_t edge_n;
     char **argv;
 };
 
@@ -133,7 +137,8 @@ static void add_readable(struct run *r, const char *path)
     free(full);
 }
 
-/* The folders of PATH, where their files lead (a kubectl that is a link), and this program: the file alone, since a key may lie beside it. */
+/* The folders of PATH, where their files lead (a kubectl that is a link), and this program: the file alone, since a key may lie
+ * beside it. */
 static void find_readable(struct run *r)
 {
     struct str path = str_c(getenv("PATH") ? getenv("PATH") : "");
@@ -204,7 +209,8 @@ static bool link_node(struct run *r, const char *name, struct err *err)
     return access(from, F_OK) != 0 || symlink(from, to) == 0 || err_set(err, ERR_IO, "cannot make %s: %s", to, strerror(errno));
 }
 
-/* What the script has for the cluster's folder: the commands, the administrator's kubeconfig, the nodes' files, and (open_door) a socket. */
+/* What the script has for the cluster's folder: the commands, the administrator's kubeconfig, the nodes' files, and (open_door) a
+ * socket. */
 static bool link_nodes(struct run *r, struct err *err) { return link_node(r, "node", err) && link_node(r, "nodes", err); }
 
 static bool make_view(struct run *r, struct err *err)
@@ -224,7 +230,9 @@ static bool open_door(struct run *r, struct err *err)
     if (r->c.cluster_is_anothers)
         sandbox_give(r->c.view, r->c.uid);         /* it makes the socket there */
     chmod(r->box->folder, 0711);
-    r->door = control_send(r->a, r->job->cluster, "POST", arena_printf(r->a, "/door?path=" STR_FMT "%s", STR_ARG(percent_encode(r->a, str_c(path))), r->c.own_ports ? "&ports" : ""),
+    r->door = control_send(r->a, r->job->cluster, "POST",
+                           arena_printf(r->a, "/door?path=" STR_FMT "%s", STR_ARG(percent_encode(r->a, str_c(path))),
+                                        r->c.own_ports ? "&ports" : ""),
                            STR_NULL, err);
     if (r->door < 0 || !control_begun(r->a, r->door, err))
         return false;
@@ -249,10 +257,12 @@ static void close_door(struct run *r)
 
 static void begin(struct run *r, struct arena *a, const struct sandbox *box, const struct sandbox_job *job)
 {
-    *r = (struct run){ .a = a, .box = box, .job = job, .limits = job->limits ? *job->limits : sandbox_limits_default, .door = -1, .turn = -1 };
+    *r = (struct run){ .a = a, .box = box, .job = job, .limits = job->limits ? *job->limits : sandbox_limits_default, .door = -1,
+                       .turn = -1 };
     char *full = realpath(data_path(a, job->cluster, ""), NULL);
     r->c = (struct confinement){
-        .box = box, .limits = &r->limits, .data = full ? arena_strdup(a, full) : data_path(a, job->cluster, ""), .view = arena_printf(a, "%s/data", box->folder),
+        .box = box, .limits = &r->limits, .data = full ? arena_strdup(a, full) : data_path(a, job->cluster, ""),
+            .view = arena_printf(a, "%s/data", box->folder),
         .tmp = arena_printf(a, "%s/tmp", box->folder), .uid = confine_spare_user(), .on = (1u << MEASURE_COUNT) - 1,
     };
     struct stat st;
@@ -278,7 +288,8 @@ static void report_measures(struct run *r, struct sandbox_result *out)
     }
 }
 
-/* What is tried is tried with the links as they are, and namespaces make folders of them: where those are not to be had, they are links again. */
+/* What is tried is tried with the links as they are, and namespaces make folders of them: where those are not to be had, they are
+ * links again. */
 static bool try_measures(struct run *r, struct sandbox_result *out, struct err *err)
 {
     hand_over(&r->c, r->c.uid);
@@ -333,10 +344,13 @@ static void enter(void *ctx)
 
 static void make_environment(struct run *r)
 {
-    const char *path = arena_printf(r->a, "%s/bin/driven:%s/bin:%s", r->c.view, r->c.view, getenv("PATH") ? getenv("PATH") : "/usr/local/bin:/usr/bin:/bin");
+    const char *path = arena_printf(r->a, "%s/bin/driven:%s/bin:%s", r->c.view, r->c.view,
+                                    getenv("PATH") ? getenv("PATH") : "/usr/local/bin:/usr/bin:/bin");
     const struct { const char *name, *value; } fixed[] = {
-        { "PATH", path }, { "HOME", r->box->home }, { "TMPDIR", r->c.on & 1u << MEASURE_NAMESPACES ? "/tmp" : r->c.tmp }, { "USER", "user" }, { "LOGNAME", "user" },
-        { "SHELL", "/bin/bash" }, { "LANG", "C.UTF-8" }, { "TZ", "UTC" }, { "TERM", "dumb" }, { "KUBELAB_DRIVEN", "1" }, { "KUBELAB_NO_NAMESPACES", "1" },
+        { "PATH", path }, { "HOME", r->box->home }, { "TMPDIR", r->c.on & 1u << MEASURE_NAMESPACES ? "/tmp" : r->c.tmp },
+        { "USER", "user" }, { "LOGNAME", "user" },
+        { "SHELL", "/bin/bash" }, { "LANG", "C.UTF-8" }, { "TZ", "UTC" }, { "TERM", "dumb" }, { "KUBELAB_DRIVEN", "1" },
+        { "KUBELAB_NO_NAMESPACES", "1" },
 #ifdef __SANITIZE_ADDRESS__            /* the commands of the lab's host look for leaks by ptrace */
         { "ASAN_OPTIONS", "detect_leaks=0" },
 #endif
@@ -364,7 +378,8 @@ static _Noreturn void supervise(struct run *r, int output, int ready, int report
     dup2(output, 2);
     struct entering e = { r, ready };
     struct drive_job job = { .argv = r->argv, .budget = duration_go(r->a, r->limits.virtual_ns).p, .enter = enter, .ctx = &e };
-    out.ran = able ? drive_run(r->a, &cluster, &job, &out.outcome, &err) : err_set(&err, ERR_IO, "it cannot become the cluster's user");
+    out.ran = able ? drive_run(r->a, &cluster, &job, &out.outcome, &err)
+              : err_set(&err, ERR_IO, "it cannot become the cluster's user");
     snprintf(out.why, sizeof out.why, "%.*s", (int)sizeof out.why - 1, err.msg);
     ssize_t n = write(report, &out, sizeof out);
     _exit(n == sizeof out ? 0 : 1);
@@ -472,7 +487,8 @@ static void watch(struct watch *w, struct report *report)
     int64_t looked = wall_now_ns();
     size_t have = 0;
     while (open_report || open_output) {
-        struct pollfd p[2] = { { .fd = open_output ? w->output : -1, .events = POLLIN }, { .fd = open_report ? w->report : -1, .events = POLLIN } };
+        struct pollfd p[2] = { { .fd = open_output ? w->output : -1, .events = POLLIN },
+                               { .fd = open_report ? w->report : -1, .events = POLLIN } };
         poll(p, 2, TICK_MS);
         if (p[0].revents)
             open_output = take_output(w);
@@ -501,7 +517,8 @@ static const char *in_words(struct run *r, enum sandbox_end end)
     struct arena *a = r->a;
     switch (end) {
     case SANDBOX_ENDED: return "";
-    case SANDBOX_VIRTUAL: return arena_printf(a, "it used up its " STR_FMT " of virtual time and was ended", STR_ARG(duration_go(a, l->virtual_ns)));
+    case SANDBOX_VIRTUAL:
+        return arena_printf(a, "it used up its " STR_FMT " of virtual time and was ended", STR_ARG(duration_go(a, l->virtual_ns)));
     case SANDBOX_WALL: return arena_printf(a, "it was still running after %u s and was ended", l->wall_s);
     case SANDBOX_CPU: return arena_printf(a, "it used up its %u s of CPU time and was ended", l->cpu_s);
     case SANDBOX_THREADS: return arena_printf(a, "it had more than %u processes and threads at once and was ended", l->threads);
@@ -532,7 +549,8 @@ static struct str replace_all(struct arena *a, struct str text, const char *what
 
 static struct str shown(struct run *r, struct str text)
 {
-    const struct { const char *what, *with; } names[] = { { r->c.view, SHOWN_DATA }, { r->c.data, SHOWN_DATA }, { r->box->home, SHOWN_HOME }, { r->c.tmp, "/tmp" } };
+    const struct { const char *what, *with; } names[] = { { r->c.view, SHOWN_DATA }, { r->c.data, SHOWN_DATA },
+                                                          { r->box->home, SHOWN_HOME }, { r->c.tmp, "/tmp" } };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         text = replace_all(r->a, text, names[i].what, names[i].with);
     for (size_t i = 0; i < r->edge_n; i++)
@@ -626,12 +644,14 @@ static bool take_turn(struct run *r, struct err *err)
 {
     r->c.own_ports = sandbox_ports_named(r->box->home);
     r->turn = r->c.own_ports ? sandbox_ports_take(r->job->stopped, r->job->ctx) : -1;
-    return !r->c.own_ports || r->turn >= 0 || err_set(err, ERR_IO, "another script has the ports %d and %d of this machine", PORT_KUBECTL_PROXY, PORT_USUAL);
+    return !r->c.own_ports || r->turn >= 0 ||
+           err_set(err, ERR_IO, "another script has the ports %d and %d of this machine", PORT_KUBECTL_PROXY, PORT_USUAL);
 }
 
 static bool run(struct run *r, struct sandbox_result *out, struct err *err)
 {
-    if (!choose_argv(r, err) || !take_turn(r, err) || !make_view(r, err) || !find_ports(r, err) || !open_door(r, err) || !try_measures(r, out, err))
+    if (!choose_argv(r, err) || !take_turn(r, err) || !make_view(r, err) || !find_ports(r, err) || !open_door(r, err) ||
+        !try_measures(r, out, err))
         return false;
     if (out->level >= r->job->require)
         return perform(r, out, err);
@@ -639,11 +659,14 @@ static bool run(struct run *r, struct sandbox_result *out, struct err *err)
     for (size_t i = 0; i < MEASURE_COUNT; i++)
         if (!(r->c.on & 1u << i))
             missing = arena_printf(r->a, "%s; %s: %s", missing, confine_names[i], r->c.why[i]);
-    return err_set(err, ERR_FORBIDDEN, "this machine confines a script to the level \"%s\", and \"%s\" is required: nothing was run%s", sandbox_level_name(out->level),
+    return err_set(err, ERR_FORBIDDEN,
+                   "this machine confines a script to the level \"%s\", and \"%s\" is required: nothing was run%s",
+                   sandbox_level_name(out->level),
                    sandbox_level_name(r->job->require), missing);
 }
 
-bool sandbox_run(struct arena *a, const struct sandbox *box, const struct sandbox_job *job, struct sandbox_result *out, struct err *err)
+bool sandbox_run(struct arena *a, const struct sandbox *box, const struct sandbox_job *job, struct sandbox_result *out,
+                 struct err *err)
 {
     struct run r;
     *out = (struct sandbox_result){ .why = "", .status = -1 };

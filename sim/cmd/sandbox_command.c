@@ -1,4 +1,5 @@
-/* sim/cmd/sandbox_command.c - `kubelab sandbox [SCRIPT]`: a script run as a submission is, on the running cluster; without one, what could be had here. */
+/* sim/cmd/sandbox_command.c - `kubelab sandbox [SCRIPT]`: a script run as a submission is, on the running cluster; without one,
+ * what could be had here. */
 #include "labs/labs.h"
 #include "sim/cmd/sandbox.h"
 
@@ -16,7 +17,8 @@ static void print_measures(const struct sandbox_result *r, FILE *out)
 static void print_json(struct arena *a, const struct sandbox_result *r)
 {
     static const char *const ends[] = { "", "virtual", "wall", "cpu", "threads", "memory", "disk", "output", "interrupted", "broken" };
-    struct json *j = json_buildf(a, "{'status':%d,'endedBy':%s,'why':%s,'output':%S,'outputCut':%b,'level':%s,'measures':%j}", (int64_t)r->status, ends[r->end], r->why,
+    struct json *j = json_buildf(a, "{'status':%d,'endedBy':%s,'why':%s,'output':%S,'outputCut':%b,'level':%s,'measures':%j}",
+                                 (int64_t)r->status, ends[r->end], r->why,
                                  r->output, r->output_cut, sandbox_level_name(r->level), r->measures);
     printf(STR_FMT "\n", STR_ARG(json_text(a, j)));
 }
@@ -26,11 +28,13 @@ static bool fill_home(struct arena *a, const struct sandbox *box, const struct o
 {
     struct str text;
     struct control_reply reply;
-    if (!file_read(script, LIMIT_BODY_BYTES, a, &text, err) || !control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, err))
+    if (!file_read(script, LIMIT_BODY_BYTES, a, &text, err) ||
+        !control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, err))
         return false;
     struct str lab = json_get_str(json_parse(a, reply.body, NULL), "lab");
     const struct lab *l = lab.n ? lab_find(arena_cstr(a, lab)) : NULL;
-    return (!l || lab_files_write(l, box->home, true, err)) && file_write(arena_printf(a, "%s/%s", box->home, path_base(script)), text, 0755, err);
+    return (!l || lab_files_write(l, box->home, true, err)) &&
+           file_write(arena_printf(a, "%s/%s", box->home, path_base(script)), text, 0755, err);
 }
 
 static int conclude(const struct options *o, struct arena *a, const struct sandbox_result *r)

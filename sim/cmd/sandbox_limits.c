@@ -6,8 +6,10 @@
 enum kind { TIME, SECONDS, COUNT, BYTES };
 static const struct { const char *name; enum kind kind; size_t offset; int64_t max; } fields[] = {
 #define FIELD(name, kind, field, max) { name, kind, offsetof(struct sandbox_limits, field), max }
-    FIELD("time", TIME, virtual_ns, INT64_MAX), FIELD("wall", SECONDS, wall_s, 86400), FIELD("cpu", SECONDS, cpu_s, 86400), FIELD("threads", COUNT, threads, 100000),
-    FIELD("memory", BYTES, memory_bytes, (int64_t)1 << 40), FIELD("file", BYTES, file_bytes, (int64_t)1 << 40), FIELD("disk", BYTES, disk_bytes, (int64_t)1 << 40),
+    FIELD("time", TIME, virtual_ns, INT64_MAX), FIELD("wall", SECONDS, wall_s, 86400), FIELD("cpu", SECONDS, cpu_s, 86400),
+        FIELD("threads", COUNT, threads, 100000),
+    FIELD("memory", BYTES, memory_bytes, (int64_t)1 << 40), FIELD("file", BYTES, file_bytes, (int64_t)1 << 40),
+    FIELD("disk", BYTES, disk_bytes, (int64_t)1 << 40),
     FIELD("output", BYTES, output_bytes, (int64_t)1 << 40), FIELD("keep", BYTES, keep_bytes, 64 << 20),
 #undef FIELD
 };
@@ -42,7 +44,8 @@ static bool limit_set(struct sandbox_limits *limits, struct str name, struct str
             continue;
         if (!value_parse(value, fields[i].kind, &n) || n > fields[i].max)
             return err_set(err, ERR_USAGE, "the limit %s is %s, not \"" STR_FMT "\"", fields[i].name,
-                           fields[i].kind == BYTES ? "a size like 64Mi" : fields[i].kind == COUNT ? "a whole number" : "a duration like 30s", STR_ARG(value));
+                           fields[i].kind == BYTES ? "a size like 64Mi" : fields[i].kind == COUNT ? "a whole number"
+                           : "a duration like 30s", STR_ARG(value));
         if (fields[i].kind == TIME)
             *(int64_t *)at = n;
         else if (fields[i].kind == BYTES)
@@ -51,7 +54,9 @@ static bool limit_set(struct sandbox_limits *limits, struct str name, struct str
             *(unsigned *)at = (unsigned)n;
         return true;
     }
-    return err_set(err, ERR_USAGE, "there is no limit \"" STR_FMT "\": they are time, wall, cpu, threads, memory, file, disk, output and keep", STR_ARG(name));
+    return err_set(err, ERR_USAGE,
+                   "there is no limit \"" STR_FMT "\": they are time, wall, cpu, threads, memory, file, disk, output and keep",
+                   STR_ARG(name));
 }
 
 bool sandbox_limits_parse(struct str text, struct sandbox_limits *limits, struct err *err)

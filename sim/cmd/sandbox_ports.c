@@ -1,6 +1,7 @@
-/* sim/cmd/sandbox_ports.c - the two ports of the machine that a lab's text has students listen at, for kubectl proxy and kubectl port-forward. Loopback is one for all scripts that
- * are run on a machine at once: one would find the other's proxy, hence the other's cluster, or no free port. So who names them has them alone, one script after another; who names
- * none can neither listen nor connect there (Landlock), and waits for nobody.
+/* sim/cmd/sandbox_ports.c - the two ports of the machine that a lab's text has students listen at, for kubectl proxy and kubectl
+ * port-forward. Loopback is one for all scripts that are run on a machine at once: one would find the other's proxy, hence the
+ * other's cluster, or no free port. So who names them has them alone, one script after another; who names none can neither listen
+ * nor connect there (Landlock), and waits for nobody.
  */
 #include "sim/cmd/confine.h"
 

@@ -1,4 +1,5 @@
-/* sim/cmd/sandbox_text.c - what a script printed, as text that may be shown anywhere: it cannot move a terminal's cursor, nor break a result file. */
+/* sim/cmd/sandbox_text.c - what a script printed, as text that may be shown anywhere: it cannot move a terminal's cursor, nor
+ * break a result file. */
 #include "sim/cmd/sandbox.h"
 
 /* The bytes of the character that begins here; 0: it is none. */

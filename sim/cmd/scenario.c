@@ -1,7 +1,8 @@
-/* sim/cmd/scenario.c - `kubelab scenario run FILE`: a script of what happens when, played on a fresh cluster of its own with its clock standing between the steps.
+/* sim/cmd/scenario.c - `kubelab scenario run FILE`: a script of what happens when, played on a fresh cluster of its own with its
+ * clock standing between the steps.
  *
- * The cluster lives in a scratch folder and is gone afterwards; what is kept is in --out: timeline.json, timeline.csv and timeline.svg, written also when the scenario
- * fails or is interrupted.
+ * The cluster lives in a scratch folder and is gone afterwards; what is kept is in --out: timeline.json, timeline.csv and
+ * timeline.svg, written also when the scenario fails or is interrupted.
  */
 #include "labs/labs.h"
 #include "sim/cmd/cmd.h"
@@ -67,7 +68,8 @@ static int perform(struct play *p, struct err *err)
     err_clear(&late);
     if (!ok)
         return err->code == ERR_REFUSED ? EXIT_UNREACHABLE : EXIT_INTERNAL;
-    say(p, arena_printf(p->a, "\n%s: %s; %zu of %zu steps as expected", sc->name, t.interrupted ? "interrupted" : t.failed ? "failed" : "passed", t.passed, t.passed + t.failed));
+    say(p, arena_printf(p->a, "\n%s: %s; %zu of %zu steps as expected", sc->name,
+                        t.interrupted ? "interrupted" : t.failed ? "failed" : "passed", t.passed, t.passed + t.failed));
     return t.failed || t.interrupted ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -77,7 +79,8 @@ int cmd_scenario(struct options *o)
     struct err err = { 0 };
     int status = EXIT_USAGE;
     if (o->arg_count != 2 || strcmp(o->args[0], "run") != 0)
-        err_set(&err, ERR_USAGE, "usage: kubelab scenario run FILE [--seed N | --student ID --key FILE] [--set NAME=VALUE]... [--out DIR] [-o json]");
+        err_set(&err, ERR_USAGE,
+                "usage: kubelab scenario run FILE [--seed N | --student ID --key FILE] [--set NAME=VALUE]... [--out DIR] [-o json]");
     else if (read_file(&p, o->args[1], &err) && p.plan.many)
         status = scenario_grid(p.a, o, o->args[1], p.text, &p.choice, &p.plan, &err);
     else if (!err.code && stage_open(&p.stage, p.a, "scenario", &err))

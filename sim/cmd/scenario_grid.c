@@ -76,7 +76,8 @@ static int run_one(void *ctx, size_t i)
         ok = write_run(g, i, &t, &err) && ok;
     if (err.code)
         fprintf(stderr, "kubelab: %s: %s\n", run_name(g, i), err.msg);
-    int status = err.code == ERR_PARSE || err.code == ERR_USAGE ? EXIT_USAGE : !ok ? EXIT_INTERNAL : t.failed || t.interrupted ? EXIT_FAILED : EXIT_DONE;
+    int status = err.code == ERR_PARSE || err.code == ERR_USAGE ? EXIT_USAGE : !ok ? EXIT_INTERNAL : t.failed || t.interrupted
+                 ? EXIT_FAILED : EXIT_DONE;
     stage_close(&stage);
     scenario_close(sc);
     return status;
@@ -98,7 +99,8 @@ static bool collect(const struct grid *g, size_t n, struct json *rows, struct js
     bool good = true;
     for (size_t i = 0; i < n; i++) {
         struct str text = STR_NULL;
-        struct json *t = file_read(arena_printf(g->a, "%s/%zu", g->scratch, i), LIMIT_RESPONSE_BYTES, g->a, &text, NULL) ? json_parse(g->a, text, NULL) : NULL;
+        struct json *t = file_read(arena_printf(g->a, "%s/%zu", g->scratch, i), LIMIT_RESPONSE_BYTES, g->a, &text, NULL)
+                         ? json_parse(g->a, text, NULL) : NULL;
         struct json *row = json_copy(g->a, set_of(g, i)), *figures = timeline_summary(g->a, t, g->plan->plot_hpa);
         json_set_int(g->a, row, "seed", seed_of(g, i));
         for (const struct json *c = json_first(figures); c; c = json_next(c))
@@ -108,9 +110,12 @@ static bool collect(const struct grid *g, size_t n, struct json *rows, struct js
         good = good && str_eqc(json_get_str(row, "verdict"), "passed");
         json_append(rows, row);
         size_t cell = i / g->seeds;
-        json_append(runs, json_buildf(g->a, "{'label':%s,'row':%d,'column':%d,'first':%b,'seeds':%d,'hpa':%s,'verdict':%S,'samples':%j}",
-            json_len(set_of(g, i)) ? g->seeds > 1 ? arena_printf(g->a, "%.*s", (int)strcspn(run_name(g, i), "\n"), run_name(g, i - i % g->seeds)) : run_name(g, i)
-            : arena_printf(g->a, "%zu seeds", g->seeds), (int64_t)(cell / columns), (int64_t)(cell % columns), i % g->seeds == 0, (int64_t)g->seeds,
+        json_append(runs, json_buildf(g->a,
+                                      "{'label':%s,'row':%d,'column':%d,'first':%b,'seeds':%d,'hpa':%s,'verdict':%S,'samples':%j}",
+            json_len(set_of(g, i)) ? g->seeds > 1
+            ? arena_printf(g->a, "%.*s", (int)strcspn(run_name(g, i), "\n"), run_name(g, i - i % g->seeds)) : run_name(g, i)
+            : arena_printf(g->a, "%zu seeds", g->seeds), (int64_t)(cell / columns), (int64_t)(cell % columns), i % g->seeds == 0,
+                (int64_t)g->seeds,
             g->plan->plot_hpa, json_get_str(row, "verdict"), t ? json_copy(g->a, json_get(t, "samples")) : json_new_array(g->a)));
     }
     return good;
@@ -122,10 +127,12 @@ static bool write_all(const struct grid *g, const struct json *rows, const struc
     strbuf_init(&csv, LIMIT_RESPONSE_BYTES);
     strbuf_init(&json, LIMIT_RESPONSE_BYTES);
     compare_csv(g->a, rows, &csv);
-    json_write(&json, json_buildf(g->a, "{'scenario':%s,'runs':%j}", g->plan->name, json_copy(g->a, rows)), JSON_PRETTY | JSON_NO_HTML_ESCAPE);
+    json_write(&json, json_buildf(g->a, "{'scenario':%s,'runs':%j}", g->plan->name, json_copy(g->a, rows)),
+               JSON_PRETTY | JSON_NO_HTML_ESCAPE);
     strbuf_addch(&json, '\n');
     const struct { const char *name; struct str bytes; } files[] = {
-        { "summary.csv", strbuf_str(&csv) }, { "summary.json", strbuf_str(&json) }, { "compare.svg", compare_svg(g->a, g->plan->name, runs) },
+        { "summary.csv", strbuf_str(&csv) }, { "summary.json", strbuf_str(&json) },
+        { "compare.svg", compare_svg(g->a, g->plan->name, runs) },
     };
     if (g->json)
         fwrite(json.p, 1, json.n, stdout);
@@ -137,7 +144,8 @@ static bool write_all(const struct grid *g, const struct json *rows, const struc
     return ok;
 }
 
-int scenario_grid(struct arena *a, struct options *o, const char *file, struct str text, const struct scenario_choice *choice, const struct scenario_plan *plan,
+int scenario_grid(struct arena *a, struct options *o, const char *file, struct str text, const struct scenario_choice *choice,
+                  const struct scenario_plan *plan,
                   struct err *err)
 {
     struct grid g = { .a = a, .o = o, .file = file, .text = text, .choice = *choice, .plan = plan, .seeds = json_len(plan->seeds),
@@ -154,7 +162,8 @@ int scenario_grid(struct arena *a, struct options *o, const char *file, struct s
     strbuf_init(&out, LIMIT_RESPONSE_BYTES);
     compare_text(a, rows, &out);
     if (!g.json)
-        printf("\n" STR_FMT "\n%s: %s\n", STR_ARG(strbuf_str(&out)), plan->name, !whole ? "interrupted" : good ? "passed in every run" : "not every run passed");
+        printf("\n" STR_FMT "\n%s: %s\n", STR_ARG(strbuf_str(&out)), plan->name,
+               !whole ? "interrupted" : good ? "passed in every run" : "not every run passed");
     strbuf_deinit(&out);
     scratch_remove(g.scratch);
     return !written ? EXIT_INTERNAL : whole && good ? EXIT_DONE : EXIT_FAILED;

@@ -1,9 +1,10 @@
 /* sim/cmd/scenario_keeper.c - Scenario objects of lab.kubelab.dev/v1: their steps happen in this cluster, as its time goes by.
  *
- * A scenario is played by the same code as `kubelab scenario run` plays one with (labs/run.c), which asks and waits; only whom it asks
- * (struct labs_ops) is another: the API, from a host beside the machines, the document of conditions, and, to wait, a timer. Since that
- * code waits where the loop may not, it has a thread of its own; but that works only while the loop stands and waits for it, so that
- * there is never more than one at work: a coroutine. What a thread does happens at one place of one event, in a replay too.
+ * A scenario is played by the same code as `kubelab scenario run` plays one with (labs/run.c), which asks and waits; only whom it
+ * asks (struct labs_ops) is another: the API, from a host beside the machines, the document of conditions, and, to wait, a timer.
+ * Since that code waits where the loop may not, it has a thread of its own; but that works only while the loop stands and waits
+ * for it, so that there is never more than one at work: a coroutine. What a thread does happens at one place of one event, in a
+ * replay too.
  *
  * An object is played once. Deleted, it ends where it is; what it has done stays done.
  */

@@ -1,6 +1,7 @@
 /* sim/cmd/self.c - where this very program lies: for the links in DATA/bin, and so that a link is never taken for the real thing.
  *
- * By the path that the kernel started it under (auxv's AT_EXECFN), which needs no /proc and stays right when the file is replaced by a newer build.
+ * By the path that the kernel started it under (auxv's AT_EXECFN), which needs no /proc and stays right when the file is replaced
+ * by a newer build.
  */
 #include "sim/cmd/cmd.h"
 

@@ -1,8 +1,10 @@
-/* sim/cmd/service.c - the node's systemd: the kubelet is started, ended, started again 10 s after it fell over, and everything is in the journal.
+/* sim/cmd/service.c - the node's systemd: the kubelet is started, ended, started again 10 s after it fell over, and everything is
+ * in the journal.
  *
- * Upstream: systemd v229 (Ubuntu 16.04) src/core/{unit,service}.c, src/systemctl/systemctl.c (print_status_info). A unit is what its files said when they were last
- * loaded; environment files are read at each start. What a kubelet leaves running in its containers is kept between two of them.
- * docker.service is there to be looked at: its containers run for as long as the machine does.
+ * Upstream: systemd v229 (Ubuntu 16.04) src/core/{unit,service}.c, src/systemctl/systemctl.c (print_status_info). A unit is what
+ * its files said when they were last loaded; environment files are read at each start. What a kubelet leaves running in its
+ * containers is kept between two of them. docker.service is there to be looked at: its containers run for as long as the machine
+ * does.
  */
 #include "sim/cmd/service.h"
 
@@ -77,7 +79,8 @@ static void journal_put(struct services *s, const char *ident, int pid, struct s
         s->count++;
     }
     struct journal_line *l = &s->lines[at];
-    *l = (struct journal_line){ vtime_now(s->o.loop), xstrdup("kubelet.service"), xstrdup(arena_printf(a, "%s[%d]: " STR_FMT, ident, pid, STR_ARG(text))) };
+    *l = (struct journal_line){ vtime_now(s->o.loop), xstrdup("kubelet.service"),
+                                xstrdup(arena_printf(a, "%s[%d]: " STR_FMT, ident, pid, STR_ARG(text))) };
     list_for(it, &s->followers) {
         struct journal_follower *f = container_of(it, struct journal_follower, node);
         if (is_of(l, f->unit))
@@ -123,7 +126,8 @@ void services_journal(const struct services *s, struct str unit, int lines, stru
 {
     struct arena *a = arena_new();
     bool cut = false;
-    int64_t begin = s->count ? s->lines[s->first].at_ns : s->boot_ns, end = s->count ? s->lines[(s->first + s->count - 1) % JOURNAL_LINES].at_ns : begin;
+    int64_t begin = s->count ? s->lines[s->first].at_ns : s->boot_ns,
+            end = s->count ? s->lines[(s->first + s->count - 1) % JOURNAL_LINES].at_ns : begin;
     strbuf_addf(out, "-- Logs begin at %s, end at %s. --\n", date(a, begin), date(a, end));
     size_t before = out->n;
     journal_tail(s, unit, lines, 0, &cut, out);
@@ -135,7 +139,10 @@ void services_journal(const struct services *s, struct str unit, int lines, stru
 void services_follow(struct services *s, struct journal_follower *f) { list_push(&s->followers, &f->node); }
 
 /* ---- the kubelet ---- */
-struct kubelet *services_kubelet(const struct services *s) { return s && s->state == SERVICE_RUNNING ? kubelet_app_kubelet(s->app) : NULL; }
+struct kubelet *services_kubelet(const struct services *s)
+{
+    return s && s->state == SERVICE_RUNNING ? kubelet_app_kubelet(s->app) : NULL;
+}
 
 struct kubelet *services_runtime(const struct services *s)
 {
@@ -165,7 +172,10 @@ static void set_state(struct services *s, enum service_state state)
     s->since_ns = vtime_now(s->o.loop);
 }
 
-static const char *exit_word(int status) { return status == 0 ? "0/SUCCESS" : status == 255 ? "255" : status == EXIT_EXEC ? "203/EXEC" : "1/FAILURE"; }
+static const char *exit_word(int status)
+{
+    return status == 0 ? "0/SUCCESS" : status == 255 ? "255" : status == EXIT_EXEC ? "203/EXEC" : "1/FAILURE";
+}
 
 static void ended(struct services *s, int status)
 {
@@ -235,7 +245,8 @@ static void kubelet_begin(struct services *s)
         ended(s, EXIT_EXEC);
     } else {
         struct kubelet_usage usage = { 0 };
-        struct kubelet_app_options o = { .node = s->o.node, .root = s->o.root, .argv = argv, .pid = s->pid, .previous = s->left, .log = on_log, .listen = on_listen, .exited = on_exited, .ctx = s };
+        struct kubelet_app_options o = { .node = s->o.node, .root = s->o.root, .argv = argv, .pid = s->pid, .previous = s->left,
+                                         .log = on_log, .listen = on_listen, .exited = on_exited, .ctx = s };
         note(s, "Started %s.", s->unit.description);
         free(s->command);
         s->command = join(argv);
@@ -280,7 +291,8 @@ static void load(struct services *s)
 
 static const char *wants_link(struct services *s, struct arena *a, bool real)
 {
-    return arena_printf(a, "%s/etc/systemd/system/%s.wants/kubelet.service", real ? s->o.root : "", s->unit.wanted_by ? s->unit.wanted_by : "multi-user.target");
+    return arena_printf(a, "%s/etc/systemd/system/%s.wants/kubelet.service", real ? s->o.root : "",
+                        s->unit.wanted_by ? s->unit.wanted_by : "multi-user.target");
 }
 
 static bool is_enabled(struct services *s)
@@ -304,8 +316,10 @@ static const char *const states[] = { "inactive", "active", "activating", "faile
 
 static void print_active(const struct services *s, struct arena *a, bool color, struct strbuf *out)
 {
-    const char *on = !color ? "" : s->state == SERVICE_RUNNING ? "\x1b[1;32m" : s->state == SERVICE_FAILED ? "\x1b[1;31m" : "", *off = *on ? "\x1b[0m" : "";
-    const char *sub = s->state == SERVICE_RUNNING ? "running" : s->state == SERVICE_AUTO_RESTART ? "auto-restart" : s->state == SERVICE_FAILED ? "failed" : "dead";
+    const char *on = !color ? "" : s->state == SERVICE_RUNNING ? "\x1b[1;32m" : s->state == SERVICE_FAILED ? "\x1b[1;31m" : "",
+               *off = *on ? "\x1b[0m" : "";
+    const char *sub = s->state == SERVICE_RUNNING ? "running" : s->state == SERVICE_AUTO_RESTART ? "auto-restart"
+                      : s->state == SERVICE_FAILED ? "failed" : "dead";
     const char *result = s->state == SERVICE_AUTO_RESTART || s->state == SERVICE_FAILED ? " (Result: exit-code)" : "";
     if (s->state == SERVICE_FAILED)
         strbuf_addf(out, "   Active: %sfailed%s%s", on, off, result);
@@ -321,7 +335,8 @@ static void print_process(const struct services *s, struct arena *a, size_t widt
     struct kubelet_usage usage;
     if (s->state != SERVICE_RUNNING) {
         if (s->ran) {
-            strbuf_addf(out, "  Process: %d ExecStart=%s (code=exited, status=%s)\n", s->pid, s->unit.exec_start, exit_word(s->exit_status));
+            strbuf_addf(out, "  Process: %d ExecStart=%s (code=exited, status=%s)\n", s->pid, s->unit.exec_start,
+                        exit_word(s->exit_status));
             strbuf_addf(out, " Main PID: %d (code=exited, status=%s)\n", s->pid, exit_word(s->exit_status));
         }
         return;
@@ -329,15 +344,18 @@ static void print_process(const struct services *s, struct arena *a, size_t widt
     strbuf_addf(out, " Main PID: %d (kubelet)\n    Tasks: %u\n", s->pid, THREADS + s->o.node.cores);
     if (kubelet_app_kubelet(s->app)) {
         kubelet_usage(kubelet_app_kubelet(s->app), &usage);
-        strbuf_addf(out, "   Memory: %s\n      CPU: %s\n", unit_bytes(a, usage.memory_bytes), unit_timespan(a, (int64_t)(usage.cpu_ns - s->cpu_before_ns)));
+        strbuf_addf(out, "   Memory: %s\n      CPU: %s\n", unit_bytes(a, usage.memory_bytes),
+                    unit_timespan(a, (int64_t)(usage.cpu_ns - s->cpu_before_ns)));
     }
     struct str line = arena_strf(a, "           \xe2\x94\x94\xe2\x94\x80%d %s", s->pid, s->command);
-    strbuf_addf(out, "   CGroup: /system.slice/kubelet.service\n" STR_FMT "\n", STR_ARG(unit_ellipsize(a, line, width ? width + 4 : 0)));
+    strbuf_addf(out, "   CGroup: /system.slice/kubelet.service\n" STR_FMT "\n",
+                STR_ARG(unit_ellipsize(a, line, width ? width + 4 : 0)));
 }
 
 static void print_head(const struct services *s, const char *name, const char *description, bool color, struct strbuf *out)
 {
-    const char *on = !color ? "" : s->state == SERVICE_RUNNING ? "\x1b[1;32m" : s->state == SERVICE_FAILED ? "\x1b[1;31m" : "", *off = *on ? "\x1b[0m" : "";
+    const char *on = !color ? "" : s->state == SERVICE_RUNNING ? "\x1b[1;32m" : s->state == SERVICE_FAILED ? "\x1b[1;31m" : "",
+               *off = *on ? "\x1b[0m" : "";
     strbuf_addf(out, "%s\xe2\x97\x8f%s %s - %s\n", on, off, name, description);
 }
 
@@ -349,7 +367,8 @@ static int verb_status(struct services *s, const struct systemctl *c, struct str
     if (s->unit.bad)
         strbuf_addf(out, "   Loaded: error (Reason: Invalid argument)\n");
     else
-        strbuf_addf(out, "   Loaded: loaded (%s; %s; vendor preset: enabled)\n", s->unit.fragment, is_enabled(s) ? "enabled" : "disabled");
+        strbuf_addf(out, "   Loaded: loaded (%s; %s; vendor preset: enabled)\n", s->unit.fragment,
+                    is_enabled(s) ? "enabled" : "disabled");
     for (size_t i = 0; i < s->unit.drop_in_count; i++)
         strbuf_addf(out, "%s%s%s           %s%s\n", i ? "" : "  Drop-In: ", i ? "" : s->unit.drop_in_dir, i ? "" : "\n",
                     i + 1 == s->unit.drop_in_count ? "\xe2\x94\x94\xe2\x94\x80" : "\xe2\x94\x9c\xe2\x94\x80", s->unit.drop_ins[i]);
@@ -373,7 +392,8 @@ static int verb_status(struct services *s, const struct systemctl *c, struct str
 
 static int cannot(struct services *s, const struct systemctl *c, struct strbuf *out)
 {
-    strbuf_addf(out, "Failed to " STR_FMT " kubelet.service: Unit kubelet.service is not loaded properly: Invalid argument.\nSee system logs and 'systemctl status kubelet.service' for details.\n", STR_ARG(c->verb));
+    strbuf_addf(out, "Failed to " STR_FMT " kubelet.service: Unit kubelet.service is not loaded properly: Invalid argument.\nSee "
+                                          "system logs and 'systemctl status kubelet.service' for details.\n", STR_ARG(c->verb));
     (void)s;
     return 1;
 }
@@ -412,7 +432,8 @@ static int verb_reload(struct services *s, const struct systemctl *c, struct str
 {
     (void)s;
     (void)c;
-    strbuf_addc(out, "Failed to reload kubelet.service: Job type reload is not applicable for unit kubelet.service.\nSee system logs and 'systemctl status kubelet.service' for details.\n");
+    strbuf_addc(out, "Failed to reload kubelet.service: Job type reload is not applicable for unit kubelet.service.\nSee system "
+                     "logs and 'systemctl status kubelet.service' for details.\n");
     return 1;
 }
 
@@ -438,7 +459,8 @@ static int verb_enable(struct services *s, const struct systemctl *c, struct str
     bool on = str_eqc(c->verb, "enable");
     int status = 0;
     if (on && !is_enabled(s)) {
-        if (dir_make(arena_printf(a, "%.*s", (int)(strrchr(link, '/') - link), link), 0755, NULL) && symlink("/lib/systemd/system/kubelet.service", link) == 0)
+        if (dir_make(arena_printf(a, "%.*s", (int)(strrchr(link, '/') - link), link), 0755, NULL) &&
+            symlink("/lib/systemd/system/kubelet.service", link) == 0)
             strbuf_addf(out, "Created symlink from %s to %s.\n", wants_link(s, a, false), s->unit.fragment);
         else
             status = 1;
@@ -478,7 +500,8 @@ static int verb_show(struct services *s, const struct systemctl *c, struct strbu
 {
     (void)c;
     strbuf_addf(out, "Restart=%s\nRestartUSec=%" PRId64 "s\nMainPID=%d\nExecMainStatus=%d\nId=kubelet.service\nDescription=%s\nLoadState=%s\nActiveState=%s\nFragmentPath=%s\nUnitFileState=%s\nNeedDaemonReload=%s\n",
-                s->unit.restart, s->unit.restart_ns / (int64_t)NS_PER_S, s->state == SERVICE_RUNNING ? s->pid : 0, s->exit_status, s->unit.description, s->unit.bad ? "error" : "loaded",
+                s->unit.restart, s->unit.restart_ns / (int64_t)NS_PER_S, s->state == SERVICE_RUNNING ? s->pid : 0, s->exit_status,
+                s->unit.description, s->unit.bad ? "error" : "loaded",
                 states[s->state], s->unit.fragment, is_enabled(s) ? "enabled" : "disabled", is_stale(s) ? "yes" : "no");
     return 0;
 }
@@ -497,16 +520,20 @@ static int docker(struct services *s, const struct systemctl *c, struct strbuf *
     struct arena *a = arena_new();
     int status = 0;
     if (str_eqc(c->verb, "status"))
-        strbuf_addf(out, "%s\xe2\x97\x8f%s docker.service - Docker Application Container Engine\n   Loaded: loaded (/lib/systemd/system/docker.service; enabled; vendor preset: enabled)\n"
-                    "   Active: %sactive (running)%s since %s; %s\n     Docs: https://docs.docker.com\n Main PID: 1024 (dockerd)\n   CGroup: /system.slice/docker.service\n"
+        strbuf_addf(out, "%s\xe2\x97\x8f%s docker.service - Docker Application Container Engine\n   Loaded: loaded "
+                         "(/lib/systemd/system/docker.service; enabled; vendor preset: enabled)\n"
+                    "   Active: %sactive (running)%s since %s; %s\n     Docs: https://docs.docker.com\n Main PID: 1024 (dockerd)\n "
+                    "  CGroup: /system.slice/docker.service\n"
                     "           \xe2\x94\x94\xe2\x94\x80%d /usr/bin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock\n", c->color ? "\x1b[1;32m" : "", c->color ? "\x1b[0m" : "",
-                    c->color ? "\x1b[1;32m" : "", c->color ? "\x1b[0m" : "", date(a, s->boot_ns), unit_ago(a, vtime_now(s->o.loop) - s->boot_ns), 1024);
+                    c->color ? "\x1b[1;32m" : "", c->color ? "\x1b[0m" : "", date(a, s->boot_ns),
+                    unit_ago(a, vtime_now(s->o.loop) - s->boot_ns), 1024);
     else if (str_eqc(c->verb, "is-active"))
         strbuf_addc(out, "active\n");
     else if (str_eqc(c->verb, "is-enabled"))
         strbuf_addc(out, "enabled\n");
     else if (!str_eqc(c->verb, "start") && !str_eqc(c->verb, "enable")) {
-        strbuf_addf(out, "Failed to " STR_FMT " docker.service: containers of this machine run for as long as it does (not simulated)\n", STR_ARG(c->verb));
+        strbuf_addf(out, "Failed to " STR_FMT " docker.service: containers of this machine run for as long as it does (not "
+                                              "simulated)\n", STR_ARG(c->verb));
         status = 1;
     }
     arena_free(a);
@@ -514,17 +541,22 @@ static int docker(struct services *s, const struct systemctl *c, struct strbuf *
 }
 
 static const struct { const char *verb; int (*run)(struct services *s, const struct systemctl *c, struct strbuf *out); } verbs[] = {
-    { "status", verb_status }, { "start", verb_start }, { "stop", verb_stop }, { "kill", verb_stop }, { "restart", verb_restart }, { "try-restart", verb_restart }, { "reload", verb_reload },
-    { "reload-or-restart", verb_restart }, { "cat", verb_cat }, { "enable", verb_enable }, { "disable", verb_enable }, { "is-active", verb_is_active }, { "is-failed", verb_is_failed },
+    { "status", verb_status }, { "start", verb_start }, { "stop", verb_stop }, { "kill", verb_stop }, { "restart", verb_restart },
+    { "try-restart", verb_restart }, { "reload", verb_reload },
+    { "reload-or-restart", verb_restart }, { "cat", verb_cat }, { "enable", verb_enable }, { "disable", verb_enable },
+    { "is-active", verb_is_active }, { "is-failed", verb_is_failed },
     { "is-enabled", verb_is_enabled }, { "show", verb_show }, { "reset-failed", verb_reset },
 };
 
 static int list_units(struct services *s, struct strbuf *out)
 {
-    strbuf_addf(out, "UNIT            LOAD   ACTIVE     SUB          DESCRIPTION\ndocker.service  loaded active     running      Docker Application Container Engine\n");
+    strbuf_addf(out, "UNIT            LOAD   ACTIVE     SUB          DESCRIPTION\ndocker.service  loaded active     running      "
+                     "Docker Application Container Engine\n");
     strbuf_addf(out, "kubelet.service %-6s %-10s %-12s %s\n", s->unit.bad ? "error" : "loaded", states[s->state],
-                s->state == SERVICE_RUNNING ? "running" : s->state == SERVICE_AUTO_RESTART ? "auto-restart" : s->state == SERVICE_FAILED ? "failed" : "dead", s->unit.description);
-    strbuf_addc(out, "\nLOAD   = Reflects whether the unit definition was properly loaded.\nACTIVE = The high-level unit activation state, i.e. generalization of SUB.\n"
+                s->state == SERVICE_RUNNING ? "running" : s->state == SERVICE_AUTO_RESTART ? "auto-restart"
+                : s->state == SERVICE_FAILED ? "failed" : "dead", s->unit.description);
+    strbuf_addc(out, "\nLOAD   = Reflects whether the unit definition was properly loaded.\nACTIVE = The high-level unit "
+                     "activation state, i.e. generalization of SUB.\n"
                      "SUB    = The low-level unit activation state, values depend on unit type.\n\n2 loaded units listed.\n");
     return 0;
 }
@@ -552,7 +584,8 @@ int services_systemctl(struct services *s, const struct systemctl *c, struct str
         else if (query)
             strbuf_addf(out, "Unit " STR_FMT ".service could not be found.\n", STR_ARG(name));
         else
-            strbuf_addf(out, "Failed to " STR_FMT " " STR_FMT ".service: Unit " STR_FMT ".service not found.\n", STR_ARG(c->verb), STR_ARG(name), STR_ARG(name));
+            strbuf_addf(out, "Failed to " STR_FMT " " STR_FMT ".service: Unit " STR_FMT ".service not found.\n", STR_ARG(c->verb),
+                        STR_ARG(name), STR_ARG(name));
         return str_eqc(c->verb, "is-enabled") ? 1 : str_starts(c->verb, "is-") ? 3 : query ? 4 : 5;
     }
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)

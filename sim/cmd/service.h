@@ -43,7 +43,8 @@ struct services *services_new(const struct services_options *opt);
 /* Start what is enabled, as at the machine's boot. False: the kubelet's port could not be had. */
 bool services_boot(struct services *s, struct err *err);
 void services_free(struct services *s);            /* the machine goes off, and its containers */
-struct kubelet *services_runtime(const struct services *s);      /* borrowed: the node's containers, whoever cares for them; NULL: none yet */
+/* borrowed: the node's containers, whoever cares for them; NULL: none yet */
+struct kubelet *services_runtime(const struct services *s);
 struct kubelet *services_kubelet(const struct services *s);      /* borrowed; NULL while the agent does not run */
 
 /* service_routes.c: POST /host/systemctl?verb=&unit=[&lines=&color=1&width=], GET /host/journal?unit=[&follow=1&lines=] */

@@ -1,4 +1,5 @@
-/* sim/cmd/service_routes.c - systemctl and journalctl as requests on the control socket: text, and behind the byte 4 the exit status. */
+/* sim/cmd/service_routes.c - systemctl and journalctl as requests on the control socket: text, and behind the byte 4 the exit
+ * status. */
 #include "sim/cmd/service.h"
 
 #include <stdlib.h>
@@ -11,7 +12,8 @@ static int number(const struct http_exchange *x, const char *name, int dflt)
 
 static void post_systemctl(struct services *s, struct http_exchange *x)
 {
-    struct systemctl c = { .verb = query_get(&x->query, "verb"), .unit = query_get(&x->query, "unit"), .lines = number(x, "lines", -1), .width = number(x, "width", 0),
+    struct systemctl c = { .verb = query_get(&x->query, "verb"), .unit = query_get(&x->query, "unit"),
+                           .lines = number(x, "lines", -1), .width = number(x, "width", 0),
                            .color = query_bool(&x->query, "color"), .now = query_bool(&x->query, "now") };
     struct strbuf out;
     strbuf_init(&out, LIMIT_RESPONSE_BYTES);

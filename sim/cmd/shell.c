@@ -1,7 +1,8 @@
 /* sim/cmd/shell.c - `kubelab shell [LAB] [--node NAME] [-- CMD]`: the lab's host, as far as an ordinary process can be it.
  *
- * The student's own tools, home and editors, with PATH, KUBECONFIG, KUBELAB_DATA and the proxy's variables set, and the host's commands (host.h) as links to
- * kubelab itself in DATA/bin. Leaving the shell leaves the cluster up. With a lab named, the cluster is started when it is not running.
+ * The student's own tools, home and editors, with PATH, KUBECONFIG, KUBELAB_DATA and the proxy's variables set, and the host's
+ * commands (host.h) as links to kubelab itself in DATA/bin. Leaving the shell leaves the cluster up. With a lab named, the
+ * cluster is started when it is not running.
  */
 #include "sim/cmd/profile.h"
 #include "sim/cmd/drive.h"
@@ -57,7 +58,8 @@ static bool cluster_answers(struct arena *a, const struct options *o)
 }
 
 /* ---- the way into the cluster's network ---- */
-/* Names that are not the cluster's go where they always went: clients know no "all but", so the proxy is taken back from the public suffixes that a student meets. */
+/* Names that are not the cluster's go where they always went: clients know no "all but", so the proxy is taken back from the
+ * public suffixes that a student meets. */
 #define DIRECT ".com,.org,.net,.io,.dev,.edu,.gov,.info,.sh,.ai,.app,.cloud,.de,.uk,.fr,.eu,.us,.ca,.in,.cn,.jp,.co"
 
 static void set_both(const char *lower, const char *upper, const char *value)
@@ -77,7 +79,8 @@ static void proxy_environment(struct arena *a, const struct options *o, int node
     }
     struct node_place place;                       /* the user of the URL says from where one asks */
     node_place(node, &place);
-    const char *url = arena_printf(a, "http://%s%s127.0.0.1:" STR_FMT, node ? place.name : "", node ? "@" : "", STR_ARG(str_trim(reply.body)));
+    const char *url = arena_printf(a, "http://%s%s127.0.0.1:" STR_FMT, node ? place.name : "", node ? "@" : "",
+                                   STR_ARG(str_trim(reply.body)));
     bool usual = false;
     if (control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err)) {
         struct json *s = json_parse(a, reply.body, NULL);
@@ -88,7 +91,8 @@ static void proxy_environment(struct arena *a, const struct options *o, int node
     struct str before = str_c(getenv("no_proxy") ? getenv("no_proxy") : getenv("NO_PROXY"));
     while (before.p && before.n) {
         struct str one = str_trim(str_token(&before, ','));
-        if (one.n && !str_eqc(one, "*") && !str_eqc(one, "localhost") && !str_eqc(one, "127.0.0.1") && !str_eqc(one, "::1") && str_find(str_c(direct), one) < 0)
+        if (one.n && !str_eqc(one, "*") && !str_eqc(one, "localhost") && !str_eqc(one, "127.0.0.1") && !str_eqc(one, "::1") &&
+            str_find(str_c(direct), one) < 0)
             direct = arena_printf(a, "%s," STR_FMT, direct, STR_ARG(one));
     }
     set_both("http_proxy", "HTTP_PROXY", url);
@@ -112,7 +116,8 @@ static const char bashrc[] =
     "PS1='user@${KUBELAB_NODE:-ubuntu}:$(_kubelab_where)$ '\n"
     "unset PROMPT_COMMAND\n";
 
-/* On a worker there is no kubeconfig, until somebody brings one to where the control plane has it; the student's own is not looked at. */
+/* On a worker there is no kubeconfig, until somebody brings one to where the control plane has it; the student's own is not
+ * looked at. */
 void shell_environment(struct arena *a, const struct options *o, const char *data, int node)
 {
     struct node_place place;
@@ -142,7 +147,8 @@ static int exec_shell(struct arena *a, struct options *o, const char *bin, int n
     char *full = realpath(data, NULL);
     data = full ? arena_strdup(a, full) : data;
     free(full);
-    setenv("PATH", arena_printf(a, "%s%s/bin:%s", o->drive ? arena_printf(a, "%s/bin/driven:", data) : "", data, path ? path : "/usr/local/bin:/usr/bin:/bin"), 1);
+    setenv("PATH", arena_printf(a, "%s%s/bin:%s", o->drive ? arena_printf(a, "%s/bin/driven:", data) : "", data,
+                                path ? path : "/usr/local/bin:/usr/bin:/bin"), 1);
     const char *rc = arena_printf(a, "%s/bashrc", bin);
     struct err err = { 0 };
     if (!file_write(rc, str_c(bashrc), 0600, &err))
@@ -160,7 +166,8 @@ static int exec_shell(struct arena *a, struct options *o, const char *bin, int n
     if (isatty(0) && node)
         fprintf(stderr, "This is %s, a worker. docker, sudo, systemctl and journalctl work here; `exit` leaves.\n", o->node);
     else if (isatty(0))
-        fprintf(stderr, "This is the lab's host. kubectl, docker, sudo, systemctl and kubeadm work here; `exit` leaves, and the cluster stays up.\n");
+        fprintf(stderr, "This is the lab's host. kubectl, docker, sudo, systemctl and kubeadm work here; `exit` leaves, and the "
+                        "cluster stays up.\n");
     execlp("bash", "bash", "--rcfile", rc, "-i", (char *)NULL);
     fprintf(stderr, "kubelab: bash: %s\n", strerror(errno));
     return EXIT_INTERNAL;
@@ -174,7 +181,8 @@ static int node_wanted(struct arena *a, const struct options *o)
     struct node_place place;
     if (!o->node)
         return 0;
-    int count = control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err) ? (int)json_len(json_get(json_parse(a, reply.body, NULL), "nodes")) : 0;
+    int count = control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err)
+                ? (int)json_len(json_get(json_parse(a, reply.body, NULL), "nodes")) : 0;
     int node = node_find(str_c(o->node), count);
     const char *names = "";
     for (int i = 0; i < count; i++) {
@@ -184,7 +192,8 @@ static int node_wanted(struct arena *a, const struct options *o)
     if (node < 0 && count > 1)
         fprintf(stderr, "kubelab: there is no node \"%s\": the cluster's machines are %s\n", o->node, names);
     else if (node < 0)
-        fprintf(stderr, "kubelab: there is no node \"%s\": %s%s\n", o->node, count ? "the cluster's only machine is " : "a bare control plane has none", names);
+        fprintf(stderr, "kubelab: there is no node \"%s\": %s%s\n", o->node,
+                count ? "the cluster's only machine is " : "a bare control plane has none", names);
     err_clear(&err);
     return node;
 }

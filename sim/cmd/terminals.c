@@ -1,7 +1,7 @@
 /* sim/cmd/terminals.c - pseudo-terminals where there are none: a bare root (a chroot, a build container) often has no /dev/pts.
  *
- * Root may mount one, in a mount namespace of its own, so that only this program and its children see it. Where the folder's mount is shared with the
- * machine's, it is seen there too; terminals_end takes it away again.
+ * Root may mount one, in a mount namespace of its own, so that only this program and its children see it. Where the folder's
+ * mount is shared with the machine's, it is seen there too; terminals_end takes it away again.
  */
 #include "sim/cmd/cmd.h"
 
@@ -29,7 +29,8 @@ bool terminals_begin(void)
         return true;
 #ifdef __linux__
     if (geteuid() == 0 && unshare(CLONE_NEWNS) == 0) {
-        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);       /* fails below a chroot, whose root is no mount point: then it is shared */
+        /* fails below a chroot, whose root is no mount point: then it is shared */
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
         mounted = mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620") == 0;
     }
 #endif

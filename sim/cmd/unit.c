@@ -1,6 +1,8 @@
-/* sim/cmd/unit.c - unit files, drop-ins, environment files and command lines, as systemd reads them (src/core/load-fragment.c, src/basic/fileio.c of v229).
+/* sim/cmd/unit.c - unit files, drop-ins, environment files and command lines, as systemd reads them (src/core/load-fragment.c,
+ * src/basic/fileio.c of v229).
  *
- * Quotes, $NAME and ${NAME}, the empty ExecStart= that takes earlier ones back: what decides how /var/lib/kubelet/kubeadm-flags.env ends up in the kubelet's arguments.
+ * Quotes, $NAME and ${NAME}, the empty ExecStart= that takes earlier ones back: what decides how
+ * /var/lib/kubelet/kubeadm-flags.env ends up in the kubelet's arguments.
  */
 #include "sim/cmd/service.h"
 
@@ -55,7 +57,8 @@ static int64_t seconds_of(struct str value)
 static void set_key(struct arena *a, struct unit *u, struct str section, struct str key, struct str value)
 {
     const struct { const char *section, *key, **slot; } texts[] = {
-        { "Unit", "Description", &u->description }, { "Unit", "Documentation", &u->documentation }, { "Service", "Restart", &u->restart }, { "Install", "WantedBy", &u->wanted_by },
+        { "Unit", "Description", &u->description }, { "Unit", "Documentation", &u->documentation },
+        { "Service", "Restart", &u->restart }, { "Install", "WantedBy", &u->wanted_by },
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (str_eqc(section, texts[i].section) && str_eqc(key, texts[i].key))
@@ -86,7 +89,8 @@ void unit_parse(struct arena *a, struct unit *u, struct str text)
     while (text.p && text.n) {
         struct str line = str_trim(str_token(&text, '\n')), key, value;
         while (line.n && line.p[line.n - 1] == '\\' && text.p)   /* goes on in the next line */
-            line = arena_strf(a, STR_FMT " " STR_FMT, STR_ARG(str_sub(line, 0, line.n - 1)), STR_ARG(str_trim(str_token(&text, '\n'))));
+            line = arena_strf(a, STR_FMT " " STR_FMT, STR_ARG(str_sub(line, 0, line.n - 1)),
+                              STR_ARG(str_trim(str_token(&text, '\n'))));
         if (!line.n || line.p[0] == '#' || line.p[0] == ';')
             continue;
         if (line.p[0] == '[' && line.p[line.n - 1] == ']')
@@ -150,7 +154,8 @@ int64_t unit_mtime(const char *root, const char *name)
 void unit_load(struct arena *a, struct unit *u, const char *root, const char *name)
 {
     struct str text;
-    *u = (struct unit){ .name = arena_strdup(a, name), .description = name, .restart = "no", .restart_ns = 100 * (int64_t)NS_PER_MS, .mtime_ns = unit_mtime(root, name) };
+    *u = (struct unit){ .name = arena_strdup(a, name), .description = name, .restart = "no",
+                        .restart_ns = 100 * (int64_t)NS_PER_MS, .mtime_ns = unit_mtime(root, name) };
     u->fragment = fragment_of(a, root, name);
     u->drop_in_dir = arena_printf(a, "/etc/systemd/system/%s.d", name);
     if (!u->fragment)
@@ -306,7 +311,8 @@ const char *unit_timespan(struct arena *a, int64_t ns)
 const char *unit_ago(struct arena *a, int64_t ns)
 {
     static const struct { int64_t from_s, big_s, small_s; const char *big, *small; } forms[] = {
-        { 86400 * 2, 86400, 0, " days", "" }, { 86400, 86400, 3600, " day", "h" }, { 3600, 3600, 60, "h", "min" }, { 60, 60, 1, "min", "s" },
+        { 86400 * 2, 86400, 0, " days", "" }, { 86400, 86400, 3600, " day", "h" }, { 3600, 3600, 60, "h", "min" },
+        { 60, 60, 1, "min", "s" },
     };
     int64_t s = ns / (int64_t)NS_PER_S;
     for (size_t i = 0; i < ARRAY_LEN(forms); i++)
@@ -323,7 +329,8 @@ const char *unit_bytes(struct arena *a, int64_t bytes)
     static const struct { int64_t unit; char letter; } units[] = { { 1ll << 30, 'G' }, { 1ll << 20, 'M' }, { 1ll << 10, 'K' } };
     for (size_t i = 0; i < ARRAY_LEN(units); i++)
         if (bytes >= units[i].unit)
-            return arena_printf(a, "%" PRId64 ".%" PRId64 "%c", bytes / units[i].unit, bytes % units[i].unit * 10 / units[i].unit, units[i].letter);
+            return arena_printf(a, "%" PRId64 ".%" PRId64 "%c", bytes / units[i].unit, bytes % units[i].unit * 10 / units[i].unit,
+                                units[i].letter);
     return arena_printf(a, "%" PRId64 "B", bytes);
 }
 

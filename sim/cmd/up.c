@@ -32,7 +32,9 @@ static bool seed_choose(struct arena *a, const char *dir, const struct options *
         loop_seed_from_int(seed, o->seed);
     if (file_read(path, 256, a, &text, NULL) && hex_decode(a, str_trim(text), &bytes) && bytes.n == 32) {
         if (o->seed_given && memcmp(seed, bytes.p, 32) != 0)
-            return err_set(err, ERR_USAGE, "the data folder holds a cluster of another seed, or of another student: take another --data, or remove it");
+            return err_set(err, ERR_USAGE,
+                           "the data folder holds a cluster of another seed, or of another student: take another --data, or remove "
+                           "it");
         memcpy(seed, bytes.p, 32);
         return true;
     }
@@ -155,7 +157,8 @@ static bool up_detached(struct arena *a, const struct cluster_options *co, bool 
     close(fds[1]);
     char text[2048];
     size_t have = 0;
-    for (ssize_t n; have < sizeof text - 1 && ((n = read(fds[0], text + have, sizeof text - 1 - have)) > 0 || (n < 0 && errno == EINTR));)
+    for (ssize_t n; have < sizeof text - 1 &&
+         ((n = read(fds[0], text + have, sizeof text - 1 - have)) > 0 || (n < 0 && errno == EINTR));)
         have += n > 0 ? (size_t)n : 0;
     text[have] = 0;
     close(fds[0]);
@@ -165,11 +168,13 @@ static bool up_detached(struct arena *a, const struct cluster_options *co, bool 
 
 /* What is wanted and what the data folder says, into co. *to_begin: the lab whose start has to be played yet, or NULL. False: ERR_IO,
  * the folder cannot be used; ERR_USAGE. */
-static bool cluster_choose(struct arena *a, const struct options *o, struct cluster_options *co, const struct lab **to_begin, struct err *err)
+static bool cluster_choose(struct arena *a, const struct options *o, struct cluster_options *co, const struct lab **to_begin,
+                           struct err *err)
 {
     const char *dir = data_path(a, o, "");
     struct profile profile = { 0 };
-    *co = (struct cluster_options){ .port = o->port, .kubelet_port = o->kubelet_port, .seed_explicit = o->seed_given, .speed_milli = 1000, .durable = o->durable,
+    *co = (struct cluster_options){ .port = o->port, .kubelet_port = o->kubelet_port, .seed_explicit = o->seed_given,
+                                    .speed_milli = 1000, .durable = o->durable,
                                     .apiserver_args = o->apiserver_args, .apiserver_arg_count = o->apiserver_arg_count };
     if (!dir_make(dir, 0700, err))
         return false;
@@ -178,7 +183,8 @@ static bool cluster_choose(struct arena *a, const struct options *o, struct clus
     free(full);
     bool known = profile_load(a, co->dir, &profile);
     if (!profile_choose(a, &profile, o, known, err) || !seed_choose(a, co->dir, o, co->seed, err) ||
-        (!known && !profile_draw(a, &profile, o, co->seed, err)) || !profile_save(a, co->dir, &profile, err) || !speed_parse(o->clock, &co->speed_milli, err))
+        (!known && !profile_draw(a, &profile, o, co->seed, err)) || !profile_save(a, co->dir, &profile, err) ||
+        !speed_parse(o->clock, &co->speed_milli, err))
         return false;
     if (o->start && !time_parse_rfc3339(str_c(o->start), &co->start_ns))
         return err_set(err, ERR_USAGE, "--start is a time like 2020-01-24T23:00:00Z, not \"%s\"", o->start);
@@ -242,13 +248,16 @@ int cmd_up(struct options *o)
     const struct lab *to_begin = NULL;
     int status = EXIT_DONE;
     file_write_durably(o->durable);
-    bool ok = o->arg_count ? err_set(&err, ERR_USAGE, "up takes no argument \"%s\"", o->args[0]) : cluster_choose(a, o, &co, &to_begin, &err);
+    bool ok = o->arg_count ? err_set(&err, ERR_USAGE, "up takes no argument \"%s\"", o->args[0])
+              : cluster_choose(a, o, &co, &to_begin, &err);
     if (ok && to_begin && !o->detach)
-        ok = err_set(&err, ERR_USAGE, "%s begins with a scenario: start it with 'kubelab lab start %s', or add --detach", to_begin->name, to_begin->name);
+        ok = err_set(&err, ERR_USAGE, "%s begins with a scenario: start it with 'kubelab lab start %s', or add --detach",
+                     to_begin->name, to_begin->name);
     if (ok && o->seed_given && !o->student && isatty(2))
         fprintf(stderr, "kubelab: with --seed the cluster is reproducible, hence its keys are no secret\n");
     if (err.code == ERR_IO) {
-        fprintf(stderr, "kubelab: the data folder %s cannot be used: %s; name another one with --data\n", data_path(a, o, ""), err.msg);
+        fprintf(stderr, "kubelab: the data folder %s cannot be used: %s; name another one with --data\n", data_path(a, o, ""),
+                err.msg);
         status = EXIT_INTERNAL;
     } else if (!ok) {
         status = control_fail(&err);
@@ -292,17 +301,20 @@ int cmd_status(struct options *o)
     } else {
         struct json *s = json_parse(a, reply.body, NULL);
         double speed = json_double(json_path(s, "clock.speed"), 0);
-        printf("kubernetes  " STR_FMT " at " STR_FMT " (pid %" PRId64 ")\n", STR_ARG(json_get_str(s, "version")), STR_ARG(json_get_str(s, "server")), json_get_int(s, "pid", 0));
+        printf("kubernetes  " STR_FMT " at " STR_FMT " (pid %" PRId64 ")\n", STR_ARG(json_get_str(s, "version")),
+               STR_ARG(json_get_str(s, "server")), json_get_int(s, "pid", 0));
         if (str_eqc(json_get_str(s, "apiServer"), "down"))
             printf("api server  does not run; on the node, 'docker ps -a' and 'journalctl -u kubelet' say why\n");
         if (json_get_str(s, "lab").n)
             printf("lab         " STR_FMT "\n", STR_ARG(json_get_str(s, "lab")));
-        printf("clock       " STR_FMT ", %s\n", STR_ARG(json_path_str(s, "clock.now")), speed == 0.0 ? "paused" : arena_printf(a, "speed %g", speed));
+        printf("clock       " STR_FMT ", %s\n", STR_ARG(json_path_str(s, "clock.now")),
+               speed == 0.0 ? "paused" : arena_printf(a, "speed %g", speed));
         if (json_len(json_get(s, "nodes")) > 1)
             printf("nodes      ");
         for (const struct json *n = json_first(json_get(s, "nodes")); n && json_len(json_get(s, "nodes")) > 1; n = json_next(n))
             printf(" " STR_FMT "%s", STR_ARG(json_get_str(n, "name")), json_next(n) ? "," : "\n");
-        printf("data        " STR_FMT "\nkubeconfig  " STR_FMT "\n", STR_ARG(json_get_str(s, "dataDir")), STR_ARG(json_get_str(s, "kubeconfig")));
+        printf("data        " STR_FMT "\nkubeconfig  " STR_FMT "\n", STR_ARG(json_get_str(s, "dataDir")),
+               STR_ARG(json_get_str(s, "kubeconfig")));
     }
     arena_free(a);
     return status;
@@ -315,7 +327,8 @@ int cmd_kubeconfig(struct options *o)
     struct stat st;
     int status = EXIT_DONE;
     if (stat(path, &st) != 0) {
-        fprintf(stderr, "kubelab: no cluster has been started in this data folder (%s): start one with 'kubelab up'\n", data_path(a, o, ""));
+        fprintf(stderr, "kubelab: no cluster has been started in this data folder (%s): start one with 'kubelab up'\n",
+                data_path(a, o, ""));
         status = EXIT_UNREACHABLE;
     } else {
         printf("%s\n", path);
@@ -339,11 +352,13 @@ int cmd_clock(struct options *o)
     else if (strcmp(verb, "pause") == 0 && o->arg_count == 1)
         ok = control_call(a, o, "POST", "/clock/speed", STR("0"), NULL, NULL, &reply, &err);
     else if (strcmp(verb, "speed") == 0 && o->arg_count == 2 && str_int(str_c(value), &speed) && speed >= 0)
-        ok = control_call(a, o, "POST", "/clock/speed", arena_strf(a, "%" PRId64, speed > 1000 ? 1000000 : speed * 1000), NULL, NULL, &reply, &err);
+        ok = control_call(a, o, "POST", "/clock/speed", arena_strf(a, "%" PRId64, speed > 1000 ? 1000000 : speed * 1000), NULL,
+                          NULL, &reply, &err);
     else if (strcmp(verb, "get") == 0 && o->arg_count <= 1)
         ok = control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err);
     else
-        ok = err_set(&err, ERR_USAGE, "usage: kubelab clock [get | speed N | pause | advance 5m | until 'jq expression' [--timeout 10m]]");
+        ok = err_set(&err, ERR_USAGE,
+                     "usage: kubelab clock [get | speed N | pause | advance 5m | until 'jq expression' [--timeout 10m]]");
     int status = ok ? EXIT_DONE : control_fail(&err);
     if (ok && strcmp(verb, "get") == 0)
         printf(STR_FMT "\n", STR_ARG(json_path_str(json_parse(a, reply.body, NULL), "clock.now")));

@@ -1,4 +1,5 @@
-/* sim/cmd/variant.c - the values of parameters as a command line gives them: by a seed, by a student's id and the course's key, or one by one. */
+/* sim/cmd/variant.c - the values of parameters as a command line gives them: by a seed, by a student's id and the course's key,
+ * or one by one. */
 #include "labs/params.h"
 #include "sim/cmd/cmd.h"
 
@@ -15,7 +16,8 @@ static bool read_key(struct arena *a, const struct options *o, struct str *key, 
     if (!file_read(o->key, MAX_KEY_BYTES, a, &text, err))
         return err_set(err, ERR_USAGE, "the course's key: %s", arena_strdup(a, err->msg));
     *key = str_trim(text);
-    return key->n >= MIN_KEY_BYTES || err_set(err, ERR_USAGE, "%s holds fewer than %d bytes: make a key with 'head -c 32 /dev/urandom | base64 > %s'", o->key,
+    return key->n >= MIN_KEY_BYTES ||
+           err_set(err, ERR_USAGE, "%s holds fewer than %d bytes: make a key with 'head -c 32 /dev/urandom | base64 > %s'", o->key,
                                               MIN_KEY_BYTES, o->key);
 }
 
@@ -30,7 +32,8 @@ struct json *variant_set(struct arena *a, const struct options *o, struct err *e
 
 bool variant_choose(struct arena *a, const struct options *o, struct scenario_choice *c, struct err *err)
 {
-    *c = (struct scenario_choice){ .seed_given = o->seed_given, .seed = (int64_t)o->seed, .student = o->student, .set = variant_set(a, o, err) };
+    *c = (struct scenario_choice){ .seed_given = o->seed_given, .seed = (int64_t)o->seed, .student = o->student,
+                                   .set = variant_set(a, o, err) };
     if ((o->student || o->key) && o->seed_given)
         return err_set(err, ERR_USAGE, "--seed and --student exclude each other: a variant has its own seed");
     if ((o->student || o->key) && !read_key(a, o, &c->key, err))

@@ -1,5 +1,6 @@
-/* tests/fuzz/archive_fuzz.c - archives: what gzip's frame holds, or the bytes themselves, read as tar to its end or to where it is damaged. What was read and may
- * be written comes back the same, and every step takes a block at least, so that no input keeps a reader for long. */
+/* tests/fuzz/archive_fuzz.c - archives: what gzip's frame holds, or the bytes themselves, read as tar to its end or to where it
+ * is damaged. What was read and may be written comes back the same, and every step takes a block at least, so that no input keeps
+ * a reader for long. */
 #include "sim/base/archive.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

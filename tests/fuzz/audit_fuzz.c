@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ASSERT(p || (err.code == ERR_INVALID && err.msg[0]));
     struct user u = { .name = STR("a"), .groups = groups, .group_count = 2 };
     const struct attributes all[] = {
-        { .user = &u, .is_resource = true, .verb = STR("get"), .resource = STR("pods"), .subresource = STR("log"), .namespace = STR("default"), .name = STR("x") },
+        { .user = &u, .is_resource = true, .verb = STR("get"), .resource = STR("pods"), .subresource = STR("log"),
+          .namespace = STR("default"), .name = STR("x") },
         { .user = NULL, .is_resource = true, .verb = STR("list"), .group = STR("apps"), .resource = STR("deployments") },
         { .user = &u, .verb = STR("get"), .path = STR("/api") },
         { .user = NULL, .verb = STR(""), .path = STR("") },

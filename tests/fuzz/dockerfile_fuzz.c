@@ -1,4 +1,5 @@
-/* tests/fuzz/dockerfile_fuzz.c - Dockerfiles of strangers, parsed and built: whatever comes, the build ends once, with an image or a reason. */
+/* tests/fuzz/dockerfile_fuzz.c - Dockerfiles of strangers, parsed and built: whatever comes, the build ends once, with an image
+ * or a reason. */
 #include "sim/proc/proc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

@@ -84,7 +84,8 @@ static void flip_bit(struct input *in)
 
 static void change_byte(struct input *in)
 {
-    static const uint8_t telling[] = { 0, 1, 0x7f, 0x80, 0xff, '\n', '\r', ' ', '"', '\\', '{', '[', ':', ',', '-', '.', '/', '0', '9', '%', '$', '<' };
+    static const uint8_t telling[] = { 0, 1, 0x7f, 0x80, 0xff, '\n', '\r', ' ', '"', '\\', '{', '[', ':', ',', '-', '.', '/', '0',
+                                       '9', '%', '$', '<' };
     if (in->n)
         in->p[roll(in->n)] = roll(2) ? telling[roll(sizeof telling)] : (uint8_t)roll(256);
 }
@@ -138,7 +139,8 @@ static void insert_piece(struct input *in)                           /* a piece 
 
 static void change_number(struct input *in)
 {
-    static const char *const numbers[] = { "0", "-1", "1e999", "9223372036854775807", "9223372036854775808", "4294967296", "-2147483649", "0.1", "1e-400", "00" };
+    static const char *const numbers[] = { "0", "-1", "1e999", "9223372036854775807", "9223372036854775808", "4294967296",
+                                           "-2147483649", "0.1", "1e-400", "00" };
     size_t at = roll(in->n + 1);
     while (at < in->n && (in->p[at] < '0' || in->p[at] > '9'))
         at++;
@@ -159,7 +161,8 @@ static void truncate_input(struct input *in)
 }
 
 static void (*const mutations[])(struct input *in) = {
-    flip_bit, change_byte, change_byte, delete_range, delete_range, insert_bytes, repeat_range, insert_piece, insert_piece, change_number, truncate_input,
+    flip_bit, change_byte, change_byte, delete_range, delete_range, insert_bytes, repeat_range, insert_piece, insert_piece,
+        change_number, truncate_input,
 };
 
 /* ---- running ---- */

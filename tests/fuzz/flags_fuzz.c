@@ -1,5 +1,5 @@
-/* tests/fuzz/flags_fuzz.c - command lines, a word a line: those of the components, of the kubelet, of the metrics server and of kubelab's own commands are
- * understood or refused with a reason.
+/* tests/fuzz/flags_fuzz.c - command lines, a word a line: those of the components, of the kubelet, of the metrics server and of
+ * kubelab's own commands are understood or refused with a reason.
  */
 #include "kubelet/app_priv.h"
 #include "metricsd/metricsd_priv.h"
@@ -50,7 +50,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     judged(metricsd_flags_parse(a, argv, &metricsd, &err), &err);
     FILE *told = stderr;
     stderr = nowhere;                              /* it tells its user itself */
-    bool understood = options_parse(&o, "up", "data,detach,bare,port,kubelet-port,seed,clock,start,lab,kubernetes-version,output,verbose", n - 1, argv + 1);
+    bool understood = options_parse(&o, "up",
+                                    "data,detach,bare,port,kubelet-port,seed,clock,start,lab,kubernetes-version,output,verbose",
+                                    n - 1, argv + 1);
     stderr = told;
     if (understood) {
         ASSERT(o.arg_count + o.rest_count < n);

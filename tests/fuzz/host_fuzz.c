@@ -1,4 +1,5 @@
-/* tests/fuzz/host_fuzz.c - command lines of strangers: mapping terminates, a mapped path stays below the node's files, and nothing is mapped twice. */
+/* tests/fuzz/host_fuzz.c - command lines of strangers: mapping terminates, a mapped path stays below the node's files, and
+ * nothing is mapped twice. */
 #include "sim/cmd/cluster.h"
 #include "sim/cmd/host.h"
 

@@ -1,5 +1,6 @@
-/* tests/fuzz/http_fuzz.c - bytes from a client, cut into pieces, through the edge's parser, the target's and query's reading, and negotiation.
- * The first byte is the size of the pieces; 0 is all at once. Requests follow one another on one connection, as in edge.c. */
+/* tests/fuzz/http_fuzz.c - bytes from a client, cut into pieces, through the edge's parser, the target's and query's reading, and
+ * negotiation. The first byte is the size of the pieces; 0 is all at once. Requests follow one another on one connection, as in
+ * edge.c. */
 #include "sim/http/edge_priv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

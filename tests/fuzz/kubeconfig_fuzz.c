@@ -1,5 +1,5 @@
-/* tests/fuzz/kubeconfig_fuzz.c - files that a student has edited: kubeconfigs and the kubelet's configuration are read or refused with a reason, and what
- * `kubectl config` is done over again with leaves a file that reads the same.
+/* tests/fuzz/kubeconfig_fuzz.c - files that a student has edited: kubeconfigs and the kubelet's configuration are read or refused
+ * with a reason, and what `kubectl config` is done over again with leaves a file that reads the same.
  */
 #include "sim/cmd/host_kubectl.c"
 #include "kubelet/app_priv.h"

@@ -1,4 +1,5 @@
-/* LoadProfiles: whatever the spec holds, it is refused with words, or a plan whose instants go forward and whose levels stay within bounds. */
+/* LoadProfiles: whatever the spec holds, it is refused with words, or a plan whose instants go forward and whose levels stay
+ * within bounds. */
 #include "workloads/load/load_priv.h"
 
 static void walk(const struct load_plan *p)

@@ -1,4 +1,5 @@
-/* tests/fuzz/php_fuzz.c - any bytes as a PHP file: the engine answers within its limits, the same each time, and frees what it took. */
+/* tests/fuzz/php_fuzz.c - any bytes as a PHP file: the engine answers within its limits, the same each time, and frees what it
+ * took. */
 #include "workloads/programs/php.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

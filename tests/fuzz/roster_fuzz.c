@@ -1,4 +1,5 @@
-/* tests/fuzz/roster_fuzz.c - rosters: read, or refused with file and line; what was read is written, read again, and is the same. File names are one for each student, and stay in their folder. */
+/* tests/fuzz/roster_fuzz.c - rosters: read, or refused with file and line; what was read is written, read again, and is the same.
+ * File names are one for each student, and stay in their folder. */
 #include "labs/roster.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

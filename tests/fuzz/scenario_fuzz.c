@@ -1,4 +1,5 @@
-/* tests/fuzz/scenario_fuzz.c - any text is a scenario, or an error that says where. Files are not read and expressions not compiled. */
+/* tests/fuzz/scenario_fuzz.c - any text is a scenario, or an error that says where. Files are not read and expressions not
+ * compiled. */
 #include "labs/labs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

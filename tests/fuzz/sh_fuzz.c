@@ -1,5 +1,5 @@
-/* tests/fuzz/sh_fuzz.c - any bytes as a script (first byte even) or as keys on a terminal (odd), in a world without files whose operations are answered one at a
- * time: the shell never crashes, and can be freed wherever it stands. */
+/* tests/fuzz/sh_fuzz.c - any bytes as a script (first byte even) or as keys on a terminal (odd), in a world without files whose
+ * operations are answered one at a time: the shell never crashes, and can be freed wherever it stands. */
 #include "workloads/programs/sh.h"
 
 #include <errno.h>
@@ -82,7 +82,8 @@ static int v_path(void *ctx, const char *path)
     return 0;
 }
 static const struct sh_ops OPS = {
-    .write = w_write, .exited = w_exited, .now_ns = w_now, .cpu = w_time, .sleep = w_time, .wget = w_wget, .lookup = w_lookup, .cancel = w_cancel,
+    .write = w_write, .exited = w_exited, .now_ns = w_now, .cpu = w_time, .sleep = w_time, .wget = w_wget, .lookup = w_lookup,
+        .cancel = w_cancel,
     .vfs = { v_stat, v_list, v_read, v_write, v_path, v_path },
 };
 static void answer(struct world *w)
@@ -94,7 +95,8 @@ static void answer(struct world *w)
     else if (w->kind == 2)
         sh_lookup_done(w->sh, t, &(struct sh_lookup){ .server = "10.96.0.10", .name = "x", .nxdomain = true });
     else
-        sh_wget_event(w->sh, t, &(struct sh_wget_event){ .stage = SH_WGET_FAILED, .failure = SH_NET_REFUSED, .ip = "10.0.0.1", .port = 80 });
+        sh_wget_event(w->sh, t, &(struct sh_wget_event){ .stage = SH_WGET_FAILED, .failure = SH_NET_REFUSED, .ip = "10.0.0.1",
+                                                         .port = 80 });
 }
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -104,7 +106,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *a = arena_new();
     struct world w = { 0 };
     const char *argv[] = { "sh", "-c", arena_cstr(a, (struct str){ (const char *)data + 1, size - 1 }) };
-    w.sh = sh_new(&(struct sh_options){ .ops = &OPS, .ctx = &w, .argv = argv, .argc = tty ? 1 : 3, .hostname = "h", .pid = 1, .tty = tty, .stdin_open = tty });
+    w.sh = sh_new(&(struct sh_options){ .ops = &OPS, .ctx = &w, .argv = argv, .argc = tty ? 1 : 3, .hostname = "h", .pid = 1,
+                                        .tty = tty, .stdin_open = tty });
     sh_start(w.sh);
     if (tty)
         sh_input(w.sh, (struct str){ (const char *)data + 1, size - 1 });

@@ -1,6 +1,7 @@
-/* tests/fuzz/spdy_fuzz.c - bytes from a client, cut into pieces, through SPDY, by an owner who echoes, pauses, closes and frees at odd times.
- * First byte: the size of the pieces, 0 is all at once. Second byte: bits that tell what the owner does with its streams. A block of headers made of
- * random bytes hardly ever passes zlib, so a frame of the invalid type 0xff stands for "SYN_STREAM with this plain block, compressed here". */
+/* tests/fuzz/spdy_fuzz.c - bytes from a client, cut into pieces, through SPDY, by an owner who echoes, pauses, closes and frees
+ * at odd times. First byte: the size of the pieces, 0 is all at once. Second byte: bits that tell what the owner does with its
+ * streams. A block of headers made of random bytes hardly ever passes zlib, so a frame of the invalid type 0xff stands for
+ * "SYN_STREAM with this plain block, compressed here". */
 #include "sim/upgrade/spdy_priv.h"
 
 #include <zlib.h>

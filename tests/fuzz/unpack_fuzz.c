@@ -1,4 +1,5 @@
-/* tests/fuzz/unpack_fuzz.c - any bytes are an archive that was handed in, or an error; so is any tar in good compression. What comes out stays below a folder and within limits. */
+/* tests/fuzz/unpack_fuzz.c - any bytes are an archive that was handed in, or an error; so is any tar in good compression. What
+ * comes out stays below a folder and within limits. */
 #include "labs/unpack.h"
 #include "sim/base/archive.h"
 
@@ -15,7 +16,8 @@ static bool see_file(void *ctx, const char *path, struct str bytes)
     for (const char *p = path; *p; p++)
         slashes += *p == '/';
     ASSERT(++s->files <= MAX_FILES && s->bytes <= MAX_BYTES && slashes <= MAX_DEPTH);
-    ASSERT(*path && *path != '/' && !strstr(path, "//") && strncmp(path, "../", 3) != 0 && !strstr(path, "/../") && !str_ends(str_c(path), "/.."));
+    ASSERT(*path && *path != '/' && !strstr(path, "//") && strncmp(path, "../", 3) != 0 && !strstr(path, "/../") &&
+           !str_ends(str_c(path), "/.."));
     return true;
 }
 
@@ -33,7 +35,8 @@ static void read_one(struct str bytes)
     struct arena *a = arena_new();
     struct err err = { 0 };
     bool ok = unpack_read(a, bytes, &limits, &sink, &err);
-    ASSERT(ok || ((err.code == ERR_INVALID || err.code == ERR_TOO_LARGE) && str_starts(str_c(err.msg), err.code == ERR_TOO_LARGE ? "" : "the archive ")));
+    ASSERT(ok || ((err.code == ERR_INVALID || err.code == ERR_TOO_LARGE) &&
+                  str_starts(str_c(err.msg), err.code == ERR_TOO_LARGE ? "" : "the archive ")));
     ASSERT(!ok || unpack_is_archive(bytes));
     err_clear(&err);
     arena_free(a);

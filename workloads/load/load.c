@@ -1,8 +1,9 @@
 /* workloads/load/load.c - the load generator: a machine beside the cluster's, and a worker for each LoadProfile.
  *
- * It is a client like any other: it watches LoadProfiles with a certificate of its own (user kubelab:load-generator), may write their status and events, and
- * nothing else. Its machine has no pod's network but the node's: names are asked of the cluster's DNS, Services are reached by the rules of the machine it is
- * plugged into, as if somebody had added routes to it (a laptop on the lab's network).
+ * It is a client like any other: it watches LoadProfiles with a certificate of its own (user kubelab:load-generator), may write
+ * their status and events, and nothing else. Its machine has no pod's network but the node's: names are asked of the cluster's
+ * DNS, Services are reached by the rules of the machine it is plugged into, as if somebody had added routes to it (a laptop on
+ * the lab's network).
  */
 #include "workloads/load/load_priv.h"
 
@@ -56,7 +57,8 @@ static void on_delete(void *ctx, struct object *o)
 
 static struct vnet_host *machine_make(const struct load_options *o)
 {
-    struct resolv_conf rc = { .nameserver = DNS_SERVER, .search = { "svc.cluster.local", "cluster.local" }, .search_count = 2, .ndots = 5 };
+    struct resolv_conf rc = { .nameserver = DNS_SERVER, .search = { "svc.cluster.local", "cluster.local" }, .search_count = 2,
+                              .ndots = 5 };
     struct vnet_host *h = vnet_host_new(o->net, "load-generator");
     vnet_host_add_addr(h, ADDRESS);
     vnet_host_set_machine(h, o->machine);

@@ -28,8 +28,8 @@ const struct load_stage *load_plan_at(const struct load_plan *p, int64_t t_ns);
 size_t load_plan_clients(const struct load_plan *p, int64_t t_ns);
 /* The first instant after t_ns at which a stage begins or ends, or the number of clients changes; LOAD_FOREVER: never. */
 int64_t load_plan_change(const struct load_plan *p, int64_t t_ns);
-/* The instant after t_ns by which the open loops have made `need` (> 0, of one request) more arrivals; LOAD_FOREVER: never. With need = 1 each time they
- * are evenly spaced, with an exponential variable of mean 1 they come at random. */
+/* The instant after t_ns by which the open loops have made `need` (> 0, of one request) more arrivals; LOAD_FOREVER: never. With
+ * need = 1 each time they are evenly spaced, with an exponential variable of mean 1 they come at random. */
 int64_t load_plan_arrival(const struct load_plan *p, int64_t t_ns, double need);
 
 /* ---- times.c: a histogram of latencies, whose buckets are at most 0.8% wide ---- */

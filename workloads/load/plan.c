@@ -1,7 +1,8 @@
 /* workloads/load/plan.c - what a LoadProfile wants at which instant. Pure: no clock, no dice.
  *
- * A stage is a straight line from one level to another, both often the same. The number of clients of a closed loop is that line, rounded. The arrivals of
- * an open loop are counted by the area under it: the next request comes when the area since the last one has grown by what the caller's dice say.
+ * A stage is a straight line from one level to another, both often the same. The number of clients of a closed loop is that line,
+ * rounded. The arrivals of an open loop are counted by the area under it: the next request comes when the area since the last one
+ * has grown by what the caller's dice say.
  */
 #include "workloads/load/load_priv.h"
 
@@ -81,7 +82,10 @@ static int64_t level_milli(const struct load_stage *s, int64_t t_ns)
     return s->from_milli + (int64_t)(rise / (s->end_ns - s->begin_ns));
 }
 
-static size_t clients_of(const struct load_stage *s, int64_t t_ns) { return s->open ? 0 : (size_t)(level_milli(s, t_ns) + MILLI / 2) / MILLI; }
+static size_t clients_of(const struct load_stage *s, int64_t t_ns)
+{
+    return s->open ? 0 : (size_t)(level_milli(s, t_ns) + MILLI / 2) / MILLI;
+}
 
 size_t load_plan_clients(const struct load_plan *p, int64_t t_ns)
 {
@@ -89,8 +93,8 @@ size_t load_plan_clients(const struct load_plan *p, int64_t t_ns)
     return s ? clients_of(s, t_ns) : 0;
 }
 
-/* On a ramp the number changes at most as often as there are clients, and each number holds for one stretch of time: halve the rest of the stage until the
- * first instant of another number is found. */
+/* On a ramp the number changes at most as often as there are clients, and each number holds for one stretch of time: halve the
+ * rest of the stage until the first instant of another number is found. */
 int64_t load_plan_change(const struct load_plan *p, int64_t t_ns)
 {
     const struct load_stage *s = load_plan_at(p, t_ns);

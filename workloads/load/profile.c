@@ -1,12 +1,14 @@
 /* workloads/load/profile.c - one LoadProfile at work: who asks when, what came of it, and what its status says.
  *
- * A closed loop is a row of clients; each has at most one request under way and asks again when it is answered. One that got no good answer waits for a second,
- * as people do, so that a dead Service is not asked as fast as it refuses. An open loop sends at the plan's arrivals, whatever became of the requests before;
- * only so many can be under way at once, as a machine has only so many sockets, and one more fails on the spot.
+ * A closed loop is a row of clients; each has at most one request under way and asks again when it is answered. One that got no
+ * good answer waits for a second, as people do, so that a dead Service is not asked as fast as it refuses. An open loop sends at
+ * the plan's arrivals, whatever became of the requests before; only so many can be under way at once, as a machine has only so
+ * many sockets, and one more fails on the spot.
  *
- * A request is a GET of http://SERVICE.NAMESPACE:PORT/PATH by the client that wget uses: the name is asked of the cluster's DNS, the address goes through kube-proxy's
- * rules. Any answer below 500 counts as one, a redirect too, which is not followed. What is counted is written into the status at the end of every sample of
- * 15 s; after `down` and `up` it goes on from there, at the place in the stages that the clock says. The stages' own histograms begin anew.
+ * A request is a GET of http://SERVICE.NAMESPACE:PORT/PATH by the client that wget uses: the name is asked of the cluster's DNS,
+ * the address goes through kube-proxy's rules. Any answer below 500 counts as one, a redirect too, which is not followed. What is
+ * counted is written into the status at the end of every sample of 15 s; after `down` and `up` it goes on from there, at the
+ * place in the stages that the clock says. The stages' own histograms begin anew.
  */
 #include "workloads/load/load_priv.h"
 
@@ -80,7 +82,8 @@ static struct json *stage_json(const struct load_profile *p, struct arena *a, si
     struct json *out = counts_json(a, &r->counts);
     int64_t end = own_ns(p) < s->end_ns ? own_ns(p) : s->end_ns;
     if (end > s->begin_ns)
-        json_set_strc(a, out, "rate", arena_printf(a, "%.1f", (double)r->counts.answered * (double)NS_PER_S / (double)(end - s->begin_ns)));
+        json_set_strc(a, out, "rate",
+                      arena_printf(a, "%.1f", (double)r->counts.answered * (double)NS_PER_S / (double)(end - s->begin_ns)));
     if (r->times) {
         json_set_strc(a, out, "latency", load_times_text(a, load_times_quantile(r->times, 50)));
         json_set_strc(a, out, "latencyP95", load_times_text(a, load_times_quantile(r->times, 95)));
@@ -130,7 +133,8 @@ static void status_write(struct load_profile *p)
     if (p->write)
         return;
     struct arena *a = arena_new();
-    p->write = client_patch(p->place->client, p->path, PATCH_MERGE, json_buildf(a, "{'status':%j}", status_json(p, a)), status_written, p);
+    p->write = client_patch(p->place->client, p->path, PATCH_MERGE, json_buildf(a, "{'status':%j}", status_json(p, a)),
+                            status_written, p);
     arena_free(a);
 }
 
@@ -141,7 +145,8 @@ static void maybe_done(struct load_profile *p)
         return;
     p->phase = PHASE_DONE;
     timer_stop(&p->sample);
-    event_record(p->place->events, p->ref, NULL, "Normal", "LoadEnded", "%" PRId64 " requests: %" PRId64 " answered, %" PRId64 " failed",
+    event_record(p->place->events, p->ref, NULL, "Normal", "LoadEnded",
+                 "%" PRId64 " requests: %" PRId64 " answered, %" PRId64 " failed",
                  p->total.requests, p->total.answered, p->total.failed);
     status_write(p);
 }
@@ -285,7 +290,8 @@ static void sample_over(struct timer *t)
 /* ---- beginning ---- */
 static void restore_counts(struct counts *c, const struct json *status)
 {
-    *c = (struct counts){ json_get_int(status, "requests", 0), json_get_int(status, "answered", 0), json_get_int(status, "failed", 0) };
+    *c = (struct counts){ json_get_int(status, "requests", 0), json_get_int(status, "answered", 0),
+                          json_get_int(status, "failed", 0) };
     c->requests = c->answered + c->failed;         /* what was under way is lost, and was nobody's fault */
 }
 
@@ -333,12 +339,15 @@ static void run(struct load_profile *p)
 static void names_make(struct load_profile *p, const struct json *object)
 {
     const struct json *spec = json_get(object, "spec");
-    struct str ns = meta_namespace(object), name = meta_name(object), service = json_get_str(spec, "service"), path = json_get_str(spec, "path");
+    struct str ns = meta_namespace(object), name = meta_name(object), service = json_get_str(spec, "service"),
+               path = json_get_str(spec, "path");
     struct arena *a = p->arena;
-    p->ref = json_buildf(a, "{'kind':'LoadProfile','apiVersion':'lab.kubelab.dev/v1','metadata':{'name':%S,'namespace':%S,'uid':%S,'resourceVersion':%S}}", name, ns,
+    p->ref = json_buildf(a, "{'kind':'LoadProfile','apiVersion':'lab.kubelab.dev/v1','metadata':{'name':%S,'namespace':%S,'uid':%S,"
+                            "'resourceVersion':%S}}", name, ns,
                          meta_uid(object), json_path_str(object, "metadata.resourceVersion"));
     p->path = arena_strdup(a, client_path(a, "lab.kubelab.dev/v1", "loadprofiles", ns, name, "status"));
-    p->url = arena_printf(a, "http://" STR_FMT "." STR_FMT ":%d" STR_FMT, STR_ARG(service), STR_ARG(ns), (int)json_get_int(spec, "port", 80),
+    p->url = arena_printf(a, "http://" STR_FMT "." STR_FMT ":%d" STR_FMT, STR_ARG(service), STR_ARG(ns),
+                          (int)json_get_int(spec, "port", 80),
                           STR_ARG(path.n ? path : STR("/")));
     p->uid = arena_str(a, meta_uid(object));
     p->generation = json_path_int(object, "metadata.generation", 1);

@@ -1,5 +1,5 @@
-/* workloads/load/times.c - how long answers took, as a histogram: microseconds one by one up to 128, then 128 buckets for each doubling (Gil Tene's HdrHistogram
- * is the model). It costs the same however many there are, and the median of a day is one walk.
+/* workloads/load/times.c - how long answers took, as a histogram: microseconds one by one up to 128, then 128 buckets for each
+ * doubling (Gil Tene's HdrHistogram is the model). It costs the same however many there are, and the median of a day is one walk.
  */
 #include "workloads/load/load_priv.h"
 

@@ -8,11 +8,12 @@
 
 #define NOW (1000000 * SECOND_NS)
 
-/* A pod in one letter: r ready and old, y young (started 60 s ago, Ready for 10 s), n not Ready for 100 s, p pending, d being deleted, f failed,
- * m without a sample, q without a request. */
+/* A pod in one letter: r ready and old, y young (started 60 s ago, Ready for 10 s), n not Ready for 100 s, p pending, d being
+ * deleted, f failed, m without a sample, q without a request. */
 static struct hpa_pod pod_of(struct arena *a, char letter, size_t i, int64_t request)
 {
-    struct hpa_pod p = { .name = arena_strf(a, "p%zu", i), .phase = STR("Running"), .has_start = true, .start_ns = NOW - 3600 * SECOND_NS, .ready = POD_READY_TRUE,
+    struct hpa_pod p = { .name = arena_strf(a, "p%zu", i), .phase = STR("Running"), .has_start = true,
+                         .start_ns = NOW - 3600 * SECOND_NS, .ready = POD_READY_TRUE,
                          .ready_since_ns = NOW - 3590 * SECOND_NS };
     p.containers = ARENA_NEW(a, struct hpa_container);
     p.containers[0] = (struct hpa_container){ .name = STR("target"), .has_request = letter != 'q', .request_milli = request };
@@ -80,7 +81,8 @@ static void run_row(const struct row *t)
         if (t->pods[i] != 'm')
             samples_put(&s, pods[i].name, t->usage, NOW - 5 * SECOND_NS, 30 * SECOND_NS);
     }
-    struct question q = { .a = a, .minor = t->minor, .now_ns = NOW, .cpu_init_ns = 300 * SECOND_NS, .ready_delay_ns = 30 * SECOND_NS, .tolerance_down = 0.1, .tolerance_up = 0.1,
+    struct question q = { .a = a, .minor = t->minor, .now_ns = NOW, .cpu_init_ns = 300 * SECOND_NS,
+                          .ready_delay_ns = 30 * SECOND_NS, .tolerance_down = 0.1, .tolerance_up = 0.1,
                           .pods = pods, .pod_count = n };
     bool ok = calc_utilization(&q, t->current, t->target, "cpu", STR_NULL, &s, &out, &err);
     assert_string_equal(err.msg, t->error ? t->error : "");
@@ -104,7 +106,8 @@ static void test_never_ready(void **state)
     (void)state;
     struct arena *a = arena_new();
     struct hpa_pod p = pod_of(a, 'n', 0, 200);     /* its transition came 10 s after its start: it never was Ready */
-    struct question q = { .a = a, .minor = 34, .now_ns = NOW, .cpu_init_ns = 300 * SECOND_NS, .ready_delay_ns = 30 * SECOND_NS, .pods = &p, .pod_count = 1 };
+    struct question q = { .a = a, .minor = 34, .now_ns = NOW, .cpu_init_ns = 300 * SECOND_NS, .ready_delay_ns = 30 * SECOND_NS,
+                          .pods = &p, .pod_count = 1 };
     struct samples s;
     struct pod_groups g;
     samples_init(&s, a);
@@ -122,7 +125,8 @@ static void test_never_ready(void **state)
 static void test_go(void **state)
 {
     (void)state;
-    static const struct { double in; int32_t out; } cases[] = { { 2.9, 2 }, { -2.9, -2 }, { 2147483647.5, INT32_MAX }, { 2147483648.0, INT32_MIN }, { 1e300, INT32_MIN },
+    static const struct { double in; int32_t out; } cases[] = { { 2.9, 2 }, { -2.9, -2 }, { 2147483647.5, INT32_MAX },
+                                                                { 2147483648.0, INT32_MIN }, { 1e300, INT32_MIN },
                                                                { -2147483648.5, INT32_MIN } };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         assert_int_equal(hpa_go_int32(cases[i].in), cases[i].out);
@@ -134,7 +138,8 @@ static void test_external(void **state)
 {
     (void)state;
     static const int64_t flood[] = { INT64_MAX, INT64_MAX }, some[] = { 15000, 15001 };
-    struct hpa_pod pods[2] = { { .phase = STR("Running"), .ready = POD_READY_TRUE }, { .phase = STR("Running"), .ready = POD_READY_FALSE } };
+    struct hpa_pod pods[2] = { { .phase = STR("Running"), .ready = POD_READY_TRUE },
+                               { .phase = STR("Running"), .ready = POD_READY_FALSE } };
     struct question q = { .minor = 34, .tolerance_down = 0.1, .tolerance_up = 0.1, .pods = pods, .pod_count = 2 };
     struct calculated out;
     assert_true(calc_external(&q, 2, 10000, some, 2, &out, NULL));
@@ -157,9 +162,11 @@ static void test_selector_text(void **state)
     struct arena *a = arena_new();
     static const struct { const char *json, *text; } cases[] = {
         { "null", "nil" },
-        { "{\"matchLabels\":{\"q\":\"x\",\"a\":\"b\"}}", "&LabelSelector{MatchLabels:map[string]string{a: b,q: x,},MatchExpressions:[]LabelSelectorRequirement{},}" },
+        { "{\"matchLabels\":{\"q\":\"x\",\"a\":\"b\"}}",
+          "&LabelSelector{MatchLabels:map[string]string{a: b,q: x,},MatchExpressions:[]LabelSelectorRequirement{},}" },
         { "{\"matchExpressions\":[{\"key\":\"k\",\"operator\":\"In\",\"values\":[\"x\",\"y\"]}]}",
-          "&LabelSelector{MatchLabels:map[string]string{},MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:k,Operator:In,Values:[x y],},},}" },
+          "&LabelSelector{MatchLabels:map[string]string{},"
+          "MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:k,Operator:In,Values:[x y],},},}" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         assert_string_equal(hpa_go_label_selector(a, json_parse(a, str_c(cases[i].json), NULL)), cases[i].text);
@@ -168,7 +175,8 @@ static void test_selector_text(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_utilization), cmocka_unit_test(test_never_ready), cmocka_unit_test(test_go), cmocka_unit_test(test_external),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_utilization), cmocka_unit_test(test_never_ready),
+                                        cmocka_unit_test(test_go), cmocka_unit_test(test_external),
                                         cmocka_unit_test(test_selector_text) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,15 +37,21 @@ static void on_note(void *ctx, struct str key, const struct json *note)
 static void gone(struct http_exchange *x) { ((struct world *)x->ctx)->watch = NULL; }
 
 static const char hpa_json[] =
-    "{\"kind\":\"HorizontalPodAutoscaler\",\"apiVersion\":\"autoscaling/%s\",\"metadata\":{\"name\":\"web1\",\"namespace\":\"default\",\"uid\":\"u\",\"resourceVersion\":\"5\"},"
-    "\"spec\":{\"scaleTargetRef\":{\"kind\":\"Deployment\",\"name\":\"web1\",\"apiVersion\":\"apps/v1\"},\"minReplicas\":1,\"maxReplicas\":5,"
-    "\"metrics\":[{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\",\"target\":{\"type\":\"Utilization\",\"averageUtilization\":50}}}]},"
+    "{\"kind\":\"HorizontalPodAutoscaler\",\"apiVersion\":\"autoscaling/%s\",\"metadata\":{\"name\":\"web1\","
+    "\"namespace\":\"default\",\"uid\":\"u\",\"resourceVersion\":\"5\"},"
+    "\"spec\":{\"scaleTargetRef\":{\"kind\":\"Deployment\",\"name\":\"web1\",\"apiVersion\":\"apps/v1\"},\"minReplicas\":1,"
+    "\"maxReplicas\":5,"
+    "\"metrics\":[{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\",\"target\":{\"type\":\"Utilization\","
+    "\"averageUtilization\":50}}}]},"
     "\"status\":{\"currentReplicas\":0,\"desiredReplicas\":0}}";
 
 static const char *pods_json(struct arena *a, struct world *w)
 {
-    return arena_printf(a, "{\"items\":[{\"metadata\":{\"name\":\"p\",\"namespace\":\"default\",\"labels\":{\"app\":\"web1\"}},\"spec\":{\"containers\":[{\"name\":\"target\",\"resources\":{%s}}]},"
-                           "\"status\":{\"phase\":\"Running\",\"startTime\":\"2020-01-24T20:00:00Z\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\",\"lastTransitionTime\":\"2020-01-24T20:00:05Z\"}]}}]}",
+    return arena_printf(a, "{\"items\":[{\"metadata\":{\"name\":\"p\",\"namespace\":\"default\",\"labels\":{\"app\":\"web1\"}},"
+                           "\"spec\":{\"containers\":[{\"name\":\"target\",\"resources\":{%s}}]},"
+                           "\"status\":{\"phase\":\"Running\",\"startTime\":\"2020-01-24T20:00:00Z\","
+                           "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\","
+                           "\"lastTransitionTime\":\"2020-01-24T20:00:05Z\"}]}}]}",
                         w->request);
 }
 
@@ -53,7 +59,9 @@ static const char *metrics_json(struct arena *a, struct world *w)
 {
     if (w->usage < 0)
         return "{\"items\":[]}";
-    return arena_printf(a, "{\"items\":[{\"metadata\":{\"name\":\"p\",\"namespace\":\"default\"},\"timestamp\":\"2020-01-25T00:00:00Z\",\"window\":\"30s\",\"containers\":[{\"name\":\"target\",\"usage\":{\"cpu\":\"%dm\"}}]}]}",
+    return arena_printf(a, "{\"items\":[{\"metadata\":{\"name\":\"p\",\"namespace\":\"default\"},"
+                           "\"timestamp\":\"2020-01-25T00:00:00Z\",\"window\":\"30s\",\"containers\":[{\"name\":\"target\","
+                           "\"usage\":{\"cpu\":\"%dm\"}}]}]}",
                         w->usage);
 }
 
@@ -68,16 +76,19 @@ static int answer(struct world *w, struct http_exchange *x, const char **body)
     } else if (str_eqc(x->path, "/apis/apps")) {
         *body = "{\"versions\":[{\"groupVersion\":\"apps/v1\",\"version\":\"v1\"}],\"preferredVersion\":{\"version\":\"v1\"}}";
     } else if (str_eqc(x->path, "/apis/apps/v1")) {
-        *body = "{\"resources\":[{\"name\":\"deployments\",\"kind\":\"Deployment\"},{\"name\":\"deployments/scale\",\"kind\":\"Scale\"}]}";
+        *body = "{\"resources\":[{\"name\":\"deployments\",\"kind\":\"Deployment\"},{\"name\":\"deployments/scale\","
+                "\"kind\":\"Scale\"}]}";
     } else if (str_ends(x->path, "/web1/scale")) {
         if (put && w->conflict_once) {
             w->conflict_once = false;
-            *body = "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"Conflict\",\"code\":409,\"message\":\"Operation cannot be fulfilled on deployments.apps \\\"web1\\\": changed\"}";
+            *body = "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"Conflict\",\"code\":409,\"message\":\"Operation "
+                    "cannot be fulfilled on deployments.apps \\\"web1\\\": changed\"}";
             return 409;
         }
         if (put)
             w->replicas = json_path_int(json_parse(a, x->body, NULL), "spec.replicas", -1);
-        *body = arena_printf(a, "{\"kind\":\"Scale\",\"spec\":{\"replicas\":%d},\"status\":{\"replicas\":%d,\"selector\":\"app=web1\"}}", (int)w->replicas, (int)w->replicas);
+        *body = arena_printf(a, "{\"kind\":\"Scale\",\"spec\":{\"replicas\":%d},\"status\":{\"replicas\":%d,"
+                                "\"selector\":\"app=web1\"}}", (int)w->replicas, (int)w->replicas);
     } else if (str_eqc(x->path, "/api/v1/namespaces/default/pods")) {
         *body = pods_json(a, w);
     } else if (str_starts(x->path, "/apis/metrics.k8s.io/")) {
@@ -89,7 +100,8 @@ static int answer(struct world *w, struct http_exchange *x, const char **body)
     } else {
         const struct json *event = json_parse(a, x->body, NULL);
         size_t n = strlen(w->events);
-        snprintf(w->events + n, sizeof w->events - n, STR_FMT ": " STR_FMT "\n", STR_ARG(json_get_str(event, "reason")), STR_ARG(json_get_str(event, "message")));
+        snprintf(w->events + n, sizeof w->events - n, STR_FMT ": " STR_FMT "\n", STR_ARG(json_get_str(event, "reason")),
+                 STR_ARG(json_get_str(event, "message")));
         *body = "{}";
     }
     return 200;
@@ -109,7 +121,8 @@ static void handler(void *ctx, struct http_exchange *x)
     bool event = str_ends(x->path, "/events");
     int status = answer(w, x, &body);
     if (!event)
-        strbuf_addf(&w->log, "%d " STR_FMT " " STR_FMT "%s" STR_FMT "\n", (int)(vtime_now(w->l) / S - 1579910400), STR_ARG(x->method), STR_ARG(x->path), x->query_text.n ? "?" : "",
+        strbuf_addf(&w->log, "%d " STR_FMT " " STR_FMT "%s" STR_FMT "\n", (int)(vtime_now(w->l) / S - 1579910400),
+                    STR_ARG(x->method), STR_ARG(x->path), x->query_text.n ? "?" : "",
                     STR_ARG(x->query_text));
     http_respond(x, status, NULL, status == 404 ? "text/plain" : "application/json", str_c(body));
 }
@@ -129,7 +142,8 @@ static struct world *world_up(int minor)
     vnet_host_add_addr(w->node, "192.168.229.132");
     w->server = http_server_new(&(struct http_server_options){ .loop = w->l, .name = "api", .handler = handler, .ctx = w }, NULL);
     assert_true(http_server_listen_vnet(w->server, w->node, NULL, 8080, NULL));
-    w->client = client_new(&(struct client_options){ .from = w->node, .server = "http://192.168.229.132:8080", .user_agent = "test", .name = "hpa" });
+    w->client = client_new(&(struct client_options){ .from = w->node, .server = "http://192.168.229.132:8080",
+                                                     .user_agent = "test", .name = "hpa" });
     w->cc = (struct controller_context){ .loop = w->l, .client = w->client, .minor = minor, .note = on_note, .note_ctx = w };
     w->controller = hpa_controller.start(&w->cc);
     return w;
@@ -175,7 +189,8 @@ static void test_order(void **state)
                                   "15 PUT /apis/apps/v1/namespaces/default/deployments/web1/scale\n"
                                   "15 PUT /apis/autoscaling/v2beta2/namespaces/default/horizontalpodautoscalers/web1/status\n");
     assert_int_equal(w->replicas, 4);
-    assert_true(has(w->events, "SuccessfulRescale: New size: 4; reason: cpu resource utilization (percentage of request) above target\n"));
+    assert_true(has(w->events,
+                    "SuccessfulRescale: New size: 4; reason: cpu resource utilization (percentage of request) above target\n"));
     assert_true(has(w->status, "\"currentReplicas\":1,\"desiredReplicas\":4"));
     assert_true(has(w->status, "{\"name\":\"cpu\",\"current\":{\"averageValue\":\"928m\",\"averageUtilization\":464}}"));
     assert_true(has(w->status, "\"lastScaleTime\":\"2020-01-25T00:00:15Z\""));
@@ -224,14 +239,20 @@ static void test_troubles(void **state)
     (void)state;
     static const struct { int minor, usage, status; const char *request, *event, *failed; } cases[] = {
         { 16, 1, 404, "\"requests\":{\"cpu\":\"200m\"}",
-          "FailedGetResourceMetric: unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)\n",
-          "FailedComputeMetricsReplicas: invalid metrics (1 invalid out of 1), first error is: failed to get cpu utilization: unable to get" },
+          "FailedGetResourceMetric: unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the "
+          "server could not find the requested resource (get pods.metrics.k8s.io)\n",
+          "FailedComputeMetricsReplicas: invalid metrics (1 invalid out of 1), first error is: failed to get cpu utilization: "
+          "unable to get" },
         { 16, -1, 200, "\"requests\":{\"cpu\":\"200m\"}",
-          "FailedGetResourceMetric: unable to get metrics for resource cpu: no metrics returned from resource metrics API\n", "FailedComputeMetricsReplicas: " },
+          "FailedGetResourceMetric: unable to get metrics for resource cpu: no metrics returned from resource metrics API\n",
+          "FailedComputeMetricsReplicas: " },
         { 16, 1, 200, "", "FailedGetResourceMetric: missing request for cpu\n",
-          "FailedComputeMetricsReplicas: invalid metrics (1 invalid out of 1), first error is: failed to get cpu utilization: missing request for cpu\n" },
-        { 34, 1, 200, "", "FailedGetResourceMetric: failed to get cpu utilization: missing request for cpu in container target of Pod p\n",
-          "first error is: failed to get cpu resource metric value: failed to get cpu utilization: missing request for cpu in container target of Pod p\n" },
+          "FailedComputeMetricsReplicas: invalid metrics (1 invalid out of 1), first error is: failed to get cpu utilization: "
+          "missing request for cpu\n" },
+        { 34, 1, 200, "", "FailedGetResourceMetric: failed to get cpu utilization: missing request for cpu in container target of "
+                          "Pod p\n",
+          "first error is: failed to get cpu resource metric value: failed to get cpu utilization: missing request for cpu in "
+          "container target of Pod p\n" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct world *w = world_up(cases[i].minor);
@@ -262,7 +283,9 @@ static void test_conflict(void **state)
     w->conflict_once = true;
     until(w, 16);
     assert_int_equal(w->replicas, 1);
-    assert_true(has(w->events, "FailedRescale: New size: 4; reason: cpu resource utilization (percentage of request) above target; error: Operation cannot be fulfilled on deployments.apps \"web1\": changed\n"));
+    assert_true(has(w->events,
+                    "FailedRescale: New size: 4; reason: cpu resource utilization (percentage of request) above target; error: "
+                    "Operation cannot be fulfilled on deployments.apps \"web1\": changed\n"));
     assert_true(has(w->status, "\"reason\":\"FailedUpdateScale\""));
     world_down(w);
 }
@@ -286,6 +309,7 @@ static void test_stop_anywhere(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_order), cmocka_unit_test(test_note), cmocka_unit_test(test_troubles), cmocka_unit_test(test_conflict), cmocka_unit_test(test_stop_anywhere) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_order), cmocka_unit_test(test_note), cmocka_unit_test(test_troubles),
+                                        cmocka_unit_test(test_conflict), cmocka_unit_test(test_stop_anywhere) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

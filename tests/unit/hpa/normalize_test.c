@@ -42,7 +42,8 @@ static void run(int minor, const char *behavior, int32_t min, int32_t max, const
     arena_free(a);
 }
 
-/* Lab 8: 464 % of 50 % wants 10; doubling (at least 4) and the maximum of 5 stand before that; when the load ends the highest of five minutes holds. */
+/* Lab 8: 464 % of 50 % wants 10; doubling (at least 4) and the maximum of 5 stand before that; when the load ends the highest of
+ * five minutes holds. */
 static void test_lab8(void **state)
 {
     (void)state;
@@ -85,8 +86,10 @@ static void test_corridor(void **state)
 {
     (void)state;
     static const char both[] = "{\"scaleUp\":{\"stabilizationWindowSeconds\":300},\"scaleDown\":{\"stabilizationWindowSeconds\":300}}";
-    static const struct tick new_way[] = { { 0, 5, 2, 5, "ScaleDownStabilized", "False", "DesiredWithinRange" }, { 15, 5, 9, 5, "ScaleUpStabilized", "False", "DesiredWithinRange" } };
-    static const struct tick old_way[] = { { 0, 5, 2, 5, "ScaleDownStabilized", "False", "DesiredWithinRange" }, { 15, 5, 9, 2, "ScaleUpStabilized", "False", "DesiredWithinRange" } };
+    static const struct tick new_way[] = { { 0, 5, 2, 5, "ScaleDownStabilized", "False", "DesiredWithinRange" },
+                                           { 15, 5, 9, 5, "ScaleUpStabilized", "False", "DesiredWithinRange" } };
+    static const struct tick old_way[] = { { 0, 5, 2, 5, "ScaleDownStabilized", "False", "DesiredWithinRange" },
+                                           { 15, 5, 9, 2, "ScaleUpStabilized", "False", "DesiredWithinRange" } };
     run(34, both, 1, 50, new_way, ARRAY_LEN(new_way));
     run(20, both, 1, 50, old_way, ARRAY_LEN(old_way));
 }
@@ -111,6 +114,7 @@ static void test_conditions(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_lab8), cmocka_unit_test(test_policies), cmocka_unit_test(test_corridor), cmocka_unit_test(test_conditions) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_lab8), cmocka_unit_test(test_policies),
+                                        cmocka_unit_test(test_corridor), cmocka_unit_test(test_conditions) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Records of upstream's own answers (v1.34.4, v1.20.15) through hpa_eval. KUBELAB_HPA_RECORDS names a folder with more of them: the same file names. */
+/* Records of upstream's own answers (v1.34.4, v1.20.15) through hpa_eval. KUBELAB_HPA_RECORDS names a folder with more of them:
+ * the same file names. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,7 +48,8 @@ static size_t check(const char *mode, int minor, struct str records)
         const struct json *record = json_parse(a, str_token(&records, '\n'), NULL);
         if (json_get(record, "id")) {
             const struct json *answer = json_parse(a, str_token(&answers, '\n'), NULL);
-            const struct json *got = json_get(answer, strcmp(mode, "calculator") == 0 ? "out" : "ticks"), *want = wanted(a, mode, record);
+            const struct json *got = json_get(answer, strcmp(mode, "calculator") == 0 ? "out" : "ticks"),
+                              *want = wanted(a, mode, record);
             assert_true(json_equal(json_get(answer, "id"), json_get(record, "id")));
             if (!json_equal(got, want))
                 assert_string_equal(arena_cstr(a, json_text(a, got)), arena_cstr(a, json_text(a, want)));
@@ -94,7 +96,8 @@ static void test_more(void **state)
 static void test_not_records(void **state)
 {
     (void)state;
-    static const char good[] = "{\"id\":7,\"in\":{\"kind\":\"object\",\"current_replicas\":2,\"target\":100,\"tol_up\":0.1,\"tol_down\":0.1,\"cpu_init_s\":300,\"ready_delay_s\":30,"
+    static const char good[] = "{\"id\":7,\"in\":{\"kind\":\"object\",\"current_replicas\":2,\"target\":100,\"tol_up\":0.1,"
+                               "\"tol_down\":0.1,\"cpu_init_s\":300,\"ready_delay_s\":30,"
                                "\"pods\":[],\"metrics\":{\"call\":\"object\",\"value\":105,\"error\":null}}}\n";
     static const char answer[] = "{\"id\":7,\"out\":{\"error\":null,\"raw\":105,\"replicas\":2}}\n";
     static const struct { const char *mode, *second_line, *words; } cases[] = {
@@ -129,7 +132,8 @@ static void test_explain(void **state)
     strbuf_init(&out, OUT_MAX);
     strbuf_init(&messages, OUT_MAX);
     struct str records = calculator_34(), line = str_token(&records, '\n');
-    assert_int_equal(hpa_eval(&(struct hpa_eval_options){ .mode = "calculator", .minor = 34, .explain = true }, line, &out, &messages), 0);
+    assert_int_equal(hpa_eval(&(struct hpa_eval_options){ .mode = "calculator", .minor = 34, .explain = true }, line, &out,
+                              &messages), 0);
     struct arena *a = arena_new();
     assert_true(json_len(json_get(json_parse(a, strbuf_str(&out), NULL), "why")) > 0);
     arena_free(a);
@@ -139,6 +143,7 @@ static void test_explain(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_samples), cmocka_unit_test(test_more), cmocka_unit_test(test_not_records), cmocka_unit_test(test_explain) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_samples), cmocka_unit_test(test_more),
+                                        cmocka_unit_test(test_not_records), cmocka_unit_test(test_explain) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

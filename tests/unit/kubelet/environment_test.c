@@ -8,7 +8,8 @@
 
 static struct str lookup(void *ctx, struct str name, bool *found)
 {
-    static const char *const vars[][2] = { { "VAR_A", "A" }, { "VAR_B", "B" }, { "VAR_C", "C" }, { "VAR_REF", "$(VAR_A)" }, { "VAR_EMPTY", "" } };
+    static const char *const vars[][2] = { { "VAR_A", "A" }, { "VAR_B", "B" }, { "VAR_C", "C" }, { "VAR_REF", "$(VAR_A)" },
+                                           { "VAR_EMPTY", "" } };
     (void)ctx;
     for (size_t i = 0; i < ARRAY_LEN(vars); i++)
         if (str_eqc(name, vars[i][0])) {
@@ -21,9 +22,12 @@ static struct str lookup(void *ctx, struct str name, bool *found)
 static void test_expand(void **state)
 {
     static const char *const cases[][2] = {
-        { "$(VAR_A)", "A" }, { "___$(VAR_B)___", "___B___" }, { "___$(VAR_C)", "___C" }, { "$(VAR_A)-$(VAR_A)", "A-A" }, { "$(VAR_REF)", "$(VAR_A)" }, { "%%$(VAR_REF)--$(VAR_REF)%%", "%%$(VAR_A)--$(VAR_A)%%" },
-        { "foo$(VAR_EMPTY)bar", "foobar" }, { "foo$$(VAR_A)bar", "foo$(VAR_A)bar" }, { "f000-$$VAR_A", "f000-$VAR_A" }, { "foo\\$(VAR_C)bar", "foo\\Cbar" },
-        { "$(VAR_DNE)", "$(VAR_DNE)" }, { "$VAR_A", "$VAR_A" }, { "$", "$" }, { "$(", "$(" }, { "foo$(VAR_A", "foo$(VAR_A" }, { "$$$$$$$(BIG_MONEY)", "$$$$(BIG_MONEY)" }, { "", "" },
+        { "$(VAR_A)", "A" }, { "___$(VAR_B)___", "___B___" }, { "___$(VAR_C)", "___C" }, { "$(VAR_A)-$(VAR_A)", "A-A" },
+        { "$(VAR_REF)", "$(VAR_A)" }, { "%%$(VAR_REF)--$(VAR_REF)%%", "%%$(VAR_A)--$(VAR_A)%%" },
+        { "foo$(VAR_EMPTY)bar", "foobar" }, { "foo$$(VAR_A)bar", "foo$(VAR_A)bar" }, { "f000-$$VAR_A", "f000-$VAR_A" },
+        { "foo\\$(VAR_C)bar", "foo\\Cbar" },
+        { "$(VAR_DNE)", "$(VAR_DNE)" }, { "$VAR_A", "$VAR_A" }, { "$", "$" }, { "$(", "$(" }, { "foo$(VAR_A", "foo$(VAR_A" },
+        { "$$$$$$$(BIG_MONEY)", "$$$$(BIG_MONEY)" }, { "", "" },
         { "$?", "$?" }, { "$(VAR_A)$$", "A$" },
     };
     (void)state;
@@ -39,8 +43,10 @@ static void test_qos(void **state)
         { "{\"containers\":[{\"name\":\"a\"}]}", "BestEffort" },
         { "{\"containers\":[{\"name\":\"a\",\"resources\":{\"requests\":{\"cpu\":\"200m\"}}}]}", "Burstable" },
         { "{\"containers\":[{\"name\":\"a\",\"resources\":{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"}}}]}", "Guaranteed" },
-        { "{\"containers\":[{\"name\":\"a\",\"resources\":{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"}}},{\"name\":\"b\"}]}", "Burstable" },
-        { "{\"containers\":[{\"name\":\"a\",\"resources\":{\"requests\":{\"cpu\":\"1\"},\"limits\":{\"cpu\":\"2\",\"memory\":\"1Gi\"}}}]}", "Burstable" },
+        { "{\"containers\":[{\"name\":\"a\",\"resources\":{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"}}},{\"name\":\"b\"}]}",
+          "Burstable" },
+        { "{\"containers\":[{\"name\":\"a\",\"resources\":{\"requests\":{\"cpu\":\"1\"},\"limits\":{\"cpu\":\"2\","
+          "\"memory\":\"1Gi\"}}}]}", "Burstable" },
     };
     (void)state;
     struct arena *a = arena_new();

@@ -1,4 +1,5 @@
-/* Phases and conditions from the states of containers (pkg/kubelet/kubelet_pods_test.go TestPodPhaseWith*, status/generate_test.go). */
+/* Phases and conditions from the states of containers (pkg/kubelet/kubelet_pods_test.go TestPodPhaseWith*,
+ * status/generate_test.go). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,8 @@
 #include "kubelet/kubelet_priv.h"
 #include "tests/unit/sim/net/net_test.h"
 
-/* One letter per container: r running and ready, u running and not ready, 0 succeeded, 1 failed, w waiting, b waiting after an exit. Init containers stand before '|'. */
+/* One letter per container: r running and ready, u running and not ready, 0 succeeded, 1 failed, w waiting, b waiting after an
+ * exit. Init containers stand before '|'. */
 static const struct { const char *policy, *states, *phase, *ready_reason, *initialized; } cases[] = {
     { "Always", "w", "Pending", "ContainersNotReady", "True" },       { "Always", "r", "Running", "", "True" },
     { "Always", "ru", "Running", "ContainersNotReady", "True" },      { "Always", "rw", "Pending", "ContainersNotReady", "True" },
@@ -25,7 +27,8 @@ static void set_state(struct container *c, struct pod_worker *p, char letter, bo
     c->pod = p;
     c->name = "c";
     c->init = init;
-    c->state = letter == 'r' || letter == 'u' ? CONTAINER_RUNNING : letter == '0' || letter == '1' ? CONTAINER_TERMINATED : CONTAINER_WAITING;
+    c->state = letter == 'r' || letter == 'u' ? CONTAINER_RUNNING : letter == '0' || letter == '1' ? CONTAINER_TERMINATED
+               : CONTAINER_WAITING;
     c->ready = c->started = letter == 'r';
     c->now.set = c->state == CONTAINER_TERMINATED;
     c->now.exit_code = letter == '1';
@@ -41,7 +44,8 @@ static void test_phases(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct arena *a = arena_new();
         struct container containers[8] = { 0 };
-        struct pod_worker p = { .k = &k, .containers = containers, .cond_arena = a, .conditions = json_new_array(a), .step = POD_RUNNING, .ip = "10.32.0.9", .start_ns = vtime_now(l) };
+        struct pod_worker p = { .k = &k, .containers = containers, .cond_arena = a, .conditions = json_new_array(a),
+                                .step = POD_RUNNING, .ip = "10.32.0.9", .start_ns = vtime_now(l) };
         const char *bar = strchr(cases[i].states, '|');
         p.pod = json_buildf(a, "{'spec':{'restartPolicy':%s}}", cases[i].policy);
         for (const char *s = cases[i].states; *s; s++) {
@@ -72,15 +76,23 @@ static void test_adopted_status_is_the_same(void **state)
     struct arena *a = arena_new();
     struct err err = { 0 };
     (void)state;
-    struct json *told = json_parse(a, STR("{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Initialized\",\"status\":\"True\",\"lastProbeTime\":null,\"lastTransitionTime\":\"2020-01-24T20:00:00Z\"},"
-        "{\"type\":\"Ready\",\"status\":\"True\",\"lastProbeTime\":null,\"lastTransitionTime\":\"2020-01-24T20:00:03Z\"},{\"type\":\"ContainersReady\",\"status\":\"True\",\"lastProbeTime\":null,"
-        "\"lastTransitionTime\":\"2020-01-24T20:00:03Z\"},{\"type\":\"PodScheduled\",\"status\":\"True\",\"lastProbeTime\":null,\"lastTransitionTime\":\"2020-01-24T20:00:00Z\"}],"
-        "\"hostIP\":\"192.168.229.132\",\"podIP\":\"10.32.0.7\",\"podIPs\":[{\"ip\":\"10.32.0.7\"}],\"startTime\":\"2020-01-24T20:00:00Z\",\"containerStatuses\":[{\"name\":\"web\",\"state\":{\"running\":"
-        "{\"startedAt\":\"2020-01-24T20:00:03Z\"}},\"lastState\":{\"terminated\":{\"exitCode\":137,\"reason\":\"OOMKilled\",\"startedAt\":\"2020-01-24T19:00:00Z\",\"finishedAt\":\"2020-01-24T20:00:02Z\","
-        "\"containerID\":\"docker://aa\"}},\"ready\":true,\"restartCount\":1,\"image\":\"target:latest\",\"imageID\":\"docker://sha256:bb\",\"containerID\":\"docker://cc\",\"started\":true}]}"), &err);
+    struct json *told = json_parse(a,
+                                   STR("{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Initialized\",\"status\":\"True\","
+                                       "\"lastProbeTime\":null,\"lastTransitionTime\":\"2020-01-24T20:00:00Z\"},"
+        "{\"type\":\"Ready\",\"status\":\"True\",\"lastProbeTime\":null,\"lastTransitionTime\":\"2020-01-24T20:00:03Z\"},"
+        "{\"type\":\"ContainersReady\",\"status\":\"True\",\"lastProbeTime\":null,"
+        "\"lastTransitionTime\":\"2020-01-24T20:00:03Z\"},{\"type\":\"PodScheduled\",\"status\":\"True\",\"lastProbeTime\":null,"
+        "\"lastTransitionTime\":\"2020-01-24T20:00:00Z\"}],"
+        "\"hostIP\":\"192.168.229.132\",\"podIP\":\"10.32.0.7\",\"podIPs\":[{\"ip\":\"10.32.0.7\"}],"
+        "\"startTime\":\"2020-01-24T20:00:00Z\",\"containerStatuses\":[{\"name\":\"web\",\"state\":{\"running\":"
+        "{\"startedAt\":\"2020-01-24T20:00:03Z\"}},\"lastState\":{\"terminated\":{\"exitCode\":137,\"reason\":\"OOMKilled\","
+        "\"startedAt\":\"2020-01-24T19:00:00Z\",\"finishedAt\":\"2020-01-24T20:00:02Z\","
+        "\"containerID\":\"docker://aa\"}},\"ready\":true,\"restartCount\":1,\"image\":\"target:latest\","
+        "\"imageID\":\"docker://sha256:bb\",\"containerID\":\"docker://cc\",\"started\":true}]}"), &err);
     assert_non_null(told);
     struct container web = { .name = "web", .state = CONTAINER_WAITING };
-    struct pod_worker p = { .k = &k, .containers = &web, .count = 1, .cond_arena = a, .conditions = json_new_array(a), .step = POD_NEW };
+    struct pod_worker p = { .k = &k, .containers = &web, .count = 1, .cond_arena = a, .conditions = json_new_array(a),
+                            .step = POD_NEW };
     web.pod = &p;
     p.pod = json_buildf(a, "{'spec':{'restartPolicy':'Always'}}");
     status_adopt(&p, told);

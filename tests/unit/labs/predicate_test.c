@@ -29,14 +29,21 @@ static void verdicts(void **state)
 {
     (void)state;
     static const struct { const char *jq; enum predicate_verdict verdict; const char *text; } cases[] = {
-        { ".n == 3", PREDICATE_TRUE, "true" }, { ".n == 4", PREDICATE_FALSE, "false" }, { ".n", PREDICATE_TRUE, "3" }, { ".none", PREDICATE_FALSE, "null" },
-        { "empty", PREDICATE_FALSE, "" }, { ".list[] > 0", PREDICATE_TRUE, "true" }, { ".list[] > 1", PREDICATE_FALSE, "false" }, { "0", PREDICATE_TRUE, "0" },
-        { "now == 1579906800", PREDICATE_TRUE, "true" }, { "$document.name == \"web1\"", PREDICATE_TRUE, "true" }, { ".n == 3 # as it should be", PREDICATE_TRUE, "true" },
+        { ".n == 3", PREDICATE_TRUE, "true" }, { ".n == 4", PREDICATE_FALSE, "false" }, { ".n", PREDICATE_TRUE, "3" },
+        { ".none", PREDICATE_FALSE, "null" },
+        { "empty", PREDICATE_FALSE, "" }, { ".list[] > 0", PREDICATE_TRUE, "true" }, { ".list[] > 1", PREDICATE_FALSE, "false" },
+        { "0", PREDICATE_TRUE, "0" },
+        { "now == 1579906800", PREDICATE_TRUE, "true" }, { "$document.name == \"web1\"", PREDICATE_TRUE, "true" },
+        { ".n == 3 # as it should be", PREDICATE_TRUE, "true" },
         { "env | length == 1", PREDICATE_TRUE, "true" }, { ".name | test(\"^web[0-9]$\")", PREDICATE_TRUE, "true" },
-        { "error(\"mine\")", PREDICATE_ERROR, "mine" }, { ".n | keys", PREDICATE_ERROR, "number (3) has no keys" }, { "halt", PREDICATE_ERROR, "halt has no place in a check" },
-        { "range(0; 20000) | true", PREDICATE_LIMIT, "it has more than 10000 outputs" }, { "$params.load == 2", PREDICATE_TRUE, "true" },
-        { "def f: 3; .n == f", PREDICATE_TRUE, "true" }, { "\"(\" | length == 1 # )(", PREDICATE_TRUE, "true" }, { "\"a)\\(.n)(\" == \"a)3(\"", PREDICATE_TRUE, "true" },
-        { "$ENV | length == 1", PREDICATE_TRUE, "true" }, { ". == $document", PREDICATE_TRUE, "true" }, { ".list | length == 3", PREDICATE_TRUE, "true" },
+        { "error(\"mine\")", PREDICATE_ERROR, "mine" }, { ".n | keys", PREDICATE_ERROR, "number (3) has no keys" },
+        { "halt", PREDICATE_ERROR, "halt has no place in a check" },
+        { "range(0; 20000) | true", PREDICATE_LIMIT, "it has more than 10000 outputs" },
+        { "$params.load == 2", PREDICATE_TRUE, "true" },
+        { "def f: 3; .n == f", PREDICATE_TRUE, "true" }, { "\"(\" | length == 1 # )(", PREDICATE_TRUE, "true" },
+        { "\"a)\\(.n)(\" == \"a)3(\"", PREDICATE_TRUE, "true" },
+        { "$ENV | length == 1", PREDICATE_TRUE, "true" }, { ". == $document", PREDICATE_TRUE, "true" },
+        { ".list | length == 3", PREDICATE_TRUE, "true" },
     };
     struct arena *a = arena_new();
     struct predicate_result r[ARRAY_LEN(cases)];
@@ -65,7 +72,8 @@ static void no_jq(void **state)
 {
     (void)state;
     static const struct { const char *jq, *says; } cases[] = {
-        { ".n ==", "syntax error, unexpected" }, { "nonesuch(1)", "nonesuch/1 is not defined at <top-level>, line 1" }, { "true) , (false", "syntax error" },
+        { ".n ==", "syntax error, unexpected" }, { "nonesuch(1)", "nonesuch/1 is not defined at <top-level>, line 1" },
+        { "true) , (false", "syntax error" },
         { "import \"a\" as a; true", "syntax error" }, { "$nobody", "$nobody is not defined" },
         { "1); (2", "syntax error" }, { "\"\\(1", "syntax error" }, { "[(])", "syntax error" }, { "}", "syntax error" },
     };
@@ -107,7 +115,8 @@ static void among_others(void **state)
     (void)state;
     struct arena *a = arena_new();
     struct predicate_limits limits = { .cpu_s = 1, .wall_s = 20, .memory_bytes = 256u << 20 };
-    const char *texts[] = { ".ok", "if .endless then last(repeat(1)) else .ok end", "if .endless then [limit(1e9; repeat(\"aaaaaaaaaaaaaaaaaaaa\"))] else true end", ".ok == true" };
+    const char *texts[] = { ".ok", "if .endless then last(repeat(1)) else .ok end",
+                            "if .endless then [limit(1e9; repeat(\"aaaaaaaaaaaaaaaaaaaa\"))] else true end", ".ok == true" };
     struct predicate_set *p = set_of(texts, ARRAY_LEN(texts), &limits);
     struct predicate_result r[4];
     predicate_set_eval(p, a, STR("{\"ok\":true,\"endless\":true}"), (const size_t[]){ 0, 1, 2, 3 }, 4, r);
@@ -133,7 +142,8 @@ static uint32_t dice(uint32_t n)
     return (seed >> 8) % n;
 }
 
-/* Arrays that lose, gain and change elements, members that come and go: what is sent is only the difference, what is seen is the whole. */
+/* Arrays that lose, gain and change elements, members that come and go: what is sent is only the difference, what is seen is the
+ * whole. */
 static struct str some_document(struct arena *a, unsigned *numbers, size_t n)
 {
     struct strbuf b;
@@ -211,7 +221,8 @@ static void many(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(verdicts), cmocka_unit_test(no_jq), cmocka_unit_test(without_end), cmocka_unit_test(among_others),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(verdicts), cmocka_unit_test(no_jq), cmocka_unit_test(without_end),
+                                        cmocka_unit_test(among_others),
                                         cmocka_unit_test(differences), cmocka_unit_test(many) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

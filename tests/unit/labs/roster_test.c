@@ -14,9 +14,12 @@ static void tables(void **state)
     struct arena *a = arena_new();
     struct roster r;
     struct err err = { 0 };
-    assert_true(roster_parse(a, "r.csv", STR("\xef\xbb\xbf" "Email,Student,SUBMISSION\r\na@x,ada, ada/ \r\n\r\n,\"Grace \"\"Amazing\"\" H., PhD\",\"g\nh\"\n,..,\n,m\xc3\xbcller/1,x"), &r, &err));
+    assert_true(roster_parse(a, "r.csv",
+                             STR("\xef\xbb\xbf" "Email,Student,SUBMISSION\r\na@x,ada, ada/ \r\n\r\n,\"Grace \"\"Amazing\"\" H., "
+                                                "PhD\",\"g\nh\"\n,..,\n,m\xc3\xbcller/1,x"), &r, &err));
     static const struct { const char *student, *name, *submission; unsigned line; } rows[] = {
-        { "ada", "ada", "ada/", 2 }, { "Grace \"Amazing\" H., PhD", "Grace%20%22Amazing%22%20H.%2C%20PhD", "g\nh", 4 }, { "..", "%2E.", "", 6 },
+        { "ada", "ada", "ada/", 2 }, { "Grace \"Amazing\" H., PhD", "Grace%20%22Amazing%22%20H.%2C%20PhD", "g\nh", 4 },
+        { "..", "%2E.", "", 6 },
         { "m\xc3\xbcller/1", "m%C3%BCller%2F1", "x", 7 },
     };
     assert_int_equal(r.n, ARRAY_LEN(rows));
@@ -42,7 +45,8 @@ static void errors(void **state)
         { "student,submission\n ,y\n", "r.csv:2: the student has no name" },
         { "student,submission\n\"x\ny,z\n", "r.csv:2: a quote is opened and never closed" },
         { "student,submission\n\"x\" y,z\n", "r.csv:2: after a closing quote comes a comma or the end of the line" },
-        { "student,submission\nx\"y,z\n", "r.csv:2: a quote stands in the middle of a field: put the whole field in quotes and double it" },
+        { "student,submission\nx\"y,z\n",
+          "r.csv:2: a quote stands in the middle of a field: put the whole field in quotes and double it" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct arena *a = arena_new();

@@ -1,4 +1,5 @@
-/* Scenarios and labs as texts: what is read, and where an error points. Then one played against a cluster that is a table of answers. */
+/* Scenarios and labs as texts: what is read, and where an error points. Then one played against a cluster that is a table of
+ * answers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,34 +21,43 @@ static void scenario_errors(void **state)
         { "name: x\n", "s.yaml:1:1: a scenario needs \"steps\"" },
         { "name: [x\n", "s.yaml:2:1: did not find expected ',' or ']'" },
         { "name: x\n  steps: 1\n", "s.yaml:2:8: mapping values are not allowed in this context" },
-        { "name: x\ncolour: red\nsteps: []\n", "s.yaml:2:1: a scenario has no \"colour\": it has name, lab, kubernetesVersion, seed, start, duration, sample, plot, parameters, grid, seeds, steps" },
+        { "name: x\ncolour: red\nsteps: []\n",
+          "s.yaml:2:1: a scenario has no \"colour\": it has name, lab, kubernetesVersion, seed, start, duration, sample, plot, "
+          "parameters, grid, seeds, steps" },
         { "name: x\nlab: lab99\nsteps: []\n", "s.yaml:2:6: there is no lab \"lab99\"" },
         { "name: x\nseed: -1\nsteps: []\n", "s.yaml:2:7: seed is a whole number from 0" },
         { "name: x\nstart: today\nsteps: []\n", "s.yaml:2:8: start is a time like 2020-01-24T23:00:00Z" },
         { "name: x\nsample: 10ms\nsteps: []\n", "s.yaml:2:9: sample is at least 1s" },
         { HEAD "- at: soon\n  clock: 1m\n", "s.yaml:3:7: at is a duration: write it as 90s, 5m or 1h30m" },
-        { HEAD "- at: 1m\n", "s.yaml:3:3: a step does something: apply, patch, delete, fault, load, clock, expect, check, run, build or submit" },
+        { HEAD "- at: 1m\n", "s.yaml:3:3: a step does something: apply, patch, delete, fault, load, clock, expect, check, run, "
+                             "build or submit" },
         { HEAD "- run: true\n", "s.yaml:3:8: run is a text, and without quotes this is true to YAML" },
         { HEAD "- wait: 1m\n", "s.yaml:3:3: a step has no \"wait\": it has name, at, when," },
-        { HEAD "-\t1\n", "s.yaml:3:2: a text cannot begin with this character unless it is in quotes, and lines are indented with spaces" },
+        { HEAD "-\t1\n", "s.yaml:3:2: a text cannot begin with this character unless it is in quotes, and lines are indented with "
+                         "spaces" },
         { "name: x\nkubernetesVersion: v1.99\nsteps: []\n", "s.yaml:2:20: kubernetesVersion is one of v1.16, v1.20 and v1.34" },
         { "name: x\nplot: web1\nsteps: []\n", "s.yaml:2:7: plot is an autoscaler, NAMESPACE/NAME" },
         { HEAD "- load: {service: w, requestsPerSecond: fast}\n", "s.yaml:3:41: requestsPerSecond is a number from 0" },
         { HEAD "- clock: 1m\n  run: ls\n", "s.yaml:4:3: a step does one thing: this is its second" },
-        { HEAD "- at: 1m\n  clock: 1m\n- at: 30s\n  clock: 1m\n", "s.yaml:5:7: this is before the step above: steps are in order of time" },
+        { HEAD "- at: 1m\n  clock: 1m\n- at: 30s\n  clock: 1m\n",
+          "s.yaml:5:7: this is before the step above: steps are in order of time" },
         { HEAD "- at: 1m\n  when: 'true'\n  clock: 1m\n", "s.yaml:4:3: a step begins at a time or when something holds, not both" },
         { HEAD "- timeout: 1m\n  clock: 1m\n", "s.yaml:3:3: timeout and every belong to when" },
         { HEAD "- load: {rps: 5}\n", "s.yaml:3:10: a load has no \"rps\"" },
         { HEAD "- load: {service: web}\n", "s.yaml:3:9: a load needs clients, requestsPerSecond or stages" },
         { HEAD "- load: {service: web, clear: web}\n", "s.yaml:3:9: a load is {service, stages}" },
         { HEAD "- name: yy\n  fault: dns\n", "s.yaml:4:10: a fault is a mapping of keys to values" },
-        { HEAD "- fault: {inject: dns, clear: dns}\n", "s.yaml:3:10: a fault is {inject: TYPE, name, parameters, duration} or {clear: NAME}" },
+        { HEAD "- fault: {inject: dns, clear: dns}\n",
+          "s.yaml:3:10: a fault is {inject: TYPE, name, parameters, duration} or {clear: NAME}" },
         { HEAD "- fault: {inject: dns, parameters: 5}\n", "s.yaml:3:19: there is no fault \"dns\": there are api-slow," },
         { HEAD "- fault: {inject: dns-slow, parameters: 5}\n", "s.yaml:3:41: parameters is a mapping of names to values" },
-        { HEAD "- fault: {inject: dns-slow, parameters: {delay: 3s, form: q}}\n", "s.yaml:3:53: dns-slow has no parameter \"form\": it has domain, from, delay" },
-        { HEAD "- fault: {inject: dns-slow, parameters: {delay: 3d}}\n", "s.yaml:3:49: the parameter delay must be a duration from 1ms to 1h0m0s" },
+        { HEAD "- fault: {inject: dns-slow, parameters: {delay: 3s, form: q}}\n",
+          "s.yaml:3:53: dns-slow has no parameter \"form\": it has domain, from, delay" },
+        { HEAD "- fault: {inject: dns-slow, parameters: {delay: 3d}}\n",
+          "s.yaml:3:49: the parameter delay must be a duration from 1ms to 1h0m0s" },
         { HEAD "- fault: {inject: crash-loop}\n", "s.yaml:3:10: crash-loop needs the parameter pod: its pods' names" },
-        { HEAD "- expect: {jq: '1', for: 5m}\n", "s.yaml:3:11: expect is a jq expression, {jq, within: 90s}, or {always: JQ, for: 5m}" },
+        { HEAD "- expect: {jq: '1', for: 5m}\n",
+          "s.yaml:3:11: expect is a jq expression, {jq, within: 90s}, or {always: JQ, for: 5m}" },
         { HEAD "- expect: {always: '1'}\n", "s.yaml:3:11: expect is a jq expression" },
         { HEAD "- expect: {jq: '1', within: 5m, every: 1ms}\n", "s.yaml:3:40: every is at least 1s" },
         { HEAD "- expect: {jq: '.a ==', within: 5m}\n", "s.yaml:3:11: syntax error" },
@@ -59,8 +69,10 @@ static void scenario_errors(void **state)
         { HEAD "- apply: {kind: Pod}\n", "s.yaml:3:10: an object needs apiVersion, kind and metadata.name" },
         { HEAD "- apply: 5\n", "s.yaml:3:10: this is neither an object, nor a file's name, nor manifests" },
         { HEAD "- apply: |\n    kind: Pod\n    metadata: {name: [}\n", "s.yaml:5:" },
-        { HEAD "- patch: {apiVersion: v1, kind: Pod, name: x, type: odd, patch: {}}\n", "s.yaml:3:53: a patch is strategic, merge or json, not \"odd\"" },
-        { HEAD "- patch: {apiVersion: v1, kind: Pod, name: x, patch: []}\n", "s.yaml:3:54: a json patch is a list of operations; a strategic or merge patch is a mapping" },
+        { HEAD "- patch: {apiVersion: v1, kind: Pod, name: x, type: odd, patch: {}}\n",
+          "s.yaml:3:53: a patch is strategic, merge or json, not \"odd\"" },
+        { HEAD "- patch: {apiVersion: v1, kind: Pod, name: x, patch: []}\n",
+          "s.yaml:3:54: a json patch is a list of operations; a strategic or merge patch is a mapping" },
         { HEAD "- check: lab99\n", "s.yaml:3:10: there is no lab \"lab99\"" },
         { HEAD "- check: {lab: lab8, step: nope}\n", "s.yaml:3:28: lab8 has no step \"nope\"" },
         { HEAD "- build: {tag: target}\n", "s.yaml:3:10: a build needs \"context\"" },
@@ -84,18 +96,23 @@ static void lab_errors(void **state)
     (void)state;
     static const struct { const char *text, *says; } cases[] = {
         { "name: x\n", "lab.yaml:1:1: a lab needs \"label\"" },
-        { "name: x\nlabel: X\ntitle: t\nkubernetesVersion: v1.16\nparameters:\n  a: {value: \"x\\ny\"}\nsteps: []\n", "lab.yaml:6:3: the value of a is longer than" },
+        { "name: x\nlabel: X\ntitle: t\nkubernetesVersion: v1.16\nparameters:\n  a: {value: \"x\\ny\"}\nsteps: []\n",
+          "lab.yaml:6:3: the value of a is longer than" },
         { LAB "- {id: a}\n", "lab.yaml:6:3: a step needs \"title\"" },
         { LAB "- {id: a, title: b}\n- {id: a, title: c}\n", "lab.yaml:7:8: there is a step \"a\" already" },
-        { LAB "- id: a\n  title: b\n  checks:\n  - {name: c, jq: '.', depends: d}\n", "lab.yaml:9:33: no check above is called \"d\"" },
-        { LAB "- id: a\n  title: b\n  checks: [{name: c, jq: '.'}, {name: c, jq: '.'}]\n", "lab.yaml:8:39: there is a check \"c\" already" },
-        { LAB "- id: a\n  title: b\n  checks: [{name: c, jq: '.', points: many}]\n", "lab.yaml:8:39: points is a whole number from 0" },
+        { LAB "- id: a\n  title: b\n  checks:\n  - {name: c, jq: '.', depends: d}\n",
+          "lab.yaml:9:33: no check above is called \"d\"" },
+        { LAB "- id: a\n  title: b\n  checks: [{name: c, jq: '.'}, {name: c, jq: '.'}]\n",
+          "lab.yaml:8:39: there is a check \"c\" already" },
+        { LAB "- id: a\n  title: b\n  checks: [{name: c, jq: '.', points: many}]\n",
+          "lab.yaml:8:39: points is a whole number from 0" },
         { LAB "[]\nfaults: [gremlins]\n", "lab.yaml:6:1: " },
         { LABHEAD "faults: [gremlins]\n", "lab.yaml:6:10: there is no fault \"gremlins\": there are api-slow," },
         { LABHEAD "faults: dns-stranger\n", "lab.yaml:6:9: faults is a list of at most 32 faults" },
         { LABHEAD "faults:\n- 5\n", "lab.yaml:7:3: a fault is a type, or {inject: TYPE, name, parameters}" },
         { LABHEAD "faults:\n- {inject: dns-slow, duration: 5m}\n", "lab.yaml:7:22: a lab's fault has no \"duration\"" },
-        { LABHEAD "faults:\n- inject: slow-pull\n  parameters: {image: x, node: y, delay: soon}\n", "lab.yaml:8:42: the parameter delay must be" },
+        { LABHEAD "faults:\n- inject: slow-pull\n  parameters: {image: x, node: y, delay: soon}\n",
+          "lab.yaml:8:42: the parameter delay must be" },
         { LABHEAD "faults: [slow-pull, {inject: slow-pull}]\n", "lab.yaml:6:21: there is a fault \"slow-pull\" already" },
         { LABHEAD "wrong: [{name: w, scenario: w.yaml, fails: [nothing]}]\n", "lab.yaml:6:45: no check is called \"nothing\"" },
     };
@@ -141,10 +158,12 @@ static void labs_of_the_binary(void **state)
 /* ---- a scenario against a cluster that is a table of answers ---- */
 struct fake { int64_t now_ns; struct strbuf sent; int dead_after_s; };
 static const struct { const char *path, *body; } answers[] = {
-    { "/api/v1", "{\"resources\":[{\"name\":\"pods\",\"namespaced\":true,\"kind\":\"Pod\",\"verbs\":[\"list\"]},{\"name\":\"pods/log\",\"kind\":\"Pod\",\"verbs\":[\"get\"]}]}" },
+    { "/api/v1", "{\"resources\":[{\"name\":\"pods\",\"namespaced\":true,\"kind\":\"Pod\",\"verbs\":[\"list\"]},"
+                 "{\"name\":\"pods/log\",\"kind\":\"Pod\",\"verbs\":[\"get\"]}]}" },
 };
 
-static bool fake_api(void *ctx, struct arena *a, const char *method, const char *path, const char *type, const struct json *body, int *status, struct str *reply, struct err *err)
+static bool fake_api(void *ctx, struct arena *a, const char *method, const char *path, const char *type, const struct json *body,
+                     int *status, struct str *reply, struct err *err)
 {
     struct fake *f = ctx;
     if (f->dead_after_s && f->now_ns >= f->dead_after_s * (int64_t)NS_PER_S)
@@ -152,7 +171,8 @@ static bool fake_api(void *ctx, struct arena *a, const char *method, const char 
     *status = 404;
     *reply = STR("{\"message\":\"no such thing\"}");
     if (strcmp(method, "GET") != 0) {
-        strbuf_addf(&f->sent, "%" PRId64 " %s %s %s " STR_FMT "\n", f->now_ns / (int64_t)NS_PER_S, method, type ? type : "-", path, STR_ARG(body ? json_text(a, body) : STR_NULL));
+        strbuf_addf(&f->sent, "%" PRId64 " %s %s %s " STR_FMT "\n", f->now_ns / (int64_t)NS_PER_S, method, type ? type : "-", path,
+                    STR_ARG(body ? json_text(a, body) : STR_NULL));
         *status = strstr(path, "forbidden") ? 403 : 200;
     }
     for (size_t i = 0; i < ARRAY_LEN(answers); i++)
@@ -181,7 +201,8 @@ static bool fake_document(void *ctx, struct arena *a, bool history, struct str *
     struct fake *f = ctx;
     (void)err;
     assert_false(history);             /* a scenario has its own */
-    *text = arena_strf(a, "{\"clock\":{\"seconds\":%" PRId64 "},\"objects\":{\"pods\":[{\"metadata\":{\"name\":\"one\"}}]},\"hpa\":[{\"current\":2}]}", f->now_ns / (int64_t)NS_PER_S);
+    *text = arena_strf(a, "{\"clock\":{\"seconds\":%" PRId64 "},\"objects\":{\"pods\":[{\"metadata\":{\"name\":\"one\"}}]},"
+                                                             "\"hpa\":[{\"current\":2}]}", f->now_ns / (int64_t)NS_PER_S);
     return true;
 }
 
@@ -191,7 +212,8 @@ static bool fake_advance(void *ctx, int64_t ns, struct err *err) { (void)err; ((
 static struct timeline run(struct arena *a, struct fake *f, const char *text, bool *ok)
 {
     struct err err = { 0 };
-    struct labs_ops ops = { .ctx = f, .api = fake_api, .document = fake_document, .samples = fake_samples, .now = fake_now, .advance = fake_advance };
+    struct labs_ops ops = { .ctx = f, .api = fake_api, .document = fake_document, .samples = fake_samples, .now = fake_now,
+                            .advance = fake_advance };
     struct timeline t;
     struct scenario *sc = scenario_parse(a, "s.yaml", str_c(text), &err);
     if (!sc)
@@ -219,18 +241,23 @@ static void played(void **state)
         "- at: 1m\n  clock: 5s\n"
         "- at: 63s\n  clock: 1s\n", &ok);
     assert_true(ok);
-    assert_string_equal(f.sent.p, "10 PATCH apply /api/v1/namespaces/ns/pods/p?fieldManager=scenario&force=true {\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"namespace\":\"ns\"}}\n"
+    assert_string_equal(f.sent.p,
+                        "10 PATCH apply /api/v1/namespaces/ns/pods/p?fieldManager=scenario&force=true {\"apiVersion\":\"v1\","
+                        "\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"namespace\":\"ns\"}}\n"
                                   "46 PATCH merge /api/v1/namespaces/default/pods/p {\"a\":1}\n"
                                   "51 DELETE - /api/v1/namespaces/default/pods/forbidden \n");
     assert_int_equal(t.passed, 4);
     assert_int_equal(t.failed, 4);
-    static const char *const said[] = { "1 object", "1 object", "", "within 5s it never held: false", "Gizmo g: no matches for kind \"Gizmo\" in version \"v1\"",
-                                        "Pod forbidden: no such thing (403)", "5s", "it is 1m5s already: the steps before took longer" };
+    static const char *const said[] = { "1 object", "1 object", "", "within 5s it never held: false",
+                                        "Gizmo g: no matches for kind \"Gizmo\" in version \"v1\"",
+                                        "Pod forbidden: no such thing (403)", "5s",
+                                        "it is 1m5s already: the steps before took longer" };
     for (size_t i = 0; i < ARRAY_LEN(said); i++)
         assert_string_equal(arena_cstr(a, json_get_str(json_at(t.steps, i), "message")), said[i]);
     assert_int_equal(f.now_ns, 120 * (int64_t)NS_PER_S);
     assert_int_equal(json_len(t.samples), 5);
-    assert_string_equal(arena_cstr(a, timeline_csv(&t)), "t,time,hpa,requests,millicores,usagePercent,targetPercent,current,desired,ready\n"
+    assert_string_equal(arena_cstr(a, timeline_csv(&t)),
+                        "t,time,hpa,requests,millicores,usagePercent,targetPercent,current,desired,ready\n"
         "0,1970-01-01T00:00:00Z,d/h,,,,50,2,3,\n30,1970-01-01T00:00:00Z,d/h,2,,,50,2,3,\n60,1970-01-01T00:00:00Z,d/h,2,,,50,2,3,\n"
         "90,1970-01-01T00:00:00Z,d/h,2,,,50,2,3,\n120,1970-01-01T00:00:00Z,d/h,2,,,50,2,3,\n");
     assert_true(str_find(timeline_json(&t), STR("\"verdict\": \"failed\"")) > 0);
@@ -257,7 +284,8 @@ static void gone(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(scenario_errors), cmocka_unit_test(lab_errors), cmocka_unit_test(labs_of_the_binary), cmocka_unit_test(played),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(scenario_errors), cmocka_unit_test(lab_errors),
+                                        cmocka_unit_test(labs_of_the_binary), cmocka_unit_test(played),
                                         cmocka_unit_test(gone) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,11 +11,13 @@ static void table(void **state)
     (void)state;
     static const struct { char *types; const char *addresses, *want, *error; } rows[] = {
         { NULL, "[{'type':'InternalIP','address':'192.168.229.132'},{'type':'Hostname','address':'ubuntu'}]", "ubuntu", NULL },
-        { "InternalIP", "[{'type':'Hostname','address':'ubuntu'},{'type':'InternalIP','address':'192.168.229.132'}]", "192.168.229.132", NULL },
+        { "InternalIP", "[{'type':'Hostname','address':'ubuntu'},{'type':'InternalIP','address':'192.168.229.132'}]",
+          "192.168.229.132", NULL },
         { "ExternalIP,Hostname", "[{'type':'InternalIP','address':'1'},{'type':'Hostname','address':'ubuntu'}]", "ubuntu", NULL },
         { "InternalIP", "[{'type':'InternalIP','address':'1'},{'type':'InternalIP','address':'2'}]", "1", NULL },
         { "ExternalIP,ExternalDNS", "[{'type':'InternalIP','address':'1'}]", NULL,
-          "unable to extract connection information for node \"n\": node n had no addresses that matched types [ExternalIP ExternalDNS]" },
+          "unable to extract connection information for node \"n\": node n had no addresses that matched types [ExternalIP "
+          "ExternalDNS]" },
         { NULL, "[]", NULL, "unable to extract connection information for node \"n\": node n had no addresses that matched types "
                             "[Hostname InternalDNS InternalIP ExternalDNS ExternalIP]" },
     };

@@ -53,11 +53,14 @@ static inline void bed_api(void *ctx, struct http_exchange *x)
     if (str_ends(x->path, "extension-apiserver-authentication")) {
         status = b->config_status;
         body = status == 200 ? "{\"data\":{}}"
-                             : "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"configmaps is forbidden\",\"reason\":\"Forbidden\",\"code\":403}";
+                             : "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"configmaps is forbidden\","
+                               "\"reason\":\"Forbidden\",\"code\":403}";
     } else if (str_ends(x->path, "/nodes")) {
-        body = arena_printf(a, "{\"kind\":\"NodeList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[%s]}", b->nodes);
+        body = arena_printf(a, "{\"kind\":\"NodeList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"1\"},"
+                               "\"items\":[%s]}", b->nodes);
     } else if (str_ends(x->path, "/pods")) {
-        body = arena_printf(a, "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[%s]}", b->pods);
+        body = arena_printf(a, "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"1\"},"
+                               "\"items\":[%s]}", b->pods);
     } else if (str_ends(x->path, "/subjectaccessreviews")) {
         body = b->denied ? "{\"status\":{\"allowed\":false}}" : "{\"status\":{\"allowed\":true}}";
         status = 201;
@@ -85,7 +88,8 @@ static inline struct identity *bed_issue(struct loop *l)
     struct key *k = key_generate_ec(&r);
     const char *ips[] = { "192.168.229.132", NULL };
     struct cert_template t = { .cn = "kube-apiserver", .ips = ips, .not_before_ns = T_START - S, .not_after_ns = T_START + 864000 * S,
-                               .key_usage = CERT_KU_DIGITAL_SIGNATURE, .ext_usage = CERT_EKU_SERVER, .serial = { 7 }, .serial_len = 1 };
+                               .key_usage = CERT_KU_DIGITAL_SIGNATURE, .ext_usage = CERT_EKU_SERVER, .serial = { 7 },
+                               .serial_len = 1 };
     struct cert *c = cert_issue(&t, k, NULL, k, NULL);
     struct identity *id = identity_new(c, k);
     cert_unref(c);
@@ -100,7 +104,13 @@ static inline void bed_memory(struct cgroup *g, int64_t bytes) { (void)g; (void)
 static inline void bed_profile(struct cgroup *g, const char *name, int64_t mean) { (void)g; (void)name; (void)mean; }
 
 static inline void bed_output(void *ctx, int fd, struct str bytes) { (void)fd; strbuf_add(&((struct bed *)ctx)->out, bytes); }
-static inline void bed_exited(void *ctx, int status, int sig, const char *reason) { (void)sig; (void)reason; ((struct bed *)ctx)->exit_status = status; }
+
+static inline void bed_exited(void *ctx, int status, int sig, const char *reason)
+{
+    (void)sig;
+    (void)reason;
+    ((struct bed *)ctx)->exit_status = status;
+}
 
 static inline int bed_setup(void **state)
 {
@@ -114,7 +124,8 @@ static inline int bed_setup(void **state)
     vnet_host_add_addr(b->pod, "10.32.0.4");
     vnet_host_add_hosts(b->node, "10.32.0.4", "localhost");    /* the name in its certificate */
     b->id = bed_issue(b->l);
-    struct http_server_options so = { .loop = b->l, .name = "api", .handler = bed_api, .ctx = b, .identity = bed_identity, .identity_ctx = b };
+    struct http_server_options so = { .loop = b->l, .name = "api", .handler = bed_api, .ctx = b, .identity = bed_identity,
+                                      .identity_ctx = b };
     b->api = http_server_new(&so, NULL);
     assert_true(http_server_listen_vnet(b->api, b->node, NULL, 6443, NULL));
     struct http_server_options ko = { .loop = b->l, .name = "kubelet", .handler = bed_kubelet, .ctx = b };
@@ -135,10 +146,12 @@ static inline void bed_start(struct bed *b, const char *flag)
     static const struct cpu_ops cpu = { bed_run, bed_cancel, bed_memory, bed_profile };
     static const struct process_io io = { bed_output, bed_exited };
     static char group;                             /* an address is all that the functions above need of one */
-    char *argv[] = { "/metrics-server", "--deprecated-kubelet-completely-insecure", "--kubelet-port=10255", "--kubelet-preferred-address-types=InternalIP",
+    char *argv[] = { "/metrics-server", "--deprecated-kubelet-completely-insecure", "--kubelet-port=10255",
+                     "--kubelet-preferred-address-types=InternalIP",
                      (char *)(uintptr_t)flag, NULL };
     char *env[] = { "KUBERNETES_SERVICE_HOST=192.168.229.132", "KUBERNETES_SERVICE_PORT=6443", NULL };
-    struct process_options po = { .loop = b->l, .name = "metrics-server", .argv = argv, .env = env, .net = b->pod, .cpu = &cpu, .cgroup = (struct cgroup *)(void *)&group, .files = b->files,
+    struct process_options po = { .loop = b->l, .name = "metrics-server", .argv = argv, .env = env, .net = b->pod, .cpu = &cpu,
+                                  .cgroup = (struct cgroup *)(void *)&group, .files = b->files,
                                   .io = &io, .io_ctx = b };
     b->p = process_start(&metricsd_program, &po, NULL);
     assert_non_null(b->p);

@@ -26,8 +26,11 @@ static void points(void **state)
     (void)state;
     struct batch *b = metricsd_batch_new();
     *said = '\0';
-    assert_true(metricsd_decode_summary(b, STR("{\"node\":{\"nodeName\":\"ubuntu\"," CPU(T1, "250000000") "," MEMORY(T2, "1048576") "},\"pods\":["
-                                               POD("web", "{\"name\":\"a\"," CPU(T2, "1") "," MEMORY(T2, "2") "},{\"name\":\"b\"," CPU(T1, "3") "," MEMORY(T2, "4") "}") ","
+    assert_true(metricsd_decode_summary(b,
+                                        STR("{\"node\":{\"nodeName\":\"ubuntu\"," CPU(T1, "250000000") "," MEMORY(T2,
+                                                "1048576") "},\"pods\":["
+                                               POD("web", "{\"name\":\"a\"," CPU(T2, "1") "," MEMORY(T2,
+                                                       "2") "},{\"name\":\"b\"," CPU(T1, "3") "," MEMORY(T2, "4") "}") ","
                                                POD("empty", "") "]}"), "192.168.229.132", complain, NULL, NULL));
     assert_string_equal(said, "");
     const struct metrics_point *n = map_getc(b->nodes, "ubuntu");
@@ -52,13 +55,19 @@ static void missing(void **state)
         { "{" NODE_OK ",\"pods\":[" POD("p", "{\"name\":\"c\",\"cpu\":{\"time\":\"" T1 "\"}," MEMORY(T1, "1") "}") "]}",
           "unable to get CPU for container \"c\" in pod d/p on node \"ip\", discarding data: missing cpu usage metric\n", false },
         { "{" NODE_OK ",\"pods\":[" POD("p", "{\"name\":\"c\"," CPU(T1, "1") ",\"memory\":{\"time\":\"" T1 "\"}}") "]}",
-          "unable to get memory for container \"c\" in pod d/p on node \"ip\", discarding data: missing memory usage metric\n", false },
+          "unable to get memory for container \"c\" in pod d/p on node \"ip\", discarding data: missing memory usage metric\n",
+          false },
         { "{" NODE_OK ",\"pods\":[" POD("p", "{\"name\":\"c\"}") "]}",
-          "unable to get a valid timestamp for metric point for container \"c\" in pod d/p on node \"ip\", discarding data: no non-zero timestamp on either CPU or memory\n", false },
+          "unable to get a valid timestamp for metric point for container \"c\" in pod d/p on node \"ip\", discarding data: no "
+          "non-zero timestamp on either CPU or memory\n", false },
         /* one container without figures costs the others theirs */
-        { "{" NODE_OK ",\"pods\":[" POD("p", "{\"name\":\"a\"," CPU(T1, "1") "," MEMORY(T1, "1") "},{\"name\":\"c\"," CPU(T1, "1") "}") "]}",
-          "unable to get memory for container \"c\" in pod d/p on node \"ip\", discarding data: missing memory usage metric\n", false },
-        { "{\"node\":{\"nodeName\":\"n\"," MEMORY(T1, "1") "},\"pods\":[]}", "unable to get CPU for node \"ip\", discarding data: missing cpu usage metric\n", false },
+        { "{" NODE_OK ",\"pods\":[" POD("p",
+                                        "{\"name\":\"a\"," CPU(T1, "1") "," MEMORY(T1, "1") "},{\"name\":\"c\"," CPU(T1,
+                                                "1") "}") "]}",
+          "unable to get memory for container \"c\" in pod d/p on node \"ip\", discarding data: missing memory usage metric\n",
+          false },
+        { "{\"node\":{\"nodeName\":\"n\"," MEMORY(T1, "1") "},\"pods\":[]}",
+          "unable to get CPU for node \"ip\", discarding data: missing cpu usage metric\n", false },
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct batch *b = metricsd_batch_new();

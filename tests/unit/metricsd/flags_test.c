@@ -31,8 +31,10 @@ static void values(void **state)
     (void)state;
     struct arena *a = arena_new();
     struct metricsd_flags f;
-    char *argv[] = { "ms", "--kubelet-insecure-tls", "--kubelet-preferred-address-types=InternalIP,ExternalIP", "--metric-resolution", "15s",
-                     "--secure-port=4443", "--kubelet-port", "10255", "--cert-dir=/tmp", "--deprecated-kubelet-completely-insecure=true", "--kubelet-certificate-authority=/ca", NULL };
+    char *argv[] = { "ms", "--kubelet-insecure-tls", "--kubelet-preferred-address-types=InternalIP,ExternalIP",
+                     "--metric-resolution", "15s",
+                     "--secure-port=4443", "--kubelet-port", "10255", "--cert-dir=/tmp",
+                     "--deprecated-kubelet-completely-insecure=true", "--kubelet-certificate-authority=/ca", NULL };
     assert_true(metricsd_flags_parse(a, argv, &f, NULL));
     assert_true(f.kubelet_insecure_tls && f.completely_insecure);
     assert_int_equal(f.metric_resolution_ns, 15 * (int64_t)NS_PER_S);
@@ -56,10 +58,13 @@ static void refusals(void **state)
         { "--foo=1", NULL, "unknown flag: --foo" },
         { "-v", NULL, "unknown shorthand flag: 'v' in -v" },
         { "--kubelet-port", NULL, "flag needs an argument: --kubelet-port" },
-        { "--kubelet-port=x", NULL, "invalid argument \"x\" for \"--kubelet-port\" flag: strconv.ParseInt: parsing \"x\": invalid syntax" },
-        { "--kubelet-insecure-tls=maybe", NULL, "invalid argument \"maybe\" for \"--kubelet-insecure-tls\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax" },
+        { "--kubelet-port=x", NULL,
+          "invalid argument \"x\" for \"--kubelet-port\" flag: strconv.ParseInt: parsing \"x\": invalid syntax" },
+        { "--kubelet-insecure-tls=maybe", NULL,
+          "invalid argument \"maybe\" for \"--kubelet-insecure-tls\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax" },
         { "--metric-resolution", "1", "invalid argument \"1\" for \"--metric-resolution\" flag: time: missing unit in duration 1" },
-        { "--metric-resolution", "5x", "invalid argument \"5x\" for \"--metric-resolution\" flag: time: unknown unit x in duration 5x" },
+        { "--metric-resolution", "5x",
+          "invalid argument \"5x\" for \"--metric-resolution\" flag: time: unknown unit x in duration 5x" },
         { "--metric-resolution", "soon", "invalid argument \"soon\" for \"--metric-resolution\" flag: time: invalid duration soon" },
     };
     struct arena *a = arena_new();
@@ -89,6 +94,7 @@ static void usage(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(defaults), cmocka_unit_test(values), cmocka_unit_test(refusals), cmocka_unit_test(usage) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(defaults), cmocka_unit_test(values), cmocka_unit_test(refusals),
+                                        cmocka_unit_test(usage) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,12 +24,15 @@ static void ticks(void **state)
     strbuf_reset(&b->out);
     test_advance(b->l, 60 * S);
     assert_true(logged(b, "E0125 00:02:"));
-    assert_true(logged(b, "       1 manager.go:111] unable to fully collect metrics: unable to fully scrape metrics from source kubelet_summary:ubuntu: "
-                          "unable to fetch metrics from Kubelet ubuntu (192.168.229.132): request failed - \"403 Forbidden\", response: "
+    assert_true(logged(b, "       1 manager.go:111] unable to fully collect metrics: unable to fully scrape metrics from source "
+                          "kubelet_summary:ubuntu: "
+                          "unable to fetch metrics from Kubelet ubuntu (192.168.229.132): request failed - \"403 Forbidden\", "
+                          "response: "
                           "\"Forbidden (user=x, verb=get, resource=nodes, subresource=stats)\"\n"));
     assert_int_equal(bed_ask(b, "GET", "/apis/metrics.k8s.io/v1beta1/nodes/ubuntu").status, 404);      /* nothing old is kept */
     assert_int_equal(bed_ask(b, "GET", "/healthz").status, 500);
-    assert_string_equal(bed_ask(b, "GET", "/healthz/healthz").body, "internal server error: there was an error collecting or saving metrics in the last collection tick\n");
+    assert_string_equal(bed_ask(b, "GET", "/healthz/healthz").body,
+                        "internal server error: there was an error collecting or saving metrics in the last collection tick\n");
     assert_non_null(strstr(bed_ask(b, "GET", "/metrics").body, "metrics_server_kubelet_summary_scrapes_total{success=\"false\"} 1\n"
                                                                "metrics_server_kubelet_summary_scrapes_total{success=\"true\"} 1\n"));
 }
@@ -43,9 +46,12 @@ static void several(void **state)
     vnet_set_outside(b->v, "10.1.1.1", VNET_REFUSE);
     bed_start(b, "--metric-resolution=30s");
     test_advance(b->l, 31 * S);
-    assert_true(logged(b, "unable to fully collect metrics: [unable to extract connection information for node \"c\": node c had no addresses that matched types "
-                          "[InternalIP], unable to fully scrape metrics from source kubelet_summary:b: unable to fetch metrics from Kubelet b (10.1.1.1): "
-                          "Get http://10.1.1.1:10255/stats/summary?only_cpu_and_memory=true: dial tcp 10.1.1.1:10255: connect: connection refused]\n"));
+    assert_true(logged(b, "unable to fully collect metrics: [unable to extract connection information for node \"c\": node c had "
+                          "no addresses that matched types "
+                          "[InternalIP], unable to fully scrape metrics from source kubelet_summary:b: unable to fetch metrics "
+                          "from Kubelet b (10.1.1.1): "
+                          "Get http://10.1.1.1:10255/stats/summary?only_cpu_and_memory=true: dial tcp 10.1.1.1:10255: connect: "
+                          "connection refused]\n"));
     assert_int_equal(bed_ask(b, "GET", "/apis/metrics.k8s.io/v1beta1/nodes/a").status, 200);
     assert_int_equal(bed_ask(b, "GET", "/healthz").status, 200);
 }
@@ -70,12 +76,14 @@ static void no_figures(void **state)
     b->summary = "{\"node\":{\"nodeName\":\"ubuntu\"},\"pods\":[]}";
     bed_start(b, NULL);
     test_advance(b->l, 61 * S);
-    assert_true(logged(b, "kubelet_summary:ubuntu: unable to get a valid timestamp for metric point for node \"192.168.229.132\", discarding data: "
+    assert_true(logged(b, "kubelet_summary:ubuntu: unable to get a valid timestamp for metric point for node \"192.168.229.132\", "
+                          "discarding data: "
                           "no non-zero timestamp on either CPU or memory\n"));
     b->summary = "no JSON";
     strbuf_reset(&b->out);
     test_advance(b->l, 60 * S);
-    assert_true(logged(b, "unable to fetch metrics from Kubelet ubuntu (192.168.229.132): failed to parse output. Response: \"no JSON\". Error: "));
+    assert_true(logged(b, "unable to fetch metrics from Kubelet ubuntu (192.168.229.132): failed to parse output. Response: \"no "
+                          "JSON\". Error: "));
 }
 
 /* Starts that fail end as the Go program does. */
@@ -92,7 +100,8 @@ static void bad_starts(void **state)
     b->exit_status = -1;
     bed_start(b, NULL);
     assert_int_equal(b->exit_status, 2);
-    assert_true(logged(b, "Unable to get configmap/extension-apiserver-authentication in kube-system.  Usually fixed by 'kubectl create rolebinding"));
+    assert_true(logged(b, "Unable to get configmap/extension-apiserver-authentication in kube-system.  Usually fixed by 'kubectl "
+                          "create rolebinding"));
     assert_true(logged(b, "panic: configmaps is forbidden\n"));
     process_free(b->p);
     strbuf_reset(&b->out);
@@ -104,6 +113,7 @@ static void bad_starts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { BED_TEST(ticks), BED_TEST(several), BED_TEST(silence), BED_TEST(no_figures), BED_TEST(bad_starts) };
+    const struct CMUnitTest tests[] = { BED_TEST(ticks), BED_TEST(several), BED_TEST(silence), BED_TEST(no_figures),
+                                        BED_TEST(bad_starts) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

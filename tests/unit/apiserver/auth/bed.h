@@ -1,4 +1,5 @@
-/* A whole API server inside the process, with its authorities, and clients of several identities; and rows of requests to run against it in order. */
+/* A whole API server inside the process, with its authorities, and clients of several identities; and rows of requests to run
+ * against it in order. */
 #ifndef TESTS_AUTH_BED_H
 #define TESTS_AUTH_BED_H
 
@@ -12,7 +13,9 @@
 
 #include "apiserver/auth/auth.h"
 
-enum who { ADMIN, NODE, OTHER_NODE, STRANGER /* a certificate of nobody's CA */, NOBODY /* none */, FRONT_PROXY, IMPOSTOR /* of the front proxy's CA, another name */, WHO_COUNT };
+enum who { ADMIN, NODE, OTHER_NODE,
+           STRANGER /* a certificate of nobody's CA */, NOBODY /* none */, FRONT_PROXY, IMPOSTOR /* of the front proxy's CA,
+           another name */, WHO_COUNT };
 struct bed {
     struct loop *loop;
     struct store *store;
@@ -37,10 +40,13 @@ struct step {
     const char *save;                  /* JSON path of a string to keep as $T; "data:x" decodes base64 */
 };
 
-static struct cert *bed_cert(struct bed *b, const char *cn, const char **orgs, struct key *k, struct cert *ca, struct key *ca_key, bool server) {
+static struct cert *bed_cert(struct bed *b, const char *cn, const char **orgs, struct key *k, struct cert *ca, struct key *ca_key,
+                             bool server) {
     static const char *ips[] = { "192.168.229.132", NULL };
-    struct cert_template t = { .cn = cn, .orgs = orgs, .ips = server ? ips : NULL, .not_before_ns = 1500000000 * (int64_t)NS_PER_S, .not_after_ns = 1900000000 * (int64_t)NS_PER_S,
-                               .is_ca = !ca, .ext_usage = !ca ? 0 : server ? CERT_EKU_SERVER : CERT_EKU_CLIENT, .key_usage = ca ? CERT_KU_DIGITAL_SIGNATURE : CERT_KU_CERT_SIGN, .serial_len = 8 };
+    struct cert_template t = { .cn = cn, .orgs = orgs, .ips = server ? ips : NULL, .not_before_ns = 1500000000 * (int64_t)NS_PER_S,
+                               .not_after_ns = 1900000000 * (int64_t)NS_PER_S,
+                               .is_ca = !ca, .ext_usage = !ca ? 0 : server ? CERT_EKU_SERVER : CERT_EKU_CLIENT,
+                               .key_usage = ca ? CERT_KU_DIGITAL_SIGNATURE : CERT_KU_CERT_SIGN, .serial_len = 8 };
     struct err err = { 0 };
     rng_bytes(&b->rng, t.serial, 8);
     t.serial[0] = 1;
@@ -49,7 +55,8 @@ static struct cert *bed_cert(struct bed *b, const char *cn, const char **orgs, s
     return c;
 }
 
-static struct identity *bed_identity(struct bed *b, const char *cn, const char *org, struct cert *ca, struct key *ca_key, bool server) {
+static struct identity *bed_identity(struct bed *b, const char *cn, const char *org, struct cert *ca, struct key *ca_key,
+                                     bool server) {
     const char *orgs[] = { org, NULL };
     struct key *k = key_generate_ec(&b->rng);
     struct cert *c = bed_cert(b, cn, org ? orgs : NULL, k, ca, ca_key, server);
@@ -60,7 +67,8 @@ static struct identity *bed_identity(struct bed *b, const char *cn, const char *
 }
 
 static void bed_client(struct bed *b, enum who who, struct identity *id) {
-    b->clients[who] = http_client_new(&(struct http_client_options){ .from = b->node, .roots = b->roots, .identity = id, .user_agent = "test/1" });
+    b->clients[who] = http_client_new(&(struct http_client_options){ .from = b->node, .roots = b->roots, .identity = id,
+                                                                     .user_agent = "test/1" });
     if (id) identity_unref(id);
 }
 
@@ -98,9 +106,12 @@ static void bed_up(struct bed *b, int minor) {
     b->proxy_roots = trust_new();
     trust_add(b->roots, b->ca);
     trust_add(b->proxy_roots, b->proxy_ca);
-    struct identity *serving = bed_identity(b, "kube-apiserver", NULL, b->ca, b->ca_key, true), *proxy = bed_identity(b, "front-proxy-client", NULL, b->proxy_ca, b->proxy_key, false);
-    struct apiserver_options o = { .loop = b->loop, .store = b->store, .node = b->node, .minor = minor, .git_version = "v1.20.2", .advertise_ip = "192.168.229.132", .secure_port = 6443,
-                                   .serving = serving, .client_ca = b->roots, .requestheader_ca = b->proxy_roots, .proxy_client = proxy, .token_request = minor >= 20 };
+    struct identity *serving = bed_identity(b, "kube-apiserver", NULL, b->ca, b->ca_key, true),
+                    *proxy = bed_identity(b, "front-proxy-client", NULL, b->proxy_ca, b->proxy_key, false);
+    struct apiserver_options o = { .loop = b->loop, .store = b->store, .node = b->node, .minor = minor, .git_version = "v1.20.2",
+                                   .advertise_ip = "192.168.229.132", .secure_port = 6443,
+                                   .serving = serving, .client_ca = b->roots, .requestheader_ca = b->proxy_roots,
+                                   .proxy_client = proxy, .token_request = minor >= 20 };
     b->as = apiserver_new(&o, &err);
     if (!b->as) fail_msg("%s", err.msg);
     identity_unref(serving);
@@ -175,7 +186,8 @@ static void bed_step(struct bed *b, const struct step *s, size_t row) {
     const char *patch = strcmp(s->method, "PATCH") ? "application/json" : "application/merge-patch+json";
     if (s->body) http_headers_add(a, &h, "Content-Type", str_c(patch));
     bed_headers(a, bed_expand(b, a, s->headers), &h);
-    struct http_call_options o = { .method = s->method, .url = arena_printf(a, "https://192.168.229.132:6443%s", s->path), .headers = &h, .body = str_c(bed_expand(b, a, s->body)) };
+    struct http_call_options o = { .method = s->method, .url = arena_printf(a, "https://192.168.229.132:6443%s", s->path),
+                                   .headers = &h, .body = str_c(bed_expand(b, a, s->body)) };
     b->done = false;
     http_fetch(b->clients[s->who], &o, bed_done, b);
     for (int i = 0; i < 200 && !b->done; i++) {

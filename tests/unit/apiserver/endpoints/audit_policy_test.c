@@ -43,7 +43,8 @@ static const struct row {
     { "nobody-else", "", "get", NULL, NULL, "/api/x", NULL, NULL, META },      /* not of that group */
     { "nobody-else", "system:authenticated", "get", NULL, NULL, "/api/x", NULL, NULL, NONE },
     { "nobody-else", "system:authenticated", "get", NULL, NULL, "/version/x", NULL, NULL, META },
-    { "nobody-else", "system:authenticated", "get", "", "api", "pods", "exec", "", META },       /* a path rule is none for resources */
+    /* a path rule is none for resources */
+    { "nobody-else", "system:authenticated", "get", "", "api", "pods", "exec", "", META },
     { "nobody-else", "", "head", NULL, NULL, "/anything", NULL, NULL, NONE },
     { "a", "", "patch", "apps", "x", "deployments", "scale", "d", META },
     { "a", "", "patch", "apps", "x", "deployments", "", "d", NONE },
@@ -67,8 +68,10 @@ static void choices(void **state) {
         const struct row *w = &rows[i];
         struct str group = str_c(w->group);
         struct user u = { .name = str_c(w->user), .groups = &group, .group_count = 1 };
-        struct attributes at = { .user = w->user ? &u : NULL, .is_resource = w->api_group != NULL, .verb = str_c(w->verb), .group = str_c(w->api_group), .namespace = str_c(w->ns),
-                                 .resource = str_c(w->resource), .subresource = str_c(w->sub), .name = str_c(w->name), .path = str_c(w->resource) };
+        struct attributes at = { .user = w->user ? &u : NULL, .is_resource = w->api_group != NULL, .verb = str_c(w->verb),
+                                 .group = str_c(w->api_group), .namespace = str_c(w->ns),
+                                 .resource = str_c(w->resource), .subresource = str_c(w->sub), .name = str_c(w->name),
+                                 .path = str_c(w->resource) };
         struct audit_choice c = audit_policy_choose(p, &at);
         if ((int)c.level != w->level) fail_msg("row %zu: %s, wanted %s", i, audit_levels[c.level], audit_levels[w->level]);
         bool panic = c.omit & 1u << STAGE_PANIC, wanted = w->sub && !strcmp(w->sub, "log");
@@ -81,27 +84,39 @@ static void choices(void **state) {
 #define HEAD "{'apiVersion':'audit.k8s.io/v1','kind':'Policy','rules':"
 static const struct { const char *text, *words; } refused[] = {
     { "", "failed decoding: " },
-    { "- a", "failed decoding: couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type struct" },
+    { "- a", "failed decoding: couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type "
+             "struct" },
     { "a: [", "failed decoding: couldn't get version/kind; json parse error: " },
     { "{'apiVersion':'audit.k8s.io/v1','rules':[]}", "failed decoding: Object 'Kind' is missing in '" },
     { "{'kind':'Policy','rules':[]}", "failed decoding: Object 'apiVersion' is missing in '" },
-    { "{'apiVersion':'audit.k8s.io/v2','kind':'Policy'}", "failed decoding: no kind \"Policy\" is registered for version \"audit.k8s.io/v2\"" },
+    { "{'apiVersion':'audit.k8s.io/v2','kind':'Policy'}",
+      "failed decoding: no kind \"Policy\" is registered for version \"audit.k8s.io/v2\"" },
     { "{'apiVersion':'v1','kind':'Pod'}", "failed decoding: no kind \"Pod\" is registered for version \"v1\"" },
     { HEAD "[]}", "loaded illegal policy with 0 rules" },
     { HEAD "null}", "loaded illegal policy with 0 rules" },
     { HEAD "[{'users':['a']}]}", "rules[0].level: Required value" },
-    { HEAD "[{'level':'Metadata'},{'level':'All'}]}", "rules[1].level: Unsupported value: \"All\": supported values: \"None\", \"Metadata\", \"Request\", \"RequestResponse\"" },
-    { HEAD "[{'level':'None','nonResourceURLs':['x','/a*b']}]}", "[rules[0].nonResourceURLs[0]: Invalid value: \"x\": non-resource URL rules must begin with a '/' character, "
-      "rules[0].nonResourceURLs[1]: Invalid value: \"/a*b\": non-resource URL wildcards '*' must be the final character of the rule]" },
-    { HEAD "[{'level':'None','nonResourceURLs':['/x'],'namespaces':['y']}]}", "rules[0].nonResourceURLs: Invalid value: []string{\"/x\"}: rules cannot apply to both regular resources and non-resource URLs" },
-    { HEAD "[{'level':'None','resources':[{'group':'apps/v1'}]}]}", "rules[0].resources.group: Invalid value: \"apps/v1\": a lowercase RFC 1123 subdomain" },
-    { HEAD "[{'level':'None','resources':[{'resourceNames':['n']}]}]}", "rules[0].resources.resourceNames: Invalid value: []string{\"n\"}: using resourceNames requires at least one resource" },
-    { HEAD "[{'level':'None','omitStages':['Never']}]}", "rules[0].omitStages[0]: Invalid value: \"Never\": allowed stages are RequestReceived,ResponseStarted,ResponseComplete,Panic" },
+    { HEAD "[{'level':'Metadata'},{'level':'All'}]}",
+      "rules[1].level: Unsupported value: \"All\": supported values: \"None\", \"Metadata\", \"Request\", \"RequestResponse\"" },
+    { HEAD "[{'level':'None','nonResourceURLs':['x','/a*b']}]}",
+      "[rules[0].nonResourceURLs[0]: Invalid value: \"x\": non-resource URL rules must begin with a '/' character, "
+      "rules[0].nonResourceURLs[1]: Invalid value: \"/a*b\": non-resource URL wildcards '*' must be the final character of the "
+      "rule]" },
+    { HEAD "[{'level':'None','nonResourceURLs':['/x'],'namespaces':['y']}]}",
+      "rules[0].nonResourceURLs: Invalid value: []string{\"/x\"}: rules cannot apply to both regular resources and non-resource "
+      "URLs" },
+    { HEAD "[{'level':'None','resources':[{'group':'apps/v1'}]}]}",
+      "rules[0].resources.group: Invalid value: \"apps/v1\": a lowercase RFC 1123 subdomain" },
+    { HEAD "[{'level':'None','resources':[{'resourceNames':['n']}]}]}",
+      "rules[0].resources.resourceNames: Invalid value: []string{\"n\"}: using resourceNames requires at least one resource" },
+    { HEAD "[{'level':'None','omitStages':['Never']}]}",
+      "rules[0].omitStages[0]: Invalid value: \"Never\": allowed stages are RequestReceived,ResponseStarted,ResponseComplete,Panic" },
     { HEAD "[{'level':'None'}],'omitStages':['']}", "omitStages[0]: Invalid value: \"\": allowed stages are " },
     { HEAD "[{'level':'None','user':['x']}]}", "failed decoding: strict decoding error: unknown field \"user\"" },
-    { HEAD "[{'level':'None','users':'x'}]}", "failed decoding: json: cannot unmarshal string into Go struct field PolicyRule.users of type []string" },
+    { HEAD "[{'level':'None','users':'x'}]}",
+      "failed decoding: json: cannot unmarshal string into Go struct field PolicyRule.users of type []string" },
     { HEAD "[{'level':1}]}", "failed decoding: json: cannot unmarshal number into Go struct field PolicyRule.level of type string" },
-    { HEAD "[{'level':'None','resources':['pods']}]}", "failed decoding: json: cannot unmarshal string into Go struct field PolicyRule.resources of type v1.GroupResources" },
+    { HEAD "[{'level':'None','resources':['pods']}]}",
+      "failed decoding: json: cannot unmarshal string into Go struct field PolicyRule.resources of type v1.GroupResources" },
     { HEAD "['x']}", "failed decoding: json: cannot unmarshal string into Go struct field Policy.rules of type v1.PolicyRule" },
 };
 
@@ -110,7 +125,8 @@ static void refusals(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
         struct err err = { 0 };
         struct audit_policy *p = audit_policy_parse(str_c(refused[i].text), &err);
-        if (p || err.code != ERR_INVALID || !str_starts(str_c(err.msg), refused[i].words)) fail_msg("row %zu: %s", i, p ? "read" : err.msg);
+        if (p || err.code != ERR_INVALID || !str_starts(str_c(err.msg), refused[i].words))
+            fail_msg("row %zu: %s", i, p ? "read" : err.msg);
         err_clear(&err);
     }
     struct strbuf big;

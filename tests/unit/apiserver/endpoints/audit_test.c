@@ -1,4 +1,5 @@
-/* Audit events: what each kind of request leaves in the log, by a policy, and in the trail; against a whole server with its authorities. */
+/* Audit events: what each kind of request leaves in the log, by a policy, and in the trail; against a whole server with its
+ * authorities. */
 #include "tests/unit/apiserver/auth/bed.h"
 
 #include <unistd.h>
@@ -7,7 +8,8 @@ static const char policy[] =
     "apiVersion: audit.k8s.io/v1\n"
     "kind: Policy\n"
     "rules:\n"
-    "- {level: RequestResponse, resources: [{group: '', resources: [configmaps]}], omitStages: [RequestReceived], omitManagedFields: true}\n"
+    "- {level: RequestResponse, resources: [{group: '', resources: [configmaps]}], omitStages: [RequestReceived], "
+    "omitManagedFields: true}\n"
     "- {level: Request, resources: [{group: '', resources: [secrets]}], omitStages: [RequestReceived]}\n"
     "- {level: None, resources: [{group: '', resources: [limitranges]}]}\n"
     "- {level: Metadata}\n";
@@ -26,7 +28,8 @@ static void on_row(void *ctx, int64_t seq, struct str event) {
     s->rows++;
 }
 
-/* log, trail: how many events; want: parts of them all, "!x": not in them. Trail and log are looked at together, but for "T:x", in the trail alone. */
+/* log, trail: how many events; want: parts of them all, "!x": not in them. Trail and log are looked at together, but for "T:x",
+ * in the trail alone. */
 struct row { struct step step; size_t log, trail; const char *want[10]; };
 
 static void check(struct seen *s, const struct row *w, size_t i) {
@@ -47,7 +50,9 @@ static void check(struct seen *s, const struct row *w, size_t i) {
         assert_non_null(j);
         assert_true(str_eqc(json_key(json_first(j)), "kind"));
     }
-    if (!ok) fail_msg("row %zu: %zu in the log (wanted %zu), %zu in the trail (wanted %zu)\n%.*s---\n%.*s", i, s->lines, w->log, s->rows, w->trail, (int)log.n, log.p ? log.p : "", (int)trail.n, trail.p ? trail.p : "");
+    if (!ok)
+        fail_msg("row %zu: %zu in the log (wanted %zu), %zu in the trail (wanted %zu)\n%.*s---\n%.*s", i, s->lines, w->log,
+                 s->rows, w->trail, (int)log.n, log.p ? log.p : "", (int)trail.n, trail.p ? trail.p : "");
     arena_free(a);
 }
 
@@ -85,35 +90,51 @@ static void requests(void **state) {
     static const struct row rows[] = {
         /* a create: the name comes from the body, the objects as sent and answered */
         { { ADMIN, "POST", CMS, NULL, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}", 201, { NULL }, NULL }, 1, 1,
-          { "{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"RequestResponse\",\"auditID\":\"", "\"stage\":\"ResponseComplete\",\"requestURI\":\"" CMS "\",\"verb\":\"create\"," ADMIN_USER
-            ",\"sourceIPs\":[\"192.168.229.132\"],\"userAgent\":\"test/1\",\"objectRef\":{\"resource\":\"configmaps\",\"namespace\":\"default\",\"name\":\"a\",\"apiVersion\":\"v1\"},"
-            "\"responseStatus\":{\"metadata\":{},\"code\":201},\"requestObject\":{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\"", "\"responseObject\":{\"kind\":\"ConfigMap\"",
+          { "{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"RequestResponse\",\"auditID\":\"",
+            "\"stage\":\"ResponseComplete\",\"requestURI\":\"" CMS "\",\"verb\":\"create\"," ADMIN_USER
+            ",\"sourceIPs\":[\"192.168.229.132\"],\"userAgent\":\"test/1\",\"objectRef\":{\"resource\":\"configmaps\","
+            "\"namespace\":\"default\",\"name\":\"a\",\"apiVersion\":\"v1\"},"
+            "\"responseStatus\":{\"metadata\":{},\"code\":201},\"requestObject\":{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\","
+            "\"metadata\":{\"name\":\"a\"", "\"responseObject\":{\"kind\":\"ConfigMap\"",
             "\"requestReceivedTimestamp\":" NOW, ALLOWED, "T:\"level\":\"Metadata\"", "!managedFields" } },
         { { ADMIN, "GET", CMS "/a", NULL, NULL, 200, { NULL }, NULL }, 1, 1, { "\"verb\":\"get\"", "\"name\":\"a\"" } },
-        { { ADMIN, "GET", CMS "?limit=5&labelSelector=x%3D1", NULL, NULL, 200, { NULL }, NULL }, 1, 1, { "\"verb\":\"list\"", "\"requestURI\":\"" CMS "?limit=5\\u0026labelSelector=x%3D1\"", "!\"name\":\"" } },
-        { { ADMIN, "PATCH", CMS "/a", NULL, "{\"data\":{\"k\":\"w\"}}", 200, { NULL }, NULL }, 1, 1, { "\"verb\":\"patch\"", "\"requestObject\":{\"data\":{\"k\":\"w\"}}" } },
-        { { ADMIN, "PUT", CMS "/a", NULL, "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\",\"uid\":\"u\"}}", 409, { NULL }, NULL }, 1, 1,
-          { "\"uid\":\"u\"", "\"resourceVersion\":\"1\"", "\"responseStatus\":{\"metadata\":{},\"status\":\"Failure\",\"message\":\"Operation cannot be fulfilled", "\"reason\":\"Conflict\",\"details\":{\"name\":\"a\"", "\"code\":409}" } },
-        { { ADMIN, "DELETE", CMS "/a", NULL, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"gracePeriodSeconds\":0}", 200, { NULL }, NULL }, 1, 1,
+        { { ADMIN, "GET", CMS "?limit=5&labelSelector=x%3D1", NULL, NULL, 200, { NULL }, NULL }, 1, 1,
+          { "\"verb\":\"list\"", "\"requestURI\":\"" CMS "?limit=5\\u0026labelSelector=x%3D1\"", "!\"name\":\"" } },
+        { { ADMIN, "PATCH", CMS "/a", NULL, "{\"data\":{\"k\":\"w\"}}", 200, { NULL }, NULL }, 1, 1,
+          { "\"verb\":\"patch\"", "\"requestObject\":{\"data\":{\"k\":\"w\"}}" } },
+        { { ADMIN, "PUT", CMS "/a", NULL, "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\",\"uid\":\"u\"}}", 409, { NULL },
+            NULL }, 1, 1,
+          { "\"uid\":\"u\"", "\"resourceVersion\":\"1\"",
+            "\"responseStatus\":{\"metadata\":{},\"status\":\"Failure\",\"message\":\"Operation cannot be fulfilled",
+            "\"reason\":\"Conflict\",\"details\":{\"name\":\"a\"", "\"code\":409}" } },
+        { { ADMIN, "DELETE", CMS "/a", NULL, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"gracePeriodSeconds\":0}", 200,
+            { NULL }, NULL }, 1, 1,
           { "\"requestObject\":{\"kind\":\"DeleteOptions\"", "\"status\":\"Success\"", "T:\"code\":200}" } },
         { { ADMIN, "DELETE", CMS, NULL, NULL, 200, { NULL }, NULL }, 1, 1, { "\"verb\":\"deletecollection\"" } },
         { { ADMIN, "POST", CMS, NULL, "nonsense", 400, { NULL }, NULL }, 1, 1, { "\"code\":400}", "!requestObject" } },
         /* a level between: what was sent, not what was answered */
-        { { ADMIN, "POST", "/api/v1/namespaces/default/secrets", NULL, "{\"metadata\":{\"name\":\"s\"}}", 201, { NULL }, NULL }, 1, 1, { "\"level\":\"Request\"", "requestObject", "!responseObject" } },
+        { { ADMIN, "POST", "/api/v1/namespaces/default/secrets", NULL, "{\"metadata\":{\"name\":\"s\"}}", 201, { NULL }, NULL }, 1,
+          1, { "\"level\":\"Request\"", "requestObject", "!responseObject" } },
         /* level None, and yet in the trail */
-        { { ADMIN, "POST", "/api/v1/namespaces/default/limitranges", NULL, "{\"metadata\":{\"name\":\"l\"},\"spec\":{\"limits\":[]}}", 201, { NULL }, NULL }, 0, 1, { "T:limitranges" } },
+        { { ADMIN, "POST", "/api/v1/namespaces/default/limitranges", NULL,
+            "{\"metadata\":{\"name\":\"l\"},\"spec\":{\"limits\":[]}}", 201, { NULL }, NULL }, 0, 1, { "T:limitranges" } },
         /* Metadata, with no stage left out */
         { { ADMIN, "GET", "/apis/apps/v1/namespaces/default/deployments/none", NULL, NULL, 404, { NULL }, NULL }, 2, 1,
-          { "\"stage\":\"RequestReceived\"", "\"apiGroup\":\"apps\",\"apiVersion\":\"v1\"", "\"reason\":\"NotFound\"", "!requestObject" } },
-        { { ADMIN, "PATCH", "/apis/apps/v1/namespaces/default/deployments/none/scale", NULL, "{}", 404, { NULL }, NULL }, 2, 1, { "\"subresource\":\"scale\"}" } },
+          { "\"stage\":\"RequestReceived\"", "\"apiGroup\":\"apps\",\"apiVersion\":\"v1\"", "\"reason\":\"NotFound\"",
+            "!requestObject" } },
+        { { ADMIN, "PATCH", "/apis/apps/v1/namespaces/default/deployments/none/scale", NULL, "{}", 404, { NULL }, NULL }, 2, 1,
+          { "\"subresource\":\"scale\"}" } },
         /* no resource: discovery is not in the trail */
         { { ADMIN, "GET", "/apis/apps", NULL, NULL, 200, { NULL }, NULL }, 2, 0, { "\"requestURI\":\"/apis/apps\"", "!objectRef" } },
         { { ADMIN, "GET", "/metrics", NULL, NULL, 200, { NULL }, NULL }, 2, 1, { "T:\"requestURI\":\"/metrics\"" } },
         /* what stays open: the trail has its beginning, the log beginning and end */
-        { { ADMIN, "GET", CMS "?watch=1&resourceVersion=1", NULL, NULL, 200, { NULL }, NULL }, 2, 1, { "T:\"stage\":\"ResponseStarted\"", "\"stage\":\"ResponseComplete\"", "\"verb\":\"watch\"" } },
-        { { ADMIN, "GET", "/api/v1/namespaces/default/pods/none/log", NULL, NULL, 404, { NULL }, NULL }, 3, 1, { "T:\"stage\":\"ResponseStarted\"", "\"subresource\":\"log\"" } },
+        { { ADMIN, "GET", CMS "?watch=1&resourceVersion=1", NULL, NULL, 200, { NULL }, NULL }, 2, 1,
+          { "T:\"stage\":\"ResponseStarted\"", "\"stage\":\"ResponseComplete\"", "\"verb\":\"watch\"" } },
+        { { ADMIN, "GET", "/api/v1/namespaces/default/pods/none/log", NULL, NULL, 404, { NULL }, NULL }, 3, 1,
+          { "T:\"stage\":\"ResponseStarted\"", "\"subresource\":\"log\"" } },
         /* where from, and with which id */
-        { { ADMIN, "GET", CMS, "X-Forwarded-For: junk, 10.0.0.7, 10.0.0.8\nX-Real-Ip: 10.0.0.9\nAudit-ID: mine", NULL, 200, { NULL }, NULL }, 1, 1,
+        { { ADMIN, "GET", CMS, "X-Forwarded-For: junk, 10.0.0.7, 10.0.0.8\nX-Real-Ip: 10.0.0.9\nAudit-ID: mine", NULL, 200,
+            { NULL }, NULL }, 1, 1,
           { "\"auditID\":\"mine\"", "\"sourceIPs\":[\"10.0.0.7\",\"10.0.0.9\",\"192.168.229.132\"]" } },
     };
     run_rows(20, policy, rows, ARRAY_LEN(rows));
@@ -122,25 +143,39 @@ static void requests(void **state) {
 static void identities(void **state) {
     (void)state;
     static const struct row rows[] = {
-        { { ADMIN, "GET", CMS, "Impersonate-User: jane\nImpersonate-Group: a\nImpersonate-Extra-Why: x\nImpersonate-Extra-How: y", NULL, 403, { NULL }, NULL }, 1, 1,
-          { ADMIN_USER ",\"impersonatedUser\":{\"username\":\"jane\",\"groups\":[\"a\",\"system:authenticated\"],\"extra\":{\"how\":[\"y\"],\"why\":[\"x\"]}}", "\"reason\":\"Forbidden\"", "\"code\":403}",
+        { { ADMIN, "GET", CMS, "Impersonate-User: jane\nImpersonate-Group: a\nImpersonate-Extra-Why: x\nImpersonate-Extra-How: y",
+            NULL, 403, { NULL }, NULL }, 1, 1,
+          { ADMIN_USER ",\"impersonatedUser\":{\"username\":\"jane\",\"groups\":[\"a\",\"system:authenticated\"],"
+                       "\"extra\":{\"how\":[\"y\"],\"why\":[\"x\"]}}", "\"reason\":\"Forbidden\"", "\"code\":403}",
             "\"authorization.k8s.io/decision\":\"forbid\"" } },
-        { { ADMIN, "POST", CMS, "Impersonate-User: jane\nImpersonate-Group: system:masters", "{\"metadata\":{\"name\":\"b\"}}", 201, { NULL }, NULL }, 1, 1, { "T:\"impersonatedUser\":{\"username\":\"jane\"", "io/decision\":\"allow\"" } },
+        { { ADMIN, "POST", CMS, "Impersonate-User: jane\nImpersonate-Group: system:masters", "{\"metadata\":{\"name\":\"b\"}}",
+            201, { NULL }, NULL }, 1, 1, { "T:\"impersonatedUser\":{\"username\":\"jane\"", "io/decision\":\"allow\"" } },
         /* may not: the user who tried, and nobody else */
-        { { NODE, "GET", "/version", "Impersonate-User: jane", NULL, 403, { NULL }, NULL }, 2, 1, { "\"user\":{\"username\":\"system:node:ubuntu\"", "!impersonatedUser", "T:cannot impersonate resource" } },
-        { { NOBODY, "GET", "/api/v1/pods", NULL, NULL, 403, { NULL }, NULL }, 2, 1, { "T:\"user\":{\"username\":\"system:anonymous\",\"groups\":[\"system:unauthenticated\"]}", "T:io/decision\":\"forbid\"" } },
+        { { NODE, "GET", "/version", "Impersonate-User: jane", NULL, 403, { NULL }, NULL }, 2, 1,
+          { "\"user\":{\"username\":\"system:node:ubuntu\"", "!impersonatedUser", "T:cannot impersonate resource" } },
+        { { NOBODY, "GET", "/api/v1/pods", NULL, NULL, 403, { NULL }, NULL }, 2, 1,
+          { "T:\"user\":{\"username\":\"system:anonymous\",\"groups\":[\"system:unauthenticated\"]}", "T:io/decision\":\"forbid\"" } },
         { { NOBODY, "GET", "/healthz", NULL, NULL, 200, { NULL }, NULL }, 2, 0, { "system:public-info-viewer" } },
         { { NOBODY, "GET", CMS, "Authorization: Bearer nonsense", NULL, 401, { NULL }, NULL }, 1, 1,
-          { "T:\"stage\":\"ResponseStarted\"", "T:\"user\":{}", "\"responseStatus\":{\"metadata\":{},\"status\":\"Failure\",\"message\":\"Authentication failed, attempted: bearer\",\"reason\":\"Unauthorized\",\"code\":401}", "!annotations" } },
+          { "T:\"stage\":\"ResponseStarted\"", "T:\"user\":{}",
+            "\"responseStatus\":{\"metadata\":{},\"status\":\"Failure\",\"message\":\"Authentication failed, attempted: bearer\","
+            "\"reason\":\"Unauthorized\",\"code\":401}", "!annotations" } },
         { { STRANGER, "GET", CMS, NULL, NULL, 401, { NULL }, NULL }, 1, 1, { "attempted: x509" } },
         /* components: what they do all day is not in the trail, what they change is, and their refusals are */
         { { NODE, "GET", "/api/v1/nodes/ubuntu", NULL, NULL, 404, { NULL }, NULL }, 2, 0, { NULL } },
-        { { NODE, "POST", "/api/v1/nodes", NULL, "{\"metadata\":{\"name\":\"ubuntu\"}}", 201, { NULL }, NULL }, 2, 1, { "T:\"name\":\"ubuntu\"" } },
-        { { NODE, "PATCH", "/api/v1/nodes/ubuntu/status", NULL, "{\"status\":{\"phase\":\"Running\"}}", 200, { NULL }, NULL }, 2, 0, { NULL } },
-        { { NODE, "POST", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases", NULL, "{\"metadata\":{\"name\":\"ubuntu\"},\"spec\":{}}", 201, { NULL }, NULL }, 2, 0, { NULL } },
-        { { NODE, "GET", "/api/v1/namespaces/default/secrets/s", NULL, NULL, 403, { NULL }, NULL }, 1, 1, { "T:no relationship found between node" } },
-        { { ADMIN, "POST", "/api/v1/namespaces/default/serviceaccounts", NULL, "{\"metadata\":{\"name\":\"default\"}}", 201, { NULL }, NULL }, 2, 1, { NULL } },
-        { { ADMIN, "POST", "/api/v1/namespaces/default/serviceaccounts/default/token", NULL, "{\"spec\":{\"audiences\":[],\"expirationSeconds\":3600}}", 201, { NULL }, "status.token" }, 2, 1, { "\"subresource\":\"token\"" } },
+        { { NODE, "POST", "/api/v1/nodes", NULL, "{\"metadata\":{\"name\":\"ubuntu\"}}", 201, { NULL }, NULL }, 2, 1,
+          { "T:\"name\":\"ubuntu\"" } },
+        { { NODE, "PATCH", "/api/v1/nodes/ubuntu/status", NULL, "{\"status\":{\"phase\":\"Running\"}}", 200, { NULL }, NULL }, 2,
+          0, { NULL } },
+        { { NODE, "POST", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases", NULL,
+            "{\"metadata\":{\"name\":\"ubuntu\"},\"spec\":{}}", 201, { NULL }, NULL }, 2, 0, { NULL } },
+        { { NODE, "GET", "/api/v1/namespaces/default/secrets/s", NULL, NULL, 403, { NULL }, NULL }, 1, 1,
+          { "T:no relationship found between node" } },
+        { { ADMIN, "POST", "/api/v1/namespaces/default/serviceaccounts", NULL, "{\"metadata\":{\"name\":\"default\"}}", 201,
+            { NULL }, NULL }, 2, 1, { NULL } },
+        { { ADMIN, "POST", "/api/v1/namespaces/default/serviceaccounts/default/token", NULL,
+            "{\"spec\":{\"audiences\":[],\"expirationSeconds\":3600}}", 201, { NULL }, "status.token" }, 2, 1,
+            { "\"subresource\":\"token\"" } },
         { { NOBODY, "GET", CMS, "Authorization: Bearer $T", NULL, 403, { NULL }, NULL }, 1, 1,
           { "T:\"user\":{\"username\":\"system:serviceaccount:default:default\",\"uid\":\"", "\"system:serviceaccounts:default\"" } },
     };
@@ -172,7 +207,9 @@ static void truncated(void **state) {
     strbuf_addc(&body, "{\"metadata\":{\"name\":\"big\"},\"data\":{\"k\":\"");
     for (int i = 0; i < 600 * 1024; i++) strbuf_addch(&body, 'x');
     strbuf_addc(&body, "\"}}");
-    struct row row = { { ADMIN, "POST", CMS, NULL, body.p, 201, { NULL }, NULL }, 1, 1, { "\"annotations\":{\"audit.k8s.io/truncated\":\"true\",\"authorization.k8s.io/decision\":\"allow\"", "!requestObject" } };
+    struct row row = { { ADMIN, "POST", CMS, NULL, body.p, 201, { NULL }, NULL }, 1, 1,
+                       { "\"annotations\":{\"audit.k8s.io/truncated\":\"true\",\"authorization.k8s.io/decision\":\"allow\"",
+                         "!requestObject" } };
     run_rows(20, policy, &row, 1);
     strbuf_deinit(&body);
 }
@@ -220,7 +257,8 @@ static void log_file(void **state) {
     assert_int_equal(lines_of(path), 3);
     assert_null(audit_file_open(l, "/nonexistent/audit.log", 0, 0, &err));
     assert_string_equal(err.msg, "can't open new logfile: open /nonexistent/audit.log: No such file or directory");
-    static const char *const left[] = { "audit.log", "audit-2020-01-25T00-00-04.000.log", "audit-2020-01-25T00-00-06.000.log", "audit-2020-01-25T00-00-08.000.log" };
+    static const char *const left[] = { "audit.log", "audit-2020-01-25T00-00-04.000.log", "audit-2020-01-25T00-00-06.000.log",
+                                        "audit-2020-01-25T00-00-08.000.log" };
     for (size_t i = 0; i < ARRAY_LEN(left); i++) {
         snprintf(old, sizeof old, "%s/%s", dir, left[i]);
         unlink(old);
@@ -230,6 +268,7 @@ static void log_file(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(requests), cmocka_unit_test(identities), cmocka_unit_test(no_log), cmocka_unit_test(truncated), cmocka_unit_test(log_file) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(requests), cmocka_unit_test(identities), cmocka_unit_test(no_log),
+                                        cmocka_unit_test(truncated), cmocka_unit_test(log_file) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,7 +39,8 @@ static void bed_up(struct bed *b, int minor, bool bare) {
     b->net = vnet_new(b->loop);
     b->node = vnet_host_new(b->net, "ubuntu");
     vnet_host_add_addr(b->node, "192.168.229.132");
-    struct apiserver_options o = { .loop = b->loop, .store = b->store, .node = b->node, .minor = minor, .bare = bare, .git_version = "v1.20.2",
+    struct apiserver_options o = { .loop = b->loop, .store = b->store, .node = b->node, .minor = minor, .bare = bare,
+                                   .git_version = "v1.20.2",
                                    .advertise_ip = "192.168.229.132", .secure_port = 6443, .client_ca_pem = STR("CA") };
     b->as = apiserver_new(&o, &err);
     assert_non_null(b->as);
@@ -93,7 +94,9 @@ static void check(struct bed *b, const struct step *s, size_t row) {
         bool absent = s->want[i][0] == '!';
         ok &= (str_find(body, str_c(s->want[i] + absent)) < 0) == absent;
     }
-    if (!ok) fail_msg("row %zu: %s %s: %d (wanted %d)\n%.*s", row, s->method, s->path, b->done ? b->status : 0, s->status, (int)body.n, body.p ? body.p : "");
+    if (!ok)
+        fail_msg("row %zu: %s %s: %d (wanted %d)\n%.*s", row, s->method, s->path, b->done ? b->status : 0, s->status, (int)body.n,
+                 body.p ? body.p : "");
 }
 
 static void run(int minor, bool bare, const struct step *steps, size_t n) {

@@ -1,6 +1,6 @@
-/* The documents that clients read, and bodies that clients sent. The hex below is what kubectl 1.33.1 sent for
- * `create deployment web --image=nginx --port=80`, `create configmap c --from-literal=a=b`, `create secret generic s --from-literal=a=b`,
- * `create service nodeport n --tcp=80:8080` and `create clusterrole r --verb=get --resource=pods`.
+/* The documents that clients read, and bodies that clients sent. The hex below is what kubectl 1.33.1 sent for `create deployment
+ * web --image=nginx --port=80`, `create configmap c --from-literal=a=b`, `create secret generic s --from-literal=a=b`, `create
+ * service nodeport n --tcp=80:8080` and `create clusterrole r --verb=get --resource=pods`.
  */
 #include "apiserver/openapi/openapi.h"
 #include "apiserver/openapi/wire.h"
@@ -71,14 +71,21 @@ static void decode_case(const char *hex, const char *want)
 static void decode(void **state)
 {
     (void)state;
-    decode_case(deployment_hex, "{'kind':'Deployment','apiVersion':'apps/v1','metadata':{'name':'web','labels':{'app':'web'}},'spec':{'replicas':1,'selector':{'matchLabels':{'app':'web'}},"
-                "'template':{'metadata':{'labels':{'app':'web'}},'spec':{'containers':[{'name':'nginx','image':'nginx','ports':[{'containerPort':80}],'resources':{}}]}},"
+    decode_case(deployment_hex,
+                "{'kind':'Deployment','apiVersion':'apps/v1','metadata':{'name':'web','labels':{'app':'web'}},'spec':{'replicas':1,"
+                "'selector':{'matchLabels':{'app':'web'}},"
+                "'template':{'metadata':{'labels':{'app':'web'}},'spec':{'containers':[{'name':'nginx','image':'nginx',"
+                "'ports':[{'containerPort':80}],'resources':{}}]}},"
                 "'strategy':{}},'status':{}}");
     decode_case(config_map_hex, "{'kind':'ConfigMap','apiVersion':'v1','metadata':{'name':'c'},'data':{'a':'b'}}");
     decode_case(secret_hex, "{'kind':'Secret','apiVersion':'v1','metadata':{'name':'s'},'data':{'a':'Yg=='}}");
-    decode_case(service_hex, "{'kind':'Service','apiVersion':'v1','metadata':{'name':'n','labels':{'app':'n'}},'spec':{'ports':[{'name':'80-8080','protocol':'TCP','port':80,'targetPort':8080}],"
+    decode_case(service_hex,
+                "{'kind':'Service','apiVersion':'v1','metadata':{'name':'n','labels':{'app':'n'}},"
+                "'spec':{'ports':[{'name':'80-8080','protocol':'TCP','port':80,'targetPort':8080}],"
                 "'selector':{'app':'n'},'type':'NodePort'},'status':{'loadBalancer':{}}}");
-    decode_case(cluster_role_hex, "{'kind':'ClusterRole','apiVersion':'rbac.authorization.k8s.io/v1','metadata':{'name':'r'},'rules':[{'verbs':['get'],'apiGroups':[''],'resources':['pods']}]}");
+    decode_case(cluster_role_hex,
+                "{'kind':'ClusterRole','apiVersion':'rbac.authorization.k8s.io/v1','metadata':{'name':'r'},"
+                "'rules':[{'verbs':['get'],'apiGroups':[''],'resources':['pods']}]}");
 }
 
 /* No prefix of a body is read as a whole one, or past its end. */
@@ -141,7 +148,8 @@ static void v2_json(void **state)
         struct json *d = json_parse(a, strbuf_str(&b), NULL);
         assert_non_null(d);
         assert_int_equal(json_len(json_get(d, "paths")), 10);
-        const struct json *op = json_get(json_get(json_get(d, "paths"), "/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale"), "patch");
+        const struct json *op = json_get(json_get(json_get(d, "paths"),
+                                                  "/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale"), "patch");
         assert_true(str_eqc(json_path_str(op, "x-kubernetes-group-version-kind.kind"), "Scale"));
         assert_true(str_eqc(json_path_str(op, "x-kubernetes-group-version-kind.group"), "autoscaling"));
         const struct json *defs = json_get(d, "definitions");
@@ -194,7 +202,8 @@ static void v2_protobuf(void **state)
     struct str patch = member(item, 8), rest = patch;
     struct wire_field f;
     bool bad = false, dry_run = false;
-    while (wire_next(&rest, &f, &bad))               /* parameters, but for the body: Parameter, NonBodyParameter, QueryParameterSubSchema, name */
+    /* parameters, but for the body: Parameter, NonBodyParameter, QueryParameterSubSchema, name */
+    while (wire_next(&rest, &f, &bad))
         if (f.number == 8 && member(member(f.bytes, 1), 2).n)
             dry_run |= str_eqc(member(member(member(member(f.bytes, 1), 2), 3), 4), "dryRun");
     assert_true(dry_run);
@@ -225,7 +234,8 @@ static void v3(void **state)
     assert_int_equal(b.n, 0);
     assert_true(openapi_v3_document(s, resources, ARRAY_LEN(resources), STR("apps"), STR("v1"), &b));
     struct json *d = json_parse(a, strbuf_str(&b), NULL);
-    const struct json *op = json_get(json_get(json_get(d, "paths"), "/apis/apps/v1/namespaces/{namespace}/deployments/{name}"), "patch");
+    const struct json *op = json_get(json_get(json_get(d, "paths"), "/apis/apps/v1/namespaces/{namespace}/deployments/{name}"),
+                                     "patch");
     bool validation = false;
     for (const struct json *p = json_first(json_get(op, "parameters")); p; p = json_next(p))
         validation |= str_eqc(json_get_str(p, "name"), "fieldValidation") && str_eqc(json_get_str(p, "in"), "query");
@@ -241,7 +251,8 @@ static void v3(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(decode),  cmocka_unit_test(decode_truncated), cmocka_unit_test(decode_refused),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(decode),  cmocka_unit_test(decode_truncated),
+                                        cmocka_unit_test(decode_refused),
                                         cmocka_unit_test(v2_json), cmocka_unit_test(v2_protobuf),      cmocka_unit_test(v3) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,16 +57,27 @@ static void create_deployment(void **state)
 {
     (void)state;
     struct world w = world_new(20);
-    struct json *d = parse(&w, "{'apiVersion':'apps/v1','kind':'Deployment','metadata':{'name':'nginx','namespace':'default','uid':'u','generation':1,'creationTimestamp':'2020-09-13T12:26:40Z',"
-        "'labels':{'app':'nginx'}},'spec':{'replicas':1,'selector':{'matchLabels':{'app':'nginx'}},'template':{'metadata':{'creationTimestamp':null,'labels':{'app':'nginx'}},'spec':{'containers':["
-        "{'name':'nginx','image':'nginx','resources':{},'terminationMessagePath':'/dev/termination-log','terminationMessagePolicy':'File','imagePullPolicy':'Always','ports':[{'containerPort':80,'protocol':'TCP'}]}],"
-        "'restartPolicy':'Always','terminationGracePeriodSeconds':30,'dnsPolicy':'ClusterFirst','securityContext':{},'schedulerName':'default-scheduler'}},"
-        "'strategy':{'type':'RollingUpdate','rollingUpdate':{'maxUnavailable':'25%','maxSurge':'25%'}},'revisionHistoryLimit':10,'progressDeadlineSeconds':600},'status':{}}");
+    struct json *d = parse(&w,
+                           "{'apiVersion':'apps/v1','kind':'Deployment','metadata':{'name':'nginx','namespace':'default','uid':'u',"
+                           "'generation':1,'creationTimestamp':'2020-09-13T12:26:40Z',"
+        "'labels':{'app':'nginx'}},'spec':{'replicas':1,'selector':{'matchLabels':{'app':'nginx'}},"
+        "'template':{'metadata':{'creationTimestamp':null,'labels':{'app':'nginx'}},'spec':{'containers':["
+        "{'name':'nginx','image':'nginx','resources':{},'terminationMessagePath':'/dev/termination-log',"
+        "'terminationMessagePolicy':'File','imagePullPolicy':'Always','ports':[{'containerPort':80,'protocol':'TCP'}]}],"
+        "'restartPolicy':'Always','terminationGracePeriodSeconds':30,'dnsPolicy':'ClusterFirst','securityContext':{},"
+        "'schedulerName':'default-scheduler'}},"
+        "'strategy':{'type':'RollingUpdate','rollingUpdate':{'maxUnavailable':'25%','maxSurge':'25%'}},'revisionHistoryLimit':10,"
+        "'progressDeadlineSeconds':600},'status':{}}");
     managed_fields_update(w.a, w.s, &deployment, NULL, d, STR("kubectl-create"), NULL, T0);
-    expect(&w, fields_of(&w, d, 0), "{'f:metadata':{'f:labels':{'.':{},'f:app':{}}},'f:spec':{'f:progressDeadlineSeconds':{},'f:replicas':{},'f:revisionHistoryLimit':{},'f:selector':{},"
-        "'f:strategy':{'f:rollingUpdate':{'.':{},'f:maxSurge':{},'f:maxUnavailable':{}},'f:type':{}},'f:template':{'f:metadata':{'f:labels':{'.':{},'f:app':{}}},'f:spec':{'f:containers':{"
-        "'k:{\\'name\\':\\'nginx\\'}':{'.':{},'f:image':{},'f:imagePullPolicy':{},'f:name':{},'f:ports':{'.':{},'k:{\\'containerPort\\':80,\\'protocol\\':\\'TCP\\'}':{'.':{},'f:containerPort':{},'f:protocol':{}}},"
-        "'f:resources':{},'f:terminationMessagePath':{},'f:terminationMessagePolicy':{}}},'f:dnsPolicy':{},'f:restartPolicy':{},'f:schedulerName':{},'f:securityContext':{},"
+    expect(&w, fields_of(&w, d, 0),
+           "{'f:metadata':{'f:labels':{'.':{},'f:app':{}}},'f:spec':{'f:progressDeadlineSeconds':{},'f:replicas':{},"
+           "'f:revisionHistoryLimit':{},'f:selector':{},"
+        "'f:strategy':{'f:rollingUpdate':{'.':{},'f:maxSurge':{},'f:maxUnavailable':{}},'f:type':{}},"
+        "'f:template':{'f:metadata':{'f:labels':{'.':{},'f:app':{}}},'f:spec':{'f:containers':{"
+        "'k:{\\'name\\':\\'nginx\\'}':{'.':{},'f:image':{},'f:imagePullPolicy':{},'f:name':{},'f:ports':{'.':{},"
+        "'k:{\\'containerPort\\':80,\\'protocol\\':\\'TCP\\'}':{'.':{},'f:containerPort':{},'f:protocol':{}}},"
+        "'f:resources':{},'f:terminationMessagePath':{},'f:terminationMessagePolicy':{}}},'f:dnsPolicy':{},'f:restartPolicy':{},"
+        "'f:schedulerName':{},'f:securityContext':{},"
         "'f:terminationGracePeriodSeconds':{}}}}}");
     const struct json *e = json_at(json_path(d, "metadata.managedFields"), 0);
     assert_true(str_eqc(json_get_str(e, "manager"), "kubectl-create"));
@@ -81,7 +92,8 @@ static void updates(void **state)
     struct world w = world_new(20);
     struct json *a = parse(&w, "{'metadata':{'name':'c'},'data':{'x':'1','y':'2'}}"), *b, *c;
     managed_fields_update(w.a, w.s, &config_map, NULL, a, STR("one"), NULL, T0);
-    b = parse(&w, "{'metadata':{'name':'c'},'data':{'x':'9','z':'3'}}");                       /* a client that sends no managedFields */
+    /* a client that sends no managedFields */
+    b = parse(&w, "{'metadata':{'name':'c'},'data':{'x':'9','z':'3'}}");
     managed_fields_update(w.a, w.s, &config_map, a, b, STR("two"), NULL, T0 + 1000000000);
     expect(&w, fields_of(&w, b, 0), "{'f:data':{}}");
     expect(&w, fields_of(&w, b, 1), "{'f:data':{'f:x':{},'f:z':{}}}");
@@ -104,7 +116,8 @@ static void old_versions(void **state)
     struct json *a = parse(&w, "{'metadata':{'name':'c'},'data':{'x':'1'}}");
     managed_fields_update(w.a, w.s, &config_map, NULL, a, STR("one"), NULL, T0);
     assert_null(json_path(a, "metadata.managedFields"));
-    struct json *b = patch_apply(w.a, w.s, &config_map, a, parse(&w, "{'metadata':{'name':'c'},'data':{'y':'2'}}"), STR("me"), false, T0, &w.err);
+    struct json *b = patch_apply(w.a, w.s, &config_map, a, parse(&w, "{'metadata':{'name':'c'},'data':{'y':'2'}}"), STR("me"),
+                                 false, T0, &w.err);
     assert_non_null(b);
     assert_int_equal(json_len(json_path(b, "metadata.managedFields")), 2);
     expect(&w, fields_of(&w, b, 0), "{'f:data':{'f:y':{}}}");
@@ -138,16 +151,23 @@ static void apply(void **state)
 {
     (void)state;
     struct world w = world_new(20);
-    struct json *first = patch_apply(w.a, w.s, &deployment, NULL, parse(&w, DEPLOY("'replicas':1," TEMPLATE("{'name':'a','image':'i:1','env':[{'name':'E','value':'1'}]},{'name':'b','image':'j'}"))),
+    struct json *first = patch_apply(w.a, w.s, &deployment, NULL,
+                                     parse(&w, DEPLOY("'replicas':1," TEMPLATE("{'name':'a','image':'i:1','env':[{'name':'E',"
+                                                                               "'value':'1'}]},{'name':'b','image':'j'}"))),
                                      STR("me"), false, T0, &w.err);
     assert_non_null(first);
-    expect(&w, fields_of(&w, first, 0), "{'f:spec':{'f:replicas':{},'f:template':{'f:spec':{'f:containers':{'k:{\\'name\\':\\'a\\'}':{'.':{},'f:env':{'k:{\\'name\\':\\'E\\'}':{'.':{},'f:name':{},'f:value':{}}},"
+    expect(&w, fields_of(&w, first, 0),
+           "{'f:spec':{'f:replicas':{},'f:template':{'f:spec':{'f:containers':{'k:{\\'name\\':\\'a\\'}':{'.':{},"
+           "'f:env':{'k:{\\'name\\':\\'E\\'}':{'.':{},'f:name':{},'f:value':{}}},"
         "'f:image':{},'f:name':{}},'k:{\\'name\\':\\'b\\'}':{'.':{},'f:image':{},'f:name':{}}}}}}}");
-    struct json *same = patch_apply(w.a, w.s, &deployment, first, parse(&w, DEPLOY("'replicas':1," TEMPLATE("{'name':'a','image':'i:1','env':[{'name':'E','value':'1'}]},{'name':'b','image':'j'}"))),
+    struct json *same = patch_apply(w.a, w.s, &deployment, first,
+                                    parse(&w, DEPLOY("'replicas':1," TEMPLATE("{'name':'a','image':'i:1','env':[{'name':'E',"
+                                                                              "'value':'1'}]},{'name':'b','image':'j'}"))),
                                     STR("me"), false, T0 + 5000000000, &w.err);
     assert_true(json_equal(same, first));
     /* What is no longer applied goes: an env entry, a container, the replicas. */
-    struct json *second = patch_apply(w.a, w.s, &deployment, first, parse(&w, DEPLOY(TEMPLATE("{'name':'a','image':'i:2'}"))), STR("me"), false, T0, &w.err);
+    struct json *second = patch_apply(w.a, w.s, &deployment, first, parse(&w, DEPLOY(TEMPLATE("{'name':'a','image':'i:2'}"))),
+                                      STR("me"), false, T0, &w.err);
     expect(&w, json_text(w.a, json_get(second, "spec")), "{" TEMPLATE("{'name':'a','image':'i:2'}") "}");
     /* Somebody else changes the image; taking it back is a conflict, unless forced. */
     struct json *other = json_copy(w.a, second);
@@ -156,13 +176,18 @@ static void apply(void **state)
     struct json *again = parse(&w, DEPLOY(TEMPLATE("{'name':'a','image':'i:4'}")));
     assert_null(patch_apply(w.a, w.s, &deployment, other, again, STR("me"), false, T0, &w.err));
     assert_int_equal(w.err.code, ERR_CONFLICT);
-    assert_string_equal(w.err.msg, "Apply failed with 1 conflict: conflict with \"kubectl-set\" using apps/v1: .spec.template.spec.containers[name=\"a\"].image");
-    assert_non_null(strstr(w.err.details, "{\"reason\":\"FieldManagerConflict\",\"message\":\"conflict with \\\"kubectl-set\\\" using apps/v1\",\"field\":\".spec.template.spec.containers[name=\\\"a\\\"].image\"}"));
+    assert_string_equal(w.err.msg,
+                        "Apply failed with 1 conflict: conflict with \"kubectl-set\" using apps/v1: "
+                        ".spec.template.spec.containers[name=\"a\"].image");
+    assert_non_null(strstr(w.err.details,
+                           "{\"reason\":\"FieldManagerConflict\",\"message\":\"conflict with \\\"kubectl-set\\\" using apps/v1\","
+                           "\"field\":\".spec.template.spec.containers[name=\\\"a\\\"].image\"}"));
     struct json *forced = patch_apply(w.a, w.s, &deployment, other, again, STR("me"), true, T0, &w.err);
     assert_non_null(forced);
     assert_int_equal(json_len(json_path(forced, "metadata.managedFields")), 1);
     /* The same value is shared, not fought over; then it stays when one of the two lets go. */
-    struct json *shared = patch_apply(w.a, w.s, &deployment, forced, parse(&w, DEPLOY(TEMPLATE("{'name':'a','image':'i:4'}"))), STR("you"), false, T0, &w.err);
+    struct json *shared = patch_apply(w.a, w.s, &deployment, forced, parse(&w, DEPLOY(TEMPLATE("{'name':'a','image':'i:4'}"))),
+                                      STR("you"), false, T0, &w.err);
     assert_int_equal(json_len(json_path(shared, "metadata.managedFields")), 2);
     struct json *left = patch_apply(w.a, w.s, &deployment, shared, parse(&w, DEPLOY("'paused':true")), STR("me"), false, T0, &w.err);
     expect(&w, json_text(w.a, json_get(left, "spec")), "{" TEMPLATE("{'name':'a','image':'i:4'}") ",'paused':true}");
@@ -175,7 +200,8 @@ static void two_conflicts(void **state)
     struct world w = world_new(20);
     struct json *a = parse(&w, "{'metadata':{'name':'c'},'data':{'x':'1','y':'2'}}");
     managed_fields_update(w.a, w.s, &config_map, NULL, a, STR("one"), NULL, T0);
-    assert_null(patch_apply(w.a, w.s, &config_map, a, parse(&w, "{'metadata':{'name':'c'},'data':{'x':'5','y':'6'}}"), STR("me"), false, T0, &w.err));
+    assert_null(patch_apply(w.a, w.s, &config_map, a, parse(&w, "{'metadata':{'name':'c'},'data':{'x':'5','y':'6'}}"), STR("me"),
+                            false, T0, &w.err));
     assert_string_equal(w.err.msg, "Apply failed with 2 conflicts: conflicts with \"one\" using v1:\n- .data.x\n- .data.y");
     err_clear(&w.err);
     assert_null(patch_apply(w.a, w.s, &config_map, a, parse(&w, "{'metadata':{'managedFields':[{}]}}"), STR("me"), false, T0, &w.err));
@@ -186,6 +212,7 @@ static void two_conflicts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(create_deployment), cmocka_unit_test(updates), cmocka_unit_test(old_versions),
-                                        cmocka_unit_test(cap),               cmocka_unit_test(apply),   cmocka_unit_test(two_conflicts) };
+                                        cmocka_unit_test(cap),               cmocka_unit_test(apply),
+                                        cmocka_unit_test(two_conflicts) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,16 +100,21 @@ static void defaults_behavior(void **state)
     struct json *obj = json_buildf(a, "{'spec': {'maxReplicas': 3, 'behavior': {'scaleDown': {'stabilizationWindowSeconds': 60}}}}");
     schema_default(s, a, &gvk, obj);
     assert_string_equal(arena_cstr(a, json_text(a, json_get(obj, "spec"))),
-        "{\"scaleTargetRef\":{\"kind\":\"\",\"name\":\"\"},\"minReplicas\":1,\"maxReplicas\":3,\"metrics\":[{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\","
-        "\"target\":{\"type\":\"Utilization\",\"averageUtilization\":80}}}],\"behavior\":{\"scaleUp\":{\"stabilizationWindowSeconds\":0,\"selectPolicy\":\"Max\","
-        "\"policies\":[{\"type\":\"Pods\",\"value\":4,\"periodSeconds\":15},{\"type\":\"Percent\",\"value\":100,\"periodSeconds\":15}]},\"scaleDown\":"
-        "{\"stabilizationWindowSeconds\":60,\"selectPolicy\":\"Max\",\"policies\":[{\"type\":\"Percent\",\"value\":100,\"periodSeconds\":15}]}}}");
+        "{\"scaleTargetRef\":{\"kind\":\"\",\"name\":\"\"},\"minReplicas\":1,\"maxReplicas\":3,\"metrics\":[{\"type\":\"Resource\","
+        "\"resource\":{\"name\":\"cpu\","
+        "\"target\":{\"type\":\"Utilization\",\"averageUtilization\":80}}}],"
+        "\"behavior\":{\"scaleUp\":{\"stabilizationWindowSeconds\":0,\"selectPolicy\":\"Max\","
+        "\"policies\":[{\"type\":\"Pods\",\"value\":4,\"periodSeconds\":15},{\"type\":\"Percent\",\"value\":100,"
+        "\"periodSeconds\":15}]},\"scaleDown\":"
+        "{\"stabilizationWindowSeconds\":60,\"selectPolicy\":\"Max\",\"policies\":[{\"type\":\"Percent\",\"value\":100,"
+        "\"periodSeconds\":15}]}}}");
     arena_free(a);
     schema_free(s);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(converts_as_upstream), cmocka_unit_test(validates_as_upstream), cmocka_unit_test(defaults_behavior) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(converts_as_upstream), cmocka_unit_test(validates_as_upstream),
+                                        cmocka_unit_test(defaults_behavior) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

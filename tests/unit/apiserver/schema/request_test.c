@@ -10,28 +10,40 @@ struct request_case { int minor; const char *gvk, *body, *want; };
 
 /* Decode errors, or the object after decoding. */
 static const struct request_case decode_cases[] = {
-    { 20, "/v1/ConfigMap", "{\"apiVersion\":\"v1\",\"data\":[1,2],\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"wrongtype\",\"namespace\":\"default\"}}\n",
-      "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: v1.ConfigMap.Data: ReadMapCB: expect { or n, but found [, error found in #10 byte of "
-      "...|\",\"data\":[1,2],\"kind|..., bigger context ...|{\"apiVersion\":\"v1\",\"data\":[1,2],\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"wrongt|..." },
+    { 20, "/v1/ConfigMap", "{\"apiVersion\":\"v1\",\"data\":[1,2],\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"wrongtype\","
+                           "\"namespace\":\"default\"}}\n",
+      "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: v1.ConfigMap.Data: ReadMapCB: expect { or n, but found [, "
+      "error found in #10 byte of "
+      "...|\",\"data\":[1,2],\"kind|..., bigger context ...|{\"apiVersion\":\"v1\",\"data\":[1,2],\"kind\":\"ConfigMap\","
+      "\"metadata\":{\"name\":\"wrongt|..." },
     { 34, "/v1/ConfigMap", "{\"data\":[1,2]}",
-      "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: json: cannot unmarshal array into Go struct field ConfigMap.data of type map[string]string" },
+      "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: json: cannot unmarshal array into Go struct field "
+      "ConfigMap.data of type map[string]string" },
     { 16, "/v1/Pod", "{\"spec\":{\"containers\":[{\"name\":\"c\",\"env\":[{\"name\":\"A\",\"value\":1}]}]}}",
-      "Pod in version \"v1\" cannot be handled as a Pod: v1.Pod.Spec: v1.PodSpec.Containers: []v1.Container: v1.Container.Env: []v1.EnvVar: v1.EnvVar.Value: "
+      "Pod in version \"v1\" cannot be handled as a Pod: v1.Pod.Spec: v1.PodSpec.Containers: []v1.Container: v1.Container.Env: "
+      "[]v1.EnvVar: v1.EnvVar.Value: "
       "ReadString: expects \" or n, but found 1, error found in #10 byte of ...|,\"value\":1}]}]}}|..., bigger context ...|"
       "tainers\":[{\"name\":\"c\",\"env\":[{\"name\":\"A\",\"value\":1}]}]}}|..." },
     { 34, "apps/v1/Deployment", "{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"env\":[{\"name\":\"A\",\"value\":1}]}]}}}}",
       "Deployment in version \"v1\" cannot be handled as a Deployment: json: cannot unmarshal number into Go struct field "
       "EnvVar.spec.template.spec.containers.env.value of type string" },
     { 34, "/v1/Service", "{\"spec\":{\"ports\":[{\"port\":\"80\"}]}}",
-      "Service in version \"v1\" cannot be handled as a Service: json: cannot unmarshal string into Go struct field ServicePort.spec.ports.port of type int32" },
+      "Service in version \"v1\" cannot be handled as a Service: json: cannot unmarshal string into Go struct field "
+      "ServicePort.spec.ports.port of type int32" },
     { 16, "/v1/Pod", "{\"spec\":{\"containers\":[{\"resources\":{\"limits\":{\"cpu\":\"abc\"}}}]}}",
-      "Pod in version \"v1\" cannot be handled as a Pod: v1.Pod.Spec: v1.PodSpec.Containers: []v1.Container: v1.Container.Resources: v1.ResourceRequirements.Limits: "
-      "unmarshalerDecoder: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$', error found in #10 byte of "
+      "Pod in version \"v1\" cannot be handled as a Pod: v1.Pod.Spec: v1.PodSpec.Containers: []v1.Container: "
+      "v1.Container.Resources: v1.ResourceRequirements.Limits: "
+      "unmarshalerDecoder: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$', error "
+      "found in #10 byte of "
       "...|cpu\":\"abc\"}}}]}}|..., bigger context ...|{\"containers\":[{\"resources\":{\"limits\":{\"cpu\":\"abc\"}}}]}}|..." },
-    { 20, "/v1/Pod", "{\"spec\":{\"nonsense\":1,\"containers\":[{\"image\":\"i\",\"name\":\"c\",\"stdin\":null,\"resources\":{\"limits\":{\"memory\":\"1024Mi\",\"cpu\":0.5}}}]},"
-      "\"metadata\":{\"labels\":{\"b\":\"2\",\"a\":\"1\"},\"name\":\"p\",\"creationTimestamp\":\"2020-01-02T03:04:05+01:00\"},\"kind\":\"Pod\"}",
-      "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"creationTimestamp\":\"2020-01-02T02:04:05Z\",\"labels\":{\"a\":\"1\",\"b\":\"2\"}},"
-      "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"resources\":{\"limits\":{\"cpu\":\"500m\",\"memory\":\"1Gi\"}}}]}}" },
+    { 20, "/v1/Pod", "{\"spec\":{\"nonsense\":1,\"containers\":[{\"image\":\"i\",\"name\":\"c\",\"stdin\":null,"
+                     "\"resources\":{\"limits\":{\"memory\":\"1024Mi\",\"cpu\":0.5}}}]},"
+      "\"metadata\":{\"labels\":{\"b\":\"2\",\"a\":\"1\"},\"name\":\"p\",\"creationTimestamp\":\"2020-01-02T03:04:05+01:00\"},"
+      "\"kind\":\"Pod\"}",
+      "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"creationTimestamp\":\"2020-01-02T02:04:05Z\",\"labels\":{\"a\":\"1\","
+      "\"b\":\"2\"}},"
+      "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"resources\":{\"limits\":{\"cpu\":\"500m\","
+      "\"memory\":\"1Gi\"}}}]}}" },
 };
 
 static struct gvk parse_gvk(const char *text)
@@ -85,24 +97,37 @@ static const struct request_case default_cases[] = {
     { 16, "apps/v1/Deployment",
       "{'metadata':{'name':'web'},'spec':{'selector':{'matchLabels':{'app':'web'}},'template':{'metadata':{'labels':{'app':'web'}},"
       "'spec':{'containers':[{'name':'web','image':'nginx:1.20','ports':[{'containerPort':80}],'stdin':false,'args':[]}]}}}}",
-      "{'metadata':{'name':'web','creationTimestamp':null},'spec':{'replicas':1,'selector':{'matchLabels':{'app':'web'}},'template':{'metadata':"
-      "{'creationTimestamp':null,'labels':{'app':'web'}},'spec':{'containers':[{'name':'web','image':'nginx:1.20','ports':[{'containerPort':80,'protocol':'TCP'}],"
-      "'resources':{},'terminationMessagePath':'/dev/termination-log','terminationMessagePolicy':'File','imagePullPolicy':'IfNotPresent'}],'restartPolicy':'Always',"
-      "'terminationGracePeriodSeconds':30,'dnsPolicy':'ClusterFirst','securityContext':{},'schedulerName':'default-scheduler'}},'strategy':{'type':'RollingUpdate',"
-      "'rollingUpdate':{'maxUnavailable':'25%','maxSurge':'25%'}},'revisionHistoryLimit':10,'progressDeadlineSeconds':600},'status':{}}" },
-    { 20, "/v1/Service", "{'metadata':{'name':'web'},'spec':{'ports':[{'name':'http','port':80},{'name':'alt','port':8080,'targetPort':80}]}}",
-      "{'metadata':{'name':'web','creationTimestamp':null},'spec':{'ports':[{'name':'http','protocol':'TCP','port':80,'targetPort':80},{'name':'alt','protocol':'TCP',"
+      "{'metadata':{'name':'web','creationTimestamp':null},'spec':{'replicas':1,'selector':{'matchLabels':{'app':'web'}},"
+      "'template':{'metadata':"
+      "{'creationTimestamp':null,'labels':{'app':'web'}},'spec':{'containers':[{'name':'web','image':'nginx:1.20',"
+      "'ports':[{'containerPort':80,'protocol':'TCP'}],"
+      "'resources':{},'terminationMessagePath':'/dev/termination-log','terminationMessagePolicy':'File',"
+      "'imagePullPolicy':'IfNotPresent'}],'restartPolicy':'Always',"
+      "'terminationGracePeriodSeconds':30,'dnsPolicy':'ClusterFirst','securityContext':{},'schedulerName':'default-scheduler'}},"
+      "'strategy':{'type':'RollingUpdate',"
+      "'rollingUpdate':{'maxUnavailable':'25%','maxSurge':'25%'}},'revisionHistoryLimit':10,'progressDeadlineSeconds':600},"
+      "'status':{}}" },
+    { 20, "/v1/Service", "{'metadata':{'name':'web'},'spec':{'ports':[{'name':'http','port':80},{'name':'alt','port':8080,"
+                         "'targetPort':80}]}}",
+      "{'metadata':{'name':'web','creationTimestamp':null},'spec':{'ports':[{'name':'http','protocol':'TCP','port':80,"
+      "'targetPort':80},{'name':'alt','protocol':'TCP',"
       "'port':8080,'targetPort':80}],'type':'ClusterIP','sessionAffinity':'None'},'status':{'loadBalancer':{}}}" },
     { 16, "/v1/Pod", "{'metadata':{'name':'p'},'spec':{'containers':[{'name':'c','image':'busybox','resources':{'limits':{'cpu':'1'}},"
       "'livenessProbe':{'httpGet':{'port':80}}}],'volumes':[{'name':'v'},{'name':'s','secret':{'secretName':'x'}}]}}",
-      "{'metadata':{'name':'p','creationTimestamp':null},'spec':{'volumes':[{'name':'v','emptyDir':{}},{'name':'s','secret':{'secretName':'x','defaultMode':420}}],"
-      "'containers':[{'name':'c','image':'busybox','resources':{'limits':{'cpu':'1'},'requests':{'cpu':'1'}},'livenessProbe':{'httpGet':{'path':'/','port':80,'scheme':'HTTP'},"
-      "'timeoutSeconds':1,'periodSeconds':10,'successThreshold':1,'failureThreshold':3},'terminationMessagePath':'/dev/termination-log','terminationMessagePolicy':'File',"
-      "'imagePullPolicy':'Always'}],'restartPolicy':'Always','terminationGracePeriodSeconds':30,'dnsPolicy':'ClusterFirst','securityContext':{},"
+      "{'metadata':{'name':'p','creationTimestamp':null},'spec':{'volumes':[{'name':'v','emptyDir':{}},{'name':'s',"
+      "'secret':{'secretName':'x','defaultMode':420}}],"
+      "'containers':[{'name':'c','image':'busybox','resources':{'limits':{'cpu':'1'},'requests':{'cpu':'1'}},"
+      "'livenessProbe':{'httpGet':{'path':'/','port':80,'scheme':'HTTP'},"
+      "'timeoutSeconds':1,'periodSeconds':10,'successThreshold':1,'failureThreshold':3},"
+      "'terminationMessagePath':'/dev/termination-log','terminationMessagePolicy':'File',"
+      "'imagePullPolicy':'Always'}],'restartPolicy':'Always','terminationGracePeriodSeconds':30,'dnsPolicy':'ClusterFirst',"
+      "'securityContext':{},"
       "'schedulerName':'default-scheduler','enableServiceLinks':true},'status':{}}" },
     { 16, "rbac.authorization.k8s.io/v1/ClusterRoleBinding",
-      "{'metadata':{'name':'b'},'roleRef':{'kind':'ClusterRole','name':'r'},'subjects':[{'kind':'User','name':'u'},{'kind':'ServiceAccount','name':'s','namespace':'n'}]}",
-      "{'metadata':{'name':'b','creationTimestamp':null},'subjects':[{'kind':'User','apiGroup':'rbac.authorization.k8s.io','name':'u'},{'kind':'ServiceAccount','name':'s',"
+      "{'metadata':{'name':'b'},'roleRef':{'kind':'ClusterRole','name':'r'},'subjects':[{'kind':'User','name':'u'},"
+      "{'kind':'ServiceAccount','name':'s','namespace':'n'}]}",
+      "{'metadata':{'name':'b','creationTimestamp':null},'subjects':[{'kind':'User','apiGroup':'rbac.authorization.k8s.io',"
+      "'name':'u'},{'kind':'ServiceAccount','name':'s',"
       "'namespace':'n'}],'roleRef':{'apiGroup':'rbac.authorization.k8s.io','kind':'ClusterRole','name':'r'}}" },
 };
 
@@ -127,12 +152,17 @@ static void defaults(void **state)
 /* Validation: what a client of that version read, without `Kind "name" is invalid: `. */
 static const struct { int minor; const char *gvk, *old, *body, *want; } validate_cases[] = {
     { 20, "/v1/Pod", NULL, "{'metadata':{'name':'Bad_Name'},'spec':{'containers':[{'name':'c','image':'i'}]}}",
-      "metadata.name: Invalid value: \"Bad_Name\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with "
-      "an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')" },
+      "metadata.name: Invalid value: \"Bad_Name\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
+      "characters, '-' or '.', and must start and end with "
+      "an alphanumeric character (e.g. 'example.com', regex used for validation is "
+      "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')" },
     { 20, "/v1/Pod", NULL, "{'metadata':{'name':'n'},'spec':{'containers':[]}}", "spec.containers: Required value" },
-    { 20, "/v1/Pod", NULL, "{'metadata':{'name':'manyfaults','labels':{'bad key!':'x'}},'spec':{'restartPolicy':'Sometimes','containers':[{'name':'a','image':'i',"
-      "'imagePullPolicy':'Perhaps','ports':[{'containerPort':99999}],'resources':{'requests':{'cpu':'2'},'limits':{'cpu':'1'}}},{'name':'a','image':''}]}}",
-      "[metadata.labels: Invalid value: \"bad key!\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+    { 20, "/v1/Pod", NULL, "{'metadata':{'name':'manyfaults','labels':{'bad key!':'x'}},'spec':{'restartPolicy':'Sometimes',"
+                           "'containers':[{'name':'a','image':'i',"
+      "'imagePullPolicy':'Perhaps','ports':[{'containerPort':99999}],'resources':{'requests':{'cpu':'2'},'limits':{'cpu':'1'}}},"
+      "{'name':'a','image':''}]}}",
+      "[metadata.labels: Invalid value: \"bad key!\": name part must consist of alphanumeric characters, '-', '_' or '.', and must "
+      "start and end with an alphanumeric character "
       "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'), "
       "spec.containers[0].ports[0].containerPort: Invalid value: 99999: must be between 1 and 65535, inclusive, "
       "spec.containers[0].imagePullPolicy: Unsupported value: \"Perhaps\": supported values: \"Always\", \"IfNotPresent\", \"Never\", "
@@ -140,38 +170,57 @@ static const struct { int minor; const char *gvk, *old, *body, *want; } validate
       "spec.containers[1].name: Duplicate value: \"a\", spec.containers[1].image: Required value, "
       "spec.restartPolicy: Unsupported value: \"Sometimes\": supported values: \"Always\", \"OnFailure\", \"Never\"]" },
     { 20, "/v1/Service", NULL, "{'metadata':{'name':'badport'},'spec':{'ports':[{'port':0}],'type':'Nonsense'}}",
-      "[spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive, spec.ports[0].targetPort: Invalid value: 0: must be between 1 and 65535, inclusive, "
-      "spec.type: Unsupported value: \"Nonsense\": supported values: \"ClusterIP\", \"ExternalName\", \"LoadBalancer\", \"NodePort\"]" },
+      "[spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive, spec.ports[0].targetPort: Invalid value: 0: "
+      "must be between 1 and 65535, inclusive, "
+      "spec.type: Unsupported value: \"Nonsense\": supported values: \"ClusterIP\", \"ExternalName\", \"LoadBalancer\", "
+      "\"NodePort\"]" },
     { 20, "apps/v1/Deployment", NULL,
-      "{'metadata':{'name':'mismatch'},'spec':{'selector':{'matchLabels':{'a':'b'}},'template':{'metadata':{'labels':{'a':'c'}},'spec':{'containers':[{'name':'c','image':'i'}]}}}}",
+      "{'metadata':{'name':'mismatch'},'spec':{'selector':{'matchLabels':{'a':'b'}},'template':{'metadata':{'labels':{'a':'c'}},"
+      "'spec':{'containers':[{'name':'c','image':'i'}]}}}}",
       "spec.template.metadata.labels: Invalid value: map[string]string{\"a\":\"c\"}: `selector` does not match template `labels`" },
     { 20, "apps/v1/Deployment",
-      "{'metadata':{'name':'web'},'spec':{'selector':{'matchLabels':{'app':'web'}},'template':{'metadata':{'labels':{'app':'web'}},'spec':{'containers':[{'name':'c','image':'i'}]}}}}",
-      "{'metadata':{'name':'web'},'spec':{'selector':{'matchLabels':{'app':'other'}},'template':{'metadata':{'labels':{'app':'other'}},'spec':{'containers':[{'name':'c','image':'i'}]}}}}",
-      "spec.selector: Invalid value: v1.LabelSelector{MatchLabels:map[string]string{\"app\":\"other\"}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}: field is immutable" },
+      "{'metadata':{'name':'web'},'spec':{'selector':{'matchLabels':{'app':'web'}},'template':{'metadata':{'labels':{'app':'web'}},"
+      "'spec':{'containers':[{'name':'c','image':'i'}]}}}}",
+      "{'metadata':{'name':'web'},'spec':{'selector':{'matchLabels':{'app':'other'}},"
+      "'template':{'metadata':{'labels':{'app':'other'}},'spec':{'containers':[{'name':'c','image':'i'}]}}}}",
+      "spec.selector: Invalid value: v1.LabelSelector{MatchLabels:map[string]string{\"app\":\"other\"}, "
+      "MatchExpressions:[]v1.LabelSelectorRequirement(nil)}: field is immutable" },
     { 20, "autoscaling/v2beta2/HorizontalPodAutoscaler", NULL,
-      "{'metadata':{'name':'wrong'},'spec':{'scaleTargetRef':{'kind':'Deployment','name':''},'minReplicas':0,'maxReplicas':0,'metrics':[{'type':'Resource'},{'type':'Sometimes'}]}}",
-      "[spec.minReplicas: Invalid value: 0: must be greater than or equal to 1, spec.maxReplicas: Invalid value: 0: must be greater than 0, spec.scaleTargetRef.name: Required value, "
-      "spec.metrics[0].resource: Required value: must populate information for the given metric source, spec.metrics[1].type: Unsupported value: \"Sometimes\": supported values: "
-      "\"ContainerResource\", \"External\", \"Object\", \"Pods\", \"Resource\", spec.metrics: Forbidden: must specify at least one Object or External metric to support scaling to zero replicas]" },
-    { 16, "autoscaling/v2beta2/HorizontalPodAutoscaler", NULL, "{'metadata':{'name':'w'},'spec':{'scaleTargetRef':{'kind':'D','name':'d'},'maxReplicas':1,'metrics':[{'type':'Sometimes'}]}}",
+      "{'metadata':{'name':'wrong'},'spec':{'scaleTargetRef':{'kind':'Deployment','name':''},'minReplicas':0,'maxReplicas':0,"
+      "'metrics':[{'type':'Resource'},{'type':'Sometimes'}]}}",
+      "[spec.minReplicas: Invalid value: 0: must be greater than or equal to 1, spec.maxReplicas: Invalid value: 0: must be "
+      "greater than 0, spec.scaleTargetRef.name: Required value, "
+      "spec.metrics[0].resource: Required value: must populate information for the given metric source, spec.metrics[1].type: "
+      "Unsupported value: \"Sometimes\": supported values: "
+      "\"ContainerResource\", \"External\", \"Object\", \"Pods\", \"Resource\", spec.metrics: Forbidden: must specify at least one "
+      "Object or External metric to support scaling to zero replicas]" },
+    { 16, "autoscaling/v2beta2/HorizontalPodAutoscaler", NULL,
+      "{'metadata':{'name':'w'},'spec':{'scaleTargetRef':{'kind':'D','name':'d'},'maxReplicas':1,'metrics':[{'type':'Sometimes'}]}}",
       "[spec.metrics[0].type: Unsupported value: \"Sometimes\": supported values: \"External\", \"Object\", \"Pods\", \"Resource\", "
       "spec.metrics[0].sometimes: Required value: must populate information for the given metric source]" },
     { 20, "apps/v1/StatefulSet", NULL,       /* its claims become volumes: containers are not looked at */
-      "{'metadata':{'name':'s'},'spec':{'serviceName':'s','selector':{'matchLabels':{'a':'b'}},'template':{'metadata':{'labels':{'a':'b'}},'spec':{'containers':"
-      "[{'name':'c','image':'i','volumeMounts':[{'name':'d','mountPath':'/d'}]}]}},'volumeClaimTemplates':[{'metadata':{'name':'d'}}]}}", "" },
-    { 20, "/v1/Secret", NULL, "{'metadata':{'name':'s'},'type':'kubernetes.io/ssh-auth'}", "data[%s][ssh-privatekey]: Required value" },
+      "{'metadata':{'name':'s'},'spec':{'serviceName':'s','selector':{'matchLabels':{'a':'b'}},"
+      "'template':{'metadata':{'labels':{'a':'b'}},'spec':{'containers':"
+      "[{'name':'c','image':'i','volumeMounts':[{'name':'d','mountPath':'/d'}]}]}},"
+      "'volumeClaimTemplates':[{'metadata':{'name':'d'}}]}}", "" },
+    { 20, "/v1/Secret", NULL, "{'metadata':{'name':'s'},'type':'kubernetes.io/ssh-auth'}",
+      "data[%s][ssh-privatekey]: Required value" },
     { 20, "/v1/Endpoints", NULL, "{'metadata':{'name':'e'},'subsets':[{'addresses':[{'ip':'127.0.0.1'}]}]}",
       "subsets[0].addresses[0].ip: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8)" },
     { 20, "/v1/ResourceQuota", NULL, "{'metadata':{'name':'q'},'spec':{'hard':{'requests.cpu':'1'},'scopes':['BestEffort']}}",
       "spec.scopes: Invalid value: []core.ResourceQuotaScope{\"BestEffort\"}: unsupported scope applied to resource" },
-    { 16, "rbac.authorization.k8s.io/v1/RoleBinding", "{'metadata':{'name':'b'},'roleRef':{'kind':'Role','name':'x'}}", "{'metadata':{'name':'b'},'roleRef':{'kind':'Role','name':'y'}}",
-      "roleRef: Invalid value: rbac.RoleRef{APIGroup:\"rbac.authorization.k8s.io\", Kind:\"Role\", Name:\"y\"}: cannot change roleRef" },
-    { 16, "/v1/Pod", "{'metadata':{'name':'p'},'spec':{'containers':[{'name':'c','image':'i'}]}}", "{'metadata':{'name':'p'},'spec':{'containers':[{'name':'c','image':'j'}]}}", "" },
-    { 16, "/v1/Service", "{'metadata':{'name':'s'},'spec':{'clusterIP':'10.96.0.7','ports':[{'port':80}]}}", "{'metadata':{'name':'s'},'spec':{'clusterIP':'10.96.0.8','ports':[{'port':80}]}}",
+    { 16, "rbac.authorization.k8s.io/v1/RoleBinding", "{'metadata':{'name':'b'},'roleRef':{'kind':'Role','name':'x'}}",
+      "{'metadata':{'name':'b'},'roleRef':{'kind':'Role','name':'y'}}",
+      "roleRef: Invalid value: rbac.RoleRef{APIGroup:\"rbac.authorization.k8s.io\", Kind:\"Role\", Name:\"y\"}: cannot change "
+      "roleRef" },
+    { 16, "/v1/Pod", "{'metadata':{'name':'p'},'spec':{'containers':[{'name':'c','image':'i'}]}}",
+      "{'metadata':{'name':'p'},'spec':{'containers':[{'name':'c','image':'j'}]}}", "" },
+    { 16, "/v1/Service", "{'metadata':{'name':'s'},'spec':{'clusterIP':'10.96.0.7','ports':[{'port':80}]}}",
+      "{'metadata':{'name':'s'},'spec':{'clusterIP':'10.96.0.8','ports':[{'port':80}]}}",
       "spec.clusterIP: Invalid value: \"10.96.0.8\": field is immutable" },
     { 16, "apiregistration.k8s.io/v1beta1/APIService", NULL,
-      "{'metadata':{'name':'v1beta1.metrics'},'spec':{'group':'metrics.k8s.io','version':'v1beta1','groupPriorityMinimum':100,'versionPriority':100,'service':{'name':'m','namespace':'k'}}}",
+      "{'metadata':{'name':'v1beta1.metrics'},'spec':{'group':'metrics.k8s.io','version':'v1beta1','groupPriorityMinimum':100,"
+      "'versionPriority':100,'service':{'name':'m','namespace':'k'}}}",
       "metadata.name: Invalid value: \"v1beta1.metrics\": must be `spec.version+\".\"+spec.group`: \"v1beta1.metrics.k8s.io\"" },
 };
 
@@ -182,7 +231,8 @@ static void validates(void **state)
         struct schema *s = schema_new(validate_cases[i].minor, true);
         struct arena *a = arena_new();
         struct gvk gvk = parse_gvk(validate_cases[i].gvk);
-        struct json *obj = json_buildf(a, validate_cases[i].body), *old = validate_cases[i].old ? json_buildf(a, validate_cases[i].old) : NULL;
+        struct json *obj = json_buildf(a, validate_cases[i].body),
+                    *old = validate_cases[i].old ? json_buildf(a, validate_cases[i].old) : NULL;
         schema_default(s, a, &gvk, obj);
         if (old)
             schema_default(s, a, &gvk, old);
@@ -207,13 +257,15 @@ static void forbids_changes_of_a_pod(void **state)
         struct schema *s = schema_new(minors[i], true);
         struct arena *a = arena_new();
         struct gvk gvk = { STR(""), STR("v1"), STR("Pod") };
-        struct json *old = json_buildf(a, "{'metadata':{'name':'p'},'spec':{'containers':[{'name':'c','image':'i'}]}}"), *obj = json_copy(a, old);
+        struct json *old = json_buildf(a, "{'metadata':{'name':'p'},'spec':{'containers':[{'name':'c','image':'i'}]}}"),
+                    *obj = json_copy(a, old);
         json_set_strc(a, json_get(obj, "spec"), "nodeName", "n");
         struct field_errors errors = { .a = a };
         schema_validate(s, a, &gvk, obj, old, &errors);
         assert_int_equal(errors.n, 1);
         assert_true(str_eqc(errors.v[0].field, "spec"));
-        assert_true(str_starts(errors.v[0].message, "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"));
+        assert_true(str_starts(errors.v[0].message,
+                               "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"));
         arena_free(a);
         schema_free(s);
     }
@@ -246,7 +298,8 @@ static void knows_its_kinds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(knows_its_kinds), cmocka_unit_test(decodes), cmocka_unit_test(tells_unknown_fields), cmocka_unit_test(defaults),
+        cmocka_unit_test(knows_its_kinds), cmocka_unit_test(decodes), cmocka_unit_test(tells_unknown_fields),
+            cmocka_unit_test(defaults),
         cmocka_unit_test(validates), cmocka_unit_test(forbids_changes_of_a_pod),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

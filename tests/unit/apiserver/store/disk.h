@@ -1,4 +1,5 @@
-/* tests/unit/apiserver/store/disk.h - a folder of its own for a store on disk: `path` from disk_make until disk_remove, as cmocka's set-up and tear-down. */
+/* tests/unit/apiserver/store/disk.h - a folder of its own for a store on disk: `path` from disk_make until disk_remove, as
+ * cmocka's set-up and tear-down. */
 #ifndef TESTS_UNIT_APISERVER_STORE_DISK_H
 #define TESTS_UNIT_APISERVER_STORE_DISK_H
 

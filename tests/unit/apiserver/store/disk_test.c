@@ -232,7 +232,8 @@ static void test_full(void **state) {
     store_close(s);
     s = open_store(l, NULL);
     assert_int_equal(store_revision(s), rev);
-    assert_true(has(s, "/kept", 100) && has(s, "/big", 200000) && has(s, "/big2", 200000) && has(s, "/more", 1) && !has(s, "/gone", 100));
+    assert_true(has(s, "/kept", 100) && has(s, "/big", 200000) && has(s, "/big2", 200000) && has(s, "/more", 1) &&
+                !has(s, "/gone", 100));
     disk_limit_pages(s->disk, 1);
     put_n(s, "/lost", 200000, NULL);
     loop_turn(l);

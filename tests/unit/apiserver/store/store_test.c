@@ -53,7 +53,8 @@ static void test_compare_and_swap(void **state) {
     };
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         struct err err = { 0 };
-        bool ok = steps[i].op[0] == 'p' ? put(f.s, steps[i].key, "{}", steps[i].expect, &err) : del(f.s, steps[i].key, steps[i].expect, &err);
+        bool ok = steps[i].op[0] == 'p' ? put(f.s, steps[i].key, "{}", steps[i].expect, &err)
+                  : del(f.s, steps[i].key, steps[i].expect, &err);
         assert_int_equal(ok, steps[i].want == ERR_NONE);
         assert_int_equal(err.code, steps[i].want);
         assert_int_equal(store_revision(f.s), steps[i].rev);
@@ -274,7 +275,8 @@ static void test_digest(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compare_and_swap), cmocka_unit_test(test_list), cmocka_unit_test(test_watch), cmocka_unit_test(test_window),
+        cmocka_unit_test(test_compare_and_swap), cmocka_unit_test(test_list), cmocka_unit_test(test_watch),
+            cmocka_unit_test(test_window),
         cmocka_unit_test(test_trees), cmocka_unit_test(test_meta), cmocka_unit_test(test_digest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* The audit trail's rows: numbered, bounded, in the turn's transaction, there again after a restart, and told while the disk refuses. */
+/* The audit trail's rows: numbered, bounded, in the turn's transaction, there again after a restart, and told while the disk
+ * refuses. */
 #include "apiserver/store/store_priv.h"
 
 #include <setjmp.h>

@@ -1,4 +1,5 @@
-/* The node's CPU and memory: finishing times, counters at any instant, quotas, out of memory, and a long random life with its invariants walked. */
+/* The node's CPU and memory: finishing times, counters at any instant, quotas, out of memory, and a long random life with its
+ * invariants walked. */
 #include "kubelet/cgroup/cgroup.h"
 
 #include <math.h>
@@ -172,7 +173,8 @@ static void test_memory(void **state)
     struct world *w = *state;
     int pod_kills = 0, kills = 0;
     struct cgroup *pod = cgroup_new(w->root, "pod", NULL, on_oom, &pod_kills);
-    struct cgroup *c = cgroup_new(pod, "c", &(struct cgroup_limits){ .memory_limit_bytes = 1 << 20 }, on_oom, &kills), *free_one = cgroup_new(pod, "d", NULL, NULL, NULL);
+    struct cgroup *c = cgroup_new(pod, "c", &(struct cgroup_limits){ .memory_limit_bytes = 1 << 20 }, on_oom, &kills),
+                  *free_one = cgroup_new(pod, "d", NULL, NULL, NULL);
     struct cgroup_stats s;
     cgroup_cpu_ops.set_memory(c, 1 << 20);
     advance(w->l, 1);
@@ -204,7 +206,8 @@ static void test_random_life(void **state)
     uint64_t asked = 0;
     rng_init(&r, w->l, "test");
     for (int i = 1; i < GROUPS; i++)
-        g[i] = group(g[rng_below(&r, (uint64_t)i)], 2 + rng_below(&r, 4096), rng_below(&r, 3) ? 0 : (int64_t)(1000 + rng_below(&r, 150000)));
+        g[i] = group(g[rng_below(&r, (uint64_t)i)], 2 + rng_below(&r, 4096),
+                     rng_below(&r, 3) ? 0 : (int64_t)(1000 + rng_below(&r, 150000)));
     for (int round = 0; round < 1000; round++) {
         struct job *j = &jobs[rng_below(&r, JOBS)];
         if (!j->w.group) {
@@ -240,9 +243,12 @@ static void test_kubelet_arithmetic(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_alone_and_shared, setup, teardown), cmocka_unit_test_setup_teardown(test_quota, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cancel_and_free, setup, teardown), cmocka_unit_test_setup_teardown(test_profile, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_memory, setup, teardown), cmocka_unit_test_setup_teardown(test_random_life, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_alone_and_shared, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_quota, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cancel_and_free, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_profile, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_random_life, setup, teardown),
         cmocka_unit_test(test_kubelet_arithmetic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* The solver alone: a table of known answers, then properties on random trees: nothing over its cap, nothing wasted, nobody envious. */
+/* The solver alone: a table of known answers, then properties on random trees: nothing over its cap, nothing wasted, nobody
+ * envious. */
 #include "kubelet/cgroup/cgroup.h"
 
 #include <math.h>
@@ -14,7 +15,8 @@ static const struct { const char *name; double cores; size_t n; struct share_gro
     { "by weight", 2, 2, { { -1, 1024, NO, 2, 0 }, { -1, 3072, NO, 2, 0 } }, { 0.5, 1.5 } },
     { "weights do not matter while there is enough", 2, 2, { { -1, 2, NO, 1, 0 }, { -1, 3072, NO, 1, 0 } }, { 1, 1 } },
     { "a quota, and the rest to the other", 2, 2, { { -1, 1024, 0.2, 4, 0 }, { -1, 2, NO, 2, 0 } }, { 0.2, 1.8 } },
-    { "a child's quota binds its parent", 2, 3, { { -1, 1024, NO, 0, 0 }, { 0, 1024, 0.3, 1, 0 }, { -1, 1024, NO, 3, 0 } }, { 0.3, 0.3, 1.7 } },
+    { "a child's quota binds its parent", 2, 3, { { -1, 1024, NO, 0, 0 }, { 0, 1024, 0.3, 1, 0 }, { -1, 1024, NO, 3, 0 } },
+      { 0.3, 0.3, 1.7 } },
     { "own threads compete with child groups", 1, 2, { { -1, 1024, NO, 1, 0 }, { 0, 3072, NO, 1, 0 } }, { 1, 0.75 } },
     { "five web servers of 200m and one of the node's", 2, 2, { { -1, 1020, NO, 5, 0 }, { -1, 1024, NO, 0, 0 } }, { 2, 0 } },
 };
@@ -75,7 +77,8 @@ static void test_properties(void **state)
         struct share_group g[12];
         size_t n = 1 + rng_below(&r, ARRAY_LEN(g));
         for (size_t i = 0; i < n; i++)
-            g[i] = (struct share_group){ (int)rng_below(&r, i + 1) - 1, (double)(2 + rng_below(&r, 5000)), rng_below(&r, 2) ? HUGE_VAL : 0.01 + rng_unit(&r) * 2,
+            g[i] = (struct share_group){ (int)rng_below(&r, i + 1) - 1, (double)(2 + rng_below(&r, 5000)),
+                                         rng_below(&r, 2) ? HUGE_VAL : 0.01 + rng_unit(&r) * 2,
                                          (int)rng_below(&r, 4), 0 };
         double cores = (double)(1 + rng_below(&r, 8));
         cpu_solve(g, n, cores);

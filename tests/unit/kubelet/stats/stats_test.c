@@ -12,7 +12,8 @@
 static void test_rate(void **state)
 {
     static const struct { int64_t t; uint64_t from, to, want; } cases[] = {
-        { 10 * S, 0, 10000000000ull, 1000000000ull }, { 15 * S, 1000, 1000, 0 }, { 12 * S, 5, 2400000005ull, 200000000ull }, { 0, 0, 5, 0 }, { 10 * S, 5, 1, 0 },
+        { 10 * S, 0, 10000000000ull, 1000000000ull }, { 15 * S, 1000, 1000, 0 }, { 12 * S, 5, 2400000005ull, 200000000ull },
+        { 0, 0, 5, 0 }, { 10 * S, 5, 1, 0 },
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -23,7 +24,8 @@ static void test_rate(void **state)
 
 static struct sampler sampler_of(uint64_t cpu0, uint64_t cpu1, int64_t memory)
 {
-    return (struct sampler){ .samples = 2, .prev = { .time_ns = T0, .cpu_ns = cpu0 }, .last = { .time_ns = T0 + 10 * S, .cpu_ns = cpu1, .memory_bytes = memory, .all.created_ns = T0 } };
+    return (struct sampler){ .samples = 2, .prev = { .time_ns = T0, .cpu_ns = cpu0 },
+                             .last = { .time_ns = T0 + 10 * S, .cpu_ns = cpu1, .memory_bytes = memory, .all.created_ns = T0 } };
 }
 
 static struct sampler node_s, pod_s, web_s;
@@ -35,9 +37,12 @@ static struct stats_node node_of(int minor)
     node_s = sampler_of(0, 1400000000, 2091909120);
     pod_s = sampler_of(0, 2000000, 10485760);
     web_s = sampler_of(0, 2000000, 10485760);
-    web[0] = (struct stats_container){ .name = "target", .id = "/kubepods/x", .image = "target:latest", .s = &web_s, .started_ns = T0 };
-    pods[0] = (struct stats_pod){ .name = "web1", .ns = "default", .uid = "u", .cgroup_path = "/kubepods", .started_ns = T0, .s = &pod_s, .containers = web, .count = 1 };
-    return (struct stats_node){ .name = "ubuntu", .minor = minor, .boot_ns = T0, .capacity_memory_bytes = 4126908416, .cores = 2, .s = &node_s, .pods = pods, .pod_count = 1 };
+    web[0] = (struct stats_container){ .name = "target", .id = "/kubepods/x", .image = "target:latest", .s = &web_s,
+                                       .started_ns = T0 };
+    pods[0] = (struct stats_pod){ .name = "web1", .ns = "default", .uid = "u", .cgroup_path = "/kubepods", .started_ns = T0,
+                                  .s = &pod_s, .containers = web, .count = 1 };
+    return (struct stats_node){ .name = "ubuntu", .minor = minor, .boot_ns = T0, .capacity_memory_bytes = 4126908416, .cores = 2,
+                                .s = &node_s, .pods = pods, .pod_count = 1 };
 }
 
 static void test_summary(void **state)
@@ -74,12 +79,15 @@ static void test_resource(void **state)
     (void)state;
     strbuf_init(&out, 1024 * 1024);
     stats_resource(a, &old, &out);
-    assert_non_null(strstr(out.p, "container_cpu_usage_seconds_total{container=\"target\",namespace=\"default\",pod=\"web1\"} 0.002 1579910410000\n"));
+    assert_non_null(strstr(out.p,
+                           "container_cpu_usage_seconds_total{container=\"target\",namespace=\"default\",pod=\"web1\"} 0.002 "
+                           "1579910410000\n"));
     assert_non_null(strstr(out.p, "node_cpu_usage_seconds_total 1.4 1579910410000\n"));
     assert_null(strstr(out.p, "pod_cpu_usage_seconds_total"));
     strbuf_reset(&out);
     stats_resource(a, &newer, &out);
-    assert_non_null(strstr(out.p, "# HELP pod_cpu_usage_seconds_total [ALPHA] Cumulative cpu time consumed by the pod in core-seconds\n"));
+    assert_non_null(strstr(out.p,
+                           "# HELP pod_cpu_usage_seconds_total [ALPHA] Cumulative cpu time consumed by the pod in core-seconds\n"));
     strbuf_reset(&out);
     stats_cadvisor(a, &newer, &out);
     assert_non_null(strstr(out.p, "container_cpu_usage_seconds_total{container=\"target\",cpu=\"total\","));

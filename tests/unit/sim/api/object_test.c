@@ -29,9 +29,12 @@ static void test_object(void **state) {
 static void test_meta(void **state) {
     (void)state;
     struct arena *a = arena_new();
-    struct json *pod = json_parse(a, STR("{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"default\",\"uid\":\"u1\",\"labels\":{\"app.io/x\":\"y\"},"
+    struct json *pod = json_parse(a,
+                                  STR("{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"default\",\"uid\":\"u1\","
+                                      "\"labels\":{\"app.io/x\":\"y\"},"
         "\"annotations\":{\"n\":\"1\"},\"creationTimestamp\":\"2020-01-24T23:49:33Z\",\"ownerReferences\":[{\"uid\":\"o0\"},"
-        "{\"uid\":\"o1\",\"controller\":true}]},\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}"), NULL);
+        "{\"uid\":\"o1\",\"controller\":true}]},\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\","
+        "\"status\":\"True\"}]}}"), NULL);
     assert_true(str_eqc(meta_key(a, pod), "default/web-1"));
     assert_true(str_eqc(meta_label(pod, "app.io/x"), "y") && str_eqc(meta_annotation(pod, "n"), "1"));
     int64_t created;
@@ -44,13 +47,15 @@ static void test_meta(void **state) {
     assert_true(meta_deleting(pod) && !pod_is_active(pod));
     assert_true(meta_name(NULL).n == 0 && !meta_labels(NULL) && !meta_controller(NULL) && meta_rv(NULL) == 0);
     assert_true(str_eqc(json_text(a, meta_owner_ref(a, "apps/v1", "ReplicaSet", STR("r"), STR("u"))),
-        "{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\",\"name\":\"r\",\"uid\":\"u\",\"controller\":true,\"blockOwnerDeletion\":true}"));
+        "{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\",\"name\":\"r\",\"uid\":\"u\",\"controller\":true,"
+        "\"blockOwnerDeletion\":true}"));
     struct gvk gvk;
     gvk_parse(STR("apps/v1"), STR("Deployment"), &gvk);
     assert_true(str_eqc(gvk.group, "apps") && str_eqc(gvk.version, "v1") && str_eqc(gvk.kind, "Deployment"));
     gvk_parse(STR("v1"), STR("Pod"), &gvk);
     assert_true(gvk.group.n == 0 && str_eqc(gvk.version, "v1"));
-    assert_true(str_eqc(gvk_api_version(a, STR("apps"), STR("v1")), "apps/v1") && str_eqc(gvk_api_version(a, STR(""), STR("v1")), "v1"));
+    assert_true(str_eqc(gvk_api_version(a, STR("apps"), STR("v1")), "apps/v1") &&
+                str_eqc(gvk_api_version(a, STR(""), STR("v1")), "v1"));
     arena_free(a);
 }
 
@@ -64,7 +69,8 @@ static void test_conditions(void **state) {
     assert_false(condition_set(a, c, "Ready", "False", "Wait", "", t1));
     assert_true(condition_set(a, c, "Ready", "False", "Wait", "longer", t1));
     assert_true(str_eqc(json_text(a, c),
-        "[{\"type\":\"Ready\",\"status\":\"False\",\"lastTransitionTime\":\"2020-01-24T23:49:33Z\",\"reason\":\"Wait\",\"message\":\"longer\"},"
+        "[{\"type\":\"Ready\",\"status\":\"False\",\"lastTransitionTime\":\"2020-01-24T23:49:33Z\",\"reason\":\"Wait\","
+        "\"message\":\"longer\"},"
         "{\"type\":\"Other\",\"status\":\"True\",\"lastTransitionTime\":\"2020-01-24T23:49:33Z\"}]"));
     assert_true(condition_set_ext(a, c, "Ready", "True", NULL, NULL, t1, "lastProbeTime", -1));
     assert_true(str_eqc(json_text(a, json_at(c, 0)),
@@ -83,7 +89,8 @@ static void test_names(void **state) {
     assert_true(name_is_dns1035_label(STR("a1")));
     assert_false(name_is_dns1035_label(STR("1a")) || name_is_dns1035_label(STR("")));
     assert_true(name_is_qualified(STR("app.kubernetes.io/name")) && name_is_qualified(STR("a_B.c")));
-    assert_false(name_is_qualified(STR("/a")) || name_is_qualified(STR("a/b/c")) || name_is_qualified(STR("a/")) || name_is_qualified(STR("")));
+    assert_false(name_is_qualified(STR("/a")) || name_is_qualified(STR("a/b/c")) || name_is_qualified(STR("a/")) ||
+                 name_is_qualified(STR("")));
     assert_true(label_value_valid(STR("")) && label_value_valid(STR("v1.2_x")));
     assert_false(label_value_valid(STR("a b")) || label_value_valid(STR("-")));
     struct arena *a = arena_new();
@@ -104,13 +111,15 @@ static void test_errors(void **state) {
     struct err err = { 0 };
     assert_false(err_not_found(&err, STR("apps"), STR("deployments"), STR("x")));
     assert_string_equal(arena_cstr(a, status_text(a, &err)),
-        "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":\"deployments.apps \\\"x\\\" not found\","
+        "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":\"deployments.apps "
+        "\\\"x\\\" not found\","
         "\"reason\":\"NotFound\",\"details\":{\"name\":\"x\",\"group\":\"apps\",\"kind\":\"deployments\"},\"code\":404}");
     err_already_exists(&err, STR(""), STR("pods"), STR("p"));
     assert_string_equal(err.msg, "pods \"p\" already exists");
     assert_string_equal(err.details, "{\"name\":\"p\",\"kind\":\"pods\"}");
     err_object_modified(&err, STR("apps"), STR("replicasets"), STR("r"));
-    assert_string_equal(err.msg, "Operation cannot be fulfilled on replicasets.apps \"r\": the object has been modified; please apply your "
+    assert_string_equal(err.msg,
+                        "Operation cannot be fulfilled on replicasets.apps \"r\": the object has been modified; please apply your "
                                  "changes to the latest version and try again");
     assert_int_equal(err.code, ERR_CONFLICT);
     err_set(&err, ERR_IO, "disk");
@@ -125,13 +134,17 @@ static void test_errors(void **state) {
 static void test_status_to_err(void **state) {
     (void)state;
     static const struct { int http; const char *body, *what; enum err_code code; const char *msg, *details; } cases[] = {
-        { 404, "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"pods \\\"x\\\" not found\",\"reason\":\"NotFound\",\"details\":"
-               "{\"name\":\"x\",\"kind\":\"pods\"},\"code\":404}", "get pods x", ERR_NOT_FOUND, "pods \"x\" not found", "{\"name\":\"x\",\"kind\":\"pods\"}" },
-        { 410, "{\"kind\":\"Status\",\"message\":\"too old resource version: 1 (5)\",\"reason\":\"Expired\",\"code\":410}", "", ERR_EXPIRED,
+        { 404, "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"pods \\\"x\\\" not found\",\"reason\":\"NotFound\","
+               "\"details\":"
+               "{\"name\":\"x\",\"kind\":\"pods\"},\"code\":404}", "get pods x", ERR_NOT_FOUND, "pods \"x\" not found",
+               "{\"name\":\"x\",\"kind\":\"pods\"}" },
+        { 410, "{\"kind\":\"Status\",\"message\":\"too old resource version: 1 (5)\",\"reason\":\"Expired\",\"code\":410}", "",
+          ERR_EXPIRED,
           "too old resource version: 1 (5)", NULL },
         { 503, "service unavailable\n", "get nodes.metrics.k8s.io", ERR_UNAVAILABLE,
           "the server is currently unable to handle the request (get nodes.metrics.k8s.io)",
-          "{\"group\":\"metrics.k8s.io\",\"kind\":\"nodes\",\"causes\":[{\"reason\":\"UnexpectedServerResponse\",\"message\":\"service unavailable\"}]}" },
+          "{\"group\":\"metrics.k8s.io\",\"kind\":\"nodes\",\"causes\":[{\"reason\":\"UnexpectedServerResponse\","
+          "\"message\":\"service unavailable\"}]}" },
         { 404, "404 page not found\n", "get nodes.metrics.k8s.io ubuntu", ERR_NOT_FOUND,
           "the server could not find the requested resource (get nodes.metrics.k8s.io ubuntu)",
           "{\"name\":\"ubuntu\",\"group\":\"metrics.k8s.io\",\"kind\":\"nodes\",\"causes\":[{\"reason\":\"UnexpectedServerResponse\","
@@ -144,7 +157,8 @@ static void test_status_to_err(void **state) {
           "{\"kind\":\"pods\",\"causes\":[{\"reason\":\"UnexpectedServerResponse\",\"message\":\"Forbidden: no\"}]}" },
         { 409, "x", "post pods", ERR_ALREADY_EXISTS, "the server reported a conflict (post pods)",
           "{\"kind\":\"pods\",\"causes\":[{\"reason\":\"UnexpectedServerResponse\",\"message\":\"x\"}]}" },
-        { 502, "bad \"gate\"\n", "", ERR_INTERNAL, "an error on the server (\"bad \\\"gate\\\"\") has prevented the request from succeeding",
+        { 502, "bad \"gate\"\n", "", ERR_INTERNAL,
+          "an error on the server (\"bad \\\"gate\\\"\") has prevented the request from succeeding",
           "{\"causes\":[{\"reason\":\"UnexpectedServerResponse\",\"message\":\"bad \\\"gate\\\"\"}]}" },
         { 418, "{\"tea\":1}", "", ERR_BAD_REQUEST, "the server responded with the status code 418 but did not return more information",
           "{\"causes\":[{\"reason\":\"UnexpectedServerResponse\",\"message\":\"unknown\"}]}" },

@@ -4,7 +4,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-static const char *const label_sets[] = { "{}", "{\"a\":\"b\"}", "{\"a\":\"\",\"x\":\"5\"}", "{\"a\":\"c\",\"in\":\"in\",\"x\":\"7\"}" };
+static const char *const label_sets[] = { "{}", "{\"a\":\"b\"}", "{\"a\":\"\",\"x\":\"5\"}",
+                                          "{\"a\":\"c\",\"in\":\"in\",\"x\":\"7\"}" };
 
 static void test_good(void **state) {
     (void)state;
@@ -38,11 +39,14 @@ static void test_good(void **state) {
         { "a=(", NULL, "unable to parse requirement: found '(', expected: identifier" },
         { "x>y", NULL, "unable to parse requirement: for 'Gt', 'Lt' operators, the value must be an integer" },
         { "-bad", NULL,
-          "unable to parse requirement: invalid label key \"-bad\": name part must consist of alphanumeric characters, '-', '_' or '.', and "
-          "must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+          "unable to parse requirement: invalid label key \"-bad\": name part must consist of alphanumeric characters, '-', '_' or "
+          "'.', and "
+          "must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "
+          "validation is "
           "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')" },
         { "a=-b", NULL,
-          "unable to parse requirement: invalid label value: \"-b\": at key: \"a\": a valid label must be an empty string or consist of "
+          "unable to parse requirement: invalid label value: \"-b\": at key: \"a\": a valid label must be an empty string or "
+          "consist of "
           "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or "
           "'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')" },
     };
@@ -112,7 +116,8 @@ static void test_fields(void **state) {
         if (!field_selector_parse(a, str_c(cases[i].text), &fs, &err))
             strbuf_addf(&b, "ERR %s", err.msg);
         for (size_t k = 0; err.code == ERR_NONE && k < fs.n; k++)
-            strbuf_addf(&b, "%s" STR_FMT "%s" STR_FMT, k ? ";" : "", STR_ARG(fs.v[k].key), fs.v[k].not_equal ? "!=" : "=", STR_ARG(fs.v[k].value));
+            strbuf_addf(&b, "%s" STR_FMT "%s" STR_FMT, k ? ";" : "", STR_ARG(fs.v[k].key), fs.v[k].not_equal ? "!=" : "=",
+                        STR_ARG(fs.v[k].value));
         assert_string_equal(arena_cstr(a, strbuf_str(&b)), cases[i].want);
         strbuf_deinit(&b);
         arena_free(a);

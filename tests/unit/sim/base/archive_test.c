@@ -1,4 +1,5 @@
-/* tests/unit/sim/base/archive_test.c - tar and gzip: what is written is read, damage is told, nothing larger than allowed comes out. */
+/* tests/unit/sim/base/archive_test.c - tar and gzip: what is written is read, damage is told, nothing larger than allowed comes
+ * out. */
 #include "sim/base/archive.h"
 
 #include <setjmp.h>
@@ -17,7 +18,8 @@ static void write_three(struct strbuf *out, const char *block)
 {
     strbuf_init(out, 1 << 20);
     tar_add(out, &(struct tar_entry){ .name = "a/", .type = TAR_DIR, .mode = 0755 });
-    struct tar_entry small = entry("a/small", TAR_FILE, STR("hello")), full = entry("a/full", TAR_FILE, (struct str){ block, TAR_BLOCK_BYTES });
+    struct tar_entry small = entry("a/small", TAR_FILE, STR("hello")),
+                     full = entry("a/full", TAR_FILE, (struct str){ block, TAR_BLOCK_BYTES });
     tar_add(out, &small);
     tar_add(out, &full);
     tar_end(out);

@@ -119,7 +119,8 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write_and_read), cmocka_unit_test(test_errors), cmocka_unit_test(test_device), cmocka_unit_test(test_dir_make), cmocka_unit_test(test_path_base),
+        cmocka_unit_test(test_write_and_read), cmocka_unit_test(test_errors), cmocka_unit_test(test_device),
+            cmocka_unit_test(test_dir_make), cmocka_unit_test(test_path_base),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

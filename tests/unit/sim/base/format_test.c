@@ -1,4 +1,5 @@
-/* tests/unit/sim/base/format_test.c - text_format says what snprintf says, also where it leaves the work to it, and where nothing fits. */
+/* tests/unit/sim/base/format_test.c - text_format says what snprintf says, also where it leaves the work to it, and where nothing
+ * fits. */
 #include "sim/base/base.h"
 
 #include <limits.h>

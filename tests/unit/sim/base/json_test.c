@@ -124,7 +124,9 @@ static void readers_forgive(void **state)
 {
     (void)state;
     struct arena *a = arena_new();
-    struct json *j = json_parse(a, STR("{\"i\":7,\"f\":2.0,\"h\":2.5,\"b\":true,\"s\":\"x\",\"n\":null,\"l\":[{\"k\":\"v\"},5],\"E\":{\"d\":1}}"), NULL);
+    struct json *j = json_parse(a,
+                                STR("{\"i\":7,\"f\":2.0,\"h\":2.5,\"b\":true,\"s\":\"x\",\"n\":null,\"l\":[{\"k\":\"v\"},5],"
+                                    "\"E\":{\"d\":1}}"), NULL);
     assert_int_equal(json_type(NULL), JSON_NULL);
     assert_false(json_is(NULL, JSON_NULL));
     assert_true(json_is(json_get(j, "n"), JSON_NULL));
@@ -225,9 +227,12 @@ static void templates_build_trees(void **state)
 {
     (void)state;
     struct arena *a = arena_new();
-    struct json *j = json_buildf(a, " {'kind': %s, \"n\": %d, 'ok': %b, 'f': %f, 'spec': %j, 'name': %S, %k: [1, -2.5, null, 'x', {}], 'e': [ ], 'none': %s} ", "Po\"d",
+    struct json *j = json_buildf(a,
+                                 " {'kind': %s, \"n\": %d, 'ok': %b, 'f': %f, 'spec': %j, 'name': %S, %k: [1, -2.5, null, 'x', {}],"
+                                 " 'e': [ ], 'none': %s} ", "Po\"d",
                                  (int64_t)9007199254740993, 1, 0.5, json_new_array(a), STR("web"), "app.kubernetes.io/name", NULL);
-    assert_string_equal(json_text(a, j).p, "{\"kind\":\"Po\\\"d\",\"n\":9007199254740993,\"ok\":true,\"f\":0.5,\"spec\":[],\"name\":\"web\","
+    assert_string_equal(json_text(a, j).p,
+                        "{\"kind\":\"Po\\\"d\",\"n\":9007199254740993,\"ok\":true,\"f\":0.5,\"spec\":[],\"name\":\"web\","
                                            "\"app.kubernetes.io/name\":[1,-2.5,null,\"x\",{}],\"e\":[],\"none\":null}");
     arena_free(a);
 }
@@ -255,7 +260,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_to_tree_to_text),     cmocka_unit_test(errors_read_as_gos),    cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(prefix_leaves_the_rest),   cmocka_unit_test(readers_forgive),       cmocka_unit_test(trees_change),
-        cmocka_unit_test(equality_ignores_order_of_keys), cmocka_unit_test(pretty_is_gos_indent), cmocka_unit_test(templates_build_trees),
+        cmocka_unit_test(equality_ignores_order_of_keys), cmocka_unit_test(pretty_is_gos_indent),
+        cmocka_unit_test(templates_build_trees),
         cmocka_unit_test(duplicates_among_many_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -168,7 +168,8 @@ static void test_names(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_instants), cmocka_unit_test(test_calendar), cmocka_unit_test(test_parse_rfc3339),
-        cmocka_unit_test(test_duration_go), cmocka_unit_test(test_parse_go), cmocka_unit_test(test_human), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_duration_go), cmocka_unit_test(test_parse_go), cmocka_unit_test(test_human),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

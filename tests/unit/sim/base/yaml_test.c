@@ -1,4 +1,5 @@
-/* tests/unit/sim/base/yaml_test.c - YAML against sigs.k8s.io/yaml v1.2.0 (the wanted texts were made by it; but keys keep the order of the text, and a second document is refused). */
+/* tests/unit/sim/base/yaml_test.c - YAML against sigs.k8s.io/yaml v1.2.0 (the wanted texts were made by it; but keys keep the
+ * order of the text, and a second document is refused). */
 #include "sim/base/json.h"
 
 #include <setjmp.h>
@@ -13,13 +14,18 @@ static const struct { const char *in, *want; } cases[] = {
     { "", "null" },
     { "# only a comment\n", "null" },
     { "a: 1\nb: text\nc: [x, {y: z}]\n", "{\"a\":1,\"b\":\"text\",\"c\":[\"x\",{\"true\":\"z\"}]}" },
-    { "a: yes\nb: No\nc: on\nd: OFF\ne: y\nf: True\ng: yEs", "{\"a\":true,\"b\":false,\"c\":true,\"d\":false,\"e\":true,\"f\":true,\"g\":\"yEs\"}" },
+    { "a: yes\nb: No\nc: on\nd: OFF\ne: y\nf: True\ng: yEs",
+      "{\"a\":true,\"b\":false,\"c\":true,\"d\":false,\"e\":true,\"f\":true,\"g\":\"yEs\"}" },
     { "a:\nb: ~\nc: null\nd: NULL\ne: ''", "{\"a\":null,\"b\":null,\"c\":null,\"d\":null,\"e\":\"\"}" },
-    { "a: 0x1F\nb: 0777\nc: 0o17\nd: 0b101\ne: 1_000\nf: +5\ng: -0x10\nh: 09\ni: 0x", "{\"a\":31,\"b\":511,\"c\":15,\"d\":5,\"e\":1000,\"f\":5,\"g\":-16,\"h\":9,\"i\":\"0x\"}" },
-    { "a: .5\nb: 1e3\nc: 1.\nd: 1e400\ne: .\nf: 12:30:45\ng: 1.2.3", "{\"a\":0.5,\"b\":1000,\"c\":1,\"d\":\"1e400\",\"e\":\".\",\"f\":\"12:30:45\",\"g\":\"1.2.3\"}" },
+    { "a: 0x1F\nb: 0777\nc: 0o17\nd: 0b101\ne: 1_000\nf: +5\ng: -0x10\nh: 09\ni: 0x",
+      "{\"a\":31,\"b\":511,\"c\":15,\"d\":5,\"e\":1000,\"f\":5,\"g\":-16,\"h\":9,\"i\":\"0x\"}" },
+    { "a: .5\nb: 1e3\nc: 1.\nd: 1e400\ne: .\nf: 12:30:45\ng: 1.2.3",
+      "{\"a\":0.5,\"b\":1000,\"c\":1,\"d\":\"1e400\",\"e\":\".\",\"f\":\"12:30:45\",\"g\":\"1.2.3\"}" },
     { "a: 2001-01-01\nb: 2001-12-14t21:59:43.10-05:00", "{\"a\":\"2001-01-01\",\"b\":\"2001-12-14t21:59:43.10-05:00\"}" },
-    { "a: \"yes\"\nb: '1'\nc: !!str 1\nd: !!int \"12\"\ne: !!float 3\nf: !!binary aGVsbG8=\ng: !own 1", "{\"a\":\"yes\",\"b\":\"1\",\"c\":\"1\",\"d\":12,\"e\":3,\"f\":\"hello\",\"g\":\"1\"}" },
-    { "1: a\n1.5: b\ntrue: c\non: d\n1000000.0: e\n1e300: f", "{\"1\":\"a\",\"1.5\":\"b\",\"true\":\"d\",\"1e+06\":\"e\",\".inf\":\"f\"}" },
+    { "a: \"yes\"\nb: '1'\nc: !!str 1\nd: !!int \"12\"\ne: !!float 3\nf: !!binary aGVsbG8=\ng: !own 1",
+      "{\"a\":\"yes\",\"b\":\"1\",\"c\":\"1\",\"d\":12,\"e\":3,\"f\":\"hello\",\"g\":\"1\"}" },
+    { "1: a\n1.5: b\ntrue: c\non: d\n1000000.0: e\n1e300: f",
+      "{\"1\":\"a\",\"1.5\":\"b\",\"true\":\"d\",\"1e+06\":\"e\",\".inf\":\"f\"}" },
     { "a: |\n  one\n  two\nb: >-\n  one\n  two\n", "{\"a\":\"one\\ntwo\\n\",\"b\":\"one two\"}" },
     { "a: &x {k: v, l: 2}\nb:\n  <<: *x\n  l: 3", "{\"a\":{\"k\":\"v\",\"l\":2},\"b\":{\"k\":\"v\",\"l\":3}}" },
     { "<<: [{a: 1}, {a: 2, b: 3}]", "{\"b\":3,\"a\":1}" },
@@ -80,7 +86,8 @@ static void laughs_are_refused(void **state)
     strbuf_init(&b, 65536);
     strbuf_addc(&b, "a0: &a0 [lol,lol,lol,lol,lol,lol,lol,lol,lol]\n");
     for (int i = 1; i < 10; i++)
-        strbuf_addf(&b, "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+        strbuf_addf(&b, "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i - 1, i - 1, i - 1, i - 1, i - 1,
+                    i - 1, i - 1, i - 1, i - 1);
     assert_null(yaml_parse(a, strbuf_str(&b), &err));
     assert_string_equal(err.msg, ERR "yaml: document contains excessive aliasing");
     assert_true(arena_used(a) < 64 * 1024 * 1024);
@@ -94,6 +101,7 @@ static void laughs_are_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(reads_as_sigs_yaml), cmocka_unit_test(many_documents), cmocka_unit_test(laughs_are_refused) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(reads_as_sigs_yaml), cmocka_unit_test(many_documents),
+                                        cmocka_unit_test(laughs_are_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,13 +50,15 @@ static void serve(struct bed *b, struct http_exchange *x)
     if (str_eqc(json_get_str(body, "kind"), "TokenReview")) {
         struct str token = json_path_str(body, "spec.token");
         bed_answer(x, 201, str_eqc(token, "good")
-                               ? "{\"status\":{\"authenticated\":true,\"user\":{\"username\":\"robot\",\"uid\":\"1\",\"groups\":[\"g\",\"system:authenticated\"]}}}"
+                               ? "{\"status\":{\"authenticated\":true,\"user\":{\"username\":\"robot\",\"uid\":\"1\","
+                                 "\"groups\":[\"g\",\"system:authenticated\"]}}}"
                            : str_eqc(token, "bare") ? "{\"status\":{\"authenticated\":true,\"user\":{\"username\":\"robot\"}}}"
                                                     : "{\"status\":{\"authenticated\":false}}");
         return;
     }
     bool no = str_eqc(json_path_str(body, "spec.user"), "evil") || str_eqc(json_path_str(body, "spec.user"), "system:anonymous");
-    bed_answer(x, 201, no ? "{\"status\":{\"allowed\":false,\"reason\":\"you may not\"}}" : "{\"status\":{\"allowed\":true,\"reason\":\"because\"}}");
+    bed_answer(x, 201, no ? "{\"status\":{\"allowed\":false,\"reason\":\"you may not\"}}"
+               : "{\"status\":{\"allowed\":true,\"reason\":\"because\"}}");
 }
 
 static void serve_dead(struct bed *b, struct http_exchange *x)
@@ -73,7 +75,8 @@ static struct identity *issue(struct loop *l, const char *cn, const char *org, c
     rng_init(&r, l, cn);
     struct key *k = key_generate_ec(&r);
     const char *names[] = { cn, NULL }, *orgs[] = { org, NULL };
-    struct cert_template t = { .cn = cn, .orgs = org ? orgs : NULL, .dns_names = names, .not_before_ns = T_START - S, .not_after_ns = T_START + 86400 * S,
+    struct cert_template t = { .cn = cn, .orgs = org ? orgs : NULL, .dns_names = names, .not_before_ns = T_START - S,
+                               .not_after_ns = T_START + 86400 * S,
                                .key_usage = CERT_KU_DIGITAL_SIGNATURE | (is_ca ? CERT_KU_CERT_SIGN : 0), .is_ca = is_ca,
                                .ext_usage = is_ca ? 0 : CERT_EKU_SERVER | CERT_EKU_CLIENT, .serial = { 7 }, .serial_len = 1 };
     struct cert *c = cert_issue(&t, k, ca ? ca->chain[0] : NULL, ca ? ca->key : k, NULL);
@@ -162,11 +165,14 @@ static void tokens(void **state)
     b->serve = serve;
     struct ask good = { "/nodes", NULL, { "Authorization", "Bearer good" } };
     assert_answer(&g, good, "200 robot,g,system:authenticated because");
-    assert_log(b, "POST /apis/authentication.k8s.io/v1beta1/tokenreviews {\"kind\":\"TokenReview\",\"apiVersion\":\"authentication.k8s.io/v1beta1\","
+    assert_log(b, "POST /apis/authentication.k8s.io/v1beta1/tokenreviews {\"kind\":\"TokenReview\","
+                  "\"apiVersion\":\"authentication.k8s.io/v1beta1\","
                   "\"metadata\":{},\"spec\":{\"token\":\"good\"}}\n"
                   "POST /apis/authorization.k8s.io/v1beta1/subjectaccessreviews {\"kind\":\"SubjectAccessReview\",\"apiVersion\":"
-                  "\"authorization.k8s.io/v1beta1\",\"metadata\":{},\"spec\":{\"resourceAttributes\":{\"verb\":\"get\",\"version\":\"v1\",\"resource\":\"nodes\","
-                  "\"subresource\":\"stats\",\"name\":\"ubuntu\"},\"user\":\"robot\",\"group\":[\"g\",\"system:authenticated\"],\"uid\":\"1\"}}\n");
+                  "\"authorization.k8s.io/v1beta1\",\"metadata\":{},\"spec\":{\"resourceAttributes\":{\"verb\":\"get\","
+                  "\"version\":\"v1\",\"resource\":\"nodes\","
+                  "\"subresource\":\"stats\",\"name\":\"ubuntu\"},\"user\":\"robot\",\"group\":[\"g\",\"system:authenticated\"],"
+                  "\"uid\":\"1\"}}\n");
     assert_answer(&g, good, "200 robot,g,system:authenticated because");
     assert_log(b, "");                             /* both are known */
     assert_answer(&g, (struct ask){ "/", NULL, { "Authorization", "bearer good" } }, "200 robot,g,system:authenticated because");
@@ -191,12 +197,17 @@ static void nobody(void **state)
     guard_open(&g, b, true, "v1");
     b->serve = serve;
     assert_answer(&g, (struct ask){ "/stats", NULL, { 0 } }, "403 system:anonymous,system:unauthenticated you may not");
-    assert_log(b, "POST /apis/authorization.k8s.io/v1/subjectaccessreviews {\"kind\":\"SubjectAccessReview\",\"apiVersion\":\"authorization.k8s.io/v1\","
-                  "\"metadata\":{},\"spec\":{\"nonResourceAttributes\":{\"path\":\"/stats\",\"verb\":\"get\"},\"user\":\"system:anonymous\","
+    assert_log(b, "POST /apis/authorization.k8s.io/v1/subjectaccessreviews {\"kind\":\"SubjectAccessReview\","
+                  "\"apiVersion\":\"authorization.k8s.io/v1\","
+                  "\"metadata\":{},\"spec\":{\"nonResourceAttributes\":{\"path\":\"/stats\",\"verb\":\"get\"},"
+                  "\"user\":\"system:anonymous\","
                   "\"groups\":[\"system:unauthenticated\"]}}\n");
-    assert_answer(&g, (struct ask){ "/stats", NULL, { "Authorization", "Bearer " } }, "403 system:anonymous,system:unauthenticated you may not");
-    assert_answer(&g, (struct ask){ "/stats", NULL, { "Authorization", "Basic eA==" } }, "403 system:anonymous,system:unauthenticated you may not");
-    assert_answer(&g, (struct ask){ "/stats", NULL, { "Authorization", "Bearer  good" } }, "403 system:anonymous,system:unauthenticated you may not");
+    assert_answer(&g, (struct ask){ "/stats", NULL, { "Authorization", "Bearer " } },
+                  "403 system:anonymous,system:unauthenticated you may not");
+    assert_answer(&g, (struct ask){ "/stats", NULL, { "Authorization", "Basic eA==" } },
+                  "403 system:anonymous,system:unauthenticated you may not");
+    assert_answer(&g, (struct ask){ "/stats", NULL, { "Authorization", "Bearer  good" } },
+                  "403 system:anonymous,system:unauthenticated you may not");
     assert_log(b, "");
     test_advance(b->l, MINUTE / 2 + S);            /* a refusal is believed for a shorter time */
     assert_answer(&g, (struct ask){ "/stats", NULL, { 0 } }, "403 system:anonymous,system:unauthenticated you may not");
@@ -224,7 +235,8 @@ static void certificates(void **state)
     assert_answer(&g, as_admin, "200 admin,system:masters,system:authenticated because");
     assert_answer(&g, (struct ask){ "/", evil, { 0 } }, "403 evil,system:authenticated you may not");
     assert_answer(&g, (struct ask){ "/", stranger, { 0 } }, "401 Unauthorized");               /* a bad certificate is not nobody's */
-    assert_string_equal(g.trouble, "Unable to authenticate the request due to an error: x509: certificate signed by unknown authority");
+    assert_string_equal(g.trouble,
+                        "Unable to authenticate the request due to an error: x509: certificate signed by unknown authority");
     assert_answer(&g, (struct ask){ "/", stranger, { "Authorization", "Bearer good" } }, "200 robot,g,system:authenticated because");
     test_advance(b->l, 86401 * S);
     guard_close(&g);
@@ -325,7 +337,8 @@ static void partings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BED_TEST(tokens), BED_TEST(nobody), BED_TEST(certificates), BED_TEST(no_tokens), BED_TEST(front_proxy), BED_TEST(api_server_away), BED_TEST(partings),
+        BED_TEST(tokens), BED_TEST(nobody), BED_TEST(certificates), BED_TEST(no_tokens), BED_TEST(front_proxy),
+            BED_TEST(api_server_away), BED_TEST(partings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,8 @@ static struct json *writes(struct bed *b, struct arena *a)
 
 static struct json *pod(struct arena *a, const char *name, const char *rv)
 {
-    return json_buildf(a, "{'kind':'Pod','apiVersion':'v1','metadata':{'name':%s,'namespace':'x','uid':'u','resourceVersion':%s}}", name, rv);
+    return json_buildf(a, "{'kind':'Pod','apiVersion':'v1','metadata':{'name':%s,'namespace':'x','uid':'u','resourceVersion':%s}}",
+                       name, rv);
 }
 
 /* A new event says everything; the same again counts, whatever the object's revision is by then. */
@@ -47,8 +48,10 @@ static void counting(void **state)
     assert_int_equal(name.n, 2 + 16);              /* the nanosecond, in hex */
     json_remove(json_get(w, "body"), "metadata");
     assert_string_equal(arena_cstr(a, json_text(a, e)),
-                        "{\"kind\":\"Event\",\"apiVersion\":\"v1\",\"involvedObject\":{\"kind\":\"Pod\",\"namespace\":\"x\",\"name\":\"p\",\"uid\":\"u\","
-                        "\"apiVersion\":\"v1\",\"resourceVersion\":\"7\",\"fieldPath\":\"spec.containers{web}\"},\"reason\":\"Pulled\",\"message\":\"got 1\","
+                        "{\"kind\":\"Event\",\"apiVersion\":\"v1\",\"involvedObject\":{\"kind\":\"Pod\",\"namespace\":\"x\","
+                        "\"name\":\"p\",\"uid\":\"u\","
+                        "\"apiVersion\":\"v1\",\"resourceVersion\":\"7\",\"fieldPath\":\"spec.containers{web}\"},"
+                        "\"reason\":\"Pulled\",\"message\":\"got 1\","
                         "\"source\":{\"component\":\"kubelet\",\"host\":\"ubuntu\"},\"firstTimestamp\":\"2020-01-25T00:00:00Z\","
                         "\"lastTimestamp\":\"2020-01-25T00:00:00Z\",\"count\":1,\"type\":\"Normal\",\"eventTime\":null,"
                         "\"reportingComponent\":\"\",\"reportingInstance\":\"\"}");
@@ -80,7 +83,8 @@ static void cluster_scoped(void **state)
     b->serve = serve;
     struct arena *a = arena_new();
     struct event_recorder *r = event_recorder_new(b->client, "kube-proxy", NULL);
-    event_record(r, json_buildf(a, "{'kind':'Node','apiVersion':'v1','metadata':{'name':'ubuntu','uid':'ubuntu'}}"), NULL, "Normal", "Starting", "Starting.");
+    event_record(r, json_buildf(a, "{'kind':'Node','apiVersion':'v1','metadata':{'name':'ubuntu','uid':'ubuntu'}}"), NULL,
+                 "Normal", "Starting", "Starting.");
     test_turns(b->l, 20);
     struct json *w = json_at(writes(b, a), 0);
     assert_true(str_eqc(json_get_str(w, "path"), "/api/v1/namespaces/default/events"));
@@ -156,7 +160,8 @@ static void spam(void **state)
 static void serve_expired(struct bed *b, struct http_exchange *x)
 {
     if (str_eqc(x->method, "PATCH"))
-        bed_answer(x, 404, "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"events \\\"x\\\" not found\",\"reason\":\"NotFound\",\"code\":404}");
+        bed_answer(x, 404, "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"events \\\"x\\\" not found\","
+                           "\"reason\":\"NotFound\",\"code\":404}");
     else
         serve(b, x);
 }
@@ -243,7 +248,8 @@ static void going(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BED_TEST(counting), BED_TEST(cluster_scoped), BED_TEST(aggregation), BED_TEST(spam), BED_TEST(expired), BED_TEST(server_away), BED_TEST(going),
+        BED_TEST(counting), BED_TEST(cluster_scoped), BED_TEST(aggregation), BED_TEST(spam), BED_TEST(expired),
+            BED_TEST(server_away), BED_TEST(going),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,7 +34,8 @@ struct diary { struct informer_handler h; char text[512]; };
 static void note(struct diary *d, const char *what, struct object *o)
 {
     size_t n = strlen(d->text);
-    snprintf(d->text + n, sizeof d->text - n, "%s" STR_FMT ":%d ", what, STR_ARG(meta_name(object_json(o))), (int)meta_rv(object_json(o)));
+    snprintf(d->text + n, sizeof d->text - n, "%s" STR_FMT ":%d ", what, STR_ARG(meta_name(object_json(o))),
+             (int)meta_rv(object_json(o)));
 }
 static void on_add(void *ctx, struct object *o) { note(ctx, "+", o); }
 static void on_update(void *ctx, struct object *old, struct object *o) { note(ctx, old == o ? "=" : "~", o); }
@@ -142,7 +143,8 @@ static void too_old(void **state)
     assert_diary(&d, "+a:3 +b:5 ");
     strbuf_reset(&b->log);
     s.list = LIST("30", POD("b", "5") "," POD("c", "21"));
-    say(b, EVENT("ERROR", "{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\",\"message\":\"too old resource version: 7 (20)\"}"));
+    say(b, EVENT("ERROR", "{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\",\"message\":\"too old resource version: 7 "
+                          "(20)\"}"));
     assert_string_equal(c.text, "watch: too old resource version: 7 (20)");
     http_end(bed_take(b));
     test_turns(b->l, 20);
@@ -161,7 +163,8 @@ static void watch_refused(void **state)
 {
     struct bed *b = *state;
     struct script s = { .list = LIST("7", ""), .watch_status = 403,
-                        .watch_body = "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"pods is forbidden\",\"reason\":\"Forbidden\",\"code\":403}" };
+                        .watch_body = "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"pods is forbidden\","
+                                      "\"reason\":\"Forbidden\",\"code\":403}" };
     b->serve = serve;
     b->more = &s;
     struct informer *i = informer_shared(b->client, "/api/v1/pods", "");

@@ -12,7 +12,8 @@ static void serve(struct bed *b, struct http_exchange *x)
         return;
     }
     if (k->conflict && str_eqc(x->method, "PUT")) {
-        bed_answer(x, 409, "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"changed\",\"reason\":\"Conflict\",\"code\":409}");
+        bed_answer(x, 409, "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"changed\",\"reason\":\"Conflict\","
+                           "\"code\":409}");
         return;
     }
     k->puts += str_eqc(x->method, "PUT");
@@ -78,8 +79,10 @@ static void endpoints_lock(void **state)
 static void other_holds(struct lock *k, int second)
 {
     snprintf(k->object, sizeof k->object,
-             "{\"kind\":\"Lease\",\"apiVersion\":\"coordination.k8s.io/v1\",\"metadata\":{\"name\":\"x\",\"labels\":{\"a\":\"b\"}},\"spec\":{\"holderIdentity\":"
-             "\"other\",\"leaseDurationSeconds\":15,\"acquireTime\":\"2020-01-24T00:00:00.000000Z\",\"renewTime\":\"2020-01-25T00:00:%02d.000000Z\",\"leaseTransitions\":3}}",
+             "{\"kind\":\"Lease\",\"apiVersion\":\"coordination.k8s.io/v1\",\"metadata\":{\"name\":\"x\",\"labels\":{\"a\":\"b\"}},"
+             "\"spec\":{\"holderIdentity\":"
+             "\"other\",\"leaseDurationSeconds\":15,\"acquireTime\":\"2020-01-24T00:00:00.000000Z\","
+             "\"renewTime\":\"2020-01-25T00:00:%02d.000000Z\",\"leaseTransitions\":3}}",
              second);
 }
 
@@ -167,7 +170,8 @@ static void lost(void **state)
     test_advance(b->l, 60 * S);        /* nor does it try again */
     assert_int_equal(told, 101);
     assert_non_null(strstr(said.p, "E leaderelection.go:367 Failed to update lock: error updating resource lock kube-system/x: "));
-    assert_non_null(strstr(said.p, "I leaderelection.go:288 failed to renew lease kube-system/x: timed out waiting for the condition\n"));
+    assert_non_null(strstr(said.p,
+                           "I leaderelection.go:288 failed to renew lease kube-system/x: timed out waiting for the condition\n"));
     client_set_log(b->client, 16, NULL, NULL);
     leader_election_free(e);
     strbuf_deinit(&said);
@@ -189,7 +193,8 @@ static void identities(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { BED_TEST(lease_lock), BED_TEST(endpoints_lock), BED_TEST(takeover), BED_TEST(free_at_once), BED_TEST(lost),
+    const struct CMUnitTest tests[] = { BED_TEST(lease_lock), BED_TEST(endpoints_lock), BED_TEST(takeover), BED_TEST(free_at_once),
+                                        BED_TEST(lost),
                                         cmocka_unit_test(identities) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,9 +89,11 @@ static void errors(void **state)
     static const struct { const char *answer[2]; enum err_code code; const char *text; } rows[] = {
         { { "200", "" }, ERR_NONE, "no tree" },
         { { "201", "{\"a\":1}" }, ERR_NONE, "{\"a\":1}" },
-        { { "404", "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"pods \\\"x\\\" not found\",\"reason\":\"NotFound\",\"code\":404}" },
+        { { "404", "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"pods \\\"x\\\" not found\",\"reason\":\"NotFound\","
+                   "\"code\":404}" },
           ERR_NOT_FOUND, "pods \"x\" not found" },
-        { { "409", "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"changed\",\"reason\":\"Conflict\",\"code\":409}" }, ERR_CONFLICT, "changed" },
+        { { "409", "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"changed\",\"reason\":\"Conflict\",\"code\":409}" },
+          ERR_CONFLICT, "changed" },
         { { "409", "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"there\",\"reason\":\"AlreadyExists\",\"code\":409}" },
           ERR_ALREADY_EXISTS, "there" },
         { { "404", "404 page not found" }, ERR_NOT_FOUND, "the server could not find the requested resource (get /x)" },

@@ -1,4 +1,5 @@
-/* The lab's host: which words are the node's paths, what sudo makes of a command line, where the proxy leads, what a .dockerignore leaves out. */
+/* The lab's host: which words are the node's paths, what sudo makes of a command line, where the proxy leads, what a
+ * .dockerignore leaves out. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +22,8 @@ static void paths(void **state)
         { "/home/user", "/etc//kubernetes/./pki/../admin.conf", ROOT "/etc/kubernetes/admin.conf" },
         { "/home/user", "/var/lib/kubelet/kubeadm-flags.env", ROOT "/var/lib/kubelet/kubeadm-flags.env" },
         { "/home/user", "/usr/lib/systemd/system/kubelet.service", ROOT "/lib/systemd/system/kubelet.service" },
-        { "/home/user", "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf", ROOT "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf" },
+        { "/home/user", "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf",
+          ROOT "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf" },
         { "/home/user", "/etc/default/kubelet", ROOT "/etc/default/kubelet" },
         { "/", "etc/kubernetes/x", ROOT "/etc/kubernetes/x" },
         { "/etc", "kubernetes", ROOT "/etc/kubernetes" },
@@ -29,15 +31,19 @@ static void paths(void **state)
         { "/home/user", "--kubeconfig=/etc/kubernetes/admin.conf", "--kubeconfig=" ROOT "/etc/kubernetes/admin.conf" },
         { "/home/user", "-f/etc/kubernetes/manifests", "-f" ROOT "/etc/kubernetes/manifests" },
         { "/home/user", "of=/var/lib/kubelet/x", "of=" ROOT "/var/lib/kubelet/x" },
-        { "/home/user", "/etc/kubernetes2", NULL }, { "/home/user", "/etc/kubernetes.bak", NULL }, { "/home/user", "/etc/kubernetes/../passwd", NULL },
-        { "/home/user", "/lib/systemd/system/kubelet.service.d", NULL }, { "/home/user", "s#/etc/kubernetes#x#", NULL }, { "/home/user", "https://h/etc/kubernetes", NULL },
-        { "/home/user", "etc/kubernetes", NULL }, { "/home/user", "-", NULL }, { "/home/user", "", NULL }, { "/home/user", "--", NULL },
+        { "/home/user", "/etc/kubernetes2", NULL }, { "/home/user", "/etc/kubernetes.bak", NULL },
+        { "/home/user", "/etc/kubernetes/../passwd", NULL },
+        { "/home/user", "/lib/systemd/system/kubelet.service.d", NULL }, { "/home/user", "s#/etc/kubernetes#x#", NULL },
+        { "/home/user", "https://h/etc/kubernetes", NULL },
+        { "/home/user", "etc/kubernetes", NULL }, { "/home/user", "-", NULL }, { "/home/user", "", NULL },
+        { "/home/user", "--", NULL },
         { "/home/user", ROOT "/etc/kubernetes/x", NULL }, { "/", "../../..", NULL },
     };
     struct arena *a = arena_new();
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct host_map m = { STR(ROOT), str_c(cases[i].cwd) };
-        assert_string_equal(arena_cstr(a, host_map_word(a, &m, str_c(cases[i].word))), cases[i].mapped ? cases[i].mapped : cases[i].word);
+        assert_string_equal(arena_cstr(a, host_map_word(a, &m, str_c(cases[i].word))),
+                            cases[i].mapped ? cases[i].mapped : cases[i].word);
     }
     arena_free(a);
 }
@@ -95,11 +101,15 @@ static void command_lines(void **state)
         { "/etc/kubernetes/tool|a", ROOT "/etc/kubernetes/tool a" },
         { "kubectl|--kubeconfig=/etc/kubernetes/admin.conf|get|no", "kubectl --kubeconfig=" ROOT "/etc/kubernetes/admin.conf get no" },
         { "kubectl|config|set-cluster|c|--kubeconfig=/etc/kubernetes/b.conf|--certificate-authority=/etc/kubernetes/pki/ca.crt",
-          "kubectl config set-cluster c --kubeconfig=" ROOT "/etc/kubernetes/b.conf --certificate-authority=/etc/kubernetes/pki/ca.crt" },
-        { "kubectl|config|set-cluster|c|--certificate-authority|/etc/kubernetes/pki/ca.crt|--embed-certs", "kubectl config set-cluster c --certificate-authority " ROOT "/etc/kubernetes/pki/ca.crt --embed-certs" },
-        { "kubectl|config|set-cluster|c|--certificate-authority|/etc/kubernetes/pki/ca.crt", "kubectl config set-cluster c --certificate-authority /etc/kubernetes/pki/ca.crt" },
+          "kubectl config set-cluster c --kubeconfig=" ROOT "/etc/kubernetes/b.conf "
+                                                            "--certificate-authority=/etc/kubernetes/pki/ca.crt" },
+        { "kubectl|config|set-cluster|c|--certificate-authority|/etc/kubernetes/pki/ca.crt|--embed-certs",
+          "kubectl config set-cluster c --certificate-authority " ROOT "/etc/kubernetes/pki/ca.crt --embed-certs" },
+        { "kubectl|config|set-cluster|c|--certificate-authority|/etc/kubernetes/pki/ca.crt",
+          "kubectl config set-cluster c --certificate-authority /etc/kubernetes/pki/ca.crt" },
         { "watch|cat /etc/kubernetes/x", "watch cat " ROOT "/etc/kubernetes/x" },
-        { "sed|-i|s/\"$/ --rotate-server-certificates\"/|/var/lib/kubelet/kubeadm-flags.env", "sed -i s/\"$/ --rotate-server-certificates\"/ " ROOT "/var/lib/kubelet/kubeadm-flags.env" },
+        { "sed|-i|s/\"$/ --rotate-server-certificates\"/|/var/lib/kubelet/kubeadm-flags.env",
+          "sed -i s/\"$/ --rotate-server-certificates\"/ " ROOT "/var/lib/kubelet/kubeadm-flags.env" },
         { "cp|b.conf|/etc/kubernetes/b.conf", "cp b.conf " ROOT "/etc/kubernetes/b.conf" },
     };
     struct arena *a = arena_new();
@@ -118,9 +128,12 @@ static void sudo_options(void **state)
 {
     (void)state;
     static const struct { const char *line; bool ok, login, shell; int first, env; } cases[] = {
-        { "sudo|ls|-l", true, false, false, 1, 0 }, { "sudo|-n|-E|ls", true, false, false, 3, 0 }, { "sudo|-u|root|ls", true, false, false, 3, 0 }, { "sudo|-uroot|ls", true, false, false, 2, 0 },
-        { "sudo|-i", true, true, false, 2, 0 }, { "sudo|-s", true, false, true, 2, 0 }, { "sudo|--|ls", true, false, false, 2, 0 }, { "sudo|A=b|C=|ls", true, false, false, 3, 2 },
-        { "sudo|--user=root|--preserve-env=A|ls", true, false, false, 3, 0 }, { "sudo|--nonsense|ls", false, false, false, 0, 0 }, { "sudo|-y", false, false, false, 0, 0 }, { "sudo|-u", false, false, false, 0, 0 },
+        { "sudo|ls|-l", true, false, false, 1, 0 }, { "sudo|-n|-E|ls", true, false, false, 3, 0 },
+        { "sudo|-u|root|ls", true, false, false, 3, 0 }, { "sudo|-uroot|ls", true, false, false, 2, 0 },
+        { "sudo|-i", true, true, false, 2, 0 }, { "sudo|-s", true, false, true, 2, 0 }, { "sudo|--|ls", true, false, false, 2, 0 },
+        { "sudo|A=b|C=|ls", true, false, false, 3, 2 },
+        { "sudo|--user=root|--preserve-env=A|ls", true, false, false, 3, 0 }, { "sudo|--nonsense|ls", false, false, false, 0, 0 },
+        { "sudo|-y", false, false, false, 0, 0 }, { "sudo|-u", false, false, false, 0, 0 },
         { "sudo", true, false, false, 1, 0 },
     };
     struct arena *a = arena_new();
@@ -144,7 +157,8 @@ static void names_again(void **state)
 {
     (void)state;
     struct arena *a = arena_new();
-    assert_string_equal(arena_cstr(a, host_unmap(a, &at_home, STR("cat: " ROOT "/etc/kubernetes/x: No such file\n" ROOT "/a and " ROOT "2"))), "cat: /etc/kubernetes/x: No such file\n/a and " ROOT "2");
+    assert_string_equal(arena_cstr(a,
+                                   host_unmap(a, &at_home, STR("cat: " ROOT "/etc/kubernetes/x: No such file\n" ROOT "/a and " ROOT "2"))), "cat: /etc/kubernetes/x: No such file\n/a and " ROOT "2");
     assert_string_equal(arena_cstr(a, host_unmap(a, &at_home, STR("nothing"))), "nothing");
     arena_free(a);
 }
@@ -153,13 +167,18 @@ static void proxy_targets(void **state)
 {
     (void)state;
     static const struct { const char *host; int port; enum proxy_target target; const char *ip; } cases[] = {
-        { "192.168.229.132", 6443, PROXY_CLUSTER, "192.168.229.132" }, { "ubuntu", 10250, PROXY_CLUSTER, "192.168.229.132" }, { "10.96.0.1", 443, PROXY_CLUSTER, "10.96.0.1" },
-        { "10.111.255.1", 80, PROXY_CLUSTER, "10.111.255.1" }, { "10.32.0.5", 80, PROXY_CLUSTER, "10.32.0.5" }, { "localhost", 6443, PROXY_LOCAL, "127.0.0.1" }, { "127.0.0.1", 8080, PROXY_LOCAL, "127.0.0.1" },
-        { "[::1]", 8080, PROXY_LOCAL, "127.0.0.1" }, { "10.112.0.1", 80, PROXY_REFUSE, "" }, { "10.95.0.1", 80, PROXY_REFUSE, "" }, { "8.8.8.8", 443, PROXY_REFUSE, "" }, { "github.com", 443, PROXY_REFUSE, "" },
-        { "192.168.229.133", 22, PROXY_REFUSE, "" }, { "10.96.0.1.evil.org", 80, PROXY_REFUSE, "" }, { "10.96.0", 80, PROXY_REFUSE, "" }, { "10.96.0.256", 80, PROXY_REFUSE, "" }, { "ubuntu", 0, PROXY_REFUSE, "" },
+        { "192.168.229.132", 6443, PROXY_CLUSTER, "192.168.229.132" }, { "ubuntu", 10250, PROXY_CLUSTER, "192.168.229.132" },
+        { "10.96.0.1", 443, PROXY_CLUSTER, "10.96.0.1" },
+        { "10.111.255.1", 80, PROXY_CLUSTER, "10.111.255.1" }, { "10.32.0.5", 80, PROXY_CLUSTER, "10.32.0.5" },
+        { "localhost", 6443, PROXY_LOCAL, "127.0.0.1" }, { "127.0.0.1", 8080, PROXY_LOCAL, "127.0.0.1" },
+        { "[::1]", 8080, PROXY_LOCAL, "127.0.0.1" }, { "10.112.0.1", 80, PROXY_REFUSE, "" }, { "10.95.0.1", 80, PROXY_REFUSE, "" },
+        { "8.8.8.8", 443, PROXY_REFUSE, "" }, { "github.com", 443, PROXY_REFUSE, "" },
+        { "192.168.229.133", 22, PROXY_REFUSE, "" }, { "10.96.0.1.evil.org", 80, PROXY_REFUSE, "" },
+        { "10.96.0", 80, PROXY_REFUSE, "" }, { "10.96.0.256", 80, PROXY_REFUSE, "" }, { "ubuntu", 0, PROXY_REFUSE, "" },
         { "ubuntu", 65536, PROXY_REFUSE, "" }, { "", 80, PROXY_REFUSE, "" }, { "worker1", 10250, PROXY_REFUSE, "" },
     }, more[] = {
-        { "192.168.229.133", 10250, PROXY_CLUSTER, "192.168.229.133" }, { "worker2", 10250, PROXY_CLUSTER, "192.168.229.134" }, { "worker3", 10250, PROXY_REFUSE, "" },
+        { "192.168.229.133", 10250, PROXY_CLUSTER, "192.168.229.133" }, { "worker2", 10250, PROXY_CLUSTER, "192.168.229.134" },
+        { "worker3", 10250, PROXY_REFUSE, "" },
         { "192.168.229.135", 10250, PROXY_REFUSE, "" }, { "ubuntu", 6443, PROXY_CLUSTER, "192.168.229.132" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -81,14 +81,18 @@ static void test_ring(void **state)
 
 /* ---- the audit trail ---- */
 static const struct { const char *event, *row; } audit_cases[] = {
-    { "{\"requestURI\":\"/api/v1/namespaces/default/pods/a?x=1\",\"verb\":\"delete\",\"user\":{\"username\":\"ada\",\"groups\":[\"g\"]},"
+    { "{\"requestURI\":\"/api/v1/namespaces/default/pods/a?x=1\",\"verb\":\"delete\",\"user\":{\"username\":\"ada\","
+      "\"groups\":[\"g\"]},"
       "\"userAgent\":\"kubectl/v1\",\"objectRef\":{\"resource\":\"pods\",\"namespace\":\"default\",\"name\":\"a\"},"
       "\"responseStatus\":{\"code\":200},\"requestReceivedTimestamp\":\"2020-01-25T00:00:00.250000Z\"}",
-      "{\"seq\":7,\"time\":\"2020-01-25T00:00:00.250000Z\",\"seconds\":1579910400.25,\"user\":\"ada\",\"groups\":[\"g\"],\"verb\":\"delete\","
+      "{\"seq\":7,\"time\":\"2020-01-25T00:00:00.250000Z\",\"seconds\":1579910400.25,\"user\":\"ada\",\"groups\":[\"g\"],"
+      "\"verb\":\"delete\","
       "\"resource\":\"pods\",\"namespace\":\"default\",\"name\":\"a\",\"code\":200,\"userAgent\":\"kubectl/v1\"}" },
     { "{\"requestURI\":\"/healthz?verbose\",\"verb\":\"get\",\"user\":{\"username\":\"system:anonymous\"},"
-      "\"impersonatedUser\":{\"username\":\"bob\"},\"responseStatus\":{\"code\":403},\"requestReceivedTimestamp\":\"2020-01-25T00:00:01Z\"}",
-      "{\"seq\":7,\"time\":\"2020-01-25T00:00:01Z\",\"seconds\":1579910401,\"user\":\"system:anonymous\",\"as\":\"bob\",\"verb\":\"get\","
+      "\"impersonatedUser\":{\"username\":\"bob\"},\"responseStatus\":{\"code\":403},"
+      "\"requestReceivedTimestamp\":\"2020-01-25T00:00:01Z\"}",
+      "{\"seq\":7,\"time\":\"2020-01-25T00:00:01Z\",\"seconds\":1579910401,\"user\":\"system:anonymous\",\"as\":\"bob\","
+      "\"verb\":\"get\","
       "\"path\":\"/healthz\",\"code\":403}" },
     { "{}", "{\"seq\":7,\"time\":\"\",\"seconds\":0,\"code\":0}" },
 };

@@ -32,7 +32,8 @@ static void stat_lines(void **state)
         assert_int_equal(st.state, cases[i].state);
     }
     struct proc_stat whole = { 0 };
-    assert_true(proc_stat_parse(STR("31 (kubectl) S 30 30 30 0 -1 4194304 1500 20 3 0 17 5 2 1 20 0 11 0 123456 1300000000 9000"), &whole));
+    assert_true(proc_stat_parse(STR("31 (kubectl) S 30 30 30 0 -1 4194304 1500 20 3 0 17 5 2 1 20 0 11 0 123456 1300000000 9000"),
+                                &whole));
     assert_int_equal(whole.ticks, 17 + 5 + 2 + 1);
     assert_int_equal(whole.threads, 11);
 }
@@ -42,7 +43,9 @@ static void status_files(void **state)
     (void)state;
     char st = 0;
     uint64_t n = 0;
-    assert_true(proc_status_parse(STR("Name:\tx\nState:\tS (sleeping)\nThreads:\t1\nvoluntary_ctxt_switches:\t40\nnonvoluntary_ctxt_switches:\t2\n"), &st, &n));
+    assert_true(proc_status_parse(STR("Name:\tx\nState:\tS "
+                                      "(sleeping)\nThreads:\t1\nvoluntary_ctxt_switches:\t40\nnonvoluntary_ctxt_switches:\t2\n"),
+                                      &st, &n));
     assert_int_equal(st, 'S');
     assert_int_equal(n, 42);
     assert_false(proc_status_parse(STR("Name:\tx\nState:\tS (sleeping)\n"), &st, &n));
@@ -70,7 +73,8 @@ static void trees(void **state)
 {
     (void)state;
     /* 10 is the root; 30's parent has the greater number */
-    static const struct proc_stat all[] = { { 1, 0, 'S', 0, 0 }, { 10, 1, 'S', 0, 0 }, { 11, 10, 'S', 0, 0 }, { 12, 1, 'S', 0, 0 }, { 30, 40, 'S', 0, 0 },
+    static const struct proc_stat all[] = { { 1, 0, 'S', 0, 0 }, { 10, 1, 'S', 0, 0 }, { 11, 10, 'S', 0, 0 }, { 12, 1, 'S', 0, 0 },
+                                            { 30, 40, 'S', 0, 0 },
                                             { 40, 11, 'S', 0, 0 }, { 50, 12, 'S', 0, 0 } };
     static const bool want[] = { false, false, true, false, true, true, false };
     bool marks[ARRAY_LEN(all)];
@@ -84,13 +88,19 @@ static void queues(void **state)
 {
     (void)state;
     static const struct { const char *what, *rows[2]; bool in_flight; } cases[] = {
-        { "all was taken", { "0: A:1 B:2 01 00000000:00000000 00:0 0 0 0 7 1", "1: B:2 A:1 01 00000000:00000000 00:0 0 0 0 8 1" }, false },
-        { "sent, not there yet", { "0: A:1 B:2 01 00000005:00000000 00:0 0 0 0 7 1", "1: B:2 A:1 01 00000000:00000000 00:0 0 0 0 8 1" }, true },
-        { "to us, not there yet", { "0: A:1 B:2 01 00000000:00000000 00:0 0 0 0 7 1", "1: B:2 A:1 01 00000001:00000000 00:0 0 0 0 8 1" }, true },
-        { "there, and not read: it waits for something else", { "0: A:1 B:2 01 00000005:00000000 00:0 0 0 0 7 1", "1: B:2 A:1 01 00000000:00000005 00:0 0 0 0 8 1" }, false },
+        { "all was taken", { "0: A:1 B:2 01 00000000:00000000 00:0 0 0 0 7 1", "1: B:2 A:1 01 00000000:00000000 00:0 0 0 0 8 1" },
+          false },
+        { "sent, not there yet",
+          { "0: A:1 B:2 01 00000005:00000000 00:0 0 0 0 7 1", "1: B:2 A:1 01 00000000:00000000 00:0 0 0 0 8 1" }, true },
+        { "to us, not there yet",
+          { "0: A:1 B:2 01 00000000:00000000 00:0 0 0 0 7 1", "1: B:2 A:1 01 00000001:00000000 00:0 0 0 0 8 1" }, true },
+        { "there, and not read: it waits for something else",
+          { "0: A:1 B:2 01 00000005:00000000 00:0 0 0 0 7 1", "1: B:2 A:1 01 00000000:00000005 00:0 0 0 0 8 1" }, false },
         { "strangers", { "0: A:1 B:2 01 00000005:00000000 00:0 0 0 0 9 1", "1: B:2 A:1 01 00000000:00000000 00:0 0 0 0 8 1" }, false },
-        { "to another machine", { "0: A:1 C:2 01 00000005:00000000 00:0 0 0 0 7 1", "1: B:2 A:1 01 00000000:00000000 00:0 0 0 0 8 1" }, false },
-        { "a connection being made", { "0: B:2 0:0 0A 00000000:00000000 00:0 0 0 0 7 1", "1: A:1 B:2 02 00000001:00000000 00:0 0 0 0 8 1" }, true },
+        { "to another machine", { "0: A:1 C:2 01 00000005:00000000 00:0 0 0 0 7 1",
+                                  "1: B:2 A:1 01 00000000:00000000 00:0 0 0 0 8 1" }, false },
+        { "a connection being made",
+          { "0: B:2 0:0 0A 00000000:00000000 00:0 0 0 0 7 1", "1: A:1 B:2 02 00000001:00000000 00:0 0 0 0 8 1" }, true },
         { "its end", { "0: A:1 B:2 01 00000000:00000000 00:0 0 0 0 7 1", "1: B:2 A:1 04 00000001:00000000 00:0 0 0 0 0 1" }, true },
     };
     static const uint64_t ours[] = { 7 };
@@ -102,11 +112,13 @@ static void queues(void **state)
             fail_msg("%s", cases[i].what);
     }
     struct tcp_row r;
-    assert_true(tcp_row_parse(STR("  12: 0100007F:192B 0100007F:A0F2 01 0000001A:0000000B 02:000A7214 00000000  1000        0 123456 2 0000000000000000 20 4 30 10 -1"), &r));
+    assert_true(tcp_row_parse(STR("  12: 0100007F:192B 0100007F:A0F2 01 0000001A:0000000B 02:000A7214 00000000  1000        0 "
+                                  "123456 2 0000000000000000 20 4 30 10 -1"), &r));
     assert_int_equal(r.tx, 0x1a);
     assert_int_equal(r.rx, 0xb);
     assert_int_equal(r.inode, 123456);
-    assert_false(tcp_row_parse(STR("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"), &r));
+    assert_false(tcp_row_parse(STR("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
+                                   "inode"), &r));
     assert_false(tcp_row_parse(STR_NULL, &r));
 }
 
@@ -213,7 +225,8 @@ static void patience(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stat_lines), cmocka_unit_test(status_files), cmocka_unit_test(poll_timeouts), cmocka_unit_test(trees), cmocka_unit_test(queues), cmocka_unit_test(processes),
+        cmocka_unit_test(stat_lines), cmocka_unit_test(status_files), cmocka_unit_test(poll_timeouts), cmocka_unit_test(trees),
+            cmocka_unit_test(queues), cmocka_unit_test(processes),
         cmocka_unit_test(same_looks), cmocka_unit_test(seconds), cmocka_unit_test(patience),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,8 @@ static void a_whole_one(void **state)
     struct arena *a = arena_new();
     struct journal_file f;
     (void)state;
-    const char *text = HEAD UP ASK "{\"kind\":\"answer\",\"id\":5}\n{\"kind\":\"gone\",\"id\":5,\"n\":7,\"t\":10}\n{\"kind\":\"stop\",\"n\":8,\"t\":11}\n"
+    const char *text = HEAD UP ASK "{\"kind\":\"answer\",\"id\":5}\n{\"kind\":\"gone\",\"id\":5,\"n\":7,"
+                                   "\"t\":10}\n{\"kind\":\"stop\",\"n\":8,\"t\":11}\n"
                        UP ASK "{\"kind\":\"killed\",\"n\":6,\"t\":11}\n{\"kind\":\"end\"}\n";
     assert_true(journal_file_read(a, str_c(text), &f, NULL));
     assert_int_equal(f.n, 9);
@@ -55,7 +56,8 @@ static void broken_ones(void **state)
         { HEAD UP ASK "{\"kind\":\"step\",\"n\":6,\"t\":9}\n" END, "line 4: its number or time is before" },
         { HEAD UP ASK "{\"kind\":\"step\",\"n\":6,\"t\":9223372036854775807}\n" END, "line 4: its number or time is before" },
         { HEAD UP ASK "{\"kind\":\"gone\",\"n\":6,\"t\":10,\"id\":4}\n" END, "line 4: it is of a request that there was not" },
-        { HEAD UP ASK "{\"kind\":\"stop\",\"n\":6,\"t\":10}\n" UP "{\"kind\":\"answer\",\"id\":5}\n" END, "line 6: it is of a request that there was not" },
+        { HEAD UP ASK "{\"kind\":\"stop\",\"n\":6,\"t\":10}\n" UP "{\"kind\":\"answer\",\"id\":5}\n" END,
+          "line 6: it is of a request that there was not" },
         { HEAD UP END "{\"kind\":\"end\"}\n", "line 4: something follows" },
         { HEAD "{\"kind\":\"end\"}\n", "line 2: this belongs to a life" },
     };
@@ -74,7 +76,8 @@ static void broken_ones(void **state)
 
 static void bytes_go_both_ways(void **state)
 {
-    const struct str samples[] = { STR(""), STR("plain"), STR("with \0 inside"), STR("\xff\xfe not text"), STR("J\xc3\xbcrgen <b>&\"\\\n\t\x01"), STR("\xe2\x80\xa8") };
+    const struct str samples[] = { STR(""), STR("plain"), STR("with \0 inside"), STR("\xff\xfe not text"),
+                                   STR("J\xc3\xbcrgen <b>&\"\\\n\t\x01"), STR("\xe2\x80\xa8") };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
         struct arena *a = arena_new();
@@ -97,7 +100,8 @@ static void files_of_nodes_alone(void **state)
     (void)state;
     assert_true(journal_file_belongs(STR("node/etc/kubernetes/manifests/x.yaml")));
     assert_true(journal_file_belongs(STR("nodes/worker1/var/lib/kubelet/config.yaml")));
-    static const char *const not[] = { "", "/etc/passwd", "node/etc/", "node/../seed", "node/etc/../../../x", "node/etc//x", "seed", "kubelab.db", "nodes/etc/x", "nodes/a/b/etc/x",
+    static const char *const not[] = { "", "/etc/passwd", "node/etc/", "node/../seed", "node/etc/../../../x", "node/etc//x",
+                                       "seed", "kubelab.db", "nodes/etc/x", "nodes/a/b/etc/x",
                                        "node/var/log/pods/x", "node/etc/./x", "nodes/../node/etc/x" };
     for (size_t i = 0; i < ARRAY_LEN(not); i++)
         if (journal_file_belongs(str_c(not[i])))
@@ -106,6 +110,7 @@ static void files_of_nodes_alone(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(a_whole_one), cmocka_unit_test(broken_ones), cmocka_unit_test(bytes_go_both_ways), cmocka_unit_test(files_of_nodes_alone) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(a_whole_one), cmocka_unit_test(broken_ones),
+                                        cmocka_unit_test(bytes_go_both_ways), cmocka_unit_test(files_of_nodes_alone) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,7 +42,8 @@ static void told_begin(void *ctx, int status)
 
 static void told_end(void *ctx, enum http_end how)
 {
-    static const char *const names[] = { [HTTP_ENDED] = "ended", [HTTP_UPGRADED] = "upgraded", [HTTP_ABORTED] = "aborted", [HTTP_GONE] = "gone" };
+    static const char *const names[] = { [HTTP_ENDED] = "ended", [HTTP_UPGRADED] = "upgraded", [HTTP_ABORTED] = "aborted",
+                                         [HTTP_GONE] = "gone" };
     tell(ctx, names[how]);
 }
 
@@ -54,8 +55,10 @@ static void handler(void *ctx, struct http_exchange *x)
     x->ctx = w;
     x->observer = &observer;
     x->observer_ctx = w;
-    snprintf(w->seen, sizeof w->seen, STR_FMT " " STR_FMT " host=" STR_FMT " ua=" STR_FMT " body=" STR_FMT " from=" STR_FMT " tls=%d cert=" STR_FMT,
-             STR_ARG(x->method), STR_ARG(x->target), STR_ARG(http_headers_get(&x->headers, "host")), STR_ARG(http_headers_get(&x->headers, "user-agent")),
+    snprintf(w->seen, sizeof w->seen,
+             STR_FMT " " STR_FMT " host=" STR_FMT " ua=" STR_FMT " body=" STR_FMT " from=" STR_FMT " tls=%d cert=" STR_FMT,
+             STR_ARG(x->method), STR_ARG(x->target), STR_ARG(http_headers_get(&x->headers, "host")),
+             STR_ARG(http_headers_get(&x->headers, "user-agent")),
              STR_ARG(x->body), STR_ARG(x->remote_addr), x->tls, STR_ARG(x->peer_count > 0 ? x->peer_chain[0]->subject_cn : STR_NULL));
     if (str_eqc(x->path, "/open")) {
         x->on_gone = on_gone;
@@ -89,8 +92,10 @@ static struct identity *make_identity(struct loop *l, const char *dns)
     rng_init(&r, l, dns);
     struct key *k = key_generate_ec(&r);
     const char *names[] = { dns, NULL };
-    struct cert_template t = { .cn = dns, .dns_names = names, .not_before_ns = vtime_now(l), .not_after_ns = vtime_now(l) + 86400 * (int64_t)NS_PER_S,
-                               .key_usage = CERT_KU_DIGITAL_SIGNATURE, .ext_usage = CERT_EKU_SERVER | CERT_EKU_CLIENT, .serial = { 7 }, .serial_len = 1 };
+    struct cert_template t = { .cn = dns, .dns_names = names, .not_before_ns = vtime_now(l),
+                               .not_after_ns = vtime_now(l) + 86400 * (int64_t)NS_PER_S,
+                               .key_usage = CERT_KU_DIGITAL_SIGNATURE, .ext_usage = CERT_EKU_SERVER | CERT_EKU_CLIENT,
+                               .serial = { 7 }, .serial_len = 1 };
     struct cert *c = cert_issue(&t, k, NULL, k, &err);
     assert_non_null(c);
     struct identity *id = identity_new(c, k);
@@ -183,7 +188,8 @@ static const struct http_call_events events = { on_response, on_data, on_upgrade
 
 static void call(struct record *rec, struct http_client *c, const char *url, int64_t timeout_ns)
 {
-    struct http_call_options opt = { .method = "GET", .url = url, .timeout_ns = timeout_ns, .want_upgrade = true, .ev = &events, .ctx = rec };
+    struct http_call_options opt = { .method = "GET", .url = url, .timeout_ns = timeout_ns, .want_upgrade = true, .ev = &events,
+                                     .ctx = rec };
     *rec = (struct record){ .status = 0 };
     rec->call = http_call_start(c, &opt);
     assert_int_equal(rec->dones, 0);
@@ -191,7 +197,8 @@ static void call(struct record *rec, struct http_client *c, const char *url, int
 
 static struct http_client *client(struct world *w, bool insecure, struct identity *id)
 {
-    struct http_client_options opt = { .from = w->pod, .roots = w->roots, .insecure_skip_verify = insecure, .identity = id, .user_agent = "test/1" };
+    struct http_client_options opt = { .from = w->pod, .roots = w->roots, .insecure_skip_verify = insecure, .identity = id,
+                                       .user_agent = "test/1" };
     return http_client_new(&opt);
 }
 
@@ -202,7 +209,8 @@ static void judgements(void **state)
     static const struct { const char *url; int how; int status; const char *body, *error; } cases[] = {
         { "https://ubuntu:10250/x?ok", SECURE, 200, "[ok]", "" },
         { "http://ubuntu:8080/x?plain", SECURE, 200, "[plain]", "" },
-        { "https://stranger:10250/x", SECURE, 0, "", "Get https://stranger:10250/x: x509: certificate is valid for ubuntu, not stranger" },
+        { "https://stranger:10250/x", SECURE, 0, "",
+          "Get https://stranger:10250/x: x509: certificate is valid for ubuntu, not stranger" },
         { "https://stranger:10250/x?y", INSECURE, 200, "[y]", "" },
         { "https://192.168.229.132:10250/", SECURE, 0, "", "Get https://192.168.229.132:10250/: x509: cannot validate certificate for "
           "192.168.229.132 because it doesn't contain any IP SANs" },
@@ -214,7 +222,8 @@ static void judgements(void **state)
           "127.0.0.1:32778->127.0.0.1:53: read: connection refused" },
         { "http://ubuntu:8080/abort", SECURE, 0, "", "Get http://ubuntu:8080/abort: EOF" },
         { "gopher://x", SECURE, 0, "", "Get gopher://x: unsupported protocol scheme \"gopher\"" },
-        { "https://ubuntu:10250/late", EXPIRED, 0, "", "Get https://ubuntu:10250/late: x509: certificate has expired or is not yet valid" },
+        { "https://ubuntu:10250/late", EXPIRED, 0, "",
+          "Get https://ubuntu:10250/late: x509: certificate has expired or is not yet valid" },
     };
     struct world *w = *state;
     struct identity *id = w->id;
@@ -242,7 +251,8 @@ static void requests_arrive_whole(void **state)
     struct http_client *c = client(w, false, me);
     identity_unref(me);
     struct record r = { .status = 0 };
-    struct http_call_options opt = { .method = "POST", .url = "https://ubuntu:10250/p%20q?a=b", .body = STR("data"), .ev = &events, .ctx = &r };
+    struct http_call_options opt = { .method = "POST", .url = "https://ubuntu:10250/p%20q?a=b", .body = STR("data"), .ev = &events,
+                                     .ctx = &r };
     http_call_start(c, &opt);
     test_turns(w->l, 1);
     assert_int_equal(r.dones, 1);
@@ -293,12 +303,15 @@ static void streams_and_partings(void **state)
     test_advance(w->l, NS_PER_S);
     assert_int_equal(w->gone, 3);
     assert_int_equal(r.code, ERR_TIMEOUT);
-    assert_string_equal(r.error, "Get http://ubuntu:8080/open: net/http: request canceled (Client.Timeout exceeded while awaiting headers)");
+    assert_string_equal(r.error,
+                        "Get http://ubuntu:8080/open: net/http: request canceled (Client.Timeout exceeded while awaiting headers)");
 
     http_client_quote_urls(c, true);
     call(&r, c, "http://8.8.8.8:8080/open", NS_PER_S);
     test_advance(w->l, NS_PER_S);
-    assert_string_equal(r.error, "Get \"http://8.8.8.8:8080/open\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)");
+    assert_string_equal(r.error,
+                        "Get \"http://8.8.8.8:8080/open\": context deadline exceeded (Client.Timeout exceeded while awaiting "
+                        "headers)");
 
     call(&r, c, "http://ubuntu:8080/open", 0);     /* the client's owner leaves */
     test_turns(w->l, 1);
@@ -405,7 +418,8 @@ static void on_fetched(void *ctx, const struct http_result *r, const struct err 
 {
     char *out = ctx;
     if (r != NULL)
-        snprintf(out, 256, "%d " STR_FMT " " STR_FMT, r->status, STR_ARG(r->body), STR_ARG(http_headers_get(&r->headers, "content-type")));
+        snprintf(out, 256, "%d " STR_FMT " " STR_FMT, r->status, STR_ARG(r->body),
+                 STR_ARG(http_headers_get(&r->headers, "content-type")));
     else
         snprintf(out, 256, "%.200s", err->msg);
 }

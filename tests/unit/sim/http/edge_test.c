@@ -175,17 +175,21 @@ static const struct { const char *ask, *answer; bool closes; } talks[] = {
     { "GET / HTTP/1.0\r\n\r\n", OK_CLOSE("GET / 0", "7"), true },
     { "HEAD /h HTTP/1.1\r\nHost: h\r\n\r\n", OK("", "9"), false },
     { "DELETE /none HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 204 No Content\r\nDate: Sat, 25 Jan 2020 00:00:00 GMT\r\n\r\n", false },
-    { "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET /q HTTP/1.1\r\nHost: h\r\n\r\n", OK("POST /p 3", "9") OK("GET /q 0", "8"), false },
-    { "PUT /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\nTrail: er\r\n\r\nGET /q HTTP/1.1\r\nHost: h\r\n\r\n",
+    { "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET /q HTTP/1.1\r\nHost: h\r\n\r\n",
+      OK("POST /p 3", "9") OK("GET /q 0", "8"), false },
+    { "PUT /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\nTrail: er\r\n\r\nGET /q "
+      "HTTP/1.1\r\nHost: h\r\n\r\n",
       OK("PUT /c 3", "8") OK("GET /q 0", "8"), false },
     { "POST /e HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n", false },
-    { "POST /e HTTP/1.1\r\nHost: h\r\nExpect: wonders\r\nContent-Length: 2\r\n\r\n", BAD("417 Expectation Failed", "417 Expectation Failed"), true },
+    { "POST /e HTTP/1.1\r\nHost: h\r\nExpect: wonders\r\nContent-Length: 2\r\n\r\n",
+      BAD("417 Expectation Failed", "417 Expectation Failed"), true },
     { "GET http://other/abs?q HTTP/1.1\r\nHost: h\r\n\r\n", OK("GET /abs 0", "10"), false },
     { "garbage\r\n\r\n", BAD("400 Bad Request", "400 Bad Request"), true },
     { "GET / HTTP/1.1\r\n\r\n", BAD("400 Bad Request", "400 Bad Request: missing required Host header"), true },
     { "GET / HTTP/1.1\r\nHost: h\r\nBad Name: x\r\n\r\n", BAD("400 Bad Request", "400 Bad Request"), true },
     { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n", BAD("400 Bad Request", "400 Bad Request"), true },
-    { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", BAD("400 Bad Request", "400 Bad Request"), true },
+    { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+      BAD("400 Bad Request", "400 Bad Request"), true },
     { "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", BAD("400 Bad Request", "400 Bad Request"), true },
     { "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: wat\r\n\r\n", BAD("501 Not Implemented", "501 Not Implemented"), true },
     { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3145729\r\n\r\n",
@@ -219,8 +223,10 @@ static void oversized(void **state)
     struct arena *a = arena_new();
     const struct { struct str ask; const char *answer; } cases[] = {
         { filler(a, "GET /", LIMIT_TARGET_BYTES, ""), "HTTP/1.1 431 Request Header Fields Too Large\r\n" },
-        { filler(a, "GET / HTTP/1.1\r\nHost: h\r\nX: ", LIMIT_HEADER_BYTES + 1, "\r\n\r\n"), "HTTP/1.1 431 Request Header Fields Too Large\r\n" },
-        { filler(a, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n300001\r\n", 0x300001, "\r\n0\r\n\r\n"), "HTTP/1.1 413 " },
+        { filler(a, "GET / HTTP/1.1\r\nHost: h\r\nX: ", LIMIT_HEADER_BYTES + 1, "\r\n\r\n"),
+          "HTTP/1.1 431 Request Header Fields Too Large\r\n" },
+        { filler(a, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n300001\r\n", 0x300001, "\r\n0\r\n\r\n"),
+          "HTTP/1.1 413 " },
         { filler(a, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3145728\r\n\r\n", LIMIT_BODY_BYTES, ""), "HTTP/1.1 200 OK" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -270,7 +276,8 @@ static void partings(void **state)
     http_end(w->open);
     say(fd, STR("GET /next HTTP/1.1\r\nHost: h\r\n\r\n"), w);
     hear(fd, &b, "GET /next 0", w);
-    assert_true(str_find(strbuf_str(&b), STR("\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\nHTTP/1.1 200 OK")) > 0);
+    assert_true(str_find(strbuf_str(&b),
+                         STR("\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\nHTTP/1.1 200 OK")) > 0);
     strbuf_reset(&b);
     say(fd, str_c(paths[0]), w);                   /* the handler cuts it */
     test_turns(w->l, 2);
@@ -339,7 +346,8 @@ static void large_answers(void **state)
     ptrdiff_t head = str_find(strbuf_str(&b), STR("\r\n\r\n"));
     assert_true(str_find(strbuf_str(&b), STR("Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n")) > 0);
     static unsigned char plain[1000001];
-    z_stream z = { .next_in = (Bytef *)b.p + head + 4, .avail_in = (uInt)(b.n - (size_t)head - 4), .next_out = plain, .avail_out = sizeof plain };
+    z_stream z = { .next_in = (Bytef *)b.p + head + 4, .avail_in = (uInt)(b.n - (size_t)head - 4), .next_out = plain,
+                   .avail_out = sizeof plain };
     assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK);
     assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
     assert_int_equal(z.total_out, 1000000);

@@ -30,7 +30,8 @@ static void urls(void **state)
         struct url u;
         char got[256];
         if (url_parse(a, str_c(cases[i].text), &u, &err))
-            snprintf(got, sizeof got, STR_FMT "|" STR_FMT "|%d|" STR_FMT "|" STR_FMT, STR_ARG(u.scheme), STR_ARG(u.host), u.port, STR_ARG(u.path),
+            snprintf(got, sizeof got, STR_FMT "|" STR_FMT "|%d|" STR_FMT "|" STR_FMT, STR_ARG(u.scheme), STR_ARG(u.host), u.port,
+                     STR_ARG(u.path),
                      STR_ARG(u.query));
         else
             snprintf(got, sizeof got, "%.200s", err.msg);
@@ -101,6 +102,7 @@ static void negotiation(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(urls), cmocka_unit_test(queries), cmocka_unit_test(headers), cmocka_unit_test(negotiation) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(urls), cmocka_unit_test(queries), cmocka_unit_test(headers),
+                                        cmocka_unit_test(negotiation) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

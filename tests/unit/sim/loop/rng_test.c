@@ -1,4 +1,5 @@
-/* tests/unit/sim/loop/rng_test.c - the generator against published vectors, and what is drawn from it. Includes the file under test. */
+/* tests/unit/sim/loop/rng_test.c - the generator against published vectors, and what is drawn from it. Includes the file under
+ * test. */
 #include "sim/loop/rng.c"
 
 #include <setjmp.h>
@@ -129,7 +130,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chacha20_as_in_rfc_8439),         cmocka_unit_test(hchacha20_as_in_the_xchacha_draft),
-        cmocka_unit_test(streams_depend_on_seed_and_name_alone), cmocka_unit_test(lives_differ), cmocka_unit_test(draws_are_in_range_and_even),
+        cmocka_unit_test(streams_depend_on_seed_and_name_alone), cmocka_unit_test(lives_differ),
+        cmocka_unit_test(draws_are_in_range_and_even),
         cmocka_unit_test(names_have_kubernetes_letters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

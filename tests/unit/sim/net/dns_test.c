@@ -49,7 +49,8 @@ struct world { struct loop *l; struct vnet *v; struct vnet_host *pod, *dns; stru
 
 static int setup(void **state)
 {
-    static const struct resolv_conf rc = { .nameserver = "10.96.0.10", .search = { "default.svc.cluster.local", "svc.cluster.local", "cluster.local" },
+    static const struct resolv_conf rc = { .nameserver = "10.96.0.10",
+                                           .search = { "default.svc.cluster.local", "svc.cluster.local", "cluster.local" },
                                            .search_count = 3, .ndots = 5 };
     static const struct vip_backend backend = { "10.32.0.2", 53 };
     struct world *w = NEW(struct world);
@@ -84,8 +85,10 @@ static void candidates_in_order(void **state)
     static const struct { const char *name, *known, *asked, *error; } cases[] = {
         { "php-apache", "php-apache.default.svc.cluster.local", "php-apache.default.svc.cluster.local", "" },
         { "a.b", "a.b.svc.cluster.local", "a.b.default.svc.cluster.local a.b.svc.cluster.local", "" },
-        { "kubernetes.default.svc.cluster.local.", "kubernetes.default.svc.cluster.local", "kubernetes.default.svc.cluster.local", "" },
-        { "a.b.c.d.e.f", NULL, "a.b.c.d.e.f a.b.c.d.e.f.default.svc.cluster.local a.b.c.d.e.f.svc.cluster.local a.b.c.d.e.f.cluster.local",
+        { "kubernetes.default.svc.cluster.local.", "kubernetes.default.svc.cluster.local", "kubernetes.default.svc.cluster.local",
+          "" },
+        { "a.b.c.d.e.f", NULL, "a.b.c.d.e.f a.b.c.d.e.f.default.svc.cluster.local a.b.c.d.e.f.svc.cluster.local "
+                               "a.b.c.d.e.f.cluster.local",
           "lookup a.b.c.d.e.f on 10.96.0.10:53: no such host" },
         { "Ubuntu", NULL, "ubuntu.default.svc.cluster.local ubuntu.svc.cluster.local ubuntu.cluster.local ubuntu",
           "lookup Ubuntu on 10.96.0.10:53: no such host" },

@@ -172,7 +172,8 @@ static void hosts_go_away(void **state)
 static void services_outlive_their_writer(void **state)
 {
     (void)state;
-    static const char saved[] = "TCP 10.96.0.1:443 192.168.229.132:6443\nTCP 10.96.0.9:80\nUDP 10.96.0.10:53 10.32.0.2:53 10.32.0.3:53\n";
+    static const char saved[] = "TCP 10.96.0.1:443 192.168.229.132:6443\nTCP 10.96.0.9:80\nUDP 10.96.0.10:53 10.32.0.2:53 "
+                                "10.32.0.3:53\n";
     struct loop *l = test_loop();
     struct vnet *v = vnet_new(l);
     struct vnet_host *h = vnet_host_new(v, "ubuntu");
@@ -191,7 +192,8 @@ static void services_outlive_their_writer(void **state)
     strbuf_deinit(&out);
     vip_clear(h);
     assert_int_not_equal(vip_version(h), version);
-    static const char *const wrong[] = { "TCP\n", "TCP x\n", "ICMP 10.96.0.1:1\n", "TCP 10.96.0.1:70000\n", "TCP 10.96.0.1:1 2\n", "TCP :1\n" };
+    static const char *const wrong[] = { "TCP\n", "TCP x\n", "ICMP 10.96.0.1:1\n", "TCP 10.96.0.1:70000\n", "TCP 10.96.0.1:1 2\n",
+                                         "TCP :1\n" };
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
         assert_false(vip_restore(h, str_c(wrong[i])));
     assert_true(vip_restore(h, STR_NULL));
@@ -206,7 +208,8 @@ static void rules_are_a_machines(void **state)
     (void)state;
     struct loop *l = test_loop();
     struct vnet *v = vnet_new(l);
-    struct vnet_host *machines[2] = { vnet_host_new(v, "ubuntu"), vnet_host_new(v, "worker1") }, *pod = vnet_host_new(v, "web"), *to = vnet_host_new(v, "to");
+    struct vnet_host *machines[2] = { vnet_host_new(v, "ubuntu"), vnet_host_new(v, "worker1") }, *pod = vnet_host_new(v, "web"),
+                     *to = vnet_host_new(v, "to");
     struct vip_backend backend = { "10.32.0.9", 8080 };
     struct result r;
     vnet_host_add_addr(to, backend.ip);

@@ -103,7 +103,8 @@ static void pem_files(void **state)
     struct key *k = test_key("ca");
     struct cert *ca = test_ca("kubernetes", k), **certs;
     struct str one = cert_pem(a, ca), key = key_pem(a, k);
-    struct str all = arena_strf(a, "# a comment\n" STR_FMT "-----BEGIN CERTIFICATE-----\nbroken\n" STR_FMT STR_FMT, STR_ARG(one), STR_ARG(key),
+    struct str all = arena_strf(a, "# a comment\n" STR_FMT "-----BEGIN CERTIFICATE-----\nbroken\n" STR_FMT STR_FMT, STR_ARG(one),
+                                STR_ARG(key),
                                 STR_ARG(one));
     size_t n;
     assert_true(cert_parse_pem_all(all, &certs, &n, NULL));

@@ -115,7 +115,8 @@ static void refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(deterministic), cmocka_unit_test(on_threads), cmocka_unit_test(round_trip), cmocka_unit_test(foreign_forms),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(deterministic), cmocka_unit_test(on_threads),
+                                        cmocka_unit_test(round_trip), cmocka_unit_test(foreign_forms),
                                         cmocka_unit_test(refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

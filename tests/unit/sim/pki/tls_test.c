@@ -43,7 +43,8 @@ static void client_init(struct client *c, struct identity *id, const char **alpn
     mbedtls_ssl_config_init(&c->conf);
     mbedtls_ssl_init(&c->ssl);
     assert_int_equal(mbedtls_ctr_drbg_seed(&c->drbg, mbedtls_entropy_func, &c->entropy, NULL, 0), 0);
-    assert_int_equal(mbedtls_ssl_config_defaults(&c->conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT), 0);
+    assert_int_equal(mbedtls_ssl_config_defaults(&c->conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                                 MBEDTLS_SSL_PRESET_DEFAULT), 0);
     mbedtls_ssl_conf_rng(&c->conf, mbedtls_ctr_drbg_random, &c->drbg);
     mbedtls_ssl_conf_authmode(&c->conf, MBEDTLS_SSL_VERIFY_NONE);
     if (alpn)
@@ -74,7 +75,8 @@ struct peer {                          /* one server session and what it reporte
     char                why[sizeof ((struct err *)0)->msg];
 };
 
-struct lab { struct key *ca_key, *key, *client_key; struct cert *ca, *leaf, *client_leaf; struct identity *id, *client_id; struct trust *trust; };
+struct lab { struct key *ca_key, *key, *client_key; struct cert *ca, *leaf, *client_leaf; struct identity *id, *client_id;
+             struct trust *trust; };
 static struct lab lab;
 
 static struct identity *identity_cb(void *ctx)
@@ -112,7 +114,8 @@ static const struct tls_callbacks callbacks = { on_output, on_data, on_closed };
 
 static struct tls_server *server_new(struct identity *id, bool ask, bool hint)
 {
-    struct tls_server_options opt = { .identity = identity_cb, .ctx = id, .request_client_cert = ask, .client_ca_hint = hint ? lab.trust : NULL };
+    struct tls_server_options opt = { .identity = identity_cb, .ctx = id, .request_client_cert = ask,
+                                      .client_ca_hint = hint ? lab.trust : NULL };
     struct tls_server *s = tls_server_new(&opt, NULL);
     assert_non_null(s);
     return s;
@@ -441,7 +444,8 @@ static void freed_in_a_callback(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(data_both_ways), cmocka_unit_test(large_answer_and_shutdown), cmocka_unit_test(client_certificate_and_resumption),
+        cmocka_unit_test(data_both_ways), cmocka_unit_test(large_answer_and_shutdown),
+            cmocka_unit_test(client_certificate_and_resumption),
         cmocka_unit_test(no_identity), cmocka_unit_test(refusals), cmocka_unit_test(not_tls), cmocka_unit_test(damaged_hello),
         cmocka_unit_test(freed_in_a_callback),
     };

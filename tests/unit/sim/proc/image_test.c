@@ -12,9 +12,12 @@ static const struct { const char *ref, *key, *shown; } names[] = {
     { "a@sha256:12", "docker.io/library/a@sha256:12", "a@sha256:12" },
 };
 static const struct { const char *ref, *error; } checks[] = {
-    { "target", NULL }, { "k8s.gcr.io/metrics-server/metrics-server:v0.3.7", NULL }, { "a__b/c-d:T_1", NULL }, { "localhost:5000/x", NULL },
-    { "Target", "invalid reference format: repository name must be lowercase" }, { "", "invalid reference format" }, { "a:", "invalid reference format" },
-    { "a b", "invalid reference format" }, { "a//b", "invalid reference format" }, { ":x", "invalid reference format" }, { "a:-x", "invalid reference format" },
+    { "target", NULL }, { "k8s.gcr.io/metrics-server/metrics-server:v0.3.7", NULL }, { "a__b/c-d:T_1", NULL },
+    { "localhost:5000/x", NULL },
+    { "Target", "invalid reference format: repository name must be lowercase" }, { "", "invalid reference format" },
+    { "a:", "invalid reference format" },
+    { "a b", "invalid reference format" }, { "a//b", "invalid reference format" }, { ":x", "invalid reference format" },
+    { "a:-x", "invalid reference format" },
 };
 
 static void test_names(void **state)
@@ -39,23 +42,32 @@ static void test_catalog(void **state)
 {
     (void)state;
     static const struct { const char *ref, *program; } want[] = {
-        { "k8s.gcr.io/kube-apiserver:v1.16.6", "kube-apiserver" }, { "k8s.gcr.io/kube-controller-manager:v1.20.2", "kube-controller-manager" }, { "registry.k8s.io/kube-scheduler:v1.34.1", "kube-scheduler" },
-        { "k8s.gcr.io/kube-proxy:v1.16.6", "kube-proxy" }, { "k8s.gcr.io/etcd:3.3.15-0", "etcd" }, { "k8s.gcr.io/etcd:3.4.13-0", "etcd" }, { "k8s.gcr.io/coredns:1.6.2", "coredns" },
-        { "k8s.gcr.io/coredns:1.7.0", "coredns" }, { "k8s.gcr.io/pause:3.1", "pause" }, { "k8s.gcr.io/pause:3.2", "pause" }, { "weaveworks/weave-kube:2.6.0", "daemon" },
-        { "weaveworks/weave-npc:2.6.0", "daemon" }, { "k8s.gcr.io/metrics-server-amd64:v0.3.6", "metrics-server" }, { "k8s.gcr.io/metrics-server/metrics-server:v0.3.7", "metrics-server" },
-        { "busybox", "sh" }, { "php:5-apache", "httpd" }, { "php:8-apache", "httpd" }, { "nginx", "httpd" }, { "httpd", "httpd" }, { "alpine", "sh" }, { "k8s.gcr.io/hpa-example", "httpd" },
+        { "k8s.gcr.io/kube-apiserver:v1.16.6", "kube-apiserver" },
+        { "k8s.gcr.io/kube-controller-manager:v1.20.2", "kube-controller-manager" },
+        { "registry.k8s.io/kube-scheduler:v1.34.1", "kube-scheduler" },
+        { "k8s.gcr.io/kube-proxy:v1.16.6", "kube-proxy" }, { "k8s.gcr.io/etcd:3.3.15-0", "etcd" },
+        { "k8s.gcr.io/etcd:3.4.13-0", "etcd" }, { "k8s.gcr.io/coredns:1.6.2", "coredns" },
+        { "k8s.gcr.io/coredns:1.7.0", "coredns" }, { "k8s.gcr.io/pause:3.1", "pause" }, { "k8s.gcr.io/pause:3.2", "pause" },
+        { "weaveworks/weave-kube:2.6.0", "daemon" },
+        { "weaveworks/weave-npc:2.6.0", "daemon" }, { "k8s.gcr.io/metrics-server-amd64:v0.3.6", "metrics-server" },
+        { "k8s.gcr.io/metrics-server/metrics-server:v0.3.7", "metrics-server" },
+        { "busybox", "sh" }, { "php:5-apache", "httpd" }, { "php:8-apache", "httpd" }, { "nginx", "httpd" }, { "httpd", "httpd" },
+        { "alpine", "sh" }, { "k8s.gcr.io/hpa-example", "httpd" },
     };
     for (size_t i = 0; i < ARRAY_LEN(want); i++) {
         const struct json *r = image_catalog_find(str_c(want[i].ref));
         int64_t created;
-        if (!r || !str_eqc(json_get_str(r, "program"), want[i].program) || json_get_str(r, "id").n != 71 || json_get_str(r, "digest").n != 71 || json_get_int(r, "size", 0) < 1000 ||
-            json_len(json_get(r, "layers")) == 0 || !time_parse_rfc3339(json_get_str(r, "created"), &created) || !json_path(r, "load.mean_nanocores"))
+        if (!r || !str_eqc(json_get_str(r, "program"), want[i].program) || json_get_str(r, "id").n != 71 ||
+            json_get_str(r, "digest").n != 71 || json_get_int(r, "size", 0) < 1000 ||
+            json_len(json_get(r, "layers")) == 0 || !time_parse_rfc3339(json_get_str(r, "created"), &created) ||
+            !json_path(r, "load.mean_nanocores"))
             fail_msg("record of %s", want[i].ref);
     }
     assert_null(image_catalog_find(STR("target")));
     assert_null(image_catalog_find(STR("busybox:9")));
     assert_true(str_starts(json_get_str(image_catalog_find(STR("php:5-apache")), "id"), "sha256:24c791995c1e"));
-    assert_ptr_equal(image_catalog_find(STR("php@sha256:0a40fd273961b99d8afe69a61a68c73c04bc0caa9de384d3b2dd9e7986eec86d")), image_catalog_find(STR("php:5-apache")));
+    assert_ptr_equal(image_catalog_find(STR("php@sha256:0a40fd273961b99d8afe69a61a68c73c04bc0caa9de384d3b2dd9e7986eec86d")),
+                     image_catalog_find(STR("php:5-apache")));
 }
 
 struct result { int64_t at; int calls; const struct json *record; char error[300]; };
@@ -85,9 +97,11 @@ static void test_pull(void **state)
 {
     (void)state;
     static const struct { const char *ref, *error; } wrong[] = {
-        { "target", "Error response from daemon: pull access denied for target, repository does not exist or may require 'docker login': denied: requested access to the resource is denied" },
+        { "target", "Error response from daemon: pull access denied for target, repository does not exist or may require 'docker "
+                    "login': denied: requested access to the resource is denied" },
         { "busybox:9", "Error response from daemon: manifest for busybox:9 not found: manifest unknown: manifest unknown" },
-        { "k8s.gcr.io/foo:1", "Error response from daemon: manifest for k8s.gcr.io/foo:1 not found: manifest unknown: Failed to fetch \"1\" from request \"/v2/foo/manifests/1\"." },
+        { "k8s.gcr.io/foo:1", "Error response from daemon: manifest for k8s.gcr.io/foo:1 not found: manifest unknown: Failed to "
+                              "fetch \"1\" from request \"/v2/foo/manifests/1\"." },
         { "reg.example/a", "Error response from daemon: Get https://reg.example/v2/: dial tcp: lookup reg.example: no such host" },
     };
     struct loop *l = the_loop = test_loop();
@@ -153,6 +167,7 @@ static void test_store(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_names), cmocka_unit_test(test_catalog), cmocka_unit_test(test_pull), cmocka_unit_test(test_store) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_names), cmocka_unit_test(test_catalog), cmocka_unit_test(test_pull),
+                                        cmocka_unit_test(test_store) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,8 +6,10 @@
 #include <cmocka.h>
 
 static const struct pflag table[] = {
-    { "v", PFLAG_INT, NULL }, { "help", PFLAG_BOOL, NULL }, { "name", PFLAG_STRING, NULL }, { "wait", PFLAG_DURATION, NULL }, { "on", PFLAG_BOOL, NULL },
-    { "rate", PFLAG_FLOAT, NULL }, { "gates", PFLAG_MAP, NULL }, { "ip", PFLAG_IP, NULL }, { "old", PFLAG_STRING, "use --name instead." }, { "all", PFLAG_LIST, NULL },
+    { "v", PFLAG_INT, NULL }, { "help", PFLAG_BOOL, NULL }, { "name", PFLAG_STRING, NULL }, { "wait", PFLAG_DURATION, NULL },
+    { "on", PFLAG_BOOL, NULL },
+    { "rate", PFLAG_FLOAT, NULL }, { "gates", PFLAG_MAP, NULL }, { "ip", PFLAG_IP, NULL },
+    { "old", PFLAG_STRING, "use --name instead." }, { "all", PFLAG_LIST, NULL },
 };
 
 static const struct pflag *find(void *ctx, struct str name)
@@ -31,7 +33,8 @@ static const struct row { const char *line, *want; bool quoted; } rows[] = {
     { "", "|", false },
     { "--name=a --name b --on --on=false", "name=a/0 name=b/0 on=true/1 on=false/0 |", false },
     { "-v 2 -v=3 -v4 -h", "v=2/2 v=3/3 v=4/4 help=true/1 |", false },
-    { "--wait 1m30s --rate 0.5 --gates a=true,b=false --ip 10.0.0.1 --all a,b", "wait=1m30s/90000000000 rate=0.5/0 gates=a=true,b=false/0 ip=10.0.0.1/0 all=a,b/0 |", false },
+    { "--wait 1m30s --rate 0.5 --gates a=true,b=false --ip 10.0.0.1 --all a,b",
+      "wait=1m30s/90000000000 rate=0.5/0 gates=a=true,b=false/0 ip=10.0.0.1/0 all=a,b/0 |", false },
     { "one --on two", "on=true/1 |one", false },
     { "--on -- --name x", "on=true/1 |--name", false },
     { "--old x", "old=x/0 |!Flag --old has been deprecated, use --name instead.", false },

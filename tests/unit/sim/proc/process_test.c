@@ -27,7 +27,8 @@ static void echo_input(void *state, struct str bytes)
 static void echo_eof(void *state) { process_write(((struct echo *)state)->p, 1, STR("eof")); }
 static void echo_signal(void *state, int signo) { process_printf(((struct echo *)state)->p, 1, "signal %d", signo); }
 static void echo_stop(void *state) { strbuf_addc(&told, "[stop]"); free(state); }
-static const struct program_ops echo = { .name = "echo", .start = echo_start, .input = echo_input, .input_eof = echo_eof, .signal = echo_signal, .stop = echo_stop };
+static const struct program_ops echo = { .name = "echo", .start = echo_start, .input = echo_input, .input_eof = echo_eof,
+                                         .signal = echo_signal, .stop = echo_stop };
 static const struct program_ops deaf = { .name = "deaf", .start = echo_start, .stop = echo_stop };
 
 static void on_output(void *ctx, int fd, struct str bytes) { (void)ctx; strbuf_addf(&told, "%d:" STR_FMT " ", fd, STR_ARG(bytes)); }
@@ -43,7 +44,9 @@ static struct process *start(struct loop *l, const struct program_ops *ops, bool
 {
     char *argv[] = { "echo", "hello", NULL }, *env[] = { "A=1", "AB=2", "A=3", NULL };
     strbuf_reset(&told);
-    return process_start(ops, &(struct process_options){ .loop = l, .name = "test", .argv = argv, .env = env, .stdin_open = true, .tty = tty, .io = &io, .io_ctx = ctx }, err);
+    return process_start(ops,
+                         &(struct process_options){ .loop = l, .name = "test", .argv = argv, .env = env, .stdin_open = true,
+                                                    .tty = tty, .io = &io, .io_ctx = ctx }, err);
 }
 
 static void test_life(void **state)
@@ -117,7 +120,9 @@ static void test_in_cluster(void **state)
     strbuf_reset(&told);
     struct process *p = process_start(&echo, &o, NULL);
     assert_false(process_in_cluster(p, a, &c, &err));
-    assert_string_equal(err.msg, "unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined");
+    assert_string_equal(err.msg,
+                        "unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be "
+                        "defined");
     process_free(p);
     o.env = env;
     p = process_start(&echo, &o, NULL);
@@ -147,6 +152,7 @@ static void test_registry(void **state)
 int main(void)
 {
     strbuf_init(&told, 4096);
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_life), cmocka_unit_test(test_in_cluster), cmocka_unit_test(test_registry) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_life), cmocka_unit_test(test_in_cluster),
+                                        cmocka_unit_test(test_registry) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

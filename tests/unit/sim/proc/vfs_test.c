@@ -132,6 +132,7 @@ static void test_limits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_paths), cmocka_unit_test(test_layers), cmocka_unit_test(test_mounts_and_order), cmocka_unit_test(test_limits) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_paths), cmocka_unit_test(test_layers),
+                                        cmocka_unit_test(test_mounts_and_order), cmocka_unit_test(test_limits) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

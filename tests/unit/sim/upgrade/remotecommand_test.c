@@ -1,4 +1,5 @@
-/* exec, attach and port-forward as the kubelet serves them: a real request through the in-process client, then SPDY as kubectl speaks it. */
+/* exec, attach and port-forward as the kubelet serves them: a real request through the in-process client, then SPDY as kubectl
+ * speaks it. */
 #include "tests/unit/sim/net/net_test.h"
 
 #include <stdio.h>
@@ -113,7 +114,8 @@ static void on_response(void *ctx, const struct http_response *r)
     snprintf(w->protocol, sizeof w->protocol, STR_FMT, STR_ARG(http_headers_get(&r->headers, "x-stream-protocol-version")));
     for (size_t i = 0; i < r->headers.n; i++)
         if (str_eqi(r->headers.v[i].name, STR("X-Accepted-Stream-Protocol-Versions")))
-            snprintf(w->accepted + strlen(w->accepted), sizeof w->accepted - strlen(w->accepted), STR_FMT " ", STR_ARG(r->headers.v[i].value));
+            snprintf(w->accepted + strlen(w->accepted), sizeof w->accepted - strlen(w->accepted), STR_FMT " ",
+                     STR_ARG(r->headers.v[i].value));
 }
 static void on_body(void *ctx, struct str b)
 {
@@ -188,7 +190,8 @@ static void request(struct world *w, const char *target, const char *upgrade, co
     struct str rest = str_c(protocols);
     while (rest.p != NULL)
         http_headers_add(a, &h, "X-Stream-Protocol-Version", str_token(&rest, '|'));
-    struct http_call_options opt = { .method = "POST", .url = arena_printf(a, "http://10.0.0.1:10250%s", target), .headers = &h, .want_upgrade = true,
+    struct http_call_options opt = { .method = "POST", .url = arena_printf(a, "http://10.0.0.1:10250%s", target), .headers = &h,
+                                     .want_upgrade = true,
                                      .ev = &call_events, .ctx = w };
     w->call = http_call_start(w->client, &opt);
     arena_free(a);
@@ -256,19 +259,22 @@ static void handshakes(void **state)
     (void)state;
     static const struct { const char *name, *target, *upgrade, *protocols; int status; const char *protocol, *body; } cases[] = {
         { "kubectl 1.20", "/exec/a/b/c?input=1&output=1", "SPDY/3.1", kubectl_120, 101, "v4.channel.k8s.io", "" },
-        { "kubectl 1.33", "/exec/a/b/c?stdout=true", "SPDY/3.1", "v5.channel.k8s.io|v4.channel.k8s.io|v3.channel.k8s.io", 101, "v4.channel.k8s.io", "" },
+        { "kubectl 1.33", "/exec/a/b/c?stdout=true", "SPDY/3.1", "v5.channel.k8s.io|v4.channel.k8s.io|v3.channel.k8s.io", 101,
+          "v4.channel.k8s.io", "" },
         { "one line", "/exec/a/b/c?stdout=true", "spdy/3.1", "v9, v2.channel.k8s.io,channel.k8s.io", 101, "v2.channel.k8s.io", "" },
         { "v1", "/exec/a/b/c?stdout=true", "SPDY/3.1", "channel.k8s.io", 101, "channel.k8s.io", "" },
         { "none in common", "/exec/a/b/c?stdout=true", "SPDY/3.1", "v5.channel.k8s.io|v6.channel.k8s.io", 403, "",
           "unable to upgrade: unable to negotiate protocol: client supports [v5.channel.k8s.io v6.channel.k8s.io], server accepts "
           "[v4.channel.k8s.io v3.channel.k8s.io v2.channel.k8s.io channel.k8s.io]\n" },
-        { "no version", "/exec/a/b/c?stdout=true", "SPDY/3.1", NULL, 400, "", "unable to upgrade: X-Stream-Protocol-Version is required\n" },
+        { "no version", "/exec/a/b/c?stdout=true", "SPDY/3.1", NULL, 400, "",
+          "unable to upgrade: X-Stream-Protocol-Version is required\n" },
         { "no upgrade", "/exec/a/b/c?stdout=true", NULL, "v4.channel.k8s.io", 400, "", NULL },
         { "websocket", "/exec/a/b/c?stdout=true", "websocket", NULL, 400, "", NULL },
         { "nothing asked", "/exec/a/b/c", "SPDY/3.1", kubectl_120, 400, "", "you must specify at least 1 of stdin, stdout, stderr" },
         { "port-forward", "/portForward/a/b", "SPDY/3.1", "portforward.k8s.io", 101, "portforward.k8s.io", "" },
         { "port-forward as exec", "/portForward/a/b", "SPDY/3.1", "v4.channel.k8s.io", 403, "",
-          "unable to upgrade: unable to negotiate protocol: client supports [v4.channel.k8s.io], server accepts [portforward.k8s.io]\n" },
+          "unable to upgrade: unable to negotiate protocol: client supports [v4.channel.k8s.io], server accepts "
+          "[portforward.k8s.io]\n" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct world *w = world_new();
@@ -295,10 +301,13 @@ static void verdicts(void **state)
     (void)state;
     static const struct { const char *protocol; int code; const char *message, *want; } cases[] = {
         { "v4.channel.k8s.io", 0, NULL, "{\"metadata\":{},\"status\":\"Success\"}" },
-        { "v4.channel.k8s.io", 3, NULL, "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"command terminated with non-zero exit code: exit status 3\","
+        { "v4.channel.k8s.io", 3, NULL,
+          "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"command terminated with non-zero exit code: exit status 3\","
           "\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[{\"reason\":\"ExitCode\",\"message\":\"3\"}]}}" },
-        { "v4.channel.k8s.io", -1, "error executing command in container: x \"y\"", "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"Internal error occurred: "
-          "error executing command in container: x \\\"y\\\"\",\"reason\":\"InternalError\",\"details\":{\"causes\":[{\"message\":\"error executing command in "
+        { "v4.channel.k8s.io", -1, "error executing command in container: x \"y\"",
+          "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"Internal error occurred: "
+          "error executing command in container: x \\\"y\\\"\",\"reason\":\"InternalError\","
+          "\"details\":{\"causes\":[{\"message\":\"error executing command in "
           "container: x \\\"y\\\"\"}]},\"code\":500}" },
         { "v3.channel.k8s.io", 0, NULL, "" },
         { "v2.channel.k8s.io", 137, NULL, "command terminated with non-zero exit code: exit status 137" },
@@ -370,7 +379,8 @@ static void terminal(void **state)
     assert_string_equal(w->seen, "ready;81x25;");
     stream_write(w->channel[4].s, STR("ght\":24}"));
     test_turns(w->l, 3);
-    stream_write(w->channel[4].s, STR("}{\"Width\":-1,\"Height\":2}{\"Width\":65536,\"Height\":2}\n{\"Width\":[}{\"Width\":1,\"Height\":65535}"));
+    stream_write(w->channel[4].s,
+                 STR("}{\"Width\":-1,\"Height\":2}{\"Width\":65536,\"Height\":2}\n{\"Width\":[}{\"Width\":1,\"Height\":65535}"));
     test_turns(w->l, 3);
     assert_string_equal(w->seen, "ready;81x25;80x24;1x65535;");
     stream_abort(w->channel[1].s);                     /* stdin alone is reset: an end of file */
@@ -546,8 +556,10 @@ static void port_forward(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(handshakes), cmocka_unit_test(verdicts), cmocka_unit_test(input), cmocka_unit_test(terminal), cmocka_unit_test(unexpected_streams),
-        cmocka_unit_test(no_streams_in_time), cmocka_unit_test(slow_client), cmocka_unit_test(freed_inside_events), cmocka_unit_test(port_forward),
+        cmocka_unit_test(handshakes), cmocka_unit_test(verdicts), cmocka_unit_test(input), cmocka_unit_test(terminal),
+            cmocka_unit_test(unexpected_streams),
+        cmocka_unit_test(no_streams_in_time), cmocka_unit_test(slow_client), cmocka_unit_test(freed_inside_events),
+        cmocka_unit_test(port_forward),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -261,7 +261,8 @@ static void malformed(void **state)
         { "type 0", "80030000 00000000" },
         { "type 65535", "8003ffff 00000000" },
         { "SYN_STREAM too short", "80030001 00000009 00000001 00000000 00" },
-        { "SYN_STREAM of stream 0", "80030001 00000029 00000000 00000000 0000 78f9e3c6a7c26260606004a7b392a2d4c45c6851c29a0a0a6800000000ffff" },
+        { "SYN_STREAM of stream 0",
+          "80030001 00000029 00000000 00000000 0000 78f9e3c6a7c26260606004a7b392a2d4c45c6851c29a0a0a6800000000ffff" },
         { "no zlib", "80030001 0000000e 00000001 00000000 0000 61626364" },
         { "wrong dictionary", "80030001 00000010 00000001 00000000 0000 78f9e3c6a7c3" },
         { "PING of 3 bytes", "80030006 00000003 000001" },
@@ -321,7 +322,8 @@ static void bad_streams_are_reset(void **state)
     (void)state;
     static const struct { const char *name; uint32_t id; struct str plain; const char *got; } cases[] = {
         { "upper case", 1, { "\0\0\0\1" "\0\0\0\1" "A" "\0\0\0\1" "b", 14 }, "80030003000000080000000100000001" },
-        { "twice", 3, { "\0\0\0\2" "\0\0\0\1" "a" "\0\0\0\1" "b" "\0\0\0\1" "a" "\0\0\0\1" "c", 24 }, "80030003000000080000000300000001" },
+        { "twice", 3, { "\0\0\0\2" "\0\0\0\1" "a" "\0\0\0\1" "b" "\0\0\0\1" "a" "\0\0\0\1" "c", 24 },
+          "80030003000000080000000300000001" },
         { "count too high", 5, { "\0\0\0\2" "\0\0\0\1" "a" "\0\0\0\1" "b", 14 }, "80030003000000080000000500000001" },
         { "huge count", 7, { "\177\377\377\377", 4 }, "80030003000000080000000700000001" },
         { "huge length", 9, { "\0\0\0\1" "\377\377\377\377" "a", 9 }, "80030003000000080000000900000001" },
@@ -581,9 +583,12 @@ static void after_goaway(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kubectl_in_pieces), cmocka_unit_test(our_blocks_are_zlib), cmocka_unit_test(malformed), cmocka_unit_test(bad_streams_are_reset),
-        cmocka_unit_test(bomb), cmocka_unit_test(talk), cmocka_unit_test(many_streams), cmocka_unit_test(paused_reader_stops_the_connection),
-        cmocka_unit_test(slow_reader_is_dropped), cmocka_unit_test(a_flood_of_pings_is_dropped_too), cmocka_unit_test(partings), cmocka_unit_test(after_goaway),
+        cmocka_unit_test(kubectl_in_pieces), cmocka_unit_test(our_blocks_are_zlib), cmocka_unit_test(malformed),
+            cmocka_unit_test(bad_streams_are_reset),
+        cmocka_unit_test(bomb), cmocka_unit_test(talk), cmocka_unit_test(many_streams),
+        cmocka_unit_test(paused_reader_stops_the_connection),
+        cmocka_unit_test(slow_reader_is_dropped), cmocka_unit_test(a_flood_of_pings_is_dropped_too), cmocka_unit_test(partings),
+        cmocka_unit_test(after_goaway),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

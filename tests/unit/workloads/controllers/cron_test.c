@@ -30,7 +30,8 @@ static void next_test(void **state)
 
 static void refused_test(void **state)
 {
-    static const char *const texts[] = { "", "* * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 7", "5-1 * * * *", "*/0 * * * *", "a * * * *", "* * * * * *", "@never" };
+    static const char *const texts[] = { "", "* * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 7",
+                                         "5-1 * * * *", "*/0 * * * *", "a * * * *", "* * * * * *", "@never" };
     struct cron c;
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)

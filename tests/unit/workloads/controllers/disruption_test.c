@@ -87,7 +87,8 @@ static void status_test(void **state)
     is(a, budget_status(a, 20, pdb, &(struct budget_count){ 3, 2, 3 }, none, T0),
        "{'observedGeneration':3,'disruptionsAllowed':1,'currentHealthy':3,'desiredHealthy':2,'expectedPods':3}");
     is(a, budget_status(a, 16, pdb, &(struct budget_count){ 1, 2, 3 }, json_buildf(a, "{'p':'x'}"), T0),
-       "{'observedGeneration':3,'disruptedPods':{'p':'x'},'disruptionsAllowed':0,'currentHealthy':1,'desiredHealthy':2,'expectedPods':3}");
+       "{'observedGeneration':3,'disruptedPods':{'p':'x'},'disruptionsAllowed':0,'currentHealthy':1,'desiredHealthy':2,"
+       "'expectedPods':3}");
     is(a, budget_status(a, 20, pdb, &(struct budget_count){ 3, 0, 0 }, none, T0),     /* nothing is expected: nothing is allowed */
        "{'observedGeneration':3,'disruptionsAllowed':0,'currentHealthy':3,'desiredHealthy':0,'expectedPods':0}");
     struct json *st = budget_status(a, 34, pdb, &(struct budget_count){ 3, 2, 3 }, none, T0);
@@ -108,7 +109,9 @@ static void print_test(void **state)
 {
     (void)state;
     struct arena *a = arena_new();
-    struct json *sel = json_buildf(a, "{'matchLabels':{'app':'web'},'matchExpressions':[{'key':'x','operator':'In','values':['a','b']}]}");
+    struct json *sel = json_buildf(a,
+                                   "{'matchLabels':{'app':'web'},'matchExpressions':[{'key':'x','operator':'In','values':['a',"
+                                   "'b']}]}");
     assert_string_equal(label_selector_print(a, sel),
                         "&LabelSelector{MatchLabels:map[string]string{app: web,},MatchExpressions:[]LabelSelectorRequirement{"
                         "LabelSelectorRequirement{Key:x,Operator:In,Values:[a b],},},}");
@@ -117,7 +120,8 @@ static void print_test(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(desired_test), cmocka_unit_test(disrupted_test), cmocka_unit_test(status_test),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(desired_test), cmocka_unit_test(disrupted_test),
+                                        cmocka_unit_test(status_test),
                                         cmocka_unit_test(print_test) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

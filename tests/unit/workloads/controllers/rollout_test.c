@@ -9,9 +9,12 @@
 static void resolve_test(void **state)
 {
     static const struct { const char *spec; int64_t replicas, surge, unavailable; bool rolling; } cases[] = {
-        { "{'replicas':1,'strategy':{'type':'RollingUpdate','rollingUpdate':{'maxSurge':'25%','maxUnavailable':'25%'}}}", 1, 1, 0, true },
-        { "{'replicas':4,'strategy':{'type':'RollingUpdate','rollingUpdate':{'maxSurge':'25%','maxUnavailable':'25%'}}}", 4, 1, 1, true },
-        { "{'replicas':10,'strategy':{'type':'RollingUpdate','rollingUpdate':{'maxSurge':'25%','maxUnavailable':'25%'}}}", 10, 3, 2, true },
+        { "{'replicas':1,'strategy':{'type':'RollingUpdate','rollingUpdate':{'maxSurge':'25%','maxUnavailable':'25%'}}}", 1, 1, 0,
+          true },
+        { "{'replicas':4,'strategy':{'type':'RollingUpdate','rollingUpdate':{'maxSurge':'25%','maxUnavailable':'25%'}}}", 4, 1, 1,
+          true },
+        { "{'replicas':10,'strategy':{'type':'RollingUpdate','rollingUpdate':{'maxSurge':'25%','maxUnavailable':'25%'}}}", 10, 3,
+          2, true },
         { "{'replicas':3,'strategy':{'type':'RollingUpdate','rollingUpdate':{'maxSurge':0,'maxUnavailable':0}}}", 3, 0, 1, true },
         { "{'replicas':3,'strategy':{'type':'RollingUpdate','rollingUpdate':{'maxSurge':0,'maxUnavailable':'10%'}}}", 3, 0, 1, true },
         { "{'replicas':2,'strategy':{'type':'RollingUpdate','rollingUpdate':{'maxSurge':1,'maxUnavailable':5}}}", 2, 1, 2, true },
@@ -32,7 +35,8 @@ static void resolve_test(void **state)
 }
 
 /* ---- steps. ReplicaSets as "replicas/available/desired/max", oldest first; the last is the newest unless newest says -1 ---- */
-struct step_case { const char *name; int64_t replicas, surge, unavailable, status_replicas; int newest; const char *sets; int64_t want_new; const char *want; };
+struct step_case { const char *name; int64_t replicas, surge, unavailable, status_replicas; int newest; const char *sets;
+                   int64_t want_new; const char *want; };
 
 static size_t parse_sets(const char *text, struct rollout_rs *rs)
 {
@@ -43,7 +47,8 @@ static size_t parse_sets(const char *text, struct rollout_rs *rs)
         sscanf(p, "%d/%d/%d/%d%n", &v[0], &v[1], &v[2], &v[3], &used);
         if (!used)
             sscanf(p, "%d/%d%n", &v[0], &v[1], &used);
-        rs[n] = (struct rollout_rs){ .replicas = v[0], .actual = v[0], .available = v[1], .desired = v[2], .max = v[3], .created_ns = (int64_t)n + 1, .name = str_c(names[n]) };
+        rs[n] = (struct rollout_rs){ .replicas = v[0], .actual = v[0], .available = v[1], .desired = v[2], .max = v[3],
+                                     .created_ns = (int64_t)n + 1, .name = str_c(names[n]) };
         p += used;
         p += *p == ' ';
     }
@@ -55,12 +60,14 @@ static void check_steps(const struct step_case *c, size_t (*fn)(const struct rol
     struct rollout_rs rs[4];
     struct rollout_step steps[8];
     char got[128] = "";
-    struct rollout r = { .replicas = c->replicas, .surge = c->surge, .unavailable = c->unavailable, .rolling = true, .status_replicas = c->status_replicas, .rs = rs };
+    struct rollout r = { .replicas = c->replicas, .surge = c->surge, .unavailable = c->unavailable, .rolling = true,
+                         .status_replicas = c->status_replicas, .rs = rs };
     r.n = parse_sets(c->sets, rs);
     r.newest = c->newest < 0 ? SIZE_MAX : r.n - 1;
     size_t n = fn(&r, steps);
     for (size_t i = 0; i < n; i++)
-        snprintf(got + strlen(got), sizeof got - strlen(got), "%s" STR_FMT ":%d", i ? " " : "", STR_ARG(rs[steps[i].rs].name), (int)steps[i].replicas);
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s" STR_FMT ":%d", i ? " " : "", STR_ARG(rs[steps[i].rs].name),
+                 (int)steps[i].replicas);
     if (strcmp(got, c->want) != 0)
         fail_msg("%s: got \"%s\", want \"%s\"", c->name, got, c->want);
     if (c->want_new >= 0)
@@ -109,6 +116,7 @@ static void scaling_test(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(resolve_test), cmocka_unit_test(rolling_test), cmocka_unit_test(scaling_test) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(resolve_test), cmocka_unit_test(rolling_test),
+                                        cmocka_unit_test(scaling_test) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* What a LoadProfile wants when: levels, ramps, the instants at which the number of clients changes, arrivals; and specs that are refused. */
+/* What a LoadProfile wants when: levels, ramps, the instants at which the number of clients changes, arrivals; and specs that are
+ * refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +34,8 @@ static void levels(void **state)
     (void)state;
     struct load_plan p;
     static const struct { int64_t at_s; size_t clients; } rows[] = {
-        { 0, 2 }, { 59, 2 }, { 60, 2 }, { 64, 2 }, { 65, 3 }, { 74, 3 }, { 75, 4 }, { 85, 5 }, { 95, 6 }, { 99, 6 }, { 100, 0 }, { 110, 3 }, { 1000000, 3 },
+        { 0, 2 }, { 59, 2 }, { 60, 2 }, { 64, 2 }, { 65, 3 }, { 74, 3 }, { 75, 4 }, { 85, 5 }, { 95, 6 }, { 99, 6 }, { 100, 0 },
+        { 110, 3 }, { 1000000, 3 },
     };
     plan_of(&p, STEPS);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -56,7 +58,8 @@ static void changes(void **state)
     for (size_t i = 0; i < ARRAY_LEN(want_s); i++)
         assert_int_equal(t = load_plan_change(&p, t), want_s[i] * S);
     assert_true(load_plan_change(&p, t) == LOAD_FOREVER);
-    plan_of(&p, "{\"duration\":\"3s\",\"clients\":0},{\"duration\":\"1000h\",\"clients\":1000,\"ramp\":true},{\"duration\":\"1000h\",\"clients\":1,\"ramp\":true}");
+    plan_of(&p, "{\"duration\":\"3s\",\"clients\":0},{\"duration\":\"1000h\",\"clients\":1000,\"ramp\":true},"
+                "{\"duration\":\"1000h\",\"clients\":1,\"ramp\":true}");
     size_t before = 0, n = 0;
     for (t = load_plan_change(&p, 0); t != LOAD_FOREVER && load_plan_at(&p, t); t = load_plan_change(&p, t), n++) {
         size_t now = load_plan_clients(&p, t);
@@ -86,7 +89,8 @@ static void arrivals(void **state)
     assert_int_equal(load_plan_arrival(&p, S, 0.5), S + S / 8);
     assert_int_equal(arrivals_in(&p, 3600), 4 * 3600);
     /* a ramp from 0 to 10 in 20 s: half of 10 times 20 */
-    plan_of(&p, "{\"requestsPerSecond\":10,\"duration\":\"20s\",\"ramp\":true},{\"duration\":\"10s\",\"clients\":4},{\"requestsPerSecond\":\"2500m\",\"duration\":\"10s\"}");
+    plan_of(&p, "{\"requestsPerSecond\":10,\"duration\":\"20s\",\"ramp\":true},{\"duration\":\"10s\",\"clients\":4},"
+                "{\"requestsPerSecond\":\"2500m\",\"duration\":\"10s\"}");
     assert_int_equal(load_plan_arrival(&p, 0, 1), 2 * S);
     assert_int_equal(load_plan_arrival(&p, 0, 100), 20 * S - 1);
     assert_in_range(arrivals_in(&p, 20), 99, 100);
@@ -151,6 +155,7 @@ static void times(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(levels), cmocka_unit_test(changes), cmocka_unit_test(arrivals), cmocka_unit_test(refusals), cmocka_unit_test(times) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(levels), cmocka_unit_test(changes), cmocka_unit_test(arrivals),
+                                        cmocka_unit_test(refusals), cmocka_unit_test(times) };
     return cmocka_run_group_tests_name("workloads/load plan", tests, NULL, NULL);
 }

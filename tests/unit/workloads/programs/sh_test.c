@@ -1,4 +1,5 @@
-/* tests/unit/workloads/programs/sh_test.c - the shell against a world that answers at once: scripts to output, terminal input to transcripts, interruption at any step. */
+/* tests/unit/workloads/programs/sh_test.c - the shell against a world that answers at once: scripts to output, terminal input to
+ * transcripts, interruption at any step. */
 #include "workloads/programs/sh.h"
 
 #include <errno.h>
@@ -44,7 +45,8 @@ static void answer(struct world *w, sh_token t, int kind, const char *host) {
     } else if (kind == 2) {
         const char *ips[] = { "10.103.152.45" };
         bool no = strcmp(host, "nosuch") == 0;
-        sh_lookup_done(w->sh, t, &(struct sh_lookup){ .server = "10.96.0.10", .nxdomain = no, .name = host, .ips = ips, .ip_count = !no });
+        sh_lookup_done(w->sh, t,
+                       &(struct sh_lookup){ .server = "10.96.0.10", .nxdomain = no, .name = host, .ips = ips, .ip_count = !no });
     } else {
         struct sh_wget_event ev = { .ip = "10.103.152.45", .port = 80, .stage = SH_WGET_FAILED, .failure = SH_NET_BAD_ADDRESS };
         w->wgets++;
@@ -106,7 +108,8 @@ static int v_stat(void *ctx, const char *path, struct sh_stat *st) {
     bool is_dir = strcmp(path, "/") == 0 || map_getc(w->files, dir);
     if (!f && !is_dir)
         return ENOENT;
-    *st = (struct sh_stat){ .kind = is_dir ? SH_FILE_DIR : SH_FILE_REGULAR, .size_bytes = f ? f->n : 0, .mode = f && strstr(path, ".sh") ? 0755 : 0644 };
+    *st = (struct sh_stat){ .kind = is_dir ? SH_FILE_DIR : SH_FILE_REGULAR, .size_bytes = f ? f->n : 0,
+                            .mode = f && strstr(path, ".sh") ? 0755 : 0644 };
     return 0;
 }
 static int v_list(void *ctx, const char *path, void (*each)(void *, const char *), void *each_ctx) {
@@ -172,7 +175,8 @@ static int v_mkdir(void *ctx, const char *path) {
     return v_write(ctx, dir, STR_NULL, false);
 }
 static const struct sh_ops OPS = {
-    .write = w_write, .exited = w_exited, .now_ns = w_now, .cpu = w_cpu, .sleep = w_sleep, .wget = w_wget, .lookup = w_lookup, .cancel = w_cancel,
+    .write = w_write, .exited = w_exited, .now_ns = w_now, .cpu = w_cpu, .sleep = w_sleep, .wget = w_wget, .lookup = w_lookup,
+        .cancel = w_cancel,
     .vfs = { v_stat, v_list, v_read, v_write, v_remove, v_mkdir },
 };
 static void world_open(struct world *w, const char *const *argv, size_t argc, bool tty) {
@@ -184,7 +188,8 @@ static void world_open(struct world *w, const char *const *argv, size_t argc, bo
     v_mkdir(w, "/tmp");
     v_write(w, "/etc/hosts", STR("127.0.0.1\tlocalhost\n10.32.0.9\tdriver\n"), false);
     v_write(w, "/etc/group", STR("root:x:0:\n"), false);
-    w->sh = sh_new(&(struct sh_options){ .ops = &OPS, .ctx = w, .argv = argv, .argc = argc, .env = ENV, .env_count = 1, .hostname = "driver", .pid = 7, .tty = tty, .stdin_open = tty });
+    w->sh = sh_new(&(struct sh_options){ .ops = &OPS, .ctx = w, .argv = argv, .argc = argc, .env = ENV, .env_count = 1,
+                                         .hostname = "driver", .pid = 7, .tty = tty, .stdin_open = tty });
 }
 static void world_close(struct world *w) {
     sh_free(w->sh);
@@ -210,8 +215,10 @@ static const struct { const char *script, *want; int status; } SCRIPTS[] = {
     { "echo hello world", "hello world\n", 0 },
     { "echo -n a; echo -e 'b\\tc\\x41'; echo 'it''s' \"a $HOME b\" \\$x", "ab\tcA\nits a /root b $x\n", 0 },
     { "x=5; y=\"$x y\"; echo $x $y ${x}z ${#y} ${nope:-dflt} ${x:+set} ${nope:=as} $nope", "5 5 y 5z 3 dflt set as as\n", 0 },
-    { "f=/a/b/c.tar.gz; echo ${f##*/} ${f%.*} ${f%%.*} ${f#*/} ${f/b/X} ${f:3:2}", "c.tar.gz /a/b/c.tar /a/b/c a/b/c.tar.gz /a/X/c.tar.gz b/\n", 0 },
-    { "echo $((1 + 2 * 3)) $((7 / 2)) $((2 ** 8)) $((x = 4, x++ + 1)) $x $(( (1 < 2) && 0 )) $((-5 % 3)) $((0x10 | 1))", "7 3 256 5 5 0 -2 17\n", 0 },
+    { "f=/a/b/c.tar.gz; echo ${f##*/} ${f%.*} ${f%%.*} ${f#*/} ${f/b/X} ${f:3:2}",
+      "c.tar.gz /a/b/c.tar /a/b/c a/b/c.tar.gz /a/X/c.tar.gz b/\n", 0 },
+    { "echo $((1 + 2 * 3)) $((7 / 2)) $((2 ** 8)) $((x = 4, x++ + 1)) $x $(( (1 < 2) && 0 )) $((-5 % 3)) $((0x10 | 1))",
+      "7 3 256 5 5 0 -2 17\n", 0 },
     { "i=0; while [ $i -lt 3 ]; do echo $i; i=$((i+1)); done", "0\n1\n2\n", 0 },
     { "for a in x 'y z' $(echo 1 2); do echo \"<$a>\"; done; for a; do echo $a; done", "<x>\n<y z>\n<1>\n<2>\n", 0 },
     { "if false; then echo a; elif [ -n \"x\" ] && [ 1 = 1 ]; then echo b; else echo c; fi", "b\n", 0 },
@@ -219,12 +226,15 @@ static const struct { const char *script, *want; int status; } SCRIPTS[] = {
     { "f() { local v=$1; echo \"f $v $#\"; return 3; }; v=out; f a b; echo $? $v", "f a 2\n3 out\n", 0 },
     { "true && echo yes || echo no; false || echo no; ! true; echo $?", "yes\nno\n1\n", 0 },
     { "for i in 1 2 3 4; do [ $i = 2 ] && continue; [ $i = 4 ] && break; echo $i; done; until false; do break; done", "1\n3\n", 0 },
-    { "echo one two three | wc -w; seq 5 | grep -v 3 | tail -n 2; printf 'b\\na\\nb\\n' | sort | uniq -c", "3\n4\n5\n      1 a\n      2 b\n", 0 },
+    { "echo one two three | wc -w; seq 5 | grep -v 3 | tail -n 2; printf 'b\\na\\nb\\n' | sort | uniq -c",
+      "3\n4\n5\n      1 a\n      2 b\n", 0 },
     { "yes | head -n 2; seq 1 100000 | head -3 | tr '\\n' ,", "y\ny\n1,2,3,", 0 },
-    { "echo hi > /tmp/f; echo ho >> /tmp/f; cat /tmp/f; cat < /tmp/f | sed 's/h\\(.\\)/<\\1>/g;1d'; rm /tmp/f; cat /tmp/f", "hi\nho\n<o>\ncat: can't open '/tmp/f': No such file or directory\n", 1 },
+    { "echo hi > /tmp/f; echo ho >> /tmp/f; cat /tmp/f; cat < /tmp/f | sed 's/h\\(.\\)/<\\1>/g;1d'; rm /tmp/f; cat /tmp/f",
+      "hi\nho\n<o>\ncat: can't open '/tmp/f': No such file or directory\n", 1 },
     { "cat <<EOF\na $((1+1)) $(echo sub)\n\\$x\nEOF\ncat <<'E'\n$x\nE", "a 2 sub\n$x\n$x\n", 0 },
     { "nosuchcmd arg; echo $?", "sh: nosuchcmd: not found\n127\n", 0 },
-    { "echo a 2>/dev/null 1>&2; nosuch 2>&1 >/dev/null | cat; ls /nope", "sh: nosuch: not found\nls: /nope: No such file or directory\n", 1 },
+    { "echo a 2>/dev/null 1>&2; nosuch 2>&1 >/dev/null | cat; ls /nope",
+      "sh: nosuch: not found\nls: /nope: No such file or directory\n", 1 },
     { "(cd /etc; pwd; x=1); pwd; echo [$x]; { echo g; echo h; } | wc -l", "/etc\n/\n[]\n2\n", 0 },
     { "ls /; cd /etc && ls; echo /etc/h* *s; echo '/etc/*' \"/etc/*\" /nope*", "etc\nroot\ntmp\ngroup\nhosts\n/etc/hosts hosts\n/etc/* /etc/* /nope*\n", 0 },
     { "set -e; echo a; false; echo b", "a\n", 1 },
@@ -303,7 +313,8 @@ static const struct { const char *input, *want; int status; } TERMINAL[] = {
     { "false\r\x04", "/ # false\r\n/ # \r\n", 1 },
     { "cat\rabc\r\x04" "echo $?\r", "/ # cat\r\nabc\r\nabc\r\n/ # echo $?\r\n0\r\n/ # ", -1 },
     { "echo one\r\x1b[A\r", "/ # echo one\r\none\r\n/ # echo one\r\none\r\n/ # ", -1 },
-    { "nope\r)\recho $?\r", "/ # nope\r\nsh: nope: not found\r\n/ # )\r\nsh: syntax error: unexpected \")\"\r\n/ # echo $?\r\n2\r\n/ # ", -1 },
+    { "nope\r)\recho $?\r", "/ # nope\r\nsh: nope: not found\r\n/ # )\r\nsh: syntax error: unexpected \")\"\r\n/ # echo "
+                            "$?\r\n2\r\n/ # ", -1 },
     { "sleep 9 &\rwait\rtrue\r", "/ # sleep 9 &\r\n/ # wait\r\n/ # true\r\n/ # ", -1 },
     { "read x\rval\recho $x\r", "/ # read x\r\nval\r\n/ # echo $x\r\nval\r\n/ # ", -1 },
 };
@@ -318,7 +329,8 @@ static void terminal_by_table(void **state) {
         sh_input(w.sh, str_c(TERMINAL[i].input));
         bool same = str_eqc(strbuf_str(&w.out), TERMINAL[i].want) && w.exited == TERMINAL[i].status + 1;
         if (!same)
-            print_error("%s\n  gives %d [" STR_FMT "]\n  wants %d [%s]\n", TERMINAL[i].input, w.exited - 1, STR_ARG(strbuf_str(&w.out)), TERMINAL[i].status, TERMINAL[i].want);
+            print_error("%s\n  gives %d [" STR_FMT "]\n  wants %d [%s]\n", TERMINAL[i].input, w.exited - 1,
+                        STR_ARG(strbuf_str(&w.out)), TERMINAL[i].status, TERMINAL[i].want);
         wrong += !same;
         world_close(&w);
     }
@@ -350,7 +362,8 @@ static void the_labs_loop(void **state) {
 }
 /* Freed, interrupted or killed at each of its first steps, nothing leaks and nothing is called afterwards. */
 static void stopped_at_any_step(void **state) {
-    static const char SCRIPT[] = "f() { x=$(wget -q -O- http://web1 | cat); echo $x; }; while true; do f & sleep 1; f | (read a; echo $a); wait; done";
+    static const char SCRIPT[] = "f() { x=$(wget -q -O- http://web1 | cat); echo $x; }; while true; do f & sleep 1; f | (read a; "
+                                 "echo $a); wait; done";
     (void)state;
     for (int steps = 0; steps < 40; steps++) {
         for (int how = 0; how < 4; how++) {
@@ -406,7 +419,8 @@ static void programs_of_their_own(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scripts_by_table), cmocka_unit_test(terminal_by_table), cmocka_unit_test(the_labs_loop), cmocka_unit_test(stopped_at_any_step),
+        cmocka_unit_test(scripts_by_table), cmocka_unit_test(terminal_by_table), cmocka_unit_test(the_labs_loop),
+            cmocka_unit_test(stopped_at_any_step),
         cmocka_unit_test(busy_loops_pay), cmocka_unit_test(programs_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,8 @@ static void node_make(struct arena *a, struct node_state *n, const char *spec, i
     struct json *node = json_buildf(a, "{'metadata':{'name':'ubuntu','labels':{'disk':'ssd','rank':'5'}}}");
     json_set(a, node, "spec", json_parse(a, str_c(spec), NULL));
     const struct json **pods = arena_zalloc(a, sizeof *pods);
-    pods[0] = json_parse(a, STR("{\"spec\":{\"containers\":[{\"ports\":[{\"hostPort\":80,\"hostIP\":\"10.0.0.1\"},{\"containerPort\":81}]}]}}"), NULL);
+    pods[0] = json_parse(a, STR("{\"spec\":{\"containers\":[{\"ports\":[{\"hostPort\":80,\"hostIP\":\"10.0.0.1\"},"
+                                "{\"containerPort\":81}]}]}}"), NULL);
     *n = (struct node_state){ .node = node, .name = STR("ubuntu"), .allocatable = { 2000, INT64_C(4) << 30, 10 },
                               .used = { used_cpu_milli, INT64_C(1) << 30, used_pods }, .pods = pods, .pod_count = 1 };
 }
@@ -52,8 +53,10 @@ static void rules(void **state)
         { POD(REQUESTS("\"memory\":\"3Gi\"")), "{}", 0, 1, "" },
         { POD(REQUESTS("\"memory\":\"4Gi\",\"cpu\":3")), "{}", 0, 1, "Insufficient cpu; Insufficient memory" },
         /* init containers run one after the other: the largest counts */
-        { POD(REQUESTS("\"cpu\":1") ",\"initContainers\":[{\"resources\":{\"requests\":{\"cpu\":2}}},{\"resources\":{\"requests\":{\"cpu\":2}}}]"), "{}", 0, 1, "" },
-        { POD(REQUESTS("\"cpu\":1") ",\"initContainers\":[{\"resources\":{\"requests\":{\"cpu\":2}}}]"), "{}", 1, 1, "Insufficient cpu" },
+        { POD(REQUESTS("\"cpu\":1") ",\"initContainers\":[{\"resources\":{\"requests\":{\"cpu\":2}}},"
+                                    "{\"resources\":{\"requests\":{\"cpu\":2}}}]"), "{}", 0, 1, "" },
+        { POD(REQUESTS("\"cpu\":1") ",\"initContainers\":[{\"resources\":{\"requests\":{\"cpu\":2}}}]"), "{}", 1, 1,
+          "Insufficient cpu" },
         /* host ports, by address and protocol */
         { POD(CONTAINER("\"ports\":[{\"hostPort\":80}]")), "{}", 0, 1, "node(s) didn't have free ports for the requested pod ports" },
         { POD(CONTAINER("\"ports\":[{\"hostPort\":80,\"hostIP\":\"10.0.0.2\"}]")), "{}", 0, 1, "" },
@@ -80,11 +83,14 @@ static void rules(void **state)
         { POD(CONTAINER("")), TAINT("PreferNoSchedule"), 0, 1, "" },
         { POD(TOLERATE("\"operator\":\"Exists\"")), TAINT("NoSchedule"), 0, 1, "" },
         { POD(TOLERATE("\"key\":\"k\",\"value\":\"v\"")), TAINT("NoSchedule"), 0, 1, "" },
-        { POD(TOLERATE("\"key\":\"k\",\"operator\":\"Equal\",\"value\":\"w\"")), TAINT("NoSchedule"), 0, 1, "node(s) had taints that the pod didn't tolerate" },
-        { POD(TOLERATE("\"key\":\"k\",\"operator\":\"Exists\",\"effect\":\"NoExecute\"")), TAINT("NoSchedule"), 0, 1, "node(s) had taints that the pod didn't tolerate" },
+        { POD(TOLERATE("\"key\":\"k\",\"operator\":\"Equal\",\"value\":\"w\"")), TAINT("NoSchedule"), 0, 1,
+          "node(s) had taints that the pod didn't tolerate" },
+        { POD(TOLERATE("\"key\":\"k\",\"operator\":\"Exists\",\"effect\":\"NoExecute\"")), TAINT("NoSchedule"), 0, 1,
+          "node(s) had taints that the pod didn't tolerate" },
         /* cordoned */
         { POD(CONTAINER("")), "{\"unschedulable\":true}", 0, 1, "node(s) were unschedulable" },
-        { POD(TOLERATE("\"key\":\"node.kubernetes.io/unschedulable\",\"operator\":\"Exists\"")), "{\"unschedulable\":true}", 0, 1, "" },
+        { POD(TOLERATE("\"key\":\"node.kubernetes.io/unschedulable\",\"operator\":\"Exists\"")), "{\"unschedulable\":true}", 0, 1,
+          "" },
     };
     struct arena *a = arena_new();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -132,7 +138,8 @@ static void sentences(void **state)
         { 34, 0, 0, { 0 }, "no nodes available to schedule pods" },
         { 16, 1, 1, { 1 }, "0/1 nodes are available: 1 node(s) were unschedulable." },
         { 20, 3, 2, { 2, 1 }, "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable." },
-        { 34, 3, 2, { 1, 2 }, "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu. preemption: 0/3 nodes are available: "
+        { 34, 3, 2, { 1, 2 }, "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu. preemption: 0/3 nodes "
+                              "are available: "
                               "1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod." },
         { 34, 1, 1, { 1 }, "0/1 nodes are available: 1 node(s) were unschedulable. preemption: 0/1 nodes are available: "
                            "1 Preemption is not helpful for scheduling." },

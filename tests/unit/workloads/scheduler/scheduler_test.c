@@ -1,4 +1,5 @@
-/* The scheduler before an API server that a test scripts: what is bound where, what is said of what fits nowhere, and what wakes it. */
+/* The scheduler before an API server that a test scripts: what is bound where, what is said of what fits nowhere, and what wakes
+ * it. */
 #include "tests/unit/sim/client/bed.h"
 #include "workloads/scheduler/scheduler.h"
 
@@ -33,8 +34,11 @@ static void take_write(struct bed *b, struct http_exchange *x)
     const struct json *body = json_parse(x->arena, x->body, NULL);
     struct str message = json_get_str(body, "message");
     if (str_ends(x->path, "/binding")) {
-        note("bind " STR_FMT " " STR_FMT "\n", STR_ARG(json_path_str(body, "metadata.name")), STR_ARG(json_path_str(body, "target.name")));
-        bed_answer(x, c.bind_status, c.bind_status == 201 ? "{}" : "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"no\",\"code\":409,\"reason\":\"Conflict\"}");
+        note("bind " STR_FMT " " STR_FMT "\n", STR_ARG(json_path_str(body, "metadata.name")),
+             STR_ARG(json_path_str(body, "target.name")));
+        bed_answer(x, c.bind_status,
+                   c.bind_status == 201 ? "{}"
+                   : "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"no\",\"code\":409,\"reason\":\"Conflict\"}");
         return;
     }
     if (str_ends(x->path, "/status"))
@@ -96,7 +100,8 @@ static void placing(void **state)
     struct bed *b = *state;
     struct scheduler *s = begin(b, LIST("Node", NODE("b", "2") "," NODE("a", "2")),
                                 LIST("Pod", POD("p1", WANTS("900m")) "," POD("p2", WANTS("1500m")) "," POD("p3", WANTS("1"))
-                                            "," POD("bound", WANTS("1") ",\"nodeName\":\"b\"") "," POD("other", "\"schedulerName\":\"mine\"")));
+                                            "," POD("bound", WANTS("1") ",\"nodeName\":\"b\"") "," POD("other",
+                                                    "\"schedulerName\":\"mine\"")));
     assert_writes("bind p1 a\nevent Scheduled Successfully assigned d/p1 to a\n"
                   "condition 0/2 nodes are available: 2 Insufficient cpu.\n"
                   "bind p3 a\n"
@@ -115,16 +120,21 @@ static void no_nodes(void **state)
     scheduler_free(s);
 }
 
-/* A pod that waits is tried again when room may have come: not for a heartbeat, but for a label, a pod that ended, or after a minute. */
+/* A pod that waits is tried again when room may have come: not for a heartbeat, but for a label, a pod that ended, or after a
+ * minute. */
 static void waking(void **state)
 {
     struct bed *b = *state;
-    struct scheduler *s = begin(b, LIST("Node", NODE("n", "2")), LIST("Pod", POD("big", WANTS("2")) "," POD("old", WANTS("1") ",\"nodeName\":\"n\"")));
-    assert_writes("event FailedScheduling 0/1 nodes are available: 1 Insufficient cpu.\ncondition 0/1 nodes are available: 1 Insufficient cpu.\n");
-    say(b, c.node_watch, "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"n\",\"resourceVersion\":\"10\"},\"spec\":{},\"status\":{\"allocatable\":"
+    struct scheduler *s = begin(b, LIST("Node", NODE("n", "2")),
+                                LIST("Pod", POD("big", WANTS("2")) "," POD("old", WANTS("1") ",\"nodeName\":\"n\"")));
+    assert_writes("event FailedScheduling 0/1 nodes are available: 1 Insufficient cpu.\ncondition 0/1 nodes are available: 1 "
+                  "Insufficient cpu.\n");
+    say(b, c.node_watch, "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"n\",\"resourceVersion\":\"10\"},\"spec\":{},"
+                         "\"status\":{\"allocatable\":"
                          "{\"cpu\":\"2\",\"memory\":\"4Gi\",\"pods\":\"10\"},\"conditions\":[]}}}");
     assert_writes("");
-    test_advance(b->l, 61 * S);                    /* the same event again: counted; the condition is as far as the pod shows not there yet */
+    /* the same event again: counted; the condition is as far as the pod shows not there yet */
+    test_advance(b->l, 61 * S);
     assert_writes("condition 0/1 nodes are available: 1 Insufficient cpu.\n");
     say(b, c.pod_watch, "{\"type\":\"DELETED\",\"object\":" POD("old", "\"nodeName\":\"n\"") "}");
     assert_writes("bind big n\nevent Scheduled Successfully assigned d/big to n\n");
@@ -163,6 +173,7 @@ static void not_simulated(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { BED_TEST(placing), BED_TEST(no_nodes), BED_TEST(waking), BED_TEST(refused), BED_TEST(not_simulated) };
+    const struct CMUnitTest tests[] = { BED_TEST(placing), BED_TEST(no_nodes), BED_TEST(waking), BED_TEST(refused),
+                                        BED_TEST(not_simulated) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

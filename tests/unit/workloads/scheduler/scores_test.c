@@ -40,10 +40,13 @@ static void sums(void **state)
         /* Another group's pods count for nothing. */
         { 16, POD(OWNED("v")), { NODE("", ""), NODE("", "") }, { "[" POD(OWNED("u")) "]", "[]" }, { 389, 394 } },
         /* PreferNoSchedule is a wish, of which the newest versions make three. */
-        { 20, BARE, { NODE("\"taints\":[{\"key\":\"k\",\"effect\":\"PreferNoSchedule\"}]", ""), NODE("", "") }, { "[]", "[]" }, { 194, 294 } },
-        { 34, BARE, { NODE("\"taints\":[{\"key\":\"k\",\"effect\":\"PreferNoSchedule\"}]", ""), NODE("", "") }, { "[]", "[]" }, { 194, 494 } },
+        { 20, BARE, { NODE("\"taints\":[{\"key\":\"k\",\"effect\":\"PreferNoSchedule\"}]", ""), NODE("", "") }, { "[]", "[]" },
+          { 194, 294 } },
+        { 34, BARE, { NODE("\"taints\":[{\"key\":\"k\",\"effect\":\"PreferNoSchedule\"}]", ""), NODE("", "") }, { "[]", "[]" },
+          { 194, 494 } },
         /* 523 MiB on one of two nodes: (261.5 - 23) / 977. */
-        { 20, BARE, { NODE("", "\"images\":[{\"names\":[\"web@sha256:1\",\"web:latest\"],\"sizeBytes\":548405248}]"), NODE("", "") }, { "[]", "[]" }, { 318, 294 } },
+        { 20, BARE, { NODE("", "\"images\":[{\"names\":[\"web@sha256:1\",\"web:latest\"],\"sizeBytes\":548405248}]"),
+                      NODE("", "") }, { "[]", "[]" }, { 318, 294 } },
     };
     struct arena *a = arena_new();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -63,7 +66,8 @@ static void preferences(void **state)
 {
     (void)state;
     static const char wishful[] = "{\"metadata\":{},\"spec\":{\"containers\":[{\"image\":\"web\"}],\"affinity\":{\"nodeAffinity\":{"
-        "\"preferredDuringSchedulingIgnoredDuringExecution\":[{\"weight\":7,\"preference\":{\"matchExpressions\":[{\"key\":\"disk\",\"operator\":\"In\",\"values\":[\"ssd\"]}]}}]}}}}";
+        "\"preferredDuringSchedulingIgnoredDuringExecution\":[{\"weight\":7,"
+        "\"preference\":{\"matchExpressions\":[{\"key\":\"disk\",\"operator\":\"In\",\"values\":[\"ssd\"]}]}}]}}}}";
     struct arena *a = arena_new();
     struct node_state n[2];
     int64_t got[2];

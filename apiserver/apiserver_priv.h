@@ -88,8 +88,8 @@ void respond_error(struct request *r, const struct err *err);
 void respond_json(struct request *r, int status, const struct json *j);
 void respond_bytes(struct request *r, int status, struct str json_bytes);        /* the same for text that is there already */
 
-/* ---- writing as the server itself (registry): no authentication, authorization or admission; defaults, validation, strategy and revision as for any write.
- * obj is in group/version; created when absent; with update, replaced when different. */
+/* ---- writing as the server itself (registry): no authentication, authorization or admission; defaults, validation,
+ * strategy and revision as for any write. obj is in group/version; created when absent; with update, replaced when different. */
 bool registry_ensure(struct apiserver *as, const char *group, const char *version, const char *resource, struct json *obj,
                      bool update, struct arena *a, struct err *err);
 /* reference or NULL, straight from the store */

@@ -206,7 +206,8 @@ static void on_request(void *ctx, struct object *o)
                                                        "cannot watch on the certificate signing request: certificate signing "
                                                        "request is not approved, reason: " STR_FMT ", message: " STR_FMT,
                                                        STR_ARG(json_get_str(c, "reason")), STR_ARG(json_get_str(c, "message")))
-                                        : arena_printf(a, "certificate signing request failed, reason: " STR_FMT ", message: " STR_FMT, STR_ARG(json_get_str(c, "reason")), STR_ARG(json_get_str(c, "message"))));
+                                        : arena_printf(a, "certificate signing request failed, reason: " STR_FMT ", message: " STR_FMT,
+                                                       STR_ARG(json_get_str(c, "reason")), STR_ARG(json_get_str(c, "message"))));
         }
         if (condition_find(conditions, "Approved") && base64_decode(a, json_path_str(csr, "status.certificate"), &pem) && pem.n)
             end(m, pem, NULL);

@@ -139,14 +139,16 @@ static bool decode(struct arena *a, struct str text, int minor, struct json **ou
         ok = err_set(&why, ERR_PARSE, "Object 'apiVersion' is missing in '" STR_FMT "'", STR_ARG(json_text(a, doc)));
     else if (ok && (!str_eqc(kind, "KubeletConfiguration") || !str_eqc(version, "kubelet.config.k8s.io/v1beta1")))
         ok = err_set(&why, ERR_PARSE,
-                     "no kind \"" STR_FMT "\" is registered for version \"" STR_FMT "\" in scheme \"k8s.io/kubernetes/pkg/kubelet/apis/config/scheme/scheme.go:31\"",
+                     "no kind \"" STR_FMT "\" is registered for version \"" STR_FMT
+                     "\" in scheme \"k8s.io/kubernetes/pkg/kubelet/apis/config/scheme/scheme.go:31\"",
                      STR_ARG(kind), STR_ARG(version));
     ok = ok && check_object(a, doc, STR_NULL, &unknown, &why);
     if (!ok)
         err_set(err, ERR_PARSE, form, why.msg);
     else if (unknown && minor >= 18)
         *warning = arena_printf(a,
-                                "using lenient decoding as strict decoding failed: strict decoder error for " STR_FMT ": v1beta1.KubeletConfiguration.ReadObject: found unknown field: %s",
+                                "using lenient decoding as strict decoding failed: strict decoder error for " STR_FMT
+                                ": v1beta1.KubeletConfiguration.ReadObject: found unknown field: %s",
                                 STR_ARG(json_text(a, doc)), unknown);
     err_clear(&why);
     *out = doc;

@@ -11,7 +11,8 @@
 struct flag { struct pflag p; const char *field; size_t offset; };
 #define IN(f) offsetof(struct kubelet_flags, f)
 #define NONE SIZE_MAX
-#define CONFIG "This parameter should be set via the config file specified by the Kubelet's --config flag. See https://kubernetes.io/docs/tasks/administer-cluster/kubelet-config-file/ for more information."
+#define CONFIG "This parameter should be set via the config file specified by the Kubelet's --config flag. See "                      \
+               "https://kubernetes.io/docs/tasks/administer-cluster/kubelet-config-file/ for more information."
 
 static const struct flag flags[] = {
     { { "bootstrap-kubeconfig", PFLAG_STRING, NULL }, NULL, IN(bootstrap_kubeconfig) },

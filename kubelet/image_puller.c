@@ -69,7 +69,8 @@ static const char *pulled_text(struct arena *a, const struct pull *p, const stru
         return arena_printf(a, "Successfully pulled image \"%s\" in " STR_FMT, name, STR_ARG(duration_go(a, took)));
     took = took / MS * MS;
     waited = waited / MS * MS;
-    return arena_printf(a, "Successfully pulled image \"%s\" in " STR_FMT " (" STR_FMT " including waiting). Image size: %" PRId64 " bytes.", name, STR_ARG(duration_go(a, took)),
+    return arena_printf(a, "Successfully pulled image \"%s\" in " STR_FMT " (" STR_FMT " including waiting). Image size: %" PRId64
+                           " bytes.", name, STR_ARG(duration_go(a, took)),
                         STR_ARG(duration_go(a, waited)), json_get_int(record, "size", 0));
 }
 

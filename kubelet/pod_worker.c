@@ -177,8 +177,8 @@ static bool reject(struct pod_worker *p, const char *what, int64_t requested, in
 {
     struct arena *a = arena_new();
     bool old = p->k->o.minor < 24;
-    const char *text = arena_printf(a,
-                                    "Node didn't have enough resource: %s, requested: %" PRId64 ", used: %" PRId64 ", capacity: %" PRId64, what, requested, used, capacity);
+    const char *text = arena_printf(a, "Node didn't have enough resource: %s, requested: %" PRId64 ", used: %" PRId64
+                                       ", capacity: %" PRId64, what, requested, used, capacity);
     p->reject_reason = arena_printf(p->arena, "OutOf%s", what);
     p->reject_message = xstrdup(arena_printf(a, "%s%s", old ? "Pod " : "Pod was rejected: ", text));
     event_record(p->k->events, p->pod, NULL, "Warning", p->reject_reason, "%s", text);

@@ -254,8 +254,8 @@ static void mirror_delete(struct kubelet *k, const struct json *pod)
     struct arena *a = arena_new();
     struct mirror_call *m = mirror_call(k, meta_key(a, pod).p, false);
     if (m) {
-        struct json *o = json_buildf(a,
-                                     "{'kind':'DeleteOptions','apiVersion':'v1','gracePeriodSeconds':0,'preconditions':{'uid':%S}}", meta_uid(pod));
+        struct json *o = json_buildf(a, "{'kind':'DeleteOptions','apiVersion':'v1','gracePeriodSeconds':0,"
+                                        "'preconditions':{'uid':%S}}", meta_uid(pod));
         m->call = client_delete(k->o.client, client_path(a, "v1", "pods", meta_namespace(pod), meta_name(pod), NULL), o,
                                 mirror_done, m);
     }

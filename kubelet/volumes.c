@@ -21,7 +21,8 @@ void volumes_log(const struct pod_worker *p)
         for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
             if (json_get(v, plugins[i].source))
                 klog_write(p->k->o.log, 'I', "reconciler.go:207",
-                           "operationExecutor.VerifyControllerAttachedVolume started for volume \"" STR_FMT "\" (UniqueName: \"kubernetes.io/%s/%s-" STR_FMT
+                           "operationExecutor.VerifyControllerAttachedVolume started for volume \"" STR_FMT
+                           "\" (UniqueName: \"kubernetes.io/%s/%s-" STR_FMT
                            "\") pod \"%s\" (UID: \"%s\") ", STR_ARG(json_get_str(v, "name")), plugins[i].plugin, p->uid,
                            STR_ARG(json_get_str(v, "name")), p->name, p->uid);
 }

@@ -9,7 +9,8 @@
 #include "sim/base/base.h"
 #include "sim/base/json.h"
 
-/* ---- the world, as the commands give it. Each returns false with err set when the cluster cannot be reached (ERR_REFUSED) or when it refused. ---- */
+/* ---- the world, as the commands give it ----
+ * Each returns false with err set when the cluster cannot be reached (ERR_REFUSED) or when it refused. */
 struct labs_ops {
     void *ctx;
     /* One request as kubernetes-admin. type: of a patch ("json", "merge", "strategic", "apply"), else NULL. *status is HTTP's; an

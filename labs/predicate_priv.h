@@ -12,7 +12,8 @@ enum { WORDS_BYTES = 1024 };           /* at most, of an answer */
 enum { WORKER_ENDED = 0x80 };          /* with a verdict: the worker that knew the last document is gone */
 
 /* ---- a document on its way: only what has changed since the last one ----
- * A document's members, and those of members that are objects, are places, numbered in their order; a place holds one value, or an array. Numbers are 4 bytes.
+ * A document's members, and those of members that are objects, are places, numbered in their order; a place holds one value, or
+ * an array. Numbers are 4 bytes.
  *   'P' KEY1 KEY2      from here on, this place: keys are a length (2 bytes) and bytes; KEY2's length NO_KEY: the member itself
  *   'S' PLACE          it holds what that place of the last document held
  *   'V' N BYTES        a value, or an array's next element: its length and text

@@ -82,7 +82,8 @@ struct str body_kind_mismatch(struct request *r, const struct gvk *got, const st
     bool same = str_eq(got->kind, want->kind), known = known_kind(r, got);
     if (same && (known || (str_eq(got->version, want->version) && str_eq(got->group, want->group)))) return STR_NULL;
     if (!known)
-        return arena_strf(r->a, "no kind \"" STR_FMT "\" is registered for version \"" STR_FMT "\" in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"",
+        return arena_strf(r->a, "no kind \"" STR_FMT "\" is registered for version \"" STR_FMT
+                                "\" in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"",
                           STR_ARG(got->kind), STR_ARG(gv));
     struct str group = want->group.n ? want->group : STR("core");
     return arena_strf(r->a, "converting (" STR_FMT "." STR_FMT ") to (" STR_FMT "." STR_FMT "): unknown conversion",

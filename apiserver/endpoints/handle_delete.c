@@ -10,7 +10,8 @@ static bool valid_propagation(struct request *r, struct str policy, bool has_orp
     struct field_errors e = { .a = r->a };
     if (policy.n && !str_eqc(policy, "Foreground") && !str_eqc(policy, "Background") && !str_eqc(policy, "Orphan"))
         field_error_add(&e, "FieldValueNotSupported", STR("propagationPolicy"),
-                        "Unsupported value: \"" STR_FMT "\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"", STR_ARG(policy));
+                        "Unsupported value: \"" STR_FMT "\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
+                        STR_ARG(policy));
     else if (policy.n && has_orphan)
         field_error_add(&e, "FieldValueInvalid", STR("propagationPolicy"),
                         "Invalid value: \"" STR_FMT "\": orphanDependents and deletionPropagation cannot be both set",

@@ -31,7 +31,8 @@ bool resource_version_of(struct request *r, int64_t *rv, struct err *err) {
     *rv = 0;
     if (text.n && !parse_uint(text, rv))
         return err_set(err, ERR_IO,
-                       "resourceVersion: Invalid value: \"" STR_FMT "\": strconv.ParseUint: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(text), STR_ARG(text));
+                       "resourceVersion: Invalid value: \"" STR_FMT "\": strconv.ParseUint: parsing \"" STR_FMT "\": invalid syntax",
+                       STR_ARG(text), STR_ARG(text));
     if (*rv <= have) return true;
     err_set(err, ERR_TIMEOUT, "Timeout: Too large resource version: %" PRId64 ", current: %" PRId64, *rv, have);
     err_details(err, "{\"causes\":[{\"reason\":\"ResourceVersionTooLarge\",\"message\":\"Too large resource version\"}],"

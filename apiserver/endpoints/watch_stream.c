@@ -120,7 +120,8 @@ static void send_bookmark(struct watch *w, int64_t rev, bool initial_end) {
     struct str object = arena_strf(a, STR_FMT "\"metadata\":{\"resourceVersion\":\"%" PRId64 "\",\"creationTimestamp\":null%s}}",
                                    STR_ARG(r->res->head), rev, annotations);
     if (w->shape.shape == SHAPE_TABLE)
-        object = arena_strf(a, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":{\"resourceVersion\":\"%" PRId64 "\"},\"columnDefinitions\":null,\"rows\":[]}",
+        object = arena_strf(a, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":{\"resourceVersion\":\"%" PRId64
+                               "\"},\"columnDefinitions\":null,\"rows\":[]}",
                             w->shape.meta_version, rev);
     else if (w->shape.shape != SHAPE_OBJECT) object = partial_metadata(a, object, w->shape.meta_version);
     frame(w, "BOOKMARK", object);

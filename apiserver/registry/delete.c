@@ -14,11 +14,14 @@ static bool check_preconditions(struct request *r, const struct resource *res, c
     const char *why = NULL;
     if (d->uid.n && !str_eq(d->uid, uid))
         why = arena_printf(r->a,
-                           "the UID in the precondition (" STR_FMT ") does not match the UID in record (" STR_FMT "). The object might have been deleted and then recreated",
+                           "the UID in the precondition (" STR_FMT ") does not match the UID in record (" STR_FMT
+                           "). The object might have been deleted and then recreated",
                            STR_ARG(d->uid), STR_ARG(uid));
     else if (d->rv.n && !str_eq(d->rv, rv))
         why = arena_printf(r->a,
-                           "the ResourceVersion in the precondition (" STR_FMT ") does not match the ResourceVersion in record (" STR_FMT "). The object might have been modified",
+                           "the ResourceVersion in the precondition (" STR_FMT
+                           ") does not match the ResourceVersion in record (" STR_FMT
+                           "). The object might have been modified",
                            STR_ARG(d->rv), STR_ARG(rv));
     return !why || err_conflict(err, res->group, res->main->kind.kind, meta_name(obj), why);    /* upstream names the kind here */
 }

@@ -109,7 +109,7 @@ bool filter_empty(const struct filter *f);
 bool filter_matches(const struct filter *f, struct object *o);
 void times_shift(struct apiserver *as, struct arena *a, const struct gvk *gvk, struct json *obj, int64_t shift_s);
 
-/* ---- writing (write.c, delete.c). On success *out is a new reference to the stored state (with dryRun: to what would have been). ---- */
+/* ---- writing (write.c, delete.c). On success *out is a new reference to the stored state (with dryRun: to what would be). ---- */
 struct write_options {
     struct str  manager;               /* field manager */
     bool        apply;                 /* managedFields were settled by patch_apply */

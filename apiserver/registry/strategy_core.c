@@ -230,9 +230,11 @@ static bool pending_create(struct request *r, struct json *obj, struct err *err)
     return true;
 }
 
-#define POD_FIELDS "spec.nodeName,spec.restartPolicy,spec.schedulerName,spec.serviceAccountName,status.phase,status.podIP,status.nominatedNodeName,spec.hostNetwork"
-#define EVENT_FIELDS "involvedObject.kind,involvedObject.namespace,involvedObject.name,involvedObject.uid,involvedObject.apiVersion,"             \
-                     "involvedObject.resourceVersion,involvedObject.fieldPath,reason,reportingComponent,source=source.component|reportingComponent,type"
+#define POD_FIELDS "spec.nodeName,spec.restartPolicy,spec.schedulerName,spec.serviceAccountName,status.phase,status.podIP,"          \
+                   "status.nominatedNodeName,spec.hostNetwork"
+#define EVENT_FIELDS "involvedObject.kind,involvedObject.namespace,involvedObject.name,involvedObject.uid,"                           \
+                     "involvedObject.apiVersion,involvedObject.resourceVersion,involvedObject.fieldPath,reason,reportingComponent,"  \
+                     "source=source.component|reportingComponent,type"
 
 const struct strategy strategies_core[] = {
     { "", "pods", STRATEGY_GRACEFUL, POD_FIELDS, "field label not supported: %s", pod_create, pod_update, NULL, NULL, NULL },

@@ -106,7 +106,8 @@ static bool may_disrupt(struct request *r, const struct json *pdb, struct err *e
                                     "DisruptedPods map too big - too many evictions not confirmed by PDB controller");
     if (left > 0) return true;
     return refuse_eviction(r,
-                           arena_printf(r->a, "The disruption budget " STR_FMT " needs %" PRId64 " healthy pods and has %" PRId64 " currently",
+                           arena_printf(r->a, "The disruption budget " STR_FMT " needs %" PRId64
+                                              " healthy pods and has %" PRId64 " currently",
                                            STR_ARG(name), json_path_int(pdb, "status.desiredHealthy", 0),
                                            json_path_int(pdb, "status.currentHealthy", 0)), 0, err);
 }

@@ -61,7 +61,8 @@ static const struct { uint32_t domain, type; } sockets[] = { { AF_UNIX, 0 }, { A
 enum { SOCKET_TYPE_MASK = 0xf };
 
 /* Bits of clone's flags that make a namespace. CLONE_NEWTIME is in the low byte, which clone takes for a signal. */
-#define CLONE_NAMESPACES ((uint32_t)(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET))
+#define CLONE_NAMESPACES ((uint32_t)(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
+                                     CLONE_NEWNET))
 #define TTY_PUSH 0x5412                /* TIOCSTI: type into another's terminal */
 
 enum { PROGRAM_MAX = 256 };

@@ -290,7 +290,8 @@ static int remove_image(struct arena *a, const char *word, bool force)
     err_clear(&err);
     for (size_t i = 0; i < containers.n && names == 1; i++)
         if (str_eq(containers.v[i].image_id, id) && (containers.v[i].running || !force)) {
-            fprintf(stderr, "Error response from daemon: conflict: unable to remove repository reference \"%s\" (%s) - container " STR_FMT " is using its referenced image " STR_FMT "\n", word,
+            fprintf(stderr, "Error response from daemon: conflict: unable to remove repository reference \"%s\" (%s) - container "
+                            STR_FMT " is using its referenced image " STR_FMT "\n", word,
                     containers.v[i].running && force ? "cannot be forced" : "must force",
                     STR_ARG(str_sub(containers.v[i].id, 0, 12)), STR_ARG(str_sub(id, 0, 12)));
             return 1;

@@ -354,7 +354,9 @@ static int version(struct kubeadm *k, int argc, char **argv)
     }
     if (form)
         return fail("invalid output format: %s", form);
-    printf("kubeadm version: &version.Info{Major:\"" STR_FMT "\", Minor:\"" STR_FMT "\", GitVersion:\"" STR_FMT "\", GitCommit:\"" STR_FMT "\", GitTreeState:\"" STR_FMT "\", BuildDate:\"" STR_FMT
+    printf("kubeadm version: &version.Info{Major:\"" STR_FMT "\", Minor:\"" STR_FMT
+           "\", GitVersion:\"" STR_FMT "\", GitCommit:\"" STR_FMT
+           "\", GitTreeState:\"" STR_FMT "\", BuildDate:\"" STR_FMT
            "\", GoVersion:\"" STR_FMT "\", Compiler:\"" STR_FMT "\", Platform:\"" STR_FMT "\"}\n",
            STR_ARG(json_get_str(v, "major")), STR_ARG(json_get_str(v, "minor")),
            STR_ARG(json_get_str(v, "gitVersion")), STR_ARG(json_get_str(v, "gitCommit")), STR_ARG(json_get_str(v, "gitTreeState")),

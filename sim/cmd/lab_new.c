@@ -54,7 +54,8 @@ int lab_new(struct options *o)
     for (size_t i = 0; i < ARRAY_LEN(files) && ok; i++)
         ok = write_one(a, dir, files[i].path, files[i].bytes(), name, &err);
     if (ok)
-        printf("%s holds a small lab that works. Change it, and ask now and then whether it still does:\n  kubelab lab test %s%s\n", dir, strchr(dir, '/') ? "" : "./", dir);
+        printf("%s holds a small lab that works. Change it, and ask now and then whether it still does:\n"
+               "  kubelab lab test %s%s\n", dir, strchr(dir, '/') ? "" : "./", dir);
     int status = ok ? EXIT_DONE : control_fail(&err);
     err_clear(&err);
     arena_free(a);

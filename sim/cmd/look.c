@@ -188,8 +188,9 @@ static void take_document(struct look *k)
     struct strbuf out;
     int64_t now = vtime_now(cluster_loop(l->cluster));
     strbuf_init(&out, LIMIT_RESPONSE_BYTES);
-    strbuf_addf(&out, "{\"clock\":{\"now\":\"" STR_FMT "\",\"seconds\":%" PRId64 ",\"began\":%" PRId64 "},\"apiServer\":\"%s\",\"objects\":", STR_ARG(time_rfc3339(k->a, now)),
-                now / (int64_t)NS_PER_S, l->began_ns / (int64_t)NS_PER_S, as ? "running" : "down");
+    strbuf_addf(&out, "{\"clock\":{\"now\":\"" STR_FMT "\",\"seconds\":%" PRId64 ",\"began\":%" PRId64
+                      "},\"apiServer\":\"%s\",\"objects\":", STR_ARG(time_rfc3339(k->a, now)), now / (int64_t)NS_PER_S,
+                l->began_ns / (int64_t)NS_PER_S, as ? "running" : "down");
     if (as)
         apiserver_snapshot(as, &out);
     strbuf_addc(&out, as ? ",\"events\":" : "{},\"events\":");

@@ -50,7 +50,7 @@ static const struct command commands[] = {
       "[--key FILE]] [--hidden]\n       [--timeout 30m] [--budget 1h] [--require-sandbox none|limits|confined|isolated]",
       "judge what somebody hands in; a report is written whatever happens" },
     { "sandbox", cmd_sandbox, "data,limits,require-sandbox,output",
-      "sandbox [SCRIPT] [--limits time=1h,wall=5m,cpu=2m,threads=400,memory=768Mi,...] [--require-sandbox "
+      "sandbox [SCRIPT] [--limits time=1h,wall=20m,cpu=2m,threads=400,memory=768Mi,...] [--require-sandbox "
       "none|limits|confined|isolated] [-o json]",
       "run a script as a submission is run, driven and confined; without one: what this machine confines it with" },
     { "fault", cmd_fault, "data,output",

@@ -269,8 +269,8 @@ static void table_read(struct table *t)
 }
 
 /* ---- a tree that is known already ----
- * The kernel numbers processes and threads in turn, and says which number was the last. So who has come to a tree since it was seen has a number after the last
- * of then: on a machine with many processes it is much cheaper to try those than to read all. */
+ * The kernel numbers processes and threads in turn, and says which number was the last. So who has come to a tree since it was
+ * seen has a number after the last of then: on a machine with many processes it is much cheaper to try those than to read all. */
 static struct { pid_t root; int *v; size_t n, cap; int last; } known;
 
 static int last_number(void)

@@ -12,9 +12,9 @@
  *     dial      the lab's proxy dialled into the virtual network
  *     stop, killed, end        the life's end by `down`, by the process' death, and the journal's own end
  *     full      nothing more was recorded
- * Inputs have n, the number of the event that they are (sim/loop/loop.h; for what is no event, the one that would come next), and t, the
- * virtual time in ns since 1970 UTC. A file's n is the event that saw it; 0: it was there when the life began. Bytes are text where
- * they are UTF-8 (key "body"), else base64 (key "body64").
+ * Inputs have n, the number of the event that they are (sim/loop/loop.h; for what is no event, the one that would come next), and
+ * t, the virtual time in ns since 1970 UTC. A file's n is the event that saw it; 0: it was there when the life began. Bytes are
+ * text where they are UTF-8 (key "body"), else base64 (key "body64").
  */
 #ifndef SIM_CMD_RECORD_H
 #define SIM_CMD_RECORD_H

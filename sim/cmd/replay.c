@@ -90,8 +90,8 @@ static void differs(struct replay *r, const struct record_line *l, const char *e
     if (!r->difference) {
         struct str what = input_words(a, r, l), when = at_time(a, l->t);
         r->line = l->line;
-        r->difference = xstrdup(arena_printf(a,
-                                             "input:    line %u, event %" PRIu64 ", at " STR_FMT ": " STR_FMT "\nexpected: %s\ngot:      %s", l->line, l->n, STR_ARG(when), STR_ARG(what),
+        r->difference = xstrdup(arena_printf(a, "input:    line %u, event %" PRIu64 ", at " STR_FMT ": " STR_FMT "\n"
+                                                "expected: %s\ngot:      %s", l->line, l->n, STR_ARG(when), STR_ARG(what),
                                              expected, got));
     }
     r->over = true;

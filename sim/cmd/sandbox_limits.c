@@ -6,11 +6,15 @@
 enum kind { TIME, SECONDS, COUNT, BYTES };
 static const struct { const char *name; enum kind kind; size_t offset; int64_t max; } fields[] = {
 #define FIELD(name, kind, field, max) { name, kind, offsetof(struct sandbox_limits, field), max }
-    FIELD("time", TIME, virtual_ns, INT64_MAX), FIELD("wall", SECONDS, wall_s, 86400), FIELD("cpu", SECONDS, cpu_s, 86400),
-        FIELD("threads", COUNT, threads, 100000),
-    FIELD("memory", BYTES, memory_bytes, (int64_t)1 << 40), FIELD("file", BYTES, file_bytes, (int64_t)1 << 40),
+    FIELD("time", TIME, virtual_ns, INT64_MAX),
+    FIELD("wall", SECONDS, wall_s, 86400),
+    FIELD("cpu", SECONDS, cpu_s, 86400),
+    FIELD("threads", COUNT, threads, 100000),
+    FIELD("memory", BYTES, memory_bytes, (int64_t)1 << 40),
+    FIELD("file", BYTES, file_bytes, (int64_t)1 << 40),
     FIELD("disk", BYTES, disk_bytes, (int64_t)1 << 40),
-    FIELD("output", BYTES, output_bytes, (int64_t)1 << 40), FIELD("keep", BYTES, keep_bytes, 64 << 20),
+    FIELD("output", BYTES, output_bytes, (int64_t)1 << 40),
+    FIELD("keep", BYTES, keep_bytes, 64 << 20),
 #undef FIELD
 };
 

@@ -499,7 +499,8 @@ static int verb_is_enabled(struct services *s, const struct systemctl *c, struct
 static int verb_show(struct services *s, const struct systemctl *c, struct strbuf *out)
 {
     (void)c;
-    strbuf_addf(out, "Restart=%s\nRestartUSec=%" PRId64 "s\nMainPID=%d\nExecMainStatus=%d\nId=kubelet.service\nDescription=%s\nLoadState=%s\nActiveState=%s\nFragmentPath=%s\nUnitFileState=%s\nNeedDaemonReload=%s\n",
+    strbuf_addf(out, "Restart=%s\nRestartUSec=%" PRId64 "s\nMainPID=%d\nExecMainStatus=%d\nId=kubelet.service\n"
+                     "Description=%s\nLoadState=%s\nActiveState=%s\nFragmentPath=%s\nUnitFileState=%s\nNeedDaemonReload=%s\n",
                 s->unit.restart, s->unit.restart_ns / (int64_t)NS_PER_S, s->state == SERVICE_RUNNING ? s->pid : 0, s->exit_status,
                 s->unit.description, s->unit.bad ? "error" : "loaded",
                 states[s->state], s->unit.fragment, is_enabled(s) ? "enabled" : "disabled", is_stale(s) ? "yes" : "no");
@@ -524,7 +525,8 @@ static int docker(struct services *s, const struct systemctl *c, struct strbuf *
                          "(/lib/systemd/system/docker.service; enabled; vendor preset: enabled)\n"
                     "   Active: %sactive (running)%s since %s; %s\n     Docs: https://docs.docker.com\n Main PID: 1024 (dockerd)\n "
                     "  CGroup: /system.slice/docker.service\n"
-                    "           \xe2\x94\x94\xe2\x94\x80%d /usr/bin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock\n", c->color ? "\x1b[1;32m" : "", c->color ? "\x1b[0m" : "",
+                    "           \xe2\x94\x94\xe2\x94\x80%d /usr/bin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock\n",
+                    c->color ? "\x1b[1;32m" : "", c->color ? "\x1b[0m" : "",
                     c->color ? "\x1b[1;32m" : "", c->color ? "\x1b[0m" : "", date(a, s->boot_ns),
                     unit_ago(a, vtime_now(s->o.loop) - s->boot_ns), 1024);
     else if (str_eqc(c->verb, "is-active"))

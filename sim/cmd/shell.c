@@ -108,11 +108,13 @@ static const char bashrc[] =
     "[ -f ~/.bashrc ] && . ~/.bashrc\n"
     "PATH=$KUBELAB_DATA/bin:${PATH#$KUBELAB_DATA/bin:}\n"
     "_kubelab_cd() { case $1 in\n"
-    "  /etc/kubernetes|/etc/kubernetes/*|/var/lib/kubelet|/var/lib/kubelet/*|/var/log/pods|/var/log/pods/*|/etc/systemd/system/kubelet.service.d)\n"
+    "  /etc/kubernetes|/etc/kubernetes/*|/var/lib/kubelet|/var/lib/kubelet/*|/var/log/pods|/var/log/pods/*|"
+    "/etc/systemd/system/kubelet.service.d)\n"
     "    [ -d \"$1\" ] || { builtin cd \"$KUBELAB_NODE_DIR$1\"; return; } ;;\n"
     "  esac; builtin cd \"$@\"; }\n"
     "cd() { _kubelab_cd \"$@\"; }\n"
-    "_kubelab_where() { local p=${PWD#$KUBELAB_NODE_DIR}; [ \"$p\" = \"$HOME\" ] && p='~'; [ \"${p#$HOME/}\" != \"$p\" ] && p=\"~/${p#$HOME/}\"; printf %s \"$p\"; }\n"
+    "_kubelab_where() { local p=${PWD#$KUBELAB_NODE_DIR}; [ \"$p\" = \"$HOME\" ] && p='~'; "
+    "[ \"${p#$HOME/}\" != \"$p\" ] && p=\"~/${p#$HOME/}\"; printf %s \"$p\"; }\n"
     "PS1='user@${KUBELAB_NODE:-ubuntu}:$(_kubelab_where)$ '\n"
     "unset PROMPT_COMMAND\n";
 

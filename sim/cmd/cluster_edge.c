@@ -111,9 +111,18 @@ void cluster_confine(struct cluster *c, bool yes, bool own_ports)
     c->own_ports = own_ports;
 }
 
+/* The cluster's own doors are no secret: their ports stand in the kubeconfig. */
+static bool is_own_edge(const struct cluster *c, int port)
+{
+    for (int i = 0; i < c->node_count; i++)
+        if (c->nodes[i]->edge_port == port)
+            return true;
+    return port == c->edge_port;
+}
+
 bool cluster_leads_to(const struct cluster *c, int port)
 {
-    return !c->confined || (c->own_ports && (port == PORT_KUBECTL_PROXY || port == PORT_USUAL));
+    return !c->confined || is_own_edge(c, port) || (c->own_ports && (port == PORT_KUBECTL_PROXY || port == PORT_USUAL));
 }
 
 void cluster_grade(struct cluster *c, struct str resources) { c->graded = arena_cstr(c->arena, resources); }

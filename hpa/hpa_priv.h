@@ -160,8 +160,6 @@ void metric_call_of_spec(struct arena *a, const struct json *spec, int minor, st
 /* What became of a call that brought nothing: "unable to get metrics for resource cpu: ERROR" and its like. Always false. */
 struct metric_name { const char *name; struct str ns, object_kind, object_name; const char *selector; };
 bool metric_unavailable(struct err *err, enum metric_call_kind kind, const struct metric_name *m, const char *error);
-/* "%+v" of a *metav1.LabelSelector */
-const char *hpa_go_label_selector(struct arena *a, const struct json *label_selector);
 
 /* ---- reconcile.c: one pass over one autoscaler ---- */
 struct hpa_config {

@@ -12,32 +12,6 @@
 struct outcome { int32_t replicas; const char *metric_name, *reason, *message, *error; struct json *status; };
 
 /* ---- words ---- */
-const char *hpa_go_label_selector(struct arena *a, const struct json *label_selector)
-{
-    if (!json_is(label_selector, JSON_OBJECT))
-        return "nil";
-    struct strbuf b;
-    strbuf_init(&b, LIMIT_BODY_BYTES);
-    strbuf_addc(&b, "&LabelSelector{MatchLabels:map[string]string{");
-    struct json *labels = json_copy(a, json_get(label_selector, "matchLabels"));
-    if (json_is(labels, JSON_OBJECT))
-        json_sort_keys(labels);
-    for (const struct json *l = json_first(labels); l; l = json_next(l))
-        strbuf_addf(&b, STR_FMT ": " STR_FMT ",", STR_ARG(json_key(l)), STR_ARG(json_str(l)));
-    strbuf_addc(&b, "},MatchExpressions:[]LabelSelectorRequirement{");
-    for (const struct json *e = json_first(json_get(label_selector, "matchExpressions")); e; e = json_next(e)) {
-        strbuf_addf(&b, "LabelSelectorRequirement{Key:" STR_FMT ",Operator:" STR_FMT ",Values:[",
-                    STR_ARG(json_get_str(e, "key")), STR_ARG(json_get_str(e, "operator")));
-        for (const struct json *v = json_first(json_get(e, "values")); v; v = json_next(v))
-            strbuf_addf(&b, "%s" STR_FMT, v == json_first(json_get(e, "values")) ? "" : " ", STR_ARG(json_str(v)));
-        strbuf_addc(&b, "],},");
-    }
-    strbuf_addc(&b, "},}");
-    const char *text = arena_cstr(a, strbuf_str(&b));
-    strbuf_deinit(&b);
-    return text;
-}
-
 static struct outcome failed(const char *reason, const char *message, const char *error)
 {
     return (struct outcome){ .reason = reason, .message = message, .error = error };
@@ -222,7 +196,7 @@ static struct outcome object_metric(struct reconcile *r, const struct question *
                                       average ? "averageValue" : "value", milli_quantity(a, n.raw, false),
                                       json_copy(a, object));
     const char *metric_name = average ? arena_printf(a, "external metric %s(%s)", name,
-                                                     hpa_go_label_selector(a, json_path(body, "metric.selector")))
+                                                     label_selector_go(a, json_path(body, "metric.selector")))
                                       : arena_printf(a, STR_FMT " metric %s", STR_ARG(json_get_str(object, "kind")), name);
     return (struct outcome){ .replicas = n.replicas,
                              .metric_name = metric_name,
@@ -234,7 +208,7 @@ static struct outcome external_metric(struct reconcile *r, const struct question
     struct arena *a = r->a;
     const struct json *body = json_get(c->spec, "external"), *target = json_get(body, "target");
     const char *name = arena_cstr(a, json_path_str(body, "metric.name")),
-               *selector = hpa_go_label_selector(a, json_path(body, "metric.selector"));
+               *selector = label_selector_go(a, json_path(body, "metric.selector"));
     const char *prefix = r->cfg->minor >= 25 ? arena_printf(a, "failed to get %s external metric value: ", name) : "";
     bool average = is_set(target, "averageValue");
     if (c->kind == CALL_NONE) {

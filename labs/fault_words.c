@@ -107,16 +107,20 @@ struct json *faults_read(struct spec *s, const struct json *list, bool example)
     struct json *all = json_new_array(s->a);
     if (!list || (example && json_is(list, JSON_NULL)))
         return all;
-    if (!json_is(list, JSON_ARRAY) || json_len(list) > MAX_FAULTS)
-        return spec_fail(s, list, "faults is a list of at most %d faults", MAX_FAULTS) ? all : NULL;
+    if (!json_is(list, JSON_ARRAY) || json_len(list) > MAX_FAULTS) {
+        spec_fail(s, list, "faults is a list of at most %d faults", MAX_FAULTS);
+        return NULL;
+    }
     for (const struct json *v = json_first(list); v; v = json_next(v)) {
         struct fault_words f = { 0 };
         if (example && json_is(v, JSON_NULL))
             continue;
         if (!read_lab_fault(s, v, &f))
             return NULL;
-        if (has_fault(all, f.name))
-            return spec_fail(s, v, "there is a fault \"%s\" already: give this one a name", f.name) ? all : NULL;
+        if (has_fault(all, f.name)) {
+            spec_fail(s, v, "there is a fault \"%s\" already: give this one a name", f.name);
+            return NULL;
+        }
         struct json *fault = json_buildf(s->a, "{'apiVersion':'lab.kubelab.dev/v1','kind':'Fault'}");
         json_set(s->a, fault, "metadata", json_buildf(s->a, "{'name':%s}", f.name));
         json_set(s->a, fault, "spec", f.spec);

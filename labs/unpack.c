@@ -108,11 +108,8 @@ static struct str pax_path(struct str records)
 static bool tar_entry_read(struct reader *r, const struct tar_entry *e, struct str *name)
 {
     struct str named = name->n ? *name : str_c(e->name);
-    if (e->type == 'L' || e->type == 'x') {        /* of the next entry: GNU's, with a zero at its end; pax's */
-        size_t n = 0;
-        while (n < e->bytes.n && e->bytes.p[n])
-            n++;
-        *name = e->type == 'L' ? str_sub(e->bytes, 0, n) : pax_path(e->bytes);
+    if (e->type == TAR_LONG_NAME || e->type == 'x') {        /* of the next entry: GNU's, pax's */
+        *name = e->type == TAR_LONG_NAME ? tar_long_name(e) : pax_path(e->bytes);
         return true;
     }
     *name = STR_NULL;

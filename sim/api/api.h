@@ -111,6 +111,8 @@ bool selector_matches(const struct selector *s, const struct json *labels);     
 bool selector_empty(const struct selector *s);
 /* canonical, keys sorted: "app=web1,x in (a,b)" */
 struct str selector_text(struct arena *a, const struct selector *s);
+/* A LabelSelector as Go prints a pointer to one, with keys sorted, as its generated String does; of none: "nil". In a. */
+const char *label_selector_go(struct arena *a, const struct json *label_selector);
 struct field_term { struct str key, value; bool not_equal; };
 struct field_selector { struct field_term *v; size_t n; };
 bool field_selector_parse(struct arena *a, struct str text, struct field_selector *out, struct err *err);

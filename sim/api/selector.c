@@ -489,3 +489,29 @@ bool field_selector_parse(struct arena *a, struct str text, struct field_selecto
     *out = fs;
     return true;
 }
+
+const char *label_selector_go(struct arena *a, const struct json *label_selector)
+{
+    if (!json_is(label_selector, JSON_OBJECT))
+        return "nil";
+    struct strbuf b;
+    strbuf_init(&b, LIMIT_BODY_BYTES);
+    strbuf_addc(&b, "&LabelSelector{MatchLabels:map[string]string{");
+    struct json *labels = json_copy(a, json_get(label_selector, "matchLabels"));
+    if (json_is(labels, JSON_OBJECT))
+        json_sort_keys(labels);
+    for (const struct json *l = json_first(labels); l; l = json_next(l))
+        strbuf_addf(&b, STR_FMT ": " STR_FMT ",", STR_ARG(json_key(l)), STR_ARG(json_str(l)));
+    strbuf_addc(&b, "},MatchExpressions:[]LabelSelectorRequirement{");
+    for (const struct json *e = json_first(json_get(label_selector, "matchExpressions")); e; e = json_next(e)) {
+        strbuf_addf(&b, "LabelSelectorRequirement{Key:" STR_FMT ",Operator:" STR_FMT ",Values:[",
+                    STR_ARG(json_get_str(e, "key")), STR_ARG(json_get_str(e, "operator")));
+        for (const struct json *v = json_first(json_get(e, "values")); v; v = json_next(v))
+            strbuf_addf(&b, "%s" STR_FMT, v == json_first(json_get(e, "values")) ? "" : " ", STR_ARG(json_str(v)));
+        strbuf_addc(&b, "],},");
+    }
+    strbuf_addc(&b, "},}");
+    const char *text = arena_cstr(a, strbuf_str(&b));
+    strbuf_deinit(&b);
+    return text;
+}

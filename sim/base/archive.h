@@ -12,6 +12,7 @@
 enum { TAR_BLOCK_BYTES = 512, TAR_NAME_BYTES = 99 /* the longest name that is written: ustar's field without its prefix */ };
 #define TAR_FILE '0'
 #define TAR_DIR  '5'
+#define TAR_LONG_NAME 'L'
 
 struct tar_entry {
     char       name[257];                          /* as it stands there: neither cleaned nor checked */
@@ -29,6 +30,9 @@ void tar_end(struct strbuf *out);                  /* the two empty blocks */
  * is empty) or where the archive is damaged (*why: a clause that fits behind "it is damaged:"). Takes time and memory in
  * proportion to one header. */
 bool tar_next(struct str *tar, struct tar_entry *e, const char **why);
+
+/* GNU's name for the entry that follows one of type TAR_LONG_NAME: its content up to a zero. A view of the archive. */
+struct str tar_long_name(const struct tar_entry *e);
 
 /* bytes with gzip's frame around them, in a; level: 1 (quick) to 9 (small). The same bytes give the same bytes: no name, no date. */
 struct str gzip_pack(struct arena *a, struct str bytes, int level);

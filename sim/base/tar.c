@@ -94,3 +94,11 @@ bool tar_next(struct str *tar, struct tar_entry *e, const char **why)
     *tar = str_sub(rest, (size_t)size + padding((size_t)size), rest.n);
     return true;
 }
+
+struct str tar_long_name(const struct tar_entry *e)
+{
+    size_t n = 0;
+    while (n < e->bytes.n && e->bytes.p[n])
+        n++;
+    return str_sub(e->bytes, 0, n);
+}

@@ -228,6 +228,7 @@ static void gather(struct sync *s)
             t->pods[t->n++] = pod;
 }
 
+/* Upstream gives the namespace twice, and the budget's name not at all. */
 static void not_deleted(void *ctx, const struct json *pod)
 {
     struct sync *s = ctx;
@@ -296,7 +297,7 @@ static void calculate(struct sync *s)
                      "Pods selected by this PodDisruptionBudget (selector: %s) were found to be unmanaged. As a result, the status of "
                      "the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods "
                      "please set \".spec.minAvailable\" field of the PDB to an integer value.",
-                     label_selector_print(s->a, json_get(spec, "selector")));
+                     label_selector_go(s->a, json_get(spec, "selector")));
     conclude(s, &count);
 }
 

@@ -23,6 +23,4 @@ struct json *budget_status(struct arena *a, int minor, const struct json *pdb, c
                            const struct json *disrupted, int64_t now_ns);
 /* The status after a sync that failed for the reason why: nothing may be disrupted. In a. */
 struct json *budget_failed_status(struct arena *a, int minor, const struct json *pdb, const char *why, int64_t now_ns);
-/* A label selector as Go prints one: "&LabelSelector{MatchLabels:map[string]string{app: web,},MatchExpressions:[]...{},}". */
-const char *label_selector_print(struct arena *a, const struct json *selector);
 #endif

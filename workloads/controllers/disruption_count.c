@@ -89,24 +89,3 @@ struct json *budget_failed_status(struct arena *a, int minor, const struct json 
                                json_get_int(st, "observedGeneration", 0), "SyncFailed", why, now_ns);
     return st;
 }
-
-const char *label_selector_print(struct arena *a, const struct json *selector)
-{
-    struct strbuf b;
-    strbuf_init(&b, LIMIT_BODY_BYTES);
-    strbuf_addc(&b, "&LabelSelector{MatchLabels:map[string]string{");
-    for (const struct json *l = json_first(json_get(selector, "matchLabels")); l; l = json_next(l))
-        strbuf_addf(&b, STR_FMT ": " STR_FMT ",", STR_ARG(json_key(l)), STR_ARG(json_str(l)));
-    strbuf_addc(&b, "},MatchExpressions:[]LabelSelectorRequirement{");
-    for (const struct json *e = json_first(json_get(selector, "matchExpressions")); e; e = json_next(e)) {
-        strbuf_addf(&b, "LabelSelectorRequirement{Key:" STR_FMT ",Operator:" STR_FMT ",Values:[", STR_ARG(json_get_str(e, "key")),
-                    STR_ARG(json_get_str(e, "operator")));
-        for (const struct json *v = json_first(json_get(e, "values")); v; v = json_next(v))
-            strbuf_addf(&b, "%s" STR_FMT, v == json_first(json_get(e, "values")) ? "" : " ", STR_ARG(json_str(v)));
-        strbuf_addc(&b, "],},");
-    }
-    strbuf_addc(&b, "},}");
-    const char *text = arena_cstr(a, strbuf_str(&b));
-    strbuf_deinit(&b);
-    return text;
-}

@@ -115,7 +115,7 @@ static void add_member(struct run *r, struct tar_run *t, const char *name, const
         e.mode = e.type == TAR_DIR ? 0755 : 0644;
     size_t n = strlen(name);
     if (n > TAR_NAME_BYTES) {                      /* GNU's way: a member of its own holds the name */
-        struct tar_entry l = { .name = "././@LongLink", .type = 'L', .bytes = { name, n + 1 } };
+        struct tar_entry l = { .name = "././@LongLink", .type = TAR_LONG_NAME, .bytes = { name, n + 1 } };
         tar_add(t->archive, &l);
     }
     snprintf(e.name, TAR_NAME_BYTES + 1, "%s", name);
@@ -256,8 +256,8 @@ static enum verdict read_members(struct run *r, struct tar_run *t, struct str re
     if (!rest.n)
         return applet_fail(r, "short read");
     while (tar_next(&rest, &e, &why)) {
-        if (e.type == 'L') {
-            longer = arena_cstr(r->arena, str_sub(e.bytes, 0, strnlen(e.bytes.p ? e.bytes.p : "", e.bytes.n)));
+        if (e.type == TAR_LONG_NAME) {
+            longer = arena_cstr(r->arena, tar_long_name(&e));
             continue;
         }
         if (e.type == 'x' || e.type == 'g')        /* pax: not in busybox's */

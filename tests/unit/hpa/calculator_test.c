@@ -169,7 +169,7 @@ static void test_selector_text(void **state)
           "MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:k,Operator:In,Values:[x y],},},}" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        assert_string_equal(hpa_go_label_selector(a, json_parse(a, str_c(cases[i].json), NULL)), cases[i].text);
+        assert_string_equal(label_selector_go(a, json_parse(a, str_c(cases[i].json), NULL)), cases[i].text);
     arena_free(a);
 }
 

@@ -112,7 +112,7 @@ static void print_test(void **state)
     struct json *sel = json_buildf(a,
                                    "{'matchLabels':{'app':'web'},'matchExpressions':[{'key':'x','operator':'In','values':['a',"
                                    "'b']}]}");
-    assert_string_equal(label_selector_print(a, sel),
+    assert_string_equal(label_selector_go(a, sel),
                         "&LabelSelector{MatchLabels:map[string]string{app: web,},MatchExpressions:[]LabelSelectorRequirement{"
                         "LabelSelectorRequirement{Key:x,Operator:In,Values:[a b],},},}");
     arena_free(a);

@@ -648,13 +648,14 @@ void container_adopt(struct container *c)
 /* ---- stop ---- */
 static int stop_signal(const struct container *c)
 {
-    static const struct { const char *name; int signo; } names[] = { { "SIGTERM", SIGTERM }, { "SIGINT", SIGINT },
-                                                                     { "SIGQUIT", SIGQUIT }, { "SIGWINCH", SIGWINCH },
-        { "SIGUSR1", SIGUSR1 }, { "SIGUSR2", SIGUSR2 }, { "SIGHUP", SIGHUP }, { "SIGKILL", SIGKILL } };
-    struct str name = json_get_str(c->record, "stopsignal");
+    static const struct { const char *name; int signo; } names[] = {
+        { "TERM", SIGTERM }, { "INT", SIGINT },   { "QUIT", SIGQUIT }, { "WINCH", SIGWINCH },
+        { "USR1", SIGUSR1 }, { "USR2", SIGUSR2 }, { "HUP", SIGHUP },   { "KILL", SIGKILL },
+    };
+    struct str name = json_get_str(c->record, "stopsignal"), bare = str_starts(name, "SIG") ? str_sub(name, 3, name.n) : name;
     int64_t number;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_eqc(name, names[i].name) || str_eqc(name, names[i].name + 3))
+        if (str_eqc(bare, names[i].name))
             return names[i].signo;
     return str_int(name, &number) ? (int)number : SIGTERM;
 }

@@ -208,54 +208,70 @@ static struct json *init_objects(struct cluster *c, struct err *err)
     return all;
 }
 
-static void boot_next(struct cluster *c)
+/* The API answers: the machines are switched on, or woken. True: c->objects are to be made next; else others go on, or it is over. */
+static bool boot_machine(struct cluster *c, bool fresh)
 {
     struct err err = { 0 };
+    c->step = BOOT_OBJECTS;
+    cluster_components_begin(c);
+    if (c->opt.bare) {
+        boot_finish(c, NULL);
+        return false;
+    }
+    if (cluster_sleep_get(c)) {
+        c->marked = true;
+        apiserver_component_hold(c->apiserver);
+        etcd_component_hold();
+        wake(c);
+        return false;
+    }
+    bool on = node_power_on(c->nodes[0], fresh, &err);
+    c->objects = !on ? NULL : fresh ? init_objects(c, &err) : json_new_array(c->arena);
+    if (!c->objects)
+        boot_finish(c, &err);
+    err_clear(&err);
+    return c->objects != NULL;
+}
+
+/* One object after the other; faults come from where the one before is not in the way. */
+static void create_first(struct cluster *c)
+{
+    struct json *obj = json_at(c->objects, 0);
+    struct client *who = str_eqc(json_get_str(obj, "kind"), "Fault") ? c->lead : c->admin;
+    client_create(who, kubeadm_object_path(c->arena, obj), obj, object_created, c);
+}
+
+static void settle(struct cluster *c)
+{
+    struct err err = { 0 };
+    c->step = BOOT_SETTLE;
+    if (!settle_begin(c, &err))
+        boot_finish(c, &err);
+    err_clear(&err);
+}
+
+static void boot_next(struct cluster *c)
+{
     bool fresh = store_meta_get(c->store, c->arena, "booted").n == 0;
     switch (c->step) {
     case BOOT_API:
-        c->step = BOOT_OBJECTS;
-        cluster_components_begin(c);
-        if (c->opt.bare) {
-            boot_finish(c, NULL);
+        if (!boot_machine(c, fresh))
             return;
-        }
-        if (cluster_sleep_get(c)) {
-            c->marked = true;
-            apiserver_component_hold(c->apiserver);
-            etcd_component_hold();
-            wake(c);
-            return;
-        }
-        if (!node_power_on(c->nodes[0], fresh, &err)) {
-            boot_finish(c, &err);
-            return;
-        }
-        c->objects = fresh ? init_objects(c, &err) : json_new_array(c->arena);
-        if (!c->objects) {
-            boot_finish(c, &err);
-            return;
-        }
         /* fall through */
     case BOOT_OBJECTS:
-        if (json_len(c->objects)) {
-            struct json *obj = json_at(c->objects, 0);             /* faults come from where the one before is not in the way */
-            struct client *who = str_eqc(json_get_str(obj, "kind"), "Fault") ? c->lead : c->admin;
-            client_create(who, kubeadm_object_path(c->arena, obj), obj, object_created, c);
-            return;
-        }
-        c->step = BOOT_SETTLE;
-        if (!settle_begin(c, &err))
-            boot_finish(c, &err);
+        if (json_len(c->objects))
+            create_first(c);
+        else
+            settle(c);
         return;
     case BOOT_SETTLE:
         if (c->settle_s >= BOOT_SETTLE_MAX_S)
             log_msg(LOG_WARN, "cmd", "not everything became Ready within %d virtual seconds", BOOT_SETTLE_MAX_S);
-        if (fresh && c->opt.age_ns > 0) {
+        if (fresh && c->opt.age_ns > 0)
             fall_asleep(c);
-            return;
-        }
-        /* fall through */
+        else
+            boot_finish(c, NULL);
+        return;
     case BOOT_AGED:
         boot_finish(c, NULL);
         return;

@@ -51,14 +51,10 @@ static void finish(struct kubelet_app *app, int status)
 static bool fatal(struct kubelet_app *app, const char *where, const char *fmt, ...) PRINTF(3, 4);
 static bool fatal(struct kubelet_app *app, const char *where, const char *fmt, ...)
 {
-    struct strbuf b;
     va_list ap;
-    strbuf_init(&b, 64 * 1024);
     va_start(ap, fmt);
-    strbuf_vaddf(&b, fmt, ap);
+    klog_vwrite(&app->log, 'F', where, fmt, ap);
     va_end(ap);
-    klog_write(&app->log, 'F', where, "%s", b.p ? b.p : "");
-    strbuf_deinit(&b);
     finish(app, EXIT_FATAL);
     return false;
 }

@@ -14,6 +14,7 @@ struct klog {
 };
 /* One line, `I0124 16:19:02.434257  125944 server.go:410] text`; where is "server.go:410". log may be NULL. */
 void klog_write(struct klog *log, char severity, const char *where, const char *fmt, ...) PRINTF(4, 5);
+void klog_vwrite(struct klog *log, char severity, const char *where, const char *fmt, va_list ap) PRINTF(4, 0);
 /* only with --v of at least level */
 void klog_v(struct klog *log, int level, const char *where, const char *fmt, ...) PRINTF(4, 5);
 

@@ -187,10 +187,7 @@ struct parsing { struct arena *a; struct kubelet_flags *out; };
 static const struct pflag *find(void *ctx, struct str name)
 {
     (void)ctx;
-    for (size_t i = 0; i < ARRAY_LEN(flags); i++)
-        if (str_eqc(name, flags[i].p.name))
-            return &flags[i].p;
-    return NULL;
+    return pflag_find(flags, sizeof *flags, ARRAY_LEN(flags), name);
 }
 
 static struct json *json_value(struct arena *a, const struct pflag *f, struct str text, int64_t number)

@@ -20,13 +20,17 @@ static void put(struct klog *log, char severity, const char *where, const char *
     arena_free(a);
 }
 
+void klog_vwrite(struct klog *log, char severity, const char *where, const char *fmt, va_list ap)
+{
+    if (log && log->line)
+        put(log, severity, where, fmt, ap);
+}
+
 void klog_write(struct klog *log, char severity, const char *where, const char *fmt, ...)
 {
     va_list ap;
-    if (!log || !log->line)
-        return;
     va_start(ap, fmt);
-    put(log, severity, where, fmt, ap);
+    klog_vwrite(log, severity, where, fmt, ap);
     va_end(ap);
 }
 

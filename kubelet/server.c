@@ -13,14 +13,10 @@
 
 void reply_text(struct http_exchange *x, int status, const char *fmt, ...)
 {
-    struct strbuf b;
     va_list ap;
-    strbuf_init(&b, 64 * 1024);
     va_start(ap, fmt);
-    strbuf_vaddf(&b, fmt, ap);
+    http_respond(x, status, NULL, TEXT, arena_vstrf(x->arena, fmt, ap));
     va_end(ap);
-    http_respond(x, status, NULL, TEXT, arena_str(x->arena, strbuf_str(&b)));
-    strbuf_deinit(&b);
 }
 
 /* ---- a view of the node for the statistics ---- */

@@ -109,17 +109,7 @@ enum { WIDTH = 1280, LEFT = 150, TOP = 120, RIGHT_GAP = 30, CELL_H_MOST = 170, H
 #define GREEN  "#15803d"
 #define RED    "#b91c1c"
 
-struct slide { struct arena *a; struct strbuf out; const struct json *runs; double end_s, pods, usage; size_t cols, rows; double w,
-               h; };
-
-static void put_text(struct slide *s, double x, double y, const char *anchor, int size, const char *colour, const char *weight,
-                     struct str text)
-{
-    strbuf_addf(&s->out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%d\" font-weight=\"%s\" fill=\"%s\">", x, y,
-                anchor, size, weight, colour);
-    plot_escape(&s->out, text, 90);
-    strbuf_addc(&s->out, "</text>\n");
-}
+struct slide { struct arena *a; struct strbuf out; const struct json *runs; double end_s, pods, usage, w, h; size_t cols, rows; };
 
 static void put_path(struct slide *s, const struct json *samples, struct str hpa, const char *key, bool step, double x0, double y0,
                      double h, double max,
@@ -175,7 +165,7 @@ static void put_run(struct slide *s, const struct json *r, double x, double y)
     put_path(s, samples, hpa, "usagePercent", false, x, y + s->h - lower, lower, s->usage, ORANGE, width);
     put_path(s, samples, hpa, "targetPercent", true, x, y + s->h - lower, lower, s->usage, MUTED, 0.8);
     if (!str_eqc(json_get_str(r, "verdict"), "passed"))
-        put_text(s, x + s->w, y - 6, "end", 13, RED, "600", json_get_str(r, "verdict"));
+        plot_text(&s->out, x + s->w, y - 6, "end", 13, RED, "600", json_get_str(r, "verdict"));
 }
 
 static void put_frame(struct slide *s, double x, double y, bool first)
@@ -187,9 +177,9 @@ static void put_frame(struct slide *s, double x, double y, bool first)
                     lines[i], i % 2 ? MUTED : GRID);
     if (!first)
         return;
-    put_text(s, x - 8, y + 5, "end", 13, GREEN, "400", arena_strf(s->a, "%g pods", s->pods));
-    put_text(s, x - 8, lines[2] + 5, "end", 13, ORANGE, "400", arena_strf(s->a, "%g %%", s->usage));
-    put_text(s, x - 8, lines[3] + 5, "end", 13, MUTED, "400", STR("0"));
+    plot_text(&s->out, x - 8, y + 5, "end", 13, GREEN, "400", arena_strf(s->a, "%g pods", s->pods));
+    plot_text(&s->out, x - 8, lines[2] + 5, "end", 13, ORANGE, "400", arena_strf(s->a, "%g %%", s->usage));
+    plot_text(&s->out, x - 8, lines[3] + 5, "end", 13, MUTED, "400", STR("0"));
 }
 
 struct str compare_svg(struct arena *a, const char *title, const struct json *runs)
@@ -201,10 +191,10 @@ struct str compare_svg(struct arena *a, const char *title, const struct json *ru
     strbuf_addf(&s.out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" height=\"%.0f\" "
                         "font-family=\"Helvetica, Arial, 'DejaVu Sans', "
                 "sans-serif\">\n<rect width=\"%d\" height=\"%.0f\" fill=\"#ffffff\"/>\n", WIDTH, height, WIDTH, height, WIDTH, height);
-    put_text(&s, LEFT, 38, "start", 24, INK, "700", str_c(title));
-    put_text(&s, LEFT, 64, "start", 15, GREEN, "600", STR("ready pods"));
-    put_text(&s, LEFT + 100, 64, "start", 15, ORANGE, "600", STR("CPU usage, % of request"));
-    put_text(&s, LEFT + 340, 64, "start", 15, MUTED, "400",
+    plot_text(&s.out, LEFT, 38, "start", 24, INK, "700", str_c(title));
+    plot_text(&s.out, LEFT, 64, "start", 15, GREEN, "600", STR("ready pods"));
+    plot_text(&s.out, LEFT + 100, 64, "start", 15, ORANGE, "600", STR("CPU usage, % of request"));
+    plot_text(&s.out, LEFT + 340, 64, "start", 15, MUTED, "400",
              arena_strf(a, "thin and grey: target; time from 0 to %d:%02d min", (int)s.end_s / 60, (int)s.end_s % 60));
     for (size_t row = 0; row < s.rows; row++)
         for (size_t col = 0; col < s.cols; col++)
@@ -214,7 +204,7 @@ struct str compare_svg(struct arena *a, const char *title, const struct json *ru
                y = TOP + (double)json_get_int(r, "row", 0) * (s.h + gap_y);
         put_run(&s, r, x, y);
         if (json_get_bool(r, "first", false))
-            put_text(&s, x, y - 6, "start", s.cols > 4 ? 12 : 14, INK, "600", json_get_str(r, "label"));
+            plot_text(&s.out, x, y - 6, "start", s.cols > 4 ? 12 : 14, INK, "600", json_get_str(r, "label"));
     }
     strbuf_addc(&s.out, "</svg>\n");
     struct str text = arena_str(a, strbuf_str(&s.out));

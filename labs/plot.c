@@ -48,13 +48,13 @@ void plot_escape(struct strbuf *out, struct str s, size_t max)
         strbuf_addc(out, "...");
 }
 
-static void add_label(struct plot *p, double x, double y, const char *anchor, int size, const char *colour, const char *weight,
-                      struct str text)
+void plot_text(struct strbuf *out, double x, double y, const char *anchor, int size, const char *colour, const char *weight,
+               struct str text)
 {
-    strbuf_addf(&p->out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%d\" font-weight=\"%s\" fill=\"%s\">", x, y,
-                anchor, size, weight, colour);
-    plot_escape(&p->out, text, 100);
-    strbuf_addc(&p->out, "</text>\n");
+    strbuf_addf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%d\" font-weight=\"%s\" fill=\"%s\">", x, y, anchor,
+                size, weight, colour);
+    plot_escape(out, text, 100);
+    strbuf_addc(out, "</text>\n");
 }
 
 static void add_line(struct plot *p, double x1, double y1, double x2, double y2, const char *colour, const char *more)
@@ -103,7 +103,7 @@ static void draw_grid(struct plot *p, const struct panel *panel)
     p->max = step * ceil(highest(p, panel) / step);
     for (double v = 0; v <= p->max + step / 2; v += step) {
         add_line(p, LEFT, y_of(p, v), RIGHT, y_of(p, v), v > 0 ? GRID : MUTED, "stroke-width=\"1\"");
-        add_label(p, LEFT - 10, y_of(p, v) + 5, "end", 14, MUTED, "400", arena_strf(p->t->a, "%g", v));
+        plot_text(&p->out, LEFT - 10, y_of(p, v) + 5, "end", 14, MUTED, "400", arena_strf(p->t->a, "%g", v));
     }
     strbuf_addf(&p->out, "<text x=\"%d\" y=\"%.1f\" font-size=\"17\" font-weight=\"600\" fill=\"%s\">%s<tspan dx=\"10\" "
                          "font-size=\"14\" font-weight=\"400\" fill=\"%s\">%s</tspan></text>\n",
@@ -150,7 +150,7 @@ static void draw_panel(struct plot *p, const struct panel *panel)
     }
     for (size_t i = 0; i < ARRAY_LEN(panel->series); i++)
         if (panel->series[i].key && y[i] > 0)
-            add_label(p, RIGHT + 12, y[i] + 5, "start", 15, panel->series[i].colour, "600", str_c(panel->series[i].label));
+            plot_text(&p->out, RIGHT + 12, y[i] + 5, "start", 15, panel->series[i].colour, "600", str_c(panel->series[i].label));
 }
 
 /* ---- the frame ---- */
@@ -160,10 +160,10 @@ static void draw_time_axis(struct plot *p, double bottom)
     for (double t = 0; t <= p->end_s; t += step) {
         int64_t s = (int64_t)t;
         add_line(p, x_of(p, t), bottom, x_of(p, t), bottom + 6, MUTED, "stroke-width=\"1\"");
-        add_label(p, x_of(p, t), bottom + 22, "middle", 14, MUTED, "400",
+        plot_text(&p->out, x_of(p, t), bottom + 22, "middle", 14, MUTED, "400",
                   arena_strf(p->t->a, "%" PRId64 ":%02" PRId64, s / 60, s % 60));
     }
-    add_label(p, RIGHT + 28, bottom + 22, "start", 14, MUTED, "400", STR("min:s"));
+    plot_text(&p->out, RIGHT + 28, bottom + 22, "start", 14, MUTED, "400", STR("min:s"));
 }
 
 /* Only what changes the cluster, and only so much as can be read. */
@@ -188,11 +188,11 @@ static void draw_marks(struct plot *p)
         for (int i = 0; i < PANELS; i++)           /* not through the panels' names */
             add_line(p, x, TOP + i * (PANEL + GAP), x, TOP + i * (PANEL + GAP) + PANEL, MUTED,
                      "stroke-width=\"1\" stroke-dasharray=\"2 4\"");
-        add_label(p, shown, TOP - 32, "middle", 14, INK, "600", arena_strf(p->t->a, "%zu", n));
+        plot_text(&p->out, shown, TOP - 32, "middle", 14, INK, "600", arena_strf(p->t->a, "%zu", n));
         double column = LEFT + (double)((n - 1) % 3) * 370, row = LEGEND_Y + (double)((n - 1) / 3) * 20;
-        add_label(p, column, row, "start", 14, INK, "600", arena_strf(p->t->a, "%zu", n));
+        plot_text(&p->out, column, row, "start", 14, INK, "600", arena_strf(p->t->a, "%zu", n));
         struct str name = json_get_str(s, "name");
-        add_label(p, column + 24, row, "start", 14, INK, "400", name.n > 44 ? arena_strf(p->t->a, "%.42s...", name.p) : name);
+        plot_text(&p->out, column + 24, row, "start", 14, INK, "400", name.n > 44 ? arena_strf(p->t->a, "%.42s...", name.p) : name);
     }
 }
 
@@ -225,7 +225,7 @@ static void draw_bands(struct plot *p)
         for (int i = 0; i < PANELS; i++)
             strbuf_addf(&p->out, "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\" fill-opacity=\"0.10\"/>\n", x,
                         TOP + i * (PANEL + GAP), w, PANEL, RED);
-        add_label(p, x + 4, TOP + 14, "start", 13, RED, "600", json_get_str(s, "object"));
+        plot_text(&p->out, x + 4, TOP + 14, "start", 13, RED, "600", json_get_str(s, "object"));
     }
 }
 
@@ -248,8 +248,8 @@ struct str timeline_svg(const struct timeline *t)
     strbuf_addf(&p.out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
                         "font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n"
                 "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n", WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT);
-    add_label(&p, LEFT, 38, "start", 24, INK, "700", str_c(t->scenario->name));
-    add_label(&p, RIGHT + 100, 38, "end", 16, MUTED, "400",
+    plot_text(&p.out, LEFT, 38, "start", 24, INK, "700", str_c(t->scenario->name));
+    plot_text(&p.out, RIGHT + 100, 38, "end", 16, MUTED, "400",
               p.hpa.n ? arena_strf(t->a, "hpa " STR_FMT, STR_ARG(p.hpa)) : STR("no autoscaler was seen"));
     draw_bands(&p);
     draw_marks(&p);

@@ -34,10 +34,7 @@ static const char *const default_types[] = { "Hostname", "InternalDNS", "Interna
 static const struct pflag *find(void *ctx, struct str name)
 {
     (void)ctx;
-    for (size_t i = 0; i < ARRAY_LEN(flags); i++)
-        if (str_eqc(name, flags[i].p.name))
-            return &flags[i].p;
-    return NULL;
+    return pflag_find(flags, sizeof *flags, ARRAY_LEN(flags), name);
 }
 
 static bool set_list(struct metricsd_flags *f, struct str value)

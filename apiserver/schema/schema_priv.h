@@ -91,6 +91,8 @@ enum name_rule { NAME_SUBDOMAIN, NAME_LABEL, NAME_1035, NAME_PATH, NAME_ANY };
 void check_object_meta(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old, enum name_rule rule);
 void check_labels(struct check *c, const struct json *labels, const struct fpath *p);
 void check_annotations(struct check *c, const struct json *annotations, const struct fpath *p);
+/* One of matchExpressions: key, operator, how many values. compares: of nodes, where Gt and Lt are operators too. */
+void check_requirement(struct check *c, const struct json *e, const struct fpath *p, bool compares);
 void check_label_selector(struct check *c, const struct json *sel, const struct fpath *p);
 void check_name(struct check *c, struct str name, enum name_rule rule, bool prefix, const struct fpath *p);
 void check_qualified_name(struct check *c, struct str name, const struct fpath *p);

@@ -96,21 +96,6 @@ void check_name(struct check *c, struct str name, enum name_rule rule, bool pref
                         "'[a-z]([-a-z0-9]*[a-z0-9])?')");
 }
 
-static bool is_alnum(char ch)
-{
-    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9');
-}
-
-static bool qualified_shape(struct str s)
-{
-    if (s.n == 0 || !is_alnum(s.p[0]) || !is_alnum(s.p[s.n - 1]))
-        return false;
-    for (size_t i = 0; i < s.n; i++)
-        if (!is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '_' && s.p[i] != '.')
-            return false;
-    return true;
-}
-
 void check_qualified_name(struct check *c, struct str name, const struct fpath *p)
 {
     struct str prefix = STR_NULL, part = name, rest;
@@ -136,7 +121,7 @@ void check_qualified_name(struct check *c, struct str name, const struct fpath *
         check_invalid_s(c, p, name, "name part must be non-empty");
     else if (part.n > LABEL_MAX)
         check_invalid_s(c, p, name, "name part " STR_FMT, STR_ARG(max_length(c, LABEL_MAX)));
-    if (!qualified_shape(part))
+    if (!name_is_qualified_part(part))
         check_invalid_s(c, p, name,
                         "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
                         "alphanumeric character "
@@ -147,7 +132,7 @@ static void check_label_value(struct check *c, struct str v, const struct fpath 
 {
     if (v.n > LABEL_MAX)
         check_invalid_s(c, p, v, STR_FMT, STR_ARG(max_length(c, LABEL_MAX)));
-    if (v.n && !qualified_shape(v))
+    if (v.n && !name_is_qualified_part(v))
         check_invalid_s(c, p, v,
                         "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
                         "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for "
@@ -271,24 +256,32 @@ void check_object_meta(struct check *c, const struct gvk *gvk, const struct json
 
 /* ---- selectors ---- */
 
+void check_requirement(struct check *c, const struct json *e, const struct fpath *p, bool compares)
+{
+    struct str op = json_get_str(e, "operator");
+    size_t n = json_len(json_get(e, "values"));
+    if (in_list(op, "In,NotIn")) {
+        if (n == 0)
+            check_required(c, FP_NAME(p, "values"), "must be specified when `operator` is 'In' or 'NotIn'");
+    } else if (in_list(op, "Exists,DoesNotExist")) {
+        if (n)
+            check_forbidden(c, FP_NAME(p, "values"), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+    } else if (compares && in_list(op, "Gt,Lt")) {
+        if (n != 1)
+            check_required(c, FP_NAME(p, "values"), "must be specified single value when `operator` is 'Lt' or 'Gt'");
+    } else {
+        check_invalid_s(c, FP_NAME(p, "operator"), op, "not a valid selector operator");
+    }
+    check_qualified_name(c, json_get_str(e, "key"), FP_NAME(p, "key"));
+}
+
 void check_label_selector(struct check *c, const struct json *sel, const struct fpath *p)
 {
     check_labels(c, json_get(sel, "matchLabels"), FP_NAME(p, "matchLabels"));
     size_t i = 0;
     for (const struct json *e = json_first(json_get(sel, "matchExpressions")); e; e = json_next(e), i++) {
         const struct fpath *ep = FP_INDEX(FP_NAME(p, "matchExpressions"), i);
-        struct str op = json_get_str(e, "operator");
-        size_t n = json_len(json_get(e, "values"));
-        if (in_list(op, "In,NotIn")) {
-            if (n == 0)
-                check_required(c, FP_NAME(ep, "values"), "must be specified when `operator` is 'In' or 'NotIn'");
-        } else if (in_list(op, "Exists,DoesNotExist")) {
-            if (n)
-                check_forbidden(c, FP_NAME(ep, "values"), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-        } else {
-            check_invalid_s(c, FP_NAME(ep, "operator"), op, "not a valid selector operator");
-        }
-        check_qualified_name(c, json_get_str(e, "key"), FP_NAME(ep, "key"));
+        check_requirement(c, e, ep, false);
         size_t j = 0;
         for (const struct json *v = json_first(json_get(e, "values")); v && c->minor >= 27; v = json_next(v), j++)
             check_label_value(c, json_str(v), FP_INDEX(FP_NAME(ep, "values"), j));

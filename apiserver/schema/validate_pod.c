@@ -77,24 +77,8 @@ static void check_node_terms(struct check *c, const struct json *terms, const st
         check_required(c, p, "must have at least one node selector term");
     for (const struct json *t = json_first(terms); t; t = json_next(t), i++) {
         size_t j = 0;
-        for (const struct json *e = json_first(json_get(t, "matchExpressions")); e; e = json_next(e), j++) {
-            const struct fpath *ep = FP_INDEX(FP_NAME(FP_INDEX(p, i), "matchExpressions"), j);
-            struct str op = json_get_str(e, "operator");
-            size_t n = json_len(json_get(e, "values"));
-            if (in_list(op, "In,NotIn")) {
-                if (n == 0)
-                    check_required(c, FP_NAME(ep, "values"), "must be specified when `operator` is 'In' or 'NotIn'");
-            } else if (in_list(op, "Exists,DoesNotExist")) {
-                if (n)
-                    check_forbidden(c, FP_NAME(ep, "values"), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-            } else if (in_list(op, "Gt,Lt")) {
-                if (n != 1)
-                    check_required(c, FP_NAME(ep, "values"), "must be specified single value when `operator` is 'Lt' or 'Gt'");
-            } else {
-                check_invalid_s(c, FP_NAME(ep, "operator"), op, "not a valid selector operator");
-            }
-            check_qualified_name(c, json_get_str(e, "key"), FP_NAME(ep, "key"));
-        }
+        for (const struct json *e = json_first(json_get(t, "matchExpressions")); e; e = json_next(e), j++)
+            check_requirement(c, e, FP_INDEX(FP_NAME(FP_INDEX(p, i), "matchExpressions"), j), true);
     }
 }
 

@@ -137,6 +137,7 @@ bool name_is_dns1123_subdomain(struct str s);
 bool name_is_dns1123_label(struct str s);
 bool name_is_dns1035_label(struct str s);
 bool name_is_qualified(struct str s);                            /* label key: prefix/name */
+bool name_is_qualified_part(struct str s);                       /* the shape of its name, and of a label's value; of any length */
 bool label_value_valid(struct str s);
 
 /* ---- version.c: the versions of Kubernetes that a cluster may be ---- */

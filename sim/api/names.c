@@ -31,7 +31,7 @@ static bool subdomain_form(struct str s) {
 }
 
 /* ([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9] */
-static bool qualified_form(struct str s) {
+bool name_is_qualified_part(struct str s) {
     if (s.n == 0 || !is_alnum(s.p[0]) || !is_alnum(s.p[s.n - 1]))
         return false;
     for (size_t i = 0; i < s.n; i++)
@@ -62,7 +62,7 @@ bool name_is_qualified(struct str s) {
 }
 
 bool label_value_valid(struct str s) {
-    return s.n <= LABEL_MAX && (s.n == 0 || qualified_form(s));
+    return s.n <= LABEL_MAX && (s.n == 0 || name_is_qualified_part(s));
 }
 
 /* ---- why not ---- */
@@ -109,14 +109,14 @@ void qualified_name_reasons(struct strbuf *out, struct str name) {
         reason(out, "name part ", "must be non-empty");
     else if (name.n > LABEL_MAX)
         reason(out, "name part ", "must be no more than 63 characters");
-    if (!qualified_form(name))
+    if (!name_is_qualified_part(name))
         reason(out, "name part ", QUALIFIED_WHY);
 }
 
 void label_value_reasons(struct strbuf *out, struct str value) {
     if (value.n > LABEL_MAX)
         reason(out, "", "must be no more than 63 characters");
-    if (value.n > 0 && !qualified_form(value))
+    if (value.n > 0 && !name_is_qualified_part(value))
         reason(out, "", VALUE_WHY);
 }
 

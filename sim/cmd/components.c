@@ -59,9 +59,8 @@ static const struct pflag *find(void *ctx, struct str name)
 {
     const struct parsing *p = ctx;
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        for (size_t j = 0; j < known[i].count && strcmp(known[i].component, p->component) == 0; j++)
-            if (str_eqc(name, known[i].flags[j].name))
-                return &known[i].flags[j];
+        if (strcmp(known[i].component, p->component) == 0)
+            return pflag_find(known[i].flags, sizeof *known[i].flags, known[i].count, name);
     return NULL;
 }
 

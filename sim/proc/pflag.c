@@ -67,6 +67,15 @@ static const char *ip_fault(struct arena *a, struct str text)
     return s.p ? arena_printf(a, "failed to parse IP: \"" STR_FMT "\"", STR_ARG(text)) : NULL;
 }
 
+const struct pflag *pflag_find(const void *table, size_t row_bytes, size_t rows, struct str name)
+{
+    const char *row = table;
+    for (size_t i = 0; i < rows; i++, row += row_bytes)
+        if (str_eqc(name, ((const struct pflag *)(const void *)row)->name))
+            return (const void *)row;
+    return NULL;
+}
+
 static const char *fault_of(struct arena *a, const struct pflag_set *set, const struct pflag *f, struct str text, int64_t *number)
 {
     switch (f->type) {

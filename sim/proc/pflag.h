@@ -12,6 +12,9 @@ const char *pflag_type_name(enum pflag_type type);
 /* The beginning of a row of a component's table. deprecated: what pflag says of it when it is used, or NULL. */
 struct pflag { const char *name; enum pflag_type type; const char *deprecated; };
 
+/* The row of that name, of a table whose rows begin with a struct pflag and are row_bytes long; NULL: there is none. */
+const struct pflag *pflag_find(const void *table, size_t row_bytes, size_t rows, struct str name);
+
 struct pflag_set {
     const struct pflag *(*find)(void *ctx, struct str name);     /* NULL: there is no such flag */
     /* A value that is one of the flag's type. number: PFLAG_BOOL 0 or 1, PFLAG_INT the number, PFLAG_DURATION ns.

@@ -18,7 +18,7 @@ struct trigger { struct map *pods; int64_t service_ns; };         /* pod name ->
 static struct endpoints *of(struct ctl *c) { return container_of(c, struct endpoints, ctl); }
 
 /* ---- what wakes it ---- */
-void services_of_pod(struct ctl *c, struct ctl_watch *services, const struct json *pod)
+static void services_of_pod(struct ctl *c, struct ctl_watch *services, const struct json *pod)
 {
     size_t cursor = 0;
     for (const struct json *svc; ctl_next(services, &cursor, &svc);) {
@@ -32,7 +32,7 @@ void services_of_pod(struct ctl *c, struct ctl_watch *services, const struct jso
     }
 }
 
-bool pod_endpoint_changed(const struct json *old, const struct json *now)
+static bool pod_endpoint_changed(const struct json *old, const struct json *now)
 {
     static const char *const fields[] = { "status.podIP", "status.phase", "spec.nodeName", "spec.hostname", "spec.subdomain",
                                           "spec.readinessGates" };
@@ -42,14 +42,19 @@ bool pod_endpoint_changed(const struct json *old, const struct json *now)
     return pod_is_ready(old) != pod_is_ready(now) || meta_deleting(old) != meta_deleting(now);
 }
 
-static void pod_seen(struct ctl *c, const struct json *old, const struct json *now)
+void services_pod_seen(struct ctl *c, struct ctl_watch *services, const struct json *old, const struct json *now)
 {
     bool relabelled = old && now && !json_equal(meta_labels(old), meta_labels(now));
     if (old && now && !relabelled && !pod_endpoint_changed(old, now))
         return;
     if (relabelled)
-        services_of_pod(c, &of(c)->services, old);
-    services_of_pod(c, &of(c)->services, now ? now : old);
+        services_of_pod(c, services, old);
+    services_of_pod(c, services, now ? now : old);
+}
+
+static void pod_seen(struct ctl *c, const struct json *old, const struct json *now)
+{
+    services_pod_seen(c, &of(c)->services, old, now);
 }
 
 /* Deleted ones come back; others' are not looked at. */

@@ -12,8 +12,8 @@ bool service_port_on_pod(const struct json *port, const struct json *pod, int64_
 bool service_publishes_not_ready(const struct json *svc);
 /* Pods that the Service selects, in the informer's order; out has room for all pods. */
 size_t pods_of_service(struct arena *a, struct ctl_watch *pods, const struct json *svc, const struct json **out);
-void services_of_pod(struct ctl *c, struct ctl_watch *services, const struct json *pod);       /* adds their keys */
-bool pod_endpoint_changed(const struct json *old, const struct json *now);
+/* A pod has come (old is NULL), gone (now is NULL) or changed: the keys of the services that it concerns are added to c's queue. */
+void services_pod_seen(struct ctl *c, struct ctl_watch *services, const struct json *old, const struct json *now);
 void md5(struct str in, uint8_t out[16]);
 
 #endif

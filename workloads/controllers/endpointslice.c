@@ -16,12 +16,7 @@ static struct slices *of(struct ctl *c) { return container_of(c, struct slices, 
 
 static void pod_seen(struct ctl *c, const struct json *old, const struct json *now)
 {
-    bool relabelled = old && now && !json_equal(meta_labels(old), meta_labels(now));
-    if (old && now && !relabelled && !pod_endpoint_changed(old, now))
-        return;
-    if (relabelled)
-        services_of_pod(c, &of(c)->services, old);
-    services_of_pod(c, &of(c)->services, now ? now : old);
+    services_pod_seen(c, &of(c)->services, old, now);
 }
 
 static void slice_seen(struct ctl *c, const struct json *old, const struct json *now)

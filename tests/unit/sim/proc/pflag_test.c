@@ -15,10 +15,7 @@ static const struct pflag table[] = {
 static const struct pflag *find(void *ctx, struct str name)
 {
     (void)ctx;
-    for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (str_eqc(name, table[i].name))
-            return &table[i];
-    return NULL;
+    return pflag_find(table, sizeof *table, ARRAY_LEN(table), name);
 }
 
 static bool keep(void *ctx, const struct pflag *f, struct str text, int64_t number, struct err *err)

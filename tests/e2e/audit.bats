@@ -2,7 +2,7 @@
 load helpers
 
 setup_file() {
-    export HOME=$BATS_FILE_TMPDIR DATA=$BATS_FILE_TMPDIR/d KUBELAB_DATA=$BATS_FILE_TMPDIR/d
+    place "$BATS_FILE_TMPDIR"
     start --lab lab8 --clock paused --seed 8
 }
 teardown_file() {

@@ -2,10 +2,8 @@
 load helpers
 
 setup_file() {
-    export DATA=$BATS_FILE_TMPDIR/d HOME=$BATS_FILE_TMPDIR/home KUBELAB_DATA=$BATS_FILE_TMPDIR/d
-    mkdir -p "$HOME" "$BATS_FILE_TMPDIR/bin"
-    ln -sf "$KUBECTL" "$BATS_FILE_TMPDIR/bin/kubectl"
-    export PATH=$BATS_FILE_TMPDIR/bin:$PATH
+    place "$BATS_FILE_TMPDIR"
+    kubectl_by_name
     start --lab lab8 --clock paused --seed 8
 }
 teardown_file() {

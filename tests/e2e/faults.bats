@@ -2,10 +2,8 @@
 load helpers
 
 setup_file() {
-    export DATA=$BATS_FILE_TMPDIR/d HOME=$BATS_FILE_TMPDIR/home KUBELAB_DATA=$BATS_FILE_TMPDIR/d
-    mkdir -p "$HOME" "$BATS_FILE_TMPDIR/bin"
-    ln -sf "$KUBECTL" "$BATS_FILE_TMPDIR/bin/kubectl"
-    export PATH=$BATS_FILE_TMPDIR/bin:$PATH
+    place "$BATS_FILE_TMPDIR"
+    kubectl_by_name
     start --lab lab8 --clock paused --seed 8
     cd "$HOME"
     "$KUBELAB" lab files lab8 . >/dev/null
@@ -22,9 +20,6 @@ setup() {
 }
 teardown() {                                   # what a failed test has left
     fault list -o json | jq -r '.faults[]?.metadata.name | select(. != "dns-stranger")' | xargs -r -n 1 "$KUBELAB" fault clear >/dev/null
-}
-advance() {
-    "$KUBELAB" clock advance "$1" >/dev/null
 }
 drive() {                                      # a command of the lab's shell; time goes on while it waits
     "$KUBELAB" shell --drive --budget 10m -- "$@"

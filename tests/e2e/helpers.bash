@@ -1,4 +1,13 @@
 # What the bats files share: a cluster of their own for each test file, and its kubectl.
+place() {                                      # place DIR: a home, and the data of its cluster
+    export HOME=$1/home TMPDIR=$1 DATA=$1/d KUBELAB_DATA=$1/d
+    mkdir -p "$HOME"
+}
+kubectl_by_name() {                            # what is under test is what scripts call kubectl
+    mkdir -p "$HOME/bin"
+    ln -sf "$KUBECTL" "$HOME/bin/kubectl"
+    export PATH=$HOME/bin:$PATH
+}
 start() {                                      # start ARGUMENTS...: a cluster in $DATA
     "$KUBELAB" up --detach --data "$DATA" --port 0 --kubelet-port 0 "$@"
     export KUBECONFIG=$DATA/admin.conf

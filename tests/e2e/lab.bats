@@ -2,16 +2,12 @@
 load helpers
 
 setup_file() {
-    export HOME=$BATS_FILE_TMPDIR DATA=$BATS_FILE_TMPDIR/d
-    export KUBELAB_DATA=$DATA
+    place "$BATS_FILE_TMPDIR"
     start --lab lab8 --seed 8
     "$KUBELAB" lab files lab8 "$HOME/lab" --all
 }
 teardown_file() {
     stop
-}
-setup() {
-    export KUBECONFIG=$DATA/admin.conf
 }
 host() {
     run "$KUBELAB" shell lab8 -- "$@"

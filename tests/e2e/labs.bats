@@ -2,18 +2,11 @@
 load helpers
 
 setup_file() {
-    export DATA=$BATS_FILE_TMPDIR/d HOME=$BATS_FILE_TMPDIR
-    export KUBELAB_DATA=$DATA TMPDIR=$BATS_FILE_TMPDIR
+    place "$BATS_FILE_TMPDIR"
     start --lab lab8 --seed 8 --clock paused
 }
 teardown_file() {
     stop
-}
-setup() {
-    export KUBECONFIG=$DATA/admin.conf
-}
-advance() {
-    "$KUBELAB" clock advance "$1"
 }
 
 @test "the list names the labs; other names are refused" {

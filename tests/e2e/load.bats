@@ -2,8 +2,7 @@
 load helpers
 
 setup_file() {
-    export DATA=$BATS_FILE_TMPDIR/d HOME=$BATS_FILE_TMPDIR
-    export KUBELAB_DATA=$DATA TMPDIR=$BATS_FILE_TMPDIR
+    place "$BATS_FILE_TMPDIR"
     start --seed 5 --clock paused
     mkdir "$BATS_FILE_TMPDIR/web"
     printf 'FROM php:5-apache\nADD index.php /var/www/html/index.php\n' > "$BATS_FILE_TMPDIR/web/Dockerfile"
@@ -33,12 +32,6 @@ END
 }
 teardown_file() {
     stop
-}
-setup() {
-    export KUBECONFIG=$DATA/admin.conf
-}
-advance() {
-    "$KUBELAB" clock advance "$1"
 }
 profile() {                                    # profile NAME SPEC: a LoadProfile of the Service web
     k apply -f - <<END

@@ -2,15 +2,11 @@
 load helpers
 
 setup_file() {
-    export DATA=$BATS_FILE_TMPDIR/d HOME=$BATS_FILE_TMPDIR
-    export KUBELAB_DATA=$DATA TMPDIR=$BATS_FILE_TMPDIR
+    place "$BATS_FILE_TMPDIR"
     start --lab sizing --seed 4 --clock paused
 }
 teardown_file() {
     stop
-}
-setup() {
-    export KUBECONFIG=$DATA/admin.conf
 }
 
 @test "metrics flow and the image is there before the student comes; files and guide have this cluster's figures" {

@@ -2,11 +2,10 @@
 load helpers
 
 setup_file() {
-    export DATA=$BATS_FILE_TMPDIR/d KUBELAB_DATA=$BATS_FILE_TMPDIR/d
+    place "$BATS_FILE_TMPDIR"
     start --clock paused --seed 4
 }
 teardown_file() { stop; }
-setup() { export KUBECONFIG=$DATA/admin.conf; }
 speed() { "$KUBELAB" status --data "$DATA" -o json | jq .clock.speed; }
 set_speed() { k patch clock cluster --type merge -p "{\"spec\":{\"speed\":$1}}"; }
 

@@ -101,8 +101,9 @@ static bool learn(void *ctx, struct str key, struct object *o) {
     struct arena *a = arena_new();
     const struct json *svc = object_json(o);
     struct str ip = json_path_str(svc, "spec.clusterIP"), got;
-    int64_t port;
+    int64_t port, health = json_path_int(svc, "spec.healthCheckNodePort", 0);
     (void)key;
+    if (health) alloc_port(al, health, &port, NULL);
     if (ip.n && !str_eqc(ip, "None")) alloc_ip(al, ip, a, &got, NULL);
     for (const struct json *p = json_first(json_path(svc, "spec.ports")); p; p = json_next(p))
         if (json_get_int(p, "nodePort", 0)) alloc_port(al, json_get_int(p, "nodePort", 0), &port, NULL);

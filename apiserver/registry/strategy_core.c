@@ -95,6 +95,22 @@ static bool service_take_ports(struct request *r, struct json *svc, const struct
     return true;
 }
 
+/* A load balancer that leads to local endpoints only asks each node, at one more port, whether it has any. */
+static bool needs_health_port(const struct json *svc) {
+    return str_eqc(json_path_str(svc, "spec.type"), "LoadBalancer") &&
+           str_eqc(json_path_str(svc, "spec.externalTrafficPolicy"), "Local");
+}
+
+static bool service_take_health_port(struct request *r, struct json *svc, const struct json *old, struct err *err) {
+    int64_t want = json_path_int(svc, "spec.healthCheckNodePort", 0), had = json_path_int(old, "spec.healthCheckNodePort", 0), got;
+    struct err why = { 0 };
+    if (!needs_health_port(svc) || (want && want == had)) return true;
+    if (!alloc_port(r->as->registry->alloc, want, &got, &why))
+        return err_set(err, ERR_INTERNAL, "failed to allocate requested HealthCheck NodePort %" PRId64 ": %s", want, why.msg);
+    json_set_int(r->a, json_get(svc, "spec"), "healthCheckNodePort", got);
+    return true;
+}
+
 static void service_drop_ports(struct apiserver *as, const struct json *from, const struct json *still) {
     for (const struct json *p = json_first(json_path(from, "spec.ports")); p; p = json_next(p)) {
         int64_t port = json_get_int(p, "nodePort", 0);
@@ -103,6 +119,8 @@ static void service_drop_ports(struct apiserver *as, const struct json *from, co
             kept |= json_get_int(q, "nodePort", 0) == port;
         if (port && !kept) alloc_port_release(as->registry->alloc, port);
     }
+    int64_t health = json_path_int(from, "spec.healthCheckNodePort", 0);
+    if (health && health != json_path_int(still, "spec.healthCheckNodePort", 0)) alloc_port_release(as->registry->alloc, health);
 }
 
 static void service_cluster_ips(struct request *r, struct json *svc) {
@@ -133,6 +151,8 @@ static void service_drop_unused(struct request *r, struct json *obj, const struc
     if (has_node_ports(old) && !has_node_ports(obj)) {
         json_remove(spec, "externalTrafficPolicy");
         json_remove(spec, "healthCheckNodePort");
+    } else if (needs_health_port(old) && !needs_health_port(obj)) {
+        json_remove(spec, "healthCheckNodePort");
     }
     if (r->as->opt.minor < 20) return;
     bool was_external = str_eqc(json_path_str(old, "spec.type"), "ExternalName"),
@@ -153,6 +173,8 @@ static bool service_update(struct request *r, struct json *obj, const struct jso
     service_drop_unused(r, obj, old);
     if (has_cluster_ip(old) && !str_eqc(json_get_str(spec, "type"), "ExternalName") && !json_get_str(spec, "clusterIP").n)
         json_set_str(r->a, spec, "clusterIP", json_path_str(old, "spec.clusterIP"));
+    if (needs_health_port(obj) && needs_health_port(old) && !json_get_int(spec, "healthCheckNodePort", 0))
+        json_set_int(r->a, spec, "healthCheckNodePort", json_path_int(old, "spec.healthCheckNodePort", 0));
     if (!has_node_ports(obj) || !has_node_ports(old)) return true;
     for (struct json *p = json_first(json_get(spec, "ports")); p; p = json_next(p))
         for (const struct json *q = json_first(json_path(old, "spec.ports")); q && !json_get_int(p, "nodePort", 0); q = json_next(q))
@@ -167,7 +189,7 @@ static bool service_store(struct request *r, struct json *obj, const struct json
     bool had_ip = old && has_cluster_ip(old), wants_ip = has_cluster_ip(obj);
     if (old && r->dry_run) return true;
     if (wants_ip && !had_ip && !service_take_ip(r, obj, err)) return false;
-    if (has_node_ports(obj) && !service_take_ports(r, obj, old, err)) {
+    if (has_node_ports(obj) && (!service_take_ports(r, obj, old, err) || !service_take_health_port(r, obj, old, err))) {
         if (wants_ip && !had_ip) alloc_ip_release(al, json_path_str(obj, "spec.clusterIP"));
         return false;
     }

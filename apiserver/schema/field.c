@@ -16,6 +16,8 @@ struct str fpath_text(struct arena *a, const struct fpath *p)
         return arena_strf(a, STR_FMT "[%ld]", STR_ARG(up), p->index);
     if (!p->name)
         return up.n ? arena_strf(a, STR_FMT "[" STR_FMT "]", STR_ARG(up), STR_ARG(p->key)) : p->key;
+    if (!p->name[0])                           /* upstream's root without a name is taken for a subscript */
+        return STR("[]");
     return up.n ? arena_strf(a, STR_FMT ".%s", STR_ARG(up), p->name) : str_c(p->name);
 }
 
@@ -40,6 +42,18 @@ struct str quote_go(struct arena *a, struct str text)
     *p++ = '"';
     *p = 0;
     return (struct str){ out, (size_t)(p - out) };
+}
+
+char *go_list(struct arena *a, const char *type, const struct json *list)
+{
+    if (json_len(list) == 0)
+        return arena_printf(a, "%s(nil)", type);
+    struct str text = arena_strf(a, "%s{", type);
+    for (const struct json *m = json_first(list); m; m = json_next(m)) {
+        struct str value = quote_go(a, json_str(m));
+        text = arena_strf(a, STR_FMT "%s" STR_FMT, STR_ARG(text), m == json_first(list) ? "" : ", ", STR_ARG(value));
+    }
+    return arena_printf(a, STR_FMT "}", STR_ARG(text));
 }
 
 static void add(struct field_errors *e, const char *type, struct str field, struct str message)

@@ -53,6 +53,8 @@ void default_hpa(const struct schema *s, struct arena *a, const struct gvk *gvk,
 
 /* gotext.c: values as Go prints them in messages */
 struct str quote_go(struct arena *a, struct str text);             /* %q */
+/* %#v of a slice of strings, type being Go's name of it: []string{"a", "b"}, or []string(nil) when it is empty */
+char *go_list(struct arena *a, const char *type, const struct json *list);
 
 /* A path to a field, printed on demand: spec.containers[0].ports[1].containerPort. Nodes live on the stack of their maker. */
 struct fpath { const struct fpath *up; const char *name; struct str key; long index; };
@@ -90,6 +92,9 @@ bool check_immutable(struct check *c, const struct fpath *p, const struct json *
 enum name_rule { NAME_SUBDOMAIN, NAME_LABEL, NAME_1035, NAME_PATH, NAME_ANY };
 void check_object_meta(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old, enum name_rule rule);
 void check_labels(struct check *c, const struct json *labels, const struct fpath *p);
+/* "*." and a subdomain */
+void check_wildcard_name(struct check *c, struct str name, const struct fpath *p);
+void check_label_value(struct check *c, struct str value, const struct fpath *p);
 void check_annotations(struct check *c, const struct json *annotations, const struct fpath *p);
 /* One of matchExpressions: key, operator, how many values. compares: of nodes, where Gt and Lt are operators too. */
 void check_requirement(struct check *c, const struct json *e, const struct fpath *p, bool compares);
@@ -108,6 +113,13 @@ void check_resources(struct check *c, const struct json *res, const struct fpath
 bool check_port_number(struct check *c, int64_t port, const struct fpath *p);
 void check_port_name(struct check *c, struct str name, const struct fpath *p);
 
+/* validate_network.c: addresses as Go's net package reads them */
+struct ip_net { uint8_t ip[16]; size_t bytes; int bits; };           /* bytes: 4 or 16; bits: the length of its prefix */
+bool ip_parse(struct arena *a, struct str text, struct ip_net *out);
+bool cidr_parse(struct arena *a, struct str text, struct ip_net *out);
+/* A place that is reached: neither unspecified nor loopback, link-local or link-local multicast. validate_core.c */
+void check_special_ip(struct check *c, struct str ip, const struct fpath *p);
+
 /* One kind's validator; old is NULL on create. Metadata has been checked. */
 typedef void kind_check(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old);
 kind_check validate_pod, validate_service, validate_config_map, validate_secret, validate_namespace, validate_node,
@@ -118,7 +130,8 @@ kind_check validate_pod, validate_service, validate_config_map, validate_secret,
            validate_hpa,
            validate_role, validate_role_binding, validate_csr, validate_api_service, validate_lease, validate_pdb,
            validate_storage_class,
-           validate_priority_class, validate_scale, validate_crd, validate_ingress, validate_load_profile, validate_fault,
+           validate_priority_class, validate_scale, validate_crd, validate_ingress, validate_ingress_class,
+           validate_network_policy, validate_endpoint_slice, validate_webhooks, validate_load_profile, validate_fault,
            validate_clock, validate_scenario;
 
 /* convert_*.c: bring obj from `from` to the shape of version `to` of its group; apiVersion is the caller's. */

@@ -2,7 +2,8 @@
  *
  * Models pkg/registry/.../strategy.go's Validate and ValidateUpdate and what they call in pkg/apis/.../validation: metadata
  * first, then the kind. Kinds without a row get the metadata's checks only. The texts live beside their checks: validate_meta,
- * _pod, _containers, _volumes, _workloads, _core, _hpa, _rbac. A version's wording is chosen by check.minor.
+ * _pod, _containers, _volumes, _workloads, _core, _hpa, _groups, _network,
+ * _webhooks. A version's wording is chosen by check.minor.
  */
 #include "apiserver/schema/schema_priv.h"
 
@@ -42,6 +43,11 @@ static const struct { const char *group, *kind; enum name_rule rule; kind_check 
     { "scheduling.k8s.io", "PriorityClass", NAME_SUBDOMAIN, validate_priority_class },
     { "apiextensions.k8s.io", "CustomResourceDefinition", NAME_SUBDOMAIN, validate_crd },
     { "networking.k8s.io", "Ingress", NAME_SUBDOMAIN, validate_ingress },
+    { "networking.k8s.io", "IngressClass", NAME_SUBDOMAIN, validate_ingress_class },
+    { "networking.k8s.io", "NetworkPolicy", NAME_SUBDOMAIN, validate_network_policy },
+    { "discovery.k8s.io", "EndpointSlice", NAME_SUBDOMAIN, validate_endpoint_slice },
+    { "admissionregistration.k8s.io", "ValidatingWebhookConfiguration", NAME_SUBDOMAIN, validate_webhooks },
+    { "admissionregistration.k8s.io", "MutatingWebhookConfiguration", NAME_SUBDOMAIN, validate_webhooks },
     { "extensions", "Ingress", NAME_SUBDOMAIN, validate_ingress },
     { "lab.kubelab.dev", "LoadProfile", NAME_SUBDOMAIN, validate_load_profile },
     { "lab.kubelab.dev", "Fault", NAME_SUBDOMAIN, validate_fault },

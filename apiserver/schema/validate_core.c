@@ -4,36 +4,20 @@
  */
 #include "apiserver/schema/schema_priv.h"
 
-enum { DATA_BYTES_MAX = 1024 * 1024, DUAL_STACK_MINOR = 20 };
+enum { DATA_BYTES_MAX = 1024 * 1024, DUAL_STACK_MINOR = 20, AFFINITY_SECONDS_MAX = 86400, KUBELET_PORT = 10250 };
 
 static bool same(const struct json *x, const struct json *y)
 {
     return (!x && !y) || (x && y && json_equal(x, y));
 }
 
-/* ---- Service ---- */
-
-static bool looks_like_ip(struct str s)
+static bool is_ip(struct check *c, struct str text)
 {
-    size_t dots = 0, colons = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        char ch = s.p[i];
-        dots += ch == '.';
-        colons += ch == ':';
-        if (ch != '.' && ch != ':' && !((ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'f') || (ch >= 'A' && ch <= 'F')))
-            return false;
-    }
-    if (colons)
-        return colons >= 2;
-    struct str rest = s;
-    while (rest.p) {
-        int64_t octet;
-        struct str part = str_token(&rest, '.');
-        if (!str_int(part, &octet) || octet < 0 || octet > 255)
-            return false;
-    }
-    return dots == 3;
+    struct ip_net ip;
+    return ip_parse(c->a, text, &ip);
 }
+
+/* ---- Service ---- */
 
 static void check_service_port(struct check *c, const struct json *spec, const struct json *port, const struct fpath *p,
                                bool need_name)
@@ -60,6 +44,8 @@ static void check_service_port(struct check *c, const struct json *spec, const s
         check_port_name(c, json_str(target), FP_NAME(p, "targetPort"));
     else
         check_port_number(c, json_int(target, 0), FP_NAME(p, "targetPort"));
+    if (json_get(port, "appProtocol"))
+        check_qualified_name(c, json_get_str(port, "appProtocol"), FP_NAME(p, "appProtocol"));
     if (json_get_int(port, "nodePort", 0) && str_eqc(type, "ClusterIP"))
         check_forbidden(c, FP_NAME(p, "nodePort"), "may not be used when `type` is 'ClusterIP'");
 }
@@ -93,6 +79,68 @@ static void check_distinct_ports(struct check *c, const struct json *ports, cons
         }
 }
 
+/* One protocol's node port twice. */
+static void check_distinct_node_ports(struct check *c, const struct json *ports, const struct fpath *p)
+{
+    size_t i = 0;
+    for (const struct json *o = json_first(ports); o; o = json_next(o), i++)
+        for (const struct json *e = json_first(ports); e != o && json_get_int(o, "nodePort", 0); e = json_next(e))
+            if (same(json_get(e, "nodePort"), json_get(o, "nodePort")) && same(json_get(e, "protocol"), json_get(o, "protocol"))) {
+                field_error_add(c->out, "FieldValueDuplicate", fpath_text(c->a, FP_NAME(FP_INDEX(p, i), "nodePort")),
+                                "Duplicate value: %" PRId64, json_get_int(o, "nodePort", 0));
+                break;
+            }
+}
+
+static void check_affinity_config(struct check *c, const struct json *spec, const struct fpath *sp)
+{
+    static const char why[] = "when session affinity type is ClientIP";
+    const struct json *config = json_get(spec, "sessionAffinityConfig"), *client = json_get(config, "clientIP"),
+                      *seconds = json_get(client, "timeoutSeconds");
+    const struct fpath *p = FP_NAME(sp, "sessionAffinityConfig"), *cp = FP_NAME(p, "clientIP");
+    if (!str_eqc(json_get_str(spec, "sessionAffinity"), "ClientIP")) {
+        if (config && str_eqc(json_get_str(spec, "sessionAffinity"), "None"))
+            check_forbidden(c, p, "must not be set when session affinity is None");
+        return;
+    }
+    if (!config || !client || !seconds)
+        check_required(c, !config ? p : !client ? cp : FP_NAME(cp, "timeoutSeconds"), why);
+    else if (json_int(seconds, 0) <= 0 || json_int(seconds, 0) > AFFINITY_SECONDS_MAX)
+        check_invalid_i(c, FP_NAME(cp, "timeoutSeconds"), json_int(seconds, 0), "must be greater than 0 and less than %d",
+                        AFFINITY_SECONDS_MAX);
+}
+
+static void check_source_ranges(struct check *c, const struct json *spec, const struct fpath *sp)
+{
+    const struct json *ranges = json_get(spec, "loadBalancerSourceRanges");
+    const struct fpath *p = FP_NAME(sp, "LoadBalancerSourceRanges");
+    struct str shown = STR("[");
+    struct ip_net net;
+    bool good = true;
+    if (json_len(ranges) == 0)
+        return;
+    if (!str_eqc(json_get_str(spec, "type"), "LoadBalancer"))
+        check_forbidden(c, p, "may only be used when `type` is 'LoadBalancer'");
+    for (const struct json *r = json_first(ranges); r; r = json_next(r)) {
+        good = good && cidr_parse(c->a, json_str(r), &net);
+        shown = arena_strf(c->a, STR_FMT "%s" STR_FMT, STR_ARG(shown), r == json_first(ranges) ? "" : " ", STR_ARG(json_str(r)));
+    }
+    if (!good)
+        check_invalid_s(c, p, arena_strf(c->a, STR_FMT "]", STR_ARG(shown)),
+                        "must be a list of IP ranges. For example, 10.240.0.0/24,10.250.0.0/24 ");
+}
+
+/* What only traffic from outside has: a policy, and a port at which nodes say whether they have an endpoint. */
+static void check_external_traffic(struct check *c, const struct json *spec, const struct fpath *p)
+{
+    struct str policy = json_get_str(spec, "externalTrafficPolicy");
+    if (policy.n && !in_list(policy, "Cluster,Local"))
+        check_invalid_s(c, FP_NAME(p, "externalTrafficPolicy"), policy, "ExternalTrafficPolicy must be empty, Cluster or Local");
+    if (json_get_int(spec, "healthCheckNodePort", 0) < 0)
+        check_invalid_i(c, FP_NAME(p, "healthCheckNodePort"), json_get_int(spec, "healthCheckNodePort", 0),
+                        "HealthCheckNodePort must be not less than 0");
+}
+
 static void check_service_update(struct check *c, const struct json *spec, const struct json *old, const struct fpath *p)
 {
     struct str ip = json_get_str(spec, "clusterIP"), was = json_get_str(old, "clusterIP");
@@ -120,9 +168,9 @@ static void check_cluster_ip(struct check *c, struct str type, struct str ip, co
                         dual ? "may not be set for ExternalName services" : "must be empty for ExternalName services");
     else if (str_eqc(ip, "None") && in_list(type, "LoadBalancer,NodePort"))
         check_invalid_s(c, ip_path, ip, "may not be set to 'None' for " STR_FMT " services", STR_ARG(type));
-    else if (!str_eqc(ip, "None") && !looks_like_ip(ip) && dual)
+    else if (!str_eqc(ip, "None") && !is_ip(c, ip) && dual)
         check_invalid_s(c, ip_path, ip, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-    else if (!str_eqc(ip, "None") && !looks_like_ip(ip))
+    else if (!str_eqc(ip, "None") && !is_ip(c, ip))
         check_invalid_s(c, ip_path, ip, "must be empty, 'None', or a valid IP address");
 }
 
@@ -142,12 +190,20 @@ void validate_service(struct check *c, const struct gvk *gvk, const struct json 
         check_required(c, FP_NAME(p, "sessionAffinity"), "");
     else
         check_enum(c, FP_NAME(p, "sessionAffinity"), affinity, "ClientIP,None");
+    check_affinity_config(c, spec, p);
     check_cluster_ip(c, type, ip, p);
     size_t i = 0;
     for (const struct json *e = json_first(json_get(spec, "externalIPs")); e; e = json_next(e), i++)
-        if (!looks_like_ip(json_str(e)))
+        if (!is_ip(c, json_str(e)))
             check_invalid_s(c, FP_INDEX(FP_NAME(p, "externalIPs"), i), json_str(e), "must be a valid IP address, (e.g. 10.9.8.7%s)",
                             c->minor >= 20 ? " or 2001:db8::ffff" : "");
+        else
+            check_special_ip(c, json_str(e), FP_INDEX(FP_NAME(p, "externalIPs"), i));
+    i = 0;
+    for (const struct json *o = json_first(json_get(spec, "ports")); o && str_eqc(type, "LoadBalancer"); o = json_next(o), i++)
+        if (json_get_int(o, "port", 0) == KUBELET_PORT)
+            check_invalid_i(c, FP_INDEX(FP_NAME(p, "ports"), i), KUBELET_PORT,
+                            "may not expose port %d externally since it is used by kubelet", KUBELET_PORT);
     if (type.n == 0)
         check_required(c, FP_NAME(p, "type"), "");
     else
@@ -160,13 +216,22 @@ void validate_service(struct check *c, const struct gvk *gvk, const struct json 
         else
             check_required(c, FP_NAME(p, "externalName"), "");
     }
+    check_distinct_node_ports(c, json_get(spec, "ports"), FP_NAME(p, "ports"));
     check_distinct_ports(c, json_get(spec, "ports"), FP_NAME(p, "ports"));
+    check_source_ranges(c, spec, p);
+    check_external_traffic(c, spec, p);
     struct str policy = json_get_str(spec, "externalTrafficPolicy");
     /* a check of its own, afterwards */
     if (policy.n && (str_eqc(type, "ClusterIP") || str_eqc(type, "ExternalName")) && (c->out->n == before || c->minor >= 26))
         check_invalid_s(c, FP_NAME(p, "externalTrafficPolicy"), policy,
                         c->minor >= 26 ? "may only be set for externally-accessible services"
                         : "ExternalTrafficPolicy can only be set on NodePort and LoadBalancer service");
+    int64_t health = json_get_int(spec, "healthCheckNodePort", 0);
+    bool needed = str_eqc(type, "LoadBalancer") && str_eqc(policy, "Local");
+    if (health > 0 && !needed && (c->out->n == before || c->minor >= 26))
+        check_invalid_i(c, FP_NAME(p, "healthCheckNodePort"), health, "%s",
+                        c->minor >= 26 ? "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+                        : "HealthCheckNodePort can only be set on LoadBalancer service with ExternalTrafficPolicy=Local");
 }
 
 /* ---- ConfigMap and Secret ---- */
@@ -219,7 +284,7 @@ void validate_config_map(struct check *c, const struct gvk *gvk, const struct js
     const struct json *data = json_get(obj, "data"), *binary = json_get(obj, "binaryData");
     size_t bytes = check_data(c, data, "data", binary) + check_data(c, binary, "binaryData", data) * 3 / 4;
     if (bytes > DATA_BYTES_MAX)
-        check_too_long(c, NULL, DATA_BYTES_MAX);
+        check_too_long(c, FP_NAME(NULL, ""), DATA_BYTES_MAX);
 }
 
 static void check_secret_json(struct check *c, const struct json *data, struct str key)
@@ -325,12 +390,7 @@ static void check_amounts(struct check *c, const struct json *list, const struct
 /* Which pods are counted; the scope for those that ask for nothing counts pods alone. */
 static void check_quota_scopes(struct check *c, const struct json *scopes, const struct json *hard, const struct fpath *p)
 {
-    struct str text = STR("[]core.ResourceQuotaScope{");
-    for (const struct json *s = json_first(scopes); s; s = json_next(s)) {
-        struct str quoted = quote_go(c->a, json_str(s));
-        text = arena_strf(c->a, STR_FMT "%s" STR_FMT, STR_ARG(text), s == json_first(scopes) ? "" : ", ", STR_ARG(quoted));
-    }
-    const char *shown = arena_printf(c->a, STR_FMT "}", STR_ARG(text));
+    const char *shown = go_list(c->a, "[]core.ResourceQuotaScope", scopes);
     bool has[4] = { false };
     static const char *const names[] = { "BestEffort", "NotBestEffort", "Terminating", "NotTerminating" };
     for (const struct json *s = json_first(scopes); s; s = json_next(s)) {
@@ -411,9 +471,9 @@ void validate_limit_range(struct check *c, const struct gvk *gvk, const struct j
 }
 
 /* Addresses that mean something else on every node cannot be where a Service leads. */
-static void check_special_ip(struct check *c, struct str ip, const struct fpath *p)
+void check_special_ip(struct check *c, struct str ip, const struct fpath *p)
 {
-    if (!looks_like_ip(ip))
+    if (!is_ip(c, ip))
         check_invalid_s(c, p, ip, "must be a valid IP address");
     else if (str_eqc(ip, "0.0.0.0") || str_eqc(ip, "::"))
         check_invalid_s(c, p, ip, "may not be unspecified (0.0.0.0%s)", c->minor >= 19 ? " or ::" : "");
@@ -431,7 +491,11 @@ static void check_addresses(struct check *c, const struct json *list, const stru
     size_t i = 0;
     for (const struct json *a = json_first(list); a; a = json_next(a), i++) {
         const struct fpath *p = FP_NAME(FP_INDEX(lp, i), "ip");
-        if (!looks_like_ip(json_get_str(a, "ip")))
+        if (json_get_str(a, "hostname").n)
+            check_name(c, json_get_str(a, "hostname"), NAME_LABEL, false, FP_NAME(FP_INDEX(lp, i), "hostname"));
+        if (json_get(a, "nodeName"))
+            check_name(c, json_get_str(a, "nodeName"), NAME_SUBDOMAIN, false, FP_NAME(FP_INDEX(lp, i), "nodeName"));
+        if (!is_ip(c, json_get_str(a, "ip")))
             check_invalid_s(c, p, json_get_str(a, "ip"), "must be a valid IP address, (e.g. 10.9.8.7%s)",
                             c->minor >= 20 ? " or 2001:db8::ffff" : "");
         check_special_ip(c, json_get_str(a, "ip"), p);
@@ -453,7 +517,15 @@ void validate_endpoints(struct check *c, const struct gvk *gvk, const struct jso
             const struct fpath *op = FP_INDEX(FP_NAME(p, "ports"), j);
             if (n > 1 && json_get_str(o, "name").n == 0)
                 check_required(c, FP_NAME(op, "name"), "");
+            else if (json_get_str(o, "name").n)
+                check_name(c, json_get_str(o, "name"), NAME_LABEL, false, FP_NAME(op, "name"));
             check_port_number(c, json_get_int(o, "port", 0), FP_NAME(op, "port"));
+            if (json_get_str(o, "protocol").n == 0)
+                check_required(c, FP_NAME(op, "protocol"), "");
+            else
+                check_enum(c, FP_NAME(op, "protocol"), json_get_str(o, "protocol"), "SCTP,TCP,UDP");
+            if (json_get(o, "appProtocol"))
+                check_qualified_name(c, json_get_str(o, "appProtocol"), FP_NAME(op, "appProtocol"));
         }
     }
 }

@@ -1,4 +1,4 @@
-/* apiserver/schema/validate_groups.c - RBAC, certificates, APIServices, leases, storage and priority classes, CRDs, Ingresses.
+/* apiserver/schema/validate_groups.c - RBAC, certificates, APIServices, leases, storage and priority classes.
  *
  * Models pkg/apis/{rbac,certificates,coordination,storage,scheduling,networking}/validation, kube-aggregator's and apiextensions'
  * validation.
@@ -8,16 +8,6 @@
 
 #define RBAC_GROUP "rbac.authorization.k8s.io"
 enum { USER_PRIORITY_MAX = 1000000000, GROUP_PRIORITY_MAX = 20000, VERSION_PRIORITY_MAX = 1000 };
-
-static char *go_list(struct arena *a, const struct json *list)
-{
-    struct str text = STR("[]string{");
-    for (const struct json *m = json_first(list); m; m = json_next(m)) {
-        struct str value = quote_go(a, json_str(m));
-        text = arena_strf(a, STR_FMT "%s" STR_FMT, STR_ARG(text), m == json_first(list) ? "" : ", ", STR_ARG(value));
-    }
-    return arena_printf(a, STR_FMT "}", STR_ARG(text));
-}
 
 /* ---- RBAC ---- */
 
@@ -29,10 +19,10 @@ static void check_rule(struct check *c, const struct json *r, const struct fpath
         check_required(c, FP_NAME(p, "verbs"), "verbs must contain at least one value");
     if (json_len(urls)) {
         if (namespaced)
-            check_invalid_raw(c, FP_NAME(p, "nonResourceURLs"), go_list(c->a, urls),
+            check_invalid_raw(c, FP_NAME(p, "nonResourceURLs"), go_list(c->a, "[]string", urls),
                               "namespaced rules cannot apply to non-resource URLs");
         if (json_len(groups) || json_len(resources) || json_len(json_get(r, "resourceNames")))
-            check_invalid_raw(c, FP_NAME(p, "nonResourceURLs"), go_list(c->a, urls),
+            check_invalid_raw(c, FP_NAME(p, "nonResourceURLs"), go_list(c->a, "[]string", urls),
                               "rules cannot apply to both regular resources and non-resource URLs");
         return;
     }
@@ -212,24 +202,4 @@ void validate_priority_class(struct check *c, const struct gvk *gvk, const struc
         check_forbidden(c, FP_NAME(NULL, "value"), "maximum allowed value of a user defined priority is %d", USER_PRIORITY_MAX);
     if (old && value != json_get_int(old, "value", 0))
         check_forbidden(c, FP_NAME(NULL, c->minor >= 26 ? "value" : "Value"), "may not be changed in an update.");
-}
-
-void validate_ingress(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
-{
-    (void)old;
-    const struct json *spec = json_get(obj, "spec");
-    bool v1 = str_eqc(gvk->version, "v1");
-    const char *dflt = v1 || c->minor >= 20 ? "defaultBackend" : "backend";
-    const struct fpath *p = FP_NAME(NULL, "spec");
-    if (json_len(json_get(spec, "rules")) == 0 && !json_get(spec, v1 ? "defaultBackend" : "backend"))
-        check_invalid_raw(c, p, arena_cstr(c->a, json_text(c->a, spec)), "either `%s` or `rules` must be specified", dflt);
-    size_t i = 0;
-    for (const struct json *r = json_first(json_get(spec, "rules")); r; r = json_next(r), i++) {
-        const struct fpath *hp = FP_NAME(FP_INDEX(FP_NAME(p, "rules"), i), "http");
-        struct str host = json_get_str(r, "host");
-        if (host.n && !str_starts(host, "*."))
-            check_name(c, host, NAME_SUBDOMAIN, false, FP_NAME(FP_INDEX(FP_NAME(p, "rules"), i), "host"));
-        if (json_get(r, "http") && json_len(json_path(r, "http.paths")) == 0)
-            check_required(c, FP_NAME(hp, "paths"), "");
-    }
 }

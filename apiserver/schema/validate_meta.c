@@ -96,6 +96,18 @@ void check_name(struct check *c, struct str name, enum name_rule rule, bool pref
                         "'[a-z]([-a-z0-9]*[a-z0-9])?')");
 }
 
+void check_wildcard_name(struct check *c, struct str name, const struct fpath *p)
+{
+    if (name.n > SUBDOMAIN_MAX)
+        check_invalid_s(c, p, name, STR_FMT, STR_ARG(max_length(c, SUBDOMAIN_MAX)));
+    if (!str_starts(name, "*.") || !dns_shape(str_sub(name, 2, name.n), true, false))
+        check_invalid_s(c, p, name,
+                        "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist "
+                        "of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. "
+                        "'*.example.com', regex used for validation is "
+                        "'\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')");
+}
+
 void check_qualified_name(struct check *c, struct str name, const struct fpath *p)
 {
     struct str prefix = STR_NULL, part = name, rest;
@@ -128,7 +140,7 @@ void check_qualified_name(struct check *c, struct str name, const struct fpath *
                         "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '%s')", qualified_regex);
 }
 
-static void check_label_value(struct check *c, struct str v, const struct fpath *p)
+void check_label_value(struct check *c, struct str v, const struct fpath *p)
 {
     if (v.n > LABEL_MAX)
         check_invalid_s(c, p, v, STR_FMT, STR_ARG(max_length(c, LABEL_MAX)));

@@ -5,6 +5,8 @@
  */
 #include "apiserver/schema/schema_priv.h"
 
+enum { CRON_NAME_MAX = 52 };
+
 /* %#v of a map and of a LabelSelector, as the messages quote them. */
 static struct str go_map(struct arena *a, const struct json *map)
 {
@@ -19,18 +21,6 @@ static struct str go_map(struct arena *a, const struct json *map)
     return arena_strf(a, STR_FMT "}", STR_ARG(text));
 }
 
-static struct str go_strings(struct arena *a, const struct json *list)
-{
-    if (json_len(list) == 0)
-        return STR("[]string(nil)");
-    struct str text = STR("[]string{");
-    for (const struct json *m = json_first(list); m; m = json_next(m)) {
-        struct str value = quote_go(a, json_str(m));
-        text = arena_strf(a, STR_FMT "%s" STR_FMT, STR_ARG(text), m == json_first(list) ? "" : ", ", STR_ARG(value));
-    }
-    return arena_strf(a, STR_FMT "}", STR_ARG(text));
-}
-
 static char *go_selector(struct arena *a, const struct json *sel)
 {
     struct str labels = go_map(a, json_get(sel, "matchLabels")), list = STR("[]v1.LabelSelectorRequirement(nil)");
@@ -39,7 +29,7 @@ static char *go_selector(struct arena *a, const struct json *sel)
         list = STR("[]v1.LabelSelectorRequirement{");
         for (const struct json *e = json_first(exprs); e; e = json_next(e)) {
             struct str key = quote_go(a, json_get_str(e, "key")), op = quote_go(a, json_get_str(e, "operator")),
-                       values = go_strings(a, json_get(e, "values"));
+                       values = str_c(go_list(a, "[]string", json_get(e, "values")));
             list = arena_strf(a, STR_FMT "%sv1.LabelSelectorRequirement{Key:" STR_FMT ", Operator:" STR_FMT ", Values:" STR_FMT "}",
                               STR_ARG(list), e == json_first(exprs) ? "" : ", ", STR_ARG(key), STR_ARG(op), STR_ARG(values));
         }
@@ -318,13 +308,16 @@ static void check_generated_selector(struct check *c, const struct json *obj, co
 {
     const struct json *spec = json_get(obj, "spec"), *sel = json_get(spec, "selector"),
                       *labels = json_path(spec, "template.metadata.labels");
-    if (json_get_bool(spec, "manualSelector", false))
+    if (!sel) {
+        check_required(c, FP_NAME(p, "selector"), "");
         return;
+    }
+    check_label_selector(c, sel, FP_NAME(p, "selector"));
     const char *key = c->minor >= 27 ? "batch.kubernetes.io/controller-uid" : "controller-uid";
     const struct json *match = json_get(sel, "matchLabels");
     bool own = json_len(match) == 1 && str_eq(json_get_str(match, key), meta_uid(obj)) &&
                json_len(json_get(sel, "matchExpressions")) == 0;
-    if (!own)
+    if (!own && !json_get_bool(spec, "manualSelector", false))
         check_invalid_raw(c, FP_NAME(p, "selector"), go_selector(c->a, sel), "`selector` not auto-generated");
     if (!selector_matches_labels(c, sel, labels))
         check_invalid_raw(c, FP_NAME(FP_NAME(FP_NAME(p, "template"), "metadata"), "labels"), arena_cstr(c->a, go_map(c->a, labels)),
@@ -379,14 +372,23 @@ static void check_schedule(struct check *c, struct str schedule, const struct fp
 
 void validate_cron_job(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
 {
-    (void)gvk; (void)old;
-    const struct json *spec = json_get(obj, "spec");
-    const struct fpath *p = FP_NAME(NULL, "spec");
+    (void)gvk;
+    const struct json *spec = json_get(obj, "spec"), *job = json_path(spec, "jobTemplate.spec");
+    const struct fpath *p = FP_NAME(NULL, "spec"), *jp = FP_NAME(FP_NAME(p, "jobTemplate"), "spec");
+    if (!old && meta_name(obj).n > CRON_NAME_MAX)          /* a Job's name has 11 characters more */
+        check_invalid_s(c, FP_NAME(FP_NAME(NULL, "metadata"), "name"), meta_name(obj), "must be no more than %d characters",
+                        CRON_NAME_MAX);
     check_schedule(c, json_get_str(spec, "schedule"), FP_NAME(p, "schedule"));
     static const char *const counts[] = { "startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit" };
     check_counts(c, spec, p, counts, ARRAY_LEN(counts));
     check_enum(c, FP_NAME(p, "concurrencyPolicy"), json_get_str(spec, "concurrencyPolicy"), "Allow,Forbid,Replace");
-    check_job_spec(c, json_path(spec, "jobTemplate.spec"), FP_NAME(FP_NAME(p, "jobTemplate"), "spec"));
+    check_job_spec(c, job, jp);
+    if (json_get(job, "selector"))
+        check_invalid_raw(c, FP_NAME(jp, "selector"), go_selector(c->a, json_get(job, "selector")),
+                          "`selector` will be auto-generated");
+    if (json_get_bool(job, "manualSelector", false))
+        field_error_add(c->out, "FieldValueNotSupported", fpath_text(c->a, FP_NAME(jp, "manualSelector")),
+                        "Unsupported value: true: supported values: \"nil\", \"false\"");
 }
 
 void validate_pdb(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)

@@ -151,6 +151,70 @@ static void defaults(void **state)
 
 /* Validation: what a client of that version read, without `Kind "name" is invalid: `. */
 static const struct { int minor; const char *gvk, *old, *body, *want; } validate_cases[] = {
+    { 20, "networking.k8s.io/v1/NetworkPolicy", NULL,
+      "{'metadata':{'name':'n'},'spec':{'podSelector':{},'ingress':[{'from':[{},{'ipBlock':{'cidr':'10.0.0.0/24','except':"
+      "['10.0.0.0/24','10.1.0.0/28','10.0.0.16/28']},'podSelector':{}},{'ipBlock':{'cidr':'10.0.0.0'}}],'ports':[{'port':0},"
+      "{'protocol':'X','port':'a_b'}]}],'policyTypes':['Ingress','Other']}}",
+      "[spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive, "
+      "spec.ingress[0].ports[1].protocol: Unsupported value: \"X\": supported values: \"TCP\", \"UDP\", \"SCTP\", "
+      "spec.ingress[0].ports[1].port: Invalid value: \"a_b\": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-), "
+      "spec.ingress[0].from[0]: Required value: must specify a peer, "
+      "spec.ingress[0].from[1].ipBlock.except[0]: Invalid value: \"10.0.0.0/24\": must be a strict subset of `cidr`, "
+      "spec.ingress[0].from[1].ipBlock.except[1]: Invalid value: \"10.1.0.0/28\": must be a strict subset of `cidr`, "
+      "spec.ingress[0].from[1]: Forbidden: may not specify both ipBlock and another peer, "
+      "spec.ingress[0].from[2].ipBlock.cidr: Invalid value: \"10.0.0.0\": not a valid CIDR, "
+      "spec.policyTypes[1]: Unsupported value: \"Other\": supported values: \"Ingress\", \"Egress\"]" },
+    { 20, "networking.k8s.io/v1/Ingress", NULL, "{'metadata':{'name':'i'},'spec':{}}",
+      "spec: Invalid value: []networking.IngressRule(nil): either `defaultBackend` or `rules` must be specified" },
+    { 20, "networking.k8s.io/v1/Ingress", NULL,
+      "{'metadata':{'name':'i'},'spec':{'defaultBackend':{'service':{'name':'','port':{}}},'rules':[{'host':'1.2.3.4','http':{'paths':"
+      "[{'path':'x','pathType':'Exact','backend':{}},{'path':'/a//b','pathType':'Prefix','backend':{'service':{'name':'s','port':"
+      "{'number':1,'name':'n'}}}},{'backend':{}}]}}]}}",
+      "[spec.defaultBackend.service.name: Required value, spec.defaultBackend: Required value: port name or number is required, "
+      "spec.rules[0].host: Invalid value: \"1.2.3.4\": must be a DNS name, not an IP address, "
+      "spec.rules[0].http.paths[0].path: Invalid value: \"x\": must be an absolute path, "
+      "spec.rules[0].http.paths[0].backend: Invalid value: \"\": resource or service backend is required, "
+      "spec.rules[0].http.paths[1].path: Invalid value: \"/a//b\": must not contain '//', "
+      "spec.rules[0].http.paths[1].backend: Invalid value: \"\": cannot set both port name & port number, "
+      "spec.rules[0].http.paths[2].pathType: Required value: pathType must be specified]" },
+    { 20, "networking.k8s.io/v1/IngressClass", "{'metadata':{'name':'c'},'spec':{'controller':'a.io/b'}}",
+      "{'metadata':{'name':'c'},'spec':{'controller':'b'}}",
+      "[spec.controller: Invalid value: \"b\": field is immutable, "
+      "spec.controller: Invalid value: \"b\": must be a domain-prefixed path (such as \"acme.io/foo\")]" },
+    { 20, "admissionregistration.k8s.io/v1/ValidatingWebhookConfiguration", NULL,
+      "{'metadata':{'name':'w'},'webhooks':[{'name':'short','clientConfig':{'url':'http://u@h/p#f'},'rules':[{'operations':['*',"
+      "'CREATE'],'apiGroups':[],'apiVersions':['v1'],'resources':['*','pods','pods/*','pods/log']}],'sideEffects':'Some',"
+      "'admissionReviewVersions':['v9']}]}",
+      "[webhooks[0].name: Invalid value: \"short\": should be a domain with at least three segments separated by dots, "
+      "webhooks[0].rules[0].operations: Invalid value: []admissionregistration.OperationType{\"*\", \"CREATE\"}: if '*' is present, "
+      "must not specify other operations, webhooks[0].rules[0].apiGroups: Required value, "
+      "webhooks[0].rules[0].resources[3]: Invalid value: \"pods/log\": if 'pods/*' is present, must not specify pods/log, "
+      "webhooks[0].rules[0].resources: Invalid value: []string{\"*\", \"pods\", \"pods/*\", \"pods/log\"}: if '*' is present, must "
+      "not specify other resources without subresources, "
+      "webhooks[0].sideEffects: Unsupported value: \"Some\": supported values: \"None\", \"NoneOnDryRun\", "
+      "webhooks[0].clientConfig.url: Invalid value: \"http\": 'https' is the only allowed URL scheme; desired format: "
+      "https://host[/path], webhooks[0].clientConfig.url: Invalid value: \"u\": user information is not permitted in the URL, "
+      "webhooks[0].clientConfig.url: Invalid value: \"f\": fragments are not permitted in the URL, "
+      "webhooks[0].admissionReviewVersions: Invalid value: []string{\"v9\"}: must include at least one of v1, v1beta1]" },
+    { 20, "discovery.k8s.io/v1beta1/EndpointSlice", NULL,
+      "{'metadata':{'name':'e'},'addressType':'IPv4','endpoints':[{'addresses':[]},{'addresses':['::1','10.0.0.1']}],'ports':"
+      "[{'name':'a','protocol':'X'},{'name':'a','protocol':'TCP'}]}",
+      "[endpoints[0].addresses: Required value: must contain at least 1 address, "
+      "endpoints[1].addresses[0]: Invalid value: \"::1\": must be a valid IPv4 address, "
+      "endpoints[1].addresses[0]: Invalid value: \"::1\": may not be in the loopback range (127.0.0.0/8), "
+      "ports[0].protocol: Unsupported value: \"X\": supported values: \"SCTP\", \"TCP\", \"UDP\", "
+      "ports[1].name: Duplicate value: \"a\"]" },
+    { 20, "/v1/Service", NULL,
+      "{'metadata':{'name':'s'},'spec':{'type':'LoadBalancer','sessionAffinity':'ClientIP','sessionAffinityConfig':{'clientIP':"
+      "{'timeoutSeconds':90000}},'loadBalancerSourceRanges':['1.2.3.4'],'externalTrafficPolicy':'Near','ports':[{'port':10250,"
+      "'nodePort':30001},{'name':'b','port':81,'nodePort':30001}],'externalIPs':['127.0.0.1']}}",
+      "[spec.ports[0].name: Required value, spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 90000: must be "
+      "greater than 0 and less than 86400, spec.externalIPs[0]: Invalid value: \"127.0.0.1\": may not be in the loopback range "
+      "(127.0.0.0/8), spec.ports[0]: Invalid value: 10250: may not expose port 10250 externally since it is used by kubelet, "
+      "spec.ports[1].nodePort: Duplicate value: 30001, "
+      "spec.LoadBalancerSourceRanges: Invalid value: \"[1.2.3.4]\": must be a list of IP ranges. For example, "
+      "10.240.0.0/24,10.250.0.0/24 , "
+      "spec.externalTrafficPolicy: Invalid value: \"Near\": ExternalTrafficPolicy must be empty, Cluster or Local]" },
     { 20, "/v1/Pod", NULL, "{'metadata':{'name':'Bad_Name'},'spec':{'containers':[{'name':'c','image':'i'}]}}",
       "metadata.name: Invalid value: \"Bad_Name\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
       "characters, '-' or '.', and must start and end with "

@@ -157,7 +157,12 @@ static void check_typed_reference(struct check *c, const struct json *ref, const
             check_name(c, json_get_str(ref, needed[i]), NAME_PATH, false, FP_NAME(p, needed[i]));
 }
 
-struct backend { struct str service, port_name; int64_t port; bool has_service; const char *service_field, *name_field, *number_field; };
+struct backend {
+    struct str  service, port_name;
+    int64_t     port;
+    bool        has_service;
+    const char *service_field, *name_field, *number_field;           /* what an error is called by */
+};
 
 static struct backend backend_of(const struct json *b, bool v1)
 {

@@ -95,6 +95,30 @@ static struct predicate_set *compile(struct arena *a, const struct lab *lab, str
     return predicate_set_new(texts, n, NULL, err);
 }
 
+static const char *where_is(const struct lab *lab, size_t nth)
+{
+    for (const struct lab_step *st = lab->steps; st; st = st->next)
+        for (const struct lab_check *c = st->checks; c; c = c->next)
+            if (nth-- == 0)
+                return c->where;
+    return lab->name;
+}
+
+bool checks_compile(const struct lab *lab, struct err *err)
+{
+    struct arena *a = arena_new();
+    struct err why = { 0 };
+    size_t wrong = 0;
+    struct predicate_set *set = compile(a, lab, &why);
+    bool ok = set && predicate_set_ready(set, &wrong, &why);
+    predicate_set_free(set);
+    if (!ok)
+        err_set(err, ERR_PARSE, "%s: %s", where_is(lab, wrong), why.msg);
+    err_clear(&why);
+    arena_free(a);
+    return ok;
+}
+
 bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const struct checks_compiled *compiled,
                 const char *step, const struct document_of *of,
                 struct check_report *r, struct err *err)

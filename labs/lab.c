@@ -67,6 +67,7 @@ static bool read_checks(struct spec *s, const struct lab *lab, const struct json
             return spec_fail(s, json_get(d, "name"), "there is a check \"%s\" already", c->name);
         if (c->depends && !check_find(lab, c->depends))
             return spec_fail(s, json_get(d, "depends"), "no check above is called \"%s\"", c->depends);
+        c->where = spec_where(s, yaml_mark(s->marks, json_get(d, "jq")));
         *tail = c;
         tail = &c->next;
     }
@@ -189,27 +190,6 @@ static const struct spec_field more_fields[] = {
     { "steps", SPEC_LIST, offsetof(struct more_doc, steps), false }, { "checks", SPEC_LIST, offsetof(struct more_doc, checks), false },
 };
 
-/* At once, not when the first student's work is judged. */
-static bool are_jq(struct spec *s, const struct json *checks)
-{
-    size_t n = 0, wrong = 0;
-    struct err why = { 0 };
-    const char **texts = arena_zalloc(s->a, (json_len(checks) + 1) * sizeof *texts);
-    for (const struct json *c = json_first(checks); c; c = json_next(c))
-        texts[n++] = arena_cstr(s->a, json_get_str(c, "jq"));
-    struct predicate_set *set = n ? predicate_set_new(texts, n, NULL, &why) : NULL;
-    bool ok = !n || (set && predicate_set_ready(set, &wrong, &why));
-    predicate_set_free(set);
-    if (!ok) {
-        const struct json *c = json_first(checks);
-        while (wrong-- && json_next(c))
-            c = json_next(c);
-        spec_fail(s, json_get(c, "jq"), "%s", why.msg);
-    }
-    err_clear(&why);
-    return ok;
-}
-
 static bool read_more(struct arena *a, struct lab *lab, const struct lab_bytes *file, struct err *err)
 {
     struct spec s;
@@ -220,20 +200,15 @@ static bool read_more(struct arena *a, struct lab *lab, const struct lab_bytes *
         return false;
     if (!doc.steps && !doc.checks)
         return spec_fail(&s, j, "there is neither a check nor a step in it");
-    bool ok = are_jq(&s, doc.checks);
-    for (const struct json *d = json_first(doc.steps); d; d = json_next(d))
-        ok = ok && are_jq(&s, json_get(d, "checks"));
     struct lab_step *step = ARENA_NEW(a, struct lab_step), **tail = &lab->steps;
     step->id = "course";
     step->title = "What the course asks besides";
-    if (!ok || !doc.checks)
-        return ok;
-    if (lab_step_find(lab, step->id))
+    if (doc.checks && lab_step_find(lab, step->id))
         return spec_fail(&s, doc.checks, "there is a step \"%s\" already", step->id);
     while (*tail)
         tail = &(*tail)->next;
-    *tail = step;
-    return read_checks(&s, lab, doc.checks, true, step);
+    *tail = doc.checks ? step : NULL;
+    return (!doc.checks || read_checks(&s, lab, doc.checks, true, step)) && checks_compile(lab, err);
 }
 
 struct lab *lab_parse(struct arena *a, const char *file, struct str text, struct err *err)

@@ -44,6 +44,7 @@ struct lab_check {
     const char *name, *jq;
     const char *rationale, *help;      /* why it matters; what to look at when it fails. Either may be NULL. */
     const char *depends;               /* the name of a check that has to pass first, or NULL */
+    const char *where;                 /* FILE:LINE:COLUMN of its expression */
     int64_t     points;
     bool        hidden;                /* a student is told how many there are, not what they are */
     struct lab_check *next;
@@ -158,6 +159,8 @@ struct check_report { const struct lab *lab; struct check_outcome *v; size_t n, 
 struct checks_compiled { const struct lab *lab; struct predicate_set *set; size_t first; };
 size_t checks_count(const struct lab *lab);
 void checks_texts(const struct lab *lab, const char **texts);    /* checks_count of them */
+/* Is each expression jq? False: ERR_PARSE, with where the first one stands that is not. */
+bool checks_compile(const struct lab *lab, struct err *err);
 /* compiled: NULL, or of another lab: they are compiled for this once. step: NULL for all. of: NULL when there is nothing to add
  * but the lab's name. False with err set when the cluster could not be asked. */
 bool checks_run(struct arena *a, const struct labs_ops *ops, const struct lab *lab, const struct checks_compiled *compiled,

@@ -63,7 +63,8 @@ void report_submission(const struct grade *g, struct strbuf *out)
     for (const struct json *o = json_first(g->objects); o; o = json_next(o))
         refused += !json_get_bool(o, "ok", false);
     if (json_len(g->objects))
-        strbuf_addf(out, "%zu objects applied, %zu refused\n", json_len(g->objects) - refused, refused);
+        strbuf_addf(out, "%zu object%s applied, %zu refused\n", json_len(g->objects) - refused,
+                    json_len(g->objects) - refused == 1 ? "" : "s", refused);
     for (const struct json *o = json_first(g->objects); o; o = json_next(o))
         if (!json_get_bool(o, "ok", false))
             strbuf_addf(out, "  " STR_FMT ": " STR_FMT ": " STR_FMT "\n", STR_ARG(json_get_str(o, "source")),

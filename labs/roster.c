@@ -101,6 +101,9 @@ static bool add_row(struct table *t, struct roster *r, struct map *seen, struct 
     struct roster_row row = { .student = arena_cstr(t->a, student), .name = file_name(t->a, student),
                               .submission = arena_cstr(t->a, submission), .line = line };
     const struct roster_row *before = map_get(seen, student);
+    if (before && !line)
+        return err_set(t->err, ERR_PARSE, "%s: \"%s\" and \"%s\" are both of the student \"%s\"", t->file, before->submission,
+                       row.submission, row.student);
     if (before)
         return fail(t, line, "student \"%s\" stands in line %u already", row.student, before->line);
     if (strlen(row.name) > MAX_NAME_BYTES)
@@ -116,13 +119,16 @@ static bool find_columns(struct table *t, const struct record *head, size_t *stu
 {
     static const char *const wanted[] = { "student", "submission" };
     size_t *places[] = { student, submission };
+    const char *commas = head->n == 1 && (str_chr(head->v[0], ';') >= 0 || str_chr(head->v[0], '\t') >= 0)
+                         ? ": save the table with commas between its fields" : "";
     for (size_t k = 0; k < ARRAY_LEN(wanted); k++) {
-        size_t i = 0;
-        while (i < head->n && !str_eqi(head->v[i], str_c(wanted[k])))
-            i++;
-        if (i == head->n)
-            return fail(t, 1, "the first line names the columns, and none of them is \"%s\"", wanted[k]);
-        *places[k] = i;
+        size_t found = 0;
+        for (size_t i = 0; i < head->n; i++)
+            if (str_eqi(head->v[i], str_c(wanted[k])) && found++ == 0)
+                *places[k] = i;
+        if (found != 1)
+            return fail(t, 1, "the first line names the columns, and %s of them is \"%s\"%s", found ? "more than one" : "none",
+                        wanted[k], commas);
     }
     return true;
 }

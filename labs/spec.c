@@ -4,13 +4,16 @@
 
 #include <stdio.h>
 
+const char *spec_where(const struct spec *s, struct yaml_mark at)
+{
+    return at.line ? arena_printf(s->a, "%s:%u:%u", s->file, at.line, params_column(s->shifts, at.line, at.column)) : s->file;
+}
+
 static bool fail_at(struct spec *s, struct yaml_mark at, const char *fmt, va_list ap)
 {
     char what[1200];
     vsnprintf(what, sizeof what, fmt, ap);
-    if (!at.line)
-        return err_set(s->err, ERR_PARSE, "%s: %s", s->file, what);
-    return err_set(s->err, ERR_PARSE, "%s:%u:%u: %s", s->file, at.line, params_column(s->shifts, at.line, at.column), what);
+    return err_set(s->err, ERR_PARSE, "%s: %s", spec_where(s, at), what);
 }
 
 bool spec_fail(struct spec *s, const struct json *node, const char *fmt, ...)

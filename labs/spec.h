@@ -35,6 +35,9 @@ bool spec_read(struct spec *s, const struct json *obj, const char *what, const s
 bool spec_fail(struct spec *s, const struct json *node, const char *fmt, ...) PRINTF(3, 4);
 bool spec_fail_key(struct spec *s, const struct json *node, const char *fmt, ...) PRINTF(3, 4);
 
+/* "FILE:LINE:COLUMN" of a value, "FILE" where that is not known. */
+const char *spec_where(const struct spec *s, struct yaml_mark at);
+
 /* The YAML parser's words without where they say they are, since that is said better by who knows the file. */
 const char *spec_words(struct arena *a, const char *msg);
 

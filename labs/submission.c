@@ -266,5 +266,8 @@ bool submission_take(struct arena *a, const char *path, const char *script, cons
         return err_set(err, ERR_NOT_FOUND, "the submission has no script \"%s\"", script);
     if (script)
         s->script = script;
+    if (ok && !s->script && !json_len(s->objects) && !json_len(s->problems))
+        problem(&t, ".", "there is nothing in it that could be applied: manifests are files that end in .yaml, .yml or .json, and a "
+                         "script in a folder is named by --script");
     return ok;
 }

@@ -65,6 +65,18 @@ PRINTF(2, 3) static struct json *fail(struct reader *r, const char *fmt, ...)
     return NULL;
 }
 
+/* What is no text at all has no place among its lines but the one of its byte. */
+static struct yaml_mark mark_of_byte(const yaml_parser_t *p)
+{
+    const unsigned char *text = p->input.string.start;
+    struct yaml_mark m = { 1, 1 };
+    for (size_t i = 0; i < p->problem_offset && text + i < p->input.string.end; i++) {
+        m.column = text[i] == '\n' ? 1 : m.column + 1;
+        m.line += text[i] == '\n';
+    }
+    return m;
+}
+
 /* go-yaml's parser.fail: which line is named, and when none is. */
 static bool fail_syntax(struct reader *r)
 {
@@ -81,7 +93,7 @@ static bool fail_syntax(struct reader *r)
     else
         fail(r, "yaml: %s", problem);
     if (r->marks)
-        r->marks->wrong = mark_make(&p->problem_mark);
+        r->marks->wrong = p->error == YAML_READER_ERROR ? mark_of_byte(p) : mark_make(&p->problem_mark);
     return false;
 }
 
@@ -480,38 +492,51 @@ static void mark_add(struct reader *r, const struct json *node, struct yaml_mark
     m->v[m->n++] = (struct marked){ .node = node, .at = at };
 }
 
+/* lines: of the keys that were read before, or NULL. Who wants to know where things stand writes by hand, and means one of the two. */
+static bool is_new(struct reader *r, struct map *lines, struct str key, struct yaml_mark at)
+{
+    uintptr_t before = lines ? (uintptr_t)map_put(lines, key, (void *)(uintptr_t)at.line) : 0;
+    if (!before)
+        return true;
+    fail(r, "yaml: \"" STR_FMT "\" stands in line %zu already", STR_ARG(key), (size_t)before);
+    r->marks->wrong = at;
+    return false;
+}
+
+static bool read_entry(struct reader *r, struct json *obj, struct map *lines)
+{
+    struct yaml_mark key_at = mark_make(&r->ev.start_mark);
+    struct json *k = read_node(r);
+    struct str key;
+    if (!k || !key_text(r, k, &key) || !is_new(r, lines, key, key_at) || !next_event(r))
+        return false;
+    struct json *val = read_node(r);
+    if (!val)
+        return false;
+    if (r->marks)
+        r->marks->v[r->marks->n - 1].key = key_at;         /* a node is marked when its end has been read */
+    if (json_is(k, JSON_NULL))
+        return fail_with_value(r, "Unsupported map key of type: %!s(<nil>), key: <nil>, value: ", val);
+    json_node_set_key(r->a, val, key);
+    json_node_link(obj, val);
+    return true;
+}
+
 static struct json *read_mapping(struct reader *r)
 {
     struct json *obj = json_new_object(r->a);
+    struct map *lines = r->marks ? map_new() : NULL;
     size_t count = 0;
-    for (;;) {
-        struct str key;
-        if (!next_event(r))
-            return NULL;
-        if (r->ev.type == YAML_MAPPING_END_EVENT)
+    bool ok;
+    while ((ok = next_event(r)) && r->ev.type != YAML_MAPPING_END_EVENT) {
+        ok = is_merge(r) ? merge(r, obj, &count) : read_entry(r, obj, lines);
+        if (!ok)
             break;
-        struct yaml_mark key_at = mark_make(&r->ev.start_mark);
-        if (is_merge(r)) {
-            if (!merge(r, obj, &count))
-                return NULL;
-            continue;
-        }
-        struct json *k = read_node(r);
-        if (!k || !key_text(r, k, &key) || !next_event(r))
-            return NULL;
-        struct json *val = read_node(r);
-        if (!val)
-            return NULL;
-        if (r->marks)
-            r->marks->v[r->marks->n - 1].key = key_at;     /* a node is marked when its end has been read */
-        if (json_is(k, JSON_NULL)) {
-            fail_with_value(r, "Unsupported map key of type: %!s(<nil>), key: <nil>, value: ", val);
-            return NULL;
-        }
-        json_node_set_key(r->a, val, key);
-        json_node_link(obj, val);
         count++;
     }
+    map_free(lines, NULL);
+    if (!ok)
+        return NULL;
     json_node_drop_duplicates(obj, count);
     return obj;
 }

@@ -69,10 +69,10 @@ int clock_until(struct options *o)
     const char *timeout = o->timeout ? o->timeout : TIMEOUT_DEFAULT, *text = o->arg_count == 2 ? o->args[1] : "";
     bool holds = false;
     int status;
-    if (!*text || !duration_parse_go(str_c(timeout), &u.timeout_ns) || u.timeout_ns < 0) {
-        err_set(&err, ERR_USAGE,
-                "usage: kubelab clock until 'jq expression' [--timeout " TIMEOUT_DEFAULT "]: a condition over the document of "
-                                                                                         "checks, and a duration like 90s or 10m");
+    if (!*text) {
+        status = command_misused("clock");
+    } else if (!duration_parse_go(str_c(timeout), &u.timeout_ns) || u.timeout_ns < 0) {
+        err_set(&err, ERR_USAGE, "--timeout is a duration like 90s or 10m, not \"%s\"", timeout);
         status = control_fail(&err);
     } else if (!(u.set = predicate_set_new(&text, 1, NULL, &err)) || !predicate_set_ready(u.set, NULL, &err)) {
         fprintf(stderr, "kubelab: this is no jq expression: %s\n", err.msg);

@@ -23,7 +23,7 @@ struct options {
     const char *lab;                   /* NULL: a plain cluster */
     int64_t     nodes;                 /* --nodes; 0: not given */
     const char *kubernetes_version;    /* "v1.20" or NULL */
-    const char *output;                /* -o */
+    bool        json;                  /* -o json: what is printed is for a program */
     const char *format, *timeout, *budget, *node;
     const char *key;                   /* --key FILE, which holds the course's key: with --student, the student's variant of a lab */
     int64_t     seeds;                 /* --seeds N: of a lab's test; 0: not given */
@@ -47,7 +47,30 @@ struct options {
  * flags the command takes. */
 bool options_parse(struct options *o, const char *command, const char *allowed, int argc, char **argv);
 /* A line for each of those flags: what it is given, what it does. */
-void options_help(FILE *out, const char *allowed);
+void options_help(struct strbuf *out, const char *allowed);
+
+/* ---- commands.c: the commands as a table ---- */
+enum { ANY_WORDS = 1000 };
+struct command {
+    const char *name;
+    int       (*run)(struct options *o);
+    const char *flags;                 /* what it takes, comma list */
+    const char *usage, *help;          /* a line for each way to call it; the first line of help stands in the list */
+    int         words;                 /* arguments at most; ANY_WORDS: it sees to that itself */
+};
+const struct command *command_find(const char *name);      /* NULL: there is none */
+void commands_list(FILE *to);
+void command_help(const struct command *c);                /* on standard output */
+int command_misused(const char *name);                     /* its usage on standard error; EXIT_USAGE */
+/* The command of that name with the words that follow it: an exit status, after a message where it was called wrongly. */
+int command_run(const char *name, int argc, char **argv);
+
+/* ---- page.c: text for people ---- */
+/* Each line that is longer than width letters is folded at a space, and goes on below where its text began (behind a bullet, or in
+ * the second column). width 0: as it is. markdown: code, and rows of tables, are left as they are. */
+void page_fold(struct strbuf *out, struct str text, size_t width, bool markdown);
+/* The same to a terminal, at its width; to anything else as it is. */
+void page_put(FILE *to, struct str text, bool markdown);
 
 /* ---- self.c ---- */
 /* This program's file, links followed; NULL when it is gone. To be asked once before anything changes the working folder: main

@@ -85,9 +85,7 @@ static void add_page(struct trail *t, struct str page)
 static bool debug_audit(struct arena *a, struct options *o, struct err *err)
 {
     static const char *const heads[] = { "TIME", "USER", "VERB", "RESOURCE", "NAME", "CODE" };
-    struct trail t = { .a = a, .table.columns = ARRAY_LEN(heads), .json = o->output && strcmp(o->output, "json") == 0 };
-    if (o->output && !t.json)
-        return err_set(err, ERR_USAGE, "debug audit prints a table, or with -o json an event a line; there is no -o %s", o->output);
+    struct trail t = { .a = a, .table.columns = ARRAY_LEN(heads), .json = o->json };
     for (size_t i = 0; i < ARRAY_LEN(heads); i++)
         host_table_add(a, &t.table, str_c(heads[i]));
     do {
@@ -119,8 +117,8 @@ static bool debug_table(struct arena *a, struct options *o, struct err *err)
 {
     struct control_reply reply = { 0 };
     struct host_table table = { 0 };
-    if (o->output)
-        return err_set(err, ERR_USAGE, "debug %s prints a table; there is no -o %s", o->args[0], o->output);
+    if (o->json)
+        return err_set(err, ERR_USAGE, "debug %s prints a table; there is no -o json", o->args[0]);
     if (!control_call(a, o, "GET", arena_printf(a, "/debug/%s", o->args[0]), STR_NULL, NULL, NULL, &reply, err))
         return false;
     for (struct str rest = reply.body; rest.n;) {
@@ -146,10 +144,7 @@ int cmd_debug(struct options *o)
     size_t i = 0;
     while (i < ARRAY_LEN(subjects) && !(o->arg_count == 1 && strcmp(o->args[0], subjects[i].name) == 0))
         i++;
-    bool ok = i < ARRAY_LEN(subjects) ? subjects[i].run(a, o, &err)
-                                      : err_set(&err, ERR_USAGE,
-                                                "usage: kubelab debug digest | audit [-o json] | trace | objects | watchers");
-    int status = ok ? EXIT_DONE : control_fail(&err);
+    int status = i == ARRAY_LEN(subjects) ? command_misused("debug") : subjects[i].run(a, o, &err) ? EXIT_DONE : control_fail(&err);
     arena_free(a);
     return status;
 }

@@ -33,21 +33,26 @@ static struct json *catalogue_json(struct arena *a)
     return all;
 }
 
-static void print_param(struct arena *a, const struct fault_param *p)
+static void add_param(struct strbuf *out, struct arena *a, const struct fault_param *p)
 {
     const char *shown = arena_printf(a, "%s=%s", p->name, p->dflt ? p->dflt : "...");
-    printf("    %-22s %s%s%s%s\n", shown, p->help, p->choices ? ": " : "", p->choices ? p->choices : "", p->dflt ? "" : " (wanted)");
+    strbuf_addf(out, "    %-22s %s%s%s%s\n", shown, p->help, p->choices ? ": " : "", p->choices ? p->choices : "",
+                p->dflt ? "" : " (wanted)");
 }
 
 static void print_catalogue(struct arena *a)
 {
+    struct strbuf out;
+    strbuf_init(&out, LIMIT_BODY_BYTES);
     for (int t = 0; t < FAULT_TYPES; t++) {
         const struct fault_info *i = fault_info((enum fault_type)t);
-        printf("%-21s %s\n", i->name, i->what);
+        strbuf_addf(&out, "%-21s %s\n", i->name, i->what);
         for (const struct fault_param *p = i->params; p < i->params + FAULT_PARAMS_MAX && p->name; p++)
-            print_param(a, p);
-        printf("    seen: %s\n", i->seen);
+            add_param(&out, a, p);
+        strbuf_addf(&out, "    seen: %s\n", i->seen);
     }
+    page_put(stdout, strbuf_str(&out), false);
+    strbuf_deinit(&out);
 }
 
 static const char *spec_text(struct arena *a, const struct json *fault)
@@ -85,14 +90,9 @@ static int fault_list(struct arena *a, struct options *o, const struct labs_ops 
     int status = 0;
     struct str reply = STR_NULL;
     struct err err = { 0 };
-    bool json = o->output && strcmp(o->output, "json") == 0, reached = ops->api(ops->ctx, a, "GET", FAULTS, NULL, NULL, &status,
-                                                                                &reply, &err);
-    if (o->output && !json) {
-        fprintf(stderr, "kubelab: fault list prints text, or with -o json an object; there is no -o %s\n", o->output);
-        return EXIT_USAGE;
-    }
+    bool reached = ops->api(ops->ctx, a, "GET", FAULTS, NULL, NULL, &status, &reply, &err);
     struct json *items = reached && status == 200 ? json_get(json_parse(a, reply, NULL), "items") : NULL;
-    if (json) {
+    if (o->json) {
         struct json *all = json_buildf(a, "{'catalogue':%j,'faults':%j}", catalogue_json(a), items ? json_copy(a, items) : NULL);
         struct strbuf out;
         strbuf_init(&out, LIMIT_RESPONSE_BYTES);
@@ -175,8 +175,6 @@ int cmd_fault(struct options *o)
             arena_free(a);
             return status;
         }
-    fprintf(stderr, "kubelab: usage: kubelab fault [list [-o json] | inject TYPE [name=N] [duration=D] [PARAMETER=VALUE...]"
-                    " | clear NAME...]\n");
     arena_free(a);
-    return status;
+    return command_misused("fault");
 }

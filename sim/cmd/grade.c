@@ -53,7 +53,7 @@ static bool report(struct grade_job *j, struct err *err)
     if (j->out)
         ok = file_write(j->out, strbuf_str(&out), 0644, err);
     else
-        fwrite(out.p ? out.p : "", 1, out.n, stdout);
+        page_put(stdout, strbuf_str(&out), false);
     strbuf_deinit(&out);
     return ok;
 }
@@ -256,14 +256,14 @@ static void perform(struct grade_run *s)
     scenario_close(s->sc);
 }
 
-void grade_prepare(struct grade_job *j)
+bool grade_prepare(struct grade_job *j, struct err *err)
 {
     struct grade_run s = { .j = j, .a = j->a };
-    struct err err = { 0 };
-    if (read_scenario(&s, &err) && s.sc->set)
+    bool ok = read_scenario(&s, err);
+    if (ok && s.sc->set && !j->o->key)
         predicate_set_keep(s.sc->set);
     scenario_close(s.sc);
-    err_clear(&err);
+    return ok;
 }
 
 int grade_one(struct grade_job *j)
@@ -290,8 +290,6 @@ static bool choose(struct grade_job *j, struct err *err)
     const struct options *o = j->o;
     enum sandbox_level level;
     int64_t budget;
-    if (o->arg_count != 1)
-        return err_set(err, ERR_USAGE, "usage: kubelab grade LAB --submission FILE|DIR [--format " REPORT_FORMATS "] [--out FILE]");
     if (!(j->lab = lab_open(o->args[0], err)))
         return false;
     if (o->checks && !(j->lab = lab_add_checks(j->lab, o->checks, err)))
@@ -321,7 +319,9 @@ int cmd_grade(struct options *o)
                            .submission = o->data ? o->data : o->journal ? o->journal : o->submission };
     struct err err = { 0 };
     int status = EXIT_USAGE;
-    if (!choose(&j, &err))
+    if (o->arg_count != 1)
+        command_misused("grade");
+    else if (!choose(&j, &err))
         fprintf(stderr, "kubelab: %s\n", err.msg);
     else
         status = o->roster ? grade_roster(&j) : grade_one(&j);

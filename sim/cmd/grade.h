@@ -33,8 +33,8 @@ struct grade_run {
 /* Judge it and write the report. The command's exit status. */
 int grade_one(struct grade_job *j);
 /* The lab's expressions are compiled once for all gradings of this process and of those that it forks, as far as they have the same
- * values of its parameters. What is wrong with the lab is theirs to find. */
-void grade_prepare(struct grade_job *j);
+ * values of its parameters (without a key). False: the lab, or the key, is wrong; j->student: one of those who are graded. */
+bool grade_prepare(struct grade_job *j, struct err *err);
 /* Every submission of o->roster, judged like j, into the folder o->out. */
 int grade_roster(struct grade_job *j);
 

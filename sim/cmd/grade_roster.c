@@ -159,7 +159,7 @@ static void print_summary(const struct class *c)
         passed += is_all_passed(c, &c->v[i]);
         complete += strcmp(c->v[i].status, "complete") == 0;
     }
-    printf("%zu students: %zu pass every check, %zu do not, %zu could not be graded to the end\n\n", c->n, passed, complete - passed,
+    printf("%zu student%s: %zu pass every check, %zu do not, %zu could not be graded to the end\n\n", c->n, c->n == 1 ? "" : "s", passed, complete - passed,
            c->n - complete);
     printf("failed  blocked  check\n");
     for (size_t k = 0; k < c->check_count; k++)
@@ -227,12 +227,14 @@ int grade_roster(struct grade_job *j)
     struct roster r;
     struct grade model;
     struct err err = { 0 };
-    if (!read_roster(c.a, j->o->roster, &r, &err) || !dir_make(j->o->out, 0755, &err)) {
+    struct grade_job first = *j;       /* what is wrong with the lab or the key is known before anybody is graded */
+    bool ok = read_roster(c.a, j->o->roster, &r, &err);
+    if (ok)
+        first.student = r.v[0].student;
+    if (!ok || !grade_prepare(&first, &err) || !dir_make(j->o->out, 0755, &err)) {
         fprintf(stderr, "kubelab: %s\n", err.msg);
         return EXIT_USAGE;
     }
-    if (!j->o->key)
-        grade_prepare(j);
     grade_begin(&model, c.a, j->lab);
     c.checks = model.v;
     c.check_count = model.n;

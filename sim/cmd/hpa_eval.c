@@ -26,12 +26,8 @@ int cmd_hpa(struct options *o)
     if (o->arg_count && strcmp(o->args[0], "why") == 0)
         return hpa_why(o);
     int minor = o->kubernetes_version ? version_minor(o->kubernetes_version) : 34;
-    if (o->arg_count < 2 || o->arg_count > 3 || strcmp(o->args[0], "eval") != 0 || minor < 0) {
-        fprintf(stderr, "usage: kubelab hpa why NAMESPACE/NAME [--at TIME] [-o json]\n"
-                        "       kubelab hpa eval calculator|sequence|controller [--kubernetes-version v1.16|v1.20|v1.34] "
-                        "[--explain] [FILE]\n");
-        return EXIT_USAGE;
-    }
+    if (o->arg_count < 2 || o->arg_count > 3 || strcmp(o->args[0], "eval") != 0 || minor < 0)
+        return command_misused("hpa");
     struct strbuf input, out, messages;
     strbuf_init(&input, INPUT_MAX_BYTES);
     strbuf_init(&out, INPUT_MAX_BYTES);

@@ -206,17 +206,15 @@ int hpa_why(struct options *o)
     struct arena *a = arena_new();
     struct err err = { 0 };
     const char *name = o->arg_count == 2 ? o->args[1] : "";
-    bool json = o->output && strcmp(o->output, "json") == 0;
     int status = EXIT_DONE;
-    if (!is_name(name) || (o->output && !json)) {
-        fprintf(stderr, "usage: kubelab hpa why NAMESPACE/NAME [--at TIME | --at 90s] [-o json]\n");
+    if (!is_name(name)) {
         arena_free(a);
-        return EXIT_USAGE;
+        return command_misused("hpa");
     }
     const struct json *note = read_note(a, o, name, &err);
     if (!note)
         status = control_fail(&err);
-    else if (json)
+    else if (o->json)
         print_json(note);
     else
         print_note(a, name, note);

@@ -23,18 +23,22 @@ static int lab_files(struct options *o, const struct lab *lab)
     return lab_files_write(lab, o->args[2], o->all, &err) ? EXIT_DONE : control_fail(&err);
 }
 
+/* The guide, or another page that lies beside it and that it leads to. */
 static int lab_guide(struct options *o, const struct lab *lab)
 {
-    (void)o;
     struct arena *a = arena_new();
     struct err err = { 0 };
     struct str text = STR_NULL;
+    const char *page = o->arg_count > 2 ? o->args[2] : lab->guide;
+    bool there = page && (page == lab->guide || str_ends(str_c(page), ".md")) && lab_file(lab->name, page).p;
     int status = EXIT_DONE;
-    if (!lab->guide || !lab_text(a, lab, lab->guide, lab_file(lab->name, lab->guide), &text, &err))
-        status = err.code ? control_fail(&err) : EXIT_FAILED;
-    if (!lab->guide)
-        fprintf(stderr, "kubelab: %s has no guide\n", lab->name);
-    fwrite(text.p ? text.p : "", 1, text.n, stdout);
+    if (!page)
+        err_set(&err, ERR_NOT_FOUND, "%s has no guide", lab->name);
+    else if (!there)
+        err_set(&err, ERR_USAGE, "the guide of %s has no page \"%s\"", lab->name, page);
+    if (!there || !lab_text(a, lab, page, lab_file(lab->name, page), &text, &err))
+        status = err.code == ERR_NOT_FOUND ? (control_fail(&err), EXIT_FAILED) : control_fail(&err);
+    page_put(stdout, text, true);
     err_clear(&err);
     arena_free(a);
     return status;
@@ -48,6 +52,25 @@ static bool runs_here(struct arena *a, const struct options *o, const char *lab,
     *other = runs && !str_eqc(json_get_str(json_parse(a, reply.body, NULL), "lab"), lab);
     err_clear(&err);
     return runs;
+}
+
+static void lab_say_ready(struct arena *a, const struct lab *lab)
+{
+    static const struct { const char *words, *what; } next[] = {
+        { "shell %s", "a shell on the lab's host" }, { "lab guide %s", "what to do" }, { "lab files %s DIR", "what the lab gives" },
+        { "lab check %s", "what is done, and what is not" }, { "lab hint %s", "a hint for the first step that is not" },
+    };
+    struct strbuf out;
+    strbuf_init(&out, LIMIT_BODY_BYTES);
+    strbuf_addf(&out, "%s is ready: %s\n", lab->label, lab->title);
+    for (size_t i = 0; i < ARRAY_LEN(next); i++) {
+        struct str before, after;
+        str_cut(str_c(next[i].words), '%', &before, &after);
+        const char *words = arena_printf(a, STR_FMT "%s" STR_FMT, STR_ARG(before), lab->name, STR_ARG(str_sub(after, 1, after.n)));
+        strbuf_addf(&out, "  kubelab %-24s %s\n", words, next[i].what);
+    }
+    page_put(stdout, strbuf_str(&out), false);
+    strbuf_deinit(&out);
 }
 
 static int lab_start(struct options *o, const struct lab *lab)
@@ -77,11 +100,7 @@ static int lab_start(struct options *o, const struct lab *lab)
     const struct lab *here = status == EXIT_DONE ? lab_of_cluster(a, o) : NULL;    /* with its values */
     lab = here ? here : lab;
     if (status == EXIT_DONE)
-        printf("%s is ready: %s\n  kubelab shell %s            a shell on the lab's host\n  kubelab lab files %s DIR    what the "
-               "lab gives\n"
-               "  kubelab lab check %s        what is done, and what is not\n  kubelab lab hint %s         a hint for the first "
-               "step that is not\n",
-               lab->label, lab->title, lab->name, lab->name, lab->name, lab->name);
+        lab_say_ready(a, lab);
     err_clear(&err);
     arena_free(a);
     return status;
@@ -98,6 +117,15 @@ static bool step_known(const struct lab *lab, const char *step)
     return false;
 }
 
+/* The exit status for err, after its message; where no cluster runs also how this lab's is started. */
+static int fail(const struct lab *lab, const struct err *err)
+{
+    int status = control_fail(err);
+    if (status == EXIT_UNREACHABLE)
+        fprintf(stderr, "For this lab that is: kubelab lab start %s\n", lab->name);
+    return status;
+}
+
 static int lab_check(struct options *o, const struct lab *lab)
 {
     struct arena *a = arena_new();
@@ -108,8 +136,8 @@ static int lab_check(struct options *o, const struct lab *lab)
     int status = EXIT_USAGE;
     if (step_known(lab, o->step)) {
         bool ok = checks_run(a, labs_ops_new(a, o, NULL), lab, NULL, o->step, NULL, &r, &err);
-        status = !ok ? control_fail(&err) : r.passed == r.n ? EXIT_DONE : EXIT_FAILED;
-        if (ok && o->output && strcmp(o->output, "json") == 0) {
+        status = !ok ? fail(lab, &err) : r.passed == r.n ? EXIT_DONE : EXIT_FAILED;
+        if (ok && o->json) {
             json_write(&out, check_report_json(a, &r), JSON_PRETTY | JSON_NO_HTML_ESCAPE);
             strbuf_addch(&out, '\n');
         } else if (ok) {
@@ -118,7 +146,7 @@ static int lab_check(struct options *o, const struct lab *lab)
                 strbuf_addf(&out, "%s\n", lab->explanation);
         }
     }
-    fwrite(out.p ? out.p : "", 1, out.n, stdout);
+    page_put(stdout, strbuf_str(&out), false);
     strbuf_deinit(&out);
     err_clear(&err);
     arena_free(a);
@@ -150,7 +178,7 @@ static void give_hint(struct arena *a, const struct options *o, const struct lab
         return;
     }
     struct str hint = json_str(json_at(step->hints, (size_t)n));
-    printf("%s, hint %" PRId64 " of %" PRId64 ": " STR_FMT "\n", step->id, n + 1, all, STR_ARG(hint));
+    page_put(stdout, arena_strf(a, "%s, hint %" PRId64 " of %" PRId64 ": " STR_FMT "\n", step->id, n + 1, all, STR_ARG(hint)), false);
     struct err err = { 0 };
     json_set_int(a, given, key, n + 1);
     if (!file_write(path, json_text(a, given), 0600, &err))    /* it will be given again: no reason to fail */
@@ -168,7 +196,7 @@ static int lab_hint(struct options *o, const struct lab *lab)
     if (!step_known(lab, o->step))
         status = EXIT_USAGE;
     else if (!step && !checks_run(a, labs_ops_new(a, o, NULL), lab, NULL, NULL, NULL, &r, &err))
-        status = control_fail(&err);
+        status = fail(lab, &err);
     else if (!step && !(step = first_unfinished(&r)))
         printf("every check of %s passes: there is nothing to hint at\n", lab->name);
     else
@@ -181,12 +209,12 @@ static int lab_hint(struct options *o, const struct lab *lab)
 static int lab_perform(struct options *o, const struct lab *lab) { return lab_play(o, lab->name); }
 
 enum values { VALUES_NONE, VALUES_DRAWN, VALUES_OF_CLUSTER };
-static const struct verb { const char *name; int words; enum values values; int (*run)(struct options *o, const struct lab *lab);
+static const struct verb { const char *name; int words, words_max; enum values values; int (*run)(struct options *o, const struct lab *lab);
                            } verbs[] = {
-    { "list", 1, VALUES_NONE, lab_list }, { "start", 2, VALUES_NONE, lab_start }, { "files", 3, VALUES_DRAWN, lab_files },
-    { "guide", 2, VALUES_DRAWN, lab_guide },
-    { "check", 2, VALUES_OF_CLUSTER, lab_check }, { "hint", 2, VALUES_OF_CLUSTER, lab_hint }, { "play", 2, VALUES_NONE, lab_perform },
-    { "test", 2, VALUES_NONE, lab_test }, { "pack", 2, VALUES_NONE, lab_pack_file },
+    { "list", 1, 1, VALUES_NONE, lab_list }, { "start", 2, 2, VALUES_NONE, lab_start }, { "files", 3, 3, VALUES_DRAWN, lab_files },
+    { "guide", 2, 3, VALUES_DRAWN, lab_guide }, { "check", 2, 2, VALUES_OF_CLUSTER, lab_check },
+    { "hint", 2, 2, VALUES_OF_CLUSTER, lab_hint }, { "play", 2, 2, VALUES_NONE, lab_perform },
+    { "test", 2, 2, VALUES_NONE, lab_test }, { "pack", 2, 2, VALUES_NONE, lab_pack_file },
 };
 
 static const struct lab *draw_values(struct arena *a, const struct options *o, const struct lab *lab, struct err *err)
@@ -240,10 +268,7 @@ int cmd_lab(struct options *o)
     if (strcmp(verb, "new") == 0 && (o->arg_count == 2 || o->arg_count == 3))
         return lab_new(o);
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        if (strcmp(verb, verbs[i].name) == 0 && o->arg_count == verbs[i].words)
+        if (strcmp(verb, verbs[i].name) == 0 && o->arg_count >= verbs[i].words && o->arg_count <= verbs[i].words_max)
             return run_verb(o, &verbs[i]);
-    fprintf(stderr, "usage: kubelab lab list | start LAB | guide LAB | files LAB DIR [--all] | check LAB [--step S] [-o json] | "
-                    "hint LAB [--step S] | play LAB\n"
-                    "       kubelab lab new NAME [DIR] | test LAB [--seeds N] | pack LAB --out FILE [--all]\n");
-    return EXIT_USAGE;
+    return command_misused("lab");
 }

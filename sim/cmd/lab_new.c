@@ -67,9 +67,9 @@ int lab_pack_file(struct options *o, const struct lab *lab)
     struct arena *a = arena_new();
     struct err err = { 0 };
     struct str pack, digest;
-    const char *out = o->out ? o->out : o->output;
-    bool ok = out || err_set(&err, ERR_USAGE, "usage: kubelab lab pack LAB --out FILE [--all]");
-    ok = ok && lab_pack(a, lab, o->all, &pack, &digest, &err) && file_write(out, pack, 0644, &err);
+    const char *out = o->out;
+    bool ok = out || err_set(&err, ERR_USAGE, "--out FILE says where the pack goes");
+    ok = ok && checks_compile(lab, &err) && lab_pack(a, lab, o->all, &pack, &digest, &err) && file_write(out, pack, 0644, &err);
     if (ok)
         printf("%s: the lab %s, %zu bytes, sha256 of its manifest " STR_FMT "\n", out, lab->name, pack.n, STR_ARG(digest));
     int status = ok ? EXIT_DONE : control_fail(&err);

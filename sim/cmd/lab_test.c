@@ -99,6 +99,27 @@ static struct str judge_run(const struct test *t, const struct tested *x, struct
     return why;
 }
 
+/* The scenario of a run, with the values of its seed. NULL with err set: one of the lab's files is wrong. */
+static struct scenario *scenario_of(const struct test *t, size_t job, struct err *err)
+{
+    const struct tested *x = tested_of(t, job);
+    struct scenario_choice choice = { .seed_given = true, .seed = seed_of(t, job), .lab = t->lab };
+    const char *file = arena_printf(t->a, "%s/%s", lab_from(t->lab) ? lab_from(t->lab) : t->lab->name, x->scenario);
+    return scenario_parse_with(t->a, file, lab_file(t->lab->name, x->scenario), &choice, err);
+}
+
+/* What is wrong in a file is told once, not by every run of it. */
+static bool are_files_right(const struct test *t, struct err *err)
+{
+    bool ok = checks_compile(t->lab, err);
+    for (size_t i = 0; i < t->n && ok; i++) {
+        struct scenario *sc = scenario_of(t, i, err);
+        ok = sc != NULL;
+        scenario_close(sc);
+    }
+    return ok;
+}
+
 static int job(void *ctx, size_t i)
 {
     const struct test *t = ctx;
@@ -106,9 +127,7 @@ static int job(void *ctx, size_t i)
     struct err err = { 0 };
     struct stage stage = { .pid = -1 };
     struct str why = STR_NULL;
-    struct scenario_choice choice = { .seed_given = true, .seed = seed_of(t, i), .lab = t->lab };
-    const char *file = arena_printf(t->a, "%s/%s", lab_from(t->lab) ? lab_from(t->lab) : t->lab->name, x->scenario);
-    struct scenario *sc = scenario_parse_with(t->a, file, lab_file(t->lab->name, x->scenario), &choice, &err);
+    struct scenario *sc = scenario_of(t, i, &err);
     stage.shelf = shelf_of(t, i);
     if (sc && stage_open(&stage, t->a, "test", &err))
         why = judge_run(t, x, &stage, sc, &err);
@@ -122,8 +141,6 @@ static int job(void *ctx, size_t i)
 }
 
 /* ---- results ---- */
-static bool for_program(const struct test *t) { return t->o->output && strcmp(t->o->output, "json") == 0; }
-
 static void job_done(void *ctx, size_t i, int status)
 {
     struct test *t = ctx;
@@ -138,7 +155,7 @@ static void job_done(void *ctx, size_t i, int status)
         why = arena_strf(t->a, "its process ended with %d", status);
     json_append(t->failures,
                 json_buildf(t->a, "{'what':%s,'scenario':%s,'seed':%d,'why':%S}", x->what, x->scenario, seed_of(t, i), why));
-    if (!for_program(t))
+    if (!t->o->json)
         printf("%s, seed %" PRId64 ": " STR_FMT "\n", x->what, seed_of(t, i), STR_ARG(why));
     fflush(stdout);
 }
@@ -164,11 +181,11 @@ static bool print_results(const struct test *t, bool whole)
         good = good && x->passed == t->seeds;
         json_append(rows, json_buildf(t->a, "{'what':%s,'scenario':%s,'passed':%d,'failed':%d}", x->what, x->scenario, x->passed,
                                       x->failed));
-        if (!for_program(t))
+        if (!t->o->json)
             printf("%-6s %4" PRId64 " of %" PRId64 " seeds  %s\n", x->passed == t->seeds ? "ok" : "not ok", x->passed, t->seeds,
                    x->what);
     }
-    if (for_program(t)) {
+    if (t->o->json) {
         struct strbuf out;
         strbuf_init(&out, LIMIT_RESPONSE_BYTES);
         json_write(&out, json_buildf(t->a, "{'lab':%s,'seeds':%d,'ok':%b,'runs':%j,'failures':%j}", t->lab->name, t->seeds, good,
@@ -191,7 +208,9 @@ int lab_test(struct options *o, const struct lab *lab)
     t.failures = json_new_array(t.a);
     list_tested(&t);
     t.ended = arena_zalloc(t.a, (size_t)t.seeds * sizeof *t.ended);
-    if ((t.folder = scratch_make(t.a, "tests", &err))) {
+    if (!are_files_right(&t, &err)) {
+        status = control_fail(&err);
+    } else if ((t.folder = scratch_make(t.a, "tests", &err))) {
         scratch_let_in(t.folder);
         bool whole = pool_run(t.n * (size_t)t.seeds, job, job_done, &t);
         status = print_results(&t, whole) ? EXIT_DONE : EXIT_FAILED;

@@ -1,15 +1,16 @@
 /* sim/cmd/options.c - command-line flags, as one table for all commands.
  *
- * A flag is long ("--name value" or "--name=value"); each command names the ones it takes, any other is refused by name. Words
+ * A flag is long ("--name value" or "--name=value"; -o is --output); each command names the ones it takes, any other is refused by name. Words
  * that are no flags are arguments; what follows "--" is kept apart (the command line that `shell` and `--drive` run).
  */
+#include "labs/report.h"
 #include "sim/cmd/cmd.h"
 #include "sim/cmd/node.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum flag_type { FLAG_BOOL, FLAG_TEXT, FLAG_PORT, FLAG_SEED, FLAG_NODES, FLAG_ARG, FLAG_SET, FLAG_COUNT };
+enum flag_type { FLAG_BOOL, FLAG_TEXT, FLAG_JSON, FLAG_PORT, FLAG_SEED, FLAG_NODES, FLAG_ARG, FLAG_SET, FLAG_COUNT };
 struct flag { const char *name; enum flag_type type; size_t offset; const char *value, *help; };
 #define AT(field) offsetof(struct options, field)
 
@@ -27,7 +28,7 @@ static const struct flag flags[] = {
     { "start", FLAG_TEXT, AT(start), "TIME", "where a new cluster's clock begins (RFC 3339); else now" },
     { "lab", FLAG_TEXT, AT(lab), "LAB", "the cluster as this lab begins: its version, faults and files" },
     { "kubernetes-version", FLAG_TEXT, AT(kubernetes_version), "V", "v1.16, v1.20 or v1.34" },
-    { "output", FLAG_TEXT, AT(output), "FORMAT", "json, for programs (also -o)" },
+    { "output", FLAG_JSON, 0, "json", "for programs (also -o json)" },
     { "explain", FLAG_BOOL, AT(explain), NULL, "print each step of the arithmetic" },
     { "verbose", FLAG_BOOL, AT(verbose), NULL, "say more" },
     { "node", FLAG_TEXT, AT(node), "NAME", "on this node" },
@@ -43,7 +44,7 @@ static const struct flag flags[] = {
     { "checks", FLAG_TEXT, AT(checks), "FILE", "a course's own checks, beside the lab's" },
     { "out", FLAG_TEXT, AT(out), "PATH", "where the results go" },
     { "at", FLAG_TEXT, AT(at), "TIME", "as of then: RFC 3339, or so long after the cluster began" },
-    { "format", FLAG_TEXT, AT(format), "FORMAT", "of the report" },
+    { "format", FLAG_TEXT, AT(format), "FORMAT", "of the report: " REPORT_FORMATS },
     { "timeout", FLAG_TEXT, AT(timeout), "D", "wall time at most; of `clock until`, virtual time" },
     { "submission", FLAG_TEXT, AT(submission), "PATH", "what is handed in: a file, a folder or an archive" },
     { "script", FLAG_TEXT, AT(script), "NAME", "the file of the submission that is run" },
@@ -52,7 +53,7 @@ static const struct flag flags[] = {
     { "key", FLAG_TEXT, AT(key), "FILE", "the course's key, from which variants follow" },
     { "set", FLAG_SET, 0, "NAME=VALUE", "a parameter's value (may be repeated)" },
     { "roster", FLAG_TEXT, AT(roster), "PATH", "a class: a table of students and submissions, or a folder of submissions" },
-    { "journal", FLAG_TEXT, AT(journal), "FILE", "a journal that is handed in; of `up`: false, and none is kept" },
+    { "journal", FLAG_TEXT, AT(journal), "FILE", "of `grade`: what is handed in; of `up`: false, and none is kept" },
     { "keep", FLAG_BOOL, AT(keep), NULL, "let the cluster stay" },
 };
 
@@ -65,15 +66,16 @@ static bool is_allowed(const struct flag *f, const char *allowed)
     return false;
 }
 
-static const struct flag *flag_find(const char *name, size_t n, const char *allowed)
+/* word: as it is written, with its dashes */
+static const struct flag *flag_find(struct str word, const char *allowed)
 {
-    for (size_t i = 0; i < ARRAY_LEN(flags); i++)
-        if (strlen(flags[i].name) == n && memcmp(flags[i].name, name, n) == 0 && is_allowed(&flags[i], allowed))
+    for (size_t i = 0; i < ARRAY_LEN(flags) && str_starts(word, "--"); i++)
+        if (str_eqc(str_sub(word, 2, word.n), flags[i].name) && is_allowed(&flags[i], allowed))
             return &flags[i];
     return NULL;
 }
 
-void options_help(FILE *out, const char *allowed)
+void options_help(struct strbuf *out, const char *allowed)
 {
     bool any = false;
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
@@ -81,7 +83,7 @@ void options_help(FILE *out, const char *allowed)
         if (!is_allowed(&flags[i], allowed))
             continue;
         snprintf(head, sizeof head, "--%s %s", flags[i].name, flags[i].value ? flags[i].value : "");
-        fprintf(out, "%s  %-26s %s\n", any ? "" : "\nFlags:\n", head, flags[i].help);
+        strbuf_addf(out, "%s  %-26s %s\n", any ? "" : "\nFlags:\n", head, flags[i].help);
         any = true;
     }
 }
@@ -91,7 +93,18 @@ static bool flag_store(struct options *o, const struct flag *f, char *value)
     int64_t number;
     switch (f->type) {
     case FLAG_BOOL:
-        *(bool *)(void *)((char *)o + f->offset) = !value || strcmp(value, "false") != 0;
+        if (value && strcmp(value, "false") != 0 && strcmp(value, "true") != 0) {
+            fprintf(stderr, "kubelab: --%s takes true or false, not \"%s\"\n", f->name, value);
+            return false;
+        }
+        *(bool *)(void *)((char *)o + f->offset) = !value || *value == 't';
+        return true;
+    case FLAG_JSON:
+        if (strcmp(value, "json") != 0) {
+            fprintf(stderr, "kubelab: the output for programs is json (-o json), not \"%s\"\n", value);
+            return false;
+        }
+        o->json = true;
         return true;
     case FLAG_TEXT:
         *(const char **)(void *)((char *)o + f->offset) = value;
@@ -150,11 +163,11 @@ static bool flag_store(struct options *o, const struct flag *f, char *value)
 
 static bool flag_parse(struct options *o, const char *command, const char *allowed, int argc, char **argv, int *i)
 {
-    char *word = argv[*i] + 2;
-    char *equals = strchr(word, '=');
-    const struct flag *f = flag_find(word, equals ? (size_t)(equals - word) : strlen(word), allowed);
+    char *equals = strchr(argv[*i], '=');
+    struct str word = { argv[*i], equals ? (size_t)(equals - argv[*i]) : strlen(argv[*i]) };
+    const struct flag *f = flag_find(str_eqc(word, "-o") ? STR("--output") : word, allowed);
     if (!f) {
-        fprintf(stderr, "kubelab %s: unknown flag: --%s\nRun 'kubelab help %s' for usage.\n", command, word, command);
+        fprintf(stderr, "kubelab %s: unknown flag: %s\nRun 'kubelab help %s' for usage.\n", command, argv[*i], command);
         return false;
     }
     char *value = equals ? equals + 1 : NULL;
@@ -168,6 +181,8 @@ static bool flag_parse(struct options *o, const char *command, const char *allow
     return flag_store(o, f, value);
 }
 
+static bool is_letter(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
+
 bool options_parse(struct options *o, const char *command, const char *allowed, int argc, char **argv)
 {
     memset(o, 0, sizeof *o);
@@ -179,9 +194,7 @@ bool options_parse(struct options *o, const char *command, const char *allowed, 
             o->rest_count = argc - i - 1;
             return true;
         }
-        if (strcmp(argv[i], "-o") == 0 && i + 1 < argc) {
-            o->output = argv[++i];
-        } else if (argv[i][0] == '-' && argv[i][1] == '-') {
+        if (argv[i][0] == '-' && (argv[i][1] == '-' || is_letter(argv[i][1]))) {
             if (!flag_parse(o, command, allowed, argc, argv, &i))
                 return false;
         } else {
@@ -193,9 +206,9 @@ bool options_parse(struct options *o, const char *command, const char *allowed, 
 
 char *data_path(struct arena *a, const struct options *o, const char *name)
 {
-    const char *dir = o->data, *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (!dir)
-        dir = getenv("KUBELAB_DATA");
+    const char *dir = o->data ? o->data : getenv("KUBELAB_DATA"), *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (dir && !*dir)
+        dir = NULL;
     if (!dir && state && *state)
         dir = arena_printf(a, "%s/kubelab", state);
     if (!dir)

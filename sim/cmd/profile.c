@@ -95,8 +95,8 @@ bool profile_choose(struct arena *a, struct profile *p, const struct options *o,
                        p->nodes, NODES_MAX);
     if ((wanted.lab && (!p->lab || strcmp(wanted.lab->name, p->lab->name) != 0)) || (o->bare && !p->bare) ||
         (o->kubernetes_version && wanted.minor != p->minor) || (o->nodes && o->nodes != p->nodes))
-        return err_set(err, ERR_USAGE, "the data folder holds another kind of cluster (%s): take another --data, or remove it",
-                       describe(a, p));
+        return err_set(err, ERR_USAGE, "the data folder %s holds another kind of cluster (%s): take another --data, or remove it",
+                       data_path(a, o, ""), describe(a, p));
     if (p->to_begin && access(data_path(a, o, "kubelab.db"), F_OK) == 0)       /* else it was reset */
         return err_set(err, ERR_USAGE, "the start of %s was interrupted in this data folder (%s): remove it, and start the lab again",
                        p->lab ? p->lab->name : "its lab", data_path(a, o, ""));

@@ -145,10 +145,8 @@ int cmd_journal(struct options *o)
 {
     struct arena *a = arena_new();
     struct err err = { 0 };
-    bool ok = o->arg_count == 2 && strcmp(o->args[0], "export") == 0 ? journal_export(a, o, o->args[1], &err)
-                                                                      : err_set(&err, ERR_USAGE,
-                                                                                "usage: kubelab journal export FILE [--data DIR]");
-    int status = ok ? EXIT_DONE : control_fail(&err);
+    bool called = o->arg_count == 2 && strcmp(o->args[0], "export") == 0;
+    int status = !called ? command_misused("journal") : journal_export(a, o, o->args[1], &err) ? EXIT_DONE : control_fail(&err);
     err_clear(&err);
     arena_free(a);
     return status;
@@ -353,7 +351,7 @@ static void print_outcome(struct arena *a, const struct options *o, const struct
     const char *kept = o->keep && !out->different ? dir : NULL;
     const struct json *d = out->different, *end = out->end ? json_parse(a, out->end->text, NULL) : NULL;
     bool full = out->end && out->end->kind == RECORD_FULL;
-    if (o->output && strcmp(o->output, "json") == 0) {
+    if (o->json) {
         struct json *j = json_buildf(a, "{'same':%b,'inputs':%d,'lives':%d,'complete':%b}", !d, out->inputs, (int64_t)out->lives,
                                      !full);
         if (d) {
@@ -398,10 +396,10 @@ int cmd_replay(struct options *o)
     const char *dir = NULL, *path = o->arg_count == 1 ? o->args[0] : NULL;
     bool ok = false;
     if (!path)
-        err_set(&err, ERR_USAGE, "usage: kubelab replay FILE [--data DIR] [--keep] [-o json]");
-    else if (!file_read(path, LIMIT_JOURNAL_FILE_BYTES, a, &bytes, &err) || !journal_file_read(a, bytes, &f, &err))
+        err_set(&err, ERR_USAGE, "name one file that 'kubelab journal export' has written: kubelab replay FILE");
+    else if (file_read(path, LIMIT_JOURNAL_FILE_BYTES, a, &bytes, &err) && !journal_file_read(a, bytes, &f, &err))
         err_prefix(&err, "%s: ", path);
-    else if ((dir = folder_make(a, o->data, f.seed, &err)) != NULL)
+    else if (!err.code && (dir = folder_make(a, o->data, f.seed, &err)) != NULL)
         ok = run_lives(a, &f, dir, &(struct life){ .keep = o->keep }, &out, &err);
     if (ok)
         print_outcome(a, o, &out, dir);

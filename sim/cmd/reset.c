@@ -32,9 +32,8 @@ int cmd_reset(struct options *o)
     struct err err = { 0 };
     struct profile p = { 0 };
     const char *dir = data_path(a, o, "");
-    bool ok = !o->arg_count || err_set(&err, ERR_USAGE, "usage: kubelab reset [--data DIR]");
-    if (ok && !profile_load(a, dir, &p))
-        ok = err_set(&err, ERR_REFUSED, "no cluster has been started in this data folder (%s): there is nothing to reset", dir);
+    bool ok = profile_load(a, dir, &p) ||
+              err_set(&err, ERR_REFUSED, "no cluster has been started in this data folder (%s): there is nothing to reset", dir);
     ok = ok && stop(a, o, &err);
     for (size_t i = 0; ok && i < ARRAY_LEN(lived); i++)
         scratch_remove(data_path(a, o, lived[i]));

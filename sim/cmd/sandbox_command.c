@@ -39,7 +39,7 @@ static bool fill_home(struct arena *a, const struct sandbox *box, const struct o
 
 static int conclude(const struct options *o, struct arena *a, const struct sandbox_result *r)
 {
-    if (o->output) {
+    if (o->json) {
         print_json(a, r);
     } else {
         fwrite(r->output.p, 1, r->output.n, stdout);
@@ -61,7 +61,7 @@ static int sandbox(struct arena *a, struct options *o, struct sandbox *box)
     if (o->require_sandbox && !sandbox_level_parse(str_c(o->require_sandbox), &job.require))
         err_set(&err, ERR_USAGE, "--require-sandbox is one of none, limits, confined and isolated, not \"%s\"", o->require_sandbox);
     else if (o->arg_count > 1)
-        err_set(&err, ERR_USAGE, "usage: kubelab sandbox [SCRIPT] [--limits NAME=VALUE,...] [--require-sandbox LEVEL] [-o json]");
+        return command_misused("sandbox");
     else if (o->limits && !sandbox_limits_parse(str_c(o->limits), &limits, &err))
         return control_fail(&err);
     else if (!sandbox_open(a, box, &err))
@@ -71,7 +71,7 @@ static int sandbox(struct arena *a, struct options *o, struct sandbox *box)
     job.limits = &limits;
     if (o->arg_count == 0) {
         sandbox_probe(a, box, &job, &r);
-        o->output ? print_json(a, &r) : print_measures(&r, stdout);
+        o->json ? print_json(a, &r) : print_measures(&r, stdout);
         return r.level >= job.require ? EXIT_DONE : EXIT_FAILED;
     }
     job.script = path_base(o->args[0]);

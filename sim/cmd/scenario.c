@@ -51,7 +51,7 @@ static bool write_results(struct play *p, const struct timeline *t, struct err *
         fwrite(files[0].bytes.p, 1, files[0].bytes.n, stdout);
     if (!p->o->out)
         return true;
-    bool ok = dir_make(p->o->out, 0755, err);
+    bool ok = true;
     for (size_t i = 0; i < ARRAY_LEN(files) && ok; i++)
         ok = file_write(arena_printf(p->a, "%s/%s", p->o->out, files[i].name), files[i].bytes, 0644, err);
     return ok;
@@ -75,18 +75,17 @@ static int perform(struct play *p, struct err *err)
 
 int cmd_scenario(struct options *o)
 {
-    struct play p = { .a = arena_new(), .o = o, .json = o->output && strcmp(o->output, "json") == 0 };
+    struct play p = { .a = arena_new(), .o = o, .json = o->json };
     struct err err = { 0 };
     int status = EXIT_USAGE;
     if (o->arg_count != 2 || strcmp(o->args[0], "run") != 0)
-        err_set(&err, ERR_USAGE,
-                "usage: kubelab scenario run FILE [--seed N | --student ID --key FILE] [--set NAME=VALUE]... [--out DIR] [-o json]");
-    else if (read_file(&p, o->args[1], &err) && p.plan.many)
+        command_misused("scenario");
+    else if (!read_file(&p, o->args[1], &err) || (o->out && !dir_make(o->out, 0755, &err)))
+        status = err.code == ERR_INTERNAL ? EXIT_INTERNAL : EXIT_USAGE;
+    else if (p.plan.many)
         status = scenario_grid(p.a, o, o->args[1], p.text, &p.choice, &p.plan, &err);
-    else if (!err.code && stage_open(&p.stage, p.a, "scenario", &err))
-        status = perform(&p, &err);
     else
-        status = err.code == ERR_PARSE || err.code == ERR_USAGE ? EXIT_USAGE : EXIT_INTERNAL;
+        status = stage_open(&p.stage, p.a, "scenario", &err) ? perform(&p, &err) : EXIT_INTERNAL;
     if (err.code)
         fprintf(stderr, "kubelab: %s\n", err.msg);
     stage_close(&p.stage);

@@ -149,7 +149,7 @@ int scenario_grid(struct arena *a, struct options *o, const char *file, struct s
                   struct err *err)
 {
     struct grid g = { .a = a, .o = o, .file = file, .text = text, .choice = *choice, .plan = plan, .seeds = json_len(plan->seeds),
-                      .json = o->output && strcmp(o->output, "json") == 0 };
+                      .json = o->json };
     size_t n = json_len(plan->combinations) * g.seeds;
     if (!(g.scratch = scratch_make(a, "grid", err)))
         return EXIT_INTERNAL;

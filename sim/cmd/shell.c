@@ -143,6 +143,19 @@ static void enter_here(void *ctx)
     namespaces_enter(p->a, p->data, node_find(str_c(host_place().name), NODES_MAX));
 }
 
+static void greet(struct arena *a, const struct options *o, int node)
+{
+    const struct lab *lab = lab_of_cluster(a, o);
+    struct str text = STR("This is the lab's host. kubectl, docker, sudo, systemctl and kubeadm work here; `exit` leaves, and the cluster "
+                          "stays up.\n");
+    if (node)
+        text = arena_strf(a, "This is %s, a worker. docker, sudo, systemctl and journalctl work here; `exit` leaves.\n", o->node);
+    else if (lab)
+        text = arena_strf(a, STR_FMT "What to do: kubelab lab guide %s. How far you are: kubelab lab check %s. A hint: kubelab lab hint "
+                          "%s.\n", STR_ARG(text), lab->name, lab->name, lab->name);
+    page_put(stderr, text, false);
+}
+
 static int exec_shell(struct arena *a, struct options *o, const char *bin, int node)
 {
     const char *data = data_path(a, o, ""), *path = getenv("PATH");
@@ -165,11 +178,8 @@ static int exec_shell(struct arena *a, struct options *o, const char *bin, int n
         fprintf(stderr, "kubelab: %s: %s\n", o->rest[0], errno == ENOENT ? "command not found" : strerror(errno));
         return errno == ENOENT ? 127 : 126;
     }
-    if (isatty(0) && node)
-        fprintf(stderr, "This is %s, a worker. docker, sudo, systemctl and journalctl work here; `exit` leaves.\n", o->node);
-    else if (isatty(0))
-        fprintf(stderr, "This is the lab's host. kubectl, docker, sudo, systemctl and kubeadm work here; `exit` leaves, and the "
-                        "cluster stays up.\n");
+    if (isatty(0))
+        greet(a, o, node);
     execlp("bash", "bash", "--rcfile", rc, "-i", (char *)NULL);
     fprintf(stderr, "kubelab: bash: %s\n", strerror(errno));
     return EXIT_INTERNAL;

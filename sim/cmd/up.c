@@ -248,8 +248,7 @@ int cmd_up(struct options *o)
     const struct lab *to_begin = NULL;
     int status = EXIT_DONE;
     file_write_durably(o->durable);
-    bool ok = o->arg_count ? err_set(&err, ERR_USAGE, "up takes no argument \"%s\"", o->args[0])
-              : cluster_choose(a, o, &co, &to_begin, &err);
+    bool ok = cluster_choose(a, o, &co, &to_begin, &err);
     if (ok && to_begin && !o->detach)
         ok = err_set(&err, ERR_USAGE, "%s begins with a scenario: start it with 'kubelab lab start %s', or add --detach",
                      to_begin->name, to_begin->name);
@@ -296,7 +295,7 @@ int cmd_status(struct options *o)
     int status = EXIT_DONE;
     if (!control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err)) {
         status = control_fail(&err);
-    } else if (o->output && strcmp(o->output, "json") == 0) {
+    } else if (o->json) {
         printf(STR_FMT, STR_ARG(reply.body));
     } else {
         struct json *s = json_parse(a, reply.body, NULL);
@@ -345,7 +344,7 @@ int cmd_clock(struct options *o)
     struct err err = { 0 };
     struct control_reply reply = { 0 };
     const char *verb = o->arg_count ? o->args[0] : "get", *value = o->arg_count > 1 ? o->args[1] : "";
-    bool ok;
+    bool ok, called = true;
     int64_t speed;
     if (strcmp(verb, "advance") == 0 && o->arg_count == 2)
         ok = control_call(a, o, "POST", "/clock/advance", str_c(value), NULL, NULL, &reply, &err);
@@ -357,9 +356,8 @@ int cmd_clock(struct options *o)
     else if (strcmp(verb, "get") == 0 && o->arg_count <= 1)
         ok = control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err);
     else
-        ok = err_set(&err, ERR_USAGE,
-                     "usage: kubelab clock [get | speed N | pause | advance 5m | until 'jq expression' [--timeout 10m]]");
-    int status = ok ? EXIT_DONE : control_fail(&err);
+        ok = called = false;
+    int status = ok ? EXIT_DONE : called ? control_fail(&err) : command_misused("clock");
     if (ok && strcmp(verb, "get") == 0)
         printf(STR_FMT "\n", STR_ARG(json_path_str(json_parse(a, reply.body, NULL), "clock.now")));
     arena_free(a);

@@ -143,7 +143,7 @@ Y
     [ "$status" = 2 ]
     run "$KUBELAB" scenario walk
     [ "$status" = 2 ]
-    [[ $output == *"usage: kubelab scenario run FILE"* ]]
+    [[ $output == *"Usage: kubelab scenario run FILE"* ]]
 }
 
 @test "an expression without end is stopped and said to be; the scenario goes on" {

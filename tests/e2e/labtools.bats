@@ -41,6 +41,25 @@ start_lab() {
     [ "$(jq -r '[.ok, (.failures | length)] | @text' <<<"$output")" = '[false,2]' ]
 }
 
+@test "what is wrong in a lab's files is told once, with its place, before anything starts: jq, a name under fails, a key twice" {
+    local lab=$BATS_TEST_TMPDIR/wrong
+    broken() {                             # broken SED WHAT: lab test and lab pack both say so
+        rm -rf "$lab"; cp -r "$LAB" "$lab"
+        sed -i "$1" "$lab/lab.yaml"
+        run "$KUBELAB" lab test "$lab"
+        echo "$output"
+        [ "$status" = 2 ]
+        [ "$output" = "kubelab: $lab/lab.yaml:$2" ]
+    }
+    broken 's/== \$params.replicas)$/== $params.replicas/' "20:9: syntax error, unexpected \$end, expecting ';' or ')' at <top-level>, line 1"
+    run "$KUBELAB" lab pack "$lab" --out "$BATS_TEST_TMPDIR/wrong.lab"
+    [ "$status" = 2 ]
+    [ ! -e "$BATS_TEST_TMPDIR/wrong.lab" ]
+    broken 's/\$params.replicas - 1/[range(infinite)]/' "13:3: wrong cannot be derived: it did not end within 2 s of CPU"
+    broken 's/fails: \["all of.*/fails: [nothing]/' '40:11: no check is called "nothing"'
+    broken 's/^label: .*/&\nlabel: again/' '4:1: "label" stands in line 3 already'
+}
+
 @test "a variant: the same for the same student, remembered by the cluster, another for others" {
     a=$("$KUBELAB" lab guide "$LAB" --student alice --key "$KEY" --data "$BATS_TEST_TMPDIR/none")
     [ "$a" = "$("$KUBELAB" lab guide "$LAB" --student alice --key "$KEY" --data "$BATS_TEST_TMPDIR/none")" ]

@@ -67,6 +67,21 @@ teardown() {
     [ "$status" = 2 ]
     run "$KUBELAB" clock advance soon --data "$DATA"
     [ "$status" != 0 ]
+    wrong() { run "$KUBELAB" "${@:2}"; echo "$*: $output"; [ "$status" = 2 ]; [[ $output == *"$1"* ]]; }
+    wrong "unknown flag: -d" up -d
+    wrong "--detach takes true or false" up --detach=maybe
+    wrong "takes no argument" status now
+    wrong "takes no argument" version 1
+    wrong 'not "yaml"' status -o yaml
+    wrong "unknown flag: -o" down -o json
+    wrong "Usage: kubelab clock [get]" clock forward
+    wrong "kubelab lab check LAB" lab chekc lab8
+    wrong "kubelab grade LAB --roster" grade
+    wrong "open none: no such file" replay none
+    touch "$BATS_TEST_TMPDIR/file"
+    printf 'name: x\nsteps:\n- clock: 1s\n' > "$BATS_TEST_TMPDIR/s.yaml"
+    wrong "file: not a directory" scenario run "$BATS_TEST_TMPDIR/s.yaml" --out "$BATS_TEST_TMPDIR/file"
+    [[ $output != *clock* ]]               # before anything is played
 }
 
 @test "a file that is no database of ours is left alone" {
@@ -172,6 +187,15 @@ teardown() {
     [ "$status" = 2 ]
     [ "$output" = "kubelab: unknown command \"nosuch\"
 Run 'kubelab help' for the list." ]
+}
+
+@test "a terminal of 80 columns breaks nothing in the middle of a word" {
+    for words in "help" "help up" "lab guide lab8" "fault list"; do
+        script -qc "stty cols 80; '$KUBELAB' $words" /dev/null | tr -d '\r' > "$BATS_TEST_TMPDIR/page"
+        [ "$(wc -l < "$BATS_TEST_TMPDIR/page")" -gt 10 ]
+        grep -vE '^(    |\||```)' "$BATS_TEST_TMPDIR/page" | awk 'length > 80 && / /' | tee "$BATS_TEST_TMPDIR/long"
+        [ ! -s "$BATS_TEST_TMPDIR/long" ]
+    done
 }
 
 @test "debug: the last events, what is held, who watches" {

@@ -40,6 +40,10 @@ static void errors(void **state)
         { "student,submission\n", "r.csv:2: there is no student in it" },
         { "name,submission\nx,y\n", "r.csv:1: the first line names the columns, and none of them is \"student\"" },
         { "student\nx\n", "r.csv:1: the first line names the columns, and none of them is \"submission\"" },
+        { "student;submission\nx;y\n", "r.csv:1: the first line names the columns, and none of them is \"student\": save the table with "
+                                        "commas between its fields" },
+        { "student,Student,submission\nx,z,y\n",
+          "r.csv:1: the first line names the columns, and more than one of them is \"student\"" },
         { "student,submission\nx,y\nz,w\nx,v\n", "r.csv:4: student \"x\" stands in line 2 already" },
         { "student,submission\nx,y,z\n", "r.csv:2: there are 3 fields, and the first line has 2" },
         { "student,submission\n ,y\n", "r.csv:2: the student has no name" },

@@ -24,6 +24,9 @@ static void scenario_errors(void **state)
         { "name: x\ncolour: red\nsteps: []\n",
           "s.yaml:2:1: a scenario has no \"colour\": it has name, lab, kubernetesVersion, seed, start, duration, sample, plot, "
           "parameters, grid, seeds, steps" },
+        { "name: x\nlab: lab8\nname: y\nsteps: []\n", "s.yaml:3:1: \"name\" stands in line 1 already" },
+        { "name: x\nsteps:\n- patch: {kind: Pod,\n   kind: Pod}\n", "s.yaml:4:4: \"kind\" stands in line 3 already" },
+        { "name: x\nplot: caf\xe9 w\nsteps: []\n", "s.yaml:2:11: invalid trailing UTF-8 octet" },
         { "name: x\nlab: lab99\nsteps: []\n", "s.yaml:2:6: there is no lab \"lab99\"" },
         { "name: x\nseed: -1\nsteps: []\n", "s.yaml:2:7: seed is a whole number from 0" },
         { "name: x\nstart: today\nsteps: []\n", "s.yaml:2:8: start is a time like 2020-01-24T23:00:00Z" },

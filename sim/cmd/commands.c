@@ -48,8 +48,8 @@ static const struct command commands[] = {
     { "fault", cmd_fault, "data,output",
       "fault [list] [-o json]\nfault inject TYPE [name=N] [duration=D] [PARAMETER=VALUE...]\nfault clear NAME...",
       "what can go wrong, what does at the moment, and making it so (labs/faults.md)", ANY_WORDS },
-    { "docker", cmd_docker, "data", "docker image build -t TAG DIR\ndocker image ls", "the node's images (inside the lab's shell: docker)",
-      ANY_WORDS },
+    { "docker", cmd_docker, "data", "docker image build -t TAG DIR\ndocker image ls",
+      "the node's images (inside the lab's shell: docker)", ANY_WORDS },
     { "hpa", cmd_hpa, "kubernetes-version,explain,data,at,output",
       "hpa why NAMESPACE/NAME [--at TIME | --at 90s] [-o json]\n"
       "hpa eval calculator|sequence|controller [--kubernetes-version V] [--explain] [FILE]",
@@ -59,7 +59,8 @@ static const struct command commands[] = {
     { "replay", cmd_replay, "data,keep,output", "replay FILE [--data DIR] [--keep] [-o json]",
       "let what a journal tells happen once more; status 1 and the first difference where it is not the same", ANY_WORDS },
     { "debug", cmd_debug, "data,output", "debug digest\ndebug audit [-o json]\ndebug trace\ndebug objects\ndebug watchers",
-      "look inside a running cluster: a hash of its state; who did what; its last events; what it holds; who watches what", ANY_WORDS },
+      "look inside a running cluster: a hash of its state; who did what; its last events; what it holds; who watches what",
+      ANY_WORDS },
     { "version", cmd_version, "output", "version [-o json]", "print kubelab's version", 0 },
     { "help", cmd_help, "", "help [COMMAND]", "this list, or a command's usage", ANY_WORDS },
 };

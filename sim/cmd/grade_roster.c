@@ -159,8 +159,8 @@ static void print_summary(const struct class *c)
         passed += is_all_passed(c, &c->v[i]);
         complete += strcmp(c->v[i].status, "complete") == 0;
     }
-    printf("%zu student%s: %zu pass every check, %zu do not, %zu could not be graded to the end\n\n", c->n, c->n == 1 ? "" : "s", passed, complete - passed,
-           c->n - complete);
+    printf("%zu student%s: %zu pass every check, %zu do not, %zu could not be graded to the end\n\n", c->n,
+           c->n == 1 ? "" : "s", passed, complete - passed, c->n - complete);
     printf("failed  blocked  check\n");
     for (size_t k = 0; k < c->check_count; k++)
         printf("%6zu  %7zu  %s\n", count_state(c, k, 'F'), count_state(c, k, 'B') + count_state(c, k, 'U'), c->checks[k].check->name);

@@ -178,7 +178,8 @@ static void give_hint(struct arena *a, const struct options *o, const struct lab
         return;
     }
     struct str hint = json_str(json_at(step->hints, (size_t)n));
-    page_put(stdout, arena_strf(a, "%s, hint %" PRId64 " of %" PRId64 ": " STR_FMT "\n", step->id, n + 1, all, STR_ARG(hint)), false);
+    struct str line = arena_strf(a, "%s, hint %" PRId64 " of %" PRId64 ": " STR_FMT "\n", step->id, n + 1, all, STR_ARG(hint));
+    page_put(stdout, line, false);
     struct err err = { 0 };
     json_set_int(a, given, key, n + 1);
     if (!file_write(path, json_text(a, given), 0600, &err))    /* it will be given again: no reason to fail */

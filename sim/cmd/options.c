@@ -1,7 +1,7 @@
 /* sim/cmd/options.c - command-line flags, as one table for all commands.
  *
- * A flag is long ("--name value" or "--name=value"; -o is --output); each command names the ones it takes, any other is refused by name. Words
- * that are no flags are arguments; what follows "--" is kept apart (the command line that `shell` and `--drive` run).
+ * A flag is long ("--name value" or "--name=value"; -o is --output); each command names the ones it takes, any other is refused by
+ * name. Words that are no flags are arguments; what follows "--" is kept apart (the command line that `shell` and `--drive` run).
  */
 #include "labs/report.h"
 #include "sim/cmd/cmd.h"

@@ -1,5 +1,6 @@
 /* sim/cmd/page.c - text for people, folded at words where a terminal is narrower than its lines; a file or a pipe gets the lines as
  * they are. What a fold begins hangs below the text of its line: below the second column of a table of two, or behind a bullet.
+ * Of Markdown, as guides are written in, paragraphs are folded anew; code and tables stay as they are.
  */
 #include "sim/cmd/cmd.h"
 
@@ -17,20 +18,27 @@ static size_t leading_spaces(struct str line)
     return n;
 }
 
-/* Where the text of a line begins: behind its bullet or number, or behind the last gap of two spaces in its first half. */
-static size_t hang_of(struct str line, size_t width)
+/* Behind "- " or "12. ", else 0. */
+static size_t bullet_end(struct str line)
 {
-    size_t lead = leading_spaces(line), digits = lead, hang = lead;
+    size_t lead = leading_spaces(line), digits = lead;
     while (digits < line.n && line.p[digits] >= '0' && line.p[digits] <= '9')
         digits++;
     if (str_starts(str_sub(line, lead, line.n), "- "))
-        hang = lead + 2;
-    else if (digits > lead && str_starts(str_sub(line, digits, line.n), ". "))
-        hang = digits + 2;
-    else
-        for (size_t i = lead + 3; i < line.n && i <= width / 2; i++)
-            if (line.p[i] != ' ' && line.p[i - 1] == ' ' && line.p[i - 2] == ' ')
-                hang = i;
+        return lead + 2;
+    return digits > lead && str_starts(str_sub(line, digits, line.n), ". ") ? digits + 2 : 0;
+}
+
+/* Where the text of a line begins: behind its bullet, behind the last gap of two spaces in its first half, or behind "help: ". */
+static size_t hang_of(struct str line, size_t width, bool markdown)
+{
+    size_t lead = leading_spaces(line), hang = bullet_end(line);
+    ptrdiff_t word = str_chr(str_sub(line, lead, line.n), ' ');
+    if (!hang)
+        hang = lead && word > 0 && line.p[lead + (size_t)word - 1] == ':' ? lead + (size_t)word + 1 : lead;
+    for (size_t i = lead + 3; !markdown && i < line.n && i <= width / 2; i++)
+        if (line.p[i] != ' ' && line.p[i - 1] == ' ' && line.p[i - 2] == ' ')
+            hang = i;
     return hang + NARROWEST / 2 < width ? hang : 0;
 }
 
@@ -43,9 +51,9 @@ static size_t letters(struct str s)
 }
 
 /* A word that is longer than a line stays whole: it may be a path that somebody copies. */
-static void fold_line(struct strbuf *out, struct str line, size_t width)
+static void fold_line(struct strbuf *out, struct str line, size_t width, bool markdown)
 {
-    size_t hang = hang_of(line, width), at = leading_spaces(line);
+    size_t hang = hang_of(line, width, markdown), at = leading_spaces(line);
     strbuf_add(out, str_sub(line, 0, at));
     struct str rest = str_sub(line, at, line.n);
     for (bool first = true; rest.n; first = false) {
@@ -64,23 +72,45 @@ static void fold_line(struct strbuf *out, struct str line, size_t width)
     }
 }
 
+/* Markdown's paragraphs are one line each, wherever they were broken: the next line belongs to this one's text. */
+static bool goes_on(struct str next)
+{
+    static const char *const others[] = { "#", "|", "```", "    ", "<" };
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (str_starts(next, others[i]))
+            return false;
+    return str_trim(next).n && !bullet_end(next);
+}
+
+static void fold_paragraph(struct strbuf *out, struct str line, struct str *rest, size_t width)
+{
+    struct strbuf whole;
+    struct str next, after;
+    strbuf_init(&whole, PAGE_BYTES);
+    strbuf_add(&whole, line);
+    while (rest->n && (str_cut(*rest, '\n', &next, &after), goes_on(next))) {
+        strbuf_addf(&whole, " " STR_FMT, STR_ARG(str_trim(next)));
+        *rest = after;
+    }
+    fold_line(out, strbuf_str(&whole), width, true);
+    strbuf_deinit(&whole);
+}
+
 void page_fold(struct strbuf *out, struct str text, size_t width, bool markdown)
 {
     bool fenced = false;
     while (text.n) {
-        struct str line, after = STR_NULL;
-        bool ended = str_cut(text, '\n', &line, &after);
-        line = ended ? line : text;
-        bool fence = markdown && str_starts(line, "```"),
-             as_it_is = markdown && (fenced || fence || str_starts(line, "    ") || str_starts(line, "|"));
+        struct str line;
+        bool ended = str_cut(text, '\n', &line, &text), fence = markdown && str_starts(line, "```");
         fenced ^= fence;
-        if (as_it_is || width < NARROWEST || letters(line) <= width)
-            strbuf_add(out, line);
+        if (width < NARROWEST || (markdown && (fenced || fence || !goes_on(line)) && !bullet_end(line)))
+            strbuf_add(out, line);         /* a blank line, a heading, code, a table */
+        else if (markdown)
+            fold_paragraph(out, line, &text, width);
         else
-            fold_line(out, line, width);
+            fold_line(out, line, width, false);
         if (ended)
             strbuf_addch(out, '\n');
-        text = ended ? after : STR_NULL;
     }
 }
 

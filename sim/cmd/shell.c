@@ -146,13 +146,13 @@ static void enter_here(void *ctx)
 static void greet(struct arena *a, const struct options *o, int node)
 {
     const struct lab *lab = lab_of_cluster(a, o);
-    struct str text = STR("This is the lab's host. kubectl, docker, sudo, systemctl and kubeadm work here; `exit` leaves, and the cluster "
-                          "stays up.\n");
+    struct str text = STR("This is the lab's host. kubectl, docker, sudo, systemctl and kubeadm work here; `exit` leaves, and the "
+                          "cluster stays up.\n");
     if (node)
         text = arena_strf(a, "This is %s, a worker. docker, sudo, systemctl and journalctl work here; `exit` leaves.\n", o->node);
     else if (lab)
-        text = arena_strf(a, STR_FMT "What to do: kubelab lab guide %s. How far you are: kubelab lab check %s. A hint: kubelab lab hint "
-                          "%s.\n", STR_ARG(text), lab->name, lab->name, lab->name);
+        text = arena_strf(a, STR_FMT "  kubelab lab guide %-8s what to do\n  kubelab lab check %-8s how far you are\n"
+                          "  kubelab lab hint %-9s a hint for the next step\n", STR_ARG(text), lab->name, lab->name, lab->name);
     page_put(stderr, text, false);
 }
 

@@ -210,8 +210,12 @@ static int lab_hint(struct options *o, const struct lab *lab)
 static int lab_perform(struct options *o, const struct lab *lab) { return lab_play(o, lab->name); }
 
 enum values { VALUES_NONE, VALUES_DRAWN, VALUES_OF_CLUSTER };
-static const struct verb { const char *name; int words, words_max; enum values values; int (*run)(struct options *o, const struct lab *lab);
-                           } verbs[] = {
+static const struct verb {
+    const char *name;
+    int words, words_max;              /* with the verb itself */
+    enum values values;
+    int (*run)(struct options *o, const struct lab *lab);
+} verbs[] = {
     { "list", 1, 1, VALUES_NONE, lab_list }, { "start", 2, 2, VALUES_NONE, lab_start }, { "files", 3, 3, VALUES_DRAWN, lab_files },
     { "guide", 2, 3, VALUES_DRAWN, lab_guide }, { "check", 2, 2, VALUES_OF_CLUSTER, lab_check },
     { "hint", 2, 2, VALUES_OF_CLUSTER, lab_hint }, { "play", 2, 2, VALUES_NONE, lab_perform },

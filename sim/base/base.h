@@ -41,7 +41,8 @@ struct str {
 #define STR(lit)  ((struct str){ "" lit, sizeof(lit) - 1 })     /* of a literal */
 #define STR_NULL  ((struct str){ NULL, 0 })
 #define STR_FMT   "%.*s"
-#define STR_ARG(s) (int)(s).n, (s).p ? (s).p : ""       /* of a variable, where it costs: three times evaluated */
+#define STR_ARG(s) (int)(s).n, str_shown(s)        /* of a variable, where it costs: twice evaluated */
+static inline const char *str_shown(struct str s) { return s.p ? s.p : ""; }
 /* The first four are inline, so that a literal's length is known when it is compiled. */
 static inline struct str str_c(const char *s)      /* of a C string; NULL gives the empty str */
 {

@@ -1,9 +1,10 @@
 /* sim/base/arena.c - bump allocation: many small results, one death.
  *
  * An arena starts as one block of 1 KB, which also holds the arena's own record, since there are thousands of small ones (one per
- * cached API object). Blocks double up to 64 KB. A request that is large beside them gets a block of its own, and the
- * room left in the current one is still used. Built with the address sanitizer, memory not handed out is poisoned, so
- * that overruns and use after arena_reset are reported as they would be for malloc.
+ * cached API object). Blocks double up to 64 KB. A request that is large beside them gets a block of its own, and the room left
+ * in the current one is still used. Blocks that come back are kept for the next arena, a quarter of a MB of them a thread: most
+ * arenas live for one request, and malloc would split and join its chunks for each. Built with the address sanitizer, memory not
+ * handed out is poisoned, so that overruns and use after arena_reset are reported as they would be for malloc.
  */
 #include "sim/base/base.h"
 
@@ -20,14 +21,16 @@
 #include <sanitizer/asan_interface.h>
 #define POISON(p, n)   ASAN_POISON_MEMORY_REGION(p, n)
 #define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+#define KEEPS_NONE 1                               /* what is used after its end is to be seen */
 #define GAP 16                                     /* between two allocations, so that overruns hit something poisoned */
 #else
 #define POISON(p, n)   ((void)(p), (void)(n))
 #define UNPOISON(p, n) ((void)(p), (void)(n))
+#define KEEPS_NONE 0
 #define GAP 0
 #endif
 
-enum { ALIGN = 16, FIRST_BYTES = 1024, BLOCK_BYTES_MAX = 64 * 1024 };
+enum { ALIGN = 16, FIRST_BYTES = 1024, BLOCK_BYTES_MAX = 64 * 1024, SIZES = 7, SPARE_BYTES_MAX = 256 * 1024 };
 
 struct block {
     struct block *next;                            /* an older block */
@@ -47,6 +50,50 @@ struct arena {
     _Alignas(ALIGN) struct block first;
 };
 
+/* ---- spare blocks, of 1, 2, 4 .. 64 KB ---- */
+struct spare { struct spare *next; };
+static _Thread_local struct { struct spare *of[SIZES]; size_t bytes; } spares;
+
+/* Which of the sizes; SIZES: none of them, a block made for one large request. */
+static size_t size_index(size_t bytes) {
+    size_t i = 0;
+    while (i < SIZES && (size_t)FIRST_BYTES << i != bytes)
+        i++;
+    return i;
+}
+
+static void *memory_take(size_t bytes) {
+    size_t i = size_index(bytes);
+    struct spare *s = i < SIZES ? spares.of[i] : NULL;
+    if (!s)
+        return xmalloc(bytes);
+    spares.of[i] = s->next;
+    spares.bytes -= bytes;
+    return s;
+}
+
+static void memory_give(void *p, size_t bytes) {
+    size_t i = size_index(bytes);
+    struct spare *s = p;
+    if (KEEPS_NONE || i == SIZES || spares.bytes + bytes > SPARE_BYTES_MAX) {
+        free(p);
+        return;
+    }
+    s->next = spares.of[i];
+    spares.of[i] = s;
+    spares.bytes += bytes;
+}
+
+void arena_thread_ends(void) {
+    for (size_t i = 0; i < SIZES; i++)
+        for (struct spare *s = spares.of[i], *next; s; s = next) {
+            next = s->next;
+            free(s);
+        }
+    memset(&spares, 0, sizeof spares);
+}
+
+/* ---- arenas ---- */
 static size_t round_up(size_t n) {
     ASSERT(n <= SIZE_MAX - 2 * ALIGN - sizeof(struct block));
     return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
@@ -64,7 +111,7 @@ static void arena_start(struct arena *a) {
 }
 
 struct arena *arena_new(void) {
-    struct arena *a = xmalloc(FIRST_BYTES);
+    struct arena *a = memory_take(FIRST_BYTES);
     a->first.cap = FIRST_BYTES - offsetof(struct arena, first) - offsetof(struct block, data);
     arena_start(a);
     return a;
@@ -79,7 +126,7 @@ static void arena_finish(struct arena *a) {
     }
     for (struct block *b = a->extra, *next; b; b = next) {
         next = b->next;
-        free(b);
+        memory_give(b, offsetof(struct block, data) + b->cap);
     }
 }
 
@@ -88,7 +135,7 @@ void arena_free(struct arena *a) {
         return;
     arena_finish(a);
     UNPOISON(a->first.data, a->first.cap);
-    free(a);
+    memory_give(a, FIRST_BYTES);
 }
 
 void arena_reset(struct arena *a) {
@@ -97,7 +144,7 @@ void arena_reset(struct arena *a) {
 }
 
 static struct block *block_new(struct arena *a, size_t cap) {
-    struct block *b = xmalloc(offsetof(struct block, data) + cap);
+    struct block *b = memory_take(offsetof(struct block, data) + cap);
     b->cap = cap;
     b->n = 0;
     b->next = a->extra;

@@ -75,6 +75,7 @@ uint64_t str_hash(struct str s);                   /* FNV-1a 64 */
 struct arena;
 struct arena *arena_new(void);
 void  arena_free(struct arena *a);                 /* runs deferred calls in reverse order; accepts NULL */
+void  arena_thread_ends(void);                     /* a thread other than the first is over: the blocks kept for it are freed */
 void  arena_reset(struct arena *a);                /* as free, but keeps the first block for reuse */
 void *arena_alloc(struct arena *a, size_t n);
 void *arena_zalloc(struct arena *a, size_t n);

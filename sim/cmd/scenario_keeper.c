@@ -207,6 +207,7 @@ static void thread_main(void *ctx)
     uv_sem_wait(&p->go);
     if (!p->stop)
         perform(p);
+    arena_thread_ends();
     p->ended = true;
     uv_sem_post(&p->back);
 }

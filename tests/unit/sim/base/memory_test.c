@@ -41,6 +41,25 @@ static void test_zalloc_after_reset(void **state) {
     arena_free(a);
 }
 
+/* What another arena has had is as good as new: of all sizes, also more of it than is kept. */
+static void test_arena_reuse(void **state) {
+    (void)state;
+    struct arena *many[400];
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < 400; i++) {
+            many[i] = arena_new();
+            for (size_t n = 100 * (i % 5 + 1), k = 0; k < i % 40; k++) {
+                const char *p = arena_zalloc(many[i], n);
+                assert_true(p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+                memset(arena_alloc(many[i], n), 0xff, n);
+            }
+        }
+        for (size_t i = 0; i < 400; i++)
+            arena_free(many[i]);
+    }
+    arena_thread_ends();
+}
+
 static void test_arena_realloc(void **state) {
     (void)state;
     struct arena *a = arena_new();
@@ -170,7 +189,8 @@ static void test_xalloc(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alignment_and_content), cmocka_unit_test(test_zalloc_after_reset), cmocka_unit_test(test_arena_realloc),
+        cmocka_unit_test(test_alignment_and_content), cmocka_unit_test(test_zalloc_after_reset), cmocka_unit_test(test_arena_reuse),
+        cmocka_unit_test(test_arena_realloc),
         cmocka_unit_test(test_arena_text), cmocka_unit_test(test_defer), cmocka_unit_test(test_strbuf),
         cmocka_unit_test(test_strbuf_max), cmocka_unit_test(test_xalloc),
     };

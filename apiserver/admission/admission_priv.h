@@ -44,6 +44,7 @@ bool priority_admit(struct admission_attrs *t, struct err *err);
 bool priority_validate(struct admission_attrs *t, struct err *err);
 bool default_tolerations(struct admission_attrs *t, struct err *err);
 bool default_storage_class(struct admission_attrs *t, struct err *err);
+bool protect_storage(struct admission_attrs *t, struct err *err);
 bool runtime_class_admit(struct admission_attrs *t, struct err *err);
 bool certificate_approval(struct admission_attrs *t, struct err *err);
 bool certificate_signing(struct admission_attrs *t, struct err *err);

@@ -3,7 +3,7 @@
  *
  * Upstream: kubernetes pkg/kubeapiserver/options/plugins.go (AllOrderedPlugins), apiserver pkg/admission/chain.go, with what
  * kubeadm enables (the defaults of the version and NodeRestriction). Not here: the webhooks and policies of
- * admissionregistration.k8s.io, PodSecurity, PVC resize checks, and StorageObjectInUseProtection (storage.c says why).
+ * admissionregistration.k8s.io, PodSecurity, PVC resize checks.
  */
 #include <stdio.h>
 
@@ -20,6 +20,7 @@ static const struct plugin plugins[] = {
     { "Priority", 0, priority_admit, priority_validate, false },
     { "DefaultTolerationSeconds", 0, default_tolerations, NULL, false },
     { "DefaultStorageClass", 0, default_storage_class, NULL, false },
+    { "StorageObjectInUseProtection", 0, protect_storage, NULL, false },
     { "RuntimeClass", 20, runtime_class_admit, NULL, false },
     { "CertificateApproval", 18, NULL, certificate_approval, false },
     { "CertificateSigning", 18, NULL, certificate_signing, false },
@@ -27,10 +28,9 @@ static const struct plugin plugins[] = {
     { "ResourceQuota", 0, NULL, resource_quota, false },
     { "AlwaysDeny", 0, NULL, always_deny, true },
 };
-/* Those of upstream that do nothing here: on or off, nobody sees it. (StorageObjectInUseProtection: storage.c says why.) */
+/* Those of upstream that do nothing here: on or off, nobody sees it. */
 static const char *const without_effect[] = {
-    "StorageObjectInUseProtection", "PersistentVolumeClaimResize", "MutatingAdmissionWebhook", "ValidatingAdmissionWebhook",
-        "DefaultIngressClass",
+    "PersistentVolumeClaimResize", "MutatingAdmissionWebhook", "ValidatingAdmissionWebhook", "DefaultIngressClass",
     "PersistentVolumeLabel", "NamespaceExists", "DenyEscalatingExec", "DenyExecOnPrivileged",
 };
 /* Known upstream, not modelled: they may be off, not on. */

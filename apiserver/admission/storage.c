@@ -1,8 +1,7 @@
-/* apiserver/admission/storage.c - claims get the default class.
+/* apiserver/admission/storage.c - claims get the default class; claims and volumes a finalizer, which controllers take
+ * off when nobody uses them.
  *
- * Upstream: kubernetes plugin/pkg/admission/storage/storageclass/setdefault. StorageObjectInUseProtection, which adds finalizers
- * to claims and volumes, is left out as long as no controller takes them off again: a claim must not hang for ever in its
- * deletion.
+ * Upstream: kubernetes plugin/pkg/admission/storage/{storageclass/setdefault,storageobjectinuseprotection}.
  */
 #include "apiserver/admission/admission_priv.h"
 
@@ -31,5 +30,21 @@ bool default_storage_class(struct admission_attrs *t, struct err *err) {
     struct default_search s = { .a = t->r->a };
     admission_list(t, "storage.k8s.io", "storageclasses", STR(""), visit_class, &s);
     if (s.name.n) json_set_str(t->r->a, spec, "storageClassName", s.name);
+    return true;
+}
+
+bool protect_storage(struct admission_attrs *t, struct err *err) {
+    bool claim = attrs_are(t, "", "persistentvolumeclaims", ""), volume = attrs_are(t, "", "persistentvolumes", "");
+    const char *name = claim ? "kubernetes.io/pvc-protection" : "kubernetes.io/pv-protection";
+    (void)err;
+    if (t->op != ADMIT_CREATE || (!claim && !volume)) return true;
+    struct json *meta = json_ensure(t->r->a, t->obj, "metadata"), *list = json_get(meta, "finalizers");
+    for (const struct json *f = json_first(list); f; f = json_next(f))
+        if (str_eqc(json_str(f), name)) return true;
+    if (!json_is(list, JSON_ARRAY)) {
+        json_set(t->r->a, meta, "finalizers", json_new_array(t->r->a));
+        list = json_get(meta, "finalizers");
+    }
+    json_append(list, json_new_strc(t->r->a, name));
     return true;
 }

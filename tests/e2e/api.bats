@@ -72,3 +72,34 @@ etcd-0 True {"health":"true"}' ]
     run timeout 20 "$KUBECTL" get componentstatus nobody
     [[ $output == *"Error from server (InternalError): Component not found: nobody"* ]]
 }
+
+@test "a claim finds a volume of its class and size, keeps it, and lets it go" {
+    k create -f - <<EOF
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: disk}
+spec: {storageClassName: manual, capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce], hostPath: {path: /data}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: mine}
+spec: {storageClassName: manual, accessModes: [ReadWriteOnce], resources: {requests: {storage: 500Mi}}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: homeless}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 500Mi}}}
+EOF
+    "$KUBELAB" clock advance --data "$DATA" 20s >/dev/null
+    [ "$(k get pvc mine -o jsonpath='{.status.phase} {.spec.volumeName} {.status.capacity.storage}')" = "Bound disk 1Gi" ]
+    [ "$(k get pv disk -o jsonpath='{.status.phase} {.spec.claimRef.name} {.metadata.finalizers[0]}')" = \
+      "Bound mine kubernetes.io/pv-protection" ]
+    run k describe pvc homeless
+    [[ $output == *"FailedBinding"*"no persistent volumes available for this claim and no storage class is set"* ]]
+    timeout 20 "$KUBECTL" delete pvc mine homeless
+    "$KUBELAB" clock advance --data "$DATA" 1s >/dev/null
+    [ "$(k get pv disk -o jsonpath='{.status.phase}')" = Released ]
+    timeout 20 "$KUBECTL" delete pv disk
+    run k get pv,pvc
+    [[ $output == *"No resources found"* ]]
+}

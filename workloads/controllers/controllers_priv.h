@@ -122,6 +122,10 @@ const char *template_hash(struct arena *a, int minor, const struct json *templat
 struct victim { const struct json *pod; int64_t rank; size_t order; };
 void victims_sort(struct victim *v, size_t n, int minor);
 
+/* ---- pods and claims (volume_protection.c) ---- */
+bool pod_mounts_claim(const struct json *pod, struct str name);
+bool pod_is_over(const struct json *pod);          /* Succeeded or Failed */
+
 /* ---- nodes and pods (node_fit.c) ---- */
 /* The first taint with one of these effects ("NoSchedule", "NoExecute"; NULL-terminated) that nothing tolerates, or NULL. */
 const struct json *taint_untolerated(const struct json *taints, const struct json *tolerations, const char *const *effects);
@@ -150,7 +154,7 @@ extern const struct controller_ops tokens_controller, serviceaccount_controller,
     replicaset_controller, replication_controller, deployment_controller, daemonset_controller, endpoints_controller,
     endpointslice_controller, garbage_collector, pod_gc_controller, node_lifecycle_controller, ttl_controller, job_controller,
     cronjob_controller, statefulset_controller, csr_controller, bootstrap_signer, token_cleaner, clusterrole_aggregation_controller,
-    resourcequota_controller, disruption_controller;
+    resourcequota_controller, disruption_controller, volume_binder, pvc_protection_controller, pv_protection_controller;
 void tokens_key_arrived(void *state);              /* opt->sa_key is set now */
 
 #endif

@@ -142,11 +142,13 @@ bool lab_text(struct arena *a, const struct lab *lab, const char *path, struct s
 static bool write_one(struct arena *a, const struct lab *lab, const char *dir, const char *path, struct str bytes, struct err *err)
 {
     char *full = arena_printf(a, "%s/%s", dir, path + strlen("files/")), *slash = strrchr(full, '/');
-    struct str text;
+    struct str text, there;
     *slash = 0;
     if (!lab_text(a, lab, path, bytes, &text, err) || !dir_make(full, 0755, err))
         return false;
     *slash = '/';
+    if (file_read(full, LIMIT_RESPONSE_BYTES, a, &there, NULL) && !str_eq(there, text))     /* it may be somebody's work */
+        return err_set(err, ERR_USAGE, "%s is there already, and not as the lab gives it: remove it, or name another folder", full);
     return file_write(full, text, 0644, err);
 }
 

@@ -99,7 +99,8 @@ struct str lab_file(const char *lab, const char *path);
 const char *lab_file_next(struct arena *a, const char *lab, const char *folder, size_t *cursor, struct str *bytes);
 /* Such bytes with the lab's values in the place of `${name}`; where it has no parameters, and where they are no text, as they are. */
 bool lab_text(struct arena *a, const struct lab *lab, const char *path, struct str bytes, struct str *text, struct err *err);
-/* write what the lab gives below dir; all: the student's own files too */
+/* Write what the lab gives below dir; all: the student's own files too. ERR_USAGE: a file is there that is not as the lab gives it;
+ * it stays as it is. */
 bool lab_files_write(const struct lab *lab, const char *dir, bool all, struct err *err);
 /* The lab as one file that lab_open opens. all: also its solution, its wrong ones and its grading, which are not for students.
  * digest: of its manifest, hex. */

@@ -67,8 +67,8 @@ static bool held_by_other(const char *path, int fd, struct err *err) {
         folder.n--;
     if (str_chr(str_c(path), '/') < 0)
         folder = STR(".");
-    return err_set(err, ERR_IO, "data folder " STR_FMT " is in use by another kubelab (pid " STR_FMT ")", STR_ARG(folder),
-                   STR_ARG(owner.n ? owner : STR("unknown")));
+    return err_set(err, ERR_IO, "data folder " STR_FMT " is in use by another kubelab (pid " STR_FMT "): 'kubelab down' stops it",
+                   STR_ARG(folder), STR_ARG(owner.n ? owner : STR("unknown")));
 }
 
 /* A process that was killed holds its files for a moment longer, while its memory is taken apart: it is waited for, in wall time,

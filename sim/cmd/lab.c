@@ -62,7 +62,10 @@ static void lab_say_ready(struct arena *a, const struct lab *lab)
     };
     struct strbuf out;
     strbuf_init(&out, LIMIT_BODY_BYTES);
-    strbuf_addf(&out, "%s is ready: %s\n", lab->label, lab->title);
+    struct str title = str_c(lab->title), label = str_c(lab->label);
+    if (str_starts(title, lab->label) && str_starts(str_sub(title, label.n, title.n), ": "))       /* "Repair: ..." */
+        title = str_sub(title, label.n + 2, title.n);
+    strbuf_addf(&out, "%s is ready: " STR_FMT "\n", lab->label, STR_ARG(title));
     for (size_t i = 0; i < ARRAY_LEN(next); i++) {
         struct str before, after;
         str_cut(str_c(next[i].words), '%', &before, &after);

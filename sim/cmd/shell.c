@@ -214,8 +214,8 @@ static int shell(struct arena *a, struct options *o)
 {
     struct err err = { 0 };
     const char *lab = o->arg_count ? o->args[0] : NULL;
-    const struct lab *here = lab ? lab_of_cluster(a, o) : NULL;
-    if (lab && !(here && strcmp(here->name, lab) == 0) && !lab_open(lab, &err))
+    const struct lab *here = lab ? lab_of_cluster(a, o) : NULL, *wanted = here && strcmp(here->name, lab) == 0 ? here : NULL;
+    if (lab && !wanted && !(wanted = lab_open(lab, &err)))
         return control_fail(&err);
     if (o->drive && !o->rest_count) {
         fprintf(stderr, "kubelab shell: --drive takes a command: kubelab shell --drive -- CMD...\n");
@@ -225,7 +225,13 @@ static int shell(struct arena *a, struct options *o)
         fprintf(stderr, "kubelab shell: --budget is of virtual time, which only a driven command uses: add --drive\n");
         return EXIT_USAGE;
     }
-    if (!cluster_answers(a, o)) {
+    bool runs = cluster_answers(a, o);
+    if (runs && wanted && !(here && strcmp(here->name, wanted->name) == 0)) {
+        fprintf(stderr, "kubelab: what runs in this data folder is no cluster of %s: stop it with 'kubelab down', or name another folder "
+                        "with --data\n", wanted->name);
+        return EXIT_USAGE;
+    }
+    if (!runs) {
         struct options up = { .data = o->data, .detach = true, .port = -1, .kubelet_port = -1, .lab = here ? NULL : lab };
         fprintf(stderr, "kubelab: starting the cluster\n");
         int status = cmd_up(&up);

@@ -182,6 +182,9 @@ static bool cluster_choose(struct arena *a, const struct options *o, struct clus
     co->dir = arena_strdup(a, full ? full : dir);
     free(full);
     bool known = profile_load(a, co->dir, &profile);
+    if (!known && access(data_path(a, o, "cluster.json"), F_OK) == 0)
+        return err_set(err, ERR_USAGE, "%s/cluster.json says what cluster this is, and cannot be read: take another --data, or remove "
+                                       "the folder", co->dir);
     if (!profile_choose(a, &profile, o, known, err) || !seed_choose(a, co->dir, o, co->seed, err) ||
         (!known && !profile_draw(a, &profile, o, co->seed, err)) || !profile_save(a, co->dir, &profile, err) ||
         !speed_parse(o->clock, &co->speed_milli, err))

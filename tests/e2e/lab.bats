@@ -25,6 +25,31 @@ host() {
     [[ $output == lab8* ]]
 }
 
+@test "the lab's files are written over nobody's work" {
+    local dir=$BATS_TEST_TMPDIR/mine
+    "$KUBELAB" lab files lab8 "$dir"
+    "$KUBELAB" lab files lab8 "$dir"
+    echo "# mine" >> "$dir/metrics-server/deploy/1.8+/metrics-server-deployment.yaml"
+    run "$KUBELAB" lab files lab8 "$dir" --all
+    echo "$output"
+    [ "$status" = 2 ]
+    [[ $output == *"/metrics-server-deployment.yaml is there already, and not as the lab gives it"* ]]
+    [ "$(tail -1 "$dir/metrics-server/deploy/1.8+/metrics-server-deployment.yaml")" = "# mine" ]
+}
+
+@test "a lab's shell is of that lab's cluster; a cluster.json that is broken is not taken for none" {
+    run "$KUBELAB" shell sizing -- true
+    echo "$output"
+    [ "$status" = 2 ]
+    [[ $output == *"what runs in this data folder is no cluster of sizing"* ]]
+    mkdir "$BATS_TEST_TMPDIR/broken"
+    echo '{"minor' > "$BATS_TEST_TMPDIR/broken/cluster.json"
+    run "$KUBELAB" up --bare --detach --port 0 --data "$BATS_TEST_TMPDIR/broken"
+    echo "$output"
+    [ "$status" = 2 ]
+    [[ $output == *"/broken/cluster.json says what cluster this is, and cannot be read"* ]]
+}
+
 @test "the node is the lab's: its name, version and roles, and kube-system's pods by their known hashes" {
     [ "$(k get node ubuntu -o jsonpath='{.status.nodeInfo.kubeletVersion}')" = v1.16.6 ]
     run k get pods -n kube-system

@@ -81,7 +81,7 @@ static void test_in_use(void **state) {
     struct err err = { 0 };
     assert_null(open_store(l, &err));
     char want[200];
-    snprintf(want, sizeof want, "data folder %s is in use by another kubelab (pid %d)", dir, (int)getpid());
+    snprintf(want, sizeof want, "data folder %s is in use by another kubelab (pid %d): 'kubelab down' stops it", dir, (int)getpid());
     assert_string_equal(err.msg, want);
     assert_int_equal(err.code, ERR_IO);
     put_n(s, "/a", 1, NULL);

@@ -191,7 +191,7 @@ struct str compare_svg(struct arena *a, const char *title, const struct json *ru
     strbuf_addf(&s.out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" height=\"%.0f\" "
                         "font-family=\"Helvetica, Arial, 'DejaVu Sans', "
                 "sans-serif\">\n<rect width=\"%d\" height=\"%.0f\" fill=\"#ffffff\"/>\n", WIDTH, height, WIDTH, height, WIDTH, height);
-    plot_text(&s.out, LEFT, 38, "start", 24, INK, "700", str_c(title));
+    plot_text(&s.out, LEFT, 38, "start", 24, INK, "700", plot_short(s.a, str_c(title), 76));
     plot_text(&s.out, LEFT, 64, "start", 15, GREEN, "600", STR("ready pods"));
     plot_text(&s.out, LEFT + 100, 64, "start", 15, ORANGE, "600", STR("CPU usage, % of request"));
     plot_text(&s.out, LEFT + 340, 64, "start", 15, MUTED, "400",
@@ -204,7 +204,8 @@ struct str compare_svg(struct arena *a, const char *title, const struct json *ru
                y = TOP + (double)json_get_int(r, "row", 0) * (s.h + gap_y);
         put_run(&s, r, x, y);
         if (json_get_bool(r, "first", false))
-            plot_text(&s.out, x, y - 6, "start", s.cols > 4 ? 12 : 14, INK, "600", json_get_str(r, "label"));
+            plot_text(&s.out, x, y - 6, "start", s.cols > 4 ? 12 : 14, INK, "600",
+                      plot_short(a, json_get_str(r, "label"), (size_t)(s.w / (s.cols > 4 ? 7 : 8))));
     }
     strbuf_addc(&s.out, "</svg>\n");
     struct str text = arena_str(a, strbuf_str(&s.out));

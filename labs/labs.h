@@ -270,9 +270,9 @@ struct str timeline_json(const struct timeline *t);
 struct str timeline_csv(const struct timeline *t);
 /* One slide: load, usage and target, replicas, over the same time axis. */
 struct str timeline_svg(const struct timeline *t);
-/* A text that came from outside, into XML; cut after max bytes. */
-void plot_escape(struct strbuf *out, struct str s, size_t max);
-/* A <text> of a slide, cut after 100 bytes. anchor: which of its ends is at x, "start", "middle" or "end". size: in pixels. */
+/* The text itself, or as much of it as leaves room for three dots within so many letters. */
+struct str plot_short(struct arena *a, struct str s, size_t letters);
+/* A <text> of a slide, escaped. anchor: which of its ends is at x, "start", "middle" or "end". size: in pixels. */
 void plot_text(struct strbuf *out, double x, double y, const char *anchor, int size, const char *colour, const char *weight,
                struct str text);
 

@@ -31,21 +31,29 @@ static const struct panel panels[PANELS] = {
     { "Replicas", "pods", { { "ready", "ready", GREEN, true, false }, { "desired", "desired", MUTED, true, true } }, 2 },
 };
 
-struct plot { struct strbuf out; const struct timeline *t; struct str hpa; double end_s, max; double top; };
+struct plot { struct strbuf out; const struct timeline *t; struct str hpa; double end_s, max, top;
+              double taken[7];         /* of each row of faults' names in the first panel: how far it is written in */ };
 
 static double x_of(const struct plot *p, double t) { return LEFT + (RIGHT - LEFT) * t / p->end_s; }
 static double y_of(const struct plot *p, double v) { return p->top + PANEL - PANEL * v / p->max; }
 
-void plot_escape(struct strbuf *out, struct str s, size_t max)
+struct str plot_short(struct arena *a, struct str s, size_t letters)
 {
-    for (size_t i = 0; i < s.n && i < max; i++) {
+    size_t seen = 0, kept = 0;
+    for (size_t i = 0; i < s.n; i++)
+        if (((unsigned char)s.p[i] & 0xc0) != 0x80 && ++seen + 3 == letters + 1)     /* three letters' room for the dots */
+            kept = i;
+    return seen <= letters ? s : arena_strf(a, STR_FMT "...", STR_ARG(str_sub(s, 0, kept)));
+}
+
+static void escape(struct strbuf *out, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] == '<' || s.p[i] == '>' || s.p[i] == '&')
             strbuf_addc(out, s.p[i] == '<' ? "&lt;" : s.p[i] == '>' ? "&gt;" : "&amp;");
         else
             strbuf_addch(out, (unsigned char)s.p[i] < ' ' ? ' ' : s.p[i]);
     }
-    if (s.n > max)
-        strbuf_addc(out, "...");
 }
 
 void plot_text(struct strbuf *out, double x, double y, const char *anchor, int size, const char *colour, const char *weight,
@@ -53,7 +61,7 @@ void plot_text(struct strbuf *out, double x, double y, const char *anchor, int s
 {
     strbuf_addf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%d\" font-weight=\"%s\" fill=\"%s\">", x, y, anchor,
                 size, weight, colour);
-    plot_escape(out, text, 100);
+    escape(out, text);
     strbuf_addc(out, "</text>\n");
 }
 
@@ -110,10 +118,11 @@ static void draw_grid(struct plot *p, const struct panel *panel)
                 LEFT, p->top - 12, INK, panel->title, MUTED, panel->unit);
 }
 
-/* A path; a gap where there is no figure. Steps hold their value until the next sample, lines go straight to it. */
+/* A path; a gap where there is no figure. Steps hold their value until the next sample, lines go straight to it. *label_y: of its
+ * end, NAN where there was no figure at all. */
 static void draw_series(struct plot *p, const struct series *s, double *label_y)
 {
-    bool down = false;
+    bool down = false, drawn = false;
     double y = 0;
     strbuf_addf(&p->out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"2.5\" stroke-linejoin=\"round\"%s d=\"", s->colour,
                 s->dashed ? " stroke-dasharray=\"7 5\"" : "");
@@ -129,16 +138,16 @@ static void draw_series(struct plot *p, const struct series *s, double *label_y)
             strbuf_addf(&p->out, " H%.1f", x);
         y = y_of(p, json_double(v, 0));
         strbuf_addf(&p->out, " %c%.1f %.1f", down ? 'L' : 'M', x, y);
-        down = true;
+        down = drawn = true;
     }
     strbuf_addc(&p->out, "\"/>\n");
-    *label_y = y;
+    *label_y = drawn ? y : (double)NAN;
 }
 
 /* Names stand at the lines' ends, as far apart as letters are high. */
 static void draw_panel(struct plot *p, const struct panel *panel)
 {
-    double y[2] = { 0, 0 };
+    double y[2] = { NAN, NAN };
     draw_grid(p, panel);
     for (size_t i = ARRAY_LEN(panel->series); i-- > 0;)              /* the quiet one below */
         if (panel->series[i].key)
@@ -149,7 +158,7 @@ static void draw_panel(struct plot *p, const struct panel *panel)
         y[1] = middle + half;
     }
     for (size_t i = 0; i < ARRAY_LEN(panel->series); i++)
-        if (panel->series[i].key && y[i] > 0)
+        if (panel->series[i].key && !isnan(y[i]))
             plot_text(&p->out, RIGHT + 12, y[i] + 5, "start", 15, panel->series[i].colour, "600", str_c(panel->series[i].label));
 }
 
@@ -192,7 +201,7 @@ static void draw_marks(struct plot *p)
         double column = LEFT + (double)((n - 1) % 3) * 370, row = LEGEND_Y + (double)((n - 1) / 3) * 20;
         plot_text(&p->out, column, row, "start", 14, INK, "600", arena_strf(p->t->a, "%zu", n));
         struct str name = json_get_str(s, "name");
-        plot_text(&p->out, column + 24, row, "start", 14, INK, "400", name.n > 44 ? arena_strf(p->t->a, "%.42s...", name.p) : name);
+        plot_text(&p->out, column + 24, row, "start", 14, INK, "400", plot_short(p->t->a, name, 44));
     }
 }
 
@@ -207,6 +216,17 @@ static double band_end(const struct plot *p, const struct json *step)
             str_eq(json_get_str(s, "object"), json_get_str(step, "object")))
             return fmin(end, json_double(json_get(s, "t"), 0));          /* cleared, or begun anew */
     return end;
+}
+
+/* A fault's name stands in the highest row in which no other one is in its way. */
+static void draw_fault_name(struct plot *p, double x, struct str name)
+{
+    size_t row = 0;
+    name = plot_short(p->t->a, name, 48);
+    while (row + 1 < ARRAY_LEN(p->taken) && p->taken[row] > x)
+        row++;
+    p->taken[row] = x + 12 + 8.5 * (double)name.n;
+    plot_text(&p->out, x + 4, TOP + 14 + 16 * (double)row, "start", 13, RED, "600", name);
 }
 
 /* Faults are shaded through all panels, and named at their upper end; a load is a bar along the foot of the load's panel. */
@@ -225,7 +245,7 @@ static void draw_bands(struct plot *p)
         for (int i = 0; i < PANELS; i++)
             strbuf_addf(&p->out, "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\" fill-opacity=\"0.10\"/>\n", x,
                         TOP + i * (PANEL + GAP), w, PANEL, RED);
-        plot_text(&p->out, x + 4, TOP + 14, "start", 13, RED, "600", json_get_str(s, "object"));
+        draw_fault_name(p, x, json_get_str(s, "object"));
     }
 }
 
@@ -248,9 +268,11 @@ struct str timeline_svg(const struct timeline *t)
     strbuf_addf(&p.out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
                         "font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n"
                 "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n", WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT);
-    plot_text(&p.out, LEFT, 38, "start", 24, INK, "700", str_c(t->scenario->name));
-    plot_text(&p.out, RIGHT + 100, 38, "end", 16, MUTED, "400",
-              p.hpa.n ? arena_strf(t->a, "hpa " STR_FMT, STR_ARG(p.hpa)) : STR("no autoscaler was seen"));
+    struct str hpa = p.hpa.n ? arena_strf(t->a, "hpa " STR_FMT, STR_ARG(p.hpa)) : STR("no autoscaler was seen");
+    hpa = plot_short(t->a, hpa, 48);
+    plot_text(&p.out, LEFT, 38, "start", 24, INK, "700",
+              plot_short(t->a, str_c(t->scenario->name), (WIDTH - LEFT - 80 - 9 * hpa.n) / 15));
+    plot_text(&p.out, RIGHT + 100, 38, "end", 16, MUTED, "400", hpa);
     draw_bands(&p);
     draw_marks(&p);
     for (size_t i = 0; i < PANELS; i++) {

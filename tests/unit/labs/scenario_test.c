@@ -281,13 +281,38 @@ static void gone(void **state)
     assert_int_equal(json_len(t.steps), 1);
     assert_int_equal(json_len(t.samples), 3);
     assert_true(str_find(timeline_svg(&t), STR("&lt;x&gt; &amp; y")) > 0);
+    assert_true(str_find(timeline_svg(&t), STR(">desired<")) > 0);
     strbuf_deinit(&f.sent);
+    arena_free(a);
+}
+
+/* A slide of nothing names no lines; names that are too long end in dots, between letters; faults' names are not written over each other. */
+static void slides(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct str text = plot_short(a, STR("\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f\xc3\xa4\xc3\xb6"), 5);
+    assert_string_equal(arena_cstr(a, text), "\xc3\xa4\xc3\xb6...");
+    assert_string_equal(arena_cstr(a, plot_short(a, STR("abcde"), 5)), "abcde");
+    const struct scenario sc = { .name = "nothing" };
+    struct json *steps = json_parse(a, STR("[{\"t\":1,\"action\":\"fault\",\"object\":\"one\",\"name\":\"fault one\",\"ok\":true},"
+                                           "{\"t\":2,\"action\":\"fault\",\"object\":\"two\",\"name\":\"fault two\",\"ok\":true},"
+                                           "{\"t\":90,\"action\":\"fault\",\"object\":\"three\",\"name\":\"fault three\",\"ok\":true}]"), NULL);
+    const struct timeline t = { .a = a, .scenario = &sc, .steps = steps, .samples = json_new_array(a) };
+    struct str svg = timeline_svg(&t);
+    assert_true(str_find(svg, STR("desired")) < 0);
+    assert_true(str_find(svg, STR("target")) < 0);
+    const char *const names[] = { "y=\"118.0\" text-anchor=\"start\" font-size=\"13\" font-weight=\"600\" fill=\"#b91c1c\">one<",
+                                  "y=\"134.0\" text-anchor=\"start\" font-size=\"13\" font-weight=\"600\" fill=\"#b91c1c\">two<",
+                                  "y=\"118.0\" text-anchor=\"start\" font-size=\"13\" font-weight=\"600\" fill=\"#b91c1c\">three<" };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        assert_true(str_find(svg, str_c(names[i])) > 0);
     arena_free(a);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(scenario_errors), cmocka_unit_test(lab_errors),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(slides), cmocka_unit_test(scenario_errors), cmocka_unit_test(lab_errors),
                                         cmocka_unit_test(labs_of_the_binary), cmocka_unit_test(played),
                                         cmocka_unit_test(gone) };
     return cmocka_run_group_tests(tests, NULL, NULL);

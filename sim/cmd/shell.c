@@ -227,8 +227,8 @@ static int shell(struct arena *a, struct options *o)
     }
     bool runs = cluster_answers(a, o);
     if (runs && wanted && !(here && strcmp(here->name, wanted->name) == 0)) {
-        fprintf(stderr, "kubelab: what runs in this data folder is no cluster of %s: stop it with 'kubelab down', or name another folder "
-                        "with --data\n", wanted->name);
+        fprintf(stderr, "kubelab: what runs in this data folder is no cluster of %s: stop it with 'kubelab down', or name another "
+                        "folder with --data\n", wanted->name);
         return EXIT_USAGE;
     }
     if (!runs) {

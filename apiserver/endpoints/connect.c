@@ -170,7 +170,7 @@ static const char *node_url(struct request *r, struct str node, struct err *err)
         if (address.n) url = arena_printf(r->a, "https://" STR_FMT ":%" PRId64, STR_ARG(address), port);
     }
     object_unref(o);
-    if (!url) err_set(err, ERR_INTERNAL, "no preferred addresses found; known addresses: []");
+    if (!url) err_set(err, ERR_IO, "no preferred addresses found; known addresses: []");
     if (!r->as->kubelet_client) {
         err_set(err, ERR_INTERNAL, "dial tcp: this control plane has no way to its nodes");
         return NULL;

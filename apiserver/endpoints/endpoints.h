@@ -82,6 +82,8 @@ void respond_list(struct request *r, struct object *const *items, size_t n);
 void handle_component_status(struct request *r);
 void handle_watch(struct request *r);
 /* ?resourceVersion= of a read, 0 when it is not there. False: it is no number, or the server is not as far yet. */
+/* The rules of ?resourceVersionMatch, for a list or a watch. */
+bool check_version_match(struct request *r, bool watching, struct err *err);
 bool resource_version_of(struct request *r, int64_t *rv, struct err *err);
 void handle_patch(struct request *r);
 void handle_delete(struct request *r);

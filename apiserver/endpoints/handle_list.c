@@ -105,11 +105,15 @@ static bool token_fresh(struct list_request *l, struct err *err) {
 }
 
 /* resourceVersionMatch (since 1.19) has rules of its own. */
-static bool check_match(struct request *r, struct str match, struct str rv, struct str token, struct err *err) {
+bool check_version_match(struct request *r, bool watching, struct err *err) {
+    const struct query *q = &r->x->query;
+    struct str match = query_get(q, "resourceVersionMatch"), rv = query_get(q, "resourceVersion"), token = query_get(q, "continue");
     struct field_errors e = { .a = r->a };
     struct str field = STR("resourceVersionMatch");
     bool exact = str_eqc(match, "Exact");
     if (!match.n || r->as->opt.minor < 19) return true;
+    if (watching && !(r->as->opt.minor >= 27 && query_bool(q, "sendInitialEvents")))
+        field_error_add(&e, "FieldValueForbidden", field, "Forbidden: resourceVersionMatch is forbidden for watch");
     if (!rv.n)
         field_error_add(&e, "FieldValueForbidden", field,
                         "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided");
@@ -132,12 +136,12 @@ static bool parse_int(struct str text, int64_t *out, struct err *err) {
 static bool parse_options(struct list_request *l, struct err *err) {
     struct request *r = l->r;
     const struct query *q = &r->x->query;
-    struct str limit = query_get(q, "limit"), token = query_get(q, "continue"), rv = query_get(q, "resourceVersion");
+    struct str limit = query_get(q, "limit"), token = query_get(q, "continue");
     int64_t n = 0;
     if (!filter_parse(r->a, r->res, query_get(q, "labelSelector"), query_get(q, "fieldSelector"), &l->filter, err)) return false;
     int64_t timeout = 0;
     if (!parse_int(query_get(q, "timeoutSeconds"), &timeout, err) || !parse_int(limit, &l->limit, err)) return false;
-    if (!check_match(r, query_get(q, "resourceVersionMatch"), rv, token, err)) return false;
+    if (!check_version_match(r, false, err)) return false;
     if (l->limit < 0) l->limit = 0;
     if (!resource_version_of(r, &n, err)) return false;
     l->rv = store_revision(r->as->store);

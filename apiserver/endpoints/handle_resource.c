@@ -239,6 +239,7 @@ static bool route(struct request *r, struct err *err) {
     if (!r->res) return err_no_resource(err);
     bool nameless = str_eqc(in->verb, "create") || str_eqc(in->verb, "list") || str_eqc(in->verb, "deletecollection");
     if (!(verb_bit(in->verb) & r->res->verbs)) return err_no_method(err);
+    if (!in->name.n && (str_eqc(in->verb, "update") || str_eqc(in->verb, "patch"))) return err_no_method(err);
     if (nameless && str_eqc(in->verb, "create") && in->name.n && !in->subresource.n) return err_no_method(err);
     if (r->res->namespaced && !in->namespace.n && !str_eqc(in->verb, "list") && !str_eqc(in->verb, "watch")) return err_no_method(err);
     return check_options(r, err);

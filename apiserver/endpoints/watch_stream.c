@@ -244,7 +244,7 @@ static bool prepare(struct watch *w, int64_t *rv, int64_t *seconds, bool *initia
     if (!filter_parse(r->a, r->res, query_get(q, "labelSelector"), fields, &w->filter, err)) return false;
     if (!resource_version_of(r, rv, err)) return false;
     if (w->shape.shape == SHAPE_TABLE && !table_init(&w->table, r, r->res, w->shape.meta_version, err)) return false;
-    return timeout_of(r, seconds, err) && initial_events(r, initial, err);
+    return timeout_of(r, seconds, err) && initial_events(r, initial, err) && check_version_match(r, true, err);
 }
 
 void handle_watch(struct request *r) {

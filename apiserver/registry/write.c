@@ -232,7 +232,10 @@ static bool check_identity(struct request *r, const struct resource *res, struct
                                        STR_ARG(etcd_key(r, res, old_meta)), STR_ARG(uid), STR_ARG(old_uid));
         return err_conflict(err, res->group, res->name, name, why);
     }
-    if (rv.n && !str_eqc(rv, "0"))
+    int64_t number = 0;
+    if (rv.n && (!str_int(rv, &number) || number < 0))
+        return err_set(err, ERR_IO, "strconv.ParseUint: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(rv));
+    if (number != 0)
         return str_eq(rv, json_get_str(old_meta, "resourceVersion")) || err_object_modified(err, res->group, res->name, name);
     if (!(res->strategy->flags & STRATEGY_CONDITIONAL)) return true;
     struct field_errors e = { .a = r->a };

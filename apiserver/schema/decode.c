@@ -256,7 +256,9 @@ static bool decode_bytes(struct decoder *d, const struct value *x, struct json *
         bad = text.n / 4 * 4;
     struct str msg = arena_strf(d->a, "illegal base64 data at input byte %zu", bad);
     d->reading = is_jsoniter(d);
-    return is_jsoniter(d) ? fail_after(d, p, "decode base64", msg) : fail(d, msg);
+    if (is_jsoniter(d))
+        return fail_after(d, p, "decode base64", msg);
+    return fail(d, d->restore ? arena_strf(d->a, "error decoding from json: " STR_FMT, STR_ARG(msg)) : msg);
 }
 
 /* Types with an UnmarshalJSON of their own. */

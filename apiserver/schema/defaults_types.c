@@ -332,6 +332,19 @@ static void csr_spec_defaults(const struct schema *s, struct arena *a, struct js
     json_set_strc(a, obj, "signerName", signer);
 }
 
+/* Upstream's internal version has the list alone. */
+static void node_spec_defaults(const struct schema *s, struct arena *a, struct json *obj)
+{
+    struct str cidr = json_get_str(obj, "podCIDR");
+    struct json *list = json_get(obj, "podCIDRs");
+    if (s->minor < 16 || (!cidr.n && json_len(list) == 0))
+        return;
+    if (!cidr.n)
+        json_set_str(a, obj, "podCIDR", json_str(json_first(list)));
+    else if (json_len(list) == 0 || !str_eq(json_str(json_first(list)), cidr))
+        json_set(a, obj, "podCIDRs", json_buildf(a, "[%S]", cidr));
+}
+
 static void crd_spec_defaults(const struct schema *s, struct arena *a, struct json *obj)
 {
     (void)s;
@@ -364,6 +377,7 @@ static const struct { const char *type; void (*fn)(const struct schema *s, struc
     { "core.v1.ServiceSpec", service_spec_defaults },
     { "core.v1.ServicePort", service_port_defaults },
     { "core.v1.ReplicationController", replication_controller_defaults },
+    { "core.v1.NodeSpec", node_spec_defaults },
     { "core.v1.NodeStatus", node_status_defaults },
     { "core.v1.Namespace", namespace_defaults },
     { "core.v1.LimitRangeItem", limit_range_item_defaults },

@@ -100,6 +100,8 @@ void check_annotations(struct check *c, const struct json *annotations, const st
 void check_requirement(struct check *c, const struct json *e, const struct fpath *p, bool compares);
 void check_label_selector(struct check *c, const struct json *sel, const struct fpath *p);
 void check_name(struct check *c, struct str name, enum name_rule rule, bool prefix, const struct fpath *p);
+/* of the name in lower case: what annotations and provisioners are called */
+void check_lower_qualified_name(struct check *c, struct str name, const struct fpath *p);
 void check_qualified_name(struct check *c, struct str name, const struct fpath *p);
 bool selector_matches_labels(struct check *c, const struct json *sel, const struct json *labels);
 
@@ -131,7 +133,8 @@ kind_check validate_pod, validate_service, validate_config_map, validate_secret,
            validate_role, validate_role_binding, validate_csr, validate_api_service, validate_lease, validate_pdb,
            validate_storage_class,
            validate_priority_class, validate_scale, validate_crd, validate_ingress, validate_ingress_class,
-           validate_network_policy, validate_endpoint_slice, validate_webhooks, validate_load_profile, validate_fault,
+           validate_network_policy, validate_endpoint_slice, validate_webhooks, validate_runtime_class,
+           validate_load_profile, validate_fault,
            validate_clock, validate_scenario;
 
 /* convert_*.c: bring obj from `from` to the shape of version `to` of its group; apiVersion is the caller's. */

@@ -349,18 +349,35 @@ void validate_namespace(struct check *c, const struct gvk *gvk, const struct jso
     }
 }
 
+/* One taint of a key for each effect; upstream stops at the second. */
+static void check_taints(struct check *c, const struct json *taints, const struct fpath *lp)
+{
+    size_t i = 0;
+    for (const struct json *t = json_first(taints); t; t = json_next(t), i++) {
+        const struct fpath *p = FP_INDEX(lp, i);
+        struct str key = json_get_str(t, "key"), effect = json_get_str(t, "effect"), value = json_get_str(t, "value");
+        check_qualified_name(c, key, FP_NAME(p, "key"));
+        check_label_value(c, value, FP_NAME(p, "value"));
+        if (effect.n == 0)
+            check_required(c, FP_NAME(p, "effect"), "");
+        else
+            check_enum(c, FP_NAME(p, "effect"), effect, "NoSchedule,PreferNoSchedule,NoExecute");
+        for (const struct json *e = json_first(taints); e != t; e = json_next(e))
+            if (str_eq(json_get_str(e, "key"), key) && str_eq(json_get_str(e, "effect"), effect)) {
+                struct str k = quote_go(c->a, key), v = quote_go(c->a, value), f = quote_go(c->a, effect);
+                field_error_add(c->out, "FieldValueDuplicate", fpath_text(c->a, p),
+                                "Duplicate value: core.Taint{Key:" STR_FMT ", Value:" STR_FMT ", Effect:" STR_FMT
+                                ", TimeAdded:(*v1.Time)(nil)}: taints must be unique by key and effect pair",
+                                STR_ARG(k), STR_ARG(v), STR_ARG(f));
+                return;
+            }
+    }
+}
+
 void validate_node(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
 {
     (void)gvk;
-    size_t i = 0;
-    for (const struct json *t = json_first(json_path(obj, "spec.taints")); t; t = json_next(t), i++) {
-        const struct fpath *p = FP_INDEX(FP_NAME(FP_NAME(NULL, "spec"), "taints"), i);
-        check_qualified_name(c, json_get_str(t, "key"), FP_NAME(p, "key"));
-        if (json_get_str(t, "effect").n == 0)
-            check_required(c, FP_NAME(p, "effect"), "");
-        else
-            check_enum(c, FP_NAME(p, "effect"), json_get_str(t, "effect"), "NoSchedule,PreferNoSchedule,NoExecute");
-    }
+    check_taints(c, json_path(obj, "spec.taints"), FP_NAME(FP_NAME(NULL, "spec"), "taints"));
     struct str cidr = json_path_str(obj, "spec.podCIDR"), old_cidr = json_path_str(old, "spec.podCIDR");
     if (old && old_cidr.n && !str_eq(cidr, old_cidr))
         check_forbidden(c, FP_NAME(FP_NAME(NULL, "spec"), "podCIDRs"),
@@ -387,6 +404,8 @@ static void check_amounts(struct check *c, const struct json *list, const struct
                        "resourcequotas,services,replicationcontrollers,secrets,persistentvolumeclaims,configmaps,"                  \
                        "services.nodeports,services.loadbalancers"
 
+#define QUOTA_SCOPES "Terminating,NotTerminating,BestEffort,NotBestEffort,PriorityClass,CrossNamespacePodAffinity"
+
 /* Which pods are counted; the scope for those that ask for nothing counts pods alone. */
 static void check_quota_scopes(struct check *c, const struct json *scopes, const struct json *hard, const struct fpath *p)
 {
@@ -396,7 +415,7 @@ static void check_quota_scopes(struct check *c, const struct json *scopes, const
     for (const struct json *s = json_first(scopes); s; s = json_next(s)) {
         for (size_t i = 0; i < ARRAY_LEN(names); i++)
             has[i] = has[i] || str_eqc(json_str(s), names[i]);
-        if (!in_list(json_str(s), "Terminating,NotTerminating,BestEffort,NotBestEffort,PriorityClass,CrossNamespacePodAffinity"))
+        if (!in_list(json_str(s), QUOTA_SCOPES))
             check_invalid_raw(c, p, shown, "unsupported scope");
         for (const struct json *r = json_first(hard); r; r = json_next(r)) {
             struct str key = json_key(r);
@@ -410,6 +429,36 @@ static void check_quota_scopes(struct check *c, const struct json *scopes, const
         check_invalid_raw(c, p, shown, "conflicting scopes");
     if (has[2] && has[3])
         check_invalid_raw(c, p, shown, "conflicting scopes");
+}
+
+/* An expression on a scope: only a priority class is compared by its name, the others are there or not. */
+static void check_scope_selector(struct check *c, const struct json *list, const struct json *hard, const struct fpath *lp)
+{
+    size_t i = 0;
+    struct json *scopes = json_new_array(c->a);
+    for (const struct json *e = json_first(list); e; e = json_next(e), i++) {
+        const struct fpath *p = FP_INDEX(lp, i);
+        struct str scope = json_get_str(e, "scopeName"), op = json_get_str(e, "operator");
+        size_t n = json_len(json_get(e, "values"));
+        if (!in_list(scope, QUOTA_SCOPES))
+            check_invalid_s(c, FP_NAME(p, "scopeName"), scope, "unsupported scope");
+        else
+            json_append(scopes, json_new_str(c->a, scope));
+        if (in_list(scope, "BestEffort,NotBestEffort,Terminating,NotTerminating,CrossNamespacePodAffinity") && !str_eqc(op, "Exists"))
+            check_invalid_s(c, FP_NAME(p, "operator"), op,
+                            "must be 'Exist' only operator when scope is any of ResourceQuotaScopeTerminating, "
+                            "ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort%s",
+                            c->minor >= 21 ? ", ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity"
+                                           : " and ResourceQuotaScopeNotBestEffort");
+        if (in_list(op, "In,NotIn") && n == 0)
+            check_required(c, FP_NAME(p, "values"), "must be atleast one value when `operator` is 'In' or 'NotIn' for scope selector");
+        else if (in_list(op, "Exists,DoesNotExist") && n)
+            check_invalid_raw(c, FP_NAME(p, "values"), go_list(c->a, "[]string", json_get(e, "values")),
+                              "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector");
+        else if (!in_list(op, "In,NotIn,Exists,DoesNotExist"))
+            check_invalid_s(c, FP_NAME(p, "operator"), op, "not a valid selector operator");
+    }
+    check_quota_scopes(c, scopes, hard, lp);
 }
 
 void validate_resource_quota(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
@@ -427,8 +476,10 @@ void validate_resource_quota(struct check *c, const struct gvk *gvk, const struc
     }
     check_amounts(c, hard, p);
     check_quota_scopes(c, scopes, hard, FP_NAME(FP_NAME(NULL, "spec"), "scopes"));
+    check_scope_selector(c, json_path(obj, "spec.scopeSelector.matchExpressions"), hard,
+                         FP_NAME(FP_NAME(FP_NAME(NULL, "spec"), "scopeSelector"), "matchExpressions"));
     if (old && !same(scopes, json_path(old, "spec.scopes")))
-        check_invalid_raw(c, FP_NAME(FP_NAME(NULL, "spec"), "scopes"), arena_cstr(c->a, json_text(c->a, scopes)),
+        check_invalid_raw(c, FP_NAME(FP_NAME(NULL, "spec"), "scopes"), go_list(c->a, "[]core.ResourceQuotaScope", scopes),
                           "field is immutable");
 }
 
@@ -530,12 +581,53 @@ void validate_endpoints(struct check *c, const struct gvk *gvk, const struct jso
     }
 }
 
+/* Events that say when they happened are of the new kind, and say who reports, and what was done. */
+static void check_new_event(struct check *c, const struct json *e, const char *controller, const char *note)
+{
+    enum { REPORTER_MAX = 128, MESSAGE_MAX = 1024 };
+    static const char *const needed[] = { "reportingInstance", "action", "reason" };
+    if (json_get_str(e, controller).n == 0)
+        check_required(c, FP_NAME(NULL, controller), "");
+    check_qualified_name(c, json_get_str(e, controller), FP_NAME(NULL, controller));
+    for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+        struct str value = json_get_str(e, needed[i]);
+        if (value.n == 0)
+            check_required(c, FP_NAME(NULL, needed[i]), "");
+        if (value.n > REPORTER_MAX)
+            check_invalid_s(c, FP_NAME(NULL, needed[i]), STR(""), "can have at most %d characters", REPORTER_MAX);
+    }
+    if (json_get_str(e, note).n > MESSAGE_MAX)
+        check_invalid_s(c, FP_NAME(NULL, "message"), STR(""), "can have at most %d characters", MESSAGE_MAX);
+}
+
+/* events.k8s.io/v1 takes only Events of the new kind. */
+static void check_event_v1(struct check *c, const struct json *e)
+{
+    static const struct { const char *field, *said; } old_fields[] = {
+        { "deprecatedFirstTimestamp", "firstTimestamp" }, { "deprecatedLastTimestamp", "lastTimestamp" },
+        { "deprecatedCount", "count" },
+    };
+    struct str type = json_get_str(e, "type");
+    if (json_get_str(e, "eventTime").n == 0)
+        check_required(c, FP_NAME(NULL, "eventTime"), "");
+    if (!in_list(type, "Normal,Warning"))
+        check_invalid_s(c, FP_NAME(NULL, "type"), STR(""), "has invalid value: " STR_FMT, STR_ARG(type));
+    for (size_t i = 0; i < ARRAY_LEN(old_fields); i++)
+        if (json_get_str(e, old_fields[i].field).n || json_get_int(e, old_fields[i].field, 0))
+            check_invalid_s(c, FP_NAME(NULL, old_fields[i].said), STR(""), "needs to be unset");
+    if (json_path_str(e, "deprecatedSource.component").n || json_path_str(e, "deprecatedSource.host").n)
+        check_invalid_s(c, FP_NAME(NULL, "source"), STR(""), "needs to be unset");
+}
+
 void validate_event(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
 {
-    (void)gvk; (void)old;
-    const struct json *about = json_get(obj, "involvedObject");
-    struct str ns = json_get_str(about, "namespace"), own = meta_namespace(obj);
+    bool core = gvk->group.n == 0, timed = json_get_str(obj, "eventTime").n > 0;
+    struct str ns = json_path_str(obj, core ? "involvedObject.namespace" : "regarding.namespace"), own = meta_namespace(obj);
     bool cluster_scoped = ns.n == 0 && (own.n == 0 || str_eqc(own, "default") || str_eqc(own, "kube-system"));
     if (!cluster_scoped && !str_eq(ns, own))
         check_invalid_s(c, FP_NAME(FP_NAME(NULL, "involvedObject"), "namespace"), ns, "does not match event.namespace");
+    if (timed)
+        check_new_event(c, obj, core ? "reportingComponent" : "reportingController", core ? "message" : "note");
+    if (!core && !old && str_eqc(gvk->version, "v1"))
+        check_event_v1(c, obj);
 }

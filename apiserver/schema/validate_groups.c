@@ -175,11 +175,38 @@ void validate_lease(struct check *c, const struct gvk *gvk, const struct json *o
         check_invalid_i(c, FP_NAME(p, "leaseTransitions"), json_int(transitions, 0), "must be greater than or equal to 0");
 }
 
+/* How nodes run a class of pods: the name of a handler, which stays. */
+void validate_runtime_class(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
+{
+    bool v1alpha = str_eqc(gvk->version, "v1alpha1");
+    struct str handler = v1alpha ? json_path_str(obj, "spec.runtimeHandler") : json_get_str(obj, "handler");
+    const struct json *sched = json_get(obj, "scheduling");
+    check_name(c, handler, NAME_LABEL, false, FP_NAME(NULL, "handler"));
+    for (const struct json *q = json_first(json_path(obj, "overhead.podFixed")); q; q = json_next(q)) {
+        struct quantity amount;
+        if (quantity_parse(json_str(q), &amount, NULL) && amount.nano < 0)
+            check_invalid_s(c, FP_KEY(FP_NAME(FP_NAME(FP_NAME(NULL, "overhead"), "podFixed"), "limits"), json_key(q)), json_str(q),
+                            "must be greater than or equal to 0");
+    }
+    check_labels(c, json_get(sched, "nodeSelector"), FP_NAME(FP_NAME(NULL, "scheduling"), "nodeSelector"));
+    if (old && !str_eq(handler, json_get_str(old, "handler")))
+        check_invalid_s(c, FP_NAME(NULL, "handler"), handler, "field is immutable");
+}
+
 void validate_storage_class(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
 {
     (void)gvk;
     if (json_get_str(obj, "provisioner").n == 0)
         check_required(c, FP_NAME(NULL, "provisioner"), "");
+    else
+        check_lower_qualified_name(c, json_get_str(obj, "provisioner"), FP_NAME(NULL, "provisioner"));
+    for (const struct json *m = json_first(json_get(obj, "parameters")); m; m = json_next(m))
+        if (json_key(m).n == 0)
+            check_invalid_s(c, FP_NAME(NULL, "parameters"), STR(""), "field can not be empty.");
+    if (json_get(obj, "reclaimPolicy"))
+        check_enum(c, FP_NAME(NULL, "reclaimPolicy"), json_get_str(obj, "reclaimPolicy"), "Delete,Retain");
+    if (json_get(obj, "volumeBindingMode"))
+        check_enum(c, FP_NAME(NULL, "volumeBindingMode"), json_get_str(obj, "volumeBindingMode"), "Immediate,WaitForFirstConsumer");
     if (!old)
         return;
     static const char *const fixed[] = { "parameters", "provisioner", "reclaimPolicy" };
@@ -188,6 +215,9 @@ void validate_storage_class(struct check *c, const struct gvk *gvk, const struct
         if ((now || was) && !(now && was && json_equal(now, was)))
             check_forbidden(c, FP_NAME(NULL, fixed[i]), "updates to %s are forbidden.", fixed[i]);
     }
+    struct str mode = json_get_str(obj, "volumeBindingMode");
+    if (!str_eq(mode, json_get_str(old, "volumeBindingMode")))
+        check_invalid_s(c, FP_NAME(NULL, "volumeBindingMode"), mode, "field is immutable");
 }
 
 void validate_priority_class(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)

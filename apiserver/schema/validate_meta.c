@@ -159,15 +159,20 @@ void check_labels(struct check *c, const struct json *labels, const struct fpath
     }
 }
 
+void check_lower_qualified_name(struct check *c, struct str name, const struct fpath *p)
+{
+    char *lower = arena_cstr(c->a, name);
+    for (char *q = lower; *q; q++)
+        if (*q >= 'A' && *q <= 'Z')
+            *q = (char)(*q - 'A' + 'a');
+    check_qualified_name(c, str_c(lower), p);
+}
+
 void check_annotations(struct check *c, const struct json *annotations, const struct fpath *p)
 {
     size_t total = 0;
     for (const struct json *v = json_first(annotations); v; v = json_next(v)) {
-        char *lower = arena_cstr(c->a, json_key(v));
-        for (char *q = lower; *q; q++)
-            if (*q >= 'A' && *q <= 'Z')
-                *q = (char)(*q - 'A' + 'a');
-        check_qualified_name(c, str_c(lower), p);
+        check_lower_qualified_name(c, json_key(v), p);
         total += json_key(v).n + json_str(v).n;
     }
     if (total > ANNOTATIONS_MAX)

@@ -151,6 +151,24 @@ static void defaults(void **state)
 
 /* Validation: what a client of that version read, without `Kind "name" is invalid: `. */
 static const struct { int minor; const char *gvk, *old, *body, *want; } validate_cases[] = {
+    { 20, "/v1/Node", NULL, "{'metadata':{'name':'n'},'spec':{'taints':[{'key':'a','value':'b c','effect':'NoSchedule'},{'key':'a',"
+                            "'value':'d','effect':'NoSchedule'},{'key':'x y'}]}}",
+      "[spec.taints[0].value: Invalid value: \"b c\": a valid label must be an empty string or consist of alphanumeric characters, "
+      "'-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex "
+      "used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?'), spec.taints[1]: Duplicate value: "
+      "core.Taint{Key:\"a\", Value:\"d\", Effect:\"NoSchedule\", TimeAdded:(*v1.Time)(nil)}: taints must be unique by key and effect "
+      "pair]" },
+    { 20, "events.k8s.io/v1/Event", NULL, "{'metadata':{'name':'e','namespace':'n'},'regarding':{'namespace':'n'},'type':'Odd'}",
+      "[eventTime: Required value, type: Invalid value: \"\": has invalid value: Odd]" },
+    { 20, "storage.k8s.io/v1/StorageClass", "{'metadata':{'name':'c'},'provisioner':'p','volumeBindingMode':'Immediate'}",
+      "{'metadata':{'name':'c'},'provisioner':'p','volumeBindingMode':'WaitForFirstConsumer'}",
+      "volumeBindingMode: Invalid value: \"WaitForFirstConsumer\": field is immutable" },
+    { 20, "/v1/ResourceQuota", NULL, "{'metadata':{'name':'q'},'spec':{'scopeSelector':{'matchExpressions':[{'scopeName':'Odd',"
+                                     "'operator':'In'},{'scopeName':'PriorityClass','operator':'Exists','values':['a']}]}}}",
+      "[spec.scopeSelector.matchExpressions[0].scopeName: Invalid value: \"Odd\": unsupported scope, "
+      "spec.scopeSelector.matchExpressions[0].values: Required value: must be atleast one value when `operator` is 'In' or 'NotIn' "
+      "for scope selector, spec.scopeSelector.matchExpressions[1].values: Invalid value: []string{\"a\"}: must be no value when "
+      "`operator` is 'Exist' or 'DoesNotExist' for scope selector]" },
     { 20, "networking.k8s.io/v1/NetworkPolicy", NULL,
       "{'metadata':{'name':'n'},'spec':{'podSelector':{},'ingress':[{'from':[{},{'ipBlock':{'cidr':'10.0.0.0/24','except':"
       "['10.0.0.0/24','10.1.0.0/28','10.0.0.16/28']},'podSelector':{}},{'ipBlock':{'cidr':'10.0.0.0'}}],'ports':[{'port':0},"

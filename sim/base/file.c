@@ -107,18 +107,18 @@ void file_write_durably(bool yes) {
     durable = yes;
 }
 
-static bool write_temporary(const char *tmp, struct str bytes, unsigned mode, struct err *err) {
+static bool write_temporary(const char *tmp, const char *path, struct str bytes, unsigned mode, struct err *err) {
     unlink(tmp);                                   /* left by a process of the same number that crashed */
     int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return fail(err, "open", tmp, errno);
+        return fail(err, "open", path, errno);
     bool ok = fchmod(fd, (mode_t)mode) == 0 && write_all(fd, bytes) && (!durable || fsync(fd) == 0);
     int error = errno;
     if (close(fd) != 0 && ok) {
         ok = false;
         error = errno;
     }
-    return ok ? true : fail(err, "write", tmp, error);
+    return ok ? true : fail(err, "write", path, error);
 }
 
 /* A device is written to, and never replaced: `--out /dev/null` by root would else leave a file there. A link is not followed. */
@@ -142,7 +142,7 @@ bool file_write(const char *path, struct str bytes, unsigned mode, struct err *e
         return write_device(path, bytes, err);
     struct arena *a = arena_new();
     const char *tmp = arena_printf(a, "%s.tmp-%ld", path, (long)getpid());
-    bool ok = write_temporary(tmp, bytes, mode, err);
+    bool ok = write_temporary(tmp, path, bytes, mode, err);
     if (ok && rename(tmp, path) != 0)
         ok = fail(err, "rename", path, errno);
     if (!ok)

@@ -503,6 +503,8 @@ static const struct { const char *group, *verb; int (*run)(struct arena *a, int 
     { NULL, "version", docker_version }, { NULL, "info", docker_info }, { "system", "info", docker_info },
 };
 
+#define DOCKER_VERBS "build, images, pull, rmi, tag, ps, logs, version, info"
+
 int cmd_docker(struct options *o)
 {
     int argc = o->arg_count;
@@ -510,6 +512,8 @@ int cmd_docker(struct options *o)
     const char *first = argc ? argv[0] : "", *second = argc > 1 ? argv[1] : "";
     if (strcmp(first, "--version") == 0 || strcmp(first, "-v") == 0)
         return printf("Docker version 19.03.5, build 633a0ea838\n"), 0;
+    if (!argc || strcmp(first, "--help") == 0 || strcmp(first, "help") == 0)
+        return fputs("Usage:  docker COMMAND\n\nOf docker's commands this host has " DOCKER_VERBS ".\n", argc ? stdout : stderr), 0;
     struct arena *a = arena_new();
     int status = -1;
     for (size_t i = 0; i < ARRAY_LEN(tree) && status < 0; i++) {
@@ -518,9 +522,9 @@ int cmd_docker(struct options *o)
             status = tree[i].run(a, argc - (group ? 2 : 1), argv + (group ? 2 : 1));
     }
     if (status < 0) {
-        fprintf(stderr, "docker: '%s%s%s' is not a docker command that this host has (build, images, pull, rmi, tag, ps, logs, "
-                        "version, info).\nSee 'docker --help'\n", first, *second ? " " : "", second);
-        status = argc ? 125 : 1;
+        fprintf(stderr, "docker: '%s%s%s' is not a docker command that this host has (" DOCKER_VERBS ").\nSee 'docker --help'\n",
+                first, *second ? " " : "", second);
+        status = 125;
     }
     arena_free(a);
     return status;

@@ -83,7 +83,7 @@ void options_help(struct strbuf *out, const char *allowed)
         if (!is_allowed(&flags[i], allowed))
             continue;
         snprintf(head, sizeof head, "--%s %s", flags[i].name, flags[i].value ? flags[i].value : "");
-        strbuf_addf(out, "%s  %-26s %s\n", any ? "" : "\nFlags:\n", head, flags[i].help);
+        strbuf_addf(out, "%s  %-27s %s\n", any ? "" : "\nFlags:\n", head, flags[i].help);
         any = true;
     }
 }

@@ -35,7 +35,7 @@ static size_t hang_of(struct str line, size_t width, bool markdown)
     size_t lead = leading_spaces(line), hang = bullet_end(line);
     ptrdiff_t word = str_chr(str_sub(line, lead, line.n), ' ');
     if (!hang)
-        hang = lead && word > 0 && line.p[lead + (size_t)word - 1] == ':' ? lead + (size_t)word + 1 : lead;
+        hang = word > 0 && line.p[lead + (size_t)word - 1] == ':' ? lead + (size_t)word + 1 : lead;
     for (size_t i = lead + 3; !markdown && i < line.n && i <= width / 2; i++)
         if (line.p[i] != ' ' && line.p[i - 1] == ' ' && line.p[i - 2] == ' ')
             hang = i;
@@ -50,6 +50,19 @@ static size_t letters(struct str s)
     return n;
 }
 
+/* Where the word at `from` ends; what stands in brackets, as "[--port N]" of a usage, is one. */
+static size_t word_end(struct str s, size_t from, bool markdown)
+{
+    size_t end = from, bracket = from;
+    while (end < s.n && s.p[end] != ' ')
+        end++;
+    if (markdown || from >= s.n || s.p[from] != '[')
+        return end;
+    while (bracket < s.n && s.p[bracket] != ']' && bracket < from + NARROWEST)
+        bracket++;
+    return bracket < s.n && s.p[bracket] == ']' && bracket > end ? word_end(s, bracket, true) : end;
+}
+
 /* A word that is longer than a line stays whole: it may be a path that somebody copies. */
 static void fold_line(struct strbuf *out, struct str line, size_t width, bool markdown)
 {
@@ -57,9 +70,7 @@ static void fold_line(struct strbuf *out, struct str line, size_t width, bool ma
     strbuf_add(out, str_sub(line, 0, at));
     struct str rest = str_sub(line, at, line.n);
     for (bool first = true; rest.n; first = false) {
-        size_t gap = leading_spaces(rest), end = gap;
-        while (end < rest.n && rest.p[end] != ' ')
-            end++;
+        size_t gap = leading_spaces(rest), end = word_end(rest, gap, markdown);
         struct str word = str_sub(rest, gap, end);
         if (!first && word.n && at + gap + letters(word) > width) {
             strbuf_addf(out, "\n%*s", (int)hang, "");

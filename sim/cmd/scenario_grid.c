@@ -24,13 +24,32 @@ static int64_t seed_of(const struct grid *g, size_t i) { return json_int(json_at
 
 static struct str value_of(struct arena *a, const struct json *v) { return json_is(v, JSON_STRING) ? json_str(v) : json_text(a, v); }
 
+/* "request=100m,target=50" */
+static void add_combination(const struct grid *g, size_t i, struct strbuf *out)
+{
+    for (const struct json *v = json_first(set_of(g, i)); v; v = json_next(v))
+        strbuf_addf(out, "%s" STR_FMT "=" STR_FMT, out->n ? "," : "", STR_ARG(json_key(v)), STR_ARG(value_of(g->a, v)));
+}
+
+/* A picture has all seeds of a combination in it. */
+static const char *picture_name(const struct grid *g, size_t i)
+{
+    struct strbuf out;
+    strbuf_init(&out, 2000);
+    add_combination(g, i, &out);
+    if (g->seeds > 1)
+        strbuf_addf(&out, "%s%zu seeds", out.n ? ", " : "", g->seeds);
+    const char *name = out.n ? arena_cstr(g->a, strbuf_str(&out)) : "1 seed";
+    strbuf_deinit(&out);
+    return name;
+}
+
 /* "request=100m,target=50,seed=3": a folder's name, so without odd characters. */
 static const char *run_name(const struct grid *g, size_t i)
 {
     struct strbuf out;
     strbuf_init(&out, 200);
-    for (const struct json *v = json_first(set_of(g, i)); v; v = json_next(v))
-        strbuf_addf(&out, "%s" STR_FMT "=" STR_FMT, out.n ? "," : "", STR_ARG(json_key(v)), STR_ARG(value_of(g->a, v)));
+    add_combination(g, i, &out);
     if (g->seeds > 1 || !out.n)
         strbuf_addf(&out, "%sseed=%" PRId64, out.n ? "," : "", seed_of(g, i));
     char *name = arena_cstr(g->a, strbuf_str(&out));
@@ -112,10 +131,8 @@ static bool collect(const struct grid *g, size_t n, struct json *rows, struct js
         size_t cell = i / g->seeds;
         json_append(runs, json_buildf(g->a,
                                       "{'label':%s,'row':%d,'column':%d,'first':%b,'seeds':%d,'hpa':%s,'verdict':%S,'samples':%j}",
-            json_len(set_of(g, i)) ? g->seeds > 1
-            ? arena_printf(g->a, "%.*s", (int)strcspn(run_name(g, i), "\n"), run_name(g, i - i % g->seeds)) : run_name(g, i)
-            : arena_printf(g->a, "%zu seeds", g->seeds), (int64_t)(cell / columns), (int64_t)(cell % columns), i % g->seeds == 0,
-                (int64_t)g->seeds,
+                                      picture_name(g, i), (int64_t)(cell / columns), (int64_t)(cell % columns), i % g->seeds == 0,
+                                      (int64_t)g->seeds,
             g->plan->plot_hpa, json_get_str(row, "verdict"), t ? json_copy(g->a, json_get(t, "samples")) : json_new_array(g->a)));
     }
     return good;

@@ -50,6 +50,7 @@ static void test_errors(void **state) {
     assert_int_equal(err.code, ERR_NOT_FOUND);
     assert_string_equal(err.msg, arena_printf(a, "open %s: no such file or directory", missing));
     assert_false(file_write(missing, STR("x"), 0600, &err));
+    assert_string_equal(err.msg, arena_printf(a, "open %s: no such file or directory", missing));
     assert_false(file_read(dir, 10, a, &out, &err));
     assert_string_equal(err.msg, arena_printf(a, "read %s: is a directory", dir));
     assert_false(file_write(dir, STR("x"), 0600, &err));       /* and the temporary file is gone: rmdir at the end proves it */

@@ -23,6 +23,8 @@ static void folds(void **state)
           "            why:  everything else asks the metrics\n                  server for it" },
         { "  up           start the cluster, or go on with the one there is", 46, false,
           "  up           start the cluster, or go on\n               with the one there is" },
+        { "Usage: kubelab up [--detach] [--port N] [--lab LAB | --bare] [--nodes N]", 34, false,
+          "Usage: kubelab up [--detach]\n       [--port N]\n       [--lab LAB | --bare]\n       [--nodes N]" },
         { "- a bullet goes on below its first letter, not below the dash", 40, true,
           "- a bullet goes on below its first\n  letter, not below the dash" },
         { "12. so does a number, however many digits that number has", 40, true,

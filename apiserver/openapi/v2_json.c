@@ -78,8 +78,16 @@ void json_model(struct doc *d, const struct type *t)
 {
     json_write_string(d->out, str_c(t->name));
     strbuf_addc(d->out, ":{");
-    write_description(d, help_of_type(d->help, t));
     struct shape s = scalar_shape(t);
+    const char *help = help_of_type(d->help, t);
+    if (!s.type) {                             /* what may be anything has words alone */
+        strbuf_addc(d->out, help ? "\"description\":" : "");
+        if (help)
+            json_write_string(d->out, str_c(help));
+        strbuf_addch(d->out, '}');
+        return;
+    }
+    write_description(d, help);
     if (d->v3 && t->scalar && s.format && !strcmp(s.format, "int-or-string"))
         strbuf_addc(d->out, "\"format\":\"int-or-string\",\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"string\"}]");
     else if (d->v3 && t->scalar && str_ends(str_c(t->name), ".Quantity"))

@@ -51,7 +51,15 @@ void canonical_object(struct arena *a, const struct type *t, struct json *obj);
 void default_type(const struct schema *s, struct arena *a, const struct type *t, struct json *obj);
 void default_hpa(const struct schema *s, struct arena *a, const struct gvk *gvk, struct json *obj);
 
-/* gotext.c: values as Go prints them in messages */
+/* spew.c: a quantity as ParseQuantity's fast path leaves it: digits as the value, the suffix as a power of ten or a shift */
+struct quantity_parts { int64_t value; int scale; const char *format; struct str text; };
+struct quantity_parts quantity_parts(struct str text);
+
+/* go_value.c: %#v of an object of the type of this full name, in the internal types' words. go_diff.c: cmp.Diff of two. */
+char *go_print(struct arena *a, const struct schema *s, const char *type, const struct json *obj);
+struct str go_diff(struct arena *a, const struct schema *s, const char *type, const struct json *x, const struct json *y);
+
+/* field.c: values as Go prints them in messages */
 struct str quote_go(struct arena *a, struct str text);             /* %q */
 /* %#v of a slice of strings, type being Go's name of it: []string{"a", "b"}, or []string(nil) when it is empty */
 char *go_list(struct arena *a, const char *type, const struct json *list);

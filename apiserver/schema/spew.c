@@ -12,8 +12,7 @@
 
 static void dump_struct(const struct type *t, const struct json *obj, struct strbuf *out);
 
-/* ParseQuantity's fast path: digits as the value, the suffix as a power of ten or a shift. */
-static void dump_quantity(struct str text, struct strbuf *out)
+struct quantity_parts quantity_parts(struct str text)
 {
     static const struct { const char *suffix; int scale, shift; } suffixes[] = {
         { "Ki", 0, 10 }, { "Mi", 0, 20 }, { "Gi", 0, 30 }, { "Ti", 0, 40 }, { "Pi", 0, 50 }, { "Ei", 0, 60 }, { "n", -9, 0 },
@@ -42,9 +41,15 @@ static void dump_quantity(struct str text, struct strbuf *out)
     str_int(digits, &value);
     if (text.n == 0 || str_eqc(text, "0"))
         text = STR("0"), format = "";
+    return (struct quantity_parts){ (int64_t)((uint64_t)value << shift), scale, format, text };
+}
+
+static void dump_quantity(struct str text, struct strbuf *out)
+{
+    struct quantity_parts q = quantity_parts(text);
     strbuf_addf(out, "{i:(resource.int64Amount){value:(int64)%" PRId64 " scale:(resource.Scale)%d} "
                                                                        "d:(resource.infDecAmount){Dec:(*inf.Dec)<nil>} s:(string)"
-                STR_FMT " Format:(resource.Format)%s}", (int64_t)((uint64_t)value << shift), scale, STR_ARG(text), format);
+                STR_FMT " Format:(resource.Format)%s}", q.value, q.scale, STR_ARG(q.text), q.format);
 }
 
 static void dump_intstr(const struct json *v, struct strbuf *out)

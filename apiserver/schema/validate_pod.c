@@ -2,8 +2,7 @@
  *
  * Models ValidatePodCreate, ValidatePodSpec, ValidatePodTemplateSpec and ValidatePodUpdate of
  * pkg/apis/core/validation/validation.go. A pod's spec may hardly change; the message quotes the difference: up to v1.17 as JSON
- * of the Go structs, common part first, then what is left of A and of B; later as go-cmp prints it, of which the changed fields
- * are given here.
+ * of the Go structs, common part first, then what is left of A and of B; later as go-cmp prints it.
  */
 #include "apiserver/schema/schema_priv.h"
 
@@ -222,27 +221,6 @@ static struct str string_diff(struct arena *a, struct str x, struct str y)
     return arena_strf(a, STR_FMT "\n\nA: " STR_FMT "\n\nB: " STR_FMT "\n\n", STR_ARG(common), STR_ARG(rx), STR_ARG(ry));
 }
 
-/* The changed fields, as go-cmp's lines: - is the old pod's (upstream's second argument), + the one asked for. */
-static void cmp_lines(struct arena *a, const struct type *t, const struct json *x, const struct json *y, int depth, struct strbuf *out)
-{
-    for (size_t i = 0; i < t->count; i++) {
-        const struct field *f = &t->fields[i];
-        const struct json *u = json_get(x, f->name), *v = json_get(y, f->name);
-        if ((!u && !v) || (u && v && json_equal(u, v)))
-            continue;
-        if (f->kind == FIELD_OBJECT && u && v) {
-            strbuf_addf(out, "  %.*s%s: {\n", depth, "\t\t\t\t\t\t\t\t", f->go_name);
-            cmp_lines(a, f->type, u, v, depth + 1, out);
-            strbuf_addf(out, "  %.*s},\n", depth, "\t\t\t\t\t\t\t\t");
-            continue;
-        }
-        struct str old_text = u ? json_text(a, u) : STR("nil"), new_text = v ? json_text(a, v) : STR("nil");
-        strbuf_addf(out, "- %.*s%s: " STR_FMT ",\n+ %.*s%s: " STR_FMT ",\n", depth, "\t\t\t\t\t\t\t\t", f->go_name,
-                    STR_ARG(old_text), depth, "\t\t\t\t\t\t\t\t",
-                    f->go_name, STR_ARG(new_text));
-    }
-}
-
 static struct str spec_diff(struct check *c, const struct json *munged, const struct json *old)
 {
     const struct type *t = schema_type(c->s, STR("io.k8s.api.core.v1.PodSpec"));
@@ -255,10 +233,7 @@ static struct str spec_diff(struct check *c, const struct json *munged, const st
         go_json(c->a, t, old, &y);
         diff = string_diff(c->a, strbuf_str(&x), strbuf_str(&y));
     } else {
-        strbuf_addc(&x, "  core.PodSpec{\n");
-        cmp_lines(c->a, t, munged, old, 1, &x);
-        strbuf_addc(&x, "  }\n");
-        diff = arena_str(c->a, strbuf_str(&x));
+        diff = go_diff(c->a, c->s, "io.k8s.api.core.v1.PodSpec", munged, old);
     }
     strbuf_deinit(&x);
     strbuf_deinit(&y);

@@ -4,6 +4,8 @@
  */
 #include "apiserver/schema/schema_priv.h"
 
+enum { CLAIM_DIFF_MINOR = 19 };
+
 static void check_mode(struct check *c, const struct json *v, const struct fpath *p)
 {
     int64_t mode = json_int(v, 0);
@@ -118,17 +120,22 @@ void validate_pvc(struct check *c, const struct gvk *gvk, const struct json *obj
     if (!old)
         return;
     struct json *now = json_copy(c->a, json_get(obj, "spec")), *was = json_copy(c->a, json_get(old, "spec"));
-    struct json *both[] = { now, was };
-    for (size_t i = 0; i < 2; i++)
-        if (str_eqc(json_path_str(obj, "status.phase"), "Bound"))
-            json_remove(both[i], "resources");
-    if (json_get_str(was, "volumeName").n == 0)  /* binding fills these in */
-        for (size_t i = 0; i < 2; i++)
-            json_remove(both[i], "volumeName"), json_remove(both[i], "storageClassName");
-    if (!json_equal(now, was))
-        check_forbidden(c, FP_NAME(NULL, "spec"), c->minor >= 23
-                        ? "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
-                        : "spec is immutable after creation except resources.requests for bound claims");
+    if (str_eqc(json_path_str(obj, "status.phase"), "Bound") && json_get(was, "resources"))
+        json_set(c->a, now, "resources", json_copy(c->a, json_get(was, "resources")));
+    if (json_get_str(was, "volumeName").n == 0)  /* binding fills it in */
+        json_set_str(c->a, was, "volumeName", json_get_str(now, "volumeName"));
+    if (json_get_str(was, "volumeName").n == 0)
+        json_remove(was, "volumeName");
+    if (!json_get(was, "storageClassName") && json_get(now, "storageClassName"))
+        json_set(c->a, was, "storageClassName", json_copy(c->a, json_get(now, "storageClassName")));
+    if (json_equal(now, was))
+        return;
+    struct str diff = go_diff(c->a, c->s, "io.k8s.api.core.v1.PersistentVolumeClaimSpec", now, was);
+    if (c->minor < CLAIM_DIFF_MINOR)
+        check_forbidden(c, FP_NAME(NULL, "spec"), "is immutable after creation except resources.requests for bound claims");
+    else
+        check_forbidden(c, FP_NAME(NULL, "spec"), "spec is immutable after creation except resources.requests%s for bound claims\n"
+                        STR_FMT, c->minor >= 31 ? " and volumeAttributesClassName" : "", STR_ARG(diff));
 }
 
 #define PV_SOURCES "hostPath,gcePersistentDisk,awsElasticBlockStore,glusterfs,flocker,nfs,rbd,quobyte,cephfs,iscsi,cinder,"   \

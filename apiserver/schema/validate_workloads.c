@@ -258,7 +258,8 @@ void validate_stateful_set(struct check *c, const struct gvk *gvk, const struct 
         check_invalid_raw(c, FP_NAME(FP_NAME(p, "updateStrategy"), "rollingUpdate"), "\"null\"",
                           "only allowed for updateStrategy 'RollingUpdate'");
     else if (!str_eqc(type, "OnDelete"))
-        check_invalid_raw(c, FP_NAME(p, "updateStrategy"), arena_cstr(c->a, json_text(c->a, strategy)),
+        check_invalid_raw(c, FP_NAME(p, "updateStrategy"),
+                          go_print(c->a, c->s, "io.k8s.api.apps.v1.StatefulSetUpdateStrategy", strategy),
                           "must be 'RollingUpdate' or 'OnDelete'");
     check_non_negative(c, FP_NAME(p, "replicas"), json_get_int(spec, "replicas", 0));
     check_selector(c, spec, p, "statefulset");
@@ -338,7 +339,8 @@ void validate_job(struct check *c, const struct gvk *gvk, const struct json *obj
         check_invalid_i(c, FP_NAME(p, "completions"), json_get_int(spec, "completions", 0), "field is immutable");
     bool suspended = json_get_bool(json_get(old, "spec"), "suspend", false);
     if (!same(json_get(spec, "template"), json_path(old, "spec.template")) && !suspended)
-        check_invalid_raw(c, FP_NAME(p, "template"), arena_cstr(c->a, json_text(c->a, json_get(spec, "template"))),
+        check_invalid_raw(c, FP_NAME(p, "template"),
+                          go_print(c->a, c->s, "io.k8s.api.core.v1.PodTemplateSpec", json_get(spec, "template")),
                           "field is immutable");
 }
 
@@ -393,11 +395,13 @@ void validate_cron_job(struct check *c, const struct gvk *gvk, const struct json
 
 void validate_pdb(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
 {
-    (void)gvk; (void)old;
+    (void)old;
     const struct json *spec = json_get(obj, "spec"), *min = json_get(spec, "minAvailable"), *max = json_get(spec, "maxUnavailable");
     const struct fpath *p = FP_NAME(NULL, "spec");
     if (min && max)
-        check_invalid_raw(c, p, arena_cstr(c->a, json_text(c->a, spec)), "minAvailable and maxUnavailable cannot be both set");
+        check_invalid_raw(c, p, go_print(c->a, c->s, str_eqc(gvk->version, "v1") ? "io.k8s.api.policy.v1.PodDisruptionBudgetSpec"
+                                                     : "io.k8s.api.policy.v1beta1.PodDisruptionBudgetSpec", spec),
+                          "minAvailable and maxUnavailable cannot be both set");
     check_int_or_percent(c, min, FP_NAME(p, "minAvailable"));
     check_not_over_100(c, min, FP_NAME(p, "minAvailable"));
     check_int_or_percent(c, max, FP_NAME(p, "maxUnavailable"));

@@ -151,6 +151,10 @@ static void defaults(void **state)
 
 /* Validation: what a client of that version read, without `Kind "name" is invalid: `. */
 static const struct { int minor; const char *gvk, *old, *body, *want; } validate_cases[] = {
+    { 20, "policy/v1beta1/PodDisruptionBudget", NULL, "{'metadata':{'name':'b'},'spec':{'minAvailable':1,'maxUnavailable':1}}",
+      "spec: Invalid value: policy.PodDisruptionBudgetSpec{MinAvailable:(*intstr.IntOrString)(0xc000a1b2c0), "
+      "Selector:(*v1.LabelSelector)(nil), MaxUnavailable:(*intstr.IntOrString)(0xc000a1b2c0)}: minAvailable and maxUnavailable "
+      "cannot be both set" },
     { 20, "/v1/Node", NULL, "{'metadata':{'name':'n'},'spec':{'taints':[{'key':'a','value':'b c','effect':'NoSchedule'},{'key':'a',"
                             "'value':'d','effect':'NoSchedule'},{'key':'x y'}]}}",
       "[spec.taints[0].value: Invalid value: \"b c\": a valid label must be an empty string or consist of alphanumeric characters, "
@@ -353,6 +357,146 @@ static void forbids_changes_of_a_pod(void **state)
     }
 }
 
+/* What go-cmp v0.5.2 printed of such structs. */
+static const struct { const char *change, *want; } pod_diffs[] = {
+    { "{'nodeName':'x'}",
+      "  core.PodSpec{\n"
+      "  \t... // 9 identical fields\n"
+      "  \tServiceAccountName:           \"default\",\n"
+      "  \tAutomountServiceAccountToken: nil,\n"
+      "- \tNodeName:                     \"x\",\n"
+      "+ \tNodeName:                     \"\",\n"
+      "  \tSecurityContext:              &{},\n"
+      "  \tImagePullSecrets:             nil,\n"
+      "  \t... // 16 identical fields\n"
+      "  }\n" },
+    { "{'restartPolicy':'Never'}",
+      "  core.PodSpec{\n"
+      "  \t... // 2 identical fields\n"
+      "  \tContainers:                    {{Name: \"p\", Image: \"nginx\", VolumeMounts: {{Name: \"default-"
+      "token-t5nlq\", ReadOnly: true, MountPath: \"/var/run/secrets/kubernetes.io/serviceaccount\"}}, Termi"
+      "nationMessagePath: \"/dev/termination-log\", ...}},\n"
+      "  \tEphemeralContainers:           nil,\n"
+      "- \tRestartPolicy:                 \"Never\",\n"
+      "+ \tRestartPolicy:                 \"Always\",\n"
+      "  \tTerminationGracePeriodSeconds: &30,\n"
+      "  \tActiveDeadlineSeconds:         nil,\n"
+      "  \t... // 23 identical fields\n"
+      "  }\n" },
+    { "{'containers':[{'name':'q','image':'nginx','volumeMounts':[{'name':'default-token-t5nlq','readOnly':true,"
+      "'mountPath':'/x'}]}]}",
+      "  core.PodSpec{\n"
+      "  \tVolumes:        {{Name: \"default-token-t5nlq\", VolumeSource: {Secret: &{SecretName: \"default-"
+      "token-t5nlq\", DefaultMode: &420}}}},\n"
+      "  \tInitContainers: nil,\n"
+      "  \tContainers: []core.Container{\n"
+      "  \t\t{\n"
+      "- \t\t\tName:    \"q\",\n"
+      "+ \t\t\tName:    \"p\",\n"
+      "  \t\t\tImage:   \"nginx\",\n"
+      "  \t\t\tCommand: nil,\n"
+      "  \t\t\t... // 4 identical fields\n"
+      "  \t\t\tEnv:       nil,\n"
+      "  \t\t\tResources: {},\n"
+      "  \t\t\tVolumeMounts: []core.VolumeMount{\n"
+      "  \t\t\t\t{\n"
+      "  \t\t\t\t\tName:             \"default-token-t5nlq\",\n"
+      "  \t\t\t\t\tReadOnly:         true,\n"
+      "- \t\t\t\t\tMountPath:        \"/x\",\n"
+      "+ \t\t\t\t\tMountPath:        \"/var/run/secrets/kubernetes.io/serviceaccount\",\n"
+      "  \t\t\t\t\tSubPath:          \"\",\n"
+      "  \t\t\t\t\tMountPropagation: nil,\n"
+      "  \t\t\t\t\tSubPathExpr:      \"\",\n"
+      "  \t\t\t\t},\n"
+      "  \t\t\t},\n"
+      "  \t\t\tVolumeDevices: nil,\n"
+      "  \t\t\tLivenessProbe: nil,\n"
+      "  \t\t\t... // 10 identical fields\n"
+      "  \t\t},\n"
+      "  \t},\n"
+      "  \tEphemeralContainers: nil,\n"
+      "  \tRestartPolicy:       \"Always\",\n"
+      "  \t... // 25 identical fields\n"
+      "  }\n" },
+    { "{'containers':[{'name':'p','image':'nginx','resources':{'limits':{'cpu':'200m','memory':'512Mi'},"
+      "'requests':{'cpu':'200m','memory':'512Mi'}},'volumeMounts':[{'name':'default-token-t5nlq','readOnly':true,"
+      "'mountPath':'/var/run/secrets/kubernetes.io/serviceaccount'}]}]}",
+      "  core.PodSpec{\n"
+      "  \tVolumes:        {{Name: \"default-token-t5nlq\", VolumeSource: {Secret: &{SecretName: \"default-"
+      "token-t5nlq\", DefaultMode: &420}}}},\n"
+      "  \tInitContainers: nil,\n"
+      "  \tContainers: []core.Container{\n"
+      "  \t\t{\n"
+      "  \t\t\t... // 6 identical fields\n"
+      "  \t\t\tEnvFrom: nil,\n"
+      "  \t\t\tEnv:     nil,\n"
+      "  \t\t\tResources: core.ResourceRequirements{\n"
+      "- \t\t\t\tLimits: core.ResourceList{\n"
+      "- \t\t\t\t\ts\"cpu\":    {i: resource.int64Amount{value: 200, scale: -3}, s: \"200m\", Format: \"Dec"
+      "imalSI\"},\n"
+      "- \t\t\t\t\ts\"memory\": {i: resource.int64Amount{value: 536870912}, s: \"512Mi\", Format: \"BinaryS"
+      "I\"},\n"
+      "- \t\t\t\t},\n"
+      "+ \t\t\t\tLimits: nil,\n"
+      "- \t\t\t\tRequests: core.ResourceList{\n"
+      "- \t\t\t\t\ts\"cpu\":    {i: resource.int64Amount{value: 200, scale: -3}, s: \"200m\", Format: \"Dec"
+      "imalSI\"},\n"
+      "- \t\t\t\t\ts\"memory\": {i: resource.int64Amount{value: 536870912}, s: \"512Mi\", Format: \"BinaryS"
+      "I\"},\n"
+      "- \t\t\t\t},\n"
+      "+ \t\t\t\tRequests: nil,\n"
+      "  \t\t\t},\n"
+      "  \t\t\tVolumeMounts:  {{Name: \"default-token-t5nlq\", ReadOnly: true, MountPath: \"/var/run/secret"
+      "s/kubernetes.io/serviceaccount\"}},\n"
+      "  \t\t\tVolumeDevices: nil,\n"
+      "  \t\t\t... // 11 identical fields\n"
+      "  \t\t},\n"
+      "  \t},\n"
+      "  \tEphemeralContainers: nil,\n"
+      "  \tRestartPolicy:       \"Always\",\n"
+      "  \t... // 25 identical fields\n"
+      "  }\n" },
+    { "{'nodeSelector':{'a':'b','c':'d'}}",
+      "  core.PodSpec{\n"
+      "  \t... // 6 identical fields\n"
+      "  \tActiveDeadlineSeconds:        nil,\n"
+      "  \tDNSPolicy:                    \"ClusterFirst\",\n"
+      "- \tNodeSelector:                 map[string]string{\"a\": \"b\", \"c\": \"d\"},\n"
+      "+ \tNodeSelector:                 nil,\n"
+      "  \tServiceAccountName:           \"default\",\n"
+      "  \tAutomountServiceAccountToken: nil,\n"
+      "  \t... // 19 identical fields\n"
+      "  }\n" },
+};
+
+static void quotes_what_differs(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(pod_diffs); i++) {
+        struct schema *s = schema_new(20, true);
+        struct arena *a = arena_new();
+        struct gvk gvk = { STR(""), STR("v1"), STR("Pod") };
+        struct json *old = json_buildf(a, "{'metadata':{'name':'p'},'spec':{'volumes':[{'name':'default-token-t5nlq','secret':"
+                                          "{'secretName':'default-token-t5nlq'}}],'containers':[{'name':'p','image':'nginx',"
+                                          "'volumeMounts':[{'name':'default-token-t5nlq','readOnly':true,'mountPath':"
+                                          "'/var/run/secrets/kubernetes.io/serviceaccount'}]}],'serviceAccountName':'default',"
+                                          "'priority':0,'preemptionPolicy':'PreemptLowerPriority','enableServiceLinks':true}}"),
+                    *change = json_buildf(a, pod_diffs[i].change);
+        struct json *obj = json_copy(a, old);
+        for (const struct json *m = json_first(change); m; m = json_next(m))
+            json_setn(a, json_get(obj, "spec"), json_key(m), json_copy(a, m));
+        schema_default(s, a, &gvk, old);
+        schema_default(s, a, &gvk, obj);
+        struct field_errors errors = { .a = a };
+        schema_validate(s, a, &gvk, obj, old, &errors);
+        assert_int_equal(errors.n, 1);
+        const char *got = strchr(arena_cstr(a, errors.v[0].message), '\n') + 1;
+        assert_string_equal(got, pod_diffs[i].want);
+        arena_free(a);
+        schema_free(s);
+    }
+}
+
 static void knows_its_kinds(void **state)
 {
     (void)state;
@@ -383,6 +527,7 @@ int main(void)
         cmocka_unit_test(knows_its_kinds), cmocka_unit_test(decodes), cmocka_unit_test(tells_unknown_fields),
             cmocka_unit_test(defaults),
         cmocka_unit_test(validates), cmocka_unit_test(forbids_changes_of_a_pod),
+        cmocka_unit_test(quotes_what_differs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,6 +94,7 @@ size_t arena_used(const struct arena *a);          /* bytes handed out */
 int text_format(char *p, size_t size, const char *format, ...) PRINTF(3, 4);
 int text_vformat(char *p, size_t size, const char *format, va_list ap);
 void text_copy(char *p, size_t size, const char *text);        /* what "%s" comes to: cut to size - 1 bytes, and a NUL */
+void text_put(char *p, size_t size, struct str s);             /* the same of a str */
 
 /* ---- strbuf: owns growing bytes; its maximum is stated at birth ------------------------------------------ */
 struct strbuf {

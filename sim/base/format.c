@@ -36,6 +36,17 @@ static void put(struct out *o, const char *s, size_t n)
     o->n += n;
 }
 
+/* What stands in a format up to its end or the next %, which is where it returns to. Runs are short: a loop beats the library. */
+static inline const char *put_plain(struct out *o, const char *f)
+{
+    size_t n = o->n;
+    for (; *f && *f != '%'; f++, n++)
+        if (n + 1 < o->size)
+            o->p[n] = *f;
+    o->n = n;
+    return f;
+}
+
 static inline void pad(struct out *o, char c, int have, int want)
 {
     for (; have < want; have++)
@@ -129,10 +140,9 @@ _Static_assert(sizeof(long) == sizeof(int64_t) && sizeof(size_t) == sizeof(long)
 static bool format_all(struct out *o, const char *f, va_list *ap)
 {
     for (; *f; f++) {
-        if (*f != '%') {
-            put_char(o, *f);
-            continue;
-        }
+        f = put_plain(o, f);
+        if (!*f)
+            break;
         f++;
         struct spec s = take_spec(&f, ap);
         if (!put_one(o, &s, ap))
@@ -153,11 +163,17 @@ int text_vformat(char *p, size_t size, const char *format, va_list ap)
     return done ? (int)o.n : vsnprintf(p, size, format, ap);
 }
 
+void text_put(char *p, size_t size, struct str s)
+{
+    size_t n = s.n < size ? s.n : size - 1;
+    if (n)
+        memcpy(p, s.p, n);
+    p[n] = '\0';
+}
+
 void text_copy(char *p, size_t size, const char *text)
 {
-    size_t n = strnlen(text, size - 1);
-    memcpy(p, text, n);
-    p[n] = '\0';
+    text_put(p, size, (struct str){ text, strnlen(text, size - 1) });
 }
 
 int text_format(char *p, size_t size, const char *format, ...)

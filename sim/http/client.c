@@ -246,7 +246,7 @@ struct http_call *http_call_start(struct http_client *client, const struct http_
     request_build(c, opt);
     c->lookup.from = client->opt.from;
     c->lookup.done = on_found;
-    text_format(c->lookup.name, sizeof c->lookup.name, STR_FMT, STR_ARG(c->url.host));
+    text_put(c->lookup.name, sizeof c->lookup.name, c->url.host);
     dns_lookup_start(&c->lookup);
     return c;
 }

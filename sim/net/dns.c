@@ -61,6 +61,10 @@ struct hosts_line {
 };
 
 static void lookup_ask(struct lookup *l);
+static void on_reply(struct dns_query *q);
+static void on_answer(struct task *t);
+static void on_late(struct timer *t);
+static void candidate_name(const struct lookup *l, char out[256]);
 
 /* ---- name servers ---- */
 struct dns_listener *dns_listen(struct vnet_host *h, int port, void (*on_query)(void *ctx, struct dns_query *q), void *ctx,
@@ -80,6 +84,21 @@ struct dns_listener *dns_listen(struct vnet_host *h, int port, void (*on_query)(
     list_init(&s->node);
     list_push(&h->dns_listeners, &s->node);
     return s;
+}
+
+static struct pending *pending_new(struct lookup *l)
+{
+    struct pending *p = xmalloc(sizeof *p);        /* not zeroed: there are many, and most of it is room for addresses */
+    p->loop = l->host->net->loop;
+    p->lookup = l;
+    p->q.reply = on_reply;
+    p->q.answer.nxdomain = p->q.answer.servfail = false;
+    p->q.answer.ip_count = 0;
+    candidate_name(l, p->q.name);
+    task_init(&p->task, on_answer);
+    timer_init(&p->late, p->loop, on_late);
+    list_init(&p->node);
+    return p;
 }
 
 static void pending_free(struct pending *p)
@@ -148,7 +167,7 @@ static bool answer_locally(struct vnet_host *h, struct dns_lookup *q)
 {
     struct in6_addr addr;
     if (inet_pton(AF_INET, q->name, &addr) == 1 || inet_pton(AF_INET6, q->name, &addr) == 1) {
-        text_format(q->ips[0], sizeof q->ips[0], "%.63s", q->name);
+        text_copy(q->ips[0], sizeof q->ips[0], q->name);
         q->ip_count = 1;
         return true;
     }
@@ -197,10 +216,12 @@ static void candidates_make(struct lookup *l)
 static void candidate_name(const struct lookup *l, char out[256])
 {
     const char *suffix = l->suffixes[l->at];
-    if (suffix != NULL)
-        text_format(out, 256, "%s.%s", l->name, suffix);
-    else
-        text_copy(out, 256, l->name);
+    text_copy(out, 256, l->name);
+    if (suffix == NULL)
+        return;
+    size_t n = strlen(out);
+    out[n] = '.';                                  /* candidate_add has seen to it that all fits */
+    text_copy(out + n + 1, 256 - n - 1, suffix);
 }
 
 /* ---- asking ---- */
@@ -363,17 +384,9 @@ static void lookup_ask(struct lookup *l)
     timer_start(&l->timer, delay_ns[l->fate]);
     if (server == NULL)
         return;
-    struct pending *p = NEW(struct pending);
-    p->loop = l->host->net->loop;
-    p->lookup = l;
-    p->q.reply = on_reply;
-    candidate_name(l, p->q.name);
-    task_init(&p->task, on_answer);
-    timer_init(&p->late, p->loop, on_late);
-    list_init(&p->node);
-    list_push(&server->pending, &p->node);
-    l->pending = p;
-    server->on_query(server->ctx, &p->q);
+    l->pending = pending_new(l);
+    list_push(&server->pending, &l->pending->node);
+    server->on_query(server->ctx, &l->pending->q);
 }
 
 static void on_start(struct task *t)

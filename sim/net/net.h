@@ -183,9 +183,9 @@ bool vip_restore(struct vnet_host *h, struct str text);     /* adds to what is t
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */
 struct dns_answer { bool nxdomain, servfail; char ips[8][64]; size_t ip_count; };
-/* A name server listens on UDP 53 of its host. It fills q->answer and calls q->reply(q) once, at once or later; queries
- * that are open when the listener is closed are dropped by the network and must not be answered any more. name is
- * absolute, lower case, without the last dot. */
+/* A name server listens on UDP 53 of its host. It fills q->answer, which comes empty, and calls q->reply(q) once, at once or later;
+ * queries that are open when the listener is closed are dropped by the network and must not be answered any more. name is absolute,
+ * lower case, without the last dot. */
 struct dns_query { char name[256]; struct dns_answer answer; void (*reply)(struct dns_query *q); };
 struct dns_listener;
 struct dns_listener *dns_listen(struct vnet_host *h, int port, void (*on_query)(void *ctx, struct dns_query *q), void *ctx,

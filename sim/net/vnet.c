@@ -265,7 +265,7 @@ void vnet_local_addr(struct vnet_host *from, const char *ip, char local_ip[64], 
     if (own)
         text_copy(local_ip, 64, ip);          /* to oneself: source and destination are the same */
     else
-        text_format(local_ip, 64, STR_FMT, STR_ARG(first));
+        text_put(local_ip, 64, first);
     *local_port = (int)from->next_port;
     from->next_port = from->next_port == PORT_LAST ? PORT_FIRST : from->next_port + 1;
 }

@@ -13,14 +13,24 @@
 
 const uint64_t SH_NS_BUILTIN = 2000, SH_NS_FORK = 150 * 1000, SH_NS_EXEC = 200 * 1000, SH_NS_EXPANSION = 400, SH_NS_PER_KIB = 800;
 
-const struct applet *sh_applet_find(struct str name) {
+/* The tables as one map, made at the first question and kept: each command of each shell asks. */
+static struct map *applets_by_name(void) {
+    static struct map *all;
     const struct applet *const tables[] = { sh_builtins, sh_text_applets, sh_file_applets, sh_net_applets, sh_tar_applets };
+    if (all)
+        return all;
+    all = map_new();
     for (size_t t = 0; t < ARRAY_LEN(tables); t++)
         for (const struct applet *a = tables[t]; a->name; a++)
-            if (name.n && *name.p == *a->name && str_eqc(name, a->name))
-                return a;
-    return NULL;
+            if (!map_getc(all, a->name))
+                map_putc(all, a->name, (void *)(uintptr_t)a);
+    return all;
 }
+
+const struct applet *sh_applet_find(struct str name) {
+    return map_get(applets_by_name(), name);
+}
+
 void sh_run_free(struct run *r) {
     sh_file_unref(r->in);
     if (r->lines)

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 enum { QUERY_CPU_NS = 60 * 1000 };     /* of one query: a cached answer of CoreDNS takes some tens of microseconds */
+enum { DEBT_NS = 2 * 1000 * 1000 };    /* owed before it is consumed: the cores are not shared out anew for each query */
 #define ZONE ".cluster.local"
 
 struct forward {                       /* a query that the node's resolver is asked */
@@ -31,7 +32,7 @@ struct coredns {
     struct dns_listener  *dns;
     struct health_server *health, *ready, *metrics;
     struct list           forwards;
-    struct cpu_work       work;        /* queries' CPU, added up while one is being consumed */
+    struct cpu_work       work;        /* queries' CPU */
     int64_t               owed_ns;
 };
 
@@ -53,7 +54,7 @@ static const struct health_route metrics_routes[] = {
 /* ---- CPU ---- */
 static void pay(struct coredns *c)
 {
-    if (c->work.running || c->owed_ns == 0)
+    if (c->work.running || c->owed_ns < DEBT_NS)
         return;
     int64_t ns = c->owed_ns;
     c->owed_ns = 0;
@@ -101,7 +102,7 @@ static void answer_service(struct coredns *c, struct str host, struct str name, 
 static void answer_pod(struct str dashed, struct dns_answer *answer)
 {
     char ip[256];
-    text_format(ip, sizeof ip, STR_FMT, STR_ARG(dashed));
+    text_put(ip, sizeof ip, dashed);
     for (char *p = ip; *p; p++)
         if (*p == '-')
             *p = '.';
@@ -168,7 +169,6 @@ static void on_query(void *ctx, struct dns_query *query)
         forward(c, query);
         return;
     }
-    query->answer = (struct dns_answer){ 0 };
     if (is_ready(c))
         answer_cluster(c, str_sub(name, 0, name.n - strlen(ZONE)), &query->answer);
     else

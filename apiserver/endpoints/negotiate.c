@@ -46,26 +46,28 @@ static bool shape_of(const struct clause *c, bool meta, struct negotiated *out) 
 
 bool negotiate(struct request *r, bool meta, struct negotiated *out, struct err *err) {
     struct str accept = http_headers_get(&r->x->headers, "Accept");
-    bool known = false;
+    bool known = false, protobuf = false;
     *out = (struct negotiated){ MEDIA_JSON, SHAPE_OBJECT, NULL };
     if (!str_trim(accept).n) return true;
     while (accept.p) {
         struct clause c;
         clause_parse(str_token(&accept, ','), &c);
-        known |= str_eqc(c.type, "application/vnd.kubernetes.protobuf");
+        protobuf |= str_eqc(c.type, "application/vnd.kubernetes.protobuf");
         if (c.refused || !media_of(c.type, &out->media)) continue;
         known = true;
         if (shape_of(&c, meta, out)) return true;
     }
     *out = (struct negotiated){ MEDIA_JSON, SHAPE_OBJECT, NULL };
-    if (!known) {
+    if (!known && !protobuf) {
         err_set(err, ERR_NOT_ACCEPTABLE, "406: Not Acceptable");
         err_details(err, "{}");
         return false;
     }
-    return err_set(err, ERR_NOT_ACCEPTABLE, "only the following media types are accepted: application/json, application/yaml%s",
-                   meta ? ", application/json;as=Table;g=meta.k8s.io;v=v1, "
-                          "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" : "");
+    bool watch = str_eqc(r->info.verb, "watch"), built_in = !protobuf && meta && r->res && !r->res->list_kind.n;
+    return err_set(err, ERR_NOT_ACCEPTABLE, "only the following media types are accepted: %s%s",
+                   watch ? "application/json;stream=watch" : "application/json, application/yaml",
+                   !built_in ? "" : watch ? ", application/vnd.kubernetes.protobuf;stream=watch"
+                                          : ", application/vnd.kubernetes.protobuf");
 }
 
 bool wants_pretty(const struct request *r) {

@@ -296,7 +296,14 @@ static bool decode_time(struct decoder *d, enum field_kind kind, struct json *pa
     if (!json_is(v, JSON_STRING))
         return fail_unmarshal(d, p, go_value_error(d, v, "string"));
     int64_t ns;
-    struct str text = json_str(v);
+    struct str text = json_str(v), fraction;
+    /* RFC3339Micro has six digits after the second's point, no fewer */
+    bool micro = kind == FIELD_MICROTIME && text.n > 19 && text.p[19] != '.';
+    if (micro && time_parse_rfc3339(text, &ns)) {
+        fraction = str_sub(text, 19, text.n);
+        return fail_unmarshal(d, p, arena_strf(d->a, "parsing time %.*s as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse %.*s as "
+                                                     "\".000000\"", STR_ARG(quote_go(d->a, text)), STR_ARG(quote_go(d->a, fraction))));
+    }
     if (!time_parse_rfc3339(text, &ns)) {
         const char *layout = kind == FIELD_TIME ? "2006-01-02T15:04:05Z07:00" : "2006-01-02T15:04:05.000000Z07:00";
         return fail_unmarshal(d, p,

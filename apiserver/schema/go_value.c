@@ -57,12 +57,13 @@ static struct go_value *string(struct builder *b, struct str type, struct str na
 /* "core" of io.k8s.api.core.v1.PodSpec, "v1" of what is apimachinery's. */
 static struct str package_of(struct str type_name)
 {
-    struct str rest = type_name, group = STR("v1"), part;
+    struct str rest = type_name, version = STR_NULL, group = STR_NULL, name = STR_NULL;
     if (str_starts(type_name, "io.k8s.apimachinery."))
-        return group;
-    for (int i = 0; i < 4 && rest.p; i++) {
-        part = str_token(&rest, '.');
-        group = i == 3 ? part : group;
+        return STR("v1");
+    while (rest.p) {                           /* GROUP.VERSION.NAME at the end */
+        group = version;
+        version = name;
+        name = str_token(&rest, '.');
     }
     return group;
 }
@@ -294,6 +295,22 @@ static void print(struct arena *a, const struct go_value *v, struct strbuf *out)
         }
         strbuf_addch(out, '}');
     }
+}
+
+char *go_print_list(struct arena *a, const struct schema *s, const char *type, const struct json *list)
+{
+    struct go_value *v = go_value_of(a, s, type, NULL);
+    struct strbuf out;
+    strbuf_init(&out, 1 << 20);
+    if (v)
+        strbuf_addf(&out, "[]" STR_FMT "%s", STR_ARG(v->type), json_len(list) ? "{" : "(nil)");
+    for (const struct json *e = json_first(list); e && v; e = json_next(e)) {
+        print(a, go_value_of(a, s, type, e), &out);
+        strbuf_addc(&out, json_next(e) ? ", " : "}");
+    }
+    char *text = arena_cstr(a, strbuf_str(&out));
+    strbuf_deinit(&out);
+    return text;
 }
 
 char *go_print(struct arena *a, const struct schema *s, const char *type, const struct json *obj)

@@ -57,6 +57,8 @@ struct quantity_parts quantity_parts(struct str text);
 
 /* go_value.c: %#v of an object of the type of this full name, in the internal types' words. go_diff.c: cmp.Diff of two. */
 char *go_print(struct arena *a, const struct schema *s, const char *type, const struct json *obj);
+/* of a list of them */
+char *go_print_list(struct arena *a, const struct schema *s, const char *type, const struct json *list);
 struct str go_diff(struct arena *a, const struct schema *s, const char *type, const struct json *x, const struct json *y);
 
 /* field.c: values as Go prints them in messages */

@@ -9,6 +9,8 @@
  */
 #include "apiserver/schema/structural.h"
 
+#define VERSION_TYPE "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionVersion"
+
 #include <stdlib.h>
 
 #define API_APPROVED "api-approved.kubernetes.io"
@@ -493,7 +495,7 @@ static void check_versions(struct crd_check *k, const struct json *spec, const s
         check_subresources(k->c, json_get(v, "subresources"), FP_NAME(vp, "subresources"));
         check_columns(k->c, json_get(v, "additionalPrinterColumns"), FP_NAME(vp, "additionalPrinterColumns"));
     }
-    const char *shown = arena_cstr(k->c->a, json_text(k->c->a, versions));
+    const char *shown = unique && stored == 1 ? "" : go_print_list(k->c->a, k->c->s, VERSION_TYPE, versions);
     if (!unique) check_invalid_raw(k->c, list, shown, "must contain unique version names");
     if (stored != 1) check_invalid_raw(k->c, list, shown, "must have exactly one version marked as storage version");
 }

@@ -94,6 +94,24 @@ void validate_role_binding(struct check *c, const struct gvk *gvk, const struct 
 
 /* ---- certificates ---- */
 
+#define KEY_USAGES "any,cert sign,client auth,code signing,content commitment,crl sign,data encipherment,decipher only,"              \
+                   "digital signature,email protection,encipher only,ipsec end system,ipsec tunnel,ipsec user,key agreement,"         \
+                   "key encipherment,microsoft sgc,netscape sgc,ocsp signing,s/mime,server auth,signing,timestamping"
+
+/* Known ones, each once; v1beta1 takes any. */
+static void check_usages(struct check *c, const struct json *usages, const struct fpath *p)
+{
+    size_t i = 0;
+    for (const struct json *u = json_first(usages); u; u = json_next(u), i++) {
+        check_enum(c, FP_INDEX(p, i), json_str(u), KEY_USAGES);
+        for (const struct json *e = json_first(usages); e != u; e = json_next(e))
+            if (str_eq(json_str(e), json_str(u))) {
+                check_duplicate(c, FP_INDEX(p, i), json_str(u));
+                break;
+            }
+    }
+}
+
 void validate_csr(struct check *c, const struct gvk *gvk, const struct json *obj, const struct json *old)
 {
     const struct json *spec = json_get(obj, "spec");
@@ -106,6 +124,8 @@ void validate_csr(struct check *c, const struct gvk *gvk, const struct json *obj
     err_clear(&why);
     if (!old && json_len(json_get(spec, "usages")) == 0)
         check_required(c, FP_NAME(p, "usages"), "usages must be provided");
+    if (!old && str_eqc(gvk->version, "v1"))
+        check_usages(c, json_get(spec, "usages"), FP_NAME(p, "usages"));
     if (c->minor < 18 && str_eqc(gvk->version, "v1beta1"))
         return;
     if (signer.n == 0) {

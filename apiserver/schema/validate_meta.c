@@ -179,6 +179,8 @@ void check_annotations(struct check *c, const struct json *annotations, const st
         check_too_long(c, p, ANNOTATIONS_MAX);
 }
 
+#define OWNER_TYPE "io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference"
+
 static void check_owner(struct check *c, const struct json *o, const struct fpath *p)
 {
     struct str group, version, api = json_get_str(o, "apiVersion");
@@ -191,7 +193,7 @@ static void check_owner(struct check *c, const struct json *o, const struct fpat
         if (json_get_str(o, needed[i]).n == 0)
             check_invalid_s(c, FP_NAME(p, needed[i]), STR_NULL, "%s must not be empty", needed[i]);
     if (str_eqc(json_get_str(o, "kind"), "Event") && str_eqc(api, "v1"))
-        check_invalid_raw(c, p, arena_cstr(c->a, json_text(c->a, o)), "/v1, Kind=Event is disallowed from being an owner");
+        check_invalid_raw(c, p, go_print(c->a, c->s, OWNER_TYPE, o), "/v1, Kind=Event is disallowed from being an owner");
 }
 
 static void check_owners(struct check *c, const struct json *owners, const struct fpath *p)
@@ -204,7 +206,7 @@ static void check_owners(struct check *c, const struct json *owners, const struc
             continue;
         struct str name = json_get_str(o, "name"), first = json_get_str(controller, "name");
         if (controller)
-            check_invalid_raw(c, p, arena_cstr(c->a, json_text(c->a, owners)),
+            check_invalid_raw(c, p, go_print_list(c->a, c->s, OWNER_TYPE, owners),
                               "Only one reference can have Controller set to true. Found \"true\" in references for "
                               STR_FMT " and " STR_FMT, STR_ARG(first), STR_ARG(name));
         controller = controller ? controller : o;

@@ -35,8 +35,8 @@ static size_t strbuf_room(struct strbuf *b, size_t n) {
     size_t need = b->n + n + 1;
     if (need > b->cap) {
         size_t cap = b->cap > SIZE_MAX / 4 ? need : b->cap * (b->cap < 1024 ? 4 : 2);
-        if (cap < 64)
-            cap = 64;
+        if (cap < 256)
+            cap = 256;
         if (cap < need)
             cap = need;
         if (cap > b->max + 1)

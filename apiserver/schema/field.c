@@ -17,7 +17,7 @@ struct str fpath_text(struct arena *a, const struct fpath *p)
     if (!p->name)
         return up.n ? arena_strf(a, STR_FMT "[" STR_FMT "]", STR_ARG(up), STR_ARG(p->key)) : p->key;
     if (!p->name[0])                           /* upstream's root without a name is taken for a subscript */
-        return STR("[]");
+        return arena_strf(a, STR_FMT "[]", STR_ARG(up));
     return up.n ? arena_strf(a, STR_FMT ".%s", STR_ARG(up), p->name) : str_c(p->name);
 }
 

@@ -121,6 +121,8 @@ void check_pod_template(struct check *c, const struct json *tmpl, const struct f
 /* volumes: those that are in order, hence may be mounted; check_volumes returns them. */
 void check_containers(struct check *c, const struct json *spec, const struct json *volumes, const struct fpath *p);
 const struct json *check_volumes(struct check *c, const struct json *volumes, const struct fpath *p);
+/* names, users, gates: validate_pod_parts.c */
+void check_pod_parts(struct check *c, const struct json *spec, const struct fpath *p);
 void check_resources(struct check *c, const struct json *res, const struct fpath *p);
 bool check_port_number(struct check *c, int64_t port, const struct fpath *p);
 void check_port_name(struct check *c, struct str name, const struct fpath *p);

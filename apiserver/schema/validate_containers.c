@@ -170,9 +170,9 @@ static void check_env_from(struct check *c, const struct json *list, const struc
         if (secret && json_get_str(secret, "name").n == 0)
             check_required(c, FP_NAME(FP_NAME(p, "secretRef"), "name"), "");
         if (!map && !secret)
-            check_invalid_s(c, FP_NAME(p, ""), STR_NULL, "must specify one of: `configMapRef` or `secretRef`");
+            check_invalid_s(c, pp, STR_NULL, "must specify one of: `configMapRef` or `secretRef`");
         else if (map && secret)
-            check_invalid_s(c, FP_NAME(p, ""), STR_NULL, "may not have more than one field specified at a time");
+            check_invalid_s(c, pp, STR_NULL, "may not have more than one field specified at a time");
     }
 }
 
@@ -342,7 +342,7 @@ static void check_security_context(struct check *c, const struct json *sc, const
             check_invalid_i(c, FP_NAME(p, ids[i]), id, "must be between 0 and 2147483647, inclusive");
     }
     if (!json_get_bool(sc, "allowPrivilegeEscalation", true) && json_get_bool(sc, "privileged", false))
-        check_invalid_raw(c, p, arena_cstr(c->a, json_text(c->a, sc)),
+        check_invalid_raw(c, p, go_print(c->a, c->s, "io.k8s.api.core.v1.SecurityContext", sc),
                           "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
 }
 

@@ -69,16 +69,36 @@ static void check_dns(struct check *c, const struct json *spec, const struct fpa
                        "must provide at least one DNS nameserver when `dnsPolicy` is None");
 }
 
+static void check_node_term(struct check *c, const struct json *t, const struct fpath *p)
+{
+    size_t j = 0;
+    for (const struct json *e = json_first(json_get(t, "matchExpressions")); e; e = json_next(e), j++) {
+        const struct fpath *ep = FP_INDEX(FP_NAME(p, "matchExpressions"), j);
+        struct str op = json_get_str(e, "operator");
+        size_t n = json_len(json_get(e, "values"));
+        if (in_list(op, "In,NotIn")) {
+            if (n == 0)
+                check_required(c, FP_NAME(ep, "values"), "must be specified when `operator` is 'In' or 'NotIn'");
+        } else if (in_list(op, "Exists,DoesNotExist")) {
+            if (n)
+                check_forbidden(c, FP_NAME(ep, "values"), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+        } else if (in_list(op, "Gt,Lt")) {
+            if (n != 1)
+                check_required(c, FP_NAME(ep, "values"), "must be specified single value when `operator` is 'Lt' or 'Gt'");
+        } else {
+            check_invalid_s(c, FP_NAME(ep, "operator"), op, "not a valid selector operator");
+        }
+        check_qualified_name(c, json_get_str(e, "key"), FP_NAME(ep, "key"));
+    }
+}
+
 static void check_node_terms(struct check *c, const struct json *terms, const struct fpath *p)
 {
     size_t i = 0;
     if (json_len(terms) == 0)
         check_required(c, p, "must have at least one node selector term");
-    for (const struct json *t = json_first(terms); t; t = json_next(t), i++) {
-        size_t j = 0;
-        for (const struct json *e = json_first(json_get(t, "matchExpressions")); e; e = json_next(e), j++)
-            check_requirement(c, e, FP_INDEX(FP_NAME(FP_INDEX(p, i), "matchExpressions"), j), true);
-    }
+    for (const struct json *t = json_first(terms); t; t = json_next(t), i++)
+        check_node_term(c, t, FP_INDEX(p, i));
 }
 
 static void check_affinity_term(struct check *c, const struct json *t, const struct fpath *p)
@@ -98,6 +118,15 @@ static void check_affinity(struct check *c, const struct json *affinity, const s
     if (node)
         check_node_terms(c, json_get(node, "nodeSelectorTerms"),
                          FP_NAME(FP_NAME(FP_NAME(p, "nodeAffinity"), required), "nodeSelectorTerms"));
+    const struct fpath *pp = FP_NAME(FP_NAME(p, "nodeAffinity"), preferred);
+    size_t n = 0;
+    for (const struct json *t = json_first(json_path(affinity, "nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution")); t;
+         t = json_next(t), n++) {
+        int64_t weight = json_get_int(t, "weight", 0);
+        if (weight <= 0 || weight > 100)
+            check_invalid_i(c, FP_NAME(FP_INDEX(pp, n), "weight"), weight, "must be in the range 1-100");
+        check_node_term(c, json_get(t, "preference"), FP_NAME(FP_INDEX(pp, n), "preference"));
+    }
     for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
         const struct json *pod = json_get(affinity, kinds[k]);
         const struct fpath *kp = FP_NAME(p, kinds[k]);
@@ -162,6 +191,7 @@ void check_pod_spec(struct check *c, const struct json *spec, const struct fpath
     size_t i = 0;
     for (const struct json *t = json_first(json_get(spec, "tolerations")); t; t = json_next(t), i++)
         check_toleration(c, t, FP_INDEX(FP_NAME(p, "tolerations"), i));
+    check_pod_parts(c, spec, p);
     if (c->minor >= SPREAD_MINOR)
         check_spread(c, json_get(spec, "topologySpreadConstraints"), FP_NAME(p, "topologySpreadConstraints"));
 }

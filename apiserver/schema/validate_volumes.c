@@ -43,6 +43,73 @@ static void check_host_path(struct check *c, const struct json *v, const struct 
                    "BlockDevice,CharDevice,Directory,DirectoryOrCreate,File,FileOrCreate,Socket");
 }
 
+/* Files of what the pod knows of itself: metadata, and resources of a container. */
+static void check_downward(struct check *c, const struct json *items, const struct fpath *lp)
+{
+    static const char fields[] = "metadata.name,metadata.namespace,metadata.labels,metadata.annotations,metadata.uid";
+    size_t i = 0;
+    for (const struct json *it = json_first(items); it; it = json_next(it), i++) {
+        const struct fpath *p = FP_INDEX(lp, i);
+        struct str path = json_get_str(it, "path"), field = json_path_str(it, "fieldRef.fieldPath");
+        const struct json *ref = json_get(it, "fieldRef"), *resource = json_get(it, "resourceFieldRef");
+        if (path.n == 0)
+            check_required(c, FP_NAME(p, "path"), "");
+        else if (str_starts(path, "/"))
+            check_invalid_s(c, FP_NAME(p, "path"), path, "must be a relative path");
+        else if (str_starts(path, ".."))
+            check_invalid_s(c, FP_NAME(p, "path"), path, "must not contain '..'");
+        if (!ref && !resource)
+            check_required(c, lp, "one of fieldRef and resourceFieldRef is required");
+        else if (ref && resource)
+            check_invalid_s(c, lp, STR("resource"), "fieldRef and resourceFieldRef can not be specified simultaneously");
+        else if (ref && field.n == 0)
+            check_required(c, FP_NAME(FP_NAME(p, "fieldRef"), "fieldPath"), "");
+        else if (ref && str_chr(field, '[') < 0 && !in_list(field, fields)) {
+            bool known = in_list(field, "spec.nodeName,spec.serviceAccountName,status.hostIP,status.podIP,status.podIPs");
+            if (known)
+                check_unsupported(c, FP_NAME(FP_NAME(p, "fieldRef"), "fieldPath"), field,
+                                  "metadata.annotations,metadata.labels,metadata.name,metadata.namespace,metadata.uid");
+            else
+                check_invalid_s(c, FP_NAME(FP_NAME(p, "fieldRef"), "fieldPath"), field,
+                                "error converting fieldPath: field label not supported: " STR_FMT, STR_ARG(field));
+        } else if (resource && json_get_str(resource, "containerName").n == 0)
+            check_required(c, FP_NAME(FP_NAME(p, "resourceFieldRef"), "containerName"), "");
+        check_mode(c, json_get(it, "mode"), FP_NAME(p, "mode"));
+    }
+}
+
+static void check_projected(struct check *c, const struct json *sources, const struct fpath *lp)
+{
+    static const char *const kinds[] = { "secret", "configMap", "downwardAPI", "serviceAccountToken" };
+    size_t i = 0;
+    for (const struct json *s = json_first(sources); s; s = json_next(s), i++) {
+        size_t n = 0;
+        for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+            const struct json *v = json_get(s, kinds[k]);
+            const struct fpath *p = FP_NAME(FP_INDEX(lp, i), kinds[k]);
+            if (!v)
+                continue;
+            if (n++)
+                check_forbidden(c, p, "may not specify more than 1 volume type");
+            else if (k < 2 && json_get_str(v, "name").n == 0)
+                check_required(c, FP_NAME(p, "name"), "");
+            else if (k == 3 && json_get_str(v, "path").n == 0)
+                check_required(c, FP_NAME(p, "path"), "");
+            if (k < 2)
+                check_items(c, json_get(v, "items"), FP_NAME(p, "items"));
+            else if (k == 2)
+                check_downward(c, json_get(v, "items"), FP_NAME(p, "items"));
+        }
+    }
+}
+
+static void check_empty_dir(struct check *c, const struct json *v, const struct fpath *p)
+{
+    struct quantity limit;
+    if (quantity_parse(json_get_str(v, "sizeLimit"), &limit, NULL) && limit.nano < 0)
+        check_forbidden(c, FP_NAME(p, "sizeLimit"), "SizeLimit field must be a valid resource quantity");
+}
+
 static void check_source(struct check *c, const char *kind, const struct json *v, const struct fpath *p)
 {
     const char *needs = strcmp(kind, "secret") == 0 ? "secretName" : strcmp(kind, "configMap") == 0 ? "name" :
@@ -52,8 +119,16 @@ static void check_source(struct check *c, const char *kind, const struct json *v
     if (strcmp(kind, "hostPath") == 0)
         check_host_path(c, v, p);
     check_mode(c, json_get(v, "defaultMode"), FP_NAME(p, "defaultMode"));
-    if (strcmp(kind, "downwardAPI") != 0)
+    if (strcmp(kind, "downwardAPI") == 0)
+        check_downward(c, json_get(v, "items"), FP_NAME(p, "items"));
+    else
         check_items(c, json_get(v, "items"), FP_NAME(p, "items"));
+    if (strcmp(kind, "projected") == 0)
+        check_projected(c, json_get(v, "sources"), FP_NAME(p, "sources"));
+    if (strcmp(kind, "emptyDir") == 0)
+        check_empty_dir(c, v, p);
+    if (strcmp(kind, "csi") == 0 && json_get_str(v, "driver").n == 0)
+        check_required(c, FP_NAME(p, "driver"), "");
     if (strcmp(kind, "nfs") == 0) {
         if (json_get_str(v, "server").n == 0)
             check_required(c, FP_NAME(p, "server"), "");

@@ -151,6 +151,25 @@ static void defaults(void **state)
 
 /* Validation: what a client of that version read, without `Kind "name" is invalid: `. */
 static const struct { int minor; const char *gvk, *old, *body, *want; } validate_cases[] = {
+    { 20, "/v1/Pod", NULL, "{'metadata':{'name':'n'},'spec':{'containers':[{'name':'c','image':'i','envFrom':[{}]}],'volumes':["
+                           "{'name':'a','emptyDir':{'sizeLimit':'-1'}},{'name':'b','projected':{'sources':[{'secret':{'name':'s'},"
+                           "'configMap':{'name':'c'}}]}},{'name':'d','downwardAPI':{'items':[{'path':'/x','fieldRef':{'fieldPath':"
+                           "'spec.foo'}}]}},{'name':'e','csi':{}}],'hostAliases':[{'ip':'x'}],'dnsConfig':{'nameservers':['x'],"
+                           "'options':[{}]},'securityContext':{'fsGroup':-1,'sysctls':[{'name':'a b'}]},'affinity':{'nodeAffinity':"
+                           "{'preferredDuringSchedulingIgnoredDuringExecution':[{'weight':0,'preference':{}}]}}}}",
+      "[spec.volumes[0].emptyDir.sizeLimit: Forbidden: SizeLimit field must be a valid resource quantity, "
+      "spec.volumes[1].projected.sources[0].configMap: Forbidden: may not specify more than 1 volume type, "
+      "spec.volumes[2].downwardAPI.items[0].path: Invalid value: \"/x\": must be a relative path, "
+      "spec.volumes[2].downwardAPI.items[0].fieldRef.fieldPath: Invalid value: \"spec.foo\": error converting fieldPath: field label "
+      "not supported: spec.foo, spec.volumes[3].csi.driver: Required value, "
+      "spec.containers[0].envFrom: Invalid value: \"\": must specify one of: `configMapRef` or `secretRef`, "
+      "spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: Invalid value: 0: must be in the range "
+      "1-100, spec.dnsConfig.nameservers[0]: Invalid value: \"x\": must be valid IP address, "
+      "spec.dnsConfig.options[0]: Required value: must not be empty, "
+      "spec.hostAliases.ip: Invalid value: \"x\": must be valid IP address, "
+      "spec.securityContext.fsGroup: Invalid value: -1: must be between 0 and 2147483647, inclusive, "
+      "spec.securityContext.sysctls[0].name: Invalid value: \"a b\": must have at most 253 characters and match regex "
+      "([a-z0-9]([-_a-z0-9]*[a-z0-9])?\\.)*[a-z0-9]([-_a-z0-9]*[a-z0-9])?]" },
     { 20, "policy/v1beta1/PodDisruptionBudget", NULL, "{'metadata':{'name':'b'},'spec':{'minAvailable':1,'maxUnavailable':1}}",
       "spec: Invalid value: policy.PodDisruptionBudgetSpec{MinAvailable:(*intstr.IntOrString)(0xc000a1b2c0), "
       "Selector:(*v1.LabelSelector)(nil), MaxUnavailable:(*intstr.IntOrString)(0xc000a1b2c0)}: minAvailable and maxUnavailable "

@@ -188,6 +188,9 @@ void sh_proc_set_fd(struct proc *p, int fd, struct file *f);            /* takes
 void sh_proc_write(struct proc *p, int fd, struct str s);
 void sh_proc_printf(struct proc *p, int fd, const char *fmt, ...) PRINTF(3, 4);
 void sh_file_write(struct proc *p, struct file *f, struct str s);
+void sh_terminal_write(struct sh *s, struct str b);   /* output post-processing: NL to CR NL */
+/* There is something to read, or never will be. line: a whole line (or a full pipe) is asked for. */
+bool sh_file_readable(struct proc *p, struct file *f, bool line);
 /* with its line end; READ_WAIT: the process now waits */
 enum read_result sh_file_read_line(struct proc *p, struct file *f, struct strbuf *out);
 enum read_result sh_file_read_some(struct proc *p, struct file *f, struct strbuf *out);

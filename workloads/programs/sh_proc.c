@@ -1,10 +1,9 @@
-/* workloads/programs/sh_proc.c - the small kernel under the shell: processes, open files, pipes, the terminal's line
- * discipline, signals, and who may run.
+/* workloads/programs/sh_proc.c - the small kernel under the shell: processes, the terminal's line discipline, signals, and who may
+ * run. Open files and pipes are sh_file.c.
  *
- * What Linux does for busybox: fork copies variables and shares files; a pipe holds 64 KiB and kills who writes to
- * nobody; a terminal in cooked mode echoes, edits a line and turns control C into SIGINT for the foreground. Scheduling
- * is round robin, one step each, until everybody waits; it is entered from every public function and never from inside
- * an operation. The shell's own CPU is paid in small debts.
+ * What Linux does for busybox: fork copies variables and shares files; a terminal in cooked mode echoes, edits a line and turns
+ * control C into SIGINT for the foreground. Scheduling is round robin, one step each, until everybody waits; it is entered from
+ * every public function and never from inside an operation. The shell's own CPU is paid in small debts.
  */
 #include "workloads/programs/sh_priv.h"
 
@@ -18,254 +17,17 @@ static const uint64_t DEBT_MAX_NS = 2 * NS_PER_MS; /* what a process may have us
 
 static void run_all(struct sh *s);
 
-/* ---- files ---- */
-struct file *sh_file_new(enum file_kind kind) {
-    struct file *f = NEW(struct file);
-    f->kind = kind;
-    f->refs = 1;
-    return f;
-}
-struct file *sh_file_ref(struct file *f) {
-    if (f)
-        f->refs++;
-    return f;
-}
-void sh_file_unref(struct file *f) {
-    if (!f || --f->refs > 0)
-        return;
-    if (f->pipe) {
-        *(f->write_end ? &f->pipe->writers : &f->pipe->readers) -= 1;
-        if (--f->pipe->refs == 0) {
-            strbuf_deinit(&f->pipe->buf);
-            free(f->pipe);
-        }
-    }
-    free(f->data);
-    free(f->path);
-    free(f);
-}
-struct file *sh_file_text(const char *p, size_t n) {
-    struct file *f = sh_file_new(FILE_TEXT);
-    f->data = xmalloc(n + 1);
-    if (n)
-        memcpy(f->data, p, n);
-    f->data[n] = '\0';
-    f->n = n;
-    return f;
-}
-void sh_pipe_make(struct file **read_end, struct file **write_end) {
-    struct pipe *pipe = NEW(struct pipe);
-    *pipe = (struct pipe){ .readers = 1, .writers = 1, .refs = 2 };
-    strbuf_init(&pipe->buf, LIMIT_RESPONSE_BYTES);
-    *read_end = sh_file_new(FILE_PIPE);
-    *write_end = sh_file_new(FILE_PIPE);
-    (*read_end)->pipe = (*write_end)->pipe = pipe;
-    (*write_end)->write_end = true;
-}
-void sh_proc_set_fd(struct proc *p, int fd, struct file *f) {
-    sh_file_unref(p->fds[fd]);
-    p->fds[fd] = f;
-}
-static void write_terminal(struct sh *s, struct str b) {             /* output post-processing: NL to CR NL */
-    struct strbuf out;
-    if (!memchr(b.p, '\n', b.n)) {
-        s->ops->write(s->ctx, 1, b);
-        return;
-    }
-    strbuf_init(&out, b.n * 2 + 1);
-    for (size_t i = 0; i < b.n; i++) {
-        if (b.p[i] == '\n')
-            strbuf_addch(&out, '\r');
-        strbuf_addch(&out, b.p[i]);
-    }
-    s->ops->write(s->ctx, 1, strbuf_str(&out));
-    strbuf_deinit(&out);
-}
-void sh_file_write(struct proc *p, struct file *f, struct str b) {
-    struct sh *s = p->sh;
-    if (!f || b.n == 0)
-        return;
-    p->debt_ns += b.n * SH_NS_PER_KIB / 1024;
-    switch (f->kind) {
-    case FILE_OUT: case FILE_TTY:
-        if (s->tty)
-            write_terminal(s, b);
-        else
-            s->ops->write(s->ctx, f->fd == 2 ? 2 : 1, b);
-        break;
-    case FILE_PIPE:
-        if (f->write_end && f->pipe->readers > 0)
-            strbuf_add(&f->pipe->buf, b);
-        else if (f->write_end && !p->exited)
-            p->pending |= 1u << SH_SIGPIPE;
-        if (f->write_end && !f->pipe->unbounded && f->pipe->buf.n >= PIPE_BYTES)
-            p->wait_write = f;
-        break;
-    case FILE_VFS: {
-        int e = s->ops->vfs.write(s->ctx, f->path, b, f->append_started);
-        f->append_started = true;
-        if (e)
-            sh_proc_printf(p, 2, "write error: %s\n", sh_strerror(e));
-        break;
-    }
-    default: break;
-    }
-}
-void sh_proc_write(struct proc *p, int fd, struct str b) {
-    sh_file_write(p, p->fds[fd], b);
-}
-void sh_proc_printf(struct proc *p, int fd, const char *fmt, ...) {
-    struct strbuf b;
-    va_list ap;
-    strbuf_init(&b, LIMIT_SHELL_LINE_BYTES * 4);
-    va_start(ap, fmt);
-    strbuf_vaddf(&b, fmt, ap);
-    va_end(ap);
-    sh_proc_write(p, fd, strbuf_str(&b));
-    strbuf_deinit(&b);
-}
-/* What is readable now, and whether more can come. */
-static struct strbuf *source_buffer(struct proc *p, struct file *f, bool *more) {
-    struct sh *s = p->sh;
-    if (f->kind == FILE_PIPE) {
-        *more = f->pipe->writers > 0;
-        return &f->pipe->buf;
-    }
-    *more = s->tty ? !s->tty_eof : !s->stdin_eof;
-    return &s->input;
-}
-static bool readable(struct proc *p, struct file *f, bool line) {
-    if (f->kind != FILE_PIPE && f->kind != FILE_TTY && f->kind != FILE_STDIN)
-        return true;
-    bool more;
-    struct strbuf *b = source_buffer(p, f, &more);
-    return !more || (line ? b->n > 0 && memchr(b->p, '\n', b->n) : b->n > 0) || b->n >= PIPE_BYTES;
-}
-static enum read_result read_text(struct file *f, bool line, struct strbuf *out) {
-    struct str rest = { f->data + f->pos, f->n - f->pos };
-    if (rest.n == 0)
-        return READ_EOF;
-    char *nl = line ? memchr(rest.p, '\n', rest.n) : NULL;
-    size_t n = nl ? (size_t)(nl - rest.p) + 1 : line || rest.n < 65536 ? rest.n : 65536;
-    strbuf_add(out, str_sub(rest, 0, n));
-    f->pos += n;
-    return READ_DATA;
-}
-static enum read_result read_file(struct proc *p, struct file *f, bool line, struct strbuf *out) {
-    if (!f || f->kind == FILE_NULL || f->kind == FILE_OUT || f->kind == FILE_VFS || (f->kind == FILE_PIPE && f->write_end))
-        return READ_EOF;
-    if (f->kind == FILE_TEXT)
-        return read_text(f, line, out);
-    if (f->kind == FILE_ZERO) {
-        static const char ZEROS[4096];
-        strbuf_add(out, (struct str){ ZEROS, sizeof ZEROS });
-        return READ_DATA;
-    }
-    if (!readable(p, f, line)) {
-        p->wait_read = f;
-        p->wait_line = line;
-        return READ_WAIT;
-    }
-    bool more;
-    struct strbuf *b = source_buffer(p, f, &more);
-    if (b->n == 0) {
-        p->sh->tty_eof = false;                    /* control D is one end of file, the terminal goes on */
-        return READ_EOF;
-    }
-    char *nl = line || f->kind == FILE_TTY ? memchr(b->p, '\n', b->n) : NULL;
-    size_t n = nl ? (size_t)(nl - b->p) + 1 : b->n;
-    strbuf_add(out, (struct str){ b->p, n });
-    strbuf_consume(b, n);
-    return READ_DATA;
-}
-enum read_result sh_file_read_line(struct proc *p, struct file *f, struct strbuf *out) {
-    return read_file(p, f, true, out);
-}
-enum read_result sh_file_read_some(struct proc *p, struct file *f, struct strbuf *out) {
-    return read_file(p, f, false, out);
-}
-const char *sh_strerror(int e) {
-    static const struct { int e; const char *text; } TEXTS[] = {
-        { ENOENT, "No such file or directory" }, { EACCES, "Permission denied" },      { EEXIST, "File exists" },
-        { ENOTDIR, "Not a directory" },          { EISDIR, "Is a directory" },         { EROFS, "Read-only file system" },
-        { ENOSPC, "No space left on device" },   { ENOTEMPTY, "Directory not empty" }, { EBADF, "Bad file descriptor" },
-        { EINVAL, "Invalid argument" },          { EBUSY, "Resource busy" },           { EPERM, "Operation not permitted" },
-    };
-    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
-        if (TEXTS[i].e == e)
-            return TEXTS[i].text;
-    return "I/O error";
-}
-char *sh_path(struct proc *p, const char *path, char out[1024]) {
-    char joined[2048];
-    snprintf(joined, sizeof joined, "%s/%s", path[0] == '/' ? "" : p->cwd, path);
-    size_t n = 0;
-    for (char *part = joined; *part;) {
-        size_t len = strcspn(part, "/");
-        if (len == 2 && part[0] == '.' && part[1] == '.') {
-            while (n > 0 && out[--n] != '/') {}
-        } else if (len > 0 && !(len == 1 && part[0] == '.') && n + len + 2 < 1024) {
-            out[n++] = '/';
-            memcpy(out + n, part, len);
-            n += len;
-        }
-        part += len;
-        part += *part == '/';
-    }
-    if (n == 0)
-        out[n++] = '/';
-    out[n] = '\0';
-    return out;
-}
-int sh_file_open(struct proc *p, const char *name, const char *op, struct file **out) {
-    static const struct { const char *path; enum file_kind kind; int fd; } DEVICES[] = {
-        { "/dev/null", FILE_NULL, 0 }, { "/dev/zero", FILE_ZERO, 0 }, { "/dev/full", FILE_NULL, 0 },
-    };
-    char path[1024];
-    struct sh *s = p->sh;
-    sh_path(p, name, path);
-    for (size_t i = 0; i < ARRAY_LEN(DEVICES); i++) {
-        if (strcmp(path, DEVICES[i].path) == 0) {
-            *out = sh_file_new(DEVICES[i].kind);
-            return 0;
-        }
-    }
-    int fd = strcmp(path, "/dev/stdin") == 0    ? 0
-             : strcmp(path, "/dev/stdout") == 0 ? 1
-             : strcmp(path, "/dev/stderr") == 0 ? 2
-                                                : -1;
-    if (fd >= 0 || (strcmp(path, "/dev/tty") == 0 && s->tty)) {
-        *out = fd >= 0 ? sh_file_ref(p->fds[fd]) : sh_file_new(FILE_TTY);
-        return *out ? 0 : EBADF;
-    }
-    if (op[0] == '<') {
-        struct arena *a = arena_new();
-        struct str text;
-        int e = s->ops->vfs.read(s->ctx, path, a, &text);
-        if (e == 0)
-            *out = sh_file_text(text.p, text.n);
-        arena_free(a);
-        return e;
-    }
-    bool append = strcmp(op, ">>") == 0;
-    int e = s->ops->vfs.write(s->ctx, path, STR_NULL, append);
-    if (e)
-        return e;
-    *out = sh_file_new(FILE_VFS);
-    (*out)->path = xstrdup(path);
-    (*out)->append_started = true;
-    return 0;
-}
-
 /* ---- variables ---- */
 static void var_free(void *v) {
     free(((struct var *)v)->value);
     free(v);
 }
+
 const char *sh_var_get(struct proc *p, const char *name) {
     struct var *v = map_getc(p->vars, name);
     return v ? v->value : NULL;
 }
+
 bool sh_var_set(struct proc *p, const char *name, const char *value) {
     struct var *v = map_getc(p->vars, name);
     if (v && v->readonly) {
@@ -281,6 +43,7 @@ bool sh_var_set(struct proc *p, const char *name, const char *value) {
     free(old);
     return true;
 }
+
 void sh_var_export(struct proc *p, const char *name) {
     struct var *v = map_getc(p->vars, name);
     if (!v) {
@@ -289,11 +52,13 @@ void sh_var_export(struct proc *p, const char *name) {
     }
     v->exported = true;
 }
+
 void sh_var_unset(struct proc *p, const char *name) {
     struct var *v = map_take(p->vars, str_c(name));
     if (v)
         var_free(v);
 }
+
 void sh_function_free(void *f) {
     sh_unit_unref(((struct function *)f)->unit);
     free(f);
@@ -310,6 +75,7 @@ static struct proc *proc_new(struct sh *s, struct proc *parent) {
     list_push(&s->procs, &p->node);
     return p;
 }
+
 static void proc_free(struct proc *p) {
     sh_proc_unwind(p);
     for (int i = 0; i < FDS; i++)
@@ -325,10 +91,12 @@ static void proc_free(struct proc *p) {
     list_remove(&p->node);
     free(p);
 }
+
 static void fields_copy(struct fields *to, const struct fields *from) {
     for (size_t i = 0; i < from->n; i++)
         sh_fields_add(to, from->v[i], strlen(from->v[i]));
 }
+
 struct proc *sh_proc_fork(struct proc *parent) {
     struct proc *p = proc_new(parent->sh, parent);
     size_t at = 0;
@@ -360,17 +128,20 @@ struct proc *sh_proc_fork(struct proc *parent) {
     p->debt_ns = SH_NS_FORK;
     return p;
 }
+
 static void drop_token(struct proc *p) {
     if (p->token && !p->token_done && p->sh->ops->cancel)
         p->sh->ops->cancel(p->sh->ctx, p->token);
     p->token = 0;
     p->token_done = false;
 }
+
 static void stop_waiting(struct proc *p) {
     drop_token(p);
     p->wait_read = p->wait_write = NULL;
     p->wait_child = false;
 }
+
 void sh_proc_exit(struct proc *p, int status) {
     if (p->exited)
         return;
@@ -390,6 +161,7 @@ void sh_proc_exit(struct proc *p, int status) {
         p->sh->exit_status = p->status;
     }
 }
+
 struct proc *sh_proc_by_pid(struct sh *s, int pid) {
     list_for(it, &s->procs) {
         struct proc *p = container_of(it, struct proc, node);
@@ -398,6 +170,7 @@ struct proc *sh_proc_by_pid(struct sh *s, int pid) {
     }
     return NULL;
 }
+
 sh_token sh_proc_wait_token(struct proc *p) {
     ASSERT(p->token == 0);
     p->token = ++p->sh->next_token;
@@ -405,6 +178,7 @@ sh_token sh_proc_wait_token(struct proc *p) {
     p->spun = 0;
     return p->token;
 }
+
 void sh_proc_pay(struct proc *p, uint64_t ns) {
     sh_token t = sh_proc_wait_token(p);
     ns += p->debt_ns;
@@ -438,6 +212,7 @@ void sh_proc_kill(struct proc *p, int signo) {
         return;
     stop_waiting(p);                               /* interrupted: the frame notices the pending signal first */
 }
+
 /* Control C: everything in the foreground gets SIGINT. An interactive shell survives and drops what it was doing. */
 static void interrupt(struct sh *s) {
     list_for(it, &s->procs) {
@@ -446,6 +221,7 @@ static void interrupt(struct sh *s) {
             sh_proc_kill(p, SH_SIGINT);
     }
 }
+
 /* Before a process steps: what its pending signals make of it. */
 static void take_signals(struct proc *p) {
     for (int signo = 1; p->pending && signo < 32 && !p->exited; signo++) {
@@ -470,11 +246,12 @@ static bool ready(struct proc *p) {
     if (p->token)
         return p->token_done;
     if (p->wait_read)
-        return p->pending || readable(p, p->wait_read, p->wait_line);
+        return p->pending || sh_file_readable(p, p->wait_read, p->wait_line);
     if (p->wait_write)
         return p->pending || p->wait_write->pipe->buf.n < PIPE_BYTES || p->wait_write->pipe->readers == 0;
     return !p->wait_child || p->pending;
 }
+
 /* Who computes without end is not followed step by step for ever: from its second second of CPU time on, what it does counts as more
  * and more of what it would have done. Its CPU time is what it would be, and our own some seconds at most, however long it goes on. */
 static void spin(struct proc *p) {
@@ -482,6 +259,7 @@ static void spin(struct proc *p) {
     sh_proc_pay(p, times ? (times - 1) * p->debt_ns : 0);
     p->spun = spun;
 }
+
 static void step(struct proc *p) {
     p->wait_read = p->wait_write = NULL;
     p->wait_child = false;
@@ -498,6 +276,7 @@ static void step(struct proc *p) {
     }
     sh_step(p);
 }
+
 /* A child's exit wakes its parent; children that nobody will ask about are freed. */
 static void reap(struct sh *s) {
     list_for(it, &s->procs) {
@@ -513,6 +292,7 @@ static void reap(struct sh *s) {
             proc_free(p);
     }
 }
+
 static void run_all(struct sh *s) {
     if (s->running || s->told)
         return;
@@ -540,6 +320,7 @@ static void run_all(struct sh *s) {
         s->ops->exited(s->ctx, s->exit_status);
     }
 }
+
 void sh_complete(struct sh *s, sh_token t) {
     list_for(it, &s->procs) {
         struct proc *p = container_of(it, struct proc, node);
@@ -551,8 +332,9 @@ void sh_complete(struct sh *s, sh_token t) {
 
 /* ---- the terminal ---- */
 static void echo(struct sh *s, const char *text) {
-    write_terminal(s, str_c(text));
+    sh_terminal_write(s, str_c(text));
 }
+
 static void line_erase(struct sh *s) {
     for (; s->line.n > 0; s->line.n--)
         if (((unsigned char)s->line.p[s->line.n - 1] & 0xc0) != 0x80)    /* a UTF-8 character takes one column */
@@ -560,17 +342,20 @@ static void line_erase(struct sh *s) {
     if (s->line.p)
         s->line.p[0] = '\0';
 }
+
 static void line_take(struct sh *s, const char *text) {
     line_erase(s);
     strbuf_addc(&s->line, text);
     echo(s, text);
 }
+
 static void history_move(struct sh *s, int by) {                     /* busybox's editor, as far as the arrow keys go */
     if (!s->at_prompt || (by < 0 ? s->history_at == 0 : s->history_at >= s->history.n))
         return;
     s->history_at = s->history_at + (size_t)by;
     line_take(s, s->history_at < s->history.n ? s->history.v[s->history_at] : "");
 }
+
 static void line_done(struct sh *s) {
     echo(s, "\n");
     if (s->at_prompt && s->line.n) {
@@ -585,6 +370,7 @@ static void line_done(struct sh *s) {
     strbuf_addch(&s->input, '\n');
     strbuf_reset(&s->line);
 }
+
 static void tty_byte(struct sh *s, unsigned char c) {
     if (s->escape) {                               /* ESC [ A and the like */
         if (s->escape == 2 || c != '[') {
@@ -628,6 +414,7 @@ static void tty_byte(struct sh *s, unsigned char c) {
         s->ops->write(s->ctx, 1, (struct str){ (char *)&c, 1 });
     }
 }
+
 void sh_input(struct sh *s, struct str bytes) {
     if (!s->tty && !s->stdin_eof)
         strbuf_add(&s->input, bytes);
@@ -639,16 +426,19 @@ void sh_input(struct sh *s, struct str bytes) {
     }
     run_all(s);
 }
+
 void sh_input_eof(struct sh *s) {
     s->stdin_eof = true;
     if (s->tty)
         sh_signal(s, SH_SIGHUP);
     run_all(s);
 }
+
 void sh_resize(struct sh *s, int columns, int rows) {
     s->columns = columns;
     s->rows = rows;
 }
+
 void sh_signal(struct sh *s, int signo) {
     if (s->exited)
         return;
@@ -671,6 +461,7 @@ void sh_signal(struct sh *s, int signo) {
 static bool is_shell(const char *name) {
     return strcmp(name, "sh") == 0 || strcmp(name, "ash") == 0;
 }
+
 bool sh_knows(const char *program) {
     const char *name = path_base(program);
     if (strchr(program, '/') && strncmp(program, "/bin/", 5) != 0 && strncmp(program, "/usr/bin/", 9) != 0 &&
@@ -679,6 +470,7 @@ bool sh_knows(const char *program) {
     const struct applet *a = sh_applet_find(str_c(name));
     return is_shell(name) || strcmp(name, "busybox") == 0 || (a && a->cpu_us > 0);
 }
+
 static void set_environment(struct proc *p, const struct sh_options *opt) {
     const char *const DEFAULTS[][2] = { { "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
                                                { "HOME", opt->uid ? "/" : "/root" },
@@ -708,6 +500,7 @@ static void set_environment(struct proc *p, const struct sh_options *opt) {
     sh_var_set(p, "PS4", "+ ");
     sh_var_set(p, "OPTIND", "1");
 }
+
 /* sh [-eixu] [-c script [name args...]] [file args...]; no arguments: commands from stdin. */
 void sh_load(struct proc *p, char **argv, size_t argc, bool interactive) {
     bool command = false;
@@ -750,6 +543,7 @@ void sh_load(struct proc *p, char **argv, size_t argc, bool interactive) {
     sh_frame_push_source(p, f ? f->data : "", f ? f->n : 0, !f, p->interactive);
     sh_file_unref(f);
 }
+
 /* The first process: a shell, or an applet's own argv, quoted into a script of one command. */
 static void load(struct sh *s, struct proc *p, const struct sh_options *opt) {
     size_t i = opt->argc > 1 && strcmp(path_base(opt->argv[0]), "busybox") == 0;
@@ -774,6 +568,7 @@ static void load(struct sh *s, struct proc *p, const struct sh_options *opt) {
     sh_frame_push_source(p, b.p, b.n, false, false);
     strbuf_deinit(&b);
 }
+
 struct sh *sh_new(const struct sh_options *opt) {
     struct sh *s = NEW(struct sh);
     ASSERT(opt->ops && opt->argc > 0);
@@ -803,10 +598,12 @@ struct sh *sh_new(const struct sh_options *opt) {
     load(s, p, opt);
     return s;
 }
+
 void sh_start(struct sh *s) {
     s->first->debt_ns += SH_NS_EXEC;
     run_all(s);
 }
+
 void sh_free(struct sh *s) {
     if (!s)
         return;
@@ -822,11 +619,13 @@ void sh_free(struct sh *s) {
     free(s->user);
     free(s);
 }
+
 bool sh_exited(const struct sh *s, int *status) {
     if (s->exited && status)
         *status = s->exit_status;
     return s->exited;
 }
+
 uint64_t sh_memory_bytes(const struct sh *s) {
     uint64_t bytes = SHELL_BYTES + s->input.n;
     list_for(it, &s->procs) {
@@ -837,6 +636,7 @@ uint64_t sh_memory_bytes(const struct sh *s) {
     }
     return bytes;
 }
+
 void sh_processes(const struct sh *s, void (*each)(void *each_ctx, const struct sh_process_info *p), void *each_ctx) {
     list_for(it, &s->procs) {
         const struct proc *p = container_of(it, struct proc, node);

@@ -63,7 +63,8 @@ static bool patched(struct request *r, enum patch_type type, const struct json *
         patch_go_print(&b, patch);
         out->patch = arena_str(r->a, strbuf_str(&b));
         strbuf_deinit(&b);
-        out->obj = patch_strategic(r->a, schema_kind(r->as->schema, k->group, k->version, k->kind), current, patch, err);
+        out->obj = patch_strategic(r->a, r->as->opt.minor, schema_kind(r->as->schema, k->group, k->version, k->kind), current, patch,
+                                   err);
         return out->obj != NULL;
     }
     out->obj = type == PATCH_JSON ? patch_json(r->a, current, r->x->body, err) : patch_merge(r->a, current, patch);

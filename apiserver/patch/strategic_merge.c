@@ -20,9 +20,12 @@
 #define RETAIN_KEYS "$retainKeys"
 #define PATCH       "$patch"
 
+enum { STRIP_MINOR = 27 };
+
 struct merge {
     struct arena *a;
     struct err   *err;
+    bool          whole;               /* what is new comes with its directives, as before v1.27 */
 };
 /* How a field is patched, from its declaration. */
 struct how {
@@ -67,7 +70,7 @@ static bool fail_directive(struct merge *m, const struct json *directive, const 
                            map, "");
 }
 
-struct json *patch_strategic(struct arena *a, const struct type *t, const struct json *original, const struct json *patch,
+struct json *patch_strategic(struct arena *a, int minor, const struct type *t, const struct json *original, const struct json *patch,
                              struct err *err)
 {
     if (!json_is(patch, JSON_OBJECT)) {
@@ -76,7 +79,7 @@ struct json *patch_strategic(struct arena *a, const struct type *t, const struct
                 k == JSON_STRING ? "string" : k == JSON_ARRAY ? "array" : k == JSON_BOOL ? "bool" : "number");
         return NULL;
     }
-    struct merge m = { a, err };
+    struct merge m = { a, err, minor < STRIP_MINOR };
     struct json *out;
     if (!t) {
         fail(&m, "strategic merge patch format is not supported");
@@ -140,7 +143,7 @@ static void strip_nulls(struct json *v)
 static void put(struct merge *m, struct json *original, struct str key, struct json *value)
 {
     strip_nulls(value);
-    if (strip_directives(value))
+    if (m->whole || strip_directives(value))
         json_setn(m->a, original, key, json_copy(m->a, value));
     else
         json_removen(original, key);
@@ -311,7 +314,7 @@ static bool apply_order(struct merge *m, const struct type *t, struct json *orig
         return true;
     struct nodes server = have ? field_nodes_take(m->a, json_copy(m->a, have)) : (struct nodes){ NULL, 0, 0 };
     struct json *merged = have;
-    if (!have && strip_directives(want))
+    if (!have && (m->whole || strip_directives(want)))
         merged = want;
     else if (have && want && !merge_list(m, &h, have, want, false, &merged))
         return false;

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         else if (data[0] % 4 == 3 && p && json_is(d, JSON_OBJECT))
             patch_apply(a, schema, &deployment, d, p, STR("fuzz"), data[0] & 4, 0, &err);
         else if (p && json_is(d, JSON_OBJECT))
-            patch_strategic(a, &top_type, d, p, &err);
+            patch_strategic(a, 34, &top_type, d, p, &err);
         ASSERT(str_eq(before, json_text(a, d)));
     }
     err_clear(&err);

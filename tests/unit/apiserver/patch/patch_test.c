@@ -126,7 +126,7 @@ static void check(const struct row *r, enum which which)
     else if (which == MERGE)
         got = patch_merge(a, original, json_parse(a, patch, NULL));
     else
-        got = patch_strategic(a, &top_type, original, json_parse(a, patch, NULL), &err);
+        got = patch_strategic(a, 34, &top_type, original, json_parse(a, patch, NULL), &err);
     if (!got != !r->want)
         fail_msg("%s: %s", r->name, got ? "should fail" : err.msg);
     if (got && !str_eq(json_text(a, got), quoted(a, r->want)))
@@ -145,6 +145,19 @@ static void json_patch(void **state)
         check(&json_rows[i], JSON);
 }
 
+/* Until v1.26 what is new was taken as it came. */
+static void takes_new_values_whole(void **state)
+{
+    (void)state;
+    static const char patch[] = CONTAINERS("{'name':'a','$patch':'delete'},{'name':'b'}");
+    struct arena *a = arena_new();
+    struct err err = { 0 };
+    struct json *got = patch_strategic(a, 20, &top_type, json_new_object(a), json_parse(a, quoted(a, patch), NULL), &err);
+    assert_non_null(got);
+    assert_true(str_eq(json_text(a, got), quoted(a, patch)));
+    arena_free(a);
+}
+
 static void merge_patch(void **state)
 {
     (void)state;
@@ -161,7 +174,7 @@ static void strategic_merge(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(json_patch), cmocka_unit_test(merge_patch),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(json_patch), cmocka_unit_test(takes_new_values_whole), cmocka_unit_test(merge_patch),
                                         cmocka_unit_test(strategic_merge) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,8 +10,8 @@
 struct json *patch_json(struct arena *a, const struct json *original, struct str patch, struct err *err);
 struct json *patch_merge(struct arena *a, const struct json *original, const struct json *patch);                  /* RFC 7396 */
 /* Strategic merge, apimachinery pkg/util/strategicpatch: patchStrategy/patchMergeKey from the type, $patch: delete|replace|merge,
- * $setElementOrder/x, $deleteFromPrimitiveList/x, $retainKeys. Servers of a minor version before 27 put a value that is new in as it is,
- * with its directives; later ones take these out. Errors are the upstream texts (ERR_BAD_REQUEST or ERR_INVALID). */
+ * $setElementOrder/x, $deleteFromPrimitiveList/x, $retainKeys. Servers of a minor version before 27 put a value that is new in as it
+ * is, with its directives; later ones take these out. Errors are the upstream texts (ERR_BAD_REQUEST or ERR_INVALID). */
 struct json *patch_strategic(struct arena *a, int minor, const struct type *t, const struct json *original, const struct json *patch,
                              struct err *err);
 /* Go's %v and %s of a decoded JSON value: map[a:1 b:[x y]], <nil>. Upstream's errors are full of it. */

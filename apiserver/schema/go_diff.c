@@ -397,16 +397,17 @@ static struct text *compact(struct arena *a, struct text *t, int mode)
         return t;
     }
     bool several = false;
-    struct str all = STR("");
     for (struct record *r = t->first; r; r = r->next) {
         r->value = compact(a, r->value, r->sign ? r->sign : mode);
         several = several || r->sign == REMOVED || r->sign == INSERTED || r->value->kind != LINE || r->comment;
-        if (r->value->kind == LINE)
-            all = arena_strf(a, STR_FMT STR_FMT "%s" STR_FMT "%s", STR_ARG(all), STR_ARG(r->key), r->key.n ? ": " : "",
-                             STR_ARG(r->value->line), r->next ? ", " : "");
     }
-    several = several || ((mode == REMOVED || mode == INSERTED) && all.n > COLUMN_MAX);
-    return several ? t : new_line(a, all);
+    if (several || ((mode == REMOVED || mode == INSERTED) && length(t) > COLUMN_MAX))
+        return t;
+    struct str all = STR("");                      /* of few: format_value cuts long ones */
+    for (struct record *r = t->first; r; r = r->next)
+        all = arena_strf(a, STR_FMT STR_FMT "%s" STR_FMT "%s", STR_ARG(all), STR_ARG(r->key), r->key.n ? ": " : "",
+                         STR_ARG(r->value->line), r->next ? ", " : "");
+    return new_line(a, all);
 }
 
 static void indent(struct strbuf *b, int mode, int depth)

@@ -242,6 +242,12 @@ static inline bool pv_undefined(struct pval v) { return v.type == PHP_NULL && v.
 
 /* ---- php_eval.c, php_run.c ---- */
 struct pval php_eval(struct php_vm *vm, struct pnode *n);            /* the caller owns the result */
+bool php_eval_bool(struct php_vm *vm, struct pnode *n);
+void php_eval_assign_list(struct php_vm *vm, struct pnode *list, struct pval v);       /* list($a, $b) = v; borrows v */
+void php_eval_echo(struct php_vm *vm, struct pval v);                /* borrows v */
+/* A statement; how it ended. FLOW_BREAK and FLOW_CONTINUE concern the loop around, FLOW_RETURN the function. */
+enum flow { FLOW_NEXT, FLOW_BREAK, FLOW_CONTINUE, FLOW_RETURN };
+enum flow php_exec(struct php_vm *vm, struct pnode *n);
 struct pval *php_place(struct php_vm *vm, struct pnode *n);          /* of a variable or element, made if absent */
 struct pval php_read_quiet(struct php_vm *vm, struct pnode *n);      /* as isset() looks at it: no notices; a new reference */
 void php_run_function(struct php_vm *vm, struct pfunc *main);

@@ -18,13 +18,15 @@
 
 static struct identity *serving(void *ctx) { return ((struct apiserver *)ctx)->opt.serving; }
 
-static struct identity *edge_serving(void *ctx) {
+static struct identity *edge_serving(void *ctx)
+{
     const struct apiserver *as = ctx;
     return as->opt.edge_serving ? as->opt.edge_serving(as->opt.edge_serving_ctx, as->opt.serving) : as->opt.serving;
 }
 
 /* What the clock of someone outside is ahead of the virtual one, in whole seconds; nothing while they go together. */
-static int64_t clock_shift(void *ctx) {
+static int64_t clock_shift(void *ctx)
+{
     const struct apiserver *as = ctx;
     int64_t ahead = wall_now_ns() - vtime_now(as->loop), half = (int64_t)NS_PER_S / 2;
     return (ahead + (ahead < 0 ? -half : half)) / (int64_t)NS_PER_S;
@@ -32,7 +34,8 @@ static int64_t clock_shift(void *ctx) {
 
 static void on_commit(void *ctx, bool ok, const struct err *why) { pending_flush(ctx, ok ? NULL : why); }
 
-static bool listen(struct apiserver *as, struct err *err) {
+static bool listen(struct apiserver *as, struct err *err)
+{
     struct http_server_options o = { .loop = as->loop, .name = "apiserver", .handler = chain_handle, .ctx = as,
                                      .identity = serving, .identity_ctx = as,
                                      .edge_identity = edge_serving, .request_client_cert = true, .time_shift_s = clock_shift,
@@ -43,7 +46,8 @@ static bool listen(struct apiserver *as, struct err *err) {
     return !as->opt.node || http_server_listen_vnet(as->http, as->opt.node, as->opt.bind_address, as->opt.secure_port, err);
 }
 
-static void make_kubelet_client(struct apiserver *as) {
+static void make_kubelet_client(struct apiserver *as)
+{
     if (!as->opt.node) return;
     struct http_client_options o = { .from = as->opt.node, .roots = as->opt.policy.kubelet_ca,
                                      .insecure_skip_verify = !as->opt.policy.kubelet_ca,
@@ -52,7 +56,8 @@ static void make_kubelet_client(struct apiserver *as) {
     http_client_quote_urls(as->kubelet_client, as->opt.minor >= 19);
 }
 
-struct apiserver *apiserver_new(const struct apiserver_options *opt, struct err *err) {
+struct apiserver *apiserver_new(const struct apiserver_options *opt, struct err *err)
+{
     struct apiserver *as = NEW(struct apiserver);
     as->opt = *opt;
     as->loop = opt->loop;
@@ -76,14 +81,16 @@ struct apiserver *apiserver_new(const struct apiserver_options *opt, struct err 
     return NULL;
 }
 
-void apiserver_start(struct apiserver *as) {
+void apiserver_start(struct apiserver *as)
+{
     event_expiry_start(as);
     as->hooks = start_hooks_new(as);
     customs_start(as->customs);
     as->watch_floor = store_revision(as->store);
 }
 
-void apiserver_free(struct apiserver *as) {
+void apiserver_free(struct apiserver *as)
+{
     if (!as) return;
     store_after_commit_cancel(as->store, on_commit, as);
     start_hooks_free(as->hooks);
@@ -104,7 +111,8 @@ void apiserver_free(struct apiserver *as) {
     free(as);
 }
 
-void apiserver_set_sa_keys(struct apiserver *as, struct key *signing, struct key *const *verify, size_t n) {
+void apiserver_set_sa_keys(struct apiserver *as, struct key *signing, struct key *const *verify, size_t n)
+{
     key_unref(as->sa_key);
     for (size_t i = 0; i < as->sa_verify_count; i++) key_unref(as->sa_verify[i]);
     as->sa_key = signing ? key_ref(signing) : NULL;

@@ -23,24 +23,28 @@ struct load {
 static struct str flag(const struct load *l, const char *name) { return apiserver_flag(l->flags, name); }
 static const char *text(const struct load *l, const char *name) { return arena_cstr(l->a, flag(l, name)); }
 
-static bool flag_bool(const struct load *l, const char *name, bool otherwise) {
+static bool flag_bool(const struct load *l, const char *name, bool otherwise)
+{
     struct str s = flag(l, name);
     return s.n ? str_eqc(s, "1") || s.p[0] == 't' || s.p[0] == 'T' : otherwise;
 }
 
-static int64_t flag_int(const struct load *l, const char *name, int64_t otherwise) {
+static int64_t flag_int(const struct load *l, const char *name, int64_t otherwise)
+{
     int64_t n = otherwise;
     str_int(flag(l, name), &n);
     return n;
 }
 
-static int64_t flag_ns(const struct load *l, const char *name) {
+static int64_t flag_ns(const struct load *l, const char *name)
+{
     int64_t ns = 0;
     duration_parse_go(flag(l, name), &ns);
     return ns;
 }
 
-static struct word_list flag_list(const struct load *l, const char *name) {
+static struct word_list flag_list(const struct load *l, const char *name)
+{
     struct str rest = flag(l, name);
     size_t n = 0;
     struct str *v = arena_zalloc(l->a, (rest.n + 1) * sizeof *v);
@@ -53,7 +57,8 @@ static struct word_list flag_list(const struct load *l, const char *name) {
 
 /* ---- the command line alone: Validate ---- */
 static void mistake(struct load *l, const char *fmt, ...) PRINTF(2, 3);
-static void mistake(struct load *l, const char *fmt, ...) {
+static void mistake(struct load *l, const char *fmt, ...)
+{
     va_list ap;
     va_start(ap, fmt);
     if (l->mistake_count++) strbuf_addc(&l->mistakes, ", ");
@@ -61,7 +66,8 @@ static void mistake(struct load *l, const char *fmt, ...) {
     va_end(ap);
 }
 
-static void read_modes(struct load *l) {
+static void read_modes(struct load *l)
+{
     static const char *const names[] = { "", "Node", "RBAC", "AlwaysAllow", "AlwaysDeny" };
     struct word_list modes = flag_list(l, "authorization-mode");
     uint8_t *out = l->out->options.policy.authorization;
@@ -79,7 +85,8 @@ static void read_modes(struct load *l) {
     }
 }
 
-static void read_plugins(struct load *l, const char *name, struct word_list *out, bool on) {
+static void read_plugins(struct load *l, const char *name, struct word_list *out, bool on)
+{
     *out = flag_list(l, name);
     for (size_t i = 0; i < out->n; i++) {
         enum admission_known known = admission_known(out->v[i], l->minor);
@@ -89,7 +96,8 @@ static void read_plugins(struct load *l, const char *name, struct word_list *out
     }
 }
 
-static void plugins_overlap(struct load *l) {
+static void plugins_overlap(struct load *l)
+{
     const struct apiserver_policy *p = &l->out->options.policy;
     for (size_t i = 0; i < p->plugins_on.n; i++)
         for (size_t k = 0; k < p->plugins_off.n; k++)
@@ -98,7 +106,8 @@ static void plugins_overlap(struct load *l) {
                     STR_ARG(p->plugins_on.v[i]));
 }
 
-static void read_service_range(struct load *l) {
+static void read_service_range(struct load *l)
+{
     struct apiserver_policy *p = &l->out->options.policy;
     struct str range = flag(l, "service-cluster-ip-range"), ip, size;
     int64_t bits = 0, part;
@@ -119,7 +128,8 @@ static void read_service_range(struct load *l) {
     }
 }
 
-static void read_port_range(struct load *l) {
+static void read_port_range(struct load *l)
+{
     struct str range = flag(l, "service-node-port-range"), from, to;
     int64_t first = 0, last = 0;
     if (!range.n) return;
@@ -131,7 +141,8 @@ static void read_port_range(struct load *l) {
     l->out->options.policy.port_count = (int)(last - first + 1);
 }
 
-static void read_runtime_config(struct load *l) {
+static void read_runtime_config(struct load *l)
+{
     struct word_list all = flag_list(l, "runtime-config");
     struct str *off = arena_zalloc(l->a, (all.n + 1) * sizeof *off);
     size_t n = 0;
@@ -150,7 +161,8 @@ static void read_runtime_config(struct load *l) {
 }
 
 /* TokenRequest needs its key, its issuer and, by default the issuer, its audiences; from v1.20 on it is not to be left out. */
-static void read_token_flags(struct load *l) {
+static void read_token_flags(struct load *l)
+{
     struct apiserver_options *o = &l->out->options;
     bool key = flag(l, "service-account-signing-key-file").n > 0, issuer = flag(l, "service-account-issuer").n > 0,
         audiences = flag(l, "api-audiences").n > 0;
@@ -164,7 +176,8 @@ static void read_token_flags(struct load *l) {
         mistake(l, "--service-account-signing-key-file, --service-account-issuer, and --api-audiences should be specified together");
 }
 
-static void read_proxy_flags(struct load *l) {
+static void read_proxy_flags(struct load *l)
+{
     struct apiserver_policy *p = &l->out->options.policy;
     p->proxy_names = flag_list(l, "requestheader-allowed-names");
     p->proxy_any_name = !p->proxy_names.n;
@@ -175,13 +188,15 @@ static void read_proxy_flags(struct load *l) {
         "--proxy-client-cert-file and --proxy-client-key-file must be specified together");
 }
 
-static bool allows_all(const struct apiserver_policy *p) {
+static bool allows_all(const struct apiserver_policy *p)
+{
     for (const uint8_t *m = p->authorization; *m; m++)
         if (*m == AUTHZ_ALWAYS_ALLOW) return true;
     return false;
 }
 
-static bool validate(struct load *l, const char *node_ip) {
+static bool validate(struct load *l, const char *node_ip)
+{
     struct apiserver_options *o = &l->out->options;
     struct apiserver_policy *p = &o->policy;
     strbuf_init(&l->mistakes, 8192);
@@ -216,11 +231,13 @@ static bool validate(struct load *l, const char *node_ip) {
 }
 
 /* ---- files ---- */
-static bool read_file(struct load *l, const char *name, struct str *out) {
+static bool read_file(struct load *l, const char *name, struct str *out)
+{
     return l->files->read(l->files->ctx, l->a, text(l, name), out, l->err);
 }
 
-static bool pair(struct load *l, const char *cert_flag, const char *key_flag, const char *prefix, struct identity **out) {
+static bool pair(struct load *l, const char *cert_flag, const char *key_flag, const char *prefix, struct identity **out)
+{
     struct str cert, key;
     if (!flag(l, cert_flag).n) return true;
     if (read_file(l, cert_flag, &cert) && read_file(l, key_flag, &key)) {
@@ -231,7 +248,8 @@ static bool pair(struct load *l, const char *cert_flag, const char *key_flag, co
     return *out || (err_prefix(l->err, "%s", prefix), false);
 }
 
-static bool roots(struct load *l, const char *name, const char *prefix, struct trust **out, struct str *pem) {
+static bool roots(struct load *l, const char *name, const char *prefix, struct trust **out, struct str *pem)
+{
     struct str bytes;
     if (!flag(l, name).n) return true;
     if (!read_file(l, name, &bytes)) return err_prefix(l->err, "%s", prefix);
@@ -245,7 +263,8 @@ static bool roots(struct load *l, const char *name, const char *prefix, struct t
     return true;
 }
 
-static bool verify_keys(struct load *l) {
+static bool verify_keys(struct load *l)
+{
     const struct json *list = json_get(l->flags, "service-account-key-file");
     const char *prefix = l->minor < 20 ? "invalid authentication config: " : "";
     for (const struct json *f = json_first(list); f; f = json_next(f)) {
@@ -266,7 +285,8 @@ static bool verify_keys(struct load *l) {
     return true;
 }
 
-static bool signing_key(struct load *l) {
+static bool signing_key(struct load *l)
+{
     struct str bytes;
     if (!flag(l, "service-account-signing-key-file").n) return true;
     if (!read_file(l, "service-account-signing-key-file", &bytes)) {
@@ -281,7 +301,8 @@ static bool signing_key(struct load *l) {
                    text(l, "service-account-signing-key-file"));
 }
 
-static bool static_tokens(struct load *l) {
+static bool static_tokens(struct load *l)
+{
     struct str bytes;
     struct static_tokens *all = ARENA_NEW(l->a, struct static_tokens);
     if (!flag(l, "token-auth-file").n) return true;
@@ -291,7 +312,8 @@ static bool static_tokens(struct load *l) {
 }
 
 /* What the way to etcd is authenticated with: read, so that what is missing ends the server as it would. */
-static bool etcd_files(struct load *l) {
+static bool etcd_files(struct load *l)
+{
     static const char *const names[] = { "etcd-certfile", "etcd-keyfile", "etcd-cafile" };
     struct str bytes;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -300,7 +322,8 @@ static bool etcd_files(struct load *l) {
     return true;
 }
 
-static bool read_all(struct load *l) {
+static bool read_all(struct load *l)
+{
     struct apiserver_config *c = l->out;
     struct apiserver_options *o = &c->options;
     const char *old = l->minor < 20 ? "unable to load server certificate: " : "";
@@ -324,7 +347,8 @@ static bool read_all(struct load *l) {
 
 bool apiserver_config_load(struct arena *a, const struct json *flags, int minor, const char *node_ip,
     const struct apiserver_files *files,
-                           struct apiserver_config *out, struct err *err) {
+                           struct apiserver_config *out, struct err *err)
+{
     struct load l = { .a = a, .flags = flags, .minor = minor, .files = files, .out = out, .err = err };
     *out = (struct apiserver_config){ 0 };
     if (validate(&l, node_ip) && read_all(&l)) return true;
@@ -332,7 +356,8 @@ bool apiserver_config_load(struct arena *a, const struct json *flags, int minor,
     return false;
 }
 
-void apiserver_config_deinit(struct apiserver_config *c) {
+void apiserver_config_deinit(struct apiserver_config *c)
+{
     struct identity *const ids[] = { c->serving, c->kubelet_client, c->proxy_client };
     struct trust *const pools[] = { c->client_ca, c->requestheader_ca, c->kubelet_ca };
     for (size_t i = 0; i < ARRAY_LEN(ids); i++)

@@ -189,7 +189,8 @@ static const struct flag table[] = {
 
 static bool exists(const struct flag *f, int minor) { return minor >= f->since && (!f->until || minor < f->until); }
 
-void apiserver_flags_usage(int minor, struct strbuf *out) {
+void apiserver_flags_usage(int minor, struct strbuf *out)
+{
     strbuf_addc(out, "Usage:\n  kube-apiserver [flags]\n\nFlags:\n");
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (strcmp(table[i].p.name, "v") != 0 && exists(&table[i], minor))
@@ -200,14 +201,16 @@ void apiserver_flags_usage(int minor, struct strbuf *out) {
 /* ---- the command line ---- */
 struct parsing { struct arena *a; int minor; struct json *flags; };
 
-static const struct pflag *find(void *ctx, struct str name) {
+static const struct pflag *find(void *ctx, struct str name)
+{
     const struct parsing *p = ctx;
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (str_eqc(name, table[i].p.name) && exists(&table[i], p->minor)) return &table[i].p;
     return NULL;
 }
 
-static bool keep(void *ctx, const struct pflag *flag, struct str value, int64_t number, struct err *err) {
+static bool keep(void *ctx, const struct pflag *flag, struct str value, int64_t number, struct err *err)
+{
     const struct parsing *p = ctx;
     const struct flag *f = container_of(flag, struct flag, p);
     struct json *before = json_get(p->flags, flag->name);
@@ -221,12 +224,14 @@ static bool keep(void *ctx, const struct pflag *flag, struct str value, int64_t 
     return true;
 }
 
-struct str apiserver_flag(const struct json *flags, const char *name) {
+struct str apiserver_flag(const struct json *flags, const char *name)
+{
     const struct json *v = json_get(flags, name);
     return json_is(v, JSON_ARRAY) ? json_str(json_at(v, json_len(v) - 1)) : json_str(v);
 }
 
-struct json *apiserver_flags_parse(struct arena *a, int minor, char **argv, struct json *deprecated, struct err *err) {
+struct json *apiserver_flags_parse(struct arena *a, int minor, char **argv, struct json *deprecated, struct err *err)
+{
     struct parsing p = { a, minor, json_new_object(a) };
     const struct pflag_set set = { .find = find, .keep = keep, .ctx = &p, .quoted = minor >= 19 };
     const char *stray;

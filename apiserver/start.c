@@ -15,12 +15,14 @@ struct start_hooks { struct apiserver *as; struct timer timer; int64_t true_rev;
                      0: it was not */ };
 
 static bool ensure(struct apiserver *as, struct arena *a, const char *group, const char *version, const char *resource,
-                   bool update, struct json *obj, struct err *err) {
+                   bool update, struct json *obj, struct err *err)
+{
     if (!registry_find(as, str_c(group), str_c(version), str_c(resource), STR(""))) return true;
     return registry_ensure(as, group, version, resource, obj, update, a, err);
 }
 
-static bool namespaces(struct apiserver *as, struct arena *a, struct err *err) {
+static bool namespaces(struct apiserver *as, struct arena *a, struct err *err)
+{
     static const char *const names[] = { "default", "kube-system", "kube-public", "kube-node-lease" };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (!ensure(as, a, "", "v1", "namespaces", false,
@@ -29,7 +31,8 @@ static bool namespaces(struct apiserver *as, struct arena *a, struct err *err) {
     return true;
 }
 
-static bool kubernetes_service(struct apiserver *as, struct arena *a, struct err *err) {
+static bool kubernetes_service(struct apiserver *as, struct arena *a, struct err *err)
+{
     struct json *svc = json_buildf(a,
                                    "{'kind':'Service','apiVersion':'v1','metadata':{'name':'kubernetes','namespace':'default',"
                                    "'labels':"
@@ -40,7 +43,8 @@ static bool kubernetes_service(struct apiserver *as, struct arena *a, struct err
     return ensure(as, a, "", "v1", "services", false, svc, err);
 }
 
-static bool kubernetes_endpoints(struct apiserver *as, struct arena *a, struct err *err) {
+static bool kubernetes_endpoints(struct apiserver *as, struct arena *a, struct err *err)
+{
     const char *ip = as->opt.advertise_ip;
     int64_t port = as->opt.secure_port;
     struct json *ep = json_buildf(a, "{'kind':'Endpoints','apiVersion':'v1','metadata':{'name':'kubernetes','namespace':'default'},"
@@ -59,7 +63,8 @@ static bool kubernetes_endpoints(struct apiserver *as, struct arena *a, struct e
     return as->opt.minor < 19 || ensure(as, a, "discovery.k8s.io", version, "endpointslices", true, slice, err);
 }
 
-static bool priority_classes(struct apiserver *as, struct arena *a, struct err *err) {
+static bool priority_classes(struct apiserver *as, struct arena *a, struct err *err)
+{
     static const struct { const char *name; int64_t value; const char *text; } classes[] = {
         { "system-node-critical", 2000001000, "Used for system critical pods that must not be moved from their current node." },
         { "system-cluster-critical", 2000000000,
@@ -74,7 +79,8 @@ static bool priority_classes(struct apiserver *as, struct arena *a, struct err *
     return true;
 }
 
-static struct str words_json(struct arena *a, const struct word_list *l, const char *usual) {
+static struct str words_json(struct arena *a, const struct word_list *l, const char *usual)
+{
     struct json *list = json_new_array(a);
     for (size_t i = 0; i < l->n; i++) json_append(list, json_new_str(a, l->v[i]));
     if (!l->n) json_append(list, json_new_strc(a, usual));
@@ -82,7 +88,8 @@ static struct str words_json(struct arena *a, const struct word_list *l, const c
 }
 
 /* For extension servers, which trust the front proxy and clients through it. */
-static bool authentication_config(struct apiserver *as, struct arena *a, struct err *err) {
+static bool authentication_config(struct apiserver *as, struct arena *a, struct err *err)
+{
     struct json *data = json_new_object(a);
     if (as->opt.client_ca_pem.n) json_set_str(a, data, "client-ca-file", as->opt.client_ca_pem);
     if (as->opt.requestheader_ca_pem.n) {
@@ -103,7 +110,8 @@ static bool authentication_config(struct apiserver *as, struct arena *a, struct 
 
 static bool bootstrap_rbac(struct apiserver *as, struct arena *a, struct err *err) { (void)a; return authz_bootstrap(as, err); }
 
-static bool register_local(struct apiserver *as, struct arena *a, struct err *err) {
+static bool register_local(struct apiserver *as, struct arena *a, struct err *err)
+{
     (void)a;
     return aggregator_register_local(as, err);
 }
@@ -117,7 +125,8 @@ static const struct start_hook hooks[] = {
 };
 
 /* All hooks until they have all succeeded once; then those that keep something true. */
-static bool run_hooks(struct apiserver *as) {
+static bool run_hooks(struct apiserver *as)
+{
     bool ok = true, first = !as->ready;
     if (!apiserver_storage_up(as)) return false;
     for (size_t i = 0; i < ARRAY_LEN(hooks); i++) {
@@ -136,7 +145,8 @@ static bool run_hooks(struct apiserver *as) {
 }
 
 /* Has nobody written what the hooks look after since all of it was true? Then there is nothing to look at. */
-static bool still_true(const struct start_hooks *h) {
+static bool still_true(const struct start_hooks *h)
+{
     static const char *const kept[] = { "/registry/core/namespaces/", "/registry/core/services/default/",
                                         "/registry/core/endpoints/default/",
                                         "/registry/discovery.k8s.io/endpointslices/default/" };
@@ -145,17 +155,20 @@ static bool still_true(const struct start_hooks *h) {
     return same && apiserver_storage_up(h->as);
 }
 
-static void reconcile(struct start_hooks *h) {
+static void reconcile(struct start_hooks *h)
+{
     h->true_rev = still_true(h) || run_hooks(h->as) ? store_revision(h->as->store) : 0;
 }
 
-static void on_timer(struct timer *t) {
+static void on_timer(struct timer *t)
+{
     struct start_hooks *h = container_of(t, struct start_hooks, timer);
     reconcile(h);
     timer_start(t, RECONCILE_S * (int64_t)NS_PER_S);
 }
 
-struct start_hooks *start_hooks_new(struct apiserver *as) {
+struct start_hooks *start_hooks_new(struct apiserver *as)
+{
     struct start_hooks *h = NEW(struct start_hooks);
     h->as = as;
     timer_init(&h->timer, as->loop, on_timer);
@@ -164,7 +177,8 @@ struct start_hooks *start_hooks_new(struct apiserver *as) {
     return h;
 }
 
-void start_hooks_free(struct start_hooks *h) {
+void start_hooks_free(struct start_hooks *h)
+{
     if (!h) return;
     timer_stop(&h->timer);
     free(h);

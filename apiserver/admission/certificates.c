@@ -7,20 +7,23 @@
 
 #define CERTIFICATES "certificates.k8s.io"
 
-static bool may(struct admission_attrs *t, const char *verb, struct str name) {
+static bool may(struct admission_attrs *t, const char *verb, struct str name)
+{
     struct attributes at = { .user = &t->r->user, .is_resource = true, .verb = str_c(verb), .group = STR(CERTIFICATES),
                              .version = STR("*"), .resource = STR("signers"), .name = name };
     return authz_allowed(t->r->as, &at, t->r->a, NULL);
 }
 
-static bool permitted(struct admission_attrs *t, const char *verb, struct str signer) {
+static bool permitted(struct admission_attrs *t, const char *verb, struct str signer)
+{
     struct str domain, path;
     if (may(t, verb, signer)) return true;
     str_cut(signer, '/', &domain, &path);
     return may(t, verb, arena_strf(t->r->a, STR_FMT "/*", STR_ARG(domain)));
 }
 
-bool certificate_approval(struct admission_attrs *t, struct err *err) {
+bool certificate_approval(struct admission_attrs *t, struct err *err)
+{
     struct str signer = json_path_str(t->old, "spec.signerName");
     if (t->op != ADMIT_UPDATE || !attrs_are(t, CERTIFICATES, "certificatesigningrequests", "approval") ||
         permitted(t, "approve", signer))
@@ -28,7 +31,8 @@ bool certificate_approval(struct admission_attrs *t, struct err *err) {
     return admission_forbid(t, err, "user not permitted to approve requests with signerName \"" STR_FMT "\"", STR_ARG(signer));
 }
 
-bool certificate_signing(struct admission_attrs *t, struct err *err) {
+bool certificate_signing(struct admission_attrs *t, struct err *err)
+{
     struct str signer = json_path_str(t->old, "spec.signerName");
     if (t->op != ADMIT_UPDATE || !attrs_are(t, CERTIFICATES, "certificatesigningrequests", "status")) return true;
     bool same = str_eq(json_path_str(t->old, "status.certificate"), json_path_str(t->obj, "status.certificate")) &&
@@ -37,7 +41,8 @@ bool certificate_signing(struct admission_attrs *t, struct err *err) {
     return admission_forbid(t, err, "user not permitted to sign requests with signerName \"" STR_FMT "\"", STR_ARG(signer));
 }
 
-bool certificate_subject(struct admission_attrs *t, struct err *err) {
+bool certificate_subject(struct admission_attrs *t, struct err *err)
+{
     struct str pem, signer = json_path_str(t->obj, "spec.signerName");
     struct csr csr;
     struct err why = { 0 };

@@ -41,20 +41,23 @@ static const char *const refused[] = {
 };
 
 /* ---- --enable-admission-plugins and --disable-admission-plugins ---- */
-static bool listed(const struct word_list *l, const char *name) {
+static bool listed(const struct word_list *l, const char *name)
+{
     for (size_t i = 0; i < l->n; i++)
         if (str_eqc(l->v[i], name)) return true;
     return false;
 }
 
-static bool is_on(const struct apiserver *as, const struct plugin *p) {
+static bool is_on(const struct apiserver *as, const struct plugin *p)
+{
     const struct apiserver_policy *set = &as->opt.policy;
     if (as->opt.minor < p->since || listed(&set->plugins_off, p->name)) return false;
     bool kubeadm = !set->plugins_on.v && !strcmp(p->name, "NodeRestriction");
     return !p->optional || kubeadm || listed(&set->plugins_on, p->name);
 }
 
-enum admission_known admission_known(struct str name, int minor) {
+enum admission_known admission_known(struct str name, int minor)
+{
     for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
         if (str_eqc(name, plugins[i].name))
             return minor >= plugins[i].since || !strcmp(plugins[i].name, "RuntimeClass") ? ADMISSION_MODELLED : ADMISSION_UNKNOWN;
@@ -66,17 +69,20 @@ enum admission_known admission_known(struct str name, int minor) {
 }
 
 /* ---- what plugins share ---- */
-bool attrs_are(const struct admission_attrs *t, const char *group, const char *resource, const char *sub) {
+bool attrs_are(const struct admission_attrs *t, const char *group, const char *resource, const char *sub)
+{
     return str_eqc(t->group, group) && str_eqc(t->resource, resource) && str_eqc(t->sub, sub);
 }
 
 bool creates_pod(const struct admission_attrs *t) { return t->op == ADMIT_CREATE && attrs_are(t, "", "pods", ""); }
 
-bool is_mirror_pod(const struct json *pod) {
+bool is_mirror_pod(const struct json *pod)
+{
     return json_get(json_path(pod, "metadata.annotations"), "kubernetes.io/config.mirror") != NULL;
 }
 
-static struct str shown_name(const struct admission_attrs *t) {
+static struct str shown_name(const struct admission_attrs *t)
+{
     if (t->name.n) return t->name;
     const struct json *meta = json_get(t->obj ? t->obj : t->old, "metadata");
     struct str base = json_get_str(meta, "generateName"), name = json_get_str(meta, "name");
@@ -84,7 +90,8 @@ static struct str shown_name(const struct admission_attrs *t) {
     return unborn ? base : name.n ? name : STR("Unknown");
 }
 
-bool admission_forbid(const struct admission_attrs *t, struct err *err, const char *fmt, ...) {
+bool admission_forbid(const struct admission_attrs *t, struct err *err, const char *fmt, ...)
+{
     char why[1400];
     va_list ap;
     va_start(ap, fmt);
@@ -94,19 +101,22 @@ bool admission_forbid(const struct admission_attrs *t, struct err *err, const ch
 }
 
 void admission_list(const struct admission_attrs *t, const char *group, const char *resource, struct str ns,
-                    bool (*visit)(void *ctx, struct str key, struct object *o), void *ctx) {
+                    bool (*visit)(void *ctx, struct str key, struct object *o), void *ctx)
+{
     struct str prefix = registry_key(t->r->a, str_c(group), str_c(resource), ns, STR(""));
     store_list(t->r->as->store, prefix, STR(""), visit, ctx);
 }
 
-struct str admission_join(struct arena *a, const struct str *v, size_t n, const char *between) {
+struct str admission_join(struct arena *a, const struct str *v, size_t n, const char *between)
+{
     struct str out = STR("");
     for (size_t i = 0; i < n; i++) out = arena_strf(a, STR_FMT "%s" STR_FMT, STR_ARG(out), i ? between : "", STR_ARG(v[i]));
     return out;
 }
 
 /* ---- the chain ---- */
-static void attrs_of(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct admission_attrs *t) {
+static void attrs_of(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct admission_attrs *t)
+{
     const struct request_info *in = &r->info;
     *t = (struct admission_attrs){ .r = r, .op = op, .group = in->group, .resource = in->resource, .sub = in->subresource,
                                    .ns = in->namespace, .name = in->name, .obj = obj, .old = old };
@@ -115,7 +125,8 @@ static void attrs_of(struct request *r, enum admission_op op, struct json *obj, 
     if (meta_namespace(any).n) t->ns = meta_namespace(any);
 }
 
-bool admission_mutate(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err) {
+bool admission_mutate(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err)
+{
     struct admission_attrs t;
     attrs_of(r, op, obj, old, &t);
     for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
@@ -123,7 +134,8 @@ bool admission_mutate(struct request *r, enum admission_op op, struct json *obj,
     return true;
 }
 
-bool admission_validate(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err) {
+bool admission_validate(struct request *r, enum admission_op op, struct json *obj, const struct json *old, struct err *err)
+{
     struct admission_attrs t;
     attrs_of(r, op, obj, old, &t);
     if (op == ADMIT_CREATE && obj) t.name = meta_name(obj);   /* by now it has one */

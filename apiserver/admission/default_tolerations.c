@@ -2,7 +2,8 @@
  * (plugin/pkg/admission/defaulttolerationseconds). */
 #include "apiserver/admission/admission_priv.h"
 
-static bool tolerates(const struct json *tolerations, const char *key) {
+static bool tolerates(const struct json *tolerations, const char *key)
+{
     for (const struct json *t = json_first(tolerations); t; t = json_next(t)) {
         struct str k = json_get_str(t, "key"), effect = json_get_str(t, "effect");
         if ((!k.n || str_eqc(k, key)) && (!effect.n || str_eqc(effect, "NoExecute"))) return true;
@@ -10,7 +11,8 @@ static bool tolerates(const struct json *tolerations, const char *key) {
     return false;
 }
 
-bool default_tolerations(struct admission_attrs *t, struct err *err) {
+bool default_tolerations(struct admission_attrs *t, struct err *err)
+{
     static const char *const keys[] = { "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable" };
     (void)err;
     bool writes = t->op == ADMIT_CREATE || t->op == ADMIT_UPDATE;

@@ -9,7 +9,8 @@
 
 struct ranges { struct arena *a; struct json *list; };
 
-static bool visit_range(void *ctx, struct str key, struct object *o) {
+static bool visit_range(void *ctx, struct str key, struct object *o)
+{
     struct ranges *r = ctx;
     (void)key;
     for (const struct json *l = json_first(json_path(object_json(o), "spec.limits")); l; l = json_next(l))
@@ -18,7 +19,8 @@ static bool visit_range(void *ctx, struct str key, struct object *o) {
 }
 
 /* All limits of the namespace. */
-static const struct json *limits_of(struct admission_attrs *t) {
+static const struct json *limits_of(struct admission_attrs *t)
+{
     struct ranges r = { t->r->a, json_new_array(t->r->a) };
     admission_list(t, "", "limitranges", t->ns, visit_range, &r);
     return r.list;
@@ -31,7 +33,8 @@ static int name_cmp(const void *x, const void *y) { return str_cmp(*(const struc
 
 /* Fill what is missing of one list; the note says what was, "cpu, memory request for container x". */
 static struct str fill(struct arena *a, struct json *container, const char *list, const char *word, const char *what,
-                       const struct json *defaults) {
+                       const struct json *defaults)
+{
     struct str names[64];
     size_t n = 0;
     for (const struct json *d = json_first(defaults); d && n < ARRAY_LEN(names); d = json_next(d)) {
@@ -46,7 +49,8 @@ static struct str fill(struct arena *a, struct json *container, const char *list
                       STR_ARG(json_get_str(container, "name")));
 }
 
-static struct str fill_all(struct arena *a, struct json *containers, const char *what, const struct json *limit, struct str notes) {
+static struct str fill_all(struct arena *a, struct json *containers, const char *what, const struct json *limit, struct str notes)
+{
     for (struct json *c = json_first(containers); c; c = json_next(c)) {
         struct str note[2] = { fill(a, c, "requests", "request", what, json_get(limit, "defaultRequest")),
                                fill(a, c, "limits", "limit", what, json_get(limit, "default")) };
@@ -56,7 +60,8 @@ static struct str fill_all(struct arena *a, struct json *containers, const char 
     return notes;
 }
 
-bool limit_ranger_admit(struct admission_attrs *t, struct err *err) {
+bool limit_ranger_admit(struct admission_attrs *t, struct err *err)
+{
     (void)err;
     if (!creates_pod(t)) return true;
     struct arena *a = t->r->a;
@@ -76,17 +81,20 @@ bool limit_ranger_admit(struct admission_attrs *t, struct err *err) {
 /* ---- bounds ---- */
 struct bounds { struct arena *a; const char *dot; struct str errors[32]; size_t n; };
 
-static bool quantity_of(const struct json *list, struct str name, struct quantity *q) {
+static bool quantity_of(const struct json *list, struct str name, struct quantity *q)
+{
     const struct json *j = json_getn(list, name);
     return j && quantity_parse(json_type(j) == JSON_STRING ? json_str(j) : STR("0"), q, NULL);
 }
 
-static void complain(struct bounds *b, struct str text) {
+static void complain(struct bounds *b, struct str text)
+{
     if (b->n < ARRAY_LEN(b->errors)) b->errors[b->n++] = arena_strf(b->a, STR_FMT "%s", STR_ARG(text), b->dot);
 }
 
 static void at_least(struct bounds *b, struct str type, const struct json *min, const struct json *requests,
-                     const struct json *limits) {
+                     const struct json *limits)
+{
     for (const struct json *m = json_first(min); m; m = json_next(m)) {
         struct quantity floor, req, lim;
         struct str name = json_key(m);
@@ -103,7 +111,8 @@ static void at_least(struct bounds *b, struct str type, const struct json *min, 
 }
 
 static void at_most(struct bounds *b, struct str type, const struct json *max, const struct json *requests,
-                    const struct json *limits, bool claims) {
+                    const struct json *limits, bool claims)
+{
     for (const struct json *m = json_first(max); m; m = json_next(m)) {
         struct quantity ceiling, req, lim;
         struct str name = json_key(m);
@@ -120,7 +129,8 @@ static void at_most(struct bounds *b, struct str type, const struct json *max, c
 }
 
 static void in_ratio(struct bounds *b, struct str type, const struct json *ratios, const struct json *requests,
-                     const struct json *limits) {
+                     const struct json *limits)
+{
     for (const struct json *m = json_first(ratios); m; m = json_next(m)) {
         struct quantity most, req, lim;
         struct str name = json_key(m);
@@ -137,7 +147,8 @@ static void in_ratio(struct bounds *b, struct str type, const struct json *ratio
 }
 
 /* What all containers name, summed; a name that one of them lacks is left out. */
-static struct json *sum(struct arena *a, const struct json *containers, const char *list) {
+static struct json *sum(struct arena *a, const struct json *containers, const char *list)
+{
     struct json *out = json_new_object(a);
     const struct json *first = json_get(json_get(json_first(containers), "resources"), list);
     for (const struct json *k = json_first(first); k; k = json_next(k)) {
@@ -152,21 +163,24 @@ static struct json *sum(struct arena *a, const struct json *containers, const ch
     return out;
 }
 
-static void check_bounds(struct bounds *b, const struct json *limit, const struct json *requests, const struct json *limits) {
+static void check_bounds(struct bounds *b, const struct json *limit, const struct json *requests, const struct json *limits)
+{
     struct str type = json_get_str(limit, "type");
     at_least(b, type, json_get(limit, "min"), requests, limits);
     at_most(b, type, json_get(limit, "max"), requests, limits, limit_is(limit, "PersistentVolumeClaim"));
     in_ratio(b, type, json_get(limit, "maxLimitRequestRatio"), requests, limits);
 }
 
-static void check_pod(struct bounds *b, const struct json *limit, const struct json *pod) {
+static void check_pod(struct bounds *b, const struct json *limit, const struct json *pod)
+{
     const struct json *containers = json_path(pod, "spec.containers");
     for (const struct json *c = json_first(containers); c && limit_is(limit, "Container"); c = json_next(c))
         check_bounds(b, limit, json_path(c, "resources.requests"), json_path(c, "resources.limits"));
     if (limit_is(limit, "Pod")) check_bounds(b, limit, sum(b->a, containers, "requests"), sum(b->a, containers, "limits"));
 }
 
-bool limit_ranger_validate(struct admission_attrs *t, struct err *err) {
+bool limit_ranger_validate(struct admission_attrs *t, struct err *err)
+{
     bool claim = t->op == ADMIT_CREATE && attrs_are(t, "", "persistentvolumeclaims", "");
     struct bounds b = { .a = t->r->a, .dot = t->r->as->opt.minor < 17 ? "." : "" };
     if (!creates_pod(t) && !claim) return true;

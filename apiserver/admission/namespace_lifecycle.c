@@ -5,11 +5,13 @@
  */
 #include "apiserver/admission/admission_priv.h"
 
-static bool immortal(struct str name) {
+static bool immortal(struct str name)
+{
     return str_eqc(name, "default") || str_eqc(name, "kube-system") || str_eqc(name, "kube-public");
 }
 
-static bool terminating(const struct admission_attrs *t, struct err *err) {
+static bool terminating(const struct admission_attrs *t, struct err *err)
+{
     admission_forbid(t, err, "unable to create new content in namespace " STR_FMT " because it is being terminated", STR_ARG(t->ns));
     if (!err || !err->details) return false;
     struct arena *a = t->r->a;
@@ -22,7 +24,8 @@ static bool terminating(const struct admission_attrs *t, struct err *err) {
     return false;
 }
 
-bool namespace_lifecycle(struct admission_attrs *t, struct err *err) {
+bool namespace_lifecycle(struct admission_attrs *t, struct err *err)
+{
     if (str_eqc(t->resource, "namespaces") && !t->group.n) {
         if (t->op == ADMIT_DELETE && immortal(t->name)) return admission_forbid(t, err, "this namespace may not be deleted");
         return true;

@@ -8,13 +8,15 @@
 #define NODE_FMT "node \"" STR_FMT "\" "
 
 /* ---- pods ---- */
-static bool refers_to_secrets(const struct json *spec) {
+static bool refers_to_secrets(const struct json *spec)
+{
     for (const struct json *v = json_first(json_get(spec, "volumes")); v; v = json_next(v))
         if (json_get(v, "secret") || json_get(v, "configMap") || json_get(v, "persistentVolumeClaim")) return true;
     return false;
 }
 
-static bool create_pod(struct admission_attrs *t, struct str node, struct err *err) {
+static bool create_pod(struct admission_attrs *t, struct str node, struct err *err)
+{
     const struct json *spec = json_get(t->obj, "spec");
     if (!is_mirror_pod(t->obj))
         return admission_forbid(t, err,
@@ -28,7 +30,8 @@ static bool create_pod(struct admission_attrs *t, struct str node, struct err *e
     return !refers_to_secrets(spec) || admission_forbid(t, err, NODE_FMT "can not create pods that reference secrets", STR_ARG(node));
 }
 
-static bool on_pods(struct admission_attrs *t, struct str node, struct err *err) {
+static bool on_pods(struct admission_attrs *t, struct str node, struct err *err)
+{
     struct str where = json_path_str(t->old, "spec.nodeName");
     if (str_eqc(t->sub, "status")) {
         if (!str_eq(where, node))
@@ -45,7 +48,8 @@ static bool on_pods(struct admission_attrs *t, struct str node, struct err *err)
 }
 
 /* ---- nodes ---- */
-static bool label_is_kubelets(struct str key) {
+static bool label_is_kubelets(struct str key)
+{
     static const char *const allowed[] = {
         "kubernetes.io/hostname", "kubernetes.io/os", "kubernetes.io/arch", "beta.kubernetes.io/os", "beta.kubernetes.io/arch",
             "beta.kubernetes.io/instance-type",
@@ -69,7 +73,8 @@ static bool label_is_kubelets(struct str key) {
 }
 
 /* Labels that differ and are not a kubelet's to set; joined by ", ". */
-static struct str foreign_labels(struct arena *a, const struct json *have, const struct json *was) {
+static struct str foreign_labels(struct arena *a, const struct json *have, const struct json *was)
+{
     struct str out = STR("");
     for (int pass = 0; pass < 2; pass++) {
         const struct json *these = pass ? was : have, *those = pass ? have : was;
@@ -83,7 +88,8 @@ static struct str foreign_labels(struct arena *a, const struct json *have, const
     return out;
 }
 
-static bool on_nodes(struct admission_attrs *t, struct str node, struct err *err) {
+static bool on_nodes(struct admission_attrs *t, struct str node, struct err *err)
+{
     struct str name = t->name.n ? t->name : meta_name(t->obj);
     struct arena *a = t->r->a;
     if (!str_eq(name, node))
@@ -103,14 +109,16 @@ static bool on_nodes(struct admission_attrs *t, struct str node, struct err *err
 }
 
 /* ---- leases and the like ---- */
-static bool on_leases(struct admission_attrs *t, struct str node, struct err *err) {
+static bool on_leases(struct admission_attrs *t, struct str node, struct err *err)
+{
     if (!str_eqc(t->ns, "kube-node-lease"))
         return admission_forbid(t, err, "can only access leases in the \"kube-node-lease\" system namespace");
     struct str name = t->op == ADMIT_CREATE ? meta_name(t->obj) : t->name;
     return str_eq(name, node) || admission_forbid(t, err, "can only access node lease with the same name as the requesting node");
 }
 
-static bool on_csinodes(struct admission_attrs *t, struct str node, struct err *err) {
+static bool on_csinodes(struct admission_attrs *t, struct str node, struct err *err)
+{
     struct str name = t->op == ADMIT_CREATE ? meta_name(t->obj) : t->name;
     return str_eq(name, node) || admission_forbid(t, err, "can only access CSINode with the same name as the requesting node");
 }
@@ -121,7 +129,8 @@ static const struct { const char *group, *resource; bool (*check)(struct admissi
     { "storage.k8s.io", "csinodes", on_csinodes },
 };
 
-bool node_restriction(struct admission_attrs *t, struct err *err) {
+bool node_restriction(struct admission_attrs *t, struct err *err)
+{
     const struct user *u = &t->r->user;
     if (!user_in_group(u, "system:nodes") || !str_starts(u->name, "system:node:")) return true;
     struct str node = str_sub(u->name, strlen("system:node:"), u->name.n);

@@ -2,7 +2,8 @@
  * plugin/pkg/admission/{alwayspullimages,deny}. */
 #include "apiserver/admission/admission_priv.h"
 
-bool always_pull_images(struct admission_attrs *t, struct err *err) {
+bool always_pull_images(struct admission_attrs *t, struct err *err)
+{
     static const char *const lists[] = { "initContainers", "containers" };
     (void)err;
     bool writes = t->op == ADMIT_CREATE || t->op == ADMIT_UPDATE;

@@ -5,7 +5,8 @@
 
 struct class_search { struct arena *a; struct str name, policy; int64_t value; bool found; struct str except; };
 
-static bool visit_default(void *ctx, struct str key, struct object *o) {
+static bool visit_default(void *ctx, struct str key, struct object *o)
+{
     struct class_search *s = ctx;
     const struct json *pc = object_json(o);
     (void)key;
@@ -19,7 +20,8 @@ static bool visit_default(void *ctx, struct str key, struct object *o) {
     return true;
 }
 
-static bool named_class(struct admission_attrs *t, struct str name, struct class_search *s, struct err *err) {
+static bool named_class(struct admission_attrs *t, struct str name, struct class_search *s, struct err *err)
+{
     bool system = str_starts(name, "system-");
     if (t->r->as->opt.minor < 17 && system && !str_eqc(t->ns, "kube-system"))
         return admission_forbid(t, err, "pods with " STR_FMT " priorityClass is not permitted in " STR_FMT " namespace",
@@ -32,7 +34,8 @@ static bool named_class(struct admission_attrs *t, struct str name, struct class
     return true;
 }
 
-static bool policy_of(struct admission_attrs *t, struct json *spec, struct str computed, struct err *err) {
+static bool policy_of(struct admission_attrs *t, struct json *spec, struct str computed, struct err *err)
+{
     struct str given = json_get_str(spec, "preemptionPolicy");
     if (t->r->as->opt.minor < 19) return true;     /* alpha, off */
     if (!computed.n) computed = STR("PreemptLowerPriority");
@@ -45,14 +48,16 @@ static bool policy_of(struct admission_attrs *t, struct json *spec, struct str c
     return true;
 }
 
-static bool update_pod(struct admission_attrs *t) {
+static bool update_pod(struct admission_attrs *t)
+{
     const struct json *was = json_path(t->old, "spec.priority");
     struct json *spec = json_get(t->obj, "spec");
     if (spec && was && !json_get(spec, "priority")) json_set(t->r->a, spec, "priority", json_copy(t->r->a, was));
     return true;
 }
 
-bool priority_admit(struct admission_attrs *t, struct err *err) {
+bool priority_admit(struct admission_attrs *t, struct err *err)
+{
     if (t->op == ADMIT_UPDATE && attrs_are(t, "", "pods", "")) return update_pod(t);
     if (!creates_pod(t)) return true;
     struct arena *a = t->r->a;
@@ -74,7 +79,8 @@ bool priority_admit(struct admission_attrs *t, struct err *err) {
     return policy_of(t, spec, s.policy, err);
 }
 
-bool priority_validate(struct admission_attrs *t, struct err *err) {
+bool priority_validate(struct admission_attrs *t, struct err *err)
+{
     bool writes = t->op == ADMIT_CREATE || t->op == ADMIT_UPDATE;
     if (!writes || !attrs_are(t, SCHEDULING, "priorityclasses", "") || !json_get_bool(t->obj, "globalDefault", false)) return true;
     struct class_search s = { .a = t->r->a, .except = t->op == ADMIT_UPDATE ? t->name : STR("") };

@@ -11,7 +11,8 @@
 struct usage { struct str name; struct quantity value; };
 struct usages { struct usage v[64]; size_t n; };
 
-static void use(struct usages *u, struct str name, struct quantity q) {
+static void use(struct usages *u, struct str name, struct quantity q)
+{
     for (size_t i = 0; i < u->n; i++)
         if (str_eq(u->v[i].name, name)) {
             u->v[i].value.nano += q.nano;
@@ -20,7 +21,8 @@ static void use(struct usages *u, struct str name, struct quantity q) {
     if (u->n < ARRAY_LEN(u->v)) u->v[u->n++] = (struct usage){ name, q };
 }
 
-static const struct usage *used(const struct usages *u, struct str name) {
+static const struct usage *used(const struct usages *u, struct str name)
+{
     for (size_t i = 0; i < u->n; i++)
         if (str_eq(u->v[i].name, name)) return &u->v[i];
     return NULL;
@@ -29,13 +31,15 @@ static const struct usage *used(const struct usages *u, struct str name) {
 static void use_one(struct usages *u, struct str name) { use(u, name, quantity_from_int(1, QUANTITY_DECIMAL_SI)); }
 
 /* ---- what an object uses ---- */
-static bool take_quantity(const struct json *list, struct str name, struct quantity *q) {
+static bool take_quantity(const struct json *list, struct str name, struct quantity *q)
+{
     const struct json *j = json_getn(list, name);
     return j && quantity_parse(json_str(j), q, NULL);
 }
 
 /* Containers add up; an init container runs alone, so only the largest of either counts. */
-static void pod_list(struct arena *a, struct usages *u, const struct json *spec, const char *list, const char *prefix, bool plain) {
+static void pod_list(struct arena *a, struct usages *u, const struct json *spec, const char *list, const char *prefix, bool plain)
+{
     struct usages sum = { .n = 0 };
     struct quantity q;
     for (const struct json *c = json_first(json_get(spec, "containers")); c; c = json_next(c)) {
@@ -62,7 +66,8 @@ static void pod_list(struct arena *a, struct usages *u, const struct json *spec,
     }
 }
 
-static void pod_usage(struct arena *a, struct usages *u, const struct json *pod) {
+static void pod_usage(struct arena *a, struct usages *u, const struct json *pod)
+{
     struct str phase = json_path_str(pod, "status.phase");
     if (str_eqc(phase, "Succeeded") || str_eqc(phase, "Failed")) return;
     use_one(u, STR("pods"));
@@ -70,7 +75,8 @@ static void pod_usage(struct arena *a, struct usages *u, const struct json *pod)
     pod_list(a, u, json_get(pod, "spec"), "limits", "limits.", false);
 }
 
-static void service_usage(struct arena *a, struct usages *u, const struct json *svc) {
+static void service_usage(struct arena *a, struct usages *u, const struct json *svc)
+{
     struct str type = json_path_str(svc, "spec.type");
     int64_t ports = (int64_t)json_len(json_path(svc, "spec.ports"));
     (void)a;
@@ -80,14 +86,16 @@ static void service_usage(struct arena *a, struct usages *u, const struct json *
         use(u, STR("services.nodeports"), quantity_from_int(ports, QUANTITY_DECIMAL_SI));
 }
 
-static void claim_usage(struct arena *a, struct usages *u, const struct json *pvc) {
+static void claim_usage(struct arena *a, struct usages *u, const struct json *pvc)
+{
     struct quantity q;
     (void)a;
     use_one(u, STR("persistentvolumeclaims"));
     if (take_quantity(json_path(pvc, "spec.resources.requests"), STR("storage"), &q)) use(u, STR("requests.storage"), q);
 }
 
-static void object_usage(const struct admission_attrs *t, struct usages *u, const struct json *obj) {
+static void object_usage(const struct admission_attrs *t, struct usages *u, const struct json *obj)
+{
     static const struct { const char *resource; void (*add)(struct arena *, struct usages *, const struct json *); } evaluators[] = {
         { "pods", pod_usage }, { "services", service_usage }, { "persistentvolumeclaims", claim_usage },
     };
@@ -103,7 +111,8 @@ static void object_usage(const struct admission_attrs *t, struct usages *u, cons
 }
 
 /* ---- scopes ---- */
-static bool best_effort(const struct json *pod) {
+static bool best_effort(const struct json *pod)
+{
     static const char *const lists[] = { "containers", "initContainers" };
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         for (const struct json *c = json_first(json_get(json_get(pod, "spec"), lists[i])); c; c = json_next(c))
@@ -111,7 +120,8 @@ static bool best_effort(const struct json *pod) {
     return true;
 }
 
-static bool in_scopes(const struct admission_attrs *t, const struct json *quota, const struct json *obj) {
+static bool in_scopes(const struct admission_attrs *t, const struct json *quota, const struct json *obj)
+{
     for (const struct json *s = json_first(json_path(quota, "spec.scopes")); s; s = json_next(s)) {
         struct str scope = json_str(s);
         bool pod = !t->group.n && str_eqc(t->resource, "pods"), ends = json_path(obj, "spec.activeDeadlineSeconds") != NULL;
@@ -126,7 +136,8 @@ static bool in_scopes(const struct admission_attrs *t, const struct json *quota,
 /* ---- one quota ---- */
 struct tally { const struct admission_attrs *t; const struct json *quota; struct usages used; };
 
-static bool visit_existing(void *ctx, struct str key, struct object *o) {
+static bool visit_existing(void *ctx, struct str key, struct object *o)
+{
     struct tally *y = ctx;
     (void)key;
     if (in_scopes(y->t, y->quota, object_json(o))) object_usage(y->t, &y->used, object_json(o));
@@ -135,7 +146,8 @@ static bool visit_existing(void *ctx, struct str key, struct object *o) {
 
 struct quotas { struct arena *a; struct json *list; };
 
-static bool visit_quota(void *ctx, struct str key, struct object *o) {
+static bool visit_quota(void *ctx, struct str key, struct object *o)
+{
     struct quotas *q = ctx;
     (void)key;
     json_append(q->list, json_copy(q->a, object_json(o)));
@@ -144,13 +156,15 @@ static bool visit_quota(void *ctx, struct str key, struct object *o) {
 
 static int text_cmp(const void *x, const void *y) { return str_cmp(*(const struct str *)x, *(const struct str *)y); }
 
-static struct str sorted(struct arena *a, struct str *v, size_t n) {
+static struct str sorted(struct arena *a, struct str *v, size_t n)
+{
     qsort(v, n, sizeof *v, text_cmp);
     return admission_join(a, v, n, ",");
 }
 
 /* Compute resources that a quota bounds must be asked for by every container. */
-static bool must_specify(struct admission_attrs *t, const struct json *quota, const struct usages *delta, struct err *err) {
+static bool must_specify(struct admission_attrs *t, const struct json *quota, const struct usages *delta, struct err *err)
+{
     static const char *const compute[] = { "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory" };
     struct str missing[ARRAY_LEN(compute)];
     size_t n = 0;
@@ -169,7 +183,8 @@ static bool must_specify(struct admission_attrs *t, const struct json *quota, co
                             STR_ARG(sorted(t->r->a, missing, n)));
 }
 
-static bool check_quota(struct admission_attrs *t, const struct json *quota, struct err *err) {
+static bool check_quota(struct admission_attrs *t, const struct json *quota, struct err *err)
+{
     struct arena *a = t->r->a;
     struct usages delta = { .n = 0 };
     struct tally y = { t, quota, { .n = 0 } };
@@ -199,7 +214,8 @@ static bool check_quota(struct admission_attrs *t, const struct json *quota, str
                             STR_ARG(sorted(a, requested, n)), STR_ARG(sorted(a, have, n)), STR_ARG(sorted(a, limited, n)));
 }
 
-bool resource_quota(struct admission_attrs *t, struct err *err) {
+bool resource_quota(struct admission_attrs *t, struct err *err)
+{
     struct quotas q = { t->r->a, NULL };
     if (t->op != ADMIT_CREATE || t->sub.n || !t->ns.n || !t->obj || (!t->group.n && str_eqc(t->resource, "namespaces"))) return true;
     q.list = json_new_array(t->r->a);

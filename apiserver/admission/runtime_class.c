@@ -2,7 +2,8 @@
  * (plugin/pkg/admission/runtimeclass). */
 #include "apiserver/admission/admission_priv.h"
 
-bool runtime_class_admit(struct admission_attrs *t, struct err *err) {
+bool runtime_class_admit(struct admission_attrs *t, struct err *err)
+{
     struct str name = json_path_str(t->obj, "spec.runtimeClassName");
     if (!creates_pod(t) || !name.n) return true;
     struct object *o = registry_get(t->r->as, STR("node.k8s.io"), STR("runtimeclasses"), STR(""), name);

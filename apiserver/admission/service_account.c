@@ -14,14 +14,16 @@ static bool projected(const struct admission_attrs *t) { return t->r->as->opt.mi
 /* ---- the token ---- */
 struct token_search { const struct json *account; struct str name, uid; struct arena *a; struct str found; size_t best; };
 
-static size_t place_in_references(const struct json *account, struct str secret) {
+static size_t place_in_references(const struct json *account, struct str secret)
+{
     size_t i = 0;
     for (const struct json *s = json_first(json_get(account, "secrets")); s; s = json_next(s), i++)
         if (str_eq(json_get_str(s, "name"), secret)) return i;
     return SIZE_MAX;
 }
 
-static bool visit_secret(void *ctx, struct str key, struct object *o) {
+static bool visit_secret(void *ctx, struct str key, struct object *o)
+{
     struct token_search *s = ctx;
     const struct json *secret = object_json(o);
     (void)key;
@@ -37,14 +39,16 @@ static bool visit_secret(void *ctx, struct str key, struct object *o) {
 }
 
 /* The first of the account's secrets that is a token of it. */
-static struct str token_secret(struct admission_attrs *t, const struct json *account) {
+static struct str token_secret(struct admission_attrs *t, const struct json *account)
+{
     struct token_search s = { .account = account, .name = meta_name(account), .uid = meta_uid(account), .a = t->r->a,
                               .best = SIZE_MAX };
     admission_list(t, "", "secrets", t->ns, visit_secret, &s);
     return s.found;
 }
 
-static bool no_token(struct str account, struct err *err) {
+static bool no_token(struct str account, struct err *err)
+{
     err_set(err, ERR_SERVER_TIMEOUT,
             "No API token found for service account \"" STR_FMT "\", retry after the token is automatically created and added to "
                                                                 "the service account", STR_ARG(account));
@@ -53,18 +57,21 @@ static bool no_token(struct str account, struct err *err) {
 }
 
 /* ---- the volume ---- */
-static bool is_token_volume(const struct admission_attrs *t, const struct json *v, struct str secret) {
+static bool is_token_volume(const struct admission_attrs *t, const struct json *v, struct str secret)
+{
     if (projected(t)) return str_starts(json_get_str(v, "name"), "kube-api-access-");
     return str_eq(json_path_str(v, "secret.secretName"), secret);
 }
 
-static bool volume_named(const struct json *volumes, struct str name) {
+static bool volume_named(const struct json *volumes, struct str name)
+{
     for (const struct json *v = json_first(volumes); v; v = json_next(v))
         if (str_eq(json_get_str(v, "name"), name)) return true;
     return false;
 }
 
-static struct json *token_volume(const struct admission_attrs *t, struct str name, struct str secret) {
+static struct json *token_volume(const struct admission_attrs *t, struct str name, struct str secret)
+{
     struct arena *a = t->r->a;
     if (!projected(t)) return json_buildf(a, "{'name': %S, 'secret': {'secretName': %S, 'defaultMode': 420}}", name, secret);
     return json_buildf(a, "{'name': %S, 'projected': {'sources': [{'serviceAccountToken': {'expirationSeconds': 3607, 'path': "
@@ -75,7 +82,8 @@ static struct json *token_volume(const struct admission_attrs *t, struct str nam
 }
 
 /* What a container mounts there itself stays. True when somebody got the mount. */
-static bool mount_everywhere(struct arena *a, struct json *containers, struct str volume) {
+static bool mount_everywhere(struct arena *a, struct json *containers, struct str volume)
+{
     bool any = false;
     for (struct json *c = json_first(containers); c; c = json_next(c)) {
         bool taken = false;
@@ -89,7 +97,8 @@ static bool mount_everywhere(struct arena *a, struct json *containers, struct st
     return any;
 }
 
-static bool mount_token(struct admission_attrs *t, struct json *spec, const struct json *account, struct err *err) {
+static bool mount_token(struct admission_attrs *t, struct json *spec, const struct json *account, struct err *err)
+{
     struct arena *a = t->r->a;
     struct str secret = projected(t) ? STR("") : token_secret(t, account), name = STR("");
     if (!projected(t) && !secret.n) return no_token(meta_name(account), err);
@@ -105,11 +114,13 @@ static bool mount_token(struct admission_attrs *t, struct json *spec, const stru
     return true;
 }
 
-static bool wants_mount(const struct json *spec, const struct json *account) {
+static bool wants_mount(const struct json *spec, const struct json *account)
+{
     return json_get_bool(spec, "automountServiceAccountToken", json_get_bool(account, "automountServiceAccountToken", true));
 }
 
-bool service_account_admit(struct admission_attrs *t, struct err *err) {
+bool service_account_admit(struct admission_attrs *t, struct err *err)
+{
     if (!creates_pod(t) || is_mirror_pod(t->obj)) return true;
     struct arena *a = t->r->a;
     struct json *spec = json_ensure(a, t->obj, "spec");
@@ -131,7 +142,8 @@ bool service_account_admit(struct admission_attrs *t, struct err *err) {
     return ok;
 }
 
-bool service_account_validate(struct admission_attrs *t, struct err *err) {
+bool service_account_validate(struct admission_attrs *t, struct err *err)
+{
     if (!creates_pod(t) || !is_mirror_pod(t->obj)) return true;
     const struct json *spec = json_get(t->obj, "spec");
     if (json_get_str(spec, "serviceAccountName").n) return admission_forbid(t, err, "a mirror pod may not reference service accounts");

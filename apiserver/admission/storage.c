@@ -7,7 +7,8 @@
 
 struct default_search { struct arena *a; struct str name; int64_t created; };
 
-static bool visit_class(void *ctx, struct str key, struct object *o) {
+static bool visit_class(void *ctx, struct str key, struct object *o)
+{
     struct default_search *s = ctx;
     const struct json *sc = object_json(o);
     int64_t created = 0;
@@ -22,7 +23,8 @@ static bool visit_class(void *ctx, struct str key, struct object *o) {
     return true;
 }
 
-bool default_storage_class(struct admission_attrs *t, struct err *err) {
+bool default_storage_class(struct admission_attrs *t, struct err *err)
+{
     (void)err;
     if (t->op != ADMIT_CREATE || !attrs_are(t, "", "persistentvolumeclaims", "")) return true;
     struct json *spec = json_ensure(t->r->a, t->obj, "spec");
@@ -33,7 +35,8 @@ bool default_storage_class(struct admission_attrs *t, struct err *err) {
     return true;
 }
 
-bool protect_storage(struct admission_attrs *t, struct err *err) {
+bool protect_storage(struct admission_attrs *t, struct err *err)
+{
     bool claim = attrs_are(t, "", "persistentvolumeclaims", ""), volume = attrs_are(t, "", "persistentvolumes", "");
     const char *name = claim ? "kubernetes.io/pvc-protection" : "kubernetes.io/pv-protection";
     (void)err;

@@ -4,7 +4,8 @@
 
 #define NOT_READY "node.kubernetes.io/not-ready"
 
-bool taint_nodes_by_condition(struct admission_attrs *t, struct err *err) {
+bool taint_nodes_by_condition(struct admission_attrs *t, struct err *err)
+{
     (void)err;
     if (t->op != ADMIT_CREATE || !attrs_are(t, "", "nodes", "")) return true;
     struct json *taints = json_ensure_array(t->r->a, json_ensure(t->r->a, t->obj, "spec"), "taints");

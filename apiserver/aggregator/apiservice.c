@@ -14,7 +14,8 @@ static const char *const prefixes[3] = { "/registry/apiregistration.k8s.io/apise
                                          "/registry/core/endpoints/" };
 
 /* ---- the queue ---- */
-static void work_run(struct task *t) {
+static void work_run(struct task *t)
+{
     struct aggregator *g = container_of(t, struct aggregator, work);
     while (!list_empty(&g->queue)) {
         struct apiservice *s = container_of(g->queue.next, struct apiservice, queued);
@@ -23,14 +24,16 @@ static void work_run(struct task *t) {
     }
 }
 
-void apiservice_enqueue(struct apiservice *s) {
+void apiservice_enqueue(struct apiservice *s)
+{
     if (list_empty(&s->queued)) list_push(&s->g->queue, &s->queued);
     task_post(s->g->as->loop, &s->g->work);
 }
 
 static void on_retry(struct timer *t) { apiservice_enqueue(container_of(t, struct apiservice, retry)); }
 
-static void each(struct aggregator *g, struct str ns, struct str name) {
+static void each(struct aggregator *g, struct str ns, struct str name)
+{
     size_t cursor = 0;
     void *v;
     while (map_next(g->services, &cursor, NULL, &v)) {
@@ -39,14 +42,16 @@ static void each(struct aggregator *g, struct str ns, struct str name) {
     }
 }
 
-static void on_resync(struct timer *t) {
+static void on_resync(struct timer *t)
+{
     struct aggregator *g = container_of(t, struct aggregator, resync);
     each(g, STR(""), STR(""));
     if (map_len(g->services)) timer_start(t, RESYNC_NS);
 }
 
 /* ---- one APIService ---- */
-static void clear(struct apiservice *s) {
+static void clear(struct apiservice *s)
+{
     apiservice_stop_probes(s);
     http_client_free(s->proxy);
     http_client_free(s->prober);
@@ -58,7 +63,8 @@ static void clear(struct apiservice *s) {
     s->a = NULL;
 }
 
-static void apiservice_free(void *v) {
+static void apiservice_free(void *v)
+{
     struct apiservice *s = v;
     list_remove(&s->queued);
     timer_stop(&s->retry);
@@ -74,7 +80,8 @@ static void trust_free_deferred(void *t) { trust_free(t); }
 
 /* The proxy asks for the Service by its DNS name and believes the spec's CA bundle alone, or everybody; the probe believes
  * everybody. */
-static void make_clients(struct apiservice *s, const struct json *spec) {
+static void make_clients(struct apiservice *s, const struct json *spec)
+{
     struct http_client_options o = { .from = s->g->as->opt.node, .identity = s->g->as->opt.proxy_client,
                                      .user_agent = "Go-http-client/1.1", .insecure_skip_verify = true };
     struct str bundle = json_get_str(spec, "caBundle"), pem;
@@ -100,7 +107,8 @@ static void make_clients(struct apiservice *s, const struct json *spec) {
     http_client_quote_urls(s->proxy, quote);
 }
 
-static void fill(struct apiservice *s, const struct json *obj, struct str spec_text) {
+static void fill(struct apiservice *s, const struct json *obj, struct str spec_text)
+{
     const struct json *spec = json_get(obj, "spec"), *svc = json_get(spec, "service");
     s->a = arena_new();
     s->spec_text = xstrdup(arena_cstr(s->a, spec_text));
@@ -114,7 +122,8 @@ static void fill(struct apiservice *s, const struct json *obj, struct str spec_t
     make_clients(s, spec);
 }
 
-static struct apiservice *apiservice_new(struct aggregator *g, struct str name) {
+static struct apiservice *apiservice_new(struct aggregator *g, struct str name)
+{
     struct apiservice *s = NEW(struct apiservice);
     s->g = g;
     s->name = xmalloc(name.n + 1);
@@ -128,7 +137,8 @@ static struct apiservice *apiservice_new(struct aggregator *g, struct str name) 
     return s;
 }
 
-static void take(struct aggregator *g, struct object *o) {
+static void take(struct aggregator *g, struct object *o)
+{
     const struct json *obj = object_json(o), *spec = json_get(obj, "spec");
     struct str name = meta_name(obj);
     struct apiservice *s = map_get(g->services, name);
@@ -151,7 +161,8 @@ static void take(struct aggregator *g, struct object *o) {
 }
 
 /* ---- following the store ---- */
-static void on_apiservice(void *ctx, const struct store_event *ev) {
+static void on_apiservice(void *ctx, const struct store_event *ev)
+{
     struct aggregator *g = ctx;
     if (ev->type != STORE_DELETED) {
         take(g, ev->obj);
@@ -162,19 +173,22 @@ static void on_apiservice(void *ctx, const struct store_event *ev) {
 }
 
 /* Keys end in /NAMESPACE/NAME. */
-static void on_backend(void *ctx, const struct store_event *ev) {
+static void on_backend(void *ctx, const struct store_event *ev)
+{
     struct str name = ev->key, ns = STR_NULL, rest = ev->key;
     while (rest.p) ns = name, name = str_token(&rest, '/');
     each(ctx, ns, name);
 }
 
-static bool visit_apiservice(void *ctx, struct str key, struct object *o) {
+static bool visit_apiservice(void *ctx, struct str key, struct object *o)
+{
     (void)key;
     take(ctx, o);
     return true;
 }
 
-struct aggregator *aggregator_new(struct apiserver *as) {
+struct aggregator *aggregator_new(struct apiserver *as)
+{
     struct aggregator *g = NEW(struct aggregator);
     g->as = as;
     g->services = map_new();
@@ -192,7 +206,8 @@ struct aggregator *aggregator_new(struct apiserver *as) {
     return g;
 }
 
-void aggregator_free(struct aggregator *g) {
+void aggregator_free(struct aggregator *g)
+{
     if (!g) return;
     for (size_t i = 0; i < ARRAY_LEN(g->watches); i++) store_watch_stop(g->watches[i]);
     task_cancel(&g->work);
@@ -204,7 +219,8 @@ void aggregator_free(struct aggregator *g) {
 }
 
 /* ---- for discovery ---- */
-static int by_priority(const void *x, const void *y) {
+static int by_priority(const void *x, const void *y)
+{
     const struct apiservice *a = *(struct apiservice *const *)x, *b = *(struct apiservice *const *)y;
     int c = str_cmp(a->group, b->group);
     if (a->group_priority != b->group_priority) return b->group_priority - a->group_priority;
@@ -215,7 +231,8 @@ static int by_priority(const void *x, const void *y) {
 
 void aggregator_each(struct apiserver *as,
                      void (*visit)(void *ctx, struct str group, struct str version, int group_priority, int version_priority),
-                     void *ctx) {
+                     void *ctx)
+{
     struct map *m = as->aggregator->services;
     struct apiservice **v = xcalloc(map_len(m) + 1, sizeof(*v));
     size_t n = 0, cursor = 0;
@@ -226,7 +243,8 @@ void aggregator_each(struct apiserver *as,
     free(v);
 }
 
-static struct apiservice *find(struct apiserver *as, struct str group, struct str version) {
+static struct apiservice *find(struct apiserver *as, struct str group, struct str version)
+{
     char name[512];
     if (group.n + version.n + 1 >= sizeof name) return NULL;
     memcpy(name, version.p, version.n);
@@ -235,7 +253,8 @@ static struct apiservice *find(struct apiserver *as, struct str group, struct st
     return map_get(as->aggregator->services, (struct str){ name, version.n + 1 + group.n });
 }
 
-const struct json *aggregator_resources(struct apiserver *as, struct str group, struct str version) {
+const struct json *aggregator_resources(struct apiserver *as, struct str group, struct str version)
+{
     struct apiservice *s = find(as, group, version);
     return s ? s->doc : NULL;
 }

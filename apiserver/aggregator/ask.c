@@ -19,13 +19,15 @@ struct aggregated_ask {
     void *ctx;
 };
 
-static void finish(struct aggregated_ask *q, int status, struct str body) {
+static void finish(struct aggregated_ask *q, int status, struct str body)
+{
     list_remove(&q->node);
     q->done(q->ctx, status, body);
     free(q);
 }
 
-static void answered(void *ctx, const struct http_result *r, const struct err *err) {
+static void answered(void *ctx, const struct http_result *r, const struct err *err)
+{
     (void)err;
     finish(ctx, r ? r->status : 0, r ? r->body : STR_NULL);
 }
@@ -57,13 +59,15 @@ struct aggregated_ask *apiserver_ask_aggregated(struct apiserver *as, const char
     return q;
 }
 
-void apiserver_ask_cancel(struct aggregated_ask *q) {
+void apiserver_ask_cancel(struct aggregated_ask *q)
+{
     http_call_cancel(q->call);
     list_remove(&q->node);
     free(q);
 }
 
-void asks_end(struct aggregator *g, const struct apiservice *of) {
+void asks_end(struct aggregator *g, const struct apiservice *of)
+{
     list_for(it, &g->asks) {
         struct aggregated_ask *q = container_of(it, struct aggregated_ask, node);
         if (of && q->of != of) continue;

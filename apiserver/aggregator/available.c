@@ -15,7 +15,8 @@ struct verdict { const char *status, *reason; struct str message; };
 #define BACKOFF_MAX_NS ((int64_t)(30 * NS_PER_S))
 
 /* ---- what came out ---- */
-static void write_status(struct apiservice *s, const struct verdict *v) {
+static void write_status(struct apiservice *s, const struct verdict *v)
+{
     struct apiserver *as = s->g->as;
     struct arena *a = arena_new();
     struct err err = { 0 };
@@ -41,14 +42,16 @@ static void write_status(struct apiservice *s, const struct verdict *v) {
     arena_free(a);
 }
 
-static void settle(struct apiservice *s, const struct verdict *v) {
+static void settle(struct apiservice *s, const struct verdict *v)
+{
     write_status(s, v);
     s->failures = 0;
     timer_stop(&s->retry);
 }
 
 /* ---- the discovery probe ---- */
-void apiservice_stop_probes(struct apiservice *s) {
+void apiservice_stop_probes(struct apiservice *s)
+{
     for (size_t i = 0; i < PROBE_ATTEMPTS; i++) {
         if (s->probes[i].call) http_call_cancel(s->probes[i].call);
         s->probes[i].call = NULL;
@@ -58,7 +61,8 @@ void apiservice_stop_probes(struct apiservice *s) {
     s->probe_url = NULL;
 }
 
-static void keep_document(struct apiservice *s, struct str body) {
+static void keep_document(struct apiservice *s, struct str body)
+{
     struct arena *a = arena_new();
     struct err err = { 0 };
     struct json *doc = json_parse(a, body, &err);
@@ -72,7 +76,8 @@ static void keep_document(struct apiservice *s, struct str body) {
     s->doc = doc;
 }
 
-static void discovery_failed(struct apiservice *s, struct str why) {
+static void discovery_failed(struct apiservice *s, struct str why)
+{
     struct verdict v = { "False", "FailedDiscoveryCheck", why };
     write_status(s, &v);
     log_msg(LOG_INFO, "apiserver", "%s failed with: " STR_FMT, s->name, STR_ARG(why));
@@ -82,7 +87,8 @@ static void discovery_failed(struct apiservice *s, struct str why) {
     timer_start(&s->retry, wait < BACKOFF_MAX_NS ? wait : BACKOFF_MAX_NS);
 }
 
-static void on_probe(void *ctx, const struct http_result *res, const struct err *err) {
+static void on_probe(void *ctx, const struct http_result *res, const struct err *err)
+{
     struct probe *p = ctx;
     struct apiservice *s = p->of;
     p->call = NULL;
@@ -104,7 +110,8 @@ static void on_probe(void *ctx, const struct http_result *res, const struct err 
     arena_free(a);
 }
 
-static void probe(struct apiservice *s, struct str url) {
+static void probe(struct apiservice *s, struct str url)
+{
     struct arena *a = arena_new();
     struct http_headers h = { 0 };
     apiservice_stop_probes(s);
@@ -121,13 +128,15 @@ static void probe(struct apiservice *s, struct str url) {
 }
 
 /* ---- the checks before it ---- */
-static const struct json *port_of(const struct json *service, int port) {
+static const struct json *port_of(const struct json *service, int port)
+{
     for (const struct json *p = json_first(json_path(service, "spec.ports")); p; p = json_next(p))
         if (json_get_int(p, "port", 0) == port) return p;
     return NULL;
 }
 
-static bool ready_address(const struct json *endpoints, struct str port_name) {
+static bool ready_address(const struct json *endpoints, struct str port_name)
+{
     for (const struct json *sub = json_first(json_get(endpoints, "subsets")); sub; sub = json_next(sub)) {
         if (!json_len(json_get(sub, "addresses"))) continue;
         for (const struct json *p = json_first(json_get(sub, "ports")); p; p = json_next(p))
@@ -136,14 +145,16 @@ static bool ready_address(const struct json *endpoints, struct str port_name) {
     return false;
 }
 
-static struct verdict no(struct arena *a, const char *reason, const struct apiservice *s, const char *before, const char *after) {
+static struct verdict no(struct arena *a, const char *reason, const struct apiservice *s, const char *before, const char *after)
+{
     struct str m = arena_strf(a, "%sservice/" STR_FMT " in \"" STR_FMT "\"%s", before, STR_ARG(s->svc_name), STR_ARG(s->svc_ns),
                               after);
     return (struct verdict){ "False", reason, m };
 }
 
 /* Only a Service with a cluster address says what it listens on and what is behind it. */
-static bool check_service(struct apiservice *s, struct arena *a, const struct json *service, struct verdict *out) {
+static bool check_service(struct apiservice *s, struct arena *a, const struct json *service, struct verdict *out)
+{
     struct str type = json_path_str(service, "spec.type");
     if (type.n && !str_eqc(type, "ClusterIP")) return true;
     const struct json *port = port_of(service, s->port);
@@ -164,7 +175,8 @@ static bool check_service(struct apiservice *s, struct arena *a, const struct js
 
 /* --enable-aggregator-routing: past kube-proxy, to one of the ready addresses by chance (apiserver pkg/util/proxy/proxy.go,
  * ResolveEndpoint). */
-static bool endpoint_url(struct apiservice *s, struct arena *a, struct str port_name, struct str *out, struct err *err) {
+static bool endpoint_url(struct apiservice *s, struct arena *a, struct str port_name, struct str *out, struct err *err)
+{
     struct object *o = registry_get(s->g->as, STR(""), STR("endpoints"), s->svc_ns, s->svc_name);
     for (const struct json *sub = json_first(json_get(o ? object_json(o) : NULL, "subsets")); sub && !out->n; sub = json_next(sub)) {
         const struct json *ready = json_get(sub, "addresses");
@@ -178,7 +190,8 @@ static bool endpoint_url(struct apiservice *s, struct arena *a, struct str port_
     return out->n || err_set(err, ERR_UNAVAILABLE, "no endpoints available for service \"" STR_FMT "\"", STR_ARG(s->svc_name));
 }
 
-bool service_url(struct apiservice *s, struct arena *a, struct str *out, struct err *err) {
+bool service_url(struct apiservice *s, struct arena *a, struct str *out, struct err *err)
+{
     struct object *o = registry_get(s->g->as, STR(""), STR("services"), s->svc_ns, s->svc_name);
     const struct json *spec = o ? json_get(object_json(o), "spec") : NULL;
     struct str ip = json_get_str(spec, "clusterIP"), external = json_get_str(spec, "externalName");
@@ -197,7 +210,8 @@ bool service_url(struct apiservice *s, struct arena *a, struct str *out, struct 
     return ok;
 }
 
-void apiservice_sync(struct apiservice *s) {
+void apiservice_sync(struct apiservice *s)
+{
     struct arena *a = arena_new();
     struct err err = { 0 };
     struct object *o = registry_get(s->g->as, STR(""), STR("services"), s->svc_ns, s->svc_name);

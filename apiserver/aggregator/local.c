@@ -9,7 +9,8 @@
 
 EMBED(local_tsv, "apiserver/aggregator/local.tsv")
 
-static bool minor_in(struct str list, int minor) {
+static bool minor_in(struct str list, int minor)
+{
     int64_t n;
     while (list.n)
         if (str_int(str_token(&list, ','), &n) && n == minor) return true;
@@ -17,7 +18,8 @@ static bool minor_in(struct str list, int minor) {
 }
 
 /* Priorities of a group-version; groups that are not in the table rank as CustomResourceDefinitions do (1000, 100). */
-static void priorities(int minor, struct str group, struct str version, int64_t *gp, int64_t *vp) {
+static void priorities(int minor, struct str group, struct str version, int64_t *gp, int64_t *vp)
+{
     struct str rest = local_tsv(), g;
     *gp = 1000, *vp = 100;
     while (rest.n) {
@@ -34,7 +36,8 @@ static void priorities(int minor, struct str group, struct str version, int64_t 
 
 /* managed: "onstart" for what is built in, "true" for what comes and goes. */
 static bool register_one(struct apiserver *as, struct str group, struct str version, const char *managed_how, struct arena *a,
-                         struct err *err) {
+                         struct err *err)
+{
     int64_t gp, vp;
     priorities(as->opt.minor, group, version, &gp, &vp);
     struct json *obj = json_buildf(a,
@@ -52,7 +55,8 @@ static bool register_one(struct apiserver *as, struct str group, struct str vers
     return registry_ensure(as, "apiregistration.k8s.io", "v1", "apiservices", obj, true, a, err);
 }
 
-bool aggregator_register_local(struct apiserver *as, struct err *err) {
+bool aggregator_register_local(struct apiserver *as, struct err *err)
+{
     struct arena *a = arena_new();
     size_t cursor = 0;
     void *v;
@@ -68,7 +72,8 @@ bool aggregator_register_local(struct apiserver *as, struct err *err) {
     return ok;
 }
 
-static bool unregister(struct apiserver *as, struct str group, struct str version, struct arena *a, struct err *err) {
+static bool unregister(struct apiserver *as, struct str group, struct str version, struct arena *a, struct err *err)
+{
     struct str name = arena_strf(a, STR_FMT "." STR_FMT, STR_ARG(version), STR_ARG(group));
     const struct resource *res = registry_find(as, STR("apiregistration.k8s.io"), STR("v1"), STR("apiservices"), STR(""));
     struct object *old = registry_get(as, STR("apiregistration.k8s.io"), STR("apiservices"), STR(""), name), *out = NULL;
@@ -79,7 +84,8 @@ static bool unregister(struct apiserver *as, struct str group, struct str versio
     return ok;
 }
 
-bool aggregator_register_custom(struct apiserver *as, struct str group, struct str version, bool there, struct err *err) {
+bool aggregator_register_custom(struct apiserver *as, struct str group, struct str version, bool there, struct err *err)
+{
     struct arena *a = arena_new();
     bool ok = there ? register_one(as, group, version, "true", a, err) : unregister(as, group, version, a, err);
     arena_free(a);

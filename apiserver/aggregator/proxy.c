@@ -18,14 +18,16 @@ struct proxied {
 };
 
 /* ---- refusals ---- */
-static void plain(struct request *r, int status, struct str text) {
+static void plain(struct request *r, int status, struct str text)
+{
     struct http_headers h = { 0 };
     http_headers_add(r->a, &h, "X-Content-Type-Options", STR("nosniff"));
     http_respond(r->x, status, &h, "text/plain; charset=utf-8", text);
 }
 
 /* What the transport said, without "Get URL: ", which is the client's and not the transport's. */
-static const char *transport_words(const struct proxied *p, const char *msg) {
+static const char *transport_words(const struct proxied *p, const char *msg)
+{
     const char *at = strstr(msg, p->url);
     if (!at) return msg;
     at += strlen(p->url);
@@ -33,7 +35,8 @@ static const char *transport_words(const struct proxied *p, const char *msg) {
     return strncmp(at, ": ", 2) ? msg : at + 2;
 }
 
-static void fail(struct proxied *p, const struct err *err) {
+static void fail(struct proxied *p, const struct err *err)
+{
     const char *why = transport_words(p, err->msg);
     if (p->of->g->as->opt.minor >= 17) plain(p->r, 503, arena_strf(p->r->a, "error trying to reach service: %s\n", why));
     else
@@ -41,7 +44,8 @@ static void fail(struct proxied *p, const struct err *err) {
 }
 
 /* ---- the life of one ---- */
-static void over(struct proxied *p) {
+static void over(struct proxied *p)
+{
     list_remove(&p->node);
     p->over = true;
     p->r->x->on_gone = NULL;
@@ -50,14 +54,16 @@ static void over(struct proxied *p) {
 
 static struct proxied *of_exchange(struct http_exchange *x) { return x->ctx; }
 
-static void on_gone(struct http_exchange *x) {
+static void on_gone(struct http_exchange *x)
+{
     struct proxied *p = of_exchange(x);
     list_remove(&p->node);
     p->over = true;
     http_call_cancel(p->call);
 }
 
-static bool hop_by_hop(struct str name) {
+static bool hop_by_hop(struct str name)
+{
     static const char *const names[] = { "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate",
                                          "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade" };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -65,13 +71,15 @@ static bool hop_by_hop(struct str name) {
     return false;
 }
 
-static bool in_names(struct str name, const char *const *names, size_t n) {
+static bool in_names(struct str name, const char *const *names, size_t n)
+{
     for (size_t i = 0; i < n; i++)
         if (str_eqi(name, str_c(names[i]))) return true;
     return false;
 }
 
-static void on_response(void *ctx, const struct http_response *resp) {
+static void on_response(void *ctx, const struct http_response *resp)
+{
     static const char *const ours[] = { "Content-Length", "Content-Type", "Date" };
     struct proxied *p = ctx;
     struct arena *a = p->r->a;
@@ -92,19 +100,22 @@ static void on_response(void *ctx, const struct http_response *resp) {
     http_begin(p->r->x, resp->status, &h, type.n ? arena_cstr(a, type) : NULL);
 }
 
-static void on_data(void *ctx, struct str bytes) {
+static void on_data(void *ctx, struct str bytes)
+{
     struct proxied *p = ctx;
     http_write(p->r->x, bytes);
 }
 
-static void on_upgrade(void *ctx, struct stream *backend) {
+static void on_upgrade(void *ctx, struct stream *backend)
+{
     struct proxied *p = ctx;
     struct http_exchange *x = p->r->x;
     over(p);
     stream_splice(http_upgrade(x, &p->answer), backend);
 }
 
-static void on_done(void *ctx, const struct err *err) {
+static void on_done(void *ctx, const struct err *err)
+{
     struct proxied *p = ctx;
     if (p->over) return;
     over(p);
@@ -115,7 +126,8 @@ static void on_done(void *ctx, const struct err *err) {
 
 static const struct http_call_events events = { on_response, on_data, on_upgrade, on_done };
 
-void proxied_cancel_all(struct aggregator *g, const struct apiservice *of) {
+void proxied_cancel_all(struct aggregator *g, const struct apiservice *of)
+{
     list_for(it, &g->proxied) {
         struct proxied *p = container_of(it, struct proxied, node);
         if (of && p->of != of) continue;
@@ -127,7 +139,8 @@ void proxied_cancel_all(struct aggregator *g, const struct apiservice *of) {
 }
 
 /* ---- the request as it goes on ---- */
-static void user_headers(struct request *r, struct http_headers *h) {
+static void user_headers(struct request *r, struct http_headers *h)
+{
     http_headers_add(r->a, h, "X-Remote-User", r->user.name);
     for (size_t i = 0; i < r->user.group_count; i++) http_headers_add(r->a, h, "X-Remote-Group", r->user.groups[i]);
     for (size_t i = 0; i < r->user.extra_count; i++) {
@@ -138,7 +151,8 @@ static void user_headers(struct request *r, struct http_headers *h) {
 }
 
 /* Nothing that says who the client is goes on, but what we say ourselves. */
-static bool goes_on(struct str name, bool upgrade) {
+static bool goes_on(struct str name, bool upgrade)
+{
     static const char *const dropped[] = { "Host", "Content-Length", "Authorization", "X-Remote-User", "X-Remote-Group",
                                            "Accept-Encoding",
                                            "Impersonate-User", "Impersonate-Group", "Impersonate-Uid" };
@@ -149,14 +163,16 @@ static bool goes_on(struct str name, bool upgrade) {
     return upgrade || !hop_by_hop(name);
 }
 
-static void forwarded_for(struct request *r, struct http_headers *h) {
+static void forwarded_for(struct request *r, struct http_headers *h)
+{
     struct str addr = r->x->remote_addr;
     size_t n = addr.n;
     while (n && addr.p[n - 1] != ':') n--;
     if (n) http_headers_add(r->a, h, "X-Forwarded-For", str_sub(addr, 0, n - 1));
 }
 
-static void forward(struct request *r, struct apiservice *s, struct str base) {
+static void forward(struct request *r, struct apiservice *s, struct str base)
+{
     struct proxied *p = ARENA_NEW(r->a, struct proxied);
     struct http_headers h = { 0 };
     bool upgrade = http_headers_has(&r->x->headers, "Upgrade");
@@ -178,7 +194,8 @@ static void forward(struct request *r, struct apiservice *s, struct str base) {
 }
 
 /* "/apis/GROUP/VERSION" and below. */
-static struct apiservice *of_path(struct request *r) {
+static struct apiservice *of_path(struct request *r)
+{
     struct str rest = r->x->path, name;
     if (!str_starts(rest, "/apis/") || !map_len(r->as->aggregator->services)) return NULL;
     rest = str_sub(rest, strlen("/apis/"), rest.n);
@@ -188,7 +205,8 @@ static struct apiservice *of_path(struct request *r) {
     return map_get(r->as->aggregator->services, name);
 }
 
-bool aggregator_handle(struct request *r) {
+bool aggregator_handle(struct request *r)
+{
     struct apiservice *s = of_path(r);
     struct err err = { 0 };
     struct str base = STR("");

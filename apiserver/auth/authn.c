@@ -10,7 +10,8 @@
 
 #include "apiserver/auth/auth_priv.h"
 
-struct authn *authn_new(struct apiserver *as) {
+struct authn *authn_new(struct apiserver *as)
+{
     struct authn *n = NEW(struct authn);
     n->as = as;
     n->tokens = map_new();
@@ -19,7 +20,8 @@ struct authn *authn_new(struct apiserver *as) {
     return n;
 }
 
-void authn_free(struct authn *n) {
+void authn_free(struct authn *n)
+{
     if (!n) return;
     map_free(n->tokens, known_token_free);
     parsed_cache_free(n->secrets);
@@ -29,7 +31,8 @@ void authn_free(struct authn *n) {
 
 struct str issuer_of(const struct apiserver *as) { return as->opt.policy.issuer.n ? as->opt.policy.issuer : STR(ISSUER_BOUND); }
 
-struct strs api_audiences(const struct apiserver *as) {
+struct strs api_audiences(const struct apiserver *as)
+{
     static struct str issuer = { ISSUER_BOUND, sizeof ISSUER_BOUND - 1 };
     const struct apiserver_policy *p = &as->opt.policy;
     if (p->audiences.n) return (struct strs){ (struct str *)p->audiences.v, p->audiences.n };
@@ -38,13 +41,15 @@ struct strs api_audiences(const struct apiserver *as) {
 }
 
 /* Audiences of what the token says and of what is wanted; none wanted: any will do (a server without an issuer). */
-bool audiences_meet(const struct strs *have, const struct strs *want) {
+bool audiences_meet(const struct strs *have, const struct strs *want)
+{
     for (size_t i = 0; i < want->n; i++)
         if (strs_have(have, want->v[i])) return true;
     return !want->n;
 }
 
-bool token_user(struct authn *n, struct arena *a, struct str token, struct user *out, struct strs *audiences, struct err *err) {
+bool token_user(struct authn *n, struct arena *a, struct str token, struct user *out, struct strs *audiences, struct err *err)
+{
     struct err why = { 0 };
     *audiences = (struct strs){ NULL, 0 };
     if (static_token(n, a, token, out) == AUTHN_YES) {
@@ -63,14 +68,16 @@ bool token_user(struct authn *n, struct arena *a, struct str token, struct user 
 }
 
 /* For requests to ourselves: the token must be meant for us. */
-static bool own_token(struct authn *n, struct arena *a, struct str token, struct user *out, struct err *err) {
+static bool own_token(struct authn *n, struct arena *a, struct str token, struct user *out, struct err *err)
+{
     struct strs audiences, ours = api_audiences(n->as);
     if (!token_user(n, a, token, out, &audiences, err)) return false;
     return audiences_meet(&audiences, &ours) ||
            err_set(err, ERR_UNAUTHORIZED, "[invalid bearer token, token audiences are not those of this server]");
 }
 
-bool authn_token(struct apiserver *as, struct arena *a, struct str token, struct user *out, struct err *err) {
+bool authn_token(struct apiserver *as, struct arena *a, struct str token, struct user *out, struct err *err)
+{
     if (!own_token(as->authn, a, token, out, err)) return false;
     user_add_group(a, out, STR("system:authenticated"));
     return true;
@@ -78,7 +85,8 @@ bool authn_token(struct apiserver *as, struct arena *a, struct str token, struct
 
 /* "Authorization: Bearer TOKEN"; other schemes are nothing to us. Browsers, which cannot set it on a WebSocket, name a protocol
  * instead. */
-static struct str bearer_of(struct request *r) {
+static struct str bearer_of(struct request *r)
+{
     static const char prefix[] = "base64url.bearer.authorization.k8s.io.";
     struct str scheme, token, value = str_trim(http_headers_get(&r->x->headers, "Authorization"));
     if (value.n) return str_cut(value, ' ', &scheme, &token) && str_eqi(scheme, STR("bearer")) ? token : STR("");
@@ -90,13 +98,15 @@ static struct str bearer_of(struct request *r) {
     return STR("");
 }
 
-enum authn_result authn_bearer(struct authn *n, struct request *r, struct user *out, struct err *err) {
+enum authn_result authn_bearer(struct authn *n, struct request *r, struct user *out, struct err *err)
+{
     struct str token = bearer_of(r);
     if (!token.n) return AUTHN_NONE;
     return own_token(n, r->a, token, out, err) ? AUTHN_YES : AUTHN_BAD;
 }
 
-bool authn_request(struct request *r, struct err *err) {
+bool authn_request(struct request *r, struct err *err)
+{
     static enum authn_result (*const authenticators[])(struct authn *, struct request *, struct user *, struct err *) = {
         authn_front_proxy, authn_x509, authn_bearer,
     };

@@ -7,7 +7,8 @@
 #include "apiserver/auth/auth_priv.h"
 
 /* One mode's word: true is a yes; else *why may say something. Asked in the flag's order, the first yes counts. */
-static bool mode_allows(struct apiserver *as, uint8_t mode, const struct attributes *at, struct arena *a, struct str *why) {
+static bool mode_allows(struct apiserver *as, uint8_t mode, const struct attributes *at, struct arena *a, struct str *why)
+{
     switch (mode) {
     case AUTHZ_NODE: return node_allowed(as->authz, at, a, why);
     case AUTHZ_RBAC: return rbac_allowed(as->authz, at, a, why);
@@ -17,7 +18,8 @@ static bool mode_allows(struct apiserver *as, uint8_t mode, const struct attribu
     }
 }
 
-bool authz_allowed(struct apiserver *as, const struct attributes *at, struct arena *a, struct str *reason) {
+bool authz_allowed(struct apiserver *as, const struct attributes *at, struct arena *a, struct str *reason)
+{
     static const uint8_t usual[] = { AUTHZ_NODE, AUTHZ_RBAC, AUTHZ_END };
     const uint8_t *mode = as->opt.policy.authorization[0] ? as->opt.policy.authorization : usual;
     if (reason) *reason = STR("");
@@ -34,7 +36,8 @@ bool authz_allowed(struct apiserver *as, const struct attributes *at, struct are
 }
 
 /* What a browser could take for markup is escaped. */
-static struct str sanitized(struct arena *a, struct str s) {
+static struct str sanitized(struct arena *a, struct str s)
+{
     struct strbuf b;
     strbuf_init(&b, LIMIT_BODY_BYTES);
     for (size_t i = 0; i < s.n; i++) {
@@ -48,7 +51,8 @@ static struct str sanitized(struct arena *a, struct str s) {
     return out;
 }
 
-static struct str who_cannot_what(struct arena *a, const struct attributes *at) {
+static struct str who_cannot_what(struct arena *a, const struct attributes *at)
+{
     struct str user = go_quoted(a, at->user->name), resource = at->resource;
     if (!at->is_resource)
         return arena_strf(a, "User " STR_FMT " cannot " STR_FMT " path " STR_FMT, STR_ARG(user), STR_ARG(at->verb),
@@ -61,7 +65,8 @@ static struct str who_cannot_what(struct arena *a, const struct attributes *at) 
     return arena_strf(a, STR_FMT " in the namespace " STR_FMT, STR_ARG(what), STR_ARG(go_quoted(a, at->namespace)));
 }
 
-bool err_forbidden_object(struct err *err, struct str group, struct str resource, struct str name, const char *why) {
+bool err_forbidden_object(struct err *err, struct str group, struct str resource, struct str name, const char *why)
+{
     if (!err) return false;
     struct arena *a = arena_new();
     struct str full = group.n && resource.n ? arena_strf(a, STR_FMT "." STR_FMT, STR_ARG(resource), STR_ARG(group)) : resource;
@@ -80,7 +85,8 @@ bool err_forbidden_object(struct err *err, struct str group, struct str resource
     return false;
 }
 
-bool err_forbidden(struct err *err, const struct attributes *at, struct str reason) {
+bool err_forbidden(struct err *err, const struct attributes *at, struct str reason)
+{
     struct arena *a = arena_new();
     struct str text = sanitized(a, who_cannot_what(a, at));
     if (reason.n) text = arena_strf(a, STR_FMT ": " STR_FMT, STR_ARG(text), STR_ARG(reason));

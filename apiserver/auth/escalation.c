@@ -10,7 +10,8 @@
 
 struct rule_list { struct arena *a; struct rule *v; size_t n, cap; };
 
-static void rule_push(struct rule_list *l, struct rule r) {
+static void rule_push(struct rule_list *l, struct rule r)
+{
     if (l->n == l->cap) {
         size_t cap = l->cap ? 2 * l->cap : 16;
         l->v = arena_realloc(l->a, l->v, l->cap * sizeof r, cap * sizeof r);
@@ -20,14 +21,16 @@ static void rule_push(struct rule_list *l, struct rule r) {
 }
 
 /* ---- does what the owner has cover what is wanted? ---- */
-static bool all_or_star(const struct strs *have, const struct strs *want) {
+static bool all_or_star(const struct strs *have, const struct strs *want)
+{
     if (strs_have(have, STR("*"))) return true;
     for (size_t i = 0; i < want->n; i++)
         if (!strs_have(have, want->v[i])) return false;
     return true;
 }
 
-static bool resources_cover(struct arena *a, const struct strs *have, const struct strs *want) {
+static bool resources_cover(struct arena *a, const struct strs *have, const struct strs *want)
+{
     if (all_or_star(have, want)) return true;
     for (size_t i = 0; i < want->n; i++) {
         struct str head, sub;
@@ -37,14 +40,16 @@ static bool resources_cover(struct arena *a, const struct strs *have, const stru
     return true;
 }
 
-static bool url_covers(struct str have, struct str want) {
+static bool url_covers(struct str have, struct str want)
+{
     if (str_eq(have, want)) return true;
     if (!str_ends(have, "*")) return false;
     while (have.n && have.p[have.n - 1] == '*') have.n--;
     return want.n >= have.n && str_eq(str_sub(want, 0, have.n), have);
 }
 
-static bool urls_cover(const struct strs *have, const struct strs *want) {
+static bool urls_cover(const struct strs *have, const struct strs *want)
+{
     for (size_t i = 0; i < want->n; i++) {
         bool found = false;
         for (size_t k = 0; k < have->n && !found; k++) found = url_covers(have->v[k], want->v[i]);
@@ -53,14 +58,16 @@ static bool urls_cover(const struct strs *have, const struct strs *want) {
     return true;
 }
 
-static bool names_cover(const struct strs *have, const struct strs *want) {
+static bool names_cover(const struct strs *have, const struct strs *want)
+{
     if (!have->n) return true;
     for (size_t i = 0; i < want->n; i++)
         if (!strs_have(have, want->v[i])) return false;
     return want->n > 0;
 }
 
-static bool rule_covers(struct arena *a, const struct rule *have, const struct rule *want) {
+static bool rule_covers(struct arena *a, const struct rule *have, const struct rule *want)
+{
     return all_or_star(&have->verbs, &want->verbs) && all_or_star(&have->groups, &want->groups) &&
            resources_cover(a, &have->resources, &want->resources) &&
            urls_cover(&have->urls, &want->urls) && names_cover(&have->names, &want->names);
@@ -69,7 +76,8 @@ static bool rule_covers(struct arena *a, const struct rule *have, const struct r
 /* ---- a rule taken apart: one verb, one group, one resource, at most one name ---- */
 static struct strs one(struct str *s) { return (struct strs){ s, 1 }; }
 
-static void break_down(const struct rule *r, struct rule_list *out) {
+static void break_down(const struct rule *r, struct rule_list *out)
+{
     for (size_t g = 0; g < r->groups.n; g++)
         for (size_t s = 0; s < r->resources.n; s++)
             for (size_t v = 0; v < r->verbs.n; v++) {
@@ -87,13 +95,15 @@ static void break_down(const struct rule *r, struct rule_list *out) {
 }
 
 /* ---- the missing ones, put together again and told ---- */
-static bool same_target(const struct rule *a, const struct rule *b) {
+static bool same_target(const struct rule *a, const struct rule *b)
+{
     return !a->urls.n && !b->urls.n && str_eq(a->groups.v[0], b->groups.v[0]) && str_eq(a->resources.v[0], b->resources.v[0]) &&
            a->names.n == b->names.n &&
            (!a->names.n || str_eq(a->names.v[0], b->names.v[0]));
 }
 
-static void compact_add(struct rule_list *out, const struct rule *r) {
+static void compact_add(struct rule_list *out, const struct rule *r)
+{
     for (size_t i = 0; i < out->n; i++) {
         struct rule *have = &out->v[i];
         if (!same_target(have, r)) continue;
@@ -106,7 +116,8 @@ static void compact_add(struct rule_list *out, const struct rule *r) {
     rule_push(out, *r);
 }
 
-static struct str rule_text(struct arena *a, const struct rule *r) {
+static struct str rule_text(struct arena *a, const struct rule *r)
+{
     const struct { const char *name; const struct strs *list; } parts[] = {
         { "APIGroups", &r->groups }, { "Resources", &r->resources }, { "NonResourceURLs", &r->urls },
         { "ResourceNames", &r->names }, { "Verbs", &r->verbs },
@@ -121,7 +132,8 @@ static struct str rule_text(struct arena *a, const struct rule *r) {
 
 static int text_cmp(const void *x, const void *y) { return str_cmp(*(const struct str *)x, *(const struct str *)y); }
 
-static struct str missing_text(struct request *r, const struct rule_list *missing) {
+static struct str missing_text(struct request *r, const struct rule_list *missing)
+{
     struct rule_list compact = { .a = r->a };
     for (size_t i = 0; i < missing->n; i++) compact_add(&compact, &missing->v[i]);
     struct str *texts = arena_alloc(r->a, (compact.n + 1) * sizeof *texts);
@@ -139,14 +151,16 @@ static struct str missing_text(struct request *r, const struct rule_list *missin
     return out;
 }
 
-static bool collect(void *ctx, const struct rule *rule, const struct binding *b, const struct subject *s) {
+static bool collect(void *ctx, const struct rule *rule, const struct binding *b, const struct subject *s)
+{
     (void)b, (void)s;
     if (rule) rule_push(ctx, *rule);
     return true;
 }
 
 /* Each of want must be covered by a rule that the user has in ns. */
-static bool holds(struct request *r, struct str ns, const struct rules *want, struct str resource, struct str name, struct err *err) {
+static bool holds(struct request *r, struct str ns, const struct rules *want, struct str resource, struct str name, struct err *err)
+{
     struct rule_list owned = { .a = r->a }, singles = { .a = r->a }, missing = { .a = r->a };
     rules_visit(r->as->authz, &r->user, ns, r->a, collect, &owned);
     for (size_t i = 0; i < want->n; i++) break_down(&want->v[i], &singles);
@@ -159,20 +173,23 @@ static bool holds(struct request *r, struct str ns, const struct rules *want, st
     return err_forbidden_object(err, STR(RBAC), resource, name, arena_cstr(r->a, missing_text(r, &missing)));
 }
 
-static bool may(struct request *r, const char *verb, struct str resource, struct str ns, struct str name) {
+static bool may(struct request *r, const char *verb, struct str resource, struct str ns, struct str name)
+{
     struct attributes at = { .user = &r->user, .is_resource = true, .verb = str_c(verb), .group = STR(RBAC), .version = STR("*"),
                              .resource = resource, .namespace = ns, .name = name };
     return authz_allowed(r->as, &at, r->a, NULL);
 }
 
-static struct rules everything_rules(void) {
+static struct rules everything_rules(void)
+{
     static struct str star = { "*", 1 };
     static struct rule v[2] = { { .verbs = { &star, 1 }, .groups = { &star, 1 }, .resources = { &star, 1 } },
                                 { .verbs = { &star, 1 }, .urls = { &star, 1 } } };
     return (struct rules){ v, 2 };
 }
 
-static bool check_role(struct request *r, const struct json *obj, const struct json *old, struct err *err) {
+static bool check_role(struct request *r, const struct json *obj, const struct json *old, struct err *err)
+{
     struct rules rules;
     const struct json *aggregation = json_get(obj, "aggregationRule");
     if (old && json_equal(json_get(obj, "rules"), json_get(old, "rules")) && json_equal(aggregation, json_get(old, "aggregationRule")))
@@ -189,7 +206,8 @@ static bool check_role(struct request *r, const struct json *obj, const struct j
                                       "must have cluster-admin privileges to use the aggregationRule");
 }
 
-static bool check_binding(struct request *r, const struct json *obj, const struct json *old, struct err *err) {
+static bool check_binding(struct request *r, const struct json *obj, const struct json *old, struct err *err)
+{
     struct str kind = json_path_str(obj, "roleRef.kind"), name = json_path_str(obj, "roleRef.name"), ns = r->info.namespace;
     bool cluster = str_eqc(kind, "ClusterRole");
     if (old && json_equal(json_get(obj, "roleRef"), json_get(old, "roleRef")) &&
@@ -200,7 +218,8 @@ static bool check_binding(struct request *r, const struct json *obj, const struc
     return rules && holds(r, ns, rules, r->info.resource, meta_name(obj), err);
 }
 
-bool authz_check_escalation(struct request *r, const struct json *obj, const struct json *old, struct err *err) {
+bool authz_check_escalation(struct request *r, const struct json *obj, const struct json *old, struct err *err)
+{
     if (user_in_group(&r->user, "system:masters")) return true;
     bool binding = str_ends(r->info.resource, "bindings");
     return binding ? check_binding(r, obj, old, err) : check_role(r, obj, old, err);

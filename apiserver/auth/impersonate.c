@@ -7,7 +7,8 @@
 #define AUTHN_GROUP "authentication.k8s.io"
 
 static bool may(struct request *r, struct str group, const char *resource, struct str sub, struct str ns, struct str name,
-                struct err *err) {
+                struct err *err)
+{
     struct attributes at = { .user = &r->user, .is_resource = true, .verb = STR("impersonate"), .group = group,
                              .version = STR("v1"), .resource = str_c(resource),
                              .subresource = sub, .namespace = ns, .name = name, .path = r->info.path };
@@ -15,7 +16,8 @@ static bool may(struct request *r, struct str group, const char *resource, struc
     return authz_allowed(r->as, &at, r->a, &reason) || err_forbidden(err, &at, reason);
 }
 
-static bool header_is_extra(struct request *r, const struct http_header *h, struct str *key) {
+static bool header_is_extra(struct request *r, const struct http_header *h, struct str *key)
+{
     static const char prefix[] = "Impersonate-Extra-";
     if (h->name.n < sizeof prefix || !str_eqi(str_sub(h->name, 0, sizeof prefix - 1), STR("Impersonate-Extra-"))) return false;
     char *p = arena_cstr(r->a, str_sub(h->name, sizeof prefix - 1, h->name.n));
@@ -25,14 +27,16 @@ static bool header_is_extra(struct request *r, const struct http_header *h, stru
     return true;
 }
 
-static bool take_user(struct request *r, struct str name, struct user *to, struct err *err) {
+static bool take_user(struct request *r, struct str name, struct user *to, struct err *err)
+{
     struct str ns, sa;
     to->name = arena_str(r->a, name);
     if (service_account_split(name, &ns, &sa)) return may(r, STR(""), "serviceaccounts", STR(""), ns, sa, err);
     return may(r, STR(""), "users", STR(""), STR(""), name, err);
 }
 
-static bool take_headers(struct request *r, struct user *to, struct err *err) {
+static bool take_headers(struct request *r, struct user *to, struct err *err)
+{
     struct str key;
     for (size_t i = 0; i < r->x->headers.n; i++) {
         const struct http_header *h = &r->x->headers.v[i];
@@ -50,14 +54,16 @@ static bool take_headers(struct request *r, struct user *to, struct err *err) {
     return true;
 }
 
-static bool has_others(struct request *r) {
+static bool has_others(struct request *r)
+{
     struct str key;
     for (size_t i = 0; i < r->x->headers.n; i++)
         if (str_eqi(r->x->headers.v[i].name, STR("Impersonate-Group")) || header_is_extra(r, &r->x->headers.v[i], &key)) return true;
     return false;
 }
 
-bool authn_impersonate(struct request *r, struct err *err) {
+bool authn_impersonate(struct request *r, struct err *err)
+{
     struct str name = http_headers_get(&r->x->headers, "Impersonate-User"), ns, sa;
     struct user to = { 0 };
     if (!name.n && !has_others(r)) return true;

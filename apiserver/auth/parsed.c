@@ -12,14 +12,16 @@
 struct parsed_cache { struct map *entries; parse_fn *parse; };
 struct parsed { struct object *of; struct arena *a; void *value; };
 
-struct parsed_cache *parsed_cache_new(parse_fn *parse) {
+struct parsed_cache *parsed_cache_new(parse_fn *parse)
+{
     struct parsed_cache *c = NEW(struct parsed_cache);
     c->entries = map_new();
     c->parse = parse;
     return c;
 }
 
-static void entry_free(void *v) {
+static void entry_free(void *v)
+{
     struct parsed *e = v;
     if (!e) return;
     object_unref(e->of);
@@ -27,13 +29,15 @@ static void entry_free(void *v) {
     free(e);
 }
 
-void parsed_cache_free(struct parsed_cache *c) {
+void parsed_cache_free(struct parsed_cache *c)
+{
     if (!c) return;
     map_free(c->entries, entry_free);
     free(c);
 }
 
-void *parsed_get(struct parsed_cache *c, struct str key, struct object *o) {
+void *parsed_get(struct parsed_cache *c, struct str key, struct object *o)
+{
     struct parsed *e = map_get(c->entries, key);
     if (e && e->of == o) return e->value;
     e = NEW(struct parsed);
@@ -45,7 +49,8 @@ void *parsed_get(struct parsed_cache *c, struct str key, struct object *o) {
     return e->value;
 }
 
-bool parsed_trim(struct parsed_cache *c, size_t max) {
+bool parsed_trim(struct parsed_cache *c, size_t max)
+{
     if (map_len(c->entries) <= max) return false;
     map_free(c->entries, entry_free);
     c->entries = map_new();

@@ -12,7 +12,8 @@
 enum { PARSED_MAX = 4096, GRANTS_MAX = 512 };
 
 /* ---- parsing ---- */
-void rules_of_json(struct arena *a, const struct json *rules, struct rules *out) {
+void rules_of_json(struct arena *a, const struct json *rules, struct rules *out)
+{
     *out = (struct rules){ arena_zalloc(a, (json_len(rules) + 1) * sizeof(struct rule)), 0 };
     for (const struct json *j = json_first(rules); j; j = json_next(j))
         out->v[out->n++] = (struct rule){ .verbs = strs_of_json(a, json_get(j, "verbs")),
@@ -22,13 +23,15 @@ void rules_of_json(struct arena *a, const struct json *rules, struct rules *out)
                                           .urls = strs_of_json(a, json_get(j, "nonResourceURLs")) };
 }
 
-static void *parse_role(struct arena *a, const struct json *obj) {
+static void *parse_role(struct arena *a, const struct json *obj)
+{
     struct rules *out = ARENA_NEW(a, struct rules);
     rules_of_json(a, json_get(obj, "rules"), out);
     return out;
 }
 
-static void *parse_binding(struct arena *a, const struct json *obj) {
+static void *parse_binding(struct arena *a, const struct json *obj)
+{
     struct binding *b = ARENA_NEW(a, struct binding);
     const struct json *subjects = json_get(obj, "subjects");
     *b = (struct binding){ .name = meta_name(obj), .ns = meta_namespace(obj), .role_kind = json_path_str(obj, "roleRef.kind"),
@@ -43,7 +46,8 @@ static void *parse_binding(struct arena *a, const struct json *obj) {
     return b;
 }
 
-struct authz *authz_new(struct apiserver *as) {
+struct authz *authz_new(struct apiserver *as)
+{
     struct authz *z = NEW(struct authz);
     z->as = as;
     z->a = arena_new();
@@ -56,7 +60,8 @@ struct authz *authz_new(struct apiserver *as) {
     return z;
 }
 
-void authz_free(struct authz *z) {
+void authz_free(struct authz *z)
+{
     if (!z) return;
     parsed_cache_free(z->roles);
     parsed_cache_free(z->bindings);
@@ -68,14 +73,16 @@ void authz_free(struct authz *z) {
 }
 
 /* ---- one rule ---- */
-static bool has_or_star(const struct strs *s, struct str x) {
+static bool has_or_star(const struct strs *s, struct str x)
+{
     for (size_t i = 0; i < s->n; i++)
         if (str_eqc(s->v[i], "*") || str_eq(s->v[i], x)) return true;
     return false;
 }
 
 /* "pods", "pods/log", "*", and "* /scale" (without the blank) for the subresource of anything. */
-static bool resource_matches(const struct rule *rule, struct str resource, struct str sub) {
+static bool resource_matches(const struct rule *rule, struct str resource, struct str sub)
+{
     for (size_t i = 0; i < rule->resources.n; i++) {
         struct str have = rule->resources.v[i], head, tail;
         if (str_eqc(have, "*")) return true;
@@ -85,14 +92,16 @@ static bool resource_matches(const struct rule *rule, struct str resource, struc
     return false;
 }
 
-static bool path_matches(struct str pattern, struct str path) {
+static bool path_matches(struct str pattern, struct str path)
+{
     if (str_eqc(pattern, "*") || str_eq(pattern, path)) return true;
     if (!str_ends(pattern, "*")) return false;
     while (pattern.n && pattern.p[pattern.n - 1] == '*') pattern.n--;
     return path.n >= pattern.n && str_eq(str_sub(path, 0, pattern.n), pattern);
 }
 
-bool rule_allows(const struct rule *rule, const struct attributes *at) {
+bool rule_allows(const struct rule *rule, const struct attributes *at)
+{
     if (!has_or_star(&rule->verbs, at->verb)) return false;
     if (at->is_resource)
         return has_or_star(&rule->groups, at->group) && resource_matches(rule, at->resource, at->subresource) &&
@@ -103,7 +112,8 @@ bool rule_allows(const struct rule *rule, const struct attributes *at) {
 }
 
 /* ---- whose ---- */
-static bool subject_is(const struct subject *s, const struct user *u, struct str binding_ns) {
+static bool subject_is(const struct subject *s, const struct user *u, struct str binding_ns)
+{
     struct str ns, name, want = s->ns.n ? s->ns : binding_ns;
     if (s->kind == SUBJECT_USER) return str_eq(s->name, u->name);
     if (s->kind == SUBJECT_SERVICE_ACCOUNT)
@@ -113,7 +123,8 @@ static bool subject_is(const struct subject *s, const struct user *u, struct str
     return false;
 }
 
-const struct rules *role_rules(struct authz *z, struct str kind, struct str ns, struct str name, struct arena *a, struct err *err) {
+const struct rules *role_rules(struct authz *z, struct str kind, struct str ns, struct str name, struct arena *a, struct err *err)
+{
     bool cluster = str_eqc(kind, "ClusterRole");
     struct str resource = cluster ? STR("clusterroles") : STR("roles"),
                key = registry_key(a, STR(RBAC), resource, cluster ? STR("") : ns, name);
@@ -133,7 +144,8 @@ struct grant { const struct rule *rule; const struct binding *b; const struct su
 struct grants { struct grant *v; size_t n, cap; };
 struct walk { struct authz *z; const struct user *u; struct grants *out; struct arena *a; };
 
-static void grant_add(struct walk *w, struct grant g) {
+static void grant_add(struct walk *w, struct grant g)
+{
     struct grants *out = w->out;
     if (out->n == out->cap) {
         size_t cap = out->cap ? 2 * out->cap : 16;
@@ -143,7 +155,8 @@ static void grant_add(struct walk *w, struct grant g) {
     out->v[out->n++] = g;
 }
 
-static bool visit_binding(void *ctx, struct str key, struct object *o) {
+static bool visit_binding(void *ctx, struct str key, struct object *o)
+{
     struct walk *w = ctx;
     const struct binding *b = parsed_get(w->z->bindings, key, o);
     const struct subject *s = NULL;
@@ -157,7 +170,8 @@ static bool visit_binding(void *ctx, struct str key, struct object *o) {
 }
 
 /* Forgets what is no longer true, and everything when there is too much of it. */
-static void refresh(struct authz *z) {
+static void refresh(struct authz *z)
+{
     struct str rbac = STR("/registry/" RBAC "/");
     int64_t rev = store_revision(z->as->store);
     bool trimmed = parsed_trim(z->roles, PARSED_MAX) | parsed_trim(z->bindings, PARSED_MAX);
@@ -170,7 +184,8 @@ static void refresh(struct authz *z) {
 }
 
 /* Namespace, name and groups, each behind its length: whatever bytes are in them, two different askers never share a key. */
-static struct str grants_key(const struct user *u, struct str ns, struct arena *a) {
+static struct str grants_key(const struct user *u, struct str ns, struct arena *a)
+{
     struct strbuf b;
     strbuf_init(&b, SIZE_MAX / 2);
     strbuf_addf(&b, "%zu:%zu:", ns.n, u->name.n);
@@ -185,7 +200,8 @@ static struct str grants_key(const struct user *u, struct str ns, struct arena *
     return key;
 }
 
-static const struct grants *grants_of(struct authz *z, const struct user *u, struct str ns, struct arena *a) {
+static const struct grants *grants_of(struct authz *z, const struct user *u, struct str ns, struct arena *a)
+{
     struct str key = grants_key(u, ns, a);
     struct grants *g = map_get(z->grants, key);
     if (g) return g;
@@ -198,7 +214,8 @@ static const struct grants *grants_of(struct authz *z, const struct user *u, str
     return g;
 }
 
-void rules_visit(struct authz *z, const struct user *u, struct str ns, struct arena *a, rule_visitor *visit, void *ctx) {
+void rules_visit(struct authz *z, const struct user *u, struct str ns, struct arena *a, rule_visitor *visit, void *ctx)
+{
     refresh(z);
     const struct grants *g = grants_of(z, u, ns, a);
     for (size_t i = 0; i < g->n; i++)
@@ -208,7 +225,8 @@ void rules_visit(struct authz *z, const struct user *u, struct str ns, struct ar
 /* ---- the authorizer ---- */
 struct judge { const struct attributes *at; struct arena *a; bool allowed; struct str reason, *missing; size_t missing_n; };
 
-static struct str describe(struct arena *a, const struct binding *b, const struct subject *s) {
+static struct str describe(struct arena *a, const struct binding *b, const struct subject *s)
+{
     static const char *const kinds[] = { "User", "Group", "ServiceAccount" };
     struct str ns = s->ns.n ? s->ns : b->ns,
                who = s->kind == SUBJECT_SERVICE_ACCOUNT ? arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(s->name), STR_ARG(ns)) : s->name;
@@ -218,7 +236,8 @@ static struct str describe(struct arena *a, const struct binding *b, const struc
                       STR_ARG(name), STR_ARG(b->role_kind), STR_ARG(b->role_name), kinds[s->kind], STR_ARG(who));
 }
 
-static bool judge_rule(void *ctx, const struct rule *rule, const struct binding *b, const struct subject *s) {
+static bool judge_rule(void *ctx, const struct rule *rule, const struct binding *b, const struct subject *s)
+{
     struct judge *j = ctx;
     if (!rule) {
         const char *resource = str_eqc(b->role_kind, "ClusterRole") ? "clusterrole" : "role";
@@ -232,14 +251,16 @@ static bool judge_rule(void *ctx, const struct rule *rule, const struct binding 
 }
 
 /* Roles that bindings name but nobody made are told with a refusal: "RBAC: role.rbac.authorization.k8s.io "x" not found". */
-static struct str refusal(struct judge *j) {
+static struct str refusal(struct judge *j)
+{
     if (!j->missing_n) return STR("");
     struct str list = j->missing[0];
     for (size_t i = 1; i < j->missing_n; i++) list = arena_strf(j->a, STR_FMT ", " STR_FMT, STR_ARG(list), STR_ARG(j->missing[i]));
     return arena_strf(j->a, j->missing_n > 1 ? "RBAC: [" STR_FMT "]" : "RBAC: " STR_FMT, STR_ARG(list));
 }
 
-bool rbac_allowed(struct authz *z, const struct attributes *at, struct arena *a, struct str *reason) {
+bool rbac_allowed(struct authz *z, const struct attributes *at, struct arena *a, struct str *reason)
+{
     struct judge j = { .at = at, .a = a };
     rules_visit(z, at->user, at->is_resource ? at->namespace : STR(""), a, judge_rule, &j);
     *reason = j.allowed ? j.reason : refusal(&j);

@@ -5,7 +5,8 @@
  */
 #include "apiserver/auth/auth_priv.h"
 
-static struct str extra_key(struct arena *a, struct str name, size_t prefix) {
+static struct str extra_key(struct arena *a, struct str name, size_t prefix)
+{
     struct str key = arena_str(a, str_sub(name, prefix, name.n));
     char *p = arena_cstr(a, key);
     for (size_t i = 0; i < key.n; i++)
@@ -14,23 +15,27 @@ static struct str extra_key(struct arena *a, struct str name, size_t prefix) {
 }
 
 /* --requestheader-*: what the flags list, else what kubeadm writes. */
-static struct word_list listed(const struct word_list *given, const struct str *usual) {
+static struct word_list listed(const struct word_list *given, const struct str *usual)
+{
     return given->n ? *given : (struct word_list){ usual, 1 };
 }
 
-static bool in_list(struct word_list l, struct str s, bool fold) {
+static bool in_list(struct word_list l, struct str s, bool fold)
+{
     for (size_t i = 0; i < l.n; i++)
         if (fold ? str_eqi(l.v[i], s) : str_eq(l.v[i], s)) return true;
     return false;
 }
 
-static size_t prefix_of(struct word_list l, struct str name) {
+static size_t prefix_of(struct word_list l, struct str name)
+{
     for (size_t i = 0; i < l.n; i++)
         if (name.n > l.v[i].n && str_eqi(str_sub(name, 0, l.v[i].n), l.v[i])) return l.v[i].n;
     return 0;
 }
 
-enum authn_result authn_front_proxy(struct authn *n, struct request *r, struct user *out, struct err *err) {
+enum authn_result authn_front_proxy(struct authn *n, struct request *r, struct user *out, struct err *err)
+{
     static const struct str usual[] = { { "front-proxy-client", 18 }, { "X-Remote-User", 13 }, { "X-Remote-Group", 14 },
                                         { "X-Remote-Extra-", 15 } };
     const struct apiserver_policy *p = &n->as->opt.policy;

@@ -8,13 +8,15 @@
 
 #define AUTHZ_GROUP "authorization.k8s.io"
 
-static struct json *fresh_status(struct request *r, struct json *obj) {
+static struct json *fresh_status(struct request *r, struct json *obj)
+{
     struct json *status = json_new_object(r->a);
     json_set(r->a, obj, "status", status);
     return status;
 }
 
-static bool invalid(struct request *r, const char *kind, const char *type, const char *field, const char *why, struct err *err) {
+static bool invalid(struct request *r, const char *kind, const char *type, const char *field, const char *why, struct err *err)
+{
     struct field_errors e = { .a = r->a };
     field_error_add(&e, type, str_c(field), "%s", why);
     (void)kind;                                  /* upstream asks the decoded object for it, which has lost it */
@@ -22,20 +24,23 @@ static bool invalid(struct request *r, const char *kind, const char *type, const
 }
 
 /* ---- who is it ---- */
-static struct json *array_of(struct arena *a, const struct strs *s) {
+static struct json *array_of(struct arena *a, const struct strs *s)
+{
     struct json *out = json_new_array(a);
     for (size_t i = 0; i < s->n; i++) json_append(out, json_new_str(a, s->v[i]));
     return out;
 }
 
-static struct strs intersection(struct arena *a, const struct strs *want, const struct strs *have) {
+static struct strs intersection(struct arena *a, const struct strs *want, const struct strs *have)
+{
     struct strs out = { arena_alloc(a, (want->n + 1) * sizeof(struct str)), 0 };
     for (size_t i = 0; i < want->n; i++)
         if (strs_have(have, want->v[i])) out.v[out.n++] = want->v[i];
     return out;
 }
 
-static bool token_review(struct request *r, struct json *obj, struct err *err) {
+static bool token_review(struct request *r, struct json *obj, struct err *err)
+{
     struct str token = json_path_str(obj, "spec.token");
     struct strs want = strs_of_json(r->a, json_path(obj, "spec.audiences")), have;
     struct user u = { 0 };
@@ -62,14 +67,16 @@ static bool token_review(struct request *r, struct json *obj, struct err *err) {
     return true;
 }
 
-static bool self_review(struct request *r, struct json *obj, struct err *err) {
+static bool self_review(struct request *r, struct json *obj, struct err *err)
+{
     (void)err;
     json_set(r->a, fresh_status(r, obj), "userInfo", user_info_json(r->a, &r->user));
     return true;
 }
 
 /* ---- may they ---- */
-static void user_of_spec(struct arena *a, const struct json *spec, struct user *out) {
+static void user_of_spec(struct arena *a, const struct json *spec, struct user *out)
+{
     *out = (struct user){ .name = json_get_str(spec, "user"), .uid = json_get_str(spec, "uid") };
     const struct json *groups = json_get(spec, "groups");
     if (!groups) groups = json_get(spec, "group");     /* v1beta1 */
@@ -79,7 +86,8 @@ static void user_of_spec(struct arena *a, const struct json *spec, struct user *
             user_add_extra(a, out, arena_cstr(a, json_key(e)), json_str(v));
 }
 
-static void attributes_of_spec(const struct json *spec, const struct user *u, struct attributes *at) {
+static void attributes_of_spec(const struct json *spec, const struct user *u, struct attributes *at)
+{
     const struct json *res = json_get(spec, "resourceAttributes"), *path = json_get(spec, "nonResourceAttributes");
     *at = (struct attributes){ .user = u, .is_resource = res != NULL };
     at->verb = json_get_str(res ? res : path, "verb");
@@ -92,7 +100,8 @@ static void attributes_of_spec(const struct json *spec, const struct user *u, st
     at->name = json_get_str(res, "name");
 }
 
-static void decide(struct request *r, struct json *obj, const struct user *u) {
+static void decide(struct request *r, struct json *obj, const struct user *u)
+{
     struct attributes at;
     struct str reason;
     attributes_of_spec(json_get(obj, "spec"), u, &at);
@@ -102,7 +111,8 @@ static void decide(struct request *r, struct json *obj, const struct user *u) {
     if (reason.n) json_set_str(r->a, status, "reason", reason);
 }
 
-static bool one_kind_of_attributes(struct request *r, const struct json *obj, const char *kind, struct err *err) {
+static bool one_kind_of_attributes(struct request *r, const struct json *obj, const char *kind, struct err *err)
+{
     const struct json *res = json_path(obj, "spec.resourceAttributes"), *path = json_path(obj, "spec.nonResourceAttributes");
     if (res && path)
         return invalid(r, kind, "FieldValueInvalid", "spec.nonResourceAttributes",
@@ -112,7 +122,8 @@ static bool one_kind_of_attributes(struct request *r, const struct json *obj, co
                                   "specified", err);
 }
 
-static bool subject_review(struct request *r, struct json *obj, const char *kind, struct err *err) {
+static bool subject_review(struct request *r, struct json *obj, const char *kind, struct err *err)
+{
     struct user u;
     if (!one_kind_of_attributes(r, obj, kind, err)) return false;
     user_of_spec(r->a, json_get(obj, "spec"), &u);
@@ -123,11 +134,13 @@ static bool subject_review(struct request *r, struct json *obj, const char *kind
     return true;
 }
 
-static bool access_review(struct request *r, struct json *obj, struct err *err) {
+static bool access_review(struct request *r, struct json *obj, struct err *err)
+{
     return subject_review(r, obj, "SubjectAccessReview", err);
 }
 
-static bool local_access_review(struct request *r, struct json *obj, struct err *err) {
+static bool local_access_review(struct request *r, struct json *obj, struct err *err)
+{
     struct str ns = json_path_str(obj, "spec.resourceAttributes.namespace"), own = meta_namespace(obj);
     if (own.n && !str_eq(own, r->info.namespace)) return err_set(err, ERR_BAD_REQUEST, "namespace does not match the request's");
     if (!str_eq(ns, r->info.namespace))
@@ -136,7 +149,8 @@ static bool local_access_review(struct request *r, struct json *obj, struct err 
     return subject_review(r, obj, "LocalSubjectAccessReview", err);
 }
 
-static bool self_access_review(struct request *r, struct json *obj, struct err *err) {
+static bool self_access_review(struct request *r, struct json *obj, struct err *err)
+{
     if (!one_kind_of_attributes(r, obj, "SelfSubjectAccessReview", err)) return false;
     decide(r, obj, &r->user);
     return true;
@@ -145,7 +159,8 @@ static bool self_access_review(struct request *r, struct json *obj, struct err *
 /* ---- what may I ---- */
 struct listing { struct request *r; struct json *resources, *urls; };
 
-static bool list_rule(void *ctx, const struct rule *rule, const struct binding *b, const struct subject *s) {
+static bool list_rule(void *ctx, const struct rule *rule, const struct binding *b, const struct subject *s)
+{
     struct listing *l = ctx;
     struct arena *a = l->r->a;
     (void)b, (void)s;
@@ -166,7 +181,8 @@ static bool list_rule(void *ctx, const struct rule *rule, const struct binding *
     return true;
 }
 
-static bool rules_review(struct request *r, struct json *obj, struct err *err) {
+static bool rules_review(struct request *r, struct json *obj, struct err *err)
+{
     struct str ns = json_path_str(obj, "spec.namespace");
     struct listing l = { r, json_new_array(r->a), json_new_array(r->a) };
     if (!ns.n) return err_set(err, ERR_BAD_REQUEST, "no namespace on request");
@@ -187,7 +203,8 @@ static const struct { const char *group, *resource; bool (*create)(struct reques
     { AUTHZ_GROUP, "localsubjectaccessreviews", local_access_review }, { AUTHZ_GROUP, "selfsubjectrulesreviews", rules_review },
 };
 
-bool review_create(struct request *r, struct json *obj, struct err *err) {
+bool review_create(struct request *r, struct json *obj, struct err *err)
+{
     for (size_t i = 0; i < ARRAY_LEN(reviews); i++)
         if (str_eqc(r->info.group, reviews[i].group) && str_eqc(r->info.resource, reviews[i].resource))
             return reviews[i].create(r, obj, err);

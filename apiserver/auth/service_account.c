@@ -8,7 +8,8 @@
 
 enum { TOKENS_MAX = 512, LEEWAY_S = 60 };          /* go-jose's leeway for dates */
 
-static struct json *claims_unverified(struct arena *a, struct str token) {
+static struct json *claims_unverified(struct arena *a, struct str token)
+{
     struct str header, rest, payload, signature, text;
     struct err ignored = { 0 };
     if (!str_cut(token, '.', &header, &rest) || !str_cut(rest, '.', &payload, &signature) || !base64url_decode(a, payload, &text))
@@ -21,14 +22,16 @@ static struct json *claims_unverified(struct arena *a, struct str token) {
 /* A token whose signature fitted: by which key, and what it claims. */
 struct known_token { struct arena *a; struct key *key; const struct json *claims; };
 
-void known_token_free(void *p) {
+void known_token_free(void *p)
+{
     struct known_token *t = p;
     if (!t) return;
     key_unref(t->key);
     arena_free(t->a);                              /* it lives there */
 }
 
-static void remember(struct authn *n, struct str token, struct key *key) {
+static void remember(struct authn *n, struct str token, struct key *key)
+{
     if (map_len(n->tokens) >= TOKENS_MAX) {
         map_free(n->tokens, known_token_free);
         n->tokens = map_new();
@@ -40,14 +43,16 @@ static void remember(struct authn *n, struct str token, struct key *key) {
 }
 
 /* NULL also when the key is no longer one of the cluster's. */
-static const struct known_token *known_token(const struct authn *n, struct str token) {
+static const struct known_token *known_token(const struct authn *n, struct str token)
+{
     const struct known_token *t = map_get(n->tokens, token);
     for (size_t i = 0; t && i < n->as->sa_verify_count; i++)
         if (t->key == n->as->sa_verify[i]) return t;
     return NULL;
 }
 
-static bool signature_fits(struct authn *n, struct arena *a, struct str token, struct err *err) {
+static bool signature_fits(struct authn *n, struct arena *a, struct str token, struct err *err)
+{
     struct apiserver *as = n->as;
     struct key *key = NULL;
     struct json *claims;
@@ -61,12 +66,14 @@ static bool signature_fits(struct authn *n, struct arena *a, struct str token, s
     return true;
 }
 
-static bool is_deleting_or_other(const struct json *obj, struct str uid) {
+static bool is_deleting_or_other(const struct json *obj, struct str uid)
+{
     return meta_deleting(obj) || (uid.n && !str_eq(meta_uid(obj), uid));
 }
 
 /* The ServiceAccount as it was when the token was made: same name, same uid. */
-static bool account_lives(struct authn *n, struct str ns, struct str name, struct str uid, struct err *err) {
+static bool account_lives(struct authn *n, struct str ns, struct str name, struct str uid, struct err *err)
+{
     struct object *o = registry_get(n->as, STR(""), STR("serviceaccounts"), ns, name);
     bool same = o && str_eq(meta_uid(object_json(o)), uid) && !meta_deleting(object_json(o));
     if (!o) err_not_found(err, STR(""), STR("serviceaccounts"), name);
@@ -77,7 +84,8 @@ static bool account_lives(struct authn *n, struct str ns, struct str name, struc
     return same;
 }
 
-static void account_user(struct arena *a, struct user *out, struct str ns, struct str name, struct str uid) {
+static void account_user(struct arena *a, struct user *out, struct str ns, struct str name, struct str uid)
+{
     *out = (struct user){ .name = arena_strf(a, "system:serviceaccount:" STR_FMT ":" STR_FMT, STR_ARG(ns), STR_ARG(name)),
                           .uid = arena_str(a, uid) };
     service_account_groups(a, out, ns);
@@ -86,13 +94,15 @@ static void account_user(struct arena *a, struct user *out, struct str ns, struc
 /* ---- tokens of Secrets ---- */
 struct secret_token { bool good; struct str token; };
 
-void *parse_secret(struct arena *a, const struct json *obj) {
+void *parse_secret(struct arena *a, const struct json *obj)
+{
     struct secret_token *s = ARENA_NEW(a, struct secret_token);
     s->good = !meta_deleting(obj) && base64_decode(a, json_path_str(obj, "data.token"), &s->token);
     return s;
 }
 
-static bool secret_has_token(struct authn *n, struct arena *a, struct str ns, struct str name, struct str token, struct err *err) {
+static bool secret_has_token(struct authn *n, struct arena *a, struct str ns, struct str name, struct str token, struct err *err)
+{
     struct object *o = registry_get(n->as, STR(""), STR("secrets"), ns, name);
     parsed_trim(n->secrets, TOKENS_MAX);
     const struct secret_token *s = o ? parsed_get(n->secrets, registry_key(a, STR(""), STR("secrets"), ns, name), o) : NULL;
@@ -101,7 +111,8 @@ static bool secret_has_token(struct authn *n, struct arena *a, struct str ns, st
     return good || err_set(err, ERR_UNAUTHORIZED, "Token has been invalidated");
 }
 
-static bool legacy(struct authn *n, struct arena *a, const struct json *claims, struct str token, struct user *out, struct err *err) {
+static bool legacy(struct authn *n, struct arena *a, const struct json *claims, struct str token, struct user *out, struct err *err)
+{
     struct str ns = json_get_str(claims, "kubernetes.io/serviceaccount/namespace"),
                secret = json_get_str(claims, "kubernetes.io/serviceaccount/secret.name");
     struct str name = json_get_str(claims, "kubernetes.io/serviceaccount/service-account.name");
@@ -116,7 +127,8 @@ static bool legacy(struct authn *n, struct arena *a, const struct json *claims, 
 }
 
 /* ---- bound tokens ---- */
-static bool dates_hold(struct authn *n, const struct json *claims, struct err *err) {
+static bool dates_hold(struct authn *n, const struct json *claims, struct err *err)
+{
     int64_t now = vtime_now(n->as->loop) / (int64_t)NS_PER_S;
     if (now - LEEWAY_S > json_get_int(claims, "exp", 0)) return err_set(err, ERR_UNAUTHORIZED, "service account token has expired");
     if (now + LEEWAY_S < json_get_int(claims, "nbf", 0))
@@ -124,7 +136,8 @@ static bool dates_hold(struct authn *n, const struct json *claims, struct err *e
     return true;
 }
 
-static bool bound_object_lives(struct authn *n, const struct json *ref, const char *resource, struct str ns, struct err *err) {
+static bool bound_object_lives(struct authn *n, const struct json *ref, const char *resource, struct str ns, struct err *err)
+{
     if (!ref) return true;
     struct object *o = registry_get(n->as, STR(""), str_c(resource), ns, json_get_str(ref, "name"));
     bool good = o && !is_deleting_or_other(object_json(o), json_get_str(ref, "uid"));
@@ -132,7 +145,8 @@ static bool bound_object_lives(struct authn *n, const struct json *ref, const ch
     return good || err_set(err, ERR_UNAUTHORIZED, "service account token has been invalidated");
 }
 
-static void bound_extras(struct authn *n, struct arena *a, const struct json *claims, struct user *out) {
+static void bound_extras(struct authn *n, struct arena *a, const struct json *claims, struct user *out)
+{
     const struct json *k = json_get(claims, "kubernetes.io"), *pod = json_get(k, "pod"), *node = json_get(k, "node");
     struct str jti = json_get_str(claims, "jti");
     if (jti.n && n->as->opt.minor >= 30)
@@ -147,7 +161,8 @@ static void bound_extras(struct authn *n, struct arena *a, const struct json *cl
 }
 
 static bool bound(struct authn *n, struct arena *a, const struct json *claims, struct user *out, struct strs *audiences,
-                  struct err *err) {
+                  struct err *err)
+{
     const struct json *k = json_get(claims, "kubernetes.io"), *sa = json_get(k, "serviceaccount"), *pod = json_get(k, "pod");
     struct str ns = json_get_str(k, "namespace"), name = json_get_str(sa, "name"), uid = json_get_str(sa, "uid");
     *audiences = strs_of_json(a, json_get(claims, "aud"));
@@ -161,7 +176,8 @@ static bool bound(struct authn *n, struct arena *a, const struct json *claims, s
 }
 
 enum authn_result service_account_token(struct authn *n, struct arena *a, struct str token, struct user *out,
-                                        struct strs *audiences, struct err *err) {
+                                        struct strs *audiences, struct err *err)
+{
     const struct known_token *known = known_token(n, token);
     const struct json *claims = known ? known->claims : claims_unverified(a, token);
     struct str iss = json_get_str(claims, "iss");

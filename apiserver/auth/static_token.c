@@ -8,7 +8,8 @@
 enum { COLUMNS = 4 };
 
 /* One field of a CSV line; quotes around it keep its commas, and a doubled quote is one. */
-static struct str field(struct arena *a, struct str *rest) {
+static struct str field(struct arena *a, struct str *rest)
+{
     struct str s = str_trim(*rest);
     if (!s.n || s.p[0] != '"') return str_trim(str_token(rest, ','));
     struct strbuf out;
@@ -26,7 +27,8 @@ static struct str field(struct arena *a, struct str *rest) {
     return value;
 }
 
-bool static_tokens_parse(struct arena *a, const char *path, struct str text, struct static_tokens *out, struct err *err) {
+bool static_tokens_parse(struct arena *a, const char *path, struct str text, struct static_tokens *out, struct err *err)
+{
     size_t lines = 1;
     for (size_t i = 0; i < text.n; i++) lines += text.p[i] == '\n';
     struct static_token *v = arena_zalloc(a, lines * sizeof *v);
@@ -48,7 +50,8 @@ bool static_tokens_parse(struct arena *a, const char *path, struct str text, str
     return true;
 }
 
-enum authn_result static_token(const struct authn *n, struct arena *a, struct str token, struct user *out) {
+enum authn_result static_token(const struct authn *n, struct arena *a, struct str token, struct user *out)
+{
     const struct static_tokens *all = n->as->opt.policy.tokens;
     for (size_t i = all ? all->n : 0; i > 0; i--)
         if (crypto_equal(all->v[i - 1].token, token)) {

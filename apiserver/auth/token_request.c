@@ -9,7 +9,8 @@
 
 enum { MIN_S = 600, KUBELET_S = 3607, YEAR_S = 365 * 24 * 3600 };
 
-static bool validate(struct request *r, const struct json *obj, struct err *err) {
+static bool validate(struct request *r, const struct json *obj, struct err *err)
+{
     int64_t s = json_path_int(obj, "spec.expirationSeconds", 3600);
     struct field_errors e = { .a = r->a };
     if (s < MIN_S)
@@ -22,7 +23,8 @@ static bool validate(struct request *r, const struct json *obj, struct err *err)
 }
 
 /* The object that the token hangs on goes into the claims; a pod brings its node along. */
-static bool bind(struct request *r, const struct json *ref, struct json *private, struct err *err) {
+static bool bind(struct request *r, const struct json *ref, struct json *private, struct err *err)
+{
     static const struct { const char *kind, *resource, *claim; bool cluster; int since; } kinds[] = {
         { "Pod", "pods", "pod", false, 0 }, { "Secret", "secrets", "secret", false, 0 }, { "Node", "nodes", "node", true, 29 },
     };
@@ -55,7 +57,8 @@ static bool bind(struct request *r, const struct json *ref, struct json *private
     return err_set(err, ERR_BAD_REQUEST, "cannot bind token to object of type " STR_FMT, STR_ARG(kind));
 }
 
-static struct json *claims_of(struct request *r, const struct json *spec, struct json *private) {
+static struct json *claims_of(struct request *r, const struct json *spec, struct json *private)
+{
     struct json *c = json_new_object(r->a);
     int64_t now = r->now_ns / (int64_t)NS_PER_S, s = json_get_int(spec, "expirationSeconds", 3600), exp = now + s;
     if (s == KUBELET_S && json_get(private, "pod") && r->as->opt.minor >= 21) {
@@ -79,7 +82,8 @@ static struct json *claims_of(struct request *r, const struct json *spec, struct
     return c;
 }
 
-static bool account_uid(struct request *r, struct str *uid, struct err *err) {
+static bool account_uid(struct request *r, struct str *uid, struct err *err)
+{
     struct object *o = registry_get(r->as, STR(""), STR("serviceaccounts"), r->info.namespace, r->info.name);
     if (!o) return err_not_found(err, STR(""), STR("serviceaccounts"), r->info.name);
     *uid = arena_str(r->a, meta_uid(object_json(o)));
@@ -87,7 +91,8 @@ static bool account_uid(struct request *r, struct str *uid, struct err *err) {
     return true;
 }
 
-static void fill_meta(struct request *r, struct json *obj) {
+static void fill_meta(struct request *r, struct json *obj)
+{
     struct json *meta = json_ensure(r->a, obj, "metadata");
     if (r->as->opt.minor < 22) return;
     json_set_str(r->a, meta, "name", r->info.name);
@@ -96,7 +101,8 @@ static void fill_meta(struct request *r, struct json *obj) {
 }
 
 /* NodeRestriction: a kubelet gets tokens for its own pods, and only bound to them. */
-static bool node_may(struct request *r, const struct json *ref, struct err *err) {
+static bool node_may(struct request *r, const struct json *ref, struct err *err)
+{
     if (!user_in_group(&r->user, "system:nodes") || !str_starts(r->user.name, "system:node:")) return true;
     const char *why = NULL;
     if (!str_eqc(json_get_str(ref, "kind"), "Pod") || !json_get_str(ref, "name").n) why = "node requested token not bound to a pod";
@@ -108,7 +114,8 @@ static bool node_may(struct request *r, const struct json *ref, struct err *err)
     return !why || err_forbidden_object(err, STR(""), STR("serviceaccounts"), r->info.name, why);
 }
 
-bool token_request_create(struct request *r, struct json *obj, struct err *err) {
+bool token_request_create(struct request *r, struct json *obj, struct err *err)
+{
     struct json *spec = json_ensure(r->a, obj, "spec"), *private = json_new_object(r->a);
     const struct json *given = json_get(spec, "boundObjectRef"), *ref = json_is(given, JSON_OBJECT) ? given : NULL;
     struct str uid;

@@ -11,18 +11,21 @@
 enum { CHAINS_MAX = 256 };
 struct verified { int64_t from, to; };
 
-static void remember(struct map *m, const struct cert *leaf) {
+static void remember(struct map *m, const struct cert *leaf)
+{
     struct verified *v = NEW(struct verified);
     *v = (struct verified){ leaf->not_before_ns, leaf->not_after_ns };
     free(map_put(m, leaf->der, v));
 }
 
-static bool remembered(struct map *m, const struct cert *leaf, int64_t now) {
+static bool remembered(struct map *m, const struct cert *leaf, int64_t now)
+{
     const struct verified *v = map_get(m, leaf->der);
     return v && now >= v->from && now <= v->to;
 }
 
-bool chain_verify(struct authn *n, enum authn_trust which, struct request *r, struct err *err) {
+bool chain_verify(struct authn *n, enum authn_trust which, struct request *r, struct err *err)
+{
     const struct trust *roots = which == TRUST_CLIENT ? n->as->opt.client_ca : n->as->opt.requestheader_ca;
     struct trust_check check = { .now_ns = r->now_ns, .usage = CERT_EKU_CLIENT };
     bool alone = r->x->peer_count == 1;            /* intermediates would have to be part of the key */
@@ -36,7 +39,8 @@ bool chain_verify(struct authn *n, enum authn_trust which, struct request *r, st
     return true;
 }
 
-enum authn_result authn_x509(struct authn *n, struct request *r, struct user *out, struct err *err) {
+enum authn_result authn_x509(struct authn *n, struct request *r, struct user *out, struct err *err)
+{
     if (!r->x->peer_count || !n->as->opt.client_ca) return AUTHN_NONE;
     if (!chain_verify(n, TRUST_CLIENT, r, err)) return AUTHN_BAD;
     const struct cert *leaf = r->x->peer_chain[0];

@@ -25,7 +25,8 @@ struct customs {
 };
 
 /* ---- conditions and the status ---- */
-static struct str condition_status(const struct json *crd, const char *type) {
+static struct str condition_status(const struct json *crd, const char *type)
+{
     for (const struct json *c = json_first(json_path(crd, "status.conditions")); c; c = json_next(c))
         if (str_eqc(json_get_str(c, "type"), type)) return json_get_str(c, "status");
     return STR_NULL;
@@ -34,26 +35,30 @@ static struct str condition_status(const struct json *crd, const char *type) {
 bool crd_condition(const struct json *crd, const char *type) { return str_eqc(condition_status(crd, type), "True"); }
 
 static void set_condition(struct request *r, struct json *crd, const char *type, const char *status, const char *reason,
-                          const char *message) {
+                          const char *message)
+{
     struct json *into = json_ensure(r->a, crd, "status");
     if (!json_is(json_get(into, "conditions"), JSON_ARRAY)) json_set(r->a, into, "conditions", json_new_array(r->a));
     condition_set(r->a, json_get(into, "conditions"), type, status, reason, message, r->now_ns);
 }
 
-static bool has_cleanup(const struct json *crd) {
+static bool has_cleanup(const struct json *crd)
+{
     for (const struct json *f = json_first(json_path(crd, "metadata.finalizers")); f; f = json_next(f))
         if (str_eqc(json_str(f), CLEANUP)) return true;
     return false;
 }
 
-void crd_mark_deleted(struct request *r, struct json *crd) {
+void crd_mark_deleted(struct request *r, struct json *crd)
+{
     if (!has_cleanup(crd))
         json_append(json_ensure_array(r->a, json_ensure(r->a, crd, "metadata"), "finalizers"), json_new_strc(r->a, CLEANUP));
     set_condition(r, crd, "Terminating", "True", "InstanceDeletionPending",
                   "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon");
 }
 
-static void write_status(struct request *r, struct object *old, struct json *crd) {
+static void write_status(struct request *r, struct object *old, struct json *crd)
+{
     const struct resource *res = registry_find(r->as, STR(GROUP), STR("v1"), STR("customresourcedefinitions"), STR("status"));
     struct write_options o = { .manager = STR("kube-apiserver") };
     struct object *out = NULL;
@@ -68,7 +73,8 @@ static void write_status(struct request *r, struct object *old, struct json *crd
 /* ---- names ---- */
 struct taken { struct str group, self, name; bool kinds, found; };
 
-static bool names_have(const struct json *names, const struct taken *t) {
+static bool names_have(const struct json *names, const struct taken *t)
+{
     static const char *const words[] = { "plural", "singular" }, *const kinds[] = { "kind", "listKind" };
     bool has = false;
     for (size_t i = 0; i < 2; i++) has |= str_eq(json_get_str(names, t->kinds ? kinds[i] : words[i]), t->name);
@@ -77,7 +83,8 @@ static bool names_have(const struct json *names, const struct taken *t) {
     return has;
 }
 
-static bool look_for_name(void *ctx, struct str key, struct object *o) {
+static bool look_for_name(void *ctx, struct str key, struct object *o)
+{
     struct taken *t = ctx;
     const struct json *crd = object_json(o);
     (void)key;
@@ -85,7 +92,8 @@ static bool look_for_name(void *ctx, struct str key, struct object *o) {
     return !t->found;
 }
 
-static bool in_use(struct request *r, const struct json *crd, struct str name, bool kinds) {
+static bool in_use(struct request *r, const struct json *crd, struct str name, bool kinds)
+{
     struct taken t = { json_path_str(crd, "spec.group"), meta_name(crd), name, kinds, false };
     if (name.n) store_list(r->as->store, str_c(prefix), STR_NULL, look_for_name, &t);
     return t.found;
@@ -93,7 +101,8 @@ static bool in_use(struct request *r, const struct json *crd, struct str name, b
 
 /* One name: accepted, or refused with a reason. */
 static void accept_name(struct request *r, const struct json *crd, struct json *accepted, const char *name, const char *reason,
-                        const char **refused, const char **message) {
+                        const char **refused, const char **message)
+{
     struct str want = json_get_str(json_path(crd, "spec.names"), name),
                have = json_get_str(json_path(crd, "status.acceptedNames"), name);
     bool kinds = strcmp(name, "kind") == 0 || strcmp(name, "listKind") == 0;
@@ -104,7 +113,8 @@ static void accept_name(struct request *r, const struct json *crd, struct json *
 }
 
 static void accept_short_names(struct request *r, const struct json *crd, struct json *accepted, const char **refused,
-                               const char **message) {
+                               const char **message)
+{
     const struct json *want = json_path(crd, "spec.names.shortNames"), *have = json_path(crd, "status.acceptedNames.shortNames");
     struct str all = STR_NULL;
     size_t n = 0;
@@ -122,7 +132,8 @@ static void accept_short_names(struct request *r, const struct json *crd, struct
 }
 
 /* True: the status was written. */
-static bool step_names(struct request *r, struct object *old, const struct json *crd) {
+static bool step_names(struct request *r, struct object *old, const struct json *crd)
+{
     const char *refused = NULL, *message = NULL;
     const struct json *names = json_path(crd, "spec.names"), *before = json_path(crd, "status.acceptedNames"),
                       *categories = json_get(names, "categories");
@@ -149,7 +160,8 @@ static bool step_names(struct request *r, struct object *old, const struct json 
     return true;
 }
 
-static void step_establish(struct request *r, struct object *old, const struct json *crd) {
+static void step_establish(struct request *r, struct object *old, const struct json *crd)
+{
     if (!crd_condition(crd, "NamesAccepted") || crd_condition(crd, "Established")) return;
     struct json *next = json_copy(r->a, crd);
     set_condition(r, next, "Established", "True", "InitialNamesAccepted", "the initial names have been accepted");
@@ -159,7 +171,8 @@ static void step_establish(struct request *r, struct object *old, const struct j
 /* ---- the end ---- */
 struct instances { struct object **v; size_t n, cap; };
 
-static bool collect(void *ctx, struct str key, struct object *o) {
+static bool collect(void *ctx, struct str key, struct object *o)
+{
     struct instances *list = ctx;
     (void)key;
     if (list->n == list->cap) {
@@ -171,7 +184,8 @@ static bool collect(void *ctx, struct str key, struct object *o) {
 }
 
 /* How many are left: those whose finalizers hold them. */
-static size_t delete_instances(struct known *k, struct request *r) {
+static size_t delete_instances(struct known *k, struct request *r)
+{
     const struct resource *res = k->serving ? definition_resource(k->serving) : NULL;
     struct instances list = { 0 };
     struct delete_options d = { .grace = -1 };
@@ -191,14 +205,16 @@ static size_t delete_instances(struct known *k, struct request *r) {
     return store_count(r->as->store, where);
 }
 
-static void drop_finalizer(struct json *crd) {
+static void drop_finalizer(struct json *crd)
+{
     struct json *list = json_path(crd, "metadata.finalizers");
     for (size_t i = 0; i < json_len(list); i++)
         if (str_eqc(json_str(json_at(list, i)), CLEANUP)) json_remove_at(list, i--);
     if (!json_len(list)) json_remove(json_get(crd, "metadata"), "finalizers");
 }
 
-static bool step_cleanup(struct known *k, struct request *r, struct object *old, const struct json *crd) {
+static bool step_cleanup(struct known *k, struct request *r, struct object *old, const struct json *crd)
+{
     static const char in_progress[] = "InstanceDeletionInProgress";
     if (!meta_deleting(crd) || !has_cleanup(crd)) return false;
     struct json *next = json_copy(r->a, crd);
@@ -222,7 +238,8 @@ static bool step_cleanup(struct known *k, struct request *r, struct object *old,
 }
 
 /* ---- what is served ---- */
-static void register_versions(struct apiserver *as, const struct json *crd) {
+static void register_versions(struct apiserver *as, const struct json *crd)
+{
     struct str group = json_path_str(crd, "spec.group");
     for (const struct json *v = json_first(json_path(crd, "spec.versions")); v; v = json_next(v)) {
         struct str version = json_get_str(v, "name");
@@ -233,14 +250,16 @@ static void register_versions(struct apiserver *as, const struct json *crd) {
     }
 }
 
-static void serve(struct known *k, struct request *r, const struct json *crd) {
+static void serve(struct known *k, struct request *r, const struct json *crd)
+{
     bool wanted = crd_condition(crd, "Established");
     if (k->serving && wanted && str_eq(definition_made_of(k->serving), definition_text(r->a, crd))) return;
     definition_remove(r->as, k->serving);
     k->serving = wanted ? definition_add(r->as, crd) : NULL;
 }
 
-static void requeue_all(struct customs *c) {
+static void requeue_all(struct customs *c)
+{
     size_t cursor = 0;
     void *v;
     while (map_next(c->known, &cursor, NULL, &v)) {
@@ -250,7 +269,8 @@ static void requeue_all(struct customs *c) {
     task_post(c->as->loop, &c->work);
 }
 
-static void known_free(void *v) {
+static void known_free(void *v)
+{
     struct known *k = v;
     list_remove(&k->queued);
     timer_stop(&k->retry);
@@ -259,7 +279,8 @@ static void known_free(void *v) {
     free(k);
 }
 
-static void sync(struct known *k) {
+static void sync(struct known *k)
+{
     struct customs *c = k->c;
     struct arena *a = arena_new();
     struct request *r = request_internal(c->as, a);
@@ -278,7 +299,8 @@ static void sync(struct known *k) {
     arena_free(a);
 }
 
-static void on_work(struct task *t) {
+static void on_work(struct task *t)
+{
     struct customs *c = container_of(t, struct customs, work);
     while (!list_empty(&c->queue)) {
         struct known *k = container_of(c->queue.next, struct known, queued);
@@ -287,13 +309,15 @@ static void on_work(struct task *t) {
     }
 }
 
-static void on_retry(struct timer *t) {
+static void on_retry(struct timer *t)
+{
     struct known *k = container_of(t, struct known, retry);
     if (list_empty(&k->queued)) list_push(&k->c->queue, &k->queued);
     task_post(k->c->as->loop, &k->c->work);
 }
 
-static struct known *known_of(struct customs *c, struct str name) {
+static struct known *known_of(struct customs *c, struct str name)
+{
     struct known *k = map_get(c->known, name);
     if (k) return k;
     struct arena *a = arena_new();
@@ -307,7 +331,8 @@ static struct known *known_of(struct customs *c, struct str name) {
     return k;
 }
 
-static void on_event(void *ctx, const struct store_event *ev) {
+static void on_event(void *ctx, const struct store_event *ev)
+{
     struct customs *c = ctx;
     const struct json *crd = object_json(ev->obj);
     struct known *k = known_of(c, meta_name(crd));
@@ -320,7 +345,8 @@ static void on_event(void *ctx, const struct store_event *ev) {
     task_post(c->as->loop, &c->work);
 }
 
-static bool serve_existing(void *ctx, struct str key, struct object *o) {
+static bool serve_existing(void *ctx, struct str key, struct object *o)
+{
     struct customs *c = ctx;
     const struct json *crd = object_json(o);
     struct known *k = known_of(c, meta_name(crd));
@@ -329,7 +355,8 @@ static bool serve_existing(void *ctx, struct str key, struct object *o) {
     return true;
 }
 
-struct customs *customs_new(struct apiserver *as) {
+struct customs *customs_new(struct apiserver *as)
+{
     struct customs *c = NEW(struct customs);
     c->as = as;
     c->known = map_new();
@@ -339,14 +366,16 @@ struct customs *customs_new(struct apiserver *as) {
     return c;
 }
 
-void customs_start(struct customs *c) {
+void customs_start(struct customs *c)
+{
     struct err err = { 0 };
     c->watch = store_watch(c->as->store, str_c(prefix), store_revision(c->as->store), on_event, c, &err);
     err_clear(&err);
     requeue_all(c);
 }
 
-void customs_free(struct customs *c) {
+void customs_free(struct customs *c)
+{
     if (!c) return;
     if (c->watch) store_watch_stop(c->watch);
     task_cancel(&c->work);

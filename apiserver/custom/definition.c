@@ -23,7 +23,8 @@ struct definition {
 static const struct strategy strategy_custom = { .group = "", .resource = "",
                                                  .flags = STRATEGY_GENERATION_ALL | STRATEGY_CONDITIONAL | STRATEGY_BARE_STATUS };
 
-struct str definition_text(struct arena *a, const struct json *crd) {
+struct str definition_text(struct arena *a, const struct json *crd)
+{
     const struct json *spec = json_get(crd, "spec"), *names = json_path(crd, "status.acceptedNames");
     return arena_strf(a, STR_FMT STR_FMT "%d", STR_ARG(json_text(a, spec)), STR_ARG(json_text(a, names)),
                       crd_condition(crd, "Terminating"));
@@ -32,28 +33,33 @@ struct str definition_text(struct arena *a, const struct json *crd) {
 struct str definition_made_of(const struct definition *d) { return d->text; }
 const struct resource *definition_resource(const struct definition *d) { return d->stored; }
 
-static struct str comma_list(struct arena *a, const struct json *list) {
+static struct str comma_list(struct arena *a, const struct json *list)
+{
     struct str all = STR_NULL;
     for (const struct json *n = json_first(list); n; n = json_next(n))
         all = arena_strf(a, STR_FMT "%s" STR_FMT, STR_ARG(all), all.n ? "," : "", STR_ARG(json_str(n)));
     return all;
 }
 
-static struct str copy(struct definition *d, const struct json *from, const char *path) {
+static struct str copy(struct definition *d, const struct json *from, const char *path)
+{
     return arena_str(d->a, json_path_str(from, path));
 }
 
-static struct str head_of(struct arena *a, const struct gvk *k) {
+static struct str head_of(struct arena *a, const struct gvk *k)
+{
     return arena_strf(a, "{\"apiVersion\":\"" STR_FMT "\",\"kind\":\"" STR_FMT "\",",
                       STR_ARG(gvk_api_version(a, k->group, k->version)), STR_ARG(k->kind));
 }
 
-static const char *path_or_null(struct definition *d, const struct json *scale, const char *name) {
+static const char *path_or_null(struct definition *d, const struct json *scale, const char *name)
+{
     struct str path = json_get_str(scale, name);
     return path.n ? arena_cstr(d->a, path) : NULL;
 }
 
-static struct custom_kind *add_kind(struct apiserver *as, struct definition *d, const struct json *crd, const struct json *version) {
+static struct custom_kind *add_kind(struct apiserver *as, struct definition *d, const struct json *crd, const struct json *version)
+{
     struct custom_kind *k = &d->kinds[d->kinds_n++];
     const struct json *schema = json_path(version, "schema.openAPIV3Schema"), *scale = json_path(version, "subresources.scale");
     *k = (struct custom_kind){ .gvk = { copy(d, crd, "spec.group"), copy(d, version, "name"),
@@ -69,7 +75,8 @@ static struct custom_kind *add_kind(struct apiserver *as, struct definition *d, 
 
 /* The resource itself, of which the subresources are variants. */
 static struct resource main_resource(struct definition *d, const struct json *crd, const struct gvk *kind, struct str storage,
-                                     const struct printer *printer) {
+                                     const struct printer *printer)
+{
     const struct json *names = json_path(crd, "status.acceptedNames");
     unsigned all = VERB_CREATE | VERB_DELETE | VERB_DELETECOLLECTION | VERB_GET | VERB_LIST | VERB_PATCH | VERB_UPDATE | VERB_WATCH;
     struct resource res = { .group = kind->group, .version = kind->version, .name = copy(d, names, "plural"), .kind = *kind,
@@ -86,14 +93,16 @@ static struct resource main_resource(struct definition *d, const struct json *cr
 }
 
 /* The definition's own words, or upstream's. */
-static struct str deprecation_of(struct definition *d, const struct json *version, const struct gvk *k) {
+static struct str deprecation_of(struct definition *d, const struct json *version, const struct gvk *k)
+{
     struct str own = copy(d, version, "deprecationWarning");
     if (!json_get_bool(version, "deprecated", false)) return STR_NULL;
     return own.n ? own : arena_strf(d->a, STR_FMT " " STR_FMT " is deprecated",
                                     STR_ARG(gvk_api_version(d->a, k->group, k->version)), STR_ARG(k->kind));
 }
 
-static void add_resource(struct definition *d, const struct resource *like, const char *subresource, const struct gvk *kind) {
+static void add_resource(struct definition *d, const struct resource *like, const char *subresource, const struct gvk *kind)
+{
     struct resource *res = &d->resources[d->resources_n++];
     *res = *like;
     if (!subresource) return;
@@ -104,7 +113,8 @@ static void add_resource(struct definition *d, const struct resource *like, cons
 }
 
 static void add_version(struct apiserver *as, struct definition *d, const struct json *crd, const struct json *version,
-                        struct str storage) {
+                        struct str storage)
+{
     const struct gvk scale_kind = { STR("autoscaling"), STR("v1"), STR("Scale") };
     struct custom_kind *k = add_kind(as, d, crd, version);
     if (!json_get_bool(version, "served", false)) return;
@@ -118,13 +128,15 @@ static void add_version(struct apiserver *as, struct definition *d, const struct
     if (str_eq(k->gvk.version, storage)) d->stored = &d->resources[first];
 }
 
-static struct str storage_version(struct definition *d, const struct json *crd) {
+static struct str storage_version(struct definition *d, const struct json *crd)
+{
     for (const struct json *v = json_first(json_path(crd, "spec.versions")); v; v = json_next(v))
         if (json_get_bool(v, "storage", false)) return copy(d, v, "name");
     return STR_NULL;
 }
 
-struct definition *definition_add(struct apiserver *as, const struct json *crd) {
+struct definition *definition_add(struct apiserver *as, const struct json *crd)
+{
     struct definition *d = NEW(struct definition);
     const struct json *versions = json_path(crd, "spec.versions");
     d->a = arena_new();
@@ -143,7 +155,8 @@ struct definition *definition_add(struct apiserver *as, const struct json *crd) 
     return d;
 }
 
-void definition_remove(struct apiserver *as, struct definition *d) {
+void definition_remove(struct apiserver *as, struct definition *d)
+{
     if (!d) return;
     for (size_t i = 0; i < d->resources_n; i++) {
         watch_set_drop(as->watches, &d->resources[i]);

@@ -22,7 +22,8 @@ struct audit {
     struct apiserver_audit_log sink;
 };
 
-struct audit *audit_new(struct apiserver *as) {
+struct audit *audit_new(struct apiserver *as)
+{
     struct audit *u = NEW(struct audit);
     struct err err = { 0 };
     u->as = as;
@@ -33,14 +34,16 @@ struct audit *audit_new(struct apiserver *as) {
     return u;
 }
 
-void audit_free(struct audit *u) {
+void audit_free(struct audit *u)
+{
     if (!u) return;
     audit_policy_free(u->trail);
     audit_policy_free(u->log);
     free(u);
 }
 
-bool apiserver_set_audit_log(struct apiserver *as, const struct apiserver_audit_log *sink, struct err *err) {
+bool apiserver_set_audit_log(struct apiserver *as, const struct apiserver_audit_log *sink, struct err *err)
+{
     struct audit *u = as->audit;
     struct audit_policy *p = NULL;
     if (sink && sink->write && sink->policy.n && !(p = audit_policy_parse(sink->policy, err)))
@@ -55,7 +58,8 @@ bool apiserver_set_audit_log(struct apiserver *as, const struct apiserver_audit_
 static bool wants(const struct audit_choice *c, enum audit_stage stage) { return c->level > AUDIT_NONE && !(c->omit & 1u << stage); }
 
 /* The client's own id, or one of ours. */
-static void settle_id(struct audit_context *c, struct rng *rng) {
+static void settle_id(struct audit_context *c, struct rng *rng)
+{
     if (c->id.n) return;
     char id[37];
     c->id = http_headers_get(&c->r->x->headers, "Audit-ID");
@@ -65,7 +69,8 @@ static void settle_id(struct audit_context *c, struct rng *rng) {
 }
 
 /* The row's number; 0: the trail does not want it. */
-static int64_t to_trail(struct audit_context *c, enum audit_stage stage) {
+static int64_t to_trail(struct audit_context *c, enum audit_stage stage)
+{
     struct apiserver *as = c->r->as;
     struct strbuf text;
     if (!wants(&c->trail, stage)) return 0;
@@ -78,7 +83,8 @@ static int64_t to_trail(struct audit_context *c, enum audit_stage stage) {
     return row;
 }
 
-static void to_log(struct audit_context *c, enum audit_stage stage) {
+static void to_log(struct audit_context *c, enum audit_stage stage)
+{
     const struct apiserver_audit_log *sink = &c->r->as->audit->sink;
     struct strbuf text;
     if (!sink->write || !wants(&c->log, stage)) return;
@@ -91,7 +97,8 @@ static void to_log(struct audit_context *c, enum audit_stage stage) {
 }
 
 /* An answer that waited is told already; if it became another (the disk refused), so does its row. */
-static void tell(struct audit_context *c, enum audit_stage stage) {
+static void tell(struct audit_context *c, enum audit_stage stage)
+{
     if (!c->trail_row || c->trail_code != c->code) to_trail(c, stage);
     to_log(c, stage);
 }
@@ -99,7 +106,8 @@ static void tell(struct audit_context *c, enum audit_stage stage) {
 /* ---- the answer, as the exchange sees it ---- */
 static bool refused(int code) { return code == 401 || code == 403; }
 
-static void on_begin(void *ctx, int status) {
+static void on_begin(void *ctx, int status)
+{
     struct audit_context *c = ctx;
     c->code = status;
     if (refused(status) && c->trail.level == AUDIT_NONE)
@@ -108,14 +116,16 @@ static void on_begin(void *ctx, int status) {
     if (c->long_running || c->unauthenticated) tell(c, STAGE_RESPONSE_STARTED);
 }
 
-static void close_early(struct audit_context *c) {
+static void close_early(struct audit_context *c)
+{
     c->code = 200;
     c->status = STR("Success");
     c->message = STR("Connection closed early");
     if (c->long_running) tell(c, STAGE_RESPONSE_STARTED);
 }
 
-static void panic(struct audit_context *c) {
+static void panic(struct audit_context *c)
+{
     c->code = 500;
     c->status = STR("Failure");
     c->reason = STR("InternalError");
@@ -125,7 +135,8 @@ static void panic(struct audit_context *c) {
 
 /* A relay or proxy that loses its other end half-way cuts the client's connection: in Go by a panic with http.ErrAbortHandler. A
  * watch whose client does not read is just ended. */
-static void on_end(void *ctx, enum http_end how) {
+static void on_end(void *ctx, enum http_end how)
+{
     struct audit_context *c = ctx;
     bool cut = how == HTTP_ABORTED && !str_eqc(c->r->info.verb, "watch");
     if (c->unauthenticated || how == HTTP_UPGRADED) return;
@@ -138,7 +149,8 @@ static const struct http_observer observer = { on_begin, on_end };
 
 /* ---- the request ---- */
 /* BasicLongRunningRequestCheck, with kube-apiserver's lists. */
-static bool is_long_running(const struct request_info *in) {
+static bool is_long_running(const struct request_info *in)
+{
     static const char *const subs[] = { "attach", "exec", "proxy", "log", "portforward" };
     if (str_eqc(in->verb, "watch") || str_eqc(in->verb, "proxy")) return true;
     for (size_t i = 0; in->is_resource && i < ARRAY_LEN(subs); i++)
@@ -147,7 +159,8 @@ static bool is_long_running(const struct request_info *in) {
 }
 
 /* Which credentials were there, and were bad. */
-static struct str methods_tried(struct request *r) {
+static struct str methods_tried(struct request *r)
+{
     struct str auth = str_trim(http_headers_get(&r->x->headers, "Authorization")), scheme, rest, text;
     bool two = str_cut(auth, ' ', &scheme, &rest);
     struct strbuf out;
@@ -162,7 +175,8 @@ static struct str methods_tried(struct request *r) {
     return text;
 }
 
-void audit_begin(struct request *r, bool authenticated) {
+void audit_begin(struct request *r, bool authenticated)
+{
     struct audit *u = r->as->audit;
     struct attributes at;
     struct audit_context *c = ARENA_NEW(r->a, struct audit_context);
@@ -185,21 +199,25 @@ void audit_begin(struct request *r, bool authenticated) {
     else tell(c, STAGE_REQUEST_RECEIVED);
 }
 
-void audit_decided(struct request *r, bool allowed, struct str reason) {
+void audit_decided(struct request *r, bool allowed, struct str reason)
+{
     struct audit_context *c = r->audit;
     c->decision = allowed ? STR("allow") : STR("forbid");
     c->decision_reason = reason;
 }
 
-static enum audit_level level_of(const struct audit_context *c) {
+static enum audit_level level_of(const struct audit_context *c)
+{
     return c->trail.level > c->log.level ? c->trail.level : c->log.level;
 }
 
-static void fill(struct request *r, struct str *field, struct str value) {
+static void fill(struct request *r, struct str *field, struct str value)
+{
     if (!field->n) *field = arena_str(r->a, value);
 }
 
-void audit_request_object(struct request *r, const struct json *obj) {
+void audit_request_object(struct request *r, const struct json *obj)
+{
     struct audit_context *c = r->audit;
     const struct json *meta = json_get(obj, "metadata");
     if (!c || level_of(c) == AUDIT_NONE || !obj) return;
@@ -211,7 +229,8 @@ void audit_request_object(struct request *r, const struct json *obj) {
 }
 
 /* An apply patch may be YAML; an event is JSON. */
-void audit_request_patch(struct request *r) {
+void audit_request_patch(struct request *r)
+{
     struct audit_context *c = r->audit;
     struct err ignored = { 0 };
     if (!c || level_of(c) < AUDIT_REQUEST) return;
@@ -220,7 +239,8 @@ void audit_request_patch(struct request *r) {
     err_clear(&ignored);
 }
 
-void audit_response_object(struct request *r, int status, struct str text, struct str own) {
+void audit_response_object(struct request *r, int status, struct str text, struct str own)
+{
     struct audit_context *c = r->audit;
     if (!c || (level_of(c) == AUDIT_NONE && !refused(status))) return;
     if (level_of(c) == AUDIT_REQUEST_RESPONSE && !c->response_object.n)
@@ -233,7 +253,8 @@ void audit_response_object(struct request *r, int status, struct str text, struc
     c->details = details && json_len(details) ? json_text(r->a, details) : STR_NULL;
 }
 
-void audit_answer_waits(struct request *r, int status) {
+void audit_answer_waits(struct request *r, int status)
+{
     struct audit_context *c = r->audit;
     if (!c || c->long_running) return;
     c->code = c->trail_code = status;

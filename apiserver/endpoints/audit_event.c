@@ -12,13 +12,15 @@
 enum { USER_AGENT_MAX = 1024 };
 
 /* ,"name":"value", or nothing for an empty value. */
-static void member(struct strbuf *out, const char *name, struct str value) {
+static void member(struct strbuf *out, const char *name, struct str value)
+{
     if (!value.n) return;
     strbuf_addf(out, ",\"%s\":", name);
     json_write_string(out, value);
 }
 
-static void list(struct strbuf *out, const struct str *v, size_t n) {
+static void list(struct strbuf *out, const struct str *v, size_t n)
+{
     strbuf_addch(out, '[');
     for (size_t i = 0; i < n; i++) {
         if (i) strbuf_addch(out, ',');
@@ -28,12 +30,14 @@ static void list(struct strbuf *out, const struct str *v, size_t n) {
 }
 
 /* An object of members that were each written with a comma before. */
-static void open_object(struct strbuf *out, size_t *start) {
+static void open_object(struct strbuf *out, size_t *start)
+{
     strbuf_addch(out, '{');
     *start = out->n;
 }
 
-static void close_object(struct strbuf *out, size_t start) {
+static void close_object(struct strbuf *out, size_t start)
+{
     if (out->n > start) {
         memmove(out->p + start, out->p + start + 1, out->n - start - 1);
         out->n--;
@@ -42,7 +46,8 @@ static void close_object(struct strbuf *out, size_t start) {
 }
 
 /* In order of the keys, as Go writes a map. */
-static void write_extra(struct strbuf *out, const struct user *u) {
+static void write_extra(struct strbuf *out, const struct user *u)
+{
     const struct user_extra *last = NULL;
     for (size_t done = 0; done < u->extra_count; done++) {
         const struct user_extra *next = NULL;
@@ -60,7 +65,8 @@ static void write_extra(struct strbuf *out, const struct user *u) {
     strbuf_addch(out, '}');
 }
 
-static void write_user(struct strbuf *out, const struct user *u) {
+static void write_user(struct strbuf *out, const struct user *u)
+{
     size_t start;
     open_object(out, &start);
     if (u) {
@@ -78,7 +84,8 @@ static void write_user(struct strbuf *out, const struct user *u) {
 /* ---- where from: the first proxy's word, X-Real-Ip, the connection's other end (apimachinery pkg/util/net, SourceIPs) ---- */
 struct addresses { struct str v[3]; size_t n; };
 
-static bool ip_valid(struct str text) {
+static bool ip_valid(struct str text)
+{
     unsigned char bytes[16];
     char ip[INET6_ADDRSTRLEN + 1] = "";
     if (!text.n || text.n >= sizeof ip) return false;
@@ -86,7 +93,8 @@ static bool ip_valid(struct str text) {
     return inet_pton(AF_INET, ip, bytes) == 1 || inet_pton(AF_INET6, ip, bytes) == 1;
 }
 
-static void add_address(struct addresses *ips, struct str text, bool anywhere) {
+static void add_address(struct addresses *ips, struct str text, bool anywhere)
+{
     text = str_trim(text);
     if (ips->n == ARRAY_LEN(ips->v) || !ip_valid(text)) return;
     for (size_t i = anywhere ? 0 : ips->n ? ips->n - 1 : 0; i < ips->n; i++)
@@ -94,7 +102,8 @@ static void add_address(struct addresses *ips, struct str text, bool anywhere) {
     ips->v[ips->n++] = text;
 }
 
-static void write_addresses(struct strbuf *out, const struct http_exchange *x) {
+static void write_addresses(struct strbuf *out, const struct http_exchange *x)
+{
     struct addresses ips = { .n = 0 };
     struct str forwarded = http_headers_get(&x->headers, "X-Forwarded-For"), remote = x->remote_addr;
     while (forwarded.n && !ips.n) add_address(&ips, str_token(&forwarded, ','), true);
@@ -107,7 +116,8 @@ static void write_addresses(struct strbuf *out, const struct http_exchange *x) {
 }
 
 /* ---- the parts ---- */
-static void write_request(struct strbuf *out, const struct audit_context *c) {
+static void write_request(struct strbuf *out, const struct audit_context *c)
+{
     const struct request *r = c->r;
     const struct http_exchange *x = r->x;
     struct str agent = http_headers_get(&x->headers, "User-Agent");
@@ -124,7 +134,8 @@ static void write_request(struct strbuf *out, const struct audit_context *c) {
     member(out, "userAgent", agent);
 }
 
-static void write_ref(struct strbuf *out, const struct audit_context *c) {
+static void write_ref(struct strbuf *out, const struct audit_context *c)
+{
     const struct request_info *in = &c->r->info;
     size_t start;
     if (!in->is_resource) return;
@@ -141,7 +152,8 @@ static void write_ref(struct strbuf *out, const struct audit_context *c) {
     close_object(out, start);
 }
 
-static void write_status(struct strbuf *out, const struct audit_context *c) {
+static void write_status(struct strbuf *out, const struct audit_context *c)
+{
     if (!c->code) return;
     strbuf_addc(out, ",\"responseStatus\":{\"metadata\":{}");
     member(out, "status", c->status);
@@ -152,12 +164,14 @@ static void write_status(struct strbuf *out, const struct audit_context *c) {
 }
 
 /* ---- objects ---- */
-static void drop_managed(struct json *obj) {
+static void drop_managed(struct json *obj)
+{
     json_remove(json_get(obj, "metadata"), "managedFields");
 }
 
 /* Of an object, a list's items, a table's rows. */
-static const struct json *without_managed_fields(struct arena *a, const struct json *obj) {
+static const struct json *without_managed_fields(struct arena *a, const struct json *obj)
+{
     struct json *copy = json_copy(a, obj);
     drop_managed(copy);
     for (struct json *item = json_first(json_get(copy, "items")); item; item = json_next(item)) drop_managed(item);
@@ -165,7 +179,8 @@ static const struct json *without_managed_fields(struct arena *a, const struct j
     return copy;
 }
 
-static void write_objects(struct strbuf *out, const struct audit_context *c, const struct audit_choice *how) {
+static void write_objects(struct strbuf *out, const struct audit_context *c, const struct audit_choice *how)
+{
     struct arena *a = c->r->a;
     if (how->level >= AUDIT_REQUEST && c->request_object) {
         strbuf_addc(out, ",\"requestObject\":");
@@ -209,7 +224,8 @@ static void write_event(struct strbuf *out, const struct audit_context *c, const
     strbuf_addch(out, '}');
 }
 
-void audit_event_write(struct strbuf *out, const struct audit_context *c, const struct audit_choice *how, enum audit_stage stage) {
+void audit_event_write(struct strbuf *out, const struct audit_context *c, const struct audit_choice *how, enum audit_stage stage)
+{
     write_event(out, c, how, stage, true);
     if (!out->overflow) return;
     strbuf_reset(out);

@@ -27,7 +27,8 @@ struct audit_file {
     bool          failing;
 };
 
-static bool open_file(struct audit_file *f, struct err *err) {
+static bool open_file(struct audit_file *f, struct err *err)
+{
     f->fd = open(f->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (f->fd < 0) return err_set(err, ERR_IO, "can't open new logfile: open %s: %s", f->path, strerror(errno));
     f->size = lseek(f->fd, 0, SEEK_END);
@@ -38,7 +39,8 @@ static bool open_file(struct audit_file *f, struct err *err) {
 /* The folder, and the file's name before and after its last dot: "audit" and ".log". */
 struct parts { struct str dir, stem, ext; };
 
-static struct parts parts_of(const struct audit_file *f) {
+static struct parts parts_of(const struct audit_file *f)
+{
     struct str path = str_c(f->path), name = str_c(path_base(f->path));
     size_t dot = name.n;
     while (dot && name.p[dot - 1] != '.') dot--;
@@ -49,14 +51,16 @@ static struct parts parts_of(const struct audit_file *f) {
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static bool is_backup(const struct parts *p, struct str name) {
+static bool is_backup(const struct parts *p, struct str name)
+{
     enum { STAMP = sizeof "-2020-01-24T23-49-33.028" - 1 };
     if (name.n != p->stem.n + STAMP + p->ext.n || !str_eq(str_sub(name, 0, p->stem.n), p->stem)) return false;
     return name.p[p->stem.n] == '-' && str_eq(str_sub(name, p->stem.n + STAMP, name.n), p->ext);
 }
 
 /* Their names sort as they were made; the oldest go. */
-static void remove_old(const struct audit_file *f, const struct parts *p, struct arena *a) {
+static void remove_old(const struct audit_file *f, const struct parts *p, struct arena *a)
+{
     DIR *d = opendir(arena_cstr(a, p->dir));
     char *names[BACKUPS_MAX];
     size_t n = 0;
@@ -67,7 +71,8 @@ static void remove_old(const struct audit_file *f, const struct parts *p, struct
     for (size_t i = 0; i + (size_t)f->max_backups < n; i++) unlink(arena_printf(a, STR_FMT "%s", STR_ARG(p->dir), names[i]));
 }
 
-static void rotate(struct audit_file *f) {
+static void rotate(struct audit_file *f)
+{
     struct arena *a = arena_new();
     struct parts p = parts_of(f);
     char *stamp = arena_cstr(a, str_sub(time_rfc3339_micro(a, vtime_now(f->loop)), 0, strlen("2020-01-24T23:49:33.028")));
@@ -83,7 +88,8 @@ static void rotate(struct audit_file *f) {
 }
 
 /* ---- lines ---- */
-static void flush(struct audit_file *f) {
+static void flush(struct audit_file *f)
+{
     struct str rest = strbuf_str(&f->lines);
     if (rest.n && f->fd < 0) open_file(f, NULL);
     if (rest.n && f->fd >= 0 && f->size && f->size + (int64_t)rest.n > f->max_bytes) rotate(f);
@@ -101,13 +107,15 @@ static void flush(struct audit_file *f) {
 
 static void before_sleep(struct hook *h) { flush(container_of(h, struct audit_file, hook)); }
 
-void audit_file_write(void *audit_file, struct str line) {
+void audit_file_write(void *audit_file, struct str line)
+{
     struct audit_file *f = audit_file;
     if (f->lines.n + line.n > BUFFER_BYTES) flush(f);
     strbuf_add(&f->lines, line);
 }
 
-struct audit_file *audit_file_open(struct loop *l, const char *path, int64_t max_bytes, int max_backups, struct err *err) {
+struct audit_file *audit_file_open(struct loop *l, const char *path, int64_t max_bytes, int max_backups, struct err *err)
+{
     struct audit_file *f = NEW(struct audit_file);
     f->loop = l;
     f->path = xstrdup(path);
@@ -123,7 +131,8 @@ struct audit_file *audit_file_open(struct loop *l, const char *path, int64_t max
     return f;
 }
 
-void audit_file_close(struct audit_file *f) {
+void audit_file_close(struct audit_file *f)
+{
     if (!f) return;
     flush(f);
     hook_remove(&f->hook);

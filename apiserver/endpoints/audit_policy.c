@@ -27,13 +27,15 @@ struct audit_policy {
 /* ---- reading ---- */
 struct reader { struct arena *a; struct field_errors bad; struct err *err; };
 
-static struct words words_of(struct reader *rd, const struct json *list) {
+static struct words words_of(struct reader *rd, const struct json *list)
+{
     struct words w = { arena_alloc(rd->a, (json_len(list) + 1) * sizeof(struct str)), 0 };
     for (const struct json *c = json_first(list); c; c = json_next(c)) w.v[w.n++] = arena_str(rd->a, json_str(c));
     return w;
 }
 
-static int index_of(const char *const *names, size_t n, struct str s) {
+static int index_of(const char *const *names, size_t n, struct str s)
+{
     for (size_t i = 0; i < n; i++)
         if (str_eqc(s, names[i])) return (int)i;
     return -1;
@@ -42,18 +44,21 @@ static int index_of(const char *const *names, size_t n, struct str s) {
 /* As Go shows a string, or a slice of them. */
 static struct str quoted(struct arena *a, struct str s) { return arena_strf(a, "\"" STR_FMT "\"", STR_ARG(s)); }
 
-static struct str quoted_list(struct arena *a, const struct words *w) {
+static struct str quoted_list(struct arena *a, const struct words *w)
+{
     struct str out = STR("[]string{");
     for (size_t i = 0; i < w->n; i++)
         out = arena_strf(a, STR_FMT "%s" STR_FMT, STR_ARG(out), i ? ", " : "", STR_ARG(quoted(a, w->v[i])));
     return arena_strf(a, STR_FMT "}", STR_ARG(out));
 }
 
-static void invalid(struct reader *rd, struct str field, struct str value, const char *why) {
+static void invalid(struct reader *rd, struct str field, struct str value, const char *why)
+{
     field_error_add(&rd->bad, "FieldValueInvalid", field, "Invalid value: " STR_FMT ": %s", STR_ARG(value), why);
 }
 
-static unsigned stages_of(struct reader *rd, const struct json *list, const char *path) {
+static unsigned stages_of(struct reader *rd, const struct json *list, const char *path)
+{
     static const char allowed[] = "allowed stages are RequestReceived,ResponseStarted,ResponseComplete,Panic";
     unsigned omit = 0;
     int64_t i = 0;
@@ -65,7 +70,8 @@ static unsigned stages_of(struct reader *rd, const struct json *list, const char
     return omit;
 }
 
-static enum audit_level level_of(struct reader *rd, struct str text, const char *path) {
+static enum audit_level level_of(struct reader *rd, struct str text, const char *path)
+{
     static const char supported[] = "\"None\", \"Metadata\", \"Request\", \"RequestResponse\"";
     int level = index_of(audit_levels, ARRAY_LEN(audit_levels), text);
     if (level >= 0) return (enum audit_level)level;
@@ -76,7 +82,8 @@ static enum audit_level level_of(struct reader *rd, struct str text, const char 
     return AUDIT_NONE;
 }
 
-static void check_urls(struct reader *rd, const struct words *urls, const char *path) {
+static void check_urls(struct reader *rd, const struct words *urls, const char *path)
+{
     for (size_t i = 0; i < urls->n; i++) {
         struct str url = urls->v[i], field = arena_strf(rd->a, "%s.nonResourceURLs[%zu]", path, i), value = quoted(rd->a, url);
         if (str_eqc(url, "*")) continue;
@@ -86,7 +93,8 @@ static void check_urls(struct reader *rd, const struct words *urls, const char *
     }
 }
 
-static void check_resources(struct reader *rd, const struct group_resources *g, const char *path) {
+static void check_resources(struct reader *rd, const struct group_resources *g, const char *path)
+{
     static const char subdomain[] =
         "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with "
         "an alphanumeric character (e.g. 'example.com', regex used for validation is "
@@ -98,7 +106,8 @@ static void check_resources(struct reader *rd, const struct group_resources *g, 
                 "using resourceNames requires at least one resource");
 }
 
-static void read_resources(struct reader *rd, const struct json *list, const char *path, struct policy_rule *rule) {
+static void read_resources(struct reader *rd, const struct json *list, const char *path, struct policy_rule *rule)
+{
     rule->resources = arena_zalloc(rd->a, (json_len(list) + 1) * sizeof *rule->resources);
     for (const struct json *c = json_first(list); c; c = json_next(c)) {
         struct group_resources *g = &rule->resources[rule->resource_count++];
@@ -109,7 +118,8 @@ static void read_resources(struct reader *rd, const struct json *list, const cha
     }
 }
 
-static void read_rule(struct reader *rd, const struct json *j, size_t i, const struct audit_choice *all, struct policy_rule *rule) {
+static void read_rule(struct reader *rd, const struct json *j, size_t i, const struct audit_choice *all, struct policy_rule *rule)
+{
     const char *path = arena_printf(rd->a, "rules[%zu]", i);
     rule->choice.level = level_of(rd, json_get_str(j, "level"), path);
     rule->users = words_of(rd, json_get(j, "users"));
@@ -127,7 +137,8 @@ static void read_rule(struct reader *rd, const struct json *j, size_t i, const s
 }
 
 /* One error as it is; several in brackets, as upstream's aggregate. */
-static bool check(struct reader *rd) {
+static bool check(struct reader *rd)
+{
     if (!rd->bad.n) return true;
     struct strbuf text;
     strbuf_init(&text, 1400);
@@ -158,7 +169,8 @@ static const struct { const char *go; const struct shape_field *fields; const ch
     [RESOURCES] = { "[]v1.GroupResources", resource_fields, "GroupResources" },
 };
 
-static const char *go_kind(const struct json *j) {
+static const char *go_kind(const struct json *j)
+{
     static const char *const names[] = {
         [JSON_NULL] = "null", [JSON_BOOL] = "bool", [JSON_INT] = "number", [JSON_FLOAT] = "number", [JSON_STRING] = "string",
         [JSON_ARRAY] = "array", [JSON_OBJECT] = "object",
@@ -166,18 +178,21 @@ static const char *go_kind(const struct json *j) {
     return names[json_type(j)];
 }
 
-static bool refuse(struct reader *rd, const char *why, const char *detail) {
+static bool refuse(struct reader *rd, const char *why, const char *detail)
+{
     return err_set(rd->err, ERR_INVALID, "failed decoding: %s%s", why, detail);
 }
 
-static bool bad_type(struct reader *rd, const char *path, const char *want, const struct json *j) {
+static bool bad_type(struct reader *rd, const char *path, const char *want, const struct json *j)
+{
     const char *words = arena_printf(rd->a, "%s into Go struct field %s of type %s", go_kind(j), path, want);
     return refuse(rd, "json: cannot unmarshal ", words);
 }
 
 static bool shape_fits(struct reader *rd, const struct json *obj, const struct shape_field *fields, const char *type);
 
-static bool list_fits(struct reader *rd, const struct json *list, const char *path, enum shape_kind kind) {
+static bool list_fits(struct reader *rd, const struct json *list, const char *path, enum shape_kind kind)
+{
     const struct shape_field *fields = lists[kind].fields;
     if (!json_is(list, JSON_ARRAY)) return bad_type(rd, path, lists[kind].go, list);
     for (const struct json *c = json_first(list); c; c = json_next(c)) {
@@ -187,7 +202,8 @@ static bool list_fits(struct reader *rd, const struct json *list, const char *pa
     return true;
 }
 
-static bool shape_fits(struct reader *rd, const struct json *obj, const struct shape_field *fields, const char *type) {
+static bool shape_fits(struct reader *rd, const struct json *obj, const struct shape_field *fields, const char *type)
+{
     for (const struct json *c = json_first(obj); c; c = json_next(c)) {
         const struct shape_field *f = fields;
         while (f->name && !str_eqc(json_key(c), f->name)) f++;
@@ -201,7 +217,8 @@ static bool shape_fits(struct reader *rd, const struct json *obj, const struct s
     return true;
 }
 
-static bool read_head(struct reader *rd, const struct json *j) {
+static bool read_head(struct reader *rd, const struct json *j)
+{
     static const char no_object[] = " into Go value of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; "
                                     "Kind string \"json:\\\"kind,omitempty\\\"\" }";
     struct str gv = json_get_str(j, "apiVersion"), kind = json_get_str(j, "kind"), group, version;
@@ -217,7 +234,8 @@ static bool read_head(struct reader *rd, const struct json *j) {
                                                "\"k8s.io/apiserver/pkg/audit/scheme.go:27\"", STR_ARG(kind), STR_ARG(gv)));
 }
 
-static const struct json *read_text(struct reader *rd, struct str text) {
+static const struct json *read_text(struct reader *rd, struct str text)
+{
     struct err bad = { 0 };
     if (text.n > LIMIT_AUDIT_POLICY_BYTES) {
         refuse(rd, "the policy has ", arena_printf(rd->a, "%zu bytes; at most %d are read", text.n, LIMIT_AUDIT_POLICY_BYTES));
@@ -230,7 +248,8 @@ static const struct json *read_text(struct reader *rd, struct str text) {
     return fits ? j : NULL;
 }
 
-static struct audit_policy *read_policy(struct reader *rd, struct str text) {
+static struct audit_policy *read_policy(struct reader *rd, struct str text)
+{
     const struct json *j = read_text(rd, text), *rules = json_get(j, "rules");
     if (!j) return NULL;
     struct audit_policy *p = ARENA_NEW(rd->a, struct audit_policy);
@@ -244,7 +263,8 @@ static struct audit_policy *read_policy(struct reader *rd, struct str text) {
     return p->n ? p : NULL;
 }
 
-struct audit_policy *audit_policy_parse(struct str text, struct err *err) {
+struct audit_policy *audit_policy_parse(struct str text, struct err *err)
+{
     struct reader rd = { .a = arena_new(), .err = err };
     rd.bad.a = rd.a;
     struct audit_policy *p = read_policy(&rd, text);
@@ -252,19 +272,22 @@ struct audit_policy *audit_policy_parse(struct str text, struct err *err) {
     return p;
 }
 
-void audit_policy_free(struct audit_policy *p) {
+void audit_policy_free(struct audit_policy *p)
+{
     if (p) arena_free(p->a);
 }
 
 /* ---- matching ---- */
-static bool has(const struct words *w, struct str s) {
+static bool has(const struct words *w, struct str s)
+{
     for (size_t i = 0; i < w->n; i++)
         if (str_eq(w->v[i], s)) return true;
     return false;
 }
 
 /* "*", "pods", "pods/log", "pods/ *" and "* /log" (without the blanks). */
-static bool resource_fits(struct str pattern, struct str resource, struct str sub) {
+static bool resource_fits(struct str pattern, struct str resource, struct str sub)
+{
     struct str head, tail;
     if (str_eqc(pattern, "*")) return true;
     if (!str_cut(pattern, '/', &head, &tail)) return !sub.n && str_eq(pattern, resource);
@@ -272,7 +295,8 @@ static bool resource_fits(struct str pattern, struct str resource, struct str su
     return sub.n && str_eq(tail, sub) && (str_eqc(head, "*") || str_eq(head, resource));
 }
 
-static bool group_fits(const struct group_resources *g, const struct attributes *at) {
+static bool group_fits(const struct group_resources *g, const struct attributes *at)
+{
     if (!str_eq(g->group, at->group)) return false;
     if (!g->resources.n) return true;
     if (g->names.n && !has(&g->names, at->name)) return false;
@@ -281,7 +305,8 @@ static bool group_fits(const struct group_resources *g, const struct attributes 
     return false;
 }
 
-static bool object_fits(const struct policy_rule *rule, const struct attributes *at) {
+static bool object_fits(const struct policy_rule *rule, const struct attributes *at)
+{
     if (!at->is_resource) return false;
     if (rule->namespaces.n && !has(&rule->namespaces, at->namespace)) return false;      /* what is in none: "" */
     for (size_t i = 0; i < rule->resource_count; i++)
@@ -289,7 +314,8 @@ static bool object_fits(const struct policy_rule *rule, const struct attributes 
     return !rule->resource_count;
 }
 
-static bool path_fits(const struct words *urls, const struct attributes *at) {
+static bool path_fits(const struct words *urls, const struct attributes *at)
+{
     for (size_t i = 0; !at->is_resource && i < urls->n; i++) {
         struct str spec = urls->v[i];
         if (str_eqc(spec, "*") || str_eq(spec, at->path)) return true;
@@ -300,20 +326,23 @@ static bool path_fits(const struct words *urls, const struct attributes *at) {
     return false;
 }
 
-static bool user_fits(const struct policy_rule *rule, const struct user *u) {
+static bool user_fits(const struct policy_rule *rule, const struct user *u)
+{
     if (rule->users.n && (!u || !has(&rule->users, u->name))) return false;
     for (size_t i = 0; rule->groups.n && u && i < u->group_count; i++)
         if (has(&rule->groups, u->groups[i])) return true;
     return !rule->groups.n;
 }
 
-static bool rule_fits(const struct policy_rule *rule, const struct attributes *at) {
+static bool rule_fits(const struct policy_rule *rule, const struct attributes *at)
+{
     if (!user_fits(rule, at->user) || (rule->verbs.n && !has(&rule->verbs, at->verb))) return false;
     if (rule->namespaces.n || rule->resource_count) return object_fits(rule, at);
     return !rule->urls.n || path_fits(&rule->urls, at);
 }
 
-struct audit_choice audit_policy_choose(const struct audit_policy *p, const struct attributes *at) {
+struct audit_choice audit_policy_choose(const struct audit_policy *p, const struct attributes *at)
+{
     for (size_t i = 0; p && i < p->n; i++)
         if (rule_fits(&p->rules[i], at)) return p->rules[i].choice;
     return (struct audit_choice){ .level = AUDIT_NONE };

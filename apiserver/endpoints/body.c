@@ -7,7 +7,8 @@
 #include "apiserver/endpoints/endpoints.h"
 #include "apiserver/openapi/openapi.h"
 
-void warn(struct request *r, const char *fmt, ...) {
+void warn(struct request *r, const char *fmt, ...)
+{
     struct strbuf text, quoted;
     va_list ap;
     strbuf_init(&text, 4096);
@@ -26,13 +27,15 @@ void warn(struct request *r, const char *fmt, ...) {
 
 /* Since 1.25 unknown fields are warned of by default; earlier servers know the parameter not at all, but newer clients trust it,
  * so that it is honoured wherever it is sent. */
-enum field_validation field_validation_of(const struct request *r) {
+enum field_validation field_validation_of(const struct request *r)
+{
     struct str v = query_get(&r->x->query, "fieldValidation");
     if (!v.n || (r->as->opt.bare && r->as->opt.minor < 25)) return r->as->opt.minor >= 25 ? VALIDATE_WARN : VALIDATE_IGNORE;
     return str_eqc(v, "Strict") ? VALIDATE_STRICT : str_eqc(v, "Warn") ? VALIDATE_WARN : VALIDATE_IGNORE;
 }
 
-static struct str summary(struct arena *a, struct str body) {
+static struct str summary(struct arena *a, struct str body)
+{
     enum { MAX = 30 };
     struct str head = str_sub(body, 0, MAX);
     if (!body.n) return STR("<empty>");
@@ -42,7 +45,8 @@ static struct str summary(struct arena *a, struct str body) {
 
 enum format { FORMAT_JSON, FORMAT_YAML, FORMAT_PROTOBUF };
 
-static bool content_format(struct request *r, enum format *out, struct err *err) {
+static bool content_format(struct request *r, enum format *out, struct err *err)
+{
     struct str type = http_headers_get(&r->x->headers, "Content-Type");
     type = str_trim(str_token(&type, ';'));
     if (!type.n || str_eqc(type, "application/json")) *out = FORMAT_JSON;
@@ -56,7 +60,8 @@ static bool content_format(struct request *r, enum format *out, struct err *err)
 }
 
 /* Parse by content type; kind is for the words alone. NULL and an error in parse, to be wrapped, or in err. */
-static struct json *parse(struct request *r, struct gvk *gvk, struct err *parse_err, struct err *err) {
+static struct json *parse(struct request *r, struct gvk *gvk, struct err *parse_err, struct err *err)
+{
     enum format f = FORMAT_JSON;
     *gvk = (struct gvk){ 0 };
     if (!content_format(r, &f, err)) return NULL;
@@ -73,11 +78,13 @@ static struct json *parse(struct request *r, struct gvk *gvk, struct err *parse_
     return j;
 }
 
-static bool known_kind(struct request *r, const struct gvk *k) {
+static bool known_kind(struct request *r, const struct gvk *k)
+{
     return schema_kind(r->as->schema, k->group, k->version, k->kind) != NULL;
 }
 
-struct str body_kind_mismatch(struct request *r, const struct gvk *got, const struct gvk *want) {
+struct str body_kind_mismatch(struct request *r, const struct gvk *got, const struct gvk *want)
+{
     struct str gv = gvk_api_version(r->a, got->group, got->version);
     bool same = str_eq(got->kind, want->kind), known = known_kind(r, got);
     if (same && (known || (str_eq(got->version, want->version) && str_eq(got->group, want->group)))) return STR_NULL;
@@ -92,7 +99,8 @@ struct str body_kind_mismatch(struct request *r, const struct gvk *got, const st
 }
 
 /* A custom resource is decoded whatever it says it is; what it says is validated. */
-static bool check_custom_kind(struct request *r, struct json *j, const struct gvk *got, const struct gvk *want, struct err *err) {
+static bool check_custom_kind(struct request *r, struct json *j, const struct gvk *got, const struct gvk *want, struct err *err)
+{
     struct str gv = gvk_api_version(r->a, got->group, got->version), want_gv = gvk_api_version(r->a, want->group, want->version);
     struct field_errors e = { .a = r->a };
     if (!str_eq(gv, want_gv))
@@ -110,7 +118,8 @@ static bool check_custom_kind(struct request *r, struct json *j, const struct gv
 }
 
 /* A body may leave out what the path says; what it says must agree. */
-static bool check_kind(struct request *r, struct json *j, struct gvk *got, const struct gvk *want, struct err *err) {
+static bool check_kind(struct request *r, struct json *j, struct gvk *got, const struct gvk *want, struct err *err)
+{
     struct str want_gv = gvk_api_version(r->a, want->group, want->version);
     if (!json_get_str(j, "apiVersion").n && !got->version.n) got->group = want->group, got->version = want->version;
     if (!got->kind.n) got->kind = want->kind;
@@ -129,7 +138,8 @@ static bool check_kind(struct request *r, struct json *j, struct gvk *got, const
     return true;
 }
 
-static bool refuse_unknown(struct request *r, const struct gvk *want, const struct str_list *unknown, bool patch, struct err *err) {
+static bool refuse_unknown(struct request *r, const struct gvk *want, const struct str_list *unknown, bool patch, struct err *err)
+{
     struct strbuf all;
     strbuf_init(&all, 1200);
     for (size_t i = 0; i < unknown->n; i++) strbuf_addf(&all, "%s" STR_FMT, i ? ", " : "", STR_ARG(unknown->v[i]));
@@ -144,26 +154,30 @@ static bool refuse_unknown(struct request *r, const struct gvk *want, const stru
 }
 
 static bool accept_tree(struct request *r, const struct gvk *want, struct json *obj, const struct str_list *unknown, bool patch,
-                        struct err *err) {
+                        struct err *err)
+{
     if (field_validation_of(r) == VALIDATE_STRICT && unknown->n) return refuse_unknown(r, want, unknown, patch, err);
     for (size_t i = 0; i < unknown->n; i++) warn(r, STR_FMT, STR_ARG(unknown->v[i]));
     times_shift(r->as, r->a, want, obj, -r->x->time_shift_s);
     return true;
 }
 
-bool decode_tree(struct request *r, const struct gvk *want, struct json *obj, struct str body, bool patch, struct err *err) {
+bool decode_tree(struct request *r, const struct gvk *want, struct json *obj, struct str body, bool patch, struct err *err)
+{
     struct str_list unknown = { 0 }, *collect = field_validation_of(r) == VALIDATE_IGNORE ? NULL : &unknown;
     return schema_decode(r->as->schema, r->a, want, obj, body, collect, err) && accept_tree(r, want, obj, &unknown, patch, err);
 }
 
 bool body_decode_patched(struct request *r, const struct gvk *want, struct json *obj, struct str body, struct str patch,
-                         struct err *err) {
+                         struct err *err)
+{
     struct str_list unknown = { 0 }, *collect = field_validation_of(r) == VALIDATE_IGNORE ? NULL : &unknown;
     return schema_decode_patched(r->as->schema, r->a, want, obj, body, patch, collect, err) &&
            accept_tree(r, want, obj, &unknown, true, err);
 }
 
-struct json *body_decode(struct request *r, const struct gvk *want, struct err *err) {
+struct json *body_decode(struct request *r, const struct gvk *want, struct err *err)
+{
     struct gvk got;
     struct err bad = { 0 };
     struct json *j = parse(r, &got, &bad, err);
@@ -179,7 +193,8 @@ struct json *body_decode(struct request *r, const struct gvk *want, struct err *
     return check_kind(r, j, &got, want, err) && decode_tree(r, want, j, r->x->body, false, err) ? j : NULL;
 }
 
-struct json *body_any(struct request *r, struct gvk *gvk, struct err *err) {
+struct json *body_any(struct request *r, struct gvk *gvk, struct err *err)
+{
     struct err bad = { 0 };
     if (!r->x->body.n) return NULL;
     struct json *j = parse(r, gvk, &bad, err);

@@ -7,7 +7,8 @@
 #include "apiserver/endpoints/audit.h"
 #include "apiserver/endpoints/endpoints.h"
 
-static bool authorize(struct request *r, struct err *err) {
+static bool authorize(struct request *r, struct err *err)
+{
     struct attributes at;
     struct str reason = STR_NULL;
     attributes_of(&r->info, &r->user, &at);
@@ -17,13 +18,15 @@ static bool authorize(struct request *r, struct err *err) {
 }
 
 /* The audit begins when it is known who asks, or that nobody can say. */
-static bool authenticate(struct request *r, struct err *err) {
+static bool authenticate(struct request *r, struct err *err)
+{
     bool known = authn_request(r, err);
     audit_begin(r, known);
     return known;
 }
 
-static bool parse_info(struct request *r, struct err *err) {
+static bool parse_info(struct request *r, struct err *err)
+{
     (void)err;
     request_info_parse(r);
     return true;
@@ -31,7 +34,8 @@ static bool parse_info(struct request *r, struct err *err) {
 
 /* While something is graded, what leads the simulation is the grader's: by where a request comes from, since an administrator can
  * be anybody. */
-static bool steer(struct request *r, struct err *err) {
+static bool steer(struct request *r, struct err *err)
+{
     const struct apiserver_options *o = &r->as->opt;
     struct str v = r->info.verb, ip, port;
     bool reads = str_eqc(v, "get") || str_eqc(v, "list") || str_eqc(v, "watch");
@@ -50,7 +54,8 @@ static bool (*const filters[])(struct request *r, struct err *err) = { parse_inf
 
 /* Objects are etcd's; reviews are not kept. The words are those of its client when a single member is gone (simplified: at once,
  * not after its tries). */
-static bool storage_refuses(struct request *r, struct err *err) {
+static bool storage_refuses(struct request *r, struct err *err)
+{
     struct str g = r->info.group;
     if (!r->info.is_resource || str_eqc(g, "authorization.k8s.io") || str_eqc(g, "authentication.k8s.io") ||
         apiserver_storage_up(r->as))
@@ -63,7 +68,8 @@ static bool storage_refuses(struct request *r, struct err *err) {
     return true;
 }
 
-static void mux(struct request *r) {
+static void mux(struct request *r)
+{
     struct str p = r->x->path;
     struct err err = { 0 };
     if (aggregator_handle(r)) return;
@@ -77,7 +83,8 @@ static void mux(struct request *r) {
 }
 
 /* ---- api-slow: a fault, but for who comes from where faults are steered ---- */
-static int64_t slowness_ns(struct request *r) {
+static int64_t slowness_ns(struct request *r)
+{
     struct vnet *net = vnet_host_net(r->as->opt.node);
     struct str ip, port;
     int64_t ns = 0;
@@ -88,14 +95,16 @@ static int64_t slowness_ns(struct request *r) {
 
 static void late_gone(struct http_exchange *x) { timer_stop(&((struct request *)x->ctx)->late); }
 
-static void on_late(struct timer *t) {
+static void on_late(struct timer *t)
+{
     struct request *r = container_of(t, struct request, late);
     r->x->on_gone = NULL;
     r->now_ns = vtime_now(r->as->loop);
     mux(r);
 }
 
-void chain_handle(void *ctx, struct http_exchange *x) {
+void chain_handle(void *ctx, struct http_exchange *x)
+{
     struct request *r = ARENA_NEW(x->arena, struct request);
     struct err err = { 0 };
     r->x = x;

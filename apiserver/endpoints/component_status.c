@@ -20,7 +20,8 @@ struct round;
 struct probe { struct round *round; struct http_call *call; struct str message; bool wanted, healthy; };
 struct round { struct request *r; struct probe probes[COMPONENTS]; size_t pending; };
 
-static void round_free(struct round *n) {
+static void round_free(struct round *n)
+{
     for (size_t i = 0; i < COMPONENTS; i++)
         if (n->probes[i].call) http_call_cancel(n->probes[i].call);
     n->r->x->on_gone = NULL;
@@ -30,7 +31,8 @@ static void round_free(struct round *n) {
 
 static void on_gone(struct http_exchange *x) { round_free(((struct request *)x->ctx)->open); }
 
-static struct object *status_of(struct request *r, size_t i, const struct probe *p) {
+static struct object *status_of(struct request *r, size_t i, const struct probe *p)
+{
     struct json *j = json_buildf(r->a, "{'kind':'ComponentStatus','apiVersion':'v1','metadata':{'name':%s,'creationTimestamp':null},"
                                  "'conditions':[{'type':'Healthy','status':%s,'message':%S}]}", components[i].name,
                                  p->healthy ? "True" : "False", p->message);
@@ -39,7 +41,8 @@ static struct object *status_of(struct request *r, size_t i, const struct probe 
     return object_new(json_text(r->a, j));
 }
 
-static void respond(struct round *n) {
+static void respond(struct round *n)
+{
     struct request *r = n->r;
     struct object *all[COMPONENTS];
     size_t count = 0;
@@ -52,7 +55,8 @@ static void respond(struct round *n) {
 }
 
 /* Any answer from 200 to 399 is a good one; of a refusal its text is told. */
-static void on_done(void *ctx, const struct http_result *result, const struct err *err) {
+static void on_done(void *ctx, const struct http_result *result, const struct err *err)
+{
     struct probe *p = ctx;
     struct round *n = p->round;
     p->call = NULL;
@@ -61,7 +65,8 @@ static void on_done(void *ctx, const struct http_result *result, const struct er
     if (--n->pending == 0) respond(n);
 }
 
-static void ask(struct round *n, size_t i) {
+static void ask(struct round *n, size_t i)
+{
     struct probe *p = &n->probes[i];
     struct request *r = n->r;
     p->round = n;
@@ -77,7 +82,8 @@ static void ask(struct round *n, size_t i) {
         : STR("Get \"https://127.0.0.1:2379/health\": dial tcp 127.0.0.1:2379: connect: connection refused");
 }
 
-void handle_component_status(struct request *r) {
+void handle_component_status(struct request *r)
+{
     struct round *n = NEW(struct round);
     struct err err = { 0 };
     size_t wanted = 0;

@@ -21,7 +21,8 @@ struct relay {
 };
 enum { ERROR_TEXT_BYTES = 2000 };      /* what upstream's checker reads of it */
 
-static void relay_free(struct relay *y) {
+static void relay_free(struct relay *y)
+{
     list_remove(&y->node);
     if (y->call) http_call_cancel(y->call);
     y->r->x->on_gone = NULL;
@@ -32,7 +33,8 @@ static void relay_free(struct relay *y) {
 
 static void relay_gone(struct http_exchange *x) { relay_free(((struct request *)x->ctx)->open); }
 
-void relay_drop_all(struct watch_set *s) {
+void relay_drop_all(struct watch_set *s)
+{
     list_for(it, &s->relays) {
         struct relay *y = container_of(it, struct relay, node);
         struct http_exchange *x = y->r->x;
@@ -42,12 +44,14 @@ void relay_drop_all(struct watch_set *s) {
 }
 
 /* ---- the kubelet's answer ---- */
-static void copy_header(struct request *r, const struct http_response *resp, const char *name) {
+static void copy_header(struct request *r, const struct http_response *resp, const char *name)
+{
     struct str v = http_headers_get(&resp->headers, name);
     if (v.n) http_headers_add(r->a, &r->headers, name, v);
 }
 
-static void on_response(void *ctx, const struct http_response *resp) {
+static void on_response(void *ctx, const struct http_response *resp)
+{
     struct relay *y = ctx;
     struct request *r = y->r;
     if (resp->status == 101) {
@@ -66,7 +70,8 @@ static void on_response(void *ctx, const struct http_response *resp) {
     http_begin(r->x, resp->status, &r->headers, type.n ? arena_cstr(r->a, type) : "text/plain");
 }
 
-static void on_data(void *ctx, struct str bytes) {
+static void on_data(void *ctx, struct str bytes)
+{
     struct relay *y = ctx;
     struct http_exchange *x = y->r->x;
     if (y->error_status) {
@@ -79,7 +84,8 @@ static void on_data(void *ctx, struct str bytes) {
     http_abort(x);
 }
 
-static void on_upgrade(void *ctx, struct stream *s) {
+static void on_upgrade(void *ctx, struct stream *s)
+{
     struct relay *y = ctx;
     struct request *r = y->r;
     r->x->on_gone = NULL;
@@ -92,14 +98,16 @@ static void on_upgrade(void *ctx, struct stream *s) {
 }
 
 /* apiserver pkg/registry/generic/rest/response_checker.go: 400 and 500 keep the kubelet's words, others get the API's. */
-static void log_refused(struct relay *y, struct err *err) {
+static void log_refused(struct relay *y, struct err *err)
+{
     struct str text = str_trim(strbuf_str(&y->error));
     if (y->error_status == 400) err_set(err, ERR_BAD_REQUEST, STR_FMT, STR_ARG(text));
     else if (y->error_status == 500) err_set(err, ERR_INTERNAL, "Internal error occurred: " STR_FMT, STR_ARG(text));
     else status_to_err(y->error_status, text, arena_printf(y->r->a, "get pods " STR_FMT, STR_ARG(y->r->info.name)), err);
 }
 
-static void on_done(void *ctx, const struct err *why) {
+static void on_done(void *ctx, const struct err *why)
+{
     struct relay *y = ctx;
     y->call = NULL;
     if (!y->r) {
@@ -125,7 +133,8 @@ static void on_done(void *ctx, const struct err *why) {
 
 static const struct http_call_events relay_events = { on_response, on_data, on_upgrade, on_done };
 
-static void relay_start(struct request *r, const char *url, bool upgrade) {
+static void relay_start(struct request *r, const char *url, bool upgrade)
+{
     static const char *const forwarded[] = { "Content-Type", "Accept", "Upgrade", "Connection", "X-Stream-Protocol-Version" };
     struct http_headers h = { 0 };
     for (size_t i = 0; i < r->x->headers.n; i++)
@@ -145,7 +154,8 @@ static void relay_start(struct request *r, const char *url, bool upgrade) {
 }
 
 /* ---- where ---- */
-static struct str address_of(const struct json *status, struct str type) {
+static struct str address_of(const struct json *status, struct str type)
+{
     for (const struct json *a = json_first(json_get(status, "addresses")); a; a = json_next(a))
         if (str_eq(json_get_str(a, "type"), type)) return json_get_str(a, "address");
     return STR("");
@@ -153,7 +163,8 @@ static struct str address_of(const struct json *status, struct str type) {
 
 /* "https://192.168.229.132:10250" of the node, from its status: the address that --kubelet-preferred-address-types prefers, and
  * the kubelet's own port. */
-static const char *node_url(struct request *r, struct str node, struct err *err) {
+static const char *node_url(struct request *r, struct str node, struct err *err)
+{
     struct object *o = registry_get(r->as, STR(""), STR("nodes"), STR(""), node);
     if (!o) {
         err_not_found(err, STR(""), STR("nodes"), node);
@@ -178,7 +189,8 @@ static const char *node_url(struct request *r, struct str node, struct err *err)
     return url;
 }
 
-static size_t names_of(struct arena *a, const struct json *list, struct strbuf *out) {
+static size_t names_of(struct arena *a, const struct json *list, struct strbuf *out)
+{
     size_t n = 0;
     (void)a;
     for (const struct json *c = json_first(list); c; c = json_next(c), n++)
@@ -186,7 +198,8 @@ static size_t names_of(struct arena *a, const struct json *list, struct strbuf *
     return n;
 }
 
-static bool has_container(const struct json *spec, struct str name) {
+static bool has_container(const struct json *spec, struct str name)
+{
     static const char *const lists[] = { "containers", "initContainers", "ephemeralContainers" };
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         for (const struct json *c = json_first(json_get(spec, lists[i])); c; c = json_next(c))
@@ -195,7 +208,8 @@ static bool has_container(const struct json *spec, struct str name) {
 }
 
 /* The container meant; which must be said when there are several. */
-static bool pick_container(struct request *r, const struct json *pod, struct str *name, struct err *err) {
+static bool pick_container(struct request *r, const struct json *pod, struct str *name, struct err *err)
+{
     const struct json *spec = json_get(pod, "spec"), *list = json_get(spec, "containers"), *init = json_get(spec, "initContainers");
     *name = query_get(&r->x->query, "container");
     if (name->n) return has_container(spec, *name) ||
@@ -221,14 +235,16 @@ static bool pick_container(struct request *r, const struct json *pod, struct str
 }
 
 /* ---- logs ---- */
-static void check_number(struct request *r, struct field_errors *e, const char *name, int64_t least, const char *text) {
+static void check_number(struct request *r, struct field_errors *e, const char *name, int64_t least, const char *text)
+{
     struct str v = query_get(&r->x->query, name);
     int64_t n;
     if (v.n && str_int(v, &n) && n < least)
         field_error_add(e, "FieldValueInvalid", str_c(name), "Invalid value: %" PRId64 ": %s", n, text);
 }
 
-static bool check_log_options(struct request *r, struct str pod, struct err *err) {
+static bool check_log_options(struct request *r, struct str pod, struct err *err)
+{
     struct field_errors e = { .a = r->a };
     (void)pod;
     check_number(r, &e, "tailLines", 0, "must be greater than or equal to 0");
@@ -240,7 +256,8 @@ static bool check_log_options(struct request *r, struct str pod, struct err *err
     return !e.n || err_invalid(err, STR(""), STR("PodLogOptions"), pod, &e);
 }
 
-static const char *log_url(struct request *r, const char *base, const struct json *pod, struct str container) {
+static const char *log_url(struct request *r, const char *base, const struct json *pod, struct str container)
+{
     static const char *const passed[] = { "follow", "previous", "timestamps", "sinceSeconds", "sinceTime", "tailLines", "limitBytes" };
     struct strbuf b;
     size_t n = 0;
@@ -257,7 +274,8 @@ static const char *log_url(struct request *r, const char *base, const struct jso
     return url;
 }
 
-static bool start_log(struct request *r, const struct json *pod, struct err *err) {
+static bool start_log(struct request *r, const struct json *pod, struct err *err)
+{
     struct str container, node = json_path_str(pod, "spec.nodeName");
     if (!check_log_options(r, meta_name(pod), err) || !pick_container(r, pod, &container, err)) return false;
     if (!node.n) {
@@ -270,7 +288,8 @@ static bool start_log(struct request *r, const struct json *pod, struct err *err
 }
 
 /* ---- exec, attach, port forwarding ---- */
-static struct str stream_query(struct request *r, const char *verb) {
+static struct str stream_query(struct request *r, const char *verb)
+{
     /* The kubelet's own names for the options: command, input, output, error, tty. */
     static const struct { const char *from, *to; } names[] = { { "stdin", "input" }, { "stdout", "output" }, { "stderr", "error" },
                                                                { "tty", "tty" } };
@@ -287,7 +306,8 @@ static struct str stream_query(struct request *r, const char *verb) {
     return text;
 }
 
-static bool check_upgrade(struct request *r, struct err *err) {
+static bool check_upgrade(struct request *r, struct err *err)
+{
     struct str up = http_headers_get(&r->x->headers, "Upgrade");
     if (str_eqi(up, STR("SPDY/3.1"))) return true;
     if (str_eqi(up, STR("websocket"))) {
@@ -299,7 +319,8 @@ static bool check_upgrade(struct request *r, struct err *err) {
     return err_set(err, ERR_BAD_REQUEST, "Upgrade request required");
 }
 
-static bool start_stream(struct request *r, const struct json *pod, const char *verb, struct err *err) {
+static bool start_stream(struct request *r, const struct json *pod, const char *verb, struct err *err)
+{
     struct str container = STR_NULL, node = json_path_str(pod, "spec.nodeName");
     bool forward = !strcmp(verb, "portForward");
     if (!forward && !pick_container(r, pod, &container, err)) return false;
@@ -315,7 +336,8 @@ static bool start_stream(struct request *r, const struct json *pod, const char *
 }
 
 /* ---- nodes/NAME/proxy/PATH ---- */
-static bool start_node_proxy(struct request *r, struct err *err) {
+static bool start_node_proxy(struct request *r, struct err *err)
+{
     const char *base = node_url(r, r->info.name, err);
     if (!base) return false;
     ptrdiff_t at = str_find(r->x->target, STR("/proxy"));
@@ -324,7 +346,8 @@ static bool start_node_proxy(struct request *r, struct err *err) {
     return true;
 }
 
-static bool start_pod(struct request *r, struct err *err) {
+static bool start_pod(struct request *r, struct err *err)
+{
     struct object *o = registry_get(r->as, STR(""), STR("pods"), r->info.namespace, r->info.name);
     if (!o) return err_not_found(err, STR(""), STR("pods"), r->info.name);
     struct json *pod = json_copy(r->a, object_json(o));
@@ -334,7 +357,8 @@ static bool start_pod(struct request *r, struct err *err) {
     return start_stream(r, pod, str_eqc(sub, "portforward") ? "portForward" : arena_cstr(r->a, sub), err);
 }
 
-bool handle_connect(struct request *r) {
+bool handle_connect(struct request *r)
+{
     struct str sub = r->info.subresource;
     struct err err = { 0 };
     bool pod = str_eqc(sub, "log") || str_eqc(sub, "exec") || str_eqc(sub, "attach") || str_eqc(sub, "portforward"), ok = true;

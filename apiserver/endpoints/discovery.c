@@ -7,14 +7,16 @@
 #include "apiserver/aggregator/aggregator.h"
 #include "apiserver/endpoints/endpoints.h"
 
-static struct json *string_list(struct arena *a, struct str list) {
+static struct json *string_list(struct arena *a, struct str list)
+{
     struct json *out = json_new_array(a);
     while (list.p && list.n) json_append(out, json_new_str(a, str_token(&list, ',')));
     return out;
 }
 
 /* Sorted; of custom resources in the order in which upstream's code has them. */
-static struct json *verb_list(struct arena *a, const struct resource *res) {
+static struct json *verb_list(struct arena *a, const struct resource *res)
+{
     static const char *const names[] = { "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch" };
     static const char *const custom[] = { "delete", "deletecollection", "get", "list", "patch", "create", "update", "watch" };
     struct json *out = json_new_array(a);
@@ -26,12 +28,14 @@ static struct json *verb_list(struct arena *a, const struct resource *res) {
     return out;
 }
 
-static bool foreign_kind(const struct resource *res) {
+static bool foreign_kind(const struct resource *res)
+{
     return !str_eq(res->kind.group, res->group) || !str_eq(res->kind.version, res->version);
 }
 
 /* ---- one group version ---- */
-static struct json *resource_entry(struct request *r, const struct resource *res) {
+static struct json *resource_entry(struct request *r, const struct resource *res)
+{
     struct arena *a = r->a;
     struct str name = res->subresource.n ? arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(res->name), STR_ARG(res->subresource))
                       : res->name;
@@ -49,7 +53,8 @@ static struct json *resource_entry(struct request *r, const struct resource *res
     return j;
 }
 
-static void group_version(struct request *r, struct str group, struct str version) {
+static void group_version(struct request *r, struct str group, struct str version)
+{
     struct json *list = json_new_array(r->a);
     size_t cursor = 0;
     const struct resource *res;
@@ -67,11 +72,13 @@ static void group_version(struct request *r, struct str group, struct str versio
 }
 
 /* ---- groups ---- */
-static struct json *version_entry(struct arena *a, struct str group, struct str version) {
+static struct json *version_entry(struct arena *a, struct str group, struct str version)
+{
     return json_buildf(a, "{'groupVersion':%S,'version':%S}", gvk_api_version(a, group, version), version);
 }
 
-static struct json *group_entry(struct arena *a, struct str name, const struct str *versions, size_t n) {
+static struct json *group_entry(struct arena *a, struct str name, const struct str *versions, size_t n)
+{
     struct json *list = json_new_array(a);
     for (size_t i = 0; i < n; i++) json_append(list, version_entry(a, name, versions[i]));
     return json_buildf(a, "{'name':%S,'versions':%j,'preferredVersion':%j}", name, list, version_entry(a, name, versions[0]));
@@ -80,7 +87,8 @@ static struct json *group_entry(struct arena *a, struct str name, const struct s
 struct found { struct str group; int priority; struct str versions[16]; size_t n; };
 struct aggregated { struct request *r; struct found *v; size_t n; };
 
-static void collect(void *ctx, struct str group, struct str version, int group_priority, int version_priority) {
+static void collect(void *ctx, struct str group, struct str version, int group_priority, int version_priority)
+{
     struct aggregated *g = ctx;
     (void)version_priority;
     struct found *f = NULL;
@@ -94,13 +102,15 @@ static void collect(void *ctx, struct str group, struct str version, int group_p
     if (f->n < ARRAY_LEN(f->versions)) f->versions[f->n++] = arena_str(g->r->a, version);
 }
 
-static struct aggregated aggregated_groups(struct request *r) {
+static struct aggregated aggregated_groups(struct request *r)
+{
     struct aggregated g = { r, NULL, 0 };
     aggregator_each(r->as, collect, &g);
     return g;
 }
 
-static struct json *local_groups(struct request *r) {
+static struct json *local_groups(struct request *r)
+{
     struct json *list = json_new_array(r->a);
     size_t n;
     const struct api_group *g = registry_groups(r->as, r->a, &n);
@@ -108,14 +118,16 @@ static struct json *local_groups(struct request *r) {
     return list;
 }
 
-static void group_list(struct request *r) {
+static void group_list(struct request *r)
+{
     struct json *list = local_groups(r);
     struct aggregated g = aggregated_groups(r);
     for (size_t i = 0; i < g.n; i++) json_append(list, group_entry(r->a, g.v[i].group, g.v[i].versions, g.v[i].n));
     respond_json(r, 200, json_buildf(r->a, "{'kind':'APIGroupList','apiVersion':'v1','groups':%j}", list));
 }
 
-static void one_group(struct request *r, struct str name) {
+static void one_group(struct request *r, struct str name)
+{
     struct json *j = NULL;
     size_t groups;
     const struct api_group *own = registry_groups(r->as, r->a, &groups);
@@ -136,7 +148,8 @@ static void one_group(struct request *r, struct str name) {
     respond_json(r, 200, out);
 }
 
-static void legacy_versions(struct request *r) {
+static void legacy_versions(struct request *r)
+{
     struct str address = arena_strf(r->a, "%s:%d", r->as->opt.advertise_ip, r->as->opt.secure_port);
     respond_json(r, 200, json_buildf(r->a,
                                      "{'kind':'APIVersions','versions':['v1'],"
@@ -144,11 +157,13 @@ static void legacy_versions(struct request *r) {
 }
 
 /* ---- aggregated discovery: groups, versions, resources and subresources in one document ---- */
-static struct json *kind_entry(struct arena *a, const struct resource *res) {
+static struct json *kind_entry(struct arena *a, const struct resource *res)
+{
     return json_buildf(a, "{'group':%S,'version':%S,'kind':%S}", res->kind.group, res->kind.version, res->kind.kind);
 }
 
-static struct json *resource_all(struct request *r, const struct resource *res) {
+static struct json *resource_all(struct request *r, const struct resource *res)
+{
     struct arena *a = r->a;
     const struct resource *s;
     size_t cursor = 0;
@@ -167,7 +182,8 @@ static struct json *resource_all(struct request *r, const struct resource *res) 
     return j;
 }
 
-static struct json *version_all(struct request *r, struct str group, struct str version) {
+static struct json *version_all(struct request *r, struct str group, struct str version)
+{
     struct json *list = json_new_array(r->a);
     const struct resource *res;
     size_t cursor = 0;
@@ -178,7 +194,8 @@ static struct json *version_all(struct request *r, struct str group, struct str 
 
 /* A discovery document of an aggregated server (APIResourceList) in the aggregated form; NULL resources: it has not been reached,
  * hence stale. */
-static struct json *foreign_version(struct request *r, struct str group, struct str version) {
+static struct json *foreign_version(struct request *r, struct str group, struct str version)
+{
     const struct json *known = aggregator_resources(r->as, group, version),
                       *list = json_is(known, JSON_ARRAY) ? known : json_get(known, "resources");
     struct json *out = json_new_array(r->a);
@@ -200,7 +217,8 @@ static struct json *foreign_version(struct request *r, struct str group, struct 
     return json_buildf(r->a, "{'version':%S,'resources':%j,'freshness':%s}", version, out, known ? "Current" : "Stale");
 }
 
-static struct json *group_all(struct request *r, struct str name, const struct str *versions, size_t n, bool own) {
+static struct json *group_all(struct request *r, struct str name, const struct str *versions, size_t n, bool own)
+{
     struct json *list = json_new_array(r->a),
                 *meta = name.n ? json_buildf(r->a, "{'name':%S,'creationTimestamp':null}", name)
                 : json_buildf(r->a, "{'creationTimestamp':null}");
@@ -208,7 +226,8 @@ static struct json *group_all(struct request *r, struct str name, const struct s
     return json_buildf(r->a, "{'metadata':%j,'versions':%j}", meta, list);
 }
 
-static void discovery_all(struct request *r, bool core, const char *version) {
+static void discovery_all(struct request *r, bool core, const char *version)
+{
     struct json *items = json_new_array(r->a);
     struct str v1 = STR("v1");
     size_t n;
@@ -226,7 +245,8 @@ static void discovery_all(struct request *r, bool core, const char *version) {
 }
 
 /* The version asked for, or NULL: v2 (1.30) or v2beta1 (1.26); emulated older versions serve both unless they are bare. */
-static const char *aggregated_version(const struct request *r) {
+static const char *aggregated_version(const struct request *r)
+{
     struct str accept = http_headers_get(&r->x->headers, "Accept");
     if (r->as->opt.bare && r->as->opt.minor < 26) return NULL;
     while (accept.p) {
@@ -237,7 +257,8 @@ static const char *aggregated_version(const struct request *r) {
     return NULL;
 }
 
-void handle_discovery(struct request *r) {
+void handle_discovery(struct request *r)
+{
     struct str p = r->x->path, parts[4];
     size_t n = 0;
     if (!str_eqc(r->x->method, "GET") && !str_eqc(r->x->method, "HEAD")) {

@@ -6,7 +6,8 @@
 #include "apiserver/endpoints/audit.h"
 #include "apiserver/endpoints/endpoints.h"
 
-static bool valid_propagation(struct request *r, struct str policy, bool has_orphan, struct err *err) {
+static bool valid_propagation(struct request *r, struct str policy, bool has_orphan, struct err *err)
+{
     struct field_errors e = { .a = r->a };
     if (policy.n && !str_eqc(policy, "Foreground") && !str_eqc(policy, "Background") && !str_eqc(policy, "Orphan"))
         field_error_add(&e, "FieldValueNotSupported", STR("propagationPolicy"),
@@ -19,13 +20,15 @@ static bool valid_propagation(struct request *r, struct str policy, bool has_orp
     return !e.n || err_invalid(err, STR("meta.k8s.io"), STR("DeleteOptions"), STR(""), &e);
 }
 
-static void from_body(struct request *r, const struct json *j, struct delete_options *d, struct str *orphan) {
+static void from_body(struct request *r, const struct json *j, struct delete_options *d, struct str *orphan)
+{
     *d = delete_options_from_json(r, j);
     if (json_get(j, "orphanDependents"))
         *orphan = json_get_bool(j, "orphanDependents", false) ? STR("true") : STR("false");
 }
 
-bool delete_options_of(struct request *r, struct delete_options *out, struct err *err) {
+bool delete_options_of(struct request *r, struct delete_options *out, struct err *err)
+{
     const struct query *q = &r->x->query;
     struct str orphan = query_get(q, "orphanDependents"), grace = query_get(q, "gracePeriodSeconds");
     struct gvk gvk;
@@ -45,7 +48,8 @@ bool delete_options_of(struct request *r, struct delete_options *out, struct err
     return true;
 }
 
-static bool returns_object(const struct resource *res) {
+static bool returns_object(const struct resource *res)
+{
     static const char *const names[] = { "pods", "serviceaccounts", "podtemplates", "resourcequotas", "persistentvolumes",
                                          "persistentvolumeclaims" };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -53,7 +57,8 @@ static bool returns_object(const struct resource *res) {
     return str_eqc(res->name, "podsecuritypolicies");
 }
 
-static void respond_success(struct request *r, const struct json *gone) {
+static void respond_success(struct request *r, const struct json *gone)
+{
     const struct resource *res = r->res;
     struct json *j = json_buildf(r->a,
                                  "{'kind':'Status','apiVersion':'v1','metadata':{},'status':'Success','details':{'name':%S}}",
@@ -65,7 +70,8 @@ static void respond_success(struct request *r, const struct json *gone) {
     respond_committed(r, 200, json_text(r->a, j));
 }
 
-void handle_delete(struct request *r) {
+void handle_delete(struct request *r)
+{
     struct err err = { 0 };
     struct delete_options d;
     struct object *old = NULL, *out = NULL;

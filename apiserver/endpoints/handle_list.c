@@ -25,7 +25,8 @@ struct list_request {
 
 static bool parse_uint(struct str s, int64_t *out) { return s.n && s.p[0] != '-' && s.p[0] != '+' && str_int(s, out); }
 
-bool resource_version_of(struct request *r, int64_t *rv, struct err *err) {
+bool resource_version_of(struct request *r, int64_t *rv, struct err *err)
+{
     struct str text = query_get(&r->x->query, "resourceVersion");
     int64_t have = store_revision(r->as->store);
     *rv = 0;
@@ -41,7 +42,8 @@ bool resource_version_of(struct request *r, int64_t *rv, struct err *err) {
 }
 
 /* {"v":"meta.k8s.io/v1","rv":N,"start":"ns/name\u0000"}, base64url without padding. */
-static struct str token_make(struct arena *a, int64_t rv, struct str key) {
+static struct str token_make(struct arena *a, int64_t rv, struct str key)
+{
     struct strbuf b;
     strbuf_init(&b, 4096);
     strbuf_addf(&b, "{\"v\":\"meta.k8s.io/v1\",\"rv\":%" PRId64 ",\"start\":", rv);
@@ -53,7 +55,8 @@ static struct str token_make(struct arena *a, int64_t rv, struct str key) {
     return token;
 }
 
-static bool token_parse(struct list_request *l, struct str token, struct err *err) {
+static bool token_parse(struct list_request *l, struct str token, struct err *err)
+{
     struct arena *a = l->r->a;
     struct str raw;
     if (!base64url_decode(a, token, &raw))
@@ -83,7 +86,8 @@ static void ignore_event(void *ctx, const struct store_event *ev) { (void)ctx, (
 
 /* Can a watch still follow from the token's revision? Else the token is too old, and the refusal carries one for an inconsistent
  * rest. */
-static bool token_fresh(struct list_request *l, struct err *err) {
+static bool token_fresh(struct list_request *l, struct err *err)
+{
     struct request *r = l->r;
     struct err old = { 0 };
     if (l->rv <= 0) {
@@ -105,7 +109,8 @@ static bool token_fresh(struct list_request *l, struct err *err) {
 }
 
 /* resourceVersionMatch (since 1.19) has rules of its own. */
-bool check_version_match(struct request *r, bool watching, struct err *err) {
+bool check_version_match(struct request *r, bool watching, struct err *err)
+{
     const struct query *q = &r->x->query;
     struct str match = query_get(q, "resourceVersionMatch"), rv = query_get(q, "resourceVersion"), token = query_get(q, "continue");
     struct field_errors e = { .a = r->a };
@@ -128,12 +133,14 @@ bool check_version_match(struct request *r, bool watching, struct err *err) {
     return !e.n || err_invalid(err, STR("meta.k8s.io"), STR("ListOptions"), STR(""), &e);
 }
 
-static bool parse_int(struct str text, int64_t *out, struct err *err) {
+static bool parse_int(struct str text, int64_t *out, struct err *err)
+{
     if (!text.n || str_int(text, out)) return true;
     return err_set(err, ERR_BAD_REQUEST, "strconv.ParseInt: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(text));
 }
 
-static bool parse_options(struct list_request *l, struct err *err) {
+static bool parse_options(struct list_request *l, struct err *err)
+{
     struct request *r = l->r;
     const struct query *q = &r->x->query;
     struct str limit = query_get(q, "limit"), token = query_get(q, "continue");
@@ -150,7 +157,8 @@ static bool parse_options(struct list_request *l, struct err *err) {
     return token_parse(l, token, err) && token_fresh(l, err);
 }
 
-static bool visit(void *ctx, struct str key, struct object *o) {
+static bool visit(void *ctx, struct str key, struct object *o)
+{
     struct list_request *l = ctx;
     if (l->limit && l->n == (size_t)l->limit) {
         if (!l->more && !filter_empty(&l->filter)) {
@@ -173,7 +181,8 @@ static bool visit(void *ctx, struct str key, struct object *o) {
     return true;
 }
 
-static struct str list_meta(struct list_request *l) {
+static struct str list_meta(struct list_request *l)
+{
     struct request *r = l->r;
     struct strbuf b;
     strbuf_init(&b, 8192);
@@ -195,7 +204,8 @@ static struct str list_meta(struct list_request *l) {
     return text;
 }
 
-static bool write_table(struct list_request *l, struct strbuf *out, struct err *err) {
+static bool write_table(struct list_request *l, struct strbuf *out, struct err *err)
+{
     struct table t;
     if (!table_init(&t, l->r, l->r->res, l->shape.meta_version, err)) return false;
     table_begin(&t, out, list_meta(l), true);
@@ -205,7 +215,8 @@ static bool write_table(struct list_request *l, struct strbuf *out, struct err *
 }
 
 /* An unstructured list is a map to Go: keys in order, items whole, and metadata that always has its continue. */
-static void write_custom_items(struct list_request *l, struct strbuf *out) {
+static void write_custom_items(struct list_request *l, struct strbuf *out)
+{
     struct request *r = l->r;
     const struct resource *res = r->res;
     struct json *meta = json_parse(r->a, list_meta(l), NULL);
@@ -222,7 +233,8 @@ static void write_custom_items(struct list_request *l, struct strbuf *out) {
     strbuf_addf(out, "],\"kind\":\"" STR_FMT "\",\"metadata\":" STR_FMT "}", STR_ARG(res->list_kind), STR_ARG(json_text(r->a, meta)));
 }
 
-static void write_items(struct list_request *l, struct strbuf *out) {
+static void write_items(struct list_request *l, struct strbuf *out)
+{
     struct request *r = l->r;
     const struct resource *res = r->res;
     bool partial = l->shape.shape == SHAPE_PARTIAL_LIST;
@@ -246,12 +258,14 @@ static void write_items(struct list_request *l, struct strbuf *out) {
     strbuf_addc(out, "]}");
 }
 
-static void list_free(struct list_request *l) {
+static void list_free(struct list_request *l)
+{
     for (size_t i = 0; i < l->n; i++) object_unref(l->items[i]);
     free(l->items);
 }
 
-static bool list_begin(struct list_request *l, struct err *err) {
+static bool list_begin(struct list_request *l, struct err *err)
+{
     struct request *r = l->r;
     if (!negotiate(r, true, &l->shape, err)) return false;
     if (l->shape.shape == SHAPE_PARTIAL) return err_set(err, ERR_NOT_ACCEPTABLE, "the requested object is a list");
@@ -259,14 +273,16 @@ static bool list_begin(struct list_request *l, struct err *err) {
     return parse_options(l, err);
 }
 
-static bool list_read(struct list_request *l, struct err *err) {
+static bool list_read(struct list_request *l, struct err *err)
+{
     if (!list_begin(l, err)) return false;
     store_list(l->r->as->store, l->prefix, l->after, visit, l);
     return true;
 }
 
 /* Of what has been read; ok false: err says why nothing was. */
-static void list_respond(struct list_request *l, bool ok, struct err *err) {
+static void list_respond(struct list_request *l, bool ok, struct err *err)
+{
     struct strbuf out;
     strbuf_init(&out, LIMIT_RESPONSE_BYTES);
     if (ok && l->shape.shape == SHAPE_TABLE) ok = write_table(l, &out, err);
@@ -279,14 +295,16 @@ static void list_respond(struct list_request *l, bool ok, struct err *err) {
     list_free(l);
 }
 
-void handle_list(struct request *r) {
+void handle_list(struct request *r)
+{
     struct list_request l = { .r = r };
     struct err err = { 0 };
     bool ok = list_read(&l, &err);
     list_respond(&l, ok, &err);
 }
 
-void respond_list(struct request *r, struct object *const *items, size_t n) {
+void respond_list(struct request *r, struct object *const *items, size_t n)
+{
     struct list_request l = { .r = r };
     struct err err = { 0 };
     bool ok = list_begin(&l, &err);
@@ -295,7 +313,8 @@ void respond_list(struct request *r, struct object *const *items, size_t n) {
 }
 
 /* ---- DELETE of a collection: what matches, one by one; the answer lists what went ---- */
-void handle_deletecollection(struct request *r) {
+void handle_deletecollection(struct request *r)
+{
     struct list_request l = { .r = r };
     struct err err = { 0 };
     struct delete_options d;

@@ -8,7 +8,8 @@
 
 enum patch_type { PATCH_JSON, PATCH_MERGE, PATCH_STRATEGIC, PATCH_APPLY };
 
-static bool patch_type_of(struct request *r, enum patch_type *out, struct err *err) {
+static bool patch_type_of(struct request *r, enum patch_type *out, struct err *err)
+{
     static const char *const types[] = { "application/json-patch+json", "application/merge-patch+json",
                                          "application/strategic-merge-patch+json", "application/apply-patch+yaml" };
     struct str type = http_headers_get(&r->x->headers, "Content-Type");
@@ -29,7 +30,8 @@ static bool patch_type_of(struct request *r, enum patch_type *out, struct err *e
     return false;
 }
 
-static const char *go_type(const struct json *j) {
+static const char *go_type(const struct json *j)
+{
     static const char *const word[] = { [JSON_NULL] = "nil", [JSON_BOOL] = "bool", [JSON_INT] = "number", [JSON_FLOAT] = "number",
                                         [JSON_STRING] = "string",
                                         [JSON_ARRAY] = "array", [JSON_OBJECT] = "object" };
@@ -37,7 +39,8 @@ static const char *go_type(const struct json *j) {
 }
 
 /* A strategic patch is a map to upstream from the start; a merge patch may be a list, which then is the result (and no object). */
-static struct json *patch_body(struct request *r, enum patch_type type, struct err *err) {
+static struct json *patch_body(struct request *r, enum patch_type type, struct err *err)
+{
     struct err bad = { 0 };
     struct json *j = json_parse(r->a, r->x->body, &bad);
     bool container = json_is(j, JSON_OBJECT) || (type == PATCH_MERGE && json_is(j, JSON_ARRAY));
@@ -52,7 +55,8 @@ static struct json *patch_body(struct request *r, enum patch_type type, struct e
 /* What a patch made: the tree, and what Go would quote of it: the patched text, or after a strategic merge the patch. */
 struct result { struct json *obj; struct str text, patch; };
 
-static bool patched(struct request *r, enum patch_type type, const struct json *current, struct result *out, struct err *err) {
+static bool patched(struct request *r, enum patch_type type, const struct json *current, struct result *out, struct err *err)
+{
     const struct gvk *k = &r->res->kind;
     struct json *patch = type == PATCH_JSON ? NULL : patch_body(r, type, err);
     *out = (struct result){ 0 };
@@ -74,7 +78,8 @@ static bool patched(struct request *r, enum patch_type type, const struct json *
     return true;
 }
 
-static bool err_patched(struct request *r, struct str text, struct str why, struct err *err) {
+static bool err_patched(struct request *r, struct str text, struct str why, struct err *err)
+{
     struct field_errors e = { .a = r->a };
     struct json *quoted = json_new_str(r->a, text);
     field_error_add(&e, "FieldValueInvalid", STR("patch"), "Invalid value: " STR_FMT ": " STR_FMT,
@@ -83,7 +88,8 @@ static bool err_patched(struct request *r, struct str text, struct str why, stru
 }
 
 /* A patched text says itself what it is; it must be what it was. */
-static bool check_patched_kind(struct request *r, const struct result *p, struct err *err) {
+static bool check_patched_kind(struct request *r, const struct result *p, struct err *err)
+{
     const struct gvk *want = &r->res->kind;
     struct gvk got;
     if (!p->text.n) return true;
@@ -102,20 +108,23 @@ static bool check_patched_kind(struct request *r, const struct result *p, struct
     return !other.n || err_patched(r, p->text, other, err);
 }
 
-static void set_kind(struct request *r, struct json *obj) {
+static void set_kind(struct request *r, struct json *obj)
+{
     const struct gvk *k = &r->res->kind;
     json_set_str(r->a, obj, "kind", k->kind);
     json_set_str(r->a, obj, "apiVersion", gvk_api_version(r->a, k->group, k->version));
 }
 
 /* A patch cannot rename, and cannot make another kind of it. */
-static bool decode_patched(struct request *r, const struct result *p, struct err *err) {
+static bool decode_patched(struct request *r, const struct result *p, struct err *err)
+{
     if (!check_patched_kind(r, p, err)) return false;
     set_kind(r, p->obj);
     return body_decode_patched(r, &r->res->kind, p->obj, p->text, p->patch, err) && body_check_name(r, p->obj, err);
 }
 
-static bool patch_scale(struct request *r, enum patch_type type, struct object *old, struct object **out, struct err *err) {
+static bool patch_scale(struct request *r, enum patch_type type, struct object *old, struct object **out, struct err *err)
+{
     struct json *scale = scale_of(r->as, r->a, r->res, old, err);
     if (!scale) return false;
     if (type == PATCH_APPLY) return err_set(err, ERR_UNSUPPORTED_MEDIA_TYPE, "server-side apply of a scale is not supported");
@@ -125,7 +134,8 @@ static bool patch_scale(struct request *r, enum patch_type type, struct object *
     return patched(r, type, scale, &p, err) && decode_patched(r, &p, err) && scale_update(r, r->res, p.obj, old, &o, out, err);
 }
 
-static bool patch_update(struct request *r, enum patch_type type, struct object *old, struct object **out, struct err *err) {
+static bool patch_update(struct request *r, enum patch_type type, struct object *old, struct object **out, struct err *err)
+{
     struct json *current = present_json(r->as, r->a, r->res, old);
     times_shift(r->as, r->a, &r->res->kind, current, r->x->time_shift_s);
     struct result p;
@@ -137,7 +147,8 @@ static bool patch_update(struct request *r, enum patch_type type, struct object 
 
 /* ---- server-side apply ---- */
 /* The patch must be of the version on the path. Upstream: fieldmanager/structuredmerge.go. */
-static bool check_applied(struct request *r, struct json *applied, const struct object *old, struct err *err) {
+static bool check_applied(struct request *r, struct json *applied, const struct object *old, struct err *err)
+{
     const struct gvk *k = &r->res->kind;
     struct str want = gvk_api_version(r->a, k->group, k->version), got = json_get_str(applied, "apiVersion");
     if (!str_eq(got, want))
@@ -152,7 +163,8 @@ static bool check_applied(struct request *r, struct json *applied, const struct 
     return body_check_name(r, applied, err) && decode_tree(r, k, applied, json_text(r->a, applied), true, err);
 }
 
-static bool patch_apply_to(struct request *r, struct object *old, struct object **out, struct err *err) {
+static bool patch_apply_to(struct request *r, struct object *old, struct object **out, struct err *err)
+{
     struct err bad = { 0 };
     struct write_options o = write_options_of(r);
     o.apply = true;
@@ -172,7 +184,8 @@ static bool patch_apply_to(struct request *r, struct object *old, struct object 
     return old ? write_update(r, r->res, obj, old, &o, out, err) : write_create(r, r->res, obj, &o, out, err);
 }
 
-void handle_patch(struct request *r) {
+void handle_patch(struct request *r)
+{
     struct err err = { 0 };
     enum patch_type type = PATCH_JSON;
     const struct resource *res = r->res;

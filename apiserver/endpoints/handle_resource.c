@@ -9,7 +9,8 @@
 
 enum { FIELD_MANAGER_MAX = 128 };      /* bytes */
 
-struct write_options write_options_of(struct request *r) {
+struct write_options write_options_of(struct request *r)
+{
     struct str manager = query_get(&r->x->query, "fieldManager"), agent = http_headers_get(&r->x->headers, "User-Agent");
     if (!manager.n) manager = str_token(&agent, '/');
     if (!manager.n) manager = STR("unknown");
@@ -18,19 +19,22 @@ struct write_options write_options_of(struct request *r) {
 
 static bool sub_is(const struct request *r, const char *name) { return str_eqc(r->info.subresource, name); }
 
-static struct object *get_or_error(struct request *r, struct err *err) {
+static struct object *get_or_error(struct request *r, struct err *err)
+{
     const struct resource *res = r->res;
     struct object *o = registry_get(r->as, res->stored.group, res->name, res->namespaced ? r->info.namespace : STR(""), r->info.name);
     if (!o) err_not_found(err, res->group, res->name, r->info.name);
     return o;
 }
 
-static void fail(struct request *r, struct err *err) {
+static void fail(struct request *r, struct err *err)
+{
     respond_error(r, err);
     err_clear(err);
 }
 
-static void respond_scale(struct request *r, struct object *o, int status, bool committed) {
+static void respond_scale(struct request *r, struct object *o, int status, bool committed)
+{
     struct err err = { 0 };
     struct json *scale = scale_of(r->as, r->a, r->res, o, &err);
     if (!scale) {
@@ -42,7 +46,8 @@ static void respond_scale(struct request *r, struct object *o, int status, bool 
     else respond_json(r, status, scale);
 }
 
-static void handle_get(struct request *r) {
+static void handle_get(struct request *r)
+{
     struct err err = { 0 };
     int64_t rv;
     struct object *o = resource_version_of(r, &rv, &err) ? get_or_error(r, &err) : NULL;
@@ -53,11 +58,13 @@ static void handle_get(struct request *r) {
 }
 
 /* ---- create ---- */
-static bool is_review(const struct resource *res) {
+static bool is_review(const struct resource *res)
+{
     return str_eqc(res->group, "authorization.k8s.io") || str_eqc(res->group, "authentication.k8s.io");
 }
 
-static void create_virtual(struct request *r, bool (*fn)(struct request *, struct json *, struct err *)) {
+static void create_virtual(struct request *r, bool (*fn)(struct request *, struct json *, struct err *))
+{
     struct err err = { 0 };
     struct json *obj = body_decode(r, &r->res->kind, &err);
     if (obj) schema_default(r->as->schema, r->a, &r->res->kind, obj);
@@ -69,7 +76,8 @@ static void create_virtual(struct request *r, bool (*fn)(struct request *, struc
 }
 
 /* pods/NAME/binding, pods/NAME/eviction, and POST of a v1 Binding, which names its pod itself. */
-static void create_pod_verb(struct request *r, bool (*fn)(struct request *, struct json *, struct str, struct err *)) {
+static void create_pod_verb(struct request *r, bool (*fn)(struct request *, struct json *, struct str, struct err *))
+{
     struct err err = { 0 };
     struct gvk gvk;
     struct json *obj = body_any(r, &gvk, &err);
@@ -83,7 +91,8 @@ static void create_pod_verb(struct request *r, bool (*fn)(struct request *, stru
     } else fail(r, &err);
 }
 
-bool body_check_name(struct request *r, const struct json *obj, struct err *err) {
+bool body_check_name(struct request *r, const struct json *obj, struct err *err)
+{
     struct str name = meta_name(obj), ns = meta_namespace(obj);
     if (!name.n)
         return err_set(err, ERR_BAD_REQUEST,
@@ -101,14 +110,16 @@ bool body_check_name(struct request *r, const struct json *obj, struct err *err)
 }
 
 /* Upstream: apiextensions-apiserver pkg/apiserver/customresource_handler.go. */
-static bool err_terminating(struct request *r, struct err *err) {
+static bool err_terminating(struct request *r, struct err *err)
+{
     err_set(err, ERR_METHOD_NOT_ALLOWED, "create not allowed while custom resource definition is terminating");
     err_details(err, arena_printf(r->a, "{\"group\":\"" STR_FMT "\",\"kind\":\"" STR_FMT "\"}", STR_ARG(r->res->group),
                                   STR_ARG(r->res->name)));
     return false;
 }
 
-static void handle_create(struct request *r) {
+static void handle_create(struct request *r)
+{
     struct err err = { 0 };
     struct object *out = NULL;
     if (r->res->terminating) {
@@ -142,7 +153,8 @@ static void handle_create(struct request *r) {
 }
 
 /* ---- update ---- */
-static void update_scale(struct request *r, struct json *scale) {
+static void update_scale(struct request *r, struct json *scale)
+{
     struct err err = { 0 };
     struct object *old = get_or_error(r, &err), *out = NULL;
     struct write_options o = write_options_of(r);
@@ -152,12 +164,14 @@ static void update_scale(struct request *r, struct json *scale) {
     object_unref(out);
 }
 
-static bool upsert(struct request *r, struct json *obj, const struct write_options *o, struct object **out, struct err *err) {
+static bool upsert(struct request *r, struct json *obj, const struct write_options *o, struct object **out, struct err *err)
+{
     json_remove(json_get(obj, "metadata"), "resourceVersion");
     return write_create(r, r->res, obj, o, out, err);
 }
 
-static void handle_update(struct request *r) {
+static void handle_update(struct request *r)
+{
     struct err err = { 0 };
     struct object *old = NULL, *out = NULL;
     int status = 200;
@@ -191,7 +205,8 @@ static const struct { const char *verb; void (*fn)(struct request *r); } handler
 };
 
 /* fieldManager: at most 128 bytes, and printable. */
-static void check_manager(struct request *r, struct field_errors *e) {
+static void check_manager(struct request *r, struct field_errors *e)
+{
     struct str v = query_get(&r->x->query, "fieldManager"), field = STR("fieldManager");
     if (v.n > FIELD_MANAGER_MAX)
         field_error_add(e, "FieldValueTooLong", field,
@@ -203,7 +218,8 @@ static void check_manager(struct request *r, struct field_errors *e) {
                             STR_ARG(json_text(r->a, json_new_str(r->a, v))), (unsigned)v.p[i], i);
 }
 
-static void check_apply_options(struct request *r, struct field_errors *e) {
+static void check_apply_options(struct request *r, struct field_errors *e)
+{
     struct str type = http_headers_get(&r->x->headers, "Content-Type");
     bool apply = str_eqc(str_trim(str_token(&type, ';')), "application/apply-patch+yaml");
     if (!apply && query_has(&r->x->query, "force"))
@@ -213,7 +229,8 @@ static void check_apply_options(struct request *r, struct field_errors *e) {
 }
 
 /* The parameters of writes. Upstream: apimachinery pkg/apis/meta/v1/validation. */
-static bool check_options(struct request *r, struct err *err) {
+static bool check_options(struct request *r, struct err *err)
+{
     static const struct { const char *verb, *kind; } kinds[] = { { "create", "CreateOptions" }, { "update", "UpdateOptions" },
                                                                  { "patch", "PatchOptions" },
                                                                  { "delete", "DeleteOptions" },
@@ -233,7 +250,8 @@ static bool check_options(struct request *r, struct err *err) {
     return !e.n || err_invalid(err, STR("meta.k8s.io"), str_c(kind), STR(""), &e);
 }
 
-static bool route(struct request *r, struct err *err) {
+static bool route(struct request *r, struct err *err)
+{
     const struct request_info *in = &r->info;
     r->res = registry_find(r->as, in->group, in->version, in->resource, in->subresource);
     if (!r->res) return err_no_resource(err);
@@ -245,7 +263,8 @@ static bool route(struct request *r, struct err *err) {
     return check_options(r, err);
 }
 
-void handle_resource(struct request *r) {
+void handle_resource(struct request *r)
+{
     struct err err = { 0 };
     if (!registry_serves_version(r->as, r->info.group, r->info.version)) {
         respond_not_found_page(r);

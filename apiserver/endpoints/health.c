@@ -20,18 +20,21 @@ static const struct check checks[] = {
 };
 
 /* The store answers for etcd; the hooks for themselves. */
-static bool check_ok(struct apiserver *as, const struct check *c) {
+static bool check_ok(struct apiserver *as, const struct check *c)
+{
     if (!strcmp(c->name, "etcd")) return apiserver_storage_up(as) && store_healthy(as->store, NULL);
     return strncmp(c->name, "poststarthook/", 14) != 0 || apiserver_ready(as);
 }
 
-static bool excluded(const struct request *r, const char *name) {
+static bool excluded(const struct request *r, const char *name)
+{
     for (size_t i = 0; i < r->x->query.n; i++)
         if (str_eqc(r->x->query.v[i].name, "exclude") && str_eqc(r->x->query.v[i].value, name)) return true;
     return false;
 }
 
-static void report(struct request *r, const char *endpoint) {
+static void report(struct request *r, const char *endpoint)
+{
     struct strbuf out;
     bool ok = true, ready = !strcmp(endpoint, "readyz");
     strbuf_init(&out, 8192);
@@ -53,7 +56,8 @@ static void report(struct request *r, const char *endpoint) {
     strbuf_deinit(&out);
 }
 
-static bool one_check(struct request *r, struct str name) {
+static bool one_check(struct request *r, struct str name)
+{
     for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
         if (!str_eqc(name, checks[i].name)) continue;
         bool ok = check_ok(r->as, &checks[i]);
@@ -64,7 +68,8 @@ static bool one_check(struct request *r, struct str name) {
     return false;
 }
 
-static void version(struct request *r) {
+static void version(struct request *r)
+{
     static const struct { int minor; const char *go, *date, *commit; } builds[] = {
         { 16, "go1.13.6", "2020-01-15T08:18:29Z", "72c30166b2105cd7d3350f2c28a219e6abcd79eb" },
         { 20, "go1.15.5", "2021-01-13T13:20:00Z", "faecb196815e248d3ecfb03c680a4507229c2a56" },
@@ -83,7 +88,8 @@ static void version(struct request *r) {
     strbuf_deinit(&out);
 }
 
-static void metrics(struct request *r) {
+static void metrics(struct request *r)
+{
     struct apiserver *as = r->as;
     const struct registry *g = as->registry;
     struct strbuf out;
@@ -130,7 +136,8 @@ static const char *const extension_paths[] = {
     "/readyz/shutdown", "/version",
 };
 
-static struct json *all_paths(struct request *r) {
+static struct json *all_paths(struct request *r)
+{
     struct json *list = json_buildf(r->a, "['/api','/api/v1','/apis','/apis/']");
     size_t n;
     const struct api_group *g = registry_groups(r->as, r->a, &n);
@@ -146,7 +153,8 @@ static struct json *all_paths(struct request *r) {
     return list;
 }
 
-void respond_index(struct request *r, int status) {
+void respond_index(struct request *r, int status)
+{
     struct json *list = json_new_array(r->a);
     bool fairness = r->as->opt.minor >= 18;
     for (size_t i = 0; status == 404 && i < ARRAY_LEN(extension_paths); i++)
@@ -160,14 +168,16 @@ void respond_index(struct request *r, int status) {
     strbuf_deinit(&out);
 }
 
-static void no_method(struct request *r) {
+static void no_method(struct request *r)
+{
     struct err err = { 0 };
     err_no_method(&err);
     respond_error(r, &err);
     err_clear(&err);
 }
 
-bool handle_health(struct request *r) {
+bool handle_health(struct request *r)
+{
     static const char *const endpoints[] = { "healthz", "livez", "readyz" };
     struct str p = r->x->path;
     for (size_t i = 0; i < ARRAY_LEN(endpoints); i++) {

@@ -8,7 +8,8 @@
 
 struct clause { struct str type, as, group, version; bool refused; };
 
-static void clause_parse(struct str text, struct clause *c) {
+static void clause_parse(struct str text, struct clause *c)
+{
     *c = (struct clause){ .type = str_trim(str_token(&text, ';')) };
     while (text.p) {
         struct str param = str_trim(str_token(&text, ';')), key, value;
@@ -20,14 +21,16 @@ static void clause_parse(struct str text, struct clause *c) {
     }
 }
 
-static bool media_of(struct str type, enum media *out) {
+static bool media_of(struct str type, enum media *out)
+{
     bool json = str_eqc(type, "application/json") || str_eqc(type, "*/*") || str_eqc(type, "application/*");
     if (!json && !str_eqc(type, "application/yaml")) return false;
     *out = json ? MEDIA_JSON : MEDIA_YAML;
     return true;
 }
 
-static bool shape_of(const struct clause *c, bool meta, struct negotiated *out) {
+static bool shape_of(const struct clause *c, bool meta, struct negotiated *out)
+{
     static const struct { const char *as; enum shape shape; } shapes[] = {
         { "Table", SHAPE_TABLE }, { "PartialObjectMetadata", SHAPE_PARTIAL }, { "PartialObjectMetadataList", SHAPE_PARTIAL_LIST } };
     out->shape = SHAPE_OBJECT;
@@ -44,7 +47,8 @@ static bool shape_of(const struct clause *c, bool meta, struct negotiated *out) 
     return false;
 }
 
-bool negotiate(struct request *r, bool meta, struct negotiated *out, struct err *err) {
+bool negotiate(struct request *r, bool meta, struct negotiated *out, struct err *err)
+{
     struct str accept = http_headers_get(&r->x->headers, "Accept");
     bool known = false, protobuf = false;
     *out = (struct negotiated){ MEDIA_JSON, SHAPE_OBJECT, NULL };
@@ -70,7 +74,8 @@ bool negotiate(struct request *r, bool meta, struct negotiated *out, struct err 
                                           : ", application/vnd.kubernetes.protobuf");
 }
 
-bool wants_pretty(const struct request *r) {
+bool wants_pretty(const struct request *r)
+{
     struct str p = query_get(&r->x->query, "pretty"), agent = http_headers_get(&r->x->headers, "User-Agent");
     if (query_has(&r->x->query, "pretty") && p.n)
         return str_eqc(p, "1") || str_eqc(p, "t") || str_eqc(p, "T") || str_eqc(p, "true") || str_eqc(p, "True") || str_eqc(p, "TRUE");
@@ -78,12 +83,14 @@ bool wants_pretty(const struct request *r) {
 }
 
 /* ---- pretty ---- */
-static void newline(struct strbuf *out, size_t depth) {
+static void newline(struct strbuf *out, size_t depth)
+{
     strbuf_addch(out, '\n');
     for (size_t i = 0; i < depth; i++) strbuf_addc(out, "  ");
 }
 
-static size_t copy_string(struct strbuf *out, struct str s, size_t i) {
+static size_t copy_string(struct strbuf *out, struct str s, size_t i)
+{
     size_t from = i++;
     while (i < s.n && s.p[i] != '"') i += s.p[i] == '\\' ? 2 : 1;
     if (i >= s.n) i = s.n - 1;
@@ -92,7 +99,8 @@ static size_t copy_string(struct strbuf *out, struct str s, size_t i) {
 }
 
 /* Where the value at i ends. */
-static size_t value_end(struct str s, size_t i) {
+static size_t value_end(struct str s, size_t i)
+{
     size_t depth = 0;
     for (; i < s.n; i++) {
         char c = s.p[i];
@@ -106,7 +114,8 @@ static size_t value_end(struct str s, size_t i) {
 }
 
 /* json-iterator does not indent what types write themselves: managed fields, and the objects within a table's rows. */
-static bool is_raw_value(struct str s, size_t colon) {
+static bool is_raw_value(struct str s, size_t colon)
+{
     static const char *const keys[] = { "\"fieldsV1\"", "\"object\"" };
     size_t n = str_starts(s, "{\"kind\":\"Table\"") ? 2 : 1;
     for (size_t i = 0; i < n; i++)
@@ -114,7 +123,8 @@ static bool is_raw_value(struct str s, size_t colon) {
     return false;
 }
 
-void pretty_write(struct strbuf *out, struct str s, bool broken_empty) {
+void pretty_write(struct strbuf *out, struct str s, bool broken_empty)
+{
     size_t depth = 0;
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i], next = i + 1 < s.n ? s.p[i + 1] : 0;
@@ -153,7 +163,8 @@ void pretty_write(struct strbuf *out, struct str s, bool broken_empty) {
 static void yaml_indent(struct strbuf *out, int n) { for (int i = 0; i < n; i++) strbuf_addch(out, ' '); }
 
 /* What yaml.v2 would read as something else than text: numbers of all kinds, base 60 among them, and dates. */
-static bool yaml_numeric(struct str s) {
+static bool yaml_numeric(struct str s)
+{
     size_t i = s.n && (s.p[0] == '+' || s.p[0] == '-'), digits = 0;
     struct str rest = str_sub(s, i, s.n);
     if (str_eqc(rest, ".inf") || str_eqc(rest, ".Inf") || str_eqc(rest, ".INF") || str_eqc(s, ".nan") || str_eqc(s, ".NaN") ||
@@ -176,7 +187,8 @@ static bool yaml_numeric(struct str s) {
     return digits > 0;
 }
 
-static bool yaml_plain(struct str s) {
+static bool yaml_plain(struct str s)
+{
     static const char *const reserved[] = { "null", "Null", "NULL", "~", "true", "True", "TRUE", "false", "False", "FALSE", "yes",
                                             "Yes", "YES", "no", "No", "NO",
                                             "on", "On", "ON", "off", "Off", "OFF", "y", "Y", "n", "N", "=", "<<" };
@@ -193,7 +205,8 @@ static bool yaml_plain(struct str s) {
     return true;
 }
 
-static void yaml_block(struct strbuf *out, struct str s, int indent) {
+static void yaml_block(struct strbuf *out, struct str s, int indent)
+{
     bool ends = s.p[s.n - 1] == '\n';
     strbuf_addc(out, ends ? "|" : "|-");
     if (ends) s.n--;
@@ -205,14 +218,16 @@ static void yaml_block(struct strbuf *out, struct str s, int indent) {
     }
 }
 
-static bool yaml_block_fits(struct str s) {
+static bool yaml_block_fits(struct str s)
+{
     if (str_chr(s, '\n') < 0 || s.p[0] == ' ' || s.p[0] == '\n' || str_ends(s, "\n\n")) return false;
     for (size_t i = 0; i < s.n; i++)
         if (((unsigned char)s.p[i] < 32 && s.p[i] != '\n') || (s.p[i] == '\n' && i && s.p[i - 1] == ' ')) return false;
     return true;
 }
 
-static void yaml_scalar(struct strbuf *out, const struct json *j, int indent) {
+static void yaml_scalar(struct strbuf *out, const struct json *j, int indent)
+{
     struct str s = json_str(j);
     if (!json_is(j, JSON_STRING)) json_write(out, j, JSON_NO_HTML_ESCAPE);
     else if (yaml_plain(s)) strbuf_add(out, s);
@@ -222,7 +237,8 @@ static void yaml_scalar(struct strbuf *out, const struct json *j, int indent) {
 
 static void yaml_node(struct strbuf *out, const struct json *j, int indent, bool first_inline);
 
-static void yaml_value(struct strbuf *out, const struct json *v, int indent, bool in_map) {
+static void yaml_value(struct strbuf *out, const struct json *v, int indent, bool in_map)
+{
     bool full = (json_is(v, JSON_OBJECT) || json_is(v, JSON_ARRAY)) && json_len(v);
     if (!full) {
         strbuf_addc(out, in_map ? " " : "");
@@ -236,7 +252,8 @@ static void yaml_value(struct strbuf *out, const struct json *v, int indent, boo
     }
 }
 
-static void yaml_node(struct strbuf *out, const struct json *j, int indent, bool first_inline) {
+static void yaml_node(struct strbuf *out, const struct json *j, int indent, bool first_inline)
+{
     bool map = json_is(j, JSON_OBJECT);
     struct arena *a = arena_new();
     struct json *sorted = json_copy(a, j);
@@ -254,7 +271,8 @@ static void yaml_node(struct strbuf *out, const struct json *j, int indent, bool
     arena_free(a);
 }
 
-void yaml_write(struct strbuf *out, const struct json *j) {
+void yaml_write(struct strbuf *out, const struct json *j)
+{
     if (json_len(j)) yaml_node(out, j, 0, false);
     else {
         yaml_scalar(out, j, 0);

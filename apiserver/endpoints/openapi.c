@@ -2,7 +2,8 @@
 #include "apiserver/openapi/openapi.h"
 #include "apiserver/endpoints/endpoints.h"
 
-static struct openapi_resource *resources(struct request *r, size_t *n) {
+static struct openapi_resource *resources(struct request *r, size_t *n)
+{
     const struct registry *g = r->as->registry;
     struct openapi_resource *v = arena_zalloc(r->a, (g->n + g->custom_n + 1) * sizeof *v);
     const struct resource *res;
@@ -27,12 +28,14 @@ static struct openapi_resource *resources(struct request *r, size_t *n) {
     return v;
 }
 
-static void respond_buffer(struct request *r, const char *type, struct strbuf *out) {
+static void respond_buffer(struct request *r, const char *type, struct strbuf *out)
+{
     respond_text(r, 200, type, strbuf_str(out));
     strbuf_deinit(out);
 }
 
-static void v2(struct request *r) {
+static void v2(struct request *r)
+{
     size_t n;
     struct openapi_resource *v = resources(r, &n);
     struct str accept = http_headers_get(&r->x->headers, "Accept");
@@ -47,7 +50,8 @@ static void v2(struct request *r) {
     respond_buffer(r, protobuf ? type : "application/json", &out);
 }
 
-static void v3(struct request *r, struct str rest) {
+static void v3(struct request *r, struct str rest)
+{
     size_t n;
     struct openapi_resource *v = resources(r, &n);
     struct strbuf out;
@@ -67,7 +71,8 @@ static void v3(struct request *r, struct str rest) {
     }
 }
 
-void handle_openapi(struct request *r) {
+void handle_openapi(struct request *r)
+{
     struct str p = r->x->path;
     bool has_v3 = !r->as->opt.bare || r->as->opt.minor >= 24;
     while (p.n > 1 && p.p[p.n - 1] == '/') p.n--;

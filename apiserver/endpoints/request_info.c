@@ -8,7 +8,8 @@
 
 enum { PARTS_MAX = 64 };
 
-static size_t split(struct arena *a, struct str path, struct str *parts) {
+static size_t split(struct arena *a, struct str path, struct str *parts)
+{
     size_t n = 0;
     (void)a;
     while (path.n && path.p[0] == '/') path = str_sub(path, 1, path.n);
@@ -18,14 +19,16 @@ static size_t split(struct arena *a, struct str path, struct str *parts) {
     return n;
 }
 
-static struct str method_lower(struct arena *a, struct str m) {
+static struct str method_lower(struct arena *a, struct str m)
+{
     char *p = arena_cstr(a, m);
     for (size_t i = 0; i < m.n; i++)
         if (p[i] >= 'A' && p[i] <= 'Z') p[i] = (char)(p[i] + 32);
     return (struct str){ p, m.n };
 }
 
-static struct str verb_of(struct str method) {
+static struct str verb_of(struct str method)
+{
     static const struct { const char *method, *verb; } table[] = { { "POST", "create" }, { "GET", "get" }, { "HEAD", "get" },
                                                                    { "PUT", "update" }, { "PATCH", "patch" }, { "DELETE", "delete" } };
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
@@ -33,13 +36,15 @@ static struct str verb_of(struct str method) {
     return STR("");
 }
 
-static bool truthy(const struct query *q, const char *name) {
+static bool truthy(const struct query *q, const char *name)
+{
     struct str v = query_get(q, name);
     return query_has(q, name) && !str_eqc(v, "0") && !str_eqc(v, "false");
 }
 
 /* A list of one name is judged by that name: fieldSelector=metadata.name=x. */
-static void name_from_selector(struct request *r) {
+static void name_from_selector(struct request *r)
+{
     struct field_selector fs = { 0 };
     struct err ignored = { 0 };
     if (!field_selector_parse(r->a, query_get(&r->x->query, "fieldSelector"), &fs, &ignored)) err_clear(&ignored);
@@ -48,7 +53,8 @@ static void name_from_selector(struct request *r) {
             r->info.name = fs.v[i].value;
 }
 
-static void refine_verb(struct request *r) {
+static void refine_verb(struct request *r)
+{
     struct request_info *in = &r->info;
     if (in->name.n) return;
     if (str_eqc(in->verb, "get")) in->verb = truthy(&r->x->query, "watch") ? STR("watch") : STR("list");
@@ -56,7 +62,8 @@ static void refine_verb(struct request *r) {
     if (str_eqc(in->verb, "list") || str_eqc(in->verb, "watch") || str_eqc(in->verb, "deletecollection")) name_from_selector(r);
 }
 
-static void resource_parts(struct request *r, struct str *p, size_t n) {
+static void resource_parts(struct request *r, struct str *p, size_t n)
+{
     struct request_info *in = &r->info;
     if (n >= 2 && str_eqc(p[0], "watch")) {
         in->verb = STR("watch");
@@ -72,7 +79,8 @@ static void resource_parts(struct request *r, struct str *p, size_t n) {
     if (!str_eqc(in->verb, "watch")) refine_verb(r);
 }
 
-void request_info_parse(struct request *r) {
+void request_info_parse(struct request *r)
+{
     struct request_info *in = &r->info;
     struct str parts[PARTS_MAX];
     *in = (struct request_info){ .path = r->x->path, .verb = method_lower(r->a, r->x->method) };
@@ -88,7 +96,8 @@ void request_info_parse(struct request *r) {
     resource_parts(r, parts + skip, n - skip);
 }
 
-void attributes_of(const struct request_info *in, const struct user *u, struct attributes *out) {
+void attributes_of(const struct request_info *in, const struct user *u, struct attributes *out)
+{
     *out = (struct attributes){ .user = u, .is_resource = in->is_resource, .verb = in->verb, .path = in->path };
     if (!in->is_resource) return;
     out->namespace = in->namespace;
@@ -99,7 +108,8 @@ void attributes_of(const struct request_info *in, const struct user *u, struct a
     out->name = in->name;
 }
 
-bool user_in_group(const struct user *u, const char *group) {
+bool user_in_group(const struct user *u, const char *group)
+{
     for (size_t i = 0; i < u->group_count; i++)
         if (str_eqc(u->groups[i], group)) return true;
     return false;

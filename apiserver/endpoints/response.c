@@ -8,7 +8,8 @@
 static const char *media_type(enum media m) { return m == MEDIA_YAML ? "application/yaml" : "application/json"; }
 
 /* The text as the client wants it; out is initialized here. */
-static void render(struct request *r, enum media media, struct str bytes, struct strbuf *out) {
+static void render(struct request *r, enum media media, struct str bytes, struct strbuf *out)
+{
     strbuf_init(out, LIMIT_RESPONSE_BYTES);
     if (media == MEDIA_YAML) {
         struct json *j = json_parse(r->a, bytes, NULL);
@@ -23,7 +24,8 @@ static void render(struct request *r, enum media media, struct str bytes, struct
     strbuf_addch(out, '\n');
 }
 
-void respond_bytes(struct request *r, int status, struct str bytes) {
+void respond_bytes(struct request *r, int status, struct str bytes)
+{
     struct negotiated n;
     struct err ignored = { 0 };
     struct strbuf out;
@@ -35,7 +37,8 @@ void respond_bytes(struct request *r, int status, struct str bytes) {
     strbuf_deinit(&out);
 }
 
-void respond_json(struct request *r, int status, const struct json *j) {
+void respond_json(struct request *r, int status, const struct json *j)
+{
     struct strbuf text;
     strbuf_init(&text, LIMIT_RESPONSE_BYTES);
     json_write(&text, j, 0);
@@ -43,12 +46,14 @@ void respond_json(struct request *r, int status, const struct json *j) {
     strbuf_deinit(&text);
 }
 
-void respond_text(struct request *r, int status, const char *content_type, struct str body) {
+void respond_text(struct request *r, int status, const char *content_type, struct str body)
+{
     http_respond(r->x, status, &r->headers, content_type, body);
 }
 
 /* A refusal of the media type itself cannot be negotiated: it is always indented JSON. */
-static void respond_not_acceptable(struct request *r, struct str text) {
+static void respond_not_acceptable(struct request *r, struct str text)
+{
     struct strbuf out;
     audit_response_object(r, 406, text, STR_NULL);
     strbuf_init(&out, LIMIT_RESPONSE_BYTES);
@@ -57,7 +62,8 @@ static void respond_not_acceptable(struct request *r, struct str text) {
     strbuf_deinit(&out);
 }
 
-void respond_error(struct request *r, const struct err *err) {
+void respond_error(struct request *r, const struct err *err)
+{
     struct str text = status_text(r->a, err);
     int status = err_http(err->code);
     if (err->code == ERR_NOT_ACCEPTABLE) {
@@ -72,27 +78,31 @@ void respond_error(struct request *r, const struct err *err) {
     respond_bytes(r, status, text);
 }
 
-bool err_no_resource(struct err *err) {
+bool err_no_resource(struct err *err)
+{
     err_set(err, ERR_NOT_FOUND, "the server could not find the requested resource");
     err_details(err, "{}");
     return false;
 }
 
-bool err_no_method(struct err *err) {
+bool err_no_method(struct err *err)
+{
     err_set(err, ERR_METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource");
     err_details(err, "{}");
     return false;
 }
 
 /* ---- after the commit ---- */
-static void on_gone(struct http_exchange *x) {
+static void on_gone(struct http_exchange *x)
+{
     struct request *r = x->ctx;
     list_remove(&r->node);
 }
 
 /* A client inside of the process dies with it, and so may know at once; would it wait, then the place where a turn is cut, hence
  * the wall's time, would show in the order of what happens. */
-void respond_committed(struct request *r, int status, struct str bytes) {
+void respond_committed(struct request *r, int status, struct str bytes)
+{
     if (!r->x->edge || r->dry_run || store_revision(r->as->store) == r->start_rev) {
         respond_bytes(r, status, bytes);
         return;
@@ -105,7 +115,8 @@ void respond_committed(struct request *r, int status, struct str bytes) {
     list_push(&r->as->registry->pending, &r->node);
 }
 
-void pending_flush(struct apiserver *as, const struct err *why) {
+void pending_flush(struct apiserver *as, const struct err *why)
+{
     struct list *head = &as->registry->pending;
     while (!list_empty(head)) {
         struct request *r = container_of(head->next, struct request, node);
@@ -117,7 +128,8 @@ void pending_flush(struct apiserver *as, const struct err *why) {
 }
 
 /* ---- what is not there at all ---- */
-void respond_not_found_page(struct request *r) {
+void respond_not_found_page(struct request *r)
+{
     struct str path = r->x->path;
     bool api = str_eqc(path, "/api") || str_eqc(path, "/apis") || str_starts(path, "/api/") || str_starts(path, "/apis/");
     if (r->as->opt.minor < 22 && !api) {

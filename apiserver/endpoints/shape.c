@@ -5,7 +5,8 @@
 #include "apiserver/printers/printers.h"
 
 /* The text of "metadata" in an object's text: it follows the head, so it is found by counting braces, without a parse. */
-static struct str metadata_text(struct str s) {
+static struct str metadata_text(struct str s)
+{
     ptrdiff_t at = str_find(s, STR("\"metadata\":{"));
     if (at < 0) return STR("{}");
     size_t from = (size_t)at + 11, depth = 0;
@@ -18,13 +19,15 @@ static struct str metadata_text(struct str s) {
     return STR("{}");
 }
 
-struct str partial_metadata(struct arena *a, struct str text, const char *meta_version) {
+struct str partial_metadata(struct arena *a, struct str text, const char *meta_version)
+{
     return arena_strf(a, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":" STR_FMT "}",
                       meta_version, STR_ARG(metadata_text(text)));
 }
 
 /* ---- tables ---- */
-bool table_init(struct table *t, struct request *r, const struct resource *res, const char *meta_version, struct err *err) {
+bool table_init(struct table *t, struct request *r, const struct resource *res, const char *meta_version, struct err *err)
+{
     struct str include = query_get(&r->x->query, "includeObject");
     *t = (struct table){ .r = r, .a = r->a, .res = res, .meta_version = meta_version, .include = INCLUDE_METADATA };
     if (str_eqc(include, "None")) t->include = INCLUDE_NONE;
@@ -35,7 +38,8 @@ bool table_init(struct table *t, struct request *r, const struct resource *res, 
     return true;
 }
 
-void table_begin(struct table *t, struct strbuf *out, struct str list_meta, bool columns) {
+void table_begin(struct table *t, struct strbuf *out, struct str list_meta, bool columns)
+{
     size_t n = 0;
     const struct table_column *c = printer_columns(t->printer, &n);
     strbuf_addf(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":" STR_FMT ",\"columnDefinitions\":",
@@ -52,7 +56,8 @@ void table_begin(struct table *t, struct strbuf *out, struct str list_meta, bool
     t->rows = 0;
 }
 
-void table_row(struct table *t, struct strbuf *out, struct object *o) {
+void table_row(struct table *t, struct strbuf *out, struct object *o)
+{
     const char *conditions = NULL;
     struct request *r = t->r;
     const struct json *obj = object_json(o);
@@ -66,14 +71,16 @@ void table_row(struct table *t, struct strbuf *out, struct object *o) {
     strbuf_addch(out, '}');
 }
 
-void table_end(struct table *t, struct strbuf *out) {
+void table_end(struct table *t, struct strbuf *out)
+{
     (void)t;
     strbuf_addc(out, "]}");
 }
 
 /* ---- one object ---- */
 static struct str one_row_table(struct request *r, const struct resource *res, struct object *o, const char *meta_version,
-                                struct err *err) {
+                                struct err *err)
+{
     struct table t;
     struct strbuf out;
     if (!table_init(&t, r, res, meta_version, err)) return STR_NULL;
@@ -86,7 +93,8 @@ static struct str one_row_table(struct request *r, const struct resource *res, s
     return text;
 }
 
-void respond_object(struct request *r, const struct resource *res, int status, struct object *o, bool committed) {
+void respond_object(struct request *r, const struct resource *res, int status, struct object *o, bool committed)
+{
     struct negotiated n;
     struct err err = { 0 };
     struct str text;

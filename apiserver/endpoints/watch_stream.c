@@ -24,14 +24,16 @@ struct watch {
     int64_t         bookmark_rev;
 };
 
-struct watch_set *watch_set_new(void) {
+struct watch_set *watch_set_new(void)
+{
     struct watch_set *s = NEW(struct watch_set);
     list_init(&s->watches);
     list_init(&s->relays);
     return s;
 }
 
-static void watch_free(struct watch *w) {
+static void watch_free(struct watch *w)
+{
     list_remove(&w->node);
     if (w->from) store_watch_stop(w->from);
     timer_stop(&w->timeout);
@@ -43,24 +45,28 @@ static void watch_free(struct watch *w) {
 
 static void on_gone(struct http_exchange *x) { watch_free(((struct request *)x->ctx)->open); }
 
-static void watch_end(struct watch *w) {
+static void watch_end(struct watch *w)
+{
     struct http_exchange *x = w->r->x;
     watch_free(w);
     http_end(x);
 }
 
-void watches_end(struct watch_set *s) {
+void watches_end(struct watch_set *s)
+{
     list_for(it, &s->watches) watch_end(container_of(it, struct watch, node));
 }
 
-void watch_set_drop(struct watch_set *s, const struct resource *res) {
+void watch_set_drop(struct watch_set *s, const struct resource *res)
+{
     list_for(it, &s->watches) {
         struct watch *w = container_of(it, struct watch, node);
         if (w->r->res == res) watch_end(w);
     }
 }
 
-void watches_each(const struct watch_set *s, struct strbuf *out) {
+void watches_each(const struct watch_set *s, struct strbuf *out)
+{
     list_for(it, &s->watches) {
         const struct request *r = container_of(it, struct watch, node)->r;
         struct str field = query_get(&r->x->query, "fieldSelector"), label = query_get(&r->x->query, "labelSelector");
@@ -70,7 +76,8 @@ void watches_each(const struct watch_set *s, struct strbuf *out) {
     }
 }
 
-void watch_set_free(struct watch_set *s) {
+void watch_set_free(struct watch_set *s)
+{
     if (!s) return;
     watches_end(s);
     relay_drop_all(s);
@@ -78,7 +85,8 @@ void watch_set_free(struct watch_set *s) {
 }
 
 /* ---- frames ---- */
-static void frame(struct watch *w, const char *type, struct str object) {
+static void frame(struct watch *w, const char *type, struct str object)
+{
     struct strbuf b;
     strbuf_init(&b, LIMIT_RESPONSE_BYTES);
     strbuf_addf(&b, "{\"type\":\"%s\",\"object\":", type);
@@ -88,7 +96,8 @@ static void frame(struct watch *w, const char *type, struct str object) {
     strbuf_deinit(&b);
 }
 
-static void frame_table(struct watch *w, const char *type, struct object *o, struct arena *a) {
+static void frame_table(struct watch *w, const char *type, struct object *o, struct arena *a)
+{
     struct strbuf b;
     strbuf_init(&b, LIMIT_RESPONSE_BYTES);
     w->table.a = a;
@@ -101,7 +110,8 @@ static void frame_table(struct watch *w, const char *type, struct object *o, str
     strbuf_deinit(&b);
 }
 
-static void send(struct watch *w, const char *type, struct object *o) {
+static void send(struct watch *w, const char *type, struct object *o)
+{
     struct arena *a = arena_new();
     struct request *r = w->r;
     if (w->shape.shape == SHAPE_TABLE) frame_table(w, type, o, a);
@@ -113,7 +123,8 @@ static void send(struct watch *w, const char *type, struct object *o) {
     arena_free(a);
 }
 
-static void send_bookmark(struct watch *w, int64_t rev, bool initial_end) {
+static void send_bookmark(struct watch *w, int64_t rev, bool initial_end)
+{
     struct request *r = w->r;
     struct arena *a = arena_new();
     const char *annotations = initial_end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "";
@@ -130,7 +141,8 @@ static void send_bookmark(struct watch *w, int64_t rev, bool initial_end) {
 
 /* ---- events ---- */
 /* It stopped matching: the client is shown its last matching state at the event's revision. */
-static void send_left(struct watch *w, const struct store_event *ev) {
+static void send_left(struct watch *w, const struct store_event *ev)
+{
     struct arena *a = arena_new();
     struct json *j = json_copy(a, object_json(ev->prev));
     json_set_str(a, json_ensure(a, j, "metadata"), "resourceVersion", arena_strf(a, "%" PRId64, ev->rev));
@@ -141,7 +153,8 @@ static void send_left(struct watch *w, const struct store_event *ev) {
     arena_free(a);
 }
 
-static void on_event(void *ctx, const struct store_event *ev) {
+static void on_event(void *ctx, const struct store_event *ev)
+{
     struct watch *w = ctx;
     bool now = ev->type != STORE_DELETED && filter_matches(&w->filter, ev->obj);
     bool before = ev->type == STORE_DELETED ? filter_matches(&w->filter, ev->obj) : ev->prev && filter_matches(&w->filter, ev->prev);
@@ -155,21 +168,24 @@ static void on_event(void *ctx, const struct store_event *ev) {
     http_abort(x);
 }
 
-static void on_bookmark_task(struct task *t) {
+static void on_bookmark_task(struct task *t)
+{
     struct watch *w = container_of(t, struct watch, bookmark_task);
     send_bookmark(w, w->bookmark_rev, false);
     if (w->closing) watch_end(w);
 }
 
 /* By task, and with the revision of now: the events up to it are queued before the task. */
-static void on_bookmark(struct timer *t) {
+static void on_bookmark(struct timer *t)
+{
     struct watch *w = container_of(t, struct watch, bookmark);
     w->bookmark_rev = store_revision(w->r->as->store);
     task_post(w->r->as->loop, &w->bookmark_task);
     timer_start(&w->bookmark, BOOKMARK_PERIOD_S * (int64_t)NS_PER_S);
 }
 
-static void on_timeout(struct timer *t) {
+static void on_timeout(struct timer *t)
+{
     struct watch *w = container_of(t, struct watch, timeout);
     if (!w->bookmarks) {
         watch_end(w);
@@ -181,14 +197,16 @@ static void on_timeout(struct timer *t) {
 }
 
 /* ---- start ---- */
-static bool send_existing(void *ctx, struct str key, struct object *o) {
+static bool send_existing(void *ctx, struct str key, struct object *o)
+{
     struct watch *w = ctx;
     (void)key;
     if (filter_matches(&w->filter, o)) send(w, "ADDED", o);
     return true;
 }
 
-static bool timeout_of(struct request *r, int64_t *seconds, struct err *err) {
+static bool timeout_of(struct request *r, int64_t *seconds, struct err *err)
+{
     struct str text = query_get(&r->x->query, "timeoutSeconds");
     *seconds = TIMEOUT_MIN_S + (int64_t)rng_below(&r->as->rng, TIMEOUT_MIN_S);
     int64_t n;
@@ -199,7 +217,8 @@ static bool timeout_of(struct request *r, int64_t *seconds, struct err *err) {
     return true;
 }
 
-static bool initial_events(struct request *r, bool *wanted, struct err *err) {
+static bool initial_events(struct request *r, bool *wanted, struct err *err)
+{
     *wanted = false;
     if (r->as->opt.minor < 27 || !query_bool(&r->x->query, "sendInitialEvents")) return true;
     *wanted = true;
@@ -210,12 +229,14 @@ static bool initial_events(struct request *r, bool *wanted, struct err *err) {
     return err_invalid(err, STR("meta.k8s.io"), STR("ListOptions"), STR(""), &e);
 }
 
-static void error_frame(struct watch *w, struct err *err) {
+static void error_frame(struct watch *w, struct err *err)
+{
     if (w->r->as->opt.minor < 18 && err->code == ERR_EXPIRED) err->code = ERR_GONE;
     frame(w, "ERROR", status_text(w->r->a, err));
 }
 
-static void begin(struct watch *w, int64_t rv, bool existing, bool initial_end) {
+static void begin(struct watch *w, int64_t rv, bool existing, bool initial_end)
+{
     struct request *r = w->r;
     struct err err = { 0 };
     http_headers_add(r->a, &r->headers, "Cache-Control", STR("no-cache, private"));
@@ -235,7 +256,8 @@ static void begin(struct watch *w, int64_t rv, bool existing, bool initial_end) 
     watch_end(w);
 }
 
-static bool prepare(struct watch *w, int64_t *rv, int64_t *seconds, bool *initial, struct err *err) {
+static bool prepare(struct watch *w, int64_t *rv, int64_t *seconds, bool *initial, struct err *err)
+{
     struct request *r = w->r;
     const struct query *q = &r->x->query;
     struct str fields = query_get(q, "fieldSelector");
@@ -247,7 +269,8 @@ static bool prepare(struct watch *w, int64_t *rv, int64_t *seconds, bool *initia
     return timeout_of(r, seconds, err) && initial_events(r, initial, err) && check_version_match(r, true, err);
 }
 
-void handle_watch(struct request *r) {
+void handle_watch(struct request *r)
+{
     struct err err = { 0 };
     int64_t rv = 0, seconds = 0;
     bool initial = false;

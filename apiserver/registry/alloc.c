@@ -23,11 +23,13 @@ struct alloc {
 
 static bool bit(const uint8_t *map, uint32_t i) { return map[i / 8] >> (i % 8) & 1; }
 
-static void bit_set(uint8_t *map, uint32_t i, bool v) {
+static void bit_set(uint8_t *map, uint32_t i, bool v)
+{
     map[i / 8] = (uint8_t)(v ? map[i / 8] | (1u << (i % 8)) : map[i / 8] & ~(1u << (i % 8)));
 }
 
-static bool ip_parse(struct str text, uint32_t *out) {
+static bool ip_parse(struct str text, uint32_t *out)
+{
     uint32_t v = 0;
     for (int i = 0; i < 4; i++) {
         int64_t n;
@@ -38,13 +40,15 @@ static bool ip_parse(struct str text, uint32_t *out) {
     return text.p == NULL;
 }
 
-static struct str ip_text(struct arena *a, uint32_t ip) {
+static struct str ip_text(struct arena *a, uint32_t ip)
+{
     return arena_strf(a, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
 }
 
 struct str alloc_first_ip(const struct alloc *al, struct arena *a) { return ip_text(a, al->ip_base + 1); }
 
-bool alloc_ip(struct alloc *al, struct str want, struct arena *a, struct str *out, struct err *err) {
+bool alloc_ip(struct alloc *al, struct str want, struct arena *a, struct str *out, struct err *err)
+{
     uint32_t ip;
     if (want.n) {
         if (!ip_parse(want, &ip)) return err_set(err, ERR_BAD_REQUEST, "must be empty, 'None', or a valid IP address");
@@ -63,14 +67,16 @@ bool alloc_ip(struct alloc *al, struct str want, struct arena *a, struct str *ou
     return true;
 }
 
-void alloc_ip_release(struct alloc *al, struct str text) {
+void alloc_ip_release(struct alloc *al, struct str text)
+{
     uint32_t ip;
     if (!ip_parse(text, &ip) || ip < al->ip_base || ip >= al->ip_base + al->ip_count || !bit(al->ips, ip - al->ip_base)) return;
     bit_set(al->ips, ip - al->ip_base, false);
     al->ip_used--;
 }
 
-bool alloc_port(struct alloc *al, int64_t want, int64_t *out, struct err *err) {
+bool alloc_port(struct alloc *al, int64_t want, int64_t *out, struct err *err)
+{
     uint32_t i;
     if (want) {
         if (want < al->port_first || want >= al->port_first + al->port_count)
@@ -90,13 +96,15 @@ bool alloc_port(struct alloc *al, int64_t want, int64_t *out, struct err *err) {
     return true;
 }
 
-void alloc_port_release(struct alloc *al, int64_t port) {
+void alloc_port_release(struct alloc *al, int64_t port)
+{
     if (port < al->port_first || port >= al->port_first + al->port_count || !bit(al->ports, (uint32_t)(port - al->port_first))) return;
     bit_set(al->ports, (uint32_t)(port - al->port_first), false);
     al->port_used--;
 }
 
-static bool learn(void *ctx, struct str key, struct object *o) {
+static bool learn(void *ctx, struct str key, struct object *o)
+{
     struct alloc *al = ctx;
     struct arena *a = arena_new();
     const struct json *svc = object_json(o);
@@ -111,7 +119,8 @@ static bool learn(void *ctx, struct str key, struct object *o) {
     return true;
 }
 
-struct alloc *alloc_new(struct apiserver *as) {
+struct alloc *alloc_new(struct apiserver *as)
+{
     const struct apiserver_policy *p = &as->opt.policy;
     struct alloc *al = NEW(struct alloc);
     al->rng = &as->rng;
@@ -126,7 +135,8 @@ struct alloc *alloc_new(struct apiserver *as) {
     return al;
 }
 
-void alloc_free(struct alloc *al) {
+void alloc_free(struct alloc *al)
+{
     if (!al) return;
     free(al->ips);
     free(al->ports);

@@ -9,7 +9,8 @@
 #include "apiserver/registry/registry.h"
 
 static bool check_preconditions(struct request *r, const struct resource *res, const struct json *obj,
-                                const struct delete_options *d, struct err *err) {
+                                const struct delete_options *d, struct err *err)
+{
     struct str uid = meta_uid(obj), rv = json_path_str(obj, "metadata.resourceVersion");
     const char *why = NULL;
     if (d->uid.n && !str_eq(d->uid, uid))
@@ -27,20 +28,23 @@ static bool check_preconditions(struct request *r, const struct resource *res, c
 }
 
 /* Seconds of grace for a pod, as its strategy's CheckGracefulDelete: none when nothing runs that could use it. */
-static int64_t pod_grace(const struct json *pod, const struct delete_options *d) {
+static int64_t pod_grace(const struct json *pod, const struct delete_options *d)
+{
     struct str phase = json_path_str(pod, "status.phase");
     int64_t grace = d->grace >= 0 ? d->grace : json_path_int(pod, "spec.terminationGracePeriodSeconds", 30);
     if (!json_path_str(pod, "spec.nodeName").n || str_eqc(phase, "Succeeded") || str_eqc(phase, "Failed")) grace = 0;
     return grace;
 }
 
-static bool has_finalizer(const struct json *obj, const char *name) {
+static bool has_finalizer(const struct json *obj, const char *name)
+{
     for (const struct json *f = json_first(json_path(obj, "metadata.finalizers")); f; f = json_next(f))
         if (str_eqc(json_str(f), name)) return true;
     return false;
 }
 
-static void set_finalizer(struct arena *a, struct json *obj, const char *name, bool want) {
+static void set_finalizer(struct arena *a, struct json *obj, const char *name, bool want)
+{
     struct json *list = json_ensure_array(a, json_ensure(a, obj, "metadata"), "finalizers");
     if (want && !has_finalizer(obj, name)) json_append(list, json_new_strc(a, name));
     for (size_t i = 0; !want && i < json_len(list); i++)
@@ -49,7 +53,8 @@ static void set_finalizer(struct arena *a, struct json *obj, const char *name, b
 }
 
 /* Without a word from the client, these two leave their pods behind (DefaultGarbageCollectionPolicy). */
-static struct str propagation_of(const struct resource *res, const struct json *obj, const struct delete_options *d) {
+static struct str propagation_of(const struct resource *res, const struct json *obj, const struct delete_options *d)
+{
     if (d->propagation.n) return d->propagation;
     if (has_finalizer(obj, "orphan")) return STR("Orphan");
     if (has_finalizer(obj, "foregroundDeletion")) return STR("Foreground");
@@ -58,7 +63,8 @@ static struct str propagation_of(const struct resource *res, const struct json *
     return orphans ? STR("Orphan") : STR("Background");
 }
 
-static void mark_deleting(struct request *r, struct json *obj, int64_t grace) {
+static void mark_deleting(struct request *r, struct json *obj, int64_t grace)
+{
     struct json *meta = json_ensure(r->a, obj, "metadata");
     json_set_str(r->a, meta, "deletionTimestamp", time_rfc3339(r->a, r->now_ns + grace * (int64_t)NS_PER_S));
     json_set_int(r->a, meta, "deletionGracePeriodSeconds", grace);
@@ -66,13 +72,15 @@ static void mark_deleting(struct request *r, struct json *obj, int64_t grace) {
 }
 
 static bool keep_marked(struct request *r, const struct resource *res, struct json *obj, struct object *old, struct object **out,
-                        bool *gone, struct err *err) {
+                        bool *gone, struct err *err)
+{
     *gone = false;
     return write_commit(r, res, obj, old, out, err);
 }
 
 static bool delete_namespace(struct request *r, const struct resource *res, struct json *obj, struct object *old,
-                             struct object **out, bool *gone, struct err *err) {
+                             struct object **out, bool *gone, struct err *err)
+{
     if (!meta_deleting(obj)) {
         mark_deleting(r, obj, 0);
         json_remove(json_get(obj, "metadata"), "deletionGracePeriodSeconds");
@@ -96,7 +104,8 @@ static bool delete_namespace(struct request *r, const struct resource *res, stru
 
 /* A pod that is already going: a shorter grace counts, a longer one does not. */
 static bool delete_again(struct request *r, const struct resource *res, struct json *obj, struct object *old, int64_t grace,
-                         struct object **out, bool *gone, struct err *err) {
+                         struct object **out, bool *gone, struct err *err)
+{
     int64_t now_grace = json_path_int(obj, "metadata.deletionGracePeriodSeconds", 0);
     if (grace >= now_grace && now_grace > 0) {
         *gone = false;
@@ -111,7 +120,8 @@ static bool delete_again(struct request *r, const struct resource *res, struct j
     return keep_marked(r, res, obj, old, out, gone, err);
 }
 
-struct delete_options delete_options_from_json(struct request *r, const struct json *j) {
+struct delete_options delete_options_from_json(struct request *r, const struct json *j)
+{
     for (const struct json *v = json_first(json_get(j, "dryRun")); v; v = json_next(v))
         r->dry_run = r->dry_run || str_eqc(json_str(v), "All");
     return (struct delete_options){ .grace = json_get_int(j, "gracePeriodSeconds", -1), .uid = json_path_str(j, "preconditions.uid"),
@@ -120,7 +130,8 @@ struct delete_options delete_options_from_json(struct request *r, const struct j
 }
 
 bool write_delete(struct request *r, const struct resource *res, struct object *old, const struct delete_options *d, bool admit,
-                  struct object **out, bool *gone, struct err *err) {
+                  struct object **out, bool *gone, struct err *err)
+{
     struct json *obj = present_json(r->as, r->a, res, old);
     if (admit && !(admission_mutate(r, ADMIT_DELETE, NULL, obj, err) && admission_validate(r, ADMIT_DELETE, NULL, obj, err)))
         return false;

@@ -2,7 +2,8 @@
 #include "apiserver/registry/registry.h"
 
 bool registry_ensure(struct apiserver *as, const char *group, const char *version, const char *resource, struct json *obj,
-                     bool update, struct arena *a, struct err *err) {
+                     bool update, struct arena *a, struct err *err)
+{
     const struct resource *res = registry_find(as, str_c(group), str_c(version), str_c(resource), STR(""));
     if (!res) return err_set(err, ERR_NOT_FOUND, "the server could not find the requested resource");
     struct request *r = request_internal(as, a);

@@ -9,26 +9,30 @@
 struct expiry { struct heap_node node; char *key; size_t key_n; };
 struct event_ttl { struct apiserver *as; struct heap heap; struct map *by_key; struct timer timer; };
 
-int64_t event_ttl_ns(const struct apiserver *as) {
+int64_t event_ttl_ns(const struct apiserver *as)
+{
     return as->opt.policy.event_ttl_ns ? as->opt.policy.event_ttl_ns : 3600 * (int64_t)NS_PER_S;
 }
 
 static struct event_ttl *ttl_of(struct apiserver *as) { return as->registry->event_ttl; }
 
-static void rearm(struct event_ttl *t) {
+static void rearm(struct event_ttl *t)
+{
     struct heap_node *min = heap_min(&t->heap);
     if (min) timer_start_at(&t->timer, (int64_t)min->key);
     else timer_stop(&t->timer);
 }
 
-static void forget(struct event_ttl *t, struct expiry *e) {
+static void forget(struct event_ttl *t, struct expiry *e)
+{
     heap_remove(&t->heap, &e->node);
     map_take(t->by_key, (struct str){ e->key, e->key_n });
     free(e->key);
     free(e);
 }
 
-static void expire(struct event_ttl *t, struct str key) {
+static void expire(struct event_ttl *t, struct str key)
+{
     struct arena *a = arena_new();
     struct object *o = store_get(t->as->store, key), *last = NULL;
     const struct resource *res = registry_find(t->as, STR(""), STR("v1"), STR("events"), STR(""));
@@ -41,7 +45,8 @@ static void expire(struct event_ttl *t, struct str key) {
     arena_free(a);
 }
 
-static void on_timer(struct timer *timer) {
+static void on_timer(struct timer *timer)
+{
     struct event_ttl *t = container_of(timer, struct event_ttl, timer);
     struct heap_node *min;
     while ((min = heap_min(&t->heap)) && (int64_t)min->key <= vtime_now(t->as->loop)) {
@@ -54,7 +59,8 @@ static void on_timer(struct timer *timer) {
     rearm(t);
 }
 
-void event_expiry_add(struct apiserver *as, struct str key, int64_t at_ns) {
+void event_expiry_add(struct apiserver *as, struct str key, int64_t at_ns)
+{
     struct event_ttl *t = ttl_of(as);
     if (!t) return;
     struct expiry *e = map_get(t->by_key, key);
@@ -72,7 +78,8 @@ void event_expiry_add(struct apiserver *as, struct str key, int64_t at_ns) {
     rearm(t);
 }
 
-static bool adopt(void *ctx, struct str key, struct object *o) {
+static bool adopt(void *ctx, struct str key, struct object *o)
+{
     struct apiserver *as = ctx;
     int64_t at = 0;
     const struct json *obj = object_json(o);
@@ -82,7 +89,8 @@ static bool adopt(void *ctx, struct str key, struct object *o) {
     return true;
 }
 
-void event_expiry_start(struct apiserver *as) {
+void event_expiry_start(struct apiserver *as)
+{
     struct event_ttl *t = NEW(struct event_ttl);
     t->as = as;
     heap_init(&t->heap);
@@ -92,7 +100,8 @@ void event_expiry_start(struct apiserver *as) {
     store_list(as->store, STR("/registry/core/events/"), STR_NULL, adopt, as);
 }
 
-void event_expiry_free(struct registry *g) {
+void event_expiry_free(struct registry *g)
+{
     struct event_ttl *t = g->event_ttl;
     if (!t) return;
     timer_stop(&t->timer);

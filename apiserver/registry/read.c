@@ -8,20 +8,23 @@
 #include "apiserver/registry/registry.h"
 
 
-struct str registry_key(struct arena *a, struct str group, struct str resource, struct str ns, struct str name) {
+struct str registry_key(struct arena *a, struct str group, struct str resource, struct str ns, struct str name)
+{
     if (!group.n) group = STR("core");
     if (!ns.n) ns = STR("-");
     return arena_strf(a, "/registry/" STR_FMT "/" STR_FMT "/" STR_FMT "/" STR_FMT, STR_ARG(group), STR_ARG(resource), STR_ARG(ns),
                       STR_ARG(name));
 }
 
-struct str resource_prefix(struct arena *a, const struct resource *res, struct str ns) {
+struct str resource_prefix(struct arena *a, const struct resource *res, struct str ns)
+{
     struct str group = res->stored.group.n ? res->stored.group : STR("core");
     if (!res->namespaced || !ns.n) return arena_strf(a, "/registry/" STR_FMT "/" STR_FMT "/", STR_ARG(group), STR_ARG(res->name));
     return arena_strf(a, "/registry/" STR_FMT "/" STR_FMT "/" STR_FMT "/", STR_ARG(group), STR_ARG(res->name), STR_ARG(ns));
 }
 
-struct object *registry_get(struct apiserver *as, struct str group, struct str resource, struct str ns, struct str name) {
+struct object *registry_get(struct apiserver *as, struct str group, struct str resource, struct str ns, struct str name)
+{
     struct arena *a = arena_new();
     struct object *o = store_get(as->store, registry_key(a, group, resource, ns, name));
     arena_free(a);
@@ -29,7 +32,8 @@ struct object *registry_get(struct apiserver *as, struct str group, struct str r
 }
 
 /* ---- presentation ---- */
-static void shift_time(struct arena *a, struct json *parent, struct json *node, enum field_kind kind, int64_t shift_s) {
+static void shift_time(struct arena *a, struct json *parent, struct json *node, enum field_kind kind, int64_t shift_s)
+{
     int64_t ns;
     if (!json_is(node, JSON_STRING) || !time_parse_rfc3339(json_str(node), &ns)) return;
     ns += shift_s * (int64_t)NS_PER_S;
@@ -39,7 +43,8 @@ static void shift_time(struct arena *a, struct json *parent, struct json *node, 
 
 static void shift_fields(struct arena *a, const struct type *t, struct json *obj, int64_t shift_s);
 
-static void shift_elems(struct arena *a, const struct field *f, struct json *coll, int64_t shift_s) {
+static void shift_elems(struct arena *a, const struct field *f, struct json *coll, int64_t shift_s)
+{
     for (struct json *c = json_first(coll), *next; c; c = next) {
         next = json_next(c);
         if (f->elem == FIELD_OBJECT) shift_fields(a, f->type, c, shift_s);
@@ -47,7 +52,8 @@ static void shift_elems(struct arena *a, const struct field *f, struct json *col
     }
 }
 
-static void shift_fields(struct arena *a, const struct type *t, struct json *obj, int64_t shift_s) {
+static void shift_fields(struct arena *a, const struct type *t, struct json *obj, int64_t shift_s)
+{
     if (!t || !json_is(obj, JSON_OBJECT)) return;
     for (size_t i = 0; i < t->count; i++) {
         const struct field *f = &t->fields[i];
@@ -61,15 +67,18 @@ static void shift_fields(struct arena *a, const struct type *t, struct json *obj
     }
 }
 
-void times_shift(struct apiserver *as, struct arena *a, const struct gvk *gvk, struct json *obj, int64_t shift_s) {
+void times_shift(struct apiserver *as, struct arena *a, const struct gvk *gvk, struct json *obj, int64_t shift_s)
+{
     if (shift_s) shift_fields(a, schema_kind(as->schema, gvk->group, gvk->version, gvk->kind), obj, shift_s);
 }
 
-struct str convert_target(struct arena *a, const struct gvk *from, const struct gvk *to) {
+struct str convert_target(struct arena *a, const struct gvk *from, const struct gvk *to)
+{
     return str_eq(from->group, to->group) ? to->version : arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(to->group), STR_ARG(to->version));
 }
 
-struct json *present_json(struct apiserver *as, struct arena *a, const struct resource *res, struct object *o) {
+struct json *present_json(struct apiserver *as, struct arena *a, const struct resource *res, struct object *o)
+{
     struct json *j = json_copy(a, object_json(o));
     const struct gvk *k = &res->main->kind;
     if (!str_eq(k->version, res->stored.version) || !str_eq(k->group, res->stored.group)) {
@@ -81,7 +90,8 @@ struct json *present_json(struct apiserver *as, struct arena *a, const struct re
     return j;
 }
 
-struct str present(struct apiserver *as, struct arena *a, const struct resource *res, struct object *o, int64_t shift_s) {
+struct str present(struct apiserver *as, struct arena *a, const struct resource *res, struct object *o, int64_t shift_s)
+{
     bool headed = o->bytes.n > res->stored_head.n && !memcmp(o->bytes.p, res->stored_head.p, res->stored_head.n);
     if (res->same_shape && !shift_s && headed) {
         if (str_eq(res->head, res->stored_head)) return o->bytes;
@@ -92,7 +102,8 @@ struct str present(struct apiserver *as, struct arena *a, const struct resource 
     return json_text(a, j);
 }
 
-struct str present_item(struct apiserver *as, struct arena *a, const struct resource *res, struct object *o, int64_t shift_s) {
+struct str present_item(struct apiserver *as, struct arena *a, const struct resource *res, struct object *o, int64_t shift_s)
+{
     struct str text = present(as, a, res, o, shift_s);
     if (res->list_kind.n) return text;           /* items of unstructured lists say what they are */
     if (text.n <= res->head.n || memcmp(text.p, res->head.p, res->head.n)) return text;
@@ -101,7 +112,8 @@ struct str present_item(struct apiserver *as, struct arena *a, const struct reso
 
 /* ---- selectors ---- */
 /* The path that a field label selects, or NULL. Strategies list "label" or "label=path". */
-static const char *label_path(struct arena *a, const struct resource *res, struct str label) {
+static const char *label_path(struct arena *a, const struct resource *res, struct str label)
+{
     if (str_eqc(label, "metadata.name") || str_eqc(label, "metadata.namespace")) return arena_cstr(a, label);
     struct str list = str_c(res->strategy->fields);
     while (list.p && list.n) {
@@ -112,7 +124,8 @@ static const char *label_path(struct arena *a, const struct resource *res, struc
     return NULL;
 }
 
-static bool bad_label(const struct resource *res, struct str label, struct err *err) {
+static bool bad_label(const struct resource *res, struct str label, struct err *err)
+{
     const char *fmt = res->strategy->bad_label, *at = fmt ? strstr(fmt, "%s") : NULL;
     if (!fmt)
         return err_set(err, ERR_BAD_REQUEST,
@@ -123,7 +136,8 @@ static bool bad_label(const struct resource *res, struct str label, struct err *
 }
 
 bool filter_parse(struct arena *a, const struct resource *res, struct str labels, struct str fields, struct filter *out,
-                  struct err *err) {
+                  struct err *err)
+{
     *out = (struct filter){ .res = res };
     if (labels.n && !(out->labels = selector_parse(a, labels, err))) return false;
     if (fields.n && !field_selector_parse(a, fields, &out->fields, err)) return false;
@@ -138,7 +152,8 @@ bool filter_parse(struct arena *a, const struct resource *res, struct str labels
 bool filter_empty(const struct filter *f) { return !f->labels && !f->fields.n; }
 
 /* A node's value as the field set has it: booleans and numbers as text, absent as empty (false for booleans that default to it). */
-static struct str field_text(struct arena *a, const struct json *obj, const char *path) {
+static struct str field_text(struct arena *a, const struct json *obj, const char *path)
+{
     const struct json *v = json_path(obj, path);
     if (!v && str_ends(str_c(path), "unschedulable")) return STR("false");
     if (!v && str_ends(str_c(path), "replicas")) return STR("0");
@@ -146,7 +161,8 @@ static struct str field_text(struct arena *a, const struct json *obj, const char
     return json_text(a, v);
 }
 
-static bool fields_match(const struct filter *f, const struct json *obj) {
+static bool fields_match(const struct filter *f, const struct json *obj)
+{
     struct arena *a = arena_new();
     bool ok = true;
     for (size_t i = 0; ok && i < f->fields.n; i++) {
@@ -163,7 +179,8 @@ static bool fields_match(const struct filter *f, const struct json *obj) {
     return ok;
 }
 
-bool filter_matches(const struct filter *f, struct object *o) {
+bool filter_matches(const struct filter *f, struct object *o)
+{
     if (filter_empty(f)) return true;
     const struct json *obj = object_json(o);
     if (f->labels && !selector_matches(f->labels, meta_labels(obj))) return false;

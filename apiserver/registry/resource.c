@@ -19,13 +19,15 @@ static const struct { const char *verb; char letter; unsigned bit; } verbs[] = {
     { "list", 'l', VERB_LIST }, { "patch", 'p', VERB_PATCH }, { "update", 'u', VERB_UPDATE }, { "watch", 'w', VERB_WATCH },
 };
 
-unsigned verb_bit(struct str verb) {
+unsigned verb_bit(struct str verb)
+{
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
         if (str_eqc(verb, verbs[i].verb)) return verbs[i].bit;
     return 0;
 }
 
-static unsigned verbs_of(struct str letters) {
+static unsigned verbs_of(struct str letters)
+{
     unsigned bits = 0;
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
         if (str_eqc(letters, "*") || str_chr(letters, verbs[i].letter) >= 0) bits |= verbs[i].bit;
@@ -33,7 +35,8 @@ static unsigned verbs_of(struct str letters) {
 }
 
 /* "20,34,+16": does the list name our minor? "+16" counts for clusters that are not bare. */
-static bool minors_have(struct str list, int minor, bool bare) {
+static bool minors_have(struct str list, int minor, bool bare)
+{
     while (list.p) {
         struct str m = str_token(&list, ',');
         bool plus = str_starts(m, "+");
@@ -45,14 +48,16 @@ static bool minors_have(struct str list, int minor, bool bare) {
 
 static struct str dash(struct str s) { return str_eqc(s, "-") ? STR_NULL : s; }
 
-static struct str lower(struct arena *a, struct str s) {
+static struct str lower(struct arena *a, struct str s)
+{
     char *p = arena_cstr(a, s);
     for (size_t i = 0; i < s.n; i++)
         if (p[i] >= 'A' && p[i] <= 'Z') p[i] = (char)(p[i] + 32);
     return (struct str){ p, s.n };
 }
 
-static struct str head_of(struct arena *a, const struct gvk *k) {
+static struct str head_of(struct arena *a, const struct gvk *k)
+{
     struct str av = gvk_api_version(a, k->group, k->version);
     return arena_strf(a, "{\"kind\":\"" STR_FMT "\",\"apiVersion\":\"" STR_FMT "\",", STR_ARG(k->kind), STR_ARG(av));
 }
@@ -60,7 +65,8 @@ static struct str head_of(struct arena *a, const struct gvk *k) {
 /* One row: the columns of resources.tsv. */
 struct row { struct str group, resource, scope, kind, short_names, categories, verbs, versions; };
 
-static bool row_next(struct str *rest, struct row *row) {
+static bool row_next(struct str *rest, struct row *row)
+{
     while (rest->p) {
         struct str line = str_token(rest, '\n');
         if (!line.n || line.p[0] == '#') continue;
@@ -74,14 +80,16 @@ static bool row_next(struct str *rest, struct row *row) {
 }
 
 /* "policy/v1beta1:Eviction" or "Pod". */
-static void kind_parse(struct str text, const struct resource *res, struct gvk *out) {
+static void kind_parse(struct str text, const struct resource *res, struct gvk *out)
+{
     struct str gv, kind;
     if (str_cut(text, ':', &gv, &kind)) gvk_parse(gv, kind, out);
     else *out = (struct gvk){ res->group, res->version, text };
 }
 
 /* --runtime-config=GROUP/VERSION=false */
-static bool switched_off(const struct apiserver *as, struct str group, struct str version, struct arena *a) {
+static bool switched_off(const struct apiserver *as, struct str group, struct str version, struct arena *a)
+{
     const struct word_list *off = &as->opt.policy.apis_off;
     struct str name = off->n ? arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(group.n ? group : STR("api")), STR_ARG(version)) : STR("");
     for (size_t i = 0; i < off->n; i++)
@@ -93,7 +101,8 @@ enum { WARNINGS_MINOR = 19 };          /* from here on servers warn */
 
 /* "extensions/v1beta1 Ingress is deprecated in v1.14+, unavailable in v1.22+; use networking.k8s.io/v1 Ingress" (apiserver
  * pkg/endpoints/deprecation). */
-static struct str deprecation_of(struct arena *a, int minor, const struct gvk *kind) {
+static struct str deprecation_of(struct arena *a, int minor, const struct gvk *kind)
+{
     struct str rest = deprecated_tsv(), gv = gvk_api_version(a, kind->group, kind->version);
     while (minor >= WARNINGS_MINOR && rest.p) {
         struct str line = str_token(&rest, '\n'), row_gv = str_token(&line, '\t'), row_kind = str_token(&line, '\t'), removed;
@@ -108,7 +117,8 @@ static struct str deprecation_of(struct arena *a, int minor, const struct gvk *k
     return STR_NULL;
 }
 
-static void add(struct apiserver *as, struct registry *g, const struct row *row, struct str version) {
+static void add(struct apiserver *as, struct registry *g, const struct row *row, struct str version)
+{
     if (switched_off(as, row->group, version, g->a)) return;
     struct resource *res = &g->v[g->n];
     *res = (struct resource){ .group = row->group, .version = version, .namespaced = str_eqc(row->scope, "N"),
@@ -128,7 +138,8 @@ static void add(struct apiserver *as, struct registry *g, const struct row *row,
     g->n++;
 }
 
-static void load_rows(struct apiserver *as, struct registry *g) {
+static void load_rows(struct apiserver *as, struct registry *g)
+{
     struct str text = resources_tsv();
     struct row row;
     size_t max = 0;
@@ -145,7 +156,8 @@ static void load_rows(struct apiserver *as, struct registry *g) {
     }
 }
 
-static struct str index_key(char *buf, size_t cap, struct str group, struct str version, struct str name, struct str sub) {
+static struct str index_key(char *buf, size_t cap, struct str group, struct str version, struct str name, struct str sub)
+{
     size_t n = 0;
     struct str parts[] = { group, version, name, sub };
     for (size_t i = 0; i < 4; i++) {
@@ -158,20 +170,23 @@ static struct str index_key(char *buf, size_t cap, struct str group, struct str 
 }
 
 const struct resource *registry_find(const struct apiserver *as, struct str group, struct str version, struct str resource,
-                                     struct str subresource) {
+                                     struct str subresource)
+{
     char buf[512];
     struct str key = index_key(buf, sizeof buf, group, version, resource, subresource);
     return key.n ? map_get(as->registry->index, key) : NULL;
 }
 
 /* The group whose objects these are: two groups show the same Events, and the same Ingresses. */
-static struct str twin_of(const struct resource *res) {
+static struct str twin_of(const struct resource *res)
+{
     if (str_eqc(res->group, "events.k8s.io")) return STR("");
     if (str_eqc(res->group, "extensions") && str_eqc(res->name, "ingresses")) return STR("networking.k8s.io");
     return res->group;
 }
 
-static void link_rows(struct apiserver *as, struct registry *g) {
+static void link_rows(struct apiserver *as, struct registry *g)
+{
     char buf[512];
     for (size_t i = 0; i < g->n; i++) {
         struct resource *res = &g->v[i];
@@ -196,14 +211,16 @@ static void link_rows(struct apiserver *as, struct registry *g) {
 }
 
 /* ---- groups ---- */
-static void group_add_version(struct registry *g, struct api_group *grp, struct str version) {
+static void group_add_version(struct registry *g, struct api_group *grp, struct str version)
+{
     for (size_t i = 0; i < grp->n; i++)
         if (str_eq(grp->versions[i], version)) return;
     grp->versions = arena_realloc(g->a, grp->versions, grp->n * sizeof(struct str), (grp->n + 1) * sizeof(struct str));
     grp->versions[grp->n++] = version;
 }
 
-static struct api_group *group_ensure(struct registry *g, struct str name) {
+static struct api_group *group_ensure(struct registry *g, struct str name)
+{
     struct api_group *grp = map_get(g->groups, name);
     if (grp) return grp;
     grp = ARENA_NEW(g->a, struct api_group);
@@ -212,7 +229,8 @@ static struct api_group *group_ensure(struct registry *g, struct str name) {
     return grp;
 }
 
-static bool served(const struct registry *g, struct str group, struct str version) {
+static bool served(const struct registry *g, struct str group, struct str version)
+{
     for (size_t i = 0; i < g->n; i++)
         if (str_eq(g->v[i].group, group) && str_eq(g->v[i].version, version)) return true;
     for (size_t i = 0; i < g->custom_n; i++)
@@ -221,7 +239,8 @@ static bool served(const struct registry *g, struct str group, struct str versio
 }
 
 /* The order of the data first; versions that only newer clients need come behind, so that they are not preferred. */
-static void load_groups(struct apiserver *as, struct registry *g) {
+static void load_groups(struct apiserver *as, struct registry *g)
+{
     struct str text = groups_tsv();
     while (text.p) {
         struct str line = str_token(&text, '\n'), minor = str_token(&line, '\t');
@@ -240,11 +259,13 @@ static void load_groups(struct apiserver *as, struct registry *g) {
         if (g->v[i].group.n) group_add_version(g, group_ensure(g, g->v[i].group), g->v[i].version);
 }
 
-bool registry_serves_version(const struct apiserver *as, struct str group, struct str version) {
+bool registry_serves_version(const struct apiserver *as, struct str group, struct str version)
+{
     return served(as->registry, group, version);
 }
 
-const struct resource *registry_find_any(const struct apiserver *as, struct str group, struct str resource) {
+const struct resource *registry_find_any(const struct apiserver *as, struct str group, struct str resource)
+{
     const struct api_group *grp = group.n ? map_get(as->registry->groups, group) : NULL;
     for (size_t i = 0; grp && i < grp->n; i++) {
         const struct resource *res = registry_find(as, group, grp->versions[i], resource, STR(""));
@@ -258,13 +279,15 @@ const struct resource *registry_find_any(const struct apiserver *as, struct str 
 }
 
 /* ---- custom resources ---- */
-const struct resource *registry_each(const struct apiserver *as, size_t *cursor) {
+const struct resource *registry_each(const struct apiserver *as, size_t *cursor)
+{
     const struct registry *g = as->registry;
     size_t i = (*cursor)++;
     return i < g->n ? &g->v[i] : i - g->n < g->custom_n ? g->custom[i - g->n] : NULL;
 }
 
-void registry_add(struct apiserver *as, struct resource *res) {
+void registry_add(struct apiserver *as, struct resource *res)
+{
     struct registry *g = as->registry;
     char buf[512];
     if (g->custom_n == g->custom_cap) {
@@ -275,14 +298,16 @@ void registry_add(struct apiserver *as, struct resource *res) {
     map_put(g->index, index_key(buf, sizeof buf, res->group, res->version, res->name, res->subresource), res);
 }
 
-void registry_link(struct apiserver *as, struct resource *res) {
+void registry_link(struct apiserver *as, struct resource *res)
+{
     char buf[512];
     struct map *index = as->registry->index;
     res->main = map_get(index, index_key(buf, sizeof buf, res->group, res->version, res->name, STR("")));
     res->has_status = map_get(index, index_key(buf, sizeof buf, res->group, res->version, res->name, STR("status"))) != NULL;
 }
 
-void registry_remove(struct apiserver *as, struct resource *res) {
+void registry_remove(struct apiserver *as, struct resource *res)
+{
     struct registry *g = as->registry;
     char buf[512];
     for (size_t i = 0; i < g->custom_n; i++) {
@@ -294,7 +319,8 @@ void registry_remove(struct apiserver *as, struct resource *res) {
 }
 
 /* v2 before v1 before v1beta2 before v1alpha1 before anything else, by name (apimachinery pkg/version). 0 when it is none of these. */
-static int64_t version_rank(struct str v) {
+static int64_t version_rank(struct str v)
+{
     static const struct { const char *word; int64_t rank; } stages[] = { { "", 3 }, { "beta", 2 }, { "alpha", 1 } };
     size_t i = 1;
     int64_t major = 0, minor = 0;
@@ -310,24 +336,28 @@ static int64_t version_rank(struct str v) {
     return 0;
 }
 
-static int by_rank(const void *x, const void *y) {
+static int by_rank(const void *x, const void *y)
+{
     const struct str *a = x, *b = y;
     int64_t ra = version_rank(*a), rb = version_rank(*b);
     return ra != rb ? (ra < rb) - (ra > rb) : str_cmp(*a, *b);
 }
 
-static int by_name(const void *x, const void *y) {
+static int by_name(const void *x, const void *y)
+{
     return str_cmp(((const struct api_group *)x)->name, ((const struct api_group *)y)->name);
 }
 
-static struct api_group *group_of(struct api_group *v, size_t *n, size_t from, struct str name) {
+static struct api_group *group_of(struct api_group *v, size_t *n, size_t from, struct str name)
+{
     for (size_t i = from; i < *n; i++)
         if (str_eq(v[i].name, name)) return &v[i];
     v[*n] = (struct api_group){ .name = name };
     return &v[(*n)++];
 }
 
-struct api_group *registry_groups(const struct apiserver *as, struct arena *a, size_t *n) {
+struct api_group *registry_groups(const struct apiserver *as, struct arena *a, size_t *n)
+{
     const struct registry *g = as->registry;
     struct api_group *v = arena_zalloc(a, (map_len(g->groups) + g->custom_n + 1) * sizeof *v);
     size_t cursor = 0;
@@ -350,7 +380,8 @@ struct api_group *registry_groups(const struct apiserver *as, struct arena *a, s
 
 static const struct strategy strategy_plain = { .resource = "" };
 
-const struct strategy *strategy_find(struct str group, struct str resource) {
+const struct strategy *strategy_find(struct str group, struct str resource)
+{
     static const struct strategy *const tables[] = { strategies_core, strategies_apps, strategies_other };
     for (size_t t = 0; t < ARRAY_LEN(tables); t++)
         for (const struct strategy *s = tables[t]; s->resource; s++)
@@ -358,7 +389,8 @@ const struct strategy *strategy_find(struct str group, struct str resource) {
     return &strategy_plain;
 }
 
-struct registry *registry_new(struct apiserver *as) {
+struct registry *registry_new(struct apiserver *as)
+{
     struct registry *g = NEW(struct registry);
     g->a = arena_new();
     g->index = map_new();
@@ -372,7 +404,8 @@ struct registry *registry_new(struct apiserver *as) {
     return g;
 }
 
-void registry_free(struct registry *g, struct apiserver *as) {
+void registry_free(struct registry *g, struct apiserver *as)
+{
     if (!g) return;
     (void)as;
     ASSERT(list_empty(&g->pending));

@@ -4,14 +4,16 @@
  */
 #include "apiserver/registry/registry.h"
 
-static bool zero_replicas(struct request *r, struct json *obj, struct err *err) {
+static bool zero_replicas(struct request *r, struct json *obj, struct err *err)
+{
     (void)err;
     json_set(r->a, obj, "status", json_buildf(r->a, "{'replicas':0}"));
     return true;
 }
 
 /* A Job selects its pods by its own uid, unless the user insists (generateSelector). */
-static bool job_create(struct request *r, struct json *obj, struct err *err) {
+static bool job_create(struct request *r, struct json *obj, struct err *err)
+{
     (void)err;
     struct json *spec = json_ensure(r->a, obj, "spec");
     if (json_get_bool(spec, "manualSelector", false)) return true;
@@ -31,7 +33,8 @@ static bool job_create(struct request *r, struct json *obj, struct err *err) {
     return true;
 }
 
-static bool job_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+static bool job_update(struct request *r, struct json *obj, const struct json *old, struct err *err)
+{
     (void)err;
     const struct json *selector = json_path(old, "spec.selector");
     struct json *spec = json_ensure(r->a, obj, "spec");
@@ -42,13 +45,15 @@ static bool job_update(struct request *r, struct json *obj, const struct json *o
 /* apps/v1 keeps the internal counter of templates in an annotation. */
 #define TEMPLATE_GENERATION "deprecated.daemonset.template.generation"
 
-static void set_template_generation(struct request *r, struct json *obj, int64_t n) {
+static void set_template_generation(struct request *r, struct json *obj, int64_t n)
+{
     struct json *notes = json_ensure(r->a, json_ensure(r->a, obj, "metadata"), "annotations");
     json_set_str(r->a, notes, TEMPLATE_GENERATION, arena_strf(r->a, "%" PRId64, n));
     json_sort_keys(notes);
 }
 
-static bool daemonset_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+static bool daemonset_update(struct request *r, struct json *obj, const struct json *old, struct err *err)
+{
     (void)err;
     int64_t n = 0;
     str_int(meta_annotation(old, TEMPLATE_GENERATION), &n);
@@ -57,7 +62,8 @@ static bool daemonset_update(struct request *r, struct json *obj, const struct j
 }
 
 /* What Go writes for the counters that have no omitempty. */
-static bool daemonset_create(struct request *r, struct json *obj, struct err *err) {
+static bool daemonset_create(struct request *r, struct json *obj, struct err *err)
+{
     (void)err;
     set_template_generation(r, obj, 1);
     json_set(r->a, obj, "status",
@@ -67,7 +73,8 @@ static bool daemonset_create(struct request *r, struct json *obj, struct err *er
 
 /* Before 1.24 autoscalers are stored as v1, where the target for the CPU is a field and other metrics an annotation: read back,
  * the CPU comes last. */
-static void hpa_order_metrics(struct request *r, struct json *obj) {
+static void hpa_order_metrics(struct request *r, struct json *obj)
+{
     struct json *metrics = json_path(obj, "spec.metrics");
     for (size_t i = 0; r->as->opt.minor < 24 && i < json_len(metrics); i++) {
         const struct json *m = json_at(metrics, i);
@@ -78,20 +85,23 @@ static void hpa_order_metrics(struct request *r, struct json *obj) {
     }
 }
 
-static bool hpa_create(struct request *r, struct json *obj, struct err *err) {
+static bool hpa_create(struct request *r, struct json *obj, struct err *err)
+{
     (void)err;
     json_set(r->a, obj, "status", json_buildf(r->a, "{'currentReplicas':0,'desiredReplicas':0}"));
     hpa_order_metrics(r, obj);
     return true;
 }
 
-static bool hpa_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+static bool hpa_update(struct request *r, struct json *obj, const struct json *old, struct err *err)
+{
     (void)old, (void)err;
     hpa_order_metrics(r, obj);
     return true;
 }
 
-static bool pdb_create(struct request *r, struct json *obj, struct err *err) {
+static bool pdb_create(struct request *r, struct json *obj, struct err *err)
+{
     (void)err;
     json_set(r->a, obj, "status",
              json_buildf(r->a, "{'disruptionsAllowed':0,'currentHealthy':0,'desiredHealthy':0,'expectedPods':0}"));

@@ -8,7 +8,8 @@
 /* ---- pods ---- */
 struct qos_sum { bool any, requests_equal_limits, complete; };
 
-static void qos_container(const struct json *c, struct qos_sum *q) {
+static void qos_container(const struct json *c, struct qos_sum *q)
+{
     static const char *const names[] = { "cpu", "memory" };
     for (size_t i = 0; i < 2; i++) {
         const struct json *limit = json_get(json_path(c, "resources.limits"), names[i]),
@@ -20,7 +21,8 @@ static void qos_container(const struct json *c, struct qos_sum *q) {
     }
 }
 
-static const char *qos_class(const struct json *pod) {
+static const char *qos_class(const struct json *pod)
+{
     static const char *const lists[] = { "containers", "initContainers" };
     struct qos_sum q = { false, true, true };
     for (size_t i = 0; i < 2; i++)
@@ -28,13 +30,15 @@ static const char *qos_class(const struct json *pod) {
     return !q.any ? "BestEffort" : q.complete && q.requests_equal_limits ? "Guaranteed" : "Burstable";
 }
 
-static bool pod_create(struct request *r, struct json *obj, struct err *err) {
+static bool pod_create(struct request *r, struct json *obj, struct err *err)
+{
     (void)err;
     json_set(r->a, obj, "status", json_buildf(r->a, "{'phase':'Pending','qosClass':%s}", qos_class(obj)));
     return true;
 }
 
-static bool pod_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+static bool pod_update(struct request *r, struct json *obj, const struct json *old, struct err *err)
+{
     (void)err;
     struct str qos = json_path_str(old, "status.qosClass");
     if (qos.n && !json_path_str(obj, "status.qosClass").n) json_set_str(r->a, json_ensure(r->a, obj, "status"), "qosClass", qos);
@@ -42,24 +46,28 @@ static bool pod_update(struct request *r, struct json *obj, const struct json *o
 }
 
 /* ---- services ---- */
-static bool has_cluster_ip(const struct json *svc) {
+static bool has_cluster_ip(const struct json *svc)
+{
     return !str_eqc(json_path_str(svc, "spec.type"), "ExternalName") && !str_eqc(json_path_str(svc, "spec.clusterIP"), "None");
 }
 
-static bool has_node_ports(const struct json *svc) {
+static bool has_node_ports(const struct json *svc)
+{
     struct str type = json_path_str(svc, "spec.type");
     return str_eqc(type, "NodePort") || str_eqc(type, "LoadBalancer");
 }
 
 static bool service_invalid(struct request *r, const struct json *svc, struct str field, struct str shown, const struct err *why,
-                            struct err *err) {
+                            struct err *err)
+{
     if (why->code == ERR_INTERNAL) return err_set(err, ERR_INTERNAL, "%s", why->msg);
     struct field_errors e = { .a = r->a };
     field_error_add(&e, "FieldValueInvalid", field, "Invalid value: " STR_FMT ": %s", STR_ARG(shown), why->msg);
     return err_invalid(err, STR(""), STR("Service"), meta_name(svc), &e);
 }
 
-static bool service_take_ip(struct request *r, struct json *svc, struct err *err) {
+static bool service_take_ip(struct request *r, struct json *svc, struct err *err)
+{
     struct json *spec = json_ensure(r->a, svc, "spec");
     struct str want = json_get_str(spec, "clusterIP"), ip;
     struct err why = { 0 };
@@ -77,7 +85,8 @@ static bool service_take_ip(struct request *r, struct json *svc, struct err *err
     return true;
 }
 
-static bool service_take_ports(struct request *r, struct json *svc, const struct json *old, struct err *err) {
+static bool service_take_ports(struct request *r, struct json *svc, const struct json *old, struct err *err)
+{
     struct alloc *al = r->as->registry->alloc;
     size_t i = 0;
     for (struct json *p = json_first(json_path(svc, "spec.ports")); p; p = json_next(p), i++) {
@@ -96,12 +105,14 @@ static bool service_take_ports(struct request *r, struct json *svc, const struct
 }
 
 /* A load balancer that leads to local endpoints only asks each node, at one more port, whether it has any. */
-static bool needs_health_port(const struct json *svc) {
+static bool needs_health_port(const struct json *svc)
+{
     return str_eqc(json_path_str(svc, "spec.type"), "LoadBalancer") &&
            str_eqc(json_path_str(svc, "spec.externalTrafficPolicy"), "Local");
 }
 
-static bool service_take_health_port(struct request *r, struct json *svc, const struct json *old, struct err *err) {
+static bool service_take_health_port(struct request *r, struct json *svc, const struct json *old, struct err *err)
+{
     int64_t want = json_path_int(svc, "spec.healthCheckNodePort", 0), had = json_path_int(old, "spec.healthCheckNodePort", 0), got;
     struct err why = { 0 };
     if (!needs_health_port(svc) || (want && want == had)) return true;
@@ -111,7 +122,8 @@ static bool service_take_health_port(struct request *r, struct json *svc, const 
     return true;
 }
 
-static void service_drop_ports(struct apiserver *as, const struct json *from, const struct json *still) {
+static void service_drop_ports(struct apiserver *as, const struct json *from, const struct json *still)
+{
     for (const struct json *p = json_first(json_path(from, "spec.ports")); p; p = json_next(p)) {
         int64_t port = json_get_int(p, "nodePort", 0);
         bool kept = false;
@@ -123,7 +135,8 @@ static void service_drop_ports(struct apiserver *as, const struct json *from, co
     if (health && health != json_path_int(still, "spec.healthCheckNodePort", 0)) alloc_port_release(as->registry->alloc, health);
 }
 
-static void service_cluster_ips(struct request *r, struct json *svc) {
+static void service_cluster_ips(struct request *r, struct json *svc)
+{
     struct json *spec = json_get(svc, "spec");
     struct str ip = json_get_str(spec, "clusterIP");
     if (r->as->opt.minor < 20) return;
@@ -137,7 +150,8 @@ static void service_cluster_ips(struct request *r, struct json *svc) {
     if (!json_get(spec, "ipFamilyPolicy")) json_set_strc(r->a, spec, "ipFamilyPolicy", "SingleStack");
 }
 
-static bool same_node_ports(const struct json *a, const struct json *b) {
+static bool same_node_ports(const struct json *a, const struct json *b)
+{
     const struct json *x = json_first(json_path(a, "spec.ports")), *y = json_first(json_path(b, "spec.ports"));
     for (; x && y; x = json_next(x), y = json_next(y))
         if (json_get_int(x, "nodePort", 0) != json_get_int(y, "nodePort", 0)) return false;
@@ -146,7 +160,8 @@ static bool same_node_ports(const struct json *a, const struct json *b) {
 
 /* What the new type has no use for goes, unless the client changed it too (dropTypeDependentFields, since 1.20); so does the
  * traffic policy, always. */
-static void service_drop_unused(struct request *r, struct json *obj, const struct json *old) {
+static void service_drop_unused(struct request *r, struct json *obj, const struct json *old)
+{
     struct json *spec = json_get(obj, "spec");
     if (has_node_ports(old) && !has_node_ports(obj)) {
         json_remove(spec, "externalTrafficPolicy");
@@ -167,7 +182,8 @@ static void service_drop_unused(struct request *r, struct json *obj, const struc
 }
 
 /* A client that replaces a Service need not repeat what the server chose for it (patchAllocatedValues). */
-static bool service_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+static bool service_update(struct request *r, struct json *obj, const struct json *old, struct err *err)
+{
     (void)err;
     struct json *spec = json_ensure(r->a, obj, "spec");
     service_drop_unused(r, obj, old);
@@ -184,7 +200,8 @@ static bool service_update(struct request *r, struct json *obj, const struct jso
     return true;
 }
 
-static bool service_store(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+static bool service_store(struct request *r, struct json *obj, const struct json *old, struct err *err)
+{
     struct alloc *al = r->as->registry->alloc;
     bool had_ip = old && has_cluster_ip(old), wants_ip = has_cluster_ip(obj);
     if (old && r->dry_run) return true;
@@ -202,19 +219,22 @@ static bool service_store(struct request *r, struct json *obj, const struct json
     return true;
 }
 
-static void service_removed(struct apiserver *as, const struct json *obj) {
+static void service_removed(struct apiserver *as, const struct json *obj)
+{
     if (has_cluster_ip(obj)) alloc_ip_release(as->registry->alloc, json_path_str(obj, "spec.clusterIP"));
     service_drop_ports(as, obj, NULL);
 }
 
-static bool service_create(struct request *r, struct json *obj, struct err *err) {
+static bool service_create(struct request *r, struct json *obj, struct err *err)
+{
     (void)err;
     json_set(r->a, obj, "status", json_buildf(r->a, "{'loadBalancer':{}}"));
     return true;
 }
 
 /* ---- namespaces ---- */
-static bool namespace_create(struct request *r, struct json *obj, struct err *err) {
+static bool namespace_create(struct request *r, struct json *obj, struct err *err)
+{
     (void)err;
     json_set(r->a, obj, "spec", json_buildf(r->a, "{'finalizers':['kubernetes']}"));
     json_set(r->a, obj, "status", json_buildf(r->a, "{'phase':'Active'}"));
@@ -224,7 +244,8 @@ static bool namespace_create(struct request *r, struct json *obj, struct err *er
 }
 
 /* spec.finalizers change through /finalize alone. */
-static bool namespace_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+static bool namespace_update(struct request *r, struct json *obj, const struct json *old, struct err *err)
+{
     (void)err;
     if (!str_eqc(r->info.subresource, "finalize")) {
         const struct json *spec = json_get(old, "spec");
@@ -239,14 +260,16 @@ static bool namespace_update(struct request *r, struct json *obj, const struct j
 }
 
 /* ---- secrets ---- */
-static bool secret_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+static bool secret_update(struct request *r, struct json *obj, const struct json *old, struct err *err)
+{
     if (!json_get_str(obj, "type").n) json_set_str(r->a, obj, "type", json_get_str(old, "type"));
     (void)err;
     return true;
 }
 
 /* ---- volumes ---- */
-static bool pending_create(struct request *r, struct json *obj, struct err *err) {
+static bool pending_create(struct request *r, struct json *obj, struct err *err)
+{
     (void)err;
     json_set(r->a, obj, "status", json_buildf(r->a, "{'phase':'Pending'}"));
     return true;

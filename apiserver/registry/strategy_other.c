@@ -7,7 +7,8 @@
 #include "apiserver/registry/registry.h"
 
 /* ---- certificate signing requests: who asks is not for the asker to say ---- */
-static bool csr_create(struct request *r, struct json *obj, struct err *err) {
+static bool csr_create(struct request *r, struct json *obj, struct err *err)
+{
     (void)err;
     struct json *spec = json_ensure(r->a, obj, "spec");
     const struct user *u = &r->user;
@@ -28,7 +29,8 @@ static bool csr_create(struct request *r, struct json *obj, struct err *err) {
     return true;
 }
 
-static void stamp_conditions(struct request *r, struct json *status) {
+static void stamp_conditions(struct request *r, struct json *status)
+{
     for (struct json *c = json_first(json_get(status, "conditions")); c; c = json_next(c)) {
         if (!json_get_str(c, "lastUpdateTime").n) json_set_str(r->a, c, "lastUpdateTime", time_rfc3339(r->a, r->now_ns));
         if (r->as->opt.minor >= 19 && !json_get_str(c, "lastTransitionTime").n)
@@ -38,7 +40,8 @@ static void stamp_conditions(struct request *r, struct json *status) {
 
 /* /approval changes the conditions alone; /status the certificate (and failure conditions, since 1.19); the object itself keeps
  * spec and status. */
-static bool csr_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+static bool csr_update(struct request *r, struct json *obj, const struct json *old, struct err *err)
+{
     (void)err;
     const struct json *spec = json_get(old, "spec"), *status = json_get(old, "status");
     json_set(r->a, obj, "spec", spec ? json_copy(r->a, spec) : json_new_object(r->a));
@@ -60,16 +63,19 @@ static bool csr_update(struct request *r, struct json *obj, const struct json *o
 }
 
 /* ---- RBAC: nobody grants what they do not hold ---- */
-static bool rbac_create(struct request *r, struct json *obj, struct err *err) {
+static bool rbac_create(struct request *r, struct json *obj, struct err *err)
+{
     return !r->x || authz_check_escalation(r, obj, NULL, err);
 }
 
-static bool rbac_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+static bool rbac_update(struct request *r, struct json *obj, const struct json *old, struct err *err)
+{
     return !r->x || authz_check_escalation(r, obj, old, err);
 }
 
 /* ---- APIServices: those without a Service are ours, and there ---- */
-static bool apiservice_create(struct request *r, struct json *obj, struct err *err) {
+static bool apiservice_create(struct request *r, struct json *obj, struct err *err)
+{
     (void)err;
     struct json *status = json_new_object(r->a);
     json_set(r->a, obj, "status", status);
@@ -80,7 +86,8 @@ static bool apiservice_create(struct request *r, struct json *obj, struct err *e
 }
 
 /* ---- definitions of custom resources: which version is, or was, stored ---- */
-static void add_stored_version(struct request *r, struct json *crd) {
+static void add_stored_version(struct request *r, struct json *crd)
+{
     struct json *status = json_ensure(r->a, crd, "status"), *stored = json_ensure_array(r->a, status, "storedVersions");
     for (const struct json *v = json_first(json_path(crd, "spec.versions")); v; v = json_next(v)) {
         bool known = !json_get_bool(v, "storage", false);
@@ -89,7 +96,8 @@ static void add_stored_version(struct request *r, struct json *crd) {
     }
 }
 
-static bool crd_create(struct request *r, struct json *obj, struct err *err) {
+static bool crd_create(struct request *r, struct json *obj, struct err *err)
+{
     (void)err;
     json_set(r->a, obj, "status", json_new_object(r->a));
     add_stored_version(r, obj);
@@ -99,7 +107,8 @@ static bool crd_create(struct request *r, struct json *obj, struct err *err) {
     return true;
 }
 
-static bool crd_update(struct request *r, struct json *obj, const struct json *old, struct err *err) {
+static bool crd_update(struct request *r, struct json *obj, const struct json *old, struct err *err)
+{
     (void)old, (void)err;
     if (!r->info.subresource.n) add_stored_version(r, obj);
     return true;

@@ -6,13 +6,15 @@
 #include "apiserver/auth/auth.h"
 #include "apiserver/registry/registry.h"
 
-static struct object *pod_get(struct request *r, struct str name, struct err *err) {
+static struct object *pod_get(struct request *r, struct str name, struct err *err)
+{
     struct object *o = registry_get(r->as, STR(""), STR("pods"), r->info.namespace, name);
     if (!o) err_not_found(err, STR(""), STR("pods"), name);
     return o;
 }
 
-static bool bindable(struct request *r, const struct json *pod, struct str name, struct err *err) {
+static bool bindable(struct request *r, const struct json *pod, struct str name, struct err *err)
+{
     if (meta_deleting(pod))
         return err_conflict(err, STR(""), STR("pods/binding"), name,
                             arena_printf(r->a, "pod " STR_FMT " is being deleted, cannot be assigned to a host", STR_ARG(name)));
@@ -24,7 +26,8 @@ static bool bindable(struct request *r, const struct json *pod, struct str name,
 }
 
 /* Sets spec.nodeName and the condition PodScheduled; annotations and labels of the binding are the pod's. */
-static bool assign(struct request *r, struct object *old, struct json *binding, struct str node, struct err *err) {
+static bool assign(struct request *r, struct object *old, struct json *binding, struct str node, struct err *err)
+{
     const struct resource *res = registry_find(r->as, STR(""), STR("v1"), STR("pods"), STR(""));
     struct json *pod = present_json(r->as, r->a, res, old), *status = json_ensure(r->a, pod, "status");
     json_set_str(r->a, json_ensure(r->a, pod, "spec"), "nodeName", node);
@@ -40,13 +43,15 @@ static bool assign(struct request *r, struct object *old, struct json *binding, 
     return ok;
 }
 
-static bool binding_invalid(struct request *r, struct str name, const char *field, const char *text, struct err *err) {
+static bool binding_invalid(struct request *r, struct str name, const char *field, const char *text, struct err *err)
+{
     struct field_errors e = { .a = r->a };
     field_error_add(&e, text[0] == 'R' ? "FieldValueRequired" : "FieldValueNotSupported", str_c(field), "%s", text);
     return err_invalid(err, STR(""), STR("Binding"), name, &e);
 }
 
-bool pod_bind(struct request *r, struct json *binding, struct str name, struct err *err) {
+bool pod_bind(struct request *r, struct json *binding, struct str name, struct err *err)
+{
     struct str node = json_path_str(binding, "target.name"), kind = json_path_str(binding, "target.kind"),
                uid = json_path_str(binding, "metadata.uid");
     if (kind.n && !str_eqc(kind, "Node"))
@@ -70,7 +75,8 @@ bool pod_bind(struct request *r, struct json *binding, struct str name, struct e
 enum { DISRUPTED_PODS_MAX = 2000 };
 struct budget { struct request *r; const struct json *pod; struct object *found; size_t count; };
 
-static bool match_budget(void *ctx, struct str key, struct object *o) {
+static bool match_budget(void *ctx, struct str key, struct object *o)
+{
     struct budget *b = ctx;
     struct err ignored = { 0 };
     (void)key;
@@ -83,7 +89,8 @@ static bool match_budget(void *ctx, struct str key, struct object *o) {
 }
 
 /* 429 with its cause; retry_s: what the client is told to wait, 0: it may think of something itself. */
-static bool refuse_eviction(struct request *r, const char *cause, int64_t retry_s, struct err *err) {
+static bool refuse_eviction(struct request *r, const char *cause, int64_t retry_s, struct err *err)
+{
     struct json *details = json_buildf(r->a, "{'causes':[{'reason':'DisruptionBudget','message':%s}]}", cause);
     if (retry_s) json_set_int(r->a, details, "retryAfterSeconds", retry_s);
     err_set(err, ERR_TOO_MANY_REQUESTS, "Cannot evict pod as it would violate the pod's disruption budget.");
@@ -91,7 +98,8 @@ static bool refuse_eviction(struct request *r, const char *cause, int64_t retry_
     return false;
 }
 
-static bool may_disrupt(struct request *r, const struct json *pdb, struct err *err) {
+static bool may_disrupt(struct request *r, const struct json *pdb, struct err *err)
+{
     struct str name = meta_name(pdb);
     int64_t left = json_path_int(pdb, "status.disruptionsAllowed", 0);
     if (json_path_int(pdb, "status.observedGeneration", 0) < json_path_int(pdb, "metadata.generation", 0))
@@ -113,7 +121,8 @@ static bool may_disrupt(struct request *r, const struct json *pdb, struct err *e
 }
 
 /* A budget that has none left refuses; one that has is charged (status.disruptedPods, disruptionsAllowed), though not by a dry run. */
-static bool charge_budget(struct request *r, struct object *pdb, struct str pod, struct err *err) {
+static bool charge_budget(struct request *r, struct object *pdb, struct str pod, struct err *err)
+{
     const struct resource *res = registry_find_any(r->as, STR("policy"), STR("poddisruptionbudgets"));
     if (!may_disrupt(r, object_json(pdb), err)) return false;
     struct json *obj = present_json(r->as, r->a, res, pdb), *status = json_ensure(r->a, obj, "status");
@@ -129,14 +138,16 @@ static bool charge_budget(struct request *r, struct object *pdb, struct str pod,
 
 /* A pod that is not ready does no one any good: from v1.21 on it may go when enough others are ready, and always when the budget
  * says so. */
-static bool is_idle(struct request *r, const struct json *pod, const struct json *pdb) {
+static bool is_idle(struct request *r, const struct json *pod, const struct json *pdb)
+{
     int64_t desired = json_path_int(pdb, "status.desiredHealthy", 0);
     if (r->as->opt.minor < 21 || pod_is_ready(pod)) return false;
     return str_eqc(json_path_str(pdb, "spec.unhealthyPodEvictionPolicy"), "AlwaysAllow") ||
            (desired > 0 && json_path_int(pdb, "status.currentHealthy", 0) >= desired);
 }
 
-static bool budget_allows(struct request *r, const struct json *pod, struct err *err) {
+static bool budget_allows(struct request *r, const struct json *pod, struct err *err)
+{
     struct budget b = { r, pod, NULL, 0 };
     struct str phase = json_path_str(pod, "status.phase"), name = meta_name(pod);
     if (str_eqc(phase, "Succeeded") || str_eqc(phase, "Failed") || str_eqc(phase, "Pending") || meta_deleting(pod)) return true;
@@ -152,7 +163,8 @@ static bool budget_allows(struct request *r, const struct json *pod, struct err 
 }
 
 /* From v1.26 on the pod says why it goes. *pod is the state before and after. */
-static bool mark_disrupted(struct request *r, const struct resource *res, struct object **pod, struct err *err) {
+static bool mark_disrupted(struct request *r, const struct resource *res, struct object **pod, struct err *err)
+{
     if (r->as->opt.minor < 26 || meta_deleting(object_json(*pod))) return true;
     struct json *obj = present_json(r->as, r->a, res, *pod), *status = json_ensure(r->a, obj, "status");
     struct object *out = NULL;
@@ -168,7 +180,8 @@ static bool mark_disrupted(struct request *r, const struct resource *res, struct
     return true;
 }
 
-bool pod_evict(struct request *r, struct json *eviction, struct str name, struct err *err) {
+bool pod_evict(struct request *r, struct json *eviction, struct str name, struct err *err)
+{
     if (r->as->opt.minor >= 20 && !str_eq(name, meta_name(eviction)))
         return err_set(err, ERR_BAD_REQUEST, "name in URL does not match name in Eviction object");
     struct object *old = pod_get(r, name, err), *out = NULL;

@@ -8,7 +8,8 @@ static const char *undotted(const char *path) { return path + (path[0] == '.'); 
 
 /* A custom resource keeps its counts where its definition says. Upstream: apiextensions-apiserver
  * pkg/registry/customresource/etcd.go. */
-static bool custom_counts(struct arena *a, const struct custom_kind *k, const struct json *obj, struct json *scale, struct err *err) {
+static bool custom_counts(struct arena *a, const struct custom_kind *k, const struct json *obj, struct json *scale, struct err *err)
+{
     const struct json *replicas = json_path(obj, undotted(k->spec_replicas));
     if (!replicas)
         return err_set(err, ERR_INTERNAL, "Internal error occurred: the spec replicas field \"%s\" does not exist", k->spec_replicas);
@@ -19,13 +20,15 @@ static bool custom_counts(struct arena *a, const struct custom_kind *k, const st
     return true;
 }
 
-static void set_replicas(struct arena *a, const struct custom_kind *k, struct json *obj, int64_t replicas) {
+static void set_replicas(struct arena *a, const struct custom_kind *k, struct json *obj, int64_t replicas)
+{
     struct str rest = str_c(k ? undotted(k->spec_replicas) : "spec.replicas"), name = str_token(&rest, '.');
     for (; rest.p; name = str_token(&rest, '.')) obj = json_ensure(a, obj, arena_cstr(a, name));
     json_set_int(a, obj, arena_cstr(a, name), replicas);
 }
 
-struct json *scale_of(struct apiserver *as, struct arena *a, const struct resource *res, struct object *o, struct err *err) {
+struct json *scale_of(struct apiserver *as, struct arena *a, const struct resource *res, struct object *o, struct err *err)
+{
     struct json *obj = present_json(as, a, res, o), *meta = json_get(obj, "metadata"), *spec = json_get(obj, "spec");
     static const char *const carried[] = { "name", "namespace", "uid", "resourceVersion", "creationTimestamp" };
     struct json *out = json_buildf(a,
@@ -53,7 +56,8 @@ struct json *scale_of(struct apiserver *as, struct arena *a, const struct resour
     return out;
 }
 
-static bool scale_invalid(struct request *r, const struct resource *res, struct str name, int64_t replicas, struct err *err) {
+static bool scale_invalid(struct request *r, const struct resource *res, struct str name, int64_t replicas, struct err *err)
+{
     struct field_errors e = { .a = r->a };
     field_error_add(&e, "FieldValueInvalid", STR("spec.replicas"),
                     "Invalid value: %" PRId64 ": must be greater than or equal to 0", replicas);
@@ -64,7 +68,8 @@ static bool scale_invalid(struct request *r, const struct resource *res, struct 
 enum { SCALE_TRACKED_MINOR = 22 };      /* from here on, who scales owns spec.replicas */
 
 bool scale_update(struct request *r, const struct resource *res, struct json *scale, struct object *old,
-                  const struct write_options *o, struct object **out, struct err *err) {
+                  const struct write_options *o, struct object **out, struct err *err)
+{
     struct json *obj = present_json(r->as, r->a, res, old);
     struct str name = meta_name(obj), rv = json_path_str(scale, "metadata.resourceVersion"),
                uid = json_path_str(scale, "metadata.uid");

@@ -10,7 +10,8 @@
 #include "apiserver/patch/patch.h"
 #include "apiserver/registry/registry.h"
 
-struct request *request_internal(struct apiserver *as, struct arena *a) {
+struct request *request_internal(struct apiserver *as, struct arena *a)
+{
     struct request *r = ARENA_NEW(a, struct request);
     r->a = a;
     r->as = as;
@@ -25,7 +26,8 @@ struct request *request_internal(struct apiserver *as, struct arena *a) {
 }
 
 /* ---- metadata ---- */
-static bool settle_namespace(struct request *r, const struct resource *res, struct json *meta, struct err *err) {
+static bool settle_namespace(struct request *r, const struct resource *res, struct json *meta, struct err *err)
+{
     struct str want = r->info.namespace, have = json_get_str(meta, "namespace");
     if (!res->namespaced) {
         json_remove(meta, "namespace");
@@ -37,14 +39,16 @@ static bool settle_namespace(struct request *r, const struct resource *res, stru
     return true;
 }
 
-static struct str self_link(struct request *r, const struct resource *res, const struct json *meta) {
+static struct str self_link(struct request *r, const struct resource *res, const struct json *meta)
+{
     struct str gv = gvk_api_version(r->a, res->stored.group, res->stored.version), ns = json_get_str(meta, "namespace");
     return arena_strf(r->a, "/%s/" STR_FMT "%s" STR_FMT "/" STR_FMT "/" STR_FMT, res->group.n ? "apis" : "api", STR_ARG(gv),
                       ns.n ? "/namespaces/" : "", STR_ARG(ns), STR_ARG(res->name), STR_ARG(json_get_str(meta, "name")));
 }
 
 /* A name that nobody has yet; upstream tries once (eight times since 1.32), and here it cannot fail by chance. */
-static void generate_name(struct request *r, const struct resource *res, struct json *meta) {
+static void generate_name(struct request *r, const struct resource *res, struct json *meta)
+{
     struct str base = json_get_str(meta, "generateName"), ns = json_get_str(meta, "namespace");
     if (json_get_str(meta, "name").n || !base.n) return;
     for (int i = 0; i < 8; i++) {
@@ -56,7 +60,8 @@ static void generate_name(struct request *r, const struct resource *res, struct 
     }
 }
 
-static void system_fields(struct request *r, const struct resource *res, struct json *meta) {
+static void system_fields(struct request *r, const struct resource *res, struct json *meta)
+{
     static const char *const cleared[] = { "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation",
                                            "clusterName" };
     char uid[37];
@@ -68,7 +73,8 @@ static void system_fields(struct request *r, const struct resource *res, struct 
 }
 
 /* An update may not touch these; they come from the state that is there. */
-static void keep_fields(struct arena *a, struct json *meta, const struct json *old_meta) {
+static void keep_fields(struct arena *a, struct json *meta, const struct json *old_meta)
+{
     static const char *const kept[] = { "generateName", "uid", "creationTimestamp", "deletionTimestamp",
                                         "deletionGracePeriodSeconds", "generation", "selfLink" };
     for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
@@ -79,7 +85,8 @@ static void keep_fields(struct arena *a, struct json *meta, const struct json *o
 }
 
 /* ---- validation ---- */
-static bool validate(struct request *r, const struct resource *res, const struct json *obj, const struct json *old, struct err *err) {
+static bool validate(struct request *r, const struct resource *res, const struct json *obj, const struct json *old, struct err *err)
+{
     const struct gvk *k = &res->main->kind;
     struct field_errors e = { .a = r->a };
     schema_validate(r->as->schema, r->a, k, obj, old, &e);
@@ -88,7 +95,8 @@ static bool validate(struct request *r, const struct resource *res, const struct
 }
 
 static void track_manager(struct request *r, const struct resource *res, const struct json *old, struct json *obj,
-                          const struct write_options *o) {
+                          const struct write_options *o)
+{
     if (o->apply || o->untracked) return;
     managed_fields_update(r->a, r->as->schema, &res->main->kind, old, obj, o->manager,
                           res->subresource.n ? arena_cstr(r->a, res->subresource) : NULL, r->now_ns);
@@ -96,7 +104,8 @@ static void track_manager(struct request *r, const struct resource *res, const s
 
 /* ---- the store ---- */
 bool write_commit(struct request *r, const struct resource *res, struct json *obj, struct object *old, struct object **out,
-                  struct err *err) {
+                  struct err *err)
+{
     struct apiserver *as = r->as;
     const struct gvk *k = &res->main->kind;
     bool other = !str_eq(k->version, res->stored.version) || !str_eq(k->group, res->stored.group);
@@ -126,7 +135,8 @@ bool write_commit(struct request *r, const struct resource *res, struct json *ob
     return true;
 }
 
-bool write_remove(struct request *r, const struct resource *res, struct object *old, struct object **out, struct err *err) {
+bool write_remove(struct request *r, const struct resource *res, struct object *old, struct object **out, struct err *err)
+{
     struct apiserver *as = r->as;
     const struct json *was = object_json(old);
     if (r->dry_run) {
@@ -150,17 +160,20 @@ bool write_remove(struct request *r, const struct resource *res, struct object *
 
 /* ---- create ---- */
 static bool admit(struct request *r, enum admission_op op, struct json *obj, const struct json *old, const struct write_options *o,
-                  struct err *err) {
+                  struct err *err)
+{
     return !o->admit || admission_mutate(r, op, obj, old, err);
 }
 
 static bool allow(struct request *r, enum admission_op op, struct json *obj, const struct json *old, const struct write_options *o,
-                  struct err *err) {
+                  struct err *err)
+{
     return !o->admit || admission_validate(r, op, obj, old, err);
 }
 
 /* Allocations happen last, and are taken back when it was only tried. */
-static bool store_hook(struct request *r, const struct resource *res, struct json *obj, const struct json *old, struct err *err) {
+static bool store_hook(struct request *r, const struct resource *res, struct json *obj, const struct json *old, struct err *err)
+{
     const struct strategy *s = res->strategy;
     if (!s->store) return true;
     if (!s->store(r, obj, old, err)) return false;
@@ -168,7 +181,8 @@ static bool store_hook(struct request *r, const struct resource *res, struct jso
     return true;
 }
 
-static bool exists(struct request *r, const struct resource *res, const struct json *meta, struct err *err) {
+static bool exists(struct request *r, const struct resource *res, const struct json *meta, struct err *err)
+{
     struct str name = json_get_str(meta, "name");
     if (!name.n) return false;
     struct object *o = registry_get(r->as, res->stored.group, res->name, json_get_str(meta, "namespace"), name);
@@ -180,7 +194,8 @@ static bool exists(struct request *r, const struct resource *res, const struct j
 }
 
 bool write_create(struct request *r, const struct resource *res, struct json *obj, const struct write_options *o,
-                  struct object **out, struct err *err) {
+                  struct object **out, struct err *err)
+{
     const struct strategy *s = res->strategy;
     struct json *meta = json_ensure(r->a, obj, "metadata");
     if (!settle_namespace(r, res, meta, err)) return false;
@@ -201,7 +216,8 @@ bool write_create(struct request *r, const struct resource *res, struct json *ob
 
 /* ---- update ---- */
 /* Where upstream keeps the object, as its messages say. */
-static struct str etcd_key(struct request *r, const struct resource *res, const struct json *meta) {
+static struct str etcd_key(struct request *r, const struct resource *res, const struct json *meta)
+{
     struct str ns = json_get_str(meta, "namespace"), name = json_get_str(meta, "name");
     bool service = !res->group.n && (str_eqc(res->name, "services") || str_eqc(res->name, "endpoints"));
     struct str dir = service ? arena_strf(r->a, "services/%s", str_eqc(res->name, "services") ? "specs" : "endpoints")
@@ -210,7 +226,8 @@ static struct str etcd_key(struct request *r, const struct resource *res, const 
 }
 
 /* A patch sets the uid after the precondition was taken from it, so that validation finds it, twice. */
-static bool patched_uid(struct request *r, const struct resource *res, struct str name, struct str uid, struct err *err) {
+static bool patched_uid(struct request *r, const struct resource *res, struct str name, struct str uid, struct err *err)
+{
     struct field_errors e = { .a = r->a };
     for (int i = 0; i < 2; i++)
         field_error_add(&e, "FieldValueInvalid", STR("metadata.uid"), "Invalid value: \"" STR_FMT "\": field is immutable",
@@ -218,7 +235,8 @@ static bool patched_uid(struct request *r, const struct resource *res, struct st
     return err_invalid(err, res->main->kind.group, res->main->kind.kind, name, &e);
 }
 
-static bool check_identity(struct request *r, const struct resource *res, struct json *meta, struct object *old, struct err *err) {
+static bool check_identity(struct request *r, const struct resource *res, struct json *meta, struct object *old, struct err *err)
+{
     const struct json *old_meta = json_get(object_json(old), "metadata");
     struct str rv = json_get_str(meta, "resourceVersion"), uid = json_get_str(meta, "uid"), old_uid = json_get_str(old_meta, "uid");
     struct str name = json_get_str(old_meta, "name");
@@ -245,7 +263,8 @@ static bool check_identity(struct request *r, const struct resource *res, struct
 
 /* The writer of status changes nothing else, but for a pod's or node's labels and annotations; the writer of the object does not
  * change status. */
-static struct json *merge_status(struct request *r, const struct resource *res, struct json *obj, const struct json *old) {
+static struct json *merge_status(struct request *r, const struct resource *res, struct json *obj, const struct json *old)
+{
     if (str_eqc(res->subresource, "status")) {
         struct json *merged = json_copy(r->a, old), *status = json_remove(obj, "status"), *meta = json_get(obj, "metadata"),
                     *into = json_get(merged, "metadata");
@@ -269,7 +288,8 @@ static struct json *merge_status(struct request *r, const struct resource *res, 
 }
 
 /* The quick answer for the locks of old, which are annotations renewed every two seconds: decoding never changes a text. */
-static bool annotation_changed(const struct json *obj, const struct json *old) {
+static bool annotation_changed(const struct json *obj, const struct json *old)
+{
     const struct json *was = json_path(old, "metadata.annotations");
     for (const struct json *c = json_first(json_path(obj, "metadata.annotations")); c; c = json_next(c)) {
         const struct json *before = json_getn(was, json_key(c));
@@ -279,7 +299,8 @@ static bool annotation_changed(const struct json *obj, const struct json *old) {
 }
 
 /* Equal but for what every write would stamp: the times in managedFields, and the revision. */
-static bool same_object(struct request *r, const struct resource *res, const struct json *obj, const struct json *old, bool apply) {
+static bool same_object(struct request *r, const struct resource *res, const struct json *obj, const struct json *old, bool apply)
+{
     if (annotation_changed(obj, old)) return false;
     struct json *a = json_copy(r->a, obj), *b = json_copy(r->a, old);
     struct json *metas[] = { json_get(a, "metadata"), json_get(b, "metadata") };
@@ -296,7 +317,8 @@ static bool same_object(struct request *r, const struct resource *res, const str
 }
 
 /* What metadata.generation counts; a status with a subresource of its own is not in it. */
-static bool spec_changed(const struct resource *res, const struct json *obj, const struct json *old) {
+static bool spec_changed(const struct resource *res, const struct json *obj, const struct json *old)
+{
     const struct strategy *s = res->strategy;
     if (!(s->flags & STRATEGY_GENERATION_ALL)) return !json_equal(json_get(obj, "spec"), json_get(old, "spec"));
     for (const struct json *c = json_first(obj); c; c = json_next(c))
@@ -308,21 +330,24 @@ static bool spec_changed(const struct resource *res, const struct json *obj, con
     return false;
 }
 
-static void bump_generation(struct request *r, const struct resource *res, struct json *obj, const struct json *old) {
+static void bump_generation(struct request *r, const struct resource *res, struct json *obj, const struct json *old)
+{
     const struct strategy *s = res->strategy;
     if (!(s->flags & (STRATEGY_GENERATION | STRATEGY_GENERATION_ALL)) || !spec_changed(res, obj, old)) return;
     json_set_int(r->a, json_get(obj, "metadata"), "generation", json_path_int(old, "metadata.generation", 0) + 1);
 }
 
 /* The last finalizer of an object that is being deleted has gone: this write is its end. */
-static bool ends_deletion(const struct resource *res, const struct json *obj) {
+static bool ends_deletion(const struct resource *res, const struct json *obj)
+{
     if (!meta_deleting(obj) || json_len(json_path(obj, "metadata.finalizers"))) return false;
     if ((res->strategy->flags & STRATEGY_FINALIZE) && json_len(json_path(obj, "spec.finalizers"))) return false;
     return json_path_int(obj, "metadata.deletionGracePeriodSeconds", 0) == 0;
 }
 
 bool write_update(struct request *r, const struct resource *res, struct json *obj, struct object *old,
-                  const struct write_options *o, struct object **out, struct err *err) {
+                  const struct write_options *o, struct object **out, struct err *err)
+{
     const struct strategy *s = res->strategy;
     struct json *old_tree = present_json(r->as, r->a, res, old), *meta = json_ensure(r->a, obj, "metadata");
     if (!settle_namespace(r, res, meta, err) || !check_identity(r, res, meta, old, err)) return false;

@@ -11,7 +11,8 @@ struct chain {
     struct strbuf link;
 };
 
-static void add_link(struct chain *c, struct str key, int64_t number, struct str bytes) {
+static void add_link(struct chain *c, struct str key, int64_t number, struct str bytes)
+{
     strbuf_reset(&c->link);
     strbuf_add(&c->link, (struct str){ (const char *)c->sum, sizeof c->sum });
     strbuf_addf(&c->link, "%zu %" PRId64 " %zu ", key.n, number, bytes.n);
@@ -21,12 +22,14 @@ static void add_link(struct chain *c, struct str key, int64_t number, struct str
     sha256(strbuf_str(&c->link), c->sum);
 }
 
-static bool add_object(void *ctx, struct str key, struct object *o) {
+static bool add_object(void *ctx, struct str key, struct object *o)
+{
     add_link(ctx, key, o->rv, o->bytes);
     return true;
 }
 
-void store_digest(struct store *s, char out_hex[65]) {
+void store_digest(struct store *s, char out_hex[65])
+{
     struct chain c = { 0 };
     strbuf_init(&c.link, LIMIT_RESPONSE_BYTES);
     store_list(s, STR_NULL, STR_NULL, add_object, &c);

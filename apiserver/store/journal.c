@@ -10,17 +10,20 @@
 
 #include <stdio.h>
 
-bool journal_rows_load(struct journal_rows *j, struct disk *d, struct err *err) {
+bool journal_rows_load(struct journal_rows *j, struct disk *d, struct err *err)
+{
     list_init(&j->pending.list);
     return disk_journal_size(d, &j->last, &j->bytes, err);
 }
 
-void journal_rows_clean(struct journal_rows *j) {
+void journal_rows_clean(struct journal_rows *j)
+{
     rows_clean(&j->pending);
 }
 
 /* Within the turn's transaction. */
-bool journal_rows_write(struct store *s, struct err *err) {
+bool journal_rows_write(struct store *s, struct err *err)
+{
     list_for(it, &s->journal.pending.list) {
         struct row *row = container_of(it, struct row, node);
         if (!disk_journal_put(s->disk, row->seq, row_text(row), err))
@@ -35,7 +38,8 @@ bool journal_rows_write(struct store *s, struct err *err) {
 
 /* ---- the door ---- */
 
-void store_journal_put(struct store *s, struct str record) {
+void store_journal_put(struct store *s, struct str record)
+{
     struct journal_rows *j = &s->journal;
     ASSERT(record.n > 0);
     rows_push(&j->pending, row_new(++j->last, record));
@@ -46,20 +50,24 @@ void store_journal_put(struct store *s, struct str record) {
     s->turn_writes = true;
 }
 
-size_t store_journal_bytes(const struct store *s) {
+size_t store_journal_bytes(const struct store *s)
+{
     return s->journal.bytes;
 }
 
-int64_t store_journal_last(const struct store *s) {
+int64_t store_journal_last(const struct store *s)
+{
     return s->journal.last;
 }
 
-size_t store_journal_each(struct store *s, int64_t after, size_t max, row_visit visit, void *ctx) {
+size_t store_journal_each(struct store *s, int64_t after, size_t max, row_visit visit, void *ctx)
+{
     size_t n = disk_journal_each(s->disk, after, max, visit, ctx);
     return rows_each(&s->journal.pending, after, n, max, visit, ctx);
 }
 
-bool store_journal_position(struct store *s, uint64_t *events, int64_t *vtime_ns) {
+bool store_journal_position(struct store *s, uint64_t *events, int64_t *vtime_ns)
+{
     struct arena *a = arena_new();
     struct str first, second;
     int64_t n = 0;

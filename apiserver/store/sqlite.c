@@ -53,11 +53,13 @@ struct disk {
 
 /* ---- open ---- */
 
-static bool in_memory(const char *path) {
+static bool in_memory(const char *path)
+{
     return strcmp(path, ":memory:") == 0;
 }
 
-static bool held_by_other(const char *path, int fd, struct err *err) {
+static bool held_by_other(const char *path, int fd, struct err *err)
+{
     char pid[32] = "";
     ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
     struct str owner = str_trim((struct str){ pid, n > 0 ? (size_t)n : 0 }), folder = str_c(path);
@@ -73,7 +75,8 @@ static bool held_by_other(const char *path, int fd, struct err *err) {
 
 /* A process that was killed holds its files for a moment longer, while its memory is taken apart: it is waited for, in wall time,
  * as nothing runs yet. */
-static bool lock_in_time(int fd, int left) {
+static bool lock_in_time(int fd, int left)
+{
     while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK || left <= 0)
             return false;
@@ -83,7 +86,8 @@ static bool lock_in_time(int fd, int left) {
     return true;
 }
 
-static int open_lock(const char *path, int flags) {
+static int open_lock(const char *path, int flags)
+{
     struct strbuf name;
     strbuf_init(&name, 8192);
     strbuf_addf(&name, "%s.lock", path);
@@ -94,7 +98,8 @@ static int open_lock(const char *path, int flags) {
     return fd;
 }
 
-bool store_released(const char *path, int wait_ms) {
+bool store_released(const char *path, int wait_ms)
+{
     int fd = open_lock(path, O_RDWR);
     bool free_now = fd < 0 || lock_in_time(fd, wait_ms);
     if (fd >= 0)
@@ -102,7 +107,8 @@ bool store_released(const char *path, int wait_ms) {
     return free_now;
 }
 
-static bool take_lock(struct disk *d, struct err *err) {
+static bool take_lock(struct disk *d, struct err *err)
+{
     d->lock_fd = open_lock(d->path, O_RDWR | O_CREAT);
     int why = errno;
     if (d->lock_fd < 0)
@@ -117,12 +123,14 @@ static bool take_lock(struct disk *d, struct err *err) {
     return true;
 }
 
-static uint32_t big_endian(const unsigned char *p) {
+static uint32_t big_endian(const unsigned char *p)
+{
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
 /* Is it nothing yet (*fresh), one of ours, or something else? The file is made here so that nobody else can read it. */
-static bool check_header(const char *path, bool *fresh, struct err *err) {
+static bool check_header(const char *path, bool *fresh, struct err *err)
+{
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_set(err, ERR_IO, "cannot open %s: %s", path, strerror(errno));
@@ -143,19 +151,22 @@ static bool check_header(const char *path, bool *fresh, struct err *err) {
     return true;
 }
 
-static bool cannot_use(const struct disk *d, struct err *err) {
+static bool cannot_use(const struct disk *d, struct err *err)
+{
     int rc = sqlite3_errcode(d->db);
     const char *what = rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_ERROR ? "is damaged" : "cannot be used";
     return err_set(err, ERR_IO, "database %s %s: %s; it was left as it is: move it away, or restore a copy", d->path, what,
                    sqlite3_errmsg(d->db));
 }
 
-static bool exec(struct disk *d, const char *text, struct err *err) {
+static bool exec(struct disk *d, const char *text, struct err *err)
+{
     return sqlite3_exec(d->db, text, NULL, NULL, NULL) == SQLITE_OK || cannot_use(d, err);
 }
 
 /* All in one transaction, and before the log is switched on, so that the file is either empty or bears our mark. */
-static bool create(struct disk *d, bool durable, struct err *err) {
+static bool create(struct disk *d, bool durable, struct err *err)
+{
     static const char text[] =
         "BEGIN EXCLUSIVE;"
         "CREATE TABLE objects(key TEXT PRIMARY KEY NOT NULL, rev INTEGER NOT NULL, value BLOB NOT NULL);"
@@ -166,14 +177,16 @@ static bool create(struct disk *d, bool durable, struct err *err) {
     return exec(d, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=OFF", err) && exec(d, text, err);
 }
 
-static bool prepare(struct disk *d, struct err *err) {
+static bool prepare(struct disk *d, struct err *err)
+{
     for (int i = 0; i < STMT_COUNT; i++)
         if (sqlite3_prepare_v3(d->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &d->stmts[i], NULL) != SQLITE_OK)
             return cannot_use(d, err);
     return true;
 }
 
-static bool set_up(struct disk *d, bool fresh, bool durable, struct err *err) {
+static bool set_up(struct disk *d, bool fresh, bool durable, struct err *err)
+{
     /* Exclusive locking also spares the shared-memory file; the page cache is small since reads are served from our own
      * memory. */
     return exec(d, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-512; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY", err) &&
@@ -185,7 +198,8 @@ static bool set_up(struct disk *d, bool fresh, bool durable, struct err *err) {
                    "CREATE TABLE IF NOT EXISTS journal(seq INTEGER PRIMARY KEY, record BLOB NOT NULL)", err) && prepare(d, err);
 }
 
-struct disk *disk_open(const char *path, bool durable, struct err *err) {
+struct disk *disk_open(const char *path, bool durable, struct err *err)
+{
     struct disk *d = NEW(struct disk);
     d->path = xstrdup(path);
     d->lock_fd = -1;
@@ -206,7 +220,8 @@ fail:
     return NULL;
 }
 
-void disk_close(struct disk *d) {
+void disk_close(struct disk *d)
+{
     if (!d)
         return;
     for (int i = 0; i < STMT_COUNT; i++)
@@ -220,16 +235,19 @@ void disk_close(struct disk *d) {
 
 /* ---- statements ---- */
 
-static struct str column(sqlite3_stmt *st, int i) {
+static struct str column(sqlite3_stmt *st, int i)
+{
     const void *p = sqlite3_column_blob(st, i);
     return (struct str){ p, (size_t)sqlite3_column_bytes(st, i) };
 }
 
-static void bind_text(sqlite3_stmt *st, int i, struct str s) {
+static void bind_text(sqlite3_stmt *st, int i, struct str s)
+{
     sqlite3_bind_text64(st, i, s.p ? s.p : "", s.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-static void bind_blob(sqlite3_stmt *st, int i, struct str s) {
+static void bind_blob(sqlite3_stmt *st, int i, struct str s)
+{
     sqlite3_bind_blob64(st, i, s.p ? s.p : "", s.n, SQLITE_STATIC);
 }
 
@@ -248,7 +266,8 @@ bool disk_load(struct disk *d, void (*row)(void *ctx, struct str key, int64_t re
 }
 
 /* Runs a statement that gives no rows. A full disk is told as etcd tells it. */
-static bool run(struct disk *d, enum stmt which, struct err *err) {
+static bool run(struct disk *d, enum stmt which, struct err *err)
+{
     sqlite3_stmt *st = d->stmts[which];
     int rc = sqlite3_step(st);
     bool full = rc == SQLITE_FULL || (rc != SQLITE_DONE && sqlite3_system_errno(d->db) == ENOSPC);
@@ -260,43 +279,51 @@ static bool run(struct disk *d, enum stmt which, struct err *err) {
     return rc == SQLITE_DONE;
 }
 
-bool disk_begin(struct disk *d, struct err *err) {
+bool disk_begin(struct disk *d, struct err *err)
+{
     return run(d, BEGIN_, err);
 }
 
-bool disk_commit(struct disk *d, struct err *err) {
+bool disk_commit(struct disk *d, struct err *err)
+{
     return run(d, COMMIT_, err);
 }
 
-void disk_rollback(struct disk *d) {
+void disk_rollback(struct disk *d)
+{
     if (!sqlite3_get_autocommit(d->db))            /* some errors have rolled back already */
         sqlite3_exec(d->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-bool disk_put(struct disk *d, struct str key, int64_t rev, struct str value, struct err *err) {
+bool disk_put(struct disk *d, struct str key, int64_t rev, struct str value, struct err *err)
+{
     bind_text(d->stmts[PUT], 1, key);
     sqlite3_bind_int64(d->stmts[PUT], 2, rev);
     bind_blob(d->stmts[PUT], 3, value);
     return run(d, PUT, err);
 }
 
-bool disk_delete(struct disk *d, struct str key, struct err *err) {
+bool disk_delete(struct disk *d, struct str key, struct err *err)
+{
     bind_text(d->stmts[DELETE_], 1, key);
     return run(d, DELETE_, err);
 }
 
-bool disk_meta_put(struct disk *d, struct str name, struct str value, struct err *err) {
+bool disk_meta_put(struct disk *d, struct str name, struct str value, struct err *err)
+{
     bind_text(d->stmts[META_PUT], 1, name);
     bind_blob(d->stmts[META_PUT], 3, value);
     return run(d, META_PUT, err);
 }
 
-bool disk_meta_delete(struct disk *d, struct str name, struct err *err) {
+bool disk_meta_delete(struct disk *d, struct str name, struct err *err)
+{
     bind_text(d->stmts[META_DELETE], 1, name);
     return run(d, META_DELETE, err);
 }
 
-struct str disk_meta_get(struct disk *d, struct arena *a, struct str name) {
+struct str disk_meta_get(struct disk *d, struct arena *a, struct str name)
+{
     sqlite3_stmt *st = d->stmts[META_GET];
     struct str value = STR_NULL;
     bind_text(st, 1, name);
@@ -306,7 +333,8 @@ struct str disk_meta_get(struct disk *d, struct arena *a, struct str name) {
     return value;
 }
 
-void disk_meta_each(struct disk *d, struct str prefix, void (*visit)(void *ctx, struct str name, struct str value), void *ctx) {
+void disk_meta_each(struct disk *d, struct str prefix, void (*visit)(void *ctx, struct str name, struct str value), void *ctx)
+{
     sqlite3_stmt *st = d->stmts[META_EACH];
     bind_text(st, 1, prefix);
     while (sqlite3_step(st) == SQLITE_ROW) {
@@ -320,18 +348,21 @@ void disk_meta_each(struct disk *d, struct str prefix, void (*visit)(void *ctx, 
 
 /* ---- the audit trail ---- */
 
-bool disk_audit_put(struct disk *d, int64_t seq, struct str event, struct err *err) {
+bool disk_audit_put(struct disk *d, int64_t seq, struct str event, struct err *err)
+{
     sqlite3_bind_int64(d->stmts[AUDIT_PUT], 1, seq);
     bind_blob(d->stmts[AUDIT_PUT], 3, event);
     return run(d, AUDIT_PUT, err);
 }
 
-bool disk_audit_trim(struct disk *d, int64_t first, struct err *err) {
+bool disk_audit_trim(struct disk *d, int64_t first, struct err *err)
+{
     sqlite3_bind_int64(d->stmts[AUDIT_TRIM], 1, first);
     return run(d, AUDIT_TRIM, err);
 }
 
-bool disk_audit_sizes(struct disk *d, void (*row)(void *ctx, int64_t seq, size_t n), void *ctx, struct err *err) {
+bool disk_audit_sizes(struct disk *d, void (*row)(void *ctx, int64_t seq, size_t n), void *ctx, struct err *err)
+{
     sqlite3_stmt *st = d->stmts[AUDIT_SIZES];
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW)
@@ -342,7 +373,8 @@ bool disk_audit_sizes(struct disk *d, void (*row)(void *ctx, int64_t seq, size_t
 }
 
 /* A page of rows with a number and text; the statement takes the number before, and how many. */
-static size_t each(struct disk *d, enum stmt which, int64_t after, size_t max, row_visit visit, void *ctx) {
+static size_t each(struct disk *d, enum stmt which, int64_t after, size_t max, row_visit visit, void *ctx)
+{
     sqlite3_stmt *st = d->stmts[which];
     size_t n = 0;
     sqlite3_bind_int64(st, 1, after);
@@ -353,19 +385,22 @@ static size_t each(struct disk *d, enum stmt which, int64_t after, size_t max, r
     return n;
 }
 
-size_t disk_audit_each(struct disk *d, int64_t after, size_t max, row_visit visit, void *ctx) {
+size_t disk_audit_each(struct disk *d, int64_t after, size_t max, row_visit visit, void *ctx)
+{
     return each(d, AUDIT_EACH, after, max, visit, ctx);
 }
 
 /* ---- the journal ---- */
 
-bool disk_journal_put(struct disk *d, int64_t seq, struct str record, struct err *err) {
+bool disk_journal_put(struct disk *d, int64_t seq, struct str record, struct err *err)
+{
     sqlite3_bind_int64(d->stmts[JOURNAL_PUT], 1, seq);
     bind_blob(d->stmts[JOURNAL_PUT], 3, record);
     return run(d, JOURNAL_PUT, err);
 }
 
-bool disk_journal_size(struct disk *d, int64_t *last, size_t *bytes, struct err *err) {
+bool disk_journal_size(struct disk *d, int64_t *last, size_t *bytes, struct err *err)
+{
     sqlite3_stmt *st = d->stmts[JOURNAL_SIZE];
     bool ok = sqlite3_step(st) == SQLITE_ROW || cannot_use(d, err);
     *last = sqlite3_column_int64(st, 0);
@@ -374,11 +409,13 @@ bool disk_journal_size(struct disk *d, int64_t *last, size_t *bytes, struct err 
     return ok;
 }
 
-size_t disk_journal_each(struct disk *d, int64_t after, size_t max, row_visit visit, void *ctx) {
+size_t disk_journal_each(struct disk *d, int64_t after, size_t max, row_visit visit, void *ctx)
+{
     return each(d, JOURNAL_EACH, after, max, visit, ctx);
 }
 
-void disk_limit_pages(struct disk *d, int pages) {
+void disk_limit_pages(struct disk *d, int pages)
+{
     char text[64];
     sqlite3_snprintf(sizeof text, text, "PRAGMA max_page_count=%d", pages > 0 ? pages : 1073741823);
     sqlite3_exec(d->db, text, NULL, NULL, NULL);

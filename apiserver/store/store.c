@@ -25,14 +25,16 @@ struct meta_change {
 static void before_sleep(struct hook *h);
 static void retry(struct timer *t);
 
-static struct str entry_key(const struct entry *e) {
+static struct str entry_key(const struct entry *e)
+{
     return (struct str){ e->key, e->key_n };
 }
 
 /* ---- index ---- */
 
 /* Place of the first key >= key, or > key when past. */
-static size_t lower_bound(const struct store *s, struct str key, bool past) {
+static size_t lower_bound(const struct store *s, struct str key, bool past)
+{
     size_t lo = 0, hi = s->n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
@@ -45,12 +47,14 @@ static size_t lower_bound(const struct store *s, struct str key, bool past) {
     return lo;
 }
 
-static struct entry *find(const struct store *s, struct str key, size_t *at) {
+static struct entry *find(const struct store *s, struct str key, size_t *at)
+{
     *at = lower_bound(s, key, false);
     return *at < s->n && str_eq(entry_key(s->index[*at]), key) ? s->index[*at] : NULL;
 }
 
-static struct entry *entry_new(struct str key) {
+static struct entry *entry_new(struct str key)
+{
     struct entry *e = xcalloc(1, sizeof *e + key.n + 1);
     list_init(&e->dirty);
     e->key_n = key.n;
@@ -58,12 +62,14 @@ static struct entry *entry_new(struct str key) {
     return e;
 }
 
-static void entry_free(struct entry *e) {
+static void entry_free(struct entry *e)
+{
     object_unref(e->obj);
     free(e);
 }
 
-static void index_insert(struct store *s, size_t at, struct entry *e) {
+static void index_insert(struct store *s, size_t at, struct entry *e)
+{
     if (s->n == s->cap) {
         s->cap = s->cap ? s->cap * 2 : 256;
         s->index = xrealloc(s->index, s->cap * sizeof(struct entry *));
@@ -73,14 +79,16 @@ static void index_insert(struct store *s, size_t at, struct entry *e) {
     s->n++;
 }
 
-static void index_remove(struct store *s, size_t at) {
+static void index_remove(struct store *s, size_t at)
+{
     memmove(s->index + at, s->index + at + 1, (s->n - at - 1) * sizeof(struct entry *));
     s->n--;
 }
 
 /* ---- open, close ---- */
 
-static void on_row(void *ctx, struct str key, int64_t rev, struct str value) {
+static void on_row(void *ctx, struct str key, int64_t rev, struct str value)
+{
     struct store *s = ctx;
     struct entry *e = entry_new(key);
     e->obj = object_shared(value);
@@ -90,11 +98,13 @@ static void on_row(void *ctx, struct str key, int64_t rev, struct str value) {
         s->revision = rev;
 }
 
-static int compare_entries(const void *a, const void *b) {
+static int compare_entries(const void *a, const void *b)
+{
     return str_cmp(entry_key(*(struct entry *const *)a), entry_key(*(struct entry *const *)b));
 }
 
-static void release(struct store *s) {
+static void release(struct store *s)
+{
     disk_close(s->disk);
     for (size_t i = 0; i < s->n; i++)
         entry_free(s->index[i]);
@@ -106,7 +116,8 @@ static void release(struct store *s) {
     free(s);
 }
 
-static bool load(struct store *s, struct err *err) {
+static bool load(struct store *s, struct err *err)
+{
     if (!disk_load(s->disk, on_row, s, err) || !trail_load(&s->trail, s->disk, err) || !journal_rows_load(&s->journal, s->disk, err))
         return false;
     if (s->n)
@@ -119,7 +130,8 @@ static bool load(struct store *s, struct err *err) {
     return true;
 }
 
-struct store *store_open(const struct store_options *opt, struct err *err) {
+struct store *store_open(const struct store_options *opt, struct err *err)
+{
     struct store *s = NEW(struct store);
     s->loop = opt->loop;
     s->revision = 1;
@@ -139,7 +151,8 @@ struct store *store_open(const struct store_options *opt, struct err *err) {
 
 /* ---- commit ---- */
 
-static bool write_dirty(struct store *s, struct err *err) {
+static bool write_dirty(struct store *s, struct err *err)
+{
     list_for(it, &s->dirty) {
         struct entry *e = container_of(it, struct entry, dirty);
         if (e->obj ? !disk_put(s->disk, entry_key(e), e->obj->rv, e->obj->bytes, err) : !disk_delete(s->disk, entry_key(e), err))
@@ -160,7 +173,8 @@ static bool write_dirty(struct store *s, struct err *err) {
     return ok && trail_write(&s->trail, s->disk, err) && journal_rows_write(s, err);
 }
 
-static void mark_clean(struct store *s) {
+static void mark_clean(struct store *s)
+{
     list_for(it, &s->dirty) {
         struct entry *e = container_of(it, struct entry, dirty);
         list_remove(it);
@@ -176,7 +190,8 @@ static void mark_clean(struct store *s) {
 }
 
 /* Everything dirty in one transaction, or nothing. */
-static bool commit(struct store *s) {
+static bool commit(struct store *s)
+{
     bool rows = !list_empty(&s->trail.pending.list) || !list_empty(&s->journal.pending.list);
     if (list_empty(&s->dirty) && map_len(s->dirty_meta) == 0 && !rows)
         return true;
@@ -199,19 +214,22 @@ static bool commit(struct store *s) {
     return false;
 }
 
-static void retry(struct timer *t) {
+static void retry(struct timer *t)
+{
     struct store *s = container_of(t, struct store, retry);
     s->retry_due = true;                           /* the hook of this turn does it */
 }
 
-static void tell(struct store *s, bool ok) {
+static void tell(struct store *s, bool ok)
+{
     list_for(it, &s->commit_hooks) {
         struct commit_hook *h = container_of(it, struct commit_hook, node);
         h->fn(h->ctx, ok, ok ? NULL : &s->why);
     }
 }
 
-static void before_sleep(struct hook *hook) {
+static void before_sleep(struct hook *hook)
+{
     struct store *s = container_of(hook, struct store, before_sleep);
     while (s->turn_writes || s->retry_due) {       /* those who are told may write again */
         bool wrote = s->turn_writes;
@@ -225,11 +243,13 @@ static void before_sleep(struct hook *hook) {
     s->turn_seq = s->history.first_seq + s->history.n;
 }
 
-bool store_flush(struct store *s) {
+bool store_flush(struct store *s)
+{
     return commit(s);
 }
 
-void store_close(struct store *s) {
+void store_close(struct store *s)
+{
     if (!s)
         return;
     if (!commit(s))
@@ -250,7 +270,8 @@ void store_close(struct store *s) {
     release(s);
 }
 
-void store_after_commit(struct store *s, void (*fn)(void *ctx, bool ok, const struct err *why), void *ctx) {
+void store_after_commit(struct store *s, void (*fn)(void *ctx, bool ok, const struct err *why), void *ctx)
+{
     struct commit_hook *h = NEW(struct commit_hook);
     h->fn = fn;
     h->ctx = ctx;
@@ -258,7 +279,8 @@ void store_after_commit(struct store *s, void (*fn)(void *ctx, bool ok, const st
     list_push(&s->commit_hooks, &h->node);
 }
 
-void store_after_commit_cancel(struct store *s, void (*fn)(void *ctx, bool ok, const struct err *why), void *ctx) {
+void store_after_commit_cancel(struct store *s, void (*fn)(void *ctx, bool ok, const struct err *why), void *ctx)
+{
     list_for(it, &s->commit_hooks) {
         struct commit_hook *h = container_of(it, struct commit_hook, node);
         if (h->fn != fn || h->ctx != ctx)
@@ -269,27 +291,32 @@ void store_after_commit_cancel(struct store *s, void (*fn)(void *ctx, bool ok, c
     }
 }
 
-bool store_healthy(const struct store *s, struct err *why) {
+bool store_healthy(const struct store *s, struct err *why)
+{
     return !s->sick || err_set(why, s->why.code, "%s", s->why.msg);
 }
 
 /* ---- read ---- */
 
-int64_t store_revision(const struct store *s) {
+int64_t store_revision(const struct store *s)
+{
     return s->revision;
 }
 
-int64_t store_next_revision(const struct store *s) {
+int64_t store_next_revision(const struct store *s)
+{
     return s->revision + 1;
 }
 
-struct object *store_get(struct store *s, struct str key) {
+struct object *store_get(struct store *s, struct str key)
+{
     size_t at;
     struct entry *e = find(s, key, &at);
     return e ? object_ref(e->obj) : NULL;
 }
 
-static bool under(const struct entry *e, struct str prefix) {
+static bool under(const struct entry *e, struct str prefix)
+{
     return e->key_n >= prefix.n && (prefix.n == 0 || memcmp(e->key, prefix.p, prefix.n) == 0);
 }
 
@@ -304,7 +331,8 @@ void store_list(struct store *s, struct str prefix, struct str after,
     s->visiting--;
 }
 
-size_t store_count(struct store *s, struct str prefix) {
+size_t store_count(struct store *s, struct str prefix)
+{
     size_t first = lower_bound(s, prefix, false), lo = first, hi = s->n;
     while (lo < hi) {                              /* the first entry that is no longer under the prefix */
         size_t mid = lo + (hi - lo) / 2;
@@ -319,7 +347,8 @@ size_t store_count(struct store *s, struct str prefix) {
 /* ---- write ---- */
 
 /* While the disk refuses, the first write of a turn tries whether it still does. */
-static bool accepts_writes(struct store *s, struct err *err) {
+static bool accepts_writes(struct store *s, struct err *err)
+{
     if (s->sick && !s->retried) {
         s->retried = true;
         commit(s);
@@ -327,7 +356,8 @@ static bool accepts_writes(struct store *s, struct err *err) {
     return !s->sick || err_set(err, ERR_INTERNAL, "etcdserver: mvcc: database space exceeded");
 }
 
-static bool check_expected(const struct entry *e, int64_t expect, struct err *err) {
+static bool check_expected(const struct entry *e, int64_t expect, struct err *err)
+{
     if (expect == 0 && e)
         return err_set(err, ERR_ALREADY_EXISTS, "key exists");
     if (expect > 0 && !e)
@@ -337,13 +367,15 @@ static bool check_expected(const struct entry *e, int64_t expect, struct err *er
     return true;
 }
 
-static void mark_dirty(struct store *s, struct entry *e) {
+static void mark_dirty(struct store *s, struct entry *e)
+{
     if (list_empty(&e->dirty))
         list_push(&s->dirty, &e->dirty);
     s->turn_writes = true;
 }
 
-bool store_put(struct store *s, struct str key, struct object *obj, int64_t expect, struct err *err) {
+bool store_put(struct store *s, struct str key, struct object *obj, int64_t expect, struct err *err)
+{
     ASSERT(!s->visiting);
     ASSERT(obj->rv == store_next_revision(s));
     size_t at;
@@ -363,7 +395,8 @@ bool store_put(struct store *s, struct str key, struct object *obj, int64_t expe
     return true;
 }
 
-bool store_delete(struct store *s, struct str key, struct object *last_state, int64_t expect, struct err *err) {
+bool store_delete(struct store *s, struct str key, struct object *last_state, int64_t expect, struct err *err)
+{
     ASSERT(!s->visiting);
     ASSERT(expect != 0);
     ASSERT(last_state->rv == store_next_revision(s));
@@ -384,7 +417,8 @@ bool store_delete(struct store *s, struct str key, struct object *last_state, in
 
 /* ---- meta ---- */
 
-static void meta_change(struct store *s, const char *name, bool removed, struct str value) {
+static void meta_change(struct store *s, const char *name, bool removed, struct str value)
+{
     ASSERT(!str_starts(str_c(name), "store:"));
     struct meta_change *m = xcalloc(1, sizeof *m + value.n + 1);
     m->removed = removed;
@@ -395,15 +429,18 @@ static void meta_change(struct store *s, const char *name, bool removed, struct 
     s->turn_writes = true;
 }
 
-void store_meta_put(struct store *s, const char *name, struct str value) {
+void store_meta_put(struct store *s, const char *name, struct str value)
+{
     meta_change(s, name, false, value);
 }
 
-void store_meta_remove(struct store *s, const char *name) {
+void store_meta_remove(struct store *s, const char *name)
+{
     meta_change(s, name, true, STR_NULL);
 }
 
-struct str store_meta_get(struct store *s, struct arena *a, const char *name) {
+struct str store_meta_get(struct store *s, struct arena *a, const char *name)
+{
     const struct meta_change *m = map_getc(s->dirty_meta, name);
     if (m)
         return m->removed ? STR_NULL : arena_str(a, (struct str){ m->bytes, m->n });
@@ -418,7 +455,8 @@ struct meta_walk {
     size_t            n, cap;
 };
 
-static void collect(struct meta_walk *w, struct str name, struct str value) {
+static void collect(struct meta_walk *w, struct str name, struct str value)
+{
     if (w->n == w->cap) {
         size_t cap = w->cap ? w->cap * 2 : 64;
         w->v = arena_realloc(w->a, w->v, w->cap * sizeof *w->v, cap * sizeof *w->v);
@@ -427,13 +465,15 @@ static void collect(struct meta_walk *w, struct str name, struct str value) {
     w->v[w->n++] = (struct meta_pair){ arena_str(w->a, name), arena_str(w->a, value) };
 }
 
-static void on_disk_meta(void *ctx, struct str name, struct str value) {
+static void on_disk_meta(void *ctx, struct str name, struct str value)
+{
     struct meta_walk *w = ctx;
     if (!str_starts(name, "store:") && !map_get(w->s->dirty_meta, name))
         collect(w, name, value);
 }
 
-static int compare_meta(const void *a, const void *b) {
+static int compare_meta(const void *a, const void *b)
+{
     return str_cmp(((const struct meta_pair *)a)->name, ((const struct meta_pair *)b)->name);
 }
 

@@ -11,26 +11,30 @@
 
 #include <stdlib.h>
 
-static uint32_t *size_of(struct trail *t, int64_t seq) {
+static uint32_t *size_of(struct trail *t, int64_t seq)
+{
     return &t->sizes[seq % LIMIT_AUDIT_ROWS];
 }
 
 /* Rows from `first` on are kept: move it until both bounds hold for what ends at `last`. */
-static void shrink(struct trail *t, int64_t last) {
+static void shrink(struct trail *t, int64_t last)
+{
     while (t->first <= last && (last - t->first >= LIMIT_AUDIT_ROWS || t->bytes > LIMIT_AUDIT_BYTES)) {
         t->bytes -= *size_of(t, t->first);
         *size_of(t, t->first++) = 0;
     }
 }
 
-static void account(struct trail *t, int64_t seq, size_t n) {
+static void account(struct trail *t, int64_t seq, size_t n)
+{
     shrink(t, seq);                                /* the ring has a place for it now */
     *size_of(t, seq) = (uint32_t)n;
     t->bytes += n;
     shrink(t, seq);
 }
 
-static void on_size(void *ctx, int64_t seq, size_t n) {
+static void on_size(void *ctx, int64_t seq, size_t n)
+{
     struct trail *t = ctx;
     if (!t->last)
         t->first = seq;
@@ -38,7 +42,8 @@ static void on_size(void *ctx, int64_t seq, size_t n) {
     t->last = seq;
 }
 
-bool trail_load(struct trail *t, struct disk *d, struct err *err) {
+bool trail_load(struct trail *t, struct disk *d, struct err *err)
+{
     list_init(&t->pending.list);
     t->sizes = xcalloc(LIMIT_AUDIT_ROWS, sizeof *t->sizes);
     t->first = 1;
@@ -48,13 +53,15 @@ bool trail_load(struct trail *t, struct disk *d, struct err *err) {
     return true;
 }
 
-void trail_deinit(struct trail *t) {
+void trail_deinit(struct trail *t)
+{
     rows_clean(&t->pending);
     free(t->sizes);
 }
 
 /* Within the turn's transaction. */
-bool trail_write(struct trail *t, struct disk *d, struct err *err) {
+bool trail_write(struct trail *t, struct disk *d, struct err *err)
+{
     list_for(it, &t->pending.list) {
         struct row *row = container_of(it, struct row, node);
         if (row->seq >= t->first && !disk_audit_put(d, row->seq, row_text(row), err))
@@ -63,14 +70,16 @@ bool trail_write(struct trail *t, struct disk *d, struct err *err) {
     return t->on_disk >= t->first || disk_audit_trim(d, t->first, err);
 }
 
-void trail_clean(struct trail *t) {
+void trail_clean(struct trail *t)
+{
     rows_clean(&t->pending);
     t->on_disk = t->first;
 }
 
 /* ---- the door ---- */
 
-int64_t store_audit_put(struct store *s, struct str event) {
+int64_t store_audit_put(struct store *s, struct str event)
+{
     struct trail *t = &s->trail;
     ASSERT(event.n > 0);
     rows_push(&t->pending, row_new(++t->last, event));
@@ -81,7 +90,8 @@ int64_t store_audit_put(struct store *s, struct str event) {
     return t->last;
 }
 
-bool store_audit_amend(struct store *s, int64_t seq, struct str event) {
+bool store_audit_amend(struct store *s, int64_t seq, struct str event)
+{
     struct trail *t = &s->trail;
     list_for(it, &t->pending.list) {
         struct row *old = container_of(it, struct row, node);
@@ -97,7 +107,8 @@ bool store_audit_amend(struct store *s, int64_t seq, struct str event) {
     return false;
 }
 
-size_t store_audit_each(struct store *s, int64_t after, size_t max, row_visit visit, void *ctx) {
+size_t store_audit_each(struct store *s, int64_t after, size_t max, row_visit visit, void *ctx)
+{
     struct trail *t = &s->trail;
     if (after < t->first - 1)
         after = t->first - 1;                      /* on disk there may be rows that the next commit removes */

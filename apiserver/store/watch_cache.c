@@ -28,20 +28,24 @@ struct store_watcher {
 
 /* ---- the ring ---- */
 
-void history_init(struct history *h, size_t max, int64_t rev) {
+void history_init(struct history *h, size_t max, int64_t rev)
+{
     *h = (struct history){ .max = max ? max : LIMIT_WATCH_HISTORY, .compact_rev = rev };
     list_init(&h->watchers);
 }
 
-static struct event *ring_at(const struct history *h, uint64_t seq) {
+static struct event *ring_at(const struct history *h, uint64_t seq)
+{
     return h->ring[(h->head + (size_t)(seq - h->first_seq)) & (h->cap - 1)];
 }
 
-static uint64_t end_seq(const struct history *h) {
+static uint64_t end_seq(const struct history *h)
+{
     return h->first_seq + h->n;
 }
 
-static void drop_oldest(struct history *h) {
+static void drop_oldest(struct history *h)
+{
     struct event *e = ring_at(h, h->first_seq);
     h->compact_rev = e->ev.rev;
     h->bytes -= e->ev.obj->bytes.n;
@@ -53,21 +57,24 @@ static void drop_oldest(struct history *h) {
     h->n--;
 }
 
-static void evict(struct history *h) {
+static void evict(struct history *h)
+{
     if (h->pending)
         return;
     while (h->n > h->max || (h->n > 0 && h->bytes > STORE_HISTORY_BYTES))
         drop_oldest(h);
 }
 
-void history_deinit(struct history *h) {
+void history_deinit(struct history *h)
+{
     ASSERT(list_empty(&h->watchers));
     while (h->n)
         drop_oldest(h);
     free(h->ring);
 }
 
-static void grow(struct history *h) {
+static void grow(struct history *h)
+{
     size_t cap = h->cap ? h->cap * 2 : 64;
     struct event **ring = xcalloc(cap, sizeof(struct event *));
     for (size_t i = 0; i < h->n; i++)
@@ -78,11 +85,13 @@ static void grow(struct history *h) {
     h->head = 0;
 }
 
-static bool wants(const struct store_watcher *w, struct str key) {
+static bool wants(const struct store_watcher *w, struct str key)
+{
     return key.n >= w->prefix_n && memcmp(key.p, w->prefix, w->prefix_n) == 0;
 }
 
-static void wake(struct store_watcher *w, uint64_t seq) {
+static void wake(struct store_watcher *w, uint64_t seq)
+{
     if (w->pending || w->stopped)
         return;
     w->pending = true;
@@ -91,7 +100,8 @@ static void wake(struct store_watcher *w, uint64_t seq) {
     task_post(w->store->loop, &w->task);
 }
 
-void history_add(struct store *s, enum store_event_type type, struct str key, struct object *obj, struct object *prev) {
+void history_add(struct store *s, enum store_event_type type, struct str key, struct object *obj, struct object *prev)
+{
     struct history *h = &s->history;
     struct event *e = xmalloc(sizeof *e + key.n + 1);
     memcpy(e->key, key.p, key.n);
@@ -111,7 +121,8 @@ void history_add(struct store *s, enum store_event_type type, struct str key, st
     evict(h);
 }
 
-bool store_touched(const struct store *s, struct str prefix, int64_t rev) {
+bool store_touched(const struct store *s, struct str prefix, int64_t rev)
+{
     const struct history *h = &s->history;
     if (rev < h->compact_rev)
         return true;
@@ -124,7 +135,8 @@ bool store_touched(const struct store *s, struct str prefix, int64_t rev) {
 }
 
 /* What was superseded since from_seq and is now known to the history alone: its text may be asked for again, its tree hardly. */
-void history_forget_trees(struct history *h, uint64_t from_seq) {
+void history_forget_trees(struct history *h, uint64_t from_seq)
+{
     for (uint64_t seq = from_seq < h->first_seq ? h->first_seq : from_seq; seq < end_seq(h); seq++) {
         struct store_event *ev = &ring_at(h, seq)->ev;
         if (ev->prev && ev->prev->refs <= 2)       /* this event's prev and, it may be, the obj of the one before */
@@ -136,13 +148,15 @@ void history_forget_trees(struct history *h, uint64_t from_seq) {
 
 /* ---- watchers ---- */
 
-static void rest(struct store_watcher *w) {
+static void rest(struct store_watcher *w)
+{
     w->pending = false;
     w->store->history.pending--;
     evict(&w->store->history);
 }
 
-static void deliver(struct task *t) {
+static void deliver(struct task *t)
+{
     struct store_watcher *w = container_of(t, struct store_watcher, task);
     struct history *h = &w->store->history;
     uint64_t end = end_seq(h);                     /* what callbacks write is for the next time */
@@ -163,7 +177,8 @@ static void deliver(struct task *t) {
 }
 
 struct store_watcher *store_watch(struct store *s, struct str prefix, int64_t from_rev,
-                                  void (*on_event)(void *ctx, const struct store_event *ev), void *ctx, struct err *err) {
+                                  void (*on_event)(void *ctx, const struct store_event *ev), void *ctx, struct err *err)
+{
     struct history *h = &s->history;
     if (from_rev < h->compact_rev) {
         err_set(err, ERR_EXPIRED, "too old resource version: %" PRId64 " (%" PRId64 ")", from_rev, h->compact_rev);
@@ -188,7 +203,8 @@ struct store_watcher *store_watch(struct store *s, struct str prefix, int64_t fr
     return w;
 }
 
-void store_watch_stop(struct store_watcher *w) {
+void store_watch_stop(struct store_watcher *w)
+{
     ASSERT(!w->stopped);
     list_remove(&w->node);
     w->stopped = true;

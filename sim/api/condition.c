@@ -7,34 +7,40 @@
  */
 #include "sim/api/api.h"
 
-struct json *condition_find(const struct json *conditions, const char *type) {
+struct json *condition_find(const struct json *conditions, const char *type)
+{
     for (struct json *c = json_first(conditions); c; c = json_next(c))
         if (str_eqc(json_get_str(c, "type"), type))
             return c;
     return NULL;
 }
 
-bool condition_is_true(const struct json *obj, const char *type) {
+bool condition_is_true(const struct json *obj, const char *type)
+{
     const struct json *c = condition_find(json_path(obj, "status.conditions"), type);
     return str_eqc(json_get_str(c, "status"), "True");
 }
 
 bool condition_set(struct arena *a, struct json *conditions, const char *type, const char *status, const char *reason,
-                   const char *message, int64_t now_ns) {
+                   const char *message, int64_t now_ns)
+{
     return condition_set_ext(a, conditions, type, status, reason, message, now_ns, NULL, -1);
 }
 
-static bool same(const struct json *c, const char *key, const char *want) {
+static bool same(const struct json *c, const char *key, const char *want)
+{
     return str_eqc(json_get_str(c, key), want ? want : "");
 }
 
-static struct json *time_node(struct arena *a, int64_t unix_ns) {
+static struct json *time_node(struct arena *a, int64_t unix_ns)
+{
     return unix_ns < 0 ? json_null(a) : json_new_str(a, time_rfc3339(a, unix_ns));
 }
 
 /* A changed condition is built anew and takes the old one's place, so that its keys always have upstream's order. */
 bool condition_set_ext(struct arena *a, struct json *conditions, const char *type, const char *status, const char *reason,
-                       const char *message, int64_t now_ns, const char *extra_time_key, int64_t extra_ns) {
+                       const char *message, int64_t now_ns, const char *extra_time_key, int64_t extra_ns)
+{
     ASSERT(json_is(conditions, JSON_ARRAY));
     struct json *old = condition_find(conditions, type);
     bool same_status = old && same(old, "status", status);
@@ -59,7 +65,8 @@ bool condition_set_ext(struct arena *a, struct json *conditions, const char *typ
 }
 
 void condition_set_observed(struct arena *a, struct json *conditions, const char *type, const char *status, int64_t generation,
-                            const char *reason, const char *message, int64_t now_ns) {
+                            const char *reason, const char *message, int64_t now_ns)
+{
     struct json *old = condition_find(conditions, type), *c = json_new_object(a);
     const struct json *since = old && same(old, "status", status) ? json_get(old, "lastTransitionTime") : NULL;
     json_set_strc(a, c, "type", type);
@@ -76,7 +83,8 @@ void condition_set_observed(struct arena *a, struct json *conditions, const char
 }
 
 /* Upstream: component-helpers apps/poddisruptionbudget, which the controller and the eviction handler share. */
-void disruption_condition_set(struct arena *a, struct json *status, int64_t now_ns) {
+void disruption_condition_set(struct arena *a, struct json *status, int64_t now_ns)
+{
     bool allowed = json_get_int(status, "disruptionsAllowed", 0) > 0;
     condition_set_observed(a, json_ensure_array(a, status, "conditions"), "DisruptionAllowed", allowed ? "True" : "False",
                            json_get_int(status, "observedGeneration", 0), allowed ? "SufficientPods" : "InsufficientPods", "", now_ns);

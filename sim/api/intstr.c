@@ -2,7 +2,8 @@
  * GetScaledValueFromIntOrPercent. */
 #include "sim/api/api.h"
 
-bool intstr_scaled(const struct json *j, int64_t total, bool round_up, int64_t *out) {
+bool intstr_scaled(const struct json *j, int64_t total, bool round_up, int64_t *out)
+{
     if (json_is(j, JSON_INT)) {
         *out = json_int(j, 0);
         return true;

@@ -12,7 +12,8 @@ static bool is_lower_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' 
 static bool is_alnum(char c) { return is_lower_alnum(c) || (c >= 'A' && c <= 'Z'); }
 
 /* [a-z0-9]([-a-z0-9]*[a-z0-9])? */
-static bool label_form(struct str s) {
+static bool label_form(struct str s)
+{
     if (s.n == 0 || !is_lower_alnum(s.p[0]) || !is_lower_alnum(s.p[s.n - 1]))
         return false;
     for (size_t i = 0; i < s.n; i++)
@@ -21,7 +22,8 @@ static bool label_form(struct str s) {
     return true;
 }
 
-static bool subdomain_form(struct str s) {
+static bool subdomain_form(struct str s)
+{
     struct str rest = s;
     do {
         if (!label_form(str_token(&rest, '.')))
@@ -31,7 +33,8 @@ static bool subdomain_form(struct str s) {
 }
 
 /* ([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9] */
-bool name_is_qualified_part(struct str s) {
+bool name_is_qualified_part(struct str s)
+{
     if (s.n == 0 || !is_alnum(s.p[0]) || !is_alnum(s.p[s.n - 1]))
         return false;
     for (size_t i = 0; i < s.n; i++)
@@ -40,19 +43,23 @@ bool name_is_qualified_part(struct str s) {
     return true;
 }
 
-bool name_is_dns1123_label(struct str s) {
+bool name_is_dns1123_label(struct str s)
+{
     return s.n <= LABEL_MAX && label_form(s);
 }
 
-bool name_is_dns1123_subdomain(struct str s) {
+bool name_is_dns1123_subdomain(struct str s)
+{
     return s.n > 0 && s.n <= SUBDOMAIN_MAX && subdomain_form(s);
 }
 
-bool name_is_dns1035_label(struct str s) {
+bool name_is_dns1035_label(struct str s)
+{
     return name_is_dns1123_label(s) && s.p[0] >= 'a';
 }
 
-bool name_is_qualified(struct str s) {
+bool name_is_qualified(struct str s)
+{
     struct strbuf why;
     strbuf_init(&why, 4096);
     qualified_name_reasons(&why, s);
@@ -61,7 +68,8 @@ bool name_is_qualified(struct str s) {
     return ok;
 }
 
-bool label_value_valid(struct str s) {
+bool label_value_valid(struct str s)
+{
     return s.n <= LABEL_MAX && (s.n == 0 || name_is_qualified_part(s));
 }
 
@@ -79,11 +87,13 @@ bool label_value_valid(struct str s) {
     "with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "               \
     "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 
-static void reason(struct strbuf *out, const char *part, const char *why) {
+static void reason(struct strbuf *out, const char *part, const char *why)
+{
     strbuf_addf(out, "%s%s%s", out->n ? "; " : "", part, why);
 }
 
-static void prefix_reasons(struct strbuf *out, struct str prefix) {
+static void prefix_reasons(struct strbuf *out, struct str prefix)
+{
     if (prefix.n == 0) {
         reason(out, "prefix part ", "must be non-empty");
         return;
@@ -94,7 +104,8 @@ static void prefix_reasons(struct strbuf *out, struct str prefix) {
         reason(out, "prefix part ", SUBDOMAIN_WHY);
 }
 
-void qualified_name_reasons(struct strbuf *out, struct str name) {
+void qualified_name_reasons(struct strbuf *out, struct str name)
+{
     struct str prefix, rest;
     if (str_cut(name, '/', &prefix, &rest)) {
         if (str_chr(rest, '/') >= 0) {
@@ -113,7 +124,8 @@ void qualified_name_reasons(struct strbuf *out, struct str name) {
         reason(out, "name part ", QUALIFIED_WHY);
 }
 
-void label_value_reasons(struct strbuf *out, struct str value) {
+void label_value_reasons(struct strbuf *out, struct str value)
+{
     if (value.n > LABEL_MAX)
         reason(out, "", "must be no more than 63 characters");
     if (value.n > 0 && !name_is_qualified_part(value))
@@ -122,7 +134,8 @@ void label_value_reasons(struct strbuf *out, struct str value) {
 
 /* ---- names made up ---- */
 
-struct str name_generate(struct arena *a, struct rng *r, struct str base) {
+struct str name_generate(struct arena *a, struct rng *r, struct str base)
+{
     char suffix[SUFFIX_LEN + 1];
     rng_suffix(r, suffix, SUFFIX_LEN);
     base = str_sub(base, 0, NAME_MAX_GENERATED - SUFFIX_LEN);
@@ -131,7 +144,8 @@ struct str name_generate(struct arena *a, struct rng *r, struct str base) {
 
 /* ---- Go's %q ---- */
 
-static size_t utf8_sequence(const unsigned char *p, size_t n, uint32_t *rune) {
+static size_t utf8_sequence(const unsigned char *p, size_t n, uint32_t *rune)
+{
     static const struct { unsigned char mask, lead; uint32_t min; } forms[] = {
         { 0x80, 0x00, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 },
     };
@@ -148,7 +162,8 @@ static size_t utf8_sequence(const unsigned char *p, size_t n, uint32_t *rune) {
     return 0;
 }
 
-void go_quote(struct strbuf *out, struct str s) {
+void go_quote(struct strbuf *out, struct str s)
+{
     static const char named[] = "\aa\bb\ff\nn\rr\tt\vv\"\"\\\\";  /* pairs: byte, its letter */
     strbuf_addch(out, '"');
     for (size_t i = 0; i < s.n;) {

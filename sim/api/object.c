@@ -10,7 +10,8 @@
 
 #include <stdlib.h>
 
-struct object *object_new(struct str bytes) {
+struct object *object_new(struct str bytes)
+{
     struct object *o = xmalloc(sizeof *o + bytes.n + 1);         /* one allocation: the text follows its record */
     char *text = (char *)(o + 1);
     if (bytes.n)
@@ -23,7 +24,8 @@ struct object *object_new(struct str bytes) {
 /* ---- sharing: a table of chains, on average not longer than one ---- */
 static struct { struct object **buckets; size_t size, n; } table;      /* size is a power of two, or 0 */
 
-static uint64_t hash_of(struct str bytes) {
+static uint64_t hash_of(struct str bytes)
+{
     uint64_t h = bytes.n, word;
     size_t i = 0;
     for (; i + sizeof word <= bytes.n; i += sizeof word) {
@@ -34,16 +36,19 @@ static uint64_t hash_of(struct str bytes) {
     return h ^ str_hash(str_sub(bytes, i, bytes.n));
 }
 
-static struct object **bucket(uint64_t hash) {
+static struct object **bucket(uint64_t hash)
+{
     return &table.buckets[hash & (table.size - 1)];
 }
 
-static void table_add(struct object *o) {
+static void table_add(struct object *o)
+{
     o->next = *bucket(o->hash);
     *bucket(o->hash) = o;
 }
 
-static void table_grow(void) {
+static void table_grow(void)
+{
     struct object **old = table.buckets;
     size_t size = table.size;
     table.size = size ? 2 * size : 512;
@@ -56,7 +61,8 @@ static void table_grow(void) {
     free(old);
 }
 
-static void table_remove(struct object *o) {
+static void table_remove(struct object *o)
+{
     struct object **at = bucket(o->hash);
     while (*at != o)
         at = &(*at)->next;
@@ -68,7 +74,8 @@ static void table_remove(struct object *o) {
     table.size = 0;
 }
 
-struct object *object_shared(struct str bytes) {
+struct object *object_shared(struct str bytes)
+{
     uint64_t hash = hash_of(bytes);
     if (table.n == table.size)
         table_grow();
@@ -83,7 +90,8 @@ struct object *object_shared(struct str bytes) {
     return o;
 }
 
-struct object *object_from_json(const struct json *j) {
+struct object *object_from_json(const struct json *j)
+{
     struct strbuf text;
     strbuf_init(&text, LIMIT_RESPONSE_BYTES);
     json_write(&text, j, 0);
@@ -93,13 +101,15 @@ struct object *object_from_json(const struct json *j) {
     return o;
 }
 
-struct object *object_ref(struct object *o) {
+struct object *object_ref(struct object *o)
+{
     ASSERT(o->refs > 0);
     o->refs++;
     return o;
 }
 
-void object_unref(struct object *o) {
+void object_unref(struct object *o)
+{
     if (!o)
         return;
     ASSERT(o->refs > 0);
@@ -111,7 +121,8 @@ void object_unref(struct object *o) {
     free(o);
 }
 
-const struct json *object_json(struct object *o) {
+const struct json *object_json(struct object *o)
+{
     if (o->tree)
         return o->tree;
     o->arena = arena_new();
@@ -121,11 +132,13 @@ const struct json *object_json(struct object *o) {
     return o->tree;
 }
 
-bool object_parsed(const struct object *o) {
+bool object_parsed(const struct object *o)
+{
     return o->tree != NULL;
 }
 
-void object_forget_tree(struct object *o) {
+void object_forget_tree(struct object *o)
+{
     arena_free(o->arena);
     o->arena = NULL;
     o->tree = NULL;

@@ -38,7 +38,8 @@ static const struct { const char *text; int exponent; enum quantity_format forma
     { "Ei", 60, QUANTITY_BINARY_SI },
 };
 
-static const char *suffix_of(int exponent, enum quantity_format format) {
+static const char *suffix_of(int exponent, enum quantity_format format)
+{
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
         if (suffixes[i].exponent == exponent && (suffixes[i].format == format || exponent == 0))
             return suffixes[i].text;
@@ -47,19 +48,22 @@ static const char *suffix_of(int exponent, enum quantity_format format) {
 
 /* ---- parse ---- */
 
-static size_t span(struct str s, size_t from, const char *set) {
+static size_t span(struct str s, size_t from, const char *set)
+{
     size_t i = from;
     while (i < s.n && s.p[i] && strchr(set, s.p[i]))
         i++;
     return i;
 }
 
-static bool wrong_format(struct err *err) {
+static bool wrong_format(struct err *err)
+{
     return err_set(err, ERR_BAD_REQUEST,
                    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
 }
 
-static bool split(struct str s, struct parts *p, struct err *err) {
+static bool split(struct str s, struct parts *p, struct err *err)
+{
     static const char digits[] = "0123456789";
     *p = (struct parts){ .num = STR("0") };
     if (s.n == 0)
@@ -87,7 +91,8 @@ static bool split(struct str s, struct parts *p, struct err *err) {
     return i == s.n || wrong_format(err);
 }
 
-static bool interpret(struct parts *p, struct err *err) {
+static bool interpret(struct parts *p, struct err *err)
+{
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
         if (str_eqc(p->suffix, suffixes[i].text)) {
             p->exponent = suffixes[i].exponent;
@@ -104,7 +109,8 @@ static bool interpret(struct parts *p, struct err *err) {
 
 /* Does upstream parse this with int64 arithmetic? Only then can it keep the text; the other path also needs digits to
  * stand there. */
-static bool is_fast(const struct parts *p) {
+static bool is_fast(const struct parts *p)
+{
     int64_t digits = (int64_t)(p->num.n + p->denom.n);
     if (p->format == QUANTITY_BINARY_SI)
         return p->denom.n == 0 && 15 - (int64_t)p->num.n - p->exponent * 3 / 10 - 1 >= 0;
@@ -112,7 +118,8 @@ static bool is_fast(const struct parts *p) {
 }
 
 /* digits[0..n) is a decimal number; multiply by two. There is room in front: *digits moves. */
-static void double_digits(char **digits, size_t *n) {
+static void double_digits(char **digits, size_t *n)
+{
     int carry = 0;
     for (size_t i = *n; i-- > 0;) {
         int v = ((*digits)[i] - '0') * 2 + carry;
@@ -126,7 +133,8 @@ static void double_digits(char **digits, size_t *n) {
 }
 
 /* digits * 10^shift nanos, rounded up, clamped. */
-static nanos scale_digits(const char *digits, size_t n, int64_t shift) {
+static nanos scale_digits(const char *digits, size_t n, int64_t shift)
+{
     while (n > 0 && *digits == '0')
         digits++, n--;
     if (n == 0)
@@ -146,7 +154,8 @@ static nanos scale_digits(const char *digits, size_t n, int64_t shift) {
     return v;
 }
 
-static nanos magnitude(const struct parts *p) {
+static nanos magnitude(const struct parts *p)
+{
     enum { GROWTH = 20 };                          /* 2^60 has 19 digits */
     size_t n = p->num.n + p->denom.n;
     char *buf = xmalloc(GROWTH + n), *digits = buf + GROWTH;
@@ -168,7 +177,8 @@ static nanos magnitude(const struct parts *p) {
     return v;
 }
 
-static bool parse(struct str text, struct parts *p, struct quantity *out, struct err *err) {
+static bool parse(struct str text, struct parts *p, struct quantity *out, struct err *err)
+{
     if (!split(text, p, err) || !interpret(p, err))
         return false;
     bool fast = is_fast(p);
@@ -184,7 +194,8 @@ static bool parse(struct str text, struct parts *p, struct quantity *out, struct
     return true;
 }
 
-bool quantity_parse(struct str text, struct quantity *out, struct err *err) {
+bool quantity_parse(struct str text, struct quantity *out, struct err *err)
+{
     struct parts p;
     struct quantity q;
     if (!parse(text, &p, &q, err))
@@ -195,7 +206,8 @@ bool quantity_parse(struct str text, struct quantity *out, struct err *err) {
 
 /* ---- canonical form ---- */
 
-static struct str write_int(struct arena *a, nanos v, const char *suffix) {
+static struct str write_int(struct arena *a, nanos v, const char *suffix)
+{
     char buf[64], *p = buf + sizeof buf;
     size_t suffix_n = strlen(suffix);
     p -= suffix_n;
@@ -209,7 +221,8 @@ static struct str write_int(struct arena *a, nanos v, const char *suffix) {
     return arena_str(a, (struct str){ p, (size_t)(buf + sizeof buf - p) });
 }
 
-static struct str decimal_text(struct arena *a, nanos v, enum quantity_format format) {
+static struct str decimal_text(struct arena *a, nanos v, enum quantity_format format)
+{
     int exponent = -9;
     while (v % 1000 == 0) {                        /* the largest power of 1000 that leaves an integer */
         v /= 1000;
@@ -220,7 +233,8 @@ static struct str decimal_text(struct arena *a, nanos v, enum quantity_format fo
     return write_int(a, v, arena_printf(a, "e%d", exponent));
 }
 
-struct str quantity_text(struct arena *a, struct quantity q) {
+struct str quantity_text(struct arena *a, struct quantity q)
+{
     if (q.nano == 0)
         return STR("0");
     nanos bound = (nanos)1024 * NANO;
@@ -238,7 +252,8 @@ struct str quantity_text(struct arena *a, struct quantity q) {
 }
 
 /* Upstream keeps the client's spelling when the int64 path finds the mantissa to be reduced. */
-static bool kept_as_typed(struct str text, const struct parts *p) {
+static bool kept_as_typed(struct str text, const struct parts *p)
+{
     if (str_eqc(text, "0"))
         return true;
     if (!is_fast(p))
@@ -256,7 +271,8 @@ static bool kept_as_typed(struct str text, const struct parts *p) {
     return (p->exponent - (int64_t)p->denom.n) % 3 == 0 && !str_ends(digits, "000") && shifted[0] != '0';
 }
 
-bool quantity_stored_text(struct arena *a, struct str text, struct str *out, struct err *err) {
+bool quantity_stored_text(struct arena *a, struct str text, struct str *out, struct err *err)
+{
     struct parts p;
     struct quantity q;
     text = str_trim(text);
@@ -268,38 +284,46 @@ bool quantity_stored_text(struct arena *a, struct str text, struct str *out, str
 
 /* ---- arithmetic ---- */
 
-static int64_t divide_away(nanos v, nanos unit) {
+static int64_t divide_away(nanos v, nanos unit)
+{
     nanos q = v / unit, rest = v % unit;
     q += rest > 0 ? 1 : rest < 0 ? -1 : 0;
     return q > INT64_MAX ? INT64_MAX : q < INT64_MIN ? INT64_MIN : (int64_t)q;
 }
 
-int64_t quantity_milli(struct quantity q) {
+int64_t quantity_milli(struct quantity q)
+{
     return divide_away(q.nano, NANO / 1000);
 }
 
-int64_t quantity_value(struct quantity q) {
+int64_t quantity_value(struct quantity q)
+{
     return divide_away(q.nano, NANO);
 }
 
-struct quantity quantity_from_nano(int64_t nano, enum quantity_format f) {
+struct quantity quantity_from_nano(int64_t nano, enum quantity_format f)
+{
     return (struct quantity){ .nano = nano, .format = f };
 }
 
-struct quantity quantity_from_milli(int64_t milli, enum quantity_format f) {
+struct quantity quantity_from_milli(int64_t milli, enum quantity_format f)
+{
     return (struct quantity){ .nano = (nanos)milli * (NANO / 1000), .format = f };
 }
 
-struct quantity quantity_from_int(int64_t v, enum quantity_format f) {
+struct quantity quantity_from_int(int64_t v, enum quantity_format f)
+{
     return (struct quantity){ .nano = (nanos)v * NANO, .format = f };
 }
 
-int quantity_cmp(struct quantity a, struct quantity b) {
+int quantity_cmp(struct quantity a, struct quantity b)
+{
     return a.nano < b.nano ? -1 : a.nano > b.nano;
 }
 
 /* A number in JSON is read by its text, as Quantity.UnmarshalJSON does. */
-static bool from_json(const struct json *j, struct quantity *q) {
+static bool from_json(const struct json *j, struct quantity *q)
+{
     if (json_is(j, JSON_STRING))
         return quantity_parse(str_trim(json_str(j)), q, NULL);
     if (!json_is(j, JSON_INT) && !json_is(j, JSON_FLOAT))
@@ -310,12 +334,14 @@ static bool from_json(const struct json *j, struct quantity *q) {
     return ok;
 }
 
-int64_t quantity_json_milli(const struct json *j, int64_t dflt) {
+int64_t quantity_json_milli(const struct json *j, int64_t dflt)
+{
     struct quantity q;
     return from_json(j, &q) ? quantity_milli(q) : dflt;
 }
 
-int64_t quantity_json_value(const struct json *j, int64_t dflt) {
+int64_t quantity_json_value(const struct json *j, int64_t dflt)
+{
     struct quantity q;
     return from_json(j, &q) ? quantity_value(q) : dflt;
 }

@@ -46,7 +46,8 @@ struct parser {
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 static bool is_symbol(char c) { return c && strchr("=!(),><", c); }
 
-static void advance(struct parser *p) {
+static void advance(struct parser *p)
+{
     struct str t = p->text;
     while (p->pos < t.n && is_space(t.p[p->pos]))
         p->pos++;
@@ -72,17 +73,20 @@ static void advance(struct parser *p) {
     p->token = str_eqc(p->lit, "in") ? T_IN : str_eqc(p->lit, "notin") ? T_NOT_IN : T_NAME;
 }
 
-static bool at_name(const struct parser *p) {
+static bool at_name(const struct parser *p)
+{
     return p->token == T_NAME || p->token == T_IN || p->token == T_NOT_IN;
 }
 
-static bool found(struct parser *p, const char *expected) {
+static bool found(struct parser *p, const char *expected)
+{
     return err_set(p->err, ERR_BAD_REQUEST, "found '" STR_FMT "'%s", STR_ARG(p->lit), expected);
 }
 
 /* ---- requirements ---- */
 
-static bool check_key(struct str key, struct err *err) {
+static bool check_key(struct str key, struct err *err)
+{
     struct strbuf why, quoted;
     strbuf_init(&why, 8192);
     qualified_name_reasons(&why, key);
@@ -97,7 +101,8 @@ static bool check_key(struct str key, struct err *err) {
     return ok;
 }
 
-static bool check_value(struct str key, struct str value, struct err *err) {
+static bool check_value(struct str key, struct str value, struct err *err)
+{
     if (label_value_valid(value))
         return true;
     struct strbuf why, text;
@@ -114,7 +119,8 @@ static bool check_value(struct str key, struct str value, struct err *err) {
     return false;
 }
 
-static const char *check_values_count(const struct requirement *r) {
+static const char *check_values_count(const struct requirement *r)
+{
     int64_t number;
     switch (r->op) {
     case OP_IN:
@@ -133,7 +139,8 @@ static const char *check_values_count(const struct requirement *r) {
     }
 }
 
-static bool check_requirement(const struct requirement *r, struct err *err) {
+static bool check_requirement(const struct requirement *r, struct err *err)
+{
     if (!check_key(r->key, err))
         return false;
     const char *why = check_values_count(r);
@@ -146,7 +153,8 @@ static bool check_requirement(const struct requirement *r, struct err *err) {
 }
 
 /* Keeps values sorted, each once. */
-static void add_value(struct arena *a, struct requirement *r, struct str value) {
+static void add_value(struct arena *a, struct requirement *r, struct str value)
+{
     size_t i = 0;
     for (; i < r->n; i++) {
         int c = str_cmp(r->values[i], value);
@@ -162,7 +170,8 @@ static void add_value(struct arena *a, struct requirement *r, struct str value) 
 }
 
 /* Keeps requirements in order of key; those of one key in order of arrival. */
-static void add_requirement(struct arena *a, struct selector *s, struct requirement r) {
+static void add_requirement(struct arena *a, struct selector *s, struct requirement r)
+{
     size_t i = s->n;
     while (i > 0 && str_cmp(s->v[i - 1].key, r.key) > 0)
         i--;
@@ -175,7 +184,8 @@ static void add_requirement(struct arena *a, struct selector *s, struct requirem
 /* ---- parse ---- */
 
 /* After "(": "a,b)", also with empty pieces; leaves the parser after ")". */
-static bool parse_values(struct parser *p, struct requirement *r) {
+static bool parse_values(struct parser *p, struct requirement *r)
+{
     if (p->token == T_CLOSE) {
         add_value(p->a, r, STR_NULL);
         advance(p);
@@ -207,7 +217,8 @@ static bool parse_values(struct parser *p, struct requirement *r) {
     return true;
 }
 
-static bool parse_operator(struct parser *p, enum op *op) {
+static bool parse_operator(struct parser *p, enum op *op)
+{
     static const struct { enum token token; enum op op; } table[] = {
         { T_IN, OP_IN }, { T_EQUALS, OP_EQUALS }, { T_DOUBLE_EQUALS, OP_DOUBLE_EQUALS }, { T_GREATER, OP_GREATER },
         { T_LESS, OP_LESS }, { T_NOT_IN, OP_NOT_IN }, { T_NOT_EQUALS, OP_NOT_EQUALS },
@@ -222,7 +233,8 @@ static bool parse_operator(struct parser *p, enum op *op) {
     return found(p, ", expected: '=', '!=', '==', 'in', notin'");
 }
 
-static bool parse_requirement(struct parser *p, struct requirement *r) {
+static bool parse_requirement(struct parser *p, struct requirement *r)
+{
     *r = (struct requirement){ 0 };
     if (p->token == T_NOT) {
         r->op = OP_NOT_EXISTS;
@@ -257,7 +269,8 @@ static bool parse_requirement(struct parser *p, struct requirement *r) {
     return check_requirement(r, p->err);
 }
 
-static bool parse(struct parser *p, struct selector *s) {
+static bool parse(struct parser *p, struct selector *s)
+{
     advance(p);
     while (p->token != T_END) {
         struct requirement r;
@@ -277,7 +290,8 @@ static bool parse(struct parser *p, struct selector *s) {
     return true;
 }
 
-struct selector *selector_parse(struct arena *a, struct str text, struct err *err) {
+struct selector *selector_parse(struct arena *a, struct str text, struct err *err)
+{
     struct selector *s = ARENA_NEW(a, struct selector);
     struct parser p = { .a = a, .text = text, .err = err };
     return parse(&p, s) ? s : NULL;
@@ -285,7 +299,8 @@ struct selector *selector_parse(struct arena *a, struct str text, struct err *er
 
 /* ---- from JSON ---- */
 
-struct selector *selector_from_map(struct arena *a, const struct json *labels) {
+struct selector *selector_from_map(struct arena *a, const struct json *labels)
+{
     struct selector *s = ARENA_NEW(a, struct selector);
     for (const struct json *l = json_first(labels); l; l = json_next(l)) {
         struct requirement r = { .key = arena_str(a, json_key(l)), .op = OP_EQUALS };
@@ -295,7 +310,8 @@ struct selector *selector_from_map(struct arena *a, const struct json *labels) {
     return s;
 }
 
-static bool from_expression(struct arena *a, const struct json *expr, struct requirement *r, struct err *err) {
+static bool from_expression(struct arena *a, const struct json *expr, struct requirement *r, struct err *err)
+{
     static const struct { const char *text; enum op op; } operators[] = {
         { "In", OP_IN }, { "NotIn", OP_NOT_IN }, { "Exists", OP_EXISTS }, { "DoesNotExist", OP_NOT_EXISTS },
     };
@@ -318,7 +334,8 @@ static bool from_expression(struct arena *a, const struct json *expr, struct req
     return check_requirement(r, err);
 }
 
-struct selector *selector_from_json(struct arena *a, const struct json *label_selector, struct err *err) {
+struct selector *selector_from_json(struct arena *a, const struct json *label_selector, struct err *err)
+{
     struct selector *s = ARENA_NEW(a, struct selector);
     if (!json_is(label_selector, JSON_OBJECT)) {
         s->nothing = true;
@@ -343,14 +360,16 @@ struct selector *selector_from_json(struct arena *a, const struct json *label_se
 
 /* ---- use ---- */
 
-static bool has_value(const struct requirement *r, struct str value) {
+static bool has_value(const struct requirement *r, struct str value)
+{
     for (size_t i = 0; i < r->n; i++)
         if (str_eq(r->values[i], value))
             return true;
     return false;
 }
 
-static bool requirement_matches(const struct requirement *r, const struct json *labels) {
+static bool requirement_matches(const struct requirement *r, const struct json *labels)
+{
     const struct json *label = json_getn(labels, r->key);
     struct str value = json_str(label);
     int64_t have, bound;
@@ -372,7 +391,8 @@ static bool requirement_matches(const struct requirement *r, const struct json *
     }
 }
 
-bool selector_matches(const struct selector *s, const struct json *labels) {
+bool selector_matches(const struct selector *s, const struct json *labels)
+{
     if (!s)
         return true;
     if (s->nothing)
@@ -383,11 +403,13 @@ bool selector_matches(const struct selector *s, const struct json *labels) {
     return true;
 }
 
-bool selector_empty(const struct selector *s) {
+bool selector_empty(const struct selector *s)
+{
     return !s || (s->n == 0 && !s->nothing);
 }
 
-static void write_requirement(struct strbuf *out, const struct requirement *r) {
+static void write_requirement(struct strbuf *out, const struct requirement *r)
+{
     static const char *const words[] = {
         [OP_IN] = " in (", [OP_NOT_IN] = " notin (", [OP_EQUALS] = "=", [OP_DOUBLE_EQUALS] = "==", [OP_NOT_EQUALS] = "!=",
         [OP_EXISTS] = "", [OP_NOT_EXISTS] = "", [OP_GREATER] = ">", [OP_LESS] = "<",
@@ -402,7 +424,8 @@ static void write_requirement(struct strbuf *out, const struct requirement *r) {
     strbuf_addc(out, r->op == OP_IN || r->op == OP_NOT_IN ? ")" : "");
 }
 
-struct str selector_text(struct arena *a, const struct selector *s) {
+struct str selector_text(struct arena *a, const struct selector *s)
+{
     struct strbuf b;
     strbuf_init(&b, LIMIT_BODY_BYTES);
     for (size_t i = 0; s && i < s->n; i++) {
@@ -417,7 +440,8 @@ struct str selector_text(struct arena *a, const struct selector *s) {
 /* ---- field selectors ---- */
 
 /* The next term; a comma after a backslash belongs to the term. *rest->p becomes NULL after the last. */
-static struct str next_term(struct str *rest) {
+static struct str next_term(struct str *rest)
+{
     size_t i = 0;
     for (bool slash = false; i < rest->n; i++) {
         if (!slash && rest->p[i] == ',')
@@ -429,7 +453,8 @@ static struct str next_term(struct str *rest) {
     return term;
 }
 
-static bool unescape(struct arena *a, struct str in, struct str *out, struct err *err) {
+static bool unescape(struct arena *a, struct str in, struct str *out, struct err *err)
+{
     char *p = arena_alloc(a, in.n + 1);
     size_t n = 0;
     for (size_t i = 0; i < in.n; i++) {
@@ -450,7 +475,8 @@ static bool unescape(struct arena *a, struct str in, struct str *out, struct err
     return true;
 }
 
-static bool parse_term(struct arena *a, struct str text, struct str term, struct field_term *out, struct err *err) {
+static bool parse_term(struct arena *a, struct str text, struct str term, struct field_term *out, struct err *err)
+{
     for (size_t i = 0; i < term.n; i++) {
         struct str rest = str_sub(term, i, term.n);
         size_t op_n = str_starts(rest, "!=") || str_starts(rest, "==") ? 2 : str_starts(rest, "=") ? 1 : 0;
@@ -464,11 +490,13 @@ static bool parse_term(struct arena *a, struct str text, struct str term, struct
                    STR_ARG(term));
 }
 
-static int compare_terms(const void *a, const void *b) {
+static int compare_terms(const void *a, const void *b)
+{
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-bool field_selector_parse(struct arena *a, struct str text, struct field_selector *out, struct err *err) {
+bool field_selector_parse(struct arena *a, struct str text, struct field_selector *out, struct err *err)
+{
     size_t count = 0, max = 1;
     for (size_t i = 0; i < text.n; i++)
         max += text.p[i] == ',';

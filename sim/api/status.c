@@ -9,14 +9,16 @@
 
 #include <stdlib.h>
 
-static void add_field(struct strbuf *out, const char *key, struct str value) {
+static void add_field(struct strbuf *out, const char *key, struct str value)
+{
     if (value.n == 0)
         return;
     strbuf_addf(out, "%s\"%s\":", out->n > 1 ? "," : "", key);
     json_write_string(out, value);
 }
 
-struct str status_text(struct arena *a, const struct err *err) {
+struct str status_text(struct arena *a, const struct err *err)
+{
     struct strbuf b;
     strbuf_init(&b, LIMIT_BODY_BYTES);
     strbuf_addc(&b, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{}");
@@ -37,11 +39,13 @@ struct str status_text(struct arena *a, const struct err *err) {
 
 /* ---- the common errors ---- */
 
-static struct str qualified(struct arena *a, struct str group, struct str resource) {
+static struct str qualified(struct arena *a, struct str group, struct str resource)
+{
     return group.n ? arena_strf(a, STR_FMT "." STR_FMT, STR_ARG(resource), STR_ARG(group)) : arena_str(a, resource);
 }
 
-static void set_details(struct err *err, struct str name, struct str group, struct str kind) {
+static void set_details(struct err *err, struct str name, struct str group, struct str kind)
+{
     struct strbuf b;
     strbuf_init(&b, LIMIT_BODY_BYTES);
     strbuf_addch(&b, '{');
@@ -70,15 +74,18 @@ static bool object_error(struct err *err, enum err_code code, const char *before
     return false;
 }
 
-bool err_not_found(struct err *err, struct str group, struct str resource, struct str name) {
+bool err_not_found(struct err *err, struct str group, struct str resource, struct str name)
+{
     return object_error(err, ERR_NOT_FOUND, "", group, resource, name, " not found");
 }
 
-bool err_already_exists(struct err *err, struct str group, struct str resource, struct str name) {
+bool err_already_exists(struct err *err, struct str group, struct str resource, struct str name)
+{
     return object_error(err, ERR_ALREADY_EXISTS, "", group, resource, name, " already exists");
 }
 
-bool err_conflict(struct err *err, struct str group, struct str resource, struct str name, const char *why) {
+bool err_conflict(struct err *err, struct str group, struct str resource, struct str name, const char *why)
+{
     char *text = xmalloc(strlen(why) + 3);         /* why may be err->msg itself */
     memcpy(text, ": ", 2);
     memcpy(text + 2, why, strlen(why) + 1);
@@ -87,14 +94,16 @@ bool err_conflict(struct err *err, struct str group, struct str resource, struct
     return false;
 }
 
-bool err_object_modified(struct err *err, struct str group, struct str resource, struct str name) {
+bool err_object_modified(struct err *err, struct str group, struct str resource, struct str name)
+{
     return err_conflict(err, group, resource, name,
                         "the object has been modified; please apply your changes to the latest version and try again");
 }
 
 /* ---- Status -> err ---- */
 
-static enum err_code code_of_http(int http) {
+static enum err_code code_of_http(int http)
+{
     static const enum err_code preferred[] = {     /* where several codes share an HTTP status */
         ERR_CONFLICT, ERR_GONE, ERR_BAD_REQUEST, ERR_INTERNAL, ERR_UNAVAILABLE,
     };
@@ -112,7 +121,8 @@ static enum err_code code_of_http(int http) {
     return http >= 500 ? ERR_INTERNAL : ERR_BAD_REQUEST;
 }
 
-static enum err_code code_of_reason(struct str reason, int http) {
+static enum err_code code_of_reason(struct str reason, int http)
+{
 #define ERR_MATCH(id, status, text)                                     \
     if (sizeof(text) > 1 && str_eqc(reason, text))                      \
         return ERR_##id;
@@ -121,7 +131,8 @@ static enum err_code code_of_reason(struct str reason, int http) {
     return code_of_http(http);
 }
 
-static bool from_status(const struct json *status, int http, struct err *err) {
+static bool from_status(const struct json *status, int http, struct err *err)
+{
     if (!str_eqc(json_get_str(status, "kind"), "Status") || str_eqc(json_get_str(status, "status"), "Success"))
         return false;
     struct str message = json_get_str(status, "message");
@@ -152,7 +163,8 @@ static const struct { int http; const char *words; } generic_words[] = {
     { 504, "the server was unable to return a response in the time allotted, but may still be processing the request" },
 };
 
-static void add_generic_words(struct strbuf *out, int http, struct str server_text) {
+static void add_generic_words(struct strbuf *out, int http, struct str server_text)
+{
     for (size_t i = 0; i < ARRAY_LEN(generic_words); i++) {
         if (generic_words[i].http != http)
             continue;
@@ -174,7 +186,8 @@ static void add_generic_words(struct strbuf *out, int http, struct str server_te
 }
 
 /* what is "verb resource.group name": the last two may be missing. */
-static void generic_details(struct err *err, struct str resource_group, struct str name, struct str server_text) {
+static void generic_details(struct err *err, struct str resource_group, struct str name, struct str server_text)
+{
     struct str resource, group;
     str_cut(resource_group, '.', &resource, &group);
     struct strbuf b;
@@ -190,7 +203,8 @@ static void generic_details(struct err *err, struct str resource_group, struct s
     strbuf_deinit(&b);
 }
 
-void status_to_err(int http_status, struct str body, const char *what, struct err *err) {
+void status_to_err(int http_status, struct str body, const char *what, struct err *err)
+{
     struct arena *a = arena_new();
     struct json *tree = json_parse(a, body, NULL);
     struct str server_text = str_trim(str_sub(body, 0, 2048));

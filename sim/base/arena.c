@@ -55,14 +55,16 @@ struct spare { struct spare *next; };
 static _Thread_local struct { struct spare *of[SIZES]; size_t bytes; } spares;
 
 /* Which of the sizes; SIZES: none of them, a block made for one large request. */
-static size_t size_index(size_t bytes) {
+static size_t size_index(size_t bytes)
+{
     size_t i = 0;
     while (i < SIZES && (size_t)FIRST_BYTES << i != bytes)
         i++;
     return i;
 }
 
-static void *memory_take(size_t bytes) {
+static void *memory_take(size_t bytes)
+{
     size_t i = size_index(bytes);
     struct spare *s = i < SIZES ? spares.of[i] : NULL;
     if (!s)
@@ -72,7 +74,8 @@ static void *memory_take(size_t bytes) {
     return s;
 }
 
-static void memory_give(void *p, size_t bytes) {
+static void memory_give(void *p, size_t bytes)
+{
     size_t i = size_index(bytes);
     struct spare *s = p;
     if (KEEPS_NONE || i == SIZES || spares.bytes + bytes > SPARE_BYTES_MAX) {
@@ -84,7 +87,8 @@ static void memory_give(void *p, size_t bytes) {
     spares.bytes += bytes;
 }
 
-void arena_thread_ends(void) {
+void arena_thread_ends(void)
+{
     for (size_t i = 0; i < SIZES; i++)
         for (struct spare *s = spares.of[i], *next; s; s = next) {
             next = s->next;
@@ -94,12 +98,14 @@ void arena_thread_ends(void) {
 }
 
 /* ---- arenas ---- */
-static size_t round_up(size_t n) {
+static size_t round_up(size_t n)
+{
     ASSERT(n <= SIZE_MAX - 2 * ALIGN - sizeof(struct block));
     return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 }
 
-static void arena_start(struct arena *a) {
+static void arena_start(struct arena *a)
+{
     a->current = &a->first;
     a->extra = NULL;
     a->deferred = NULL;
@@ -110,7 +116,8 @@ static void arena_start(struct arena *a) {
     POISON(a->first.data, a->first.cap);
 }
 
-struct arena *arena_new(void) {
+struct arena *arena_new(void)
+{
     struct arena *a = memory_take(FIRST_BYTES);
     a->first.cap = FIRST_BYTES - offsetof(struct arena, first) - offsetof(struct block, data);
     arena_start(a);
@@ -118,7 +125,8 @@ struct arena *arena_new(void) {
 }
 
 /* Runs what was deferred, latest first, then gives back every block but the first. A deferred call may still use the arena. */
-static void arena_finish(struct arena *a) {
+static void arena_finish(struct arena *a)
+{
     while (a->deferred) {
         struct deferred *d = a->deferred;
         a->deferred = d->next;
@@ -130,7 +138,8 @@ static void arena_finish(struct arena *a) {
     }
 }
 
-void arena_free(struct arena *a) {
+void arena_free(struct arena *a)
+{
     if (!a)
         return;
     arena_finish(a);
@@ -138,12 +147,14 @@ void arena_free(struct arena *a) {
     memory_give(a, FIRST_BYTES);
 }
 
-void arena_reset(struct arena *a) {
+void arena_reset(struct arena *a)
+{
     arena_finish(a);
     arena_start(a);
 }
 
-static struct block *block_new(struct arena *a, size_t cap) {
+static struct block *block_new(struct arena *a, size_t cap)
+{
     struct block *b = memory_take(offsetof(struct block, data) + cap);
     b->cap = cap;
     b->n = 0;
@@ -153,14 +164,16 @@ static struct block *block_new(struct arena *a, size_t cap) {
     return b;
 }
 
-static char *block_take(struct block *b, size_t n, size_t rounded) {
+static char *block_take(struct block *b, size_t n, size_t rounded)
+{
     char *p = b->data + b->n;
     b->n += rounded;
     UNPOISON(p, n);
     return p;
 }
 
-void *arena_alloc(struct arena *a, size_t n) {
+void *arena_alloc(struct arena *a, size_t n)
+{
     size_t rounded = round_up(n) + GAP;
     a->used_bytes += n;
     if (rounded > a->current->cap - a->current->n) {
@@ -173,11 +186,13 @@ void *arena_alloc(struct arena *a, size_t n) {
     return a->last = block_take(a->current, n, rounded);
 }
 
-void *arena_zalloc(struct arena *a, size_t n) {
+void *arena_zalloc(struct arena *a, size_t n)
+{
     return memset(arena_alloc(a, n), 0, n);
 }
 
-void *arena_realloc(struct arena *a, void *p, size_t old_n, size_t new_n) {
+void *arena_realloc(struct arena *a, void *p, size_t old_n, size_t new_n)
+{
     struct block *b = a->current;
     if (p && p == a->last) {                       /* the latest allocation: move the end only */
         size_t offset = (size_t)((char *)p - b->data), rounded = round_up(new_n) + GAP;
@@ -196,7 +211,8 @@ void *arena_realloc(struct arena *a, void *p, size_t old_n, size_t new_n) {
     return q;
 }
 
-struct str arena_str(struct arena *a, struct str s) {
+struct str arena_str(struct arena *a, struct str s)
+{
     char *p = arena_alloc(a, s.n + 1);
     if (s.n)
         memcpy(p, s.p, s.n);
@@ -204,7 +220,8 @@ struct str arena_str(struct arena *a, struct str s) {
     return (struct str){ p, s.n };
 }
 
-char *arena_cstr(struct arena *a, struct str s) {
+char *arena_cstr(struct arena *a, struct str s)
+{
     char *p = arena_alloc(a, s.n + 1);
     if (s.n)
         memcpy(p, s.p, s.n);
@@ -212,11 +229,13 @@ char *arena_cstr(struct arena *a, struct str s) {
     return p;
 }
 
-char *arena_strdup(struct arena *a, const char *s) {
+char *arena_strdup(struct arena *a, const char *s)
+{
     return s ? arena_cstr(a, str_c(s)) : NULL;
 }
 
-static char *arena_vprintf(struct arena *a, size_t *n_out, const char *fmt, va_list ap) {
+static char *arena_vprintf(struct arena *a, size_t *n_out, const char *fmt, va_list ap)
+{
     char small[256];
     va_list again;
     va_copy(again, ap);
@@ -232,7 +251,8 @@ static char *arena_vprintf(struct arena *a, size_t *n_out, const char *fmt, va_l
     return p;
 }
 
-char *arena_printf(struct arena *a, const char *fmt, ...) {
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
     size_t n;
     va_list ap;
     va_start(ap, fmt);
@@ -241,7 +261,8 @@ char *arena_printf(struct arena *a, const char *fmt, ...) {
     return p;
 }
 
-struct str arena_strf(struct arena *a, const char *fmt, ...) {
+struct str arena_strf(struct arena *a, const char *fmt, ...)
+{
     size_t n;
     va_list ap;
     va_start(ap, fmt);
@@ -250,18 +271,21 @@ struct str arena_strf(struct arena *a, const char *fmt, ...) {
     return (struct str){ p, n };
 }
 
-struct str arena_vstrf(struct arena *a, const char *fmt, va_list ap) {
+struct str arena_vstrf(struct arena *a, const char *fmt, va_list ap)
+{
     size_t n;
     char *p = arena_vprintf(a, &n, fmt, ap);
     return (struct str){ p, n };
 }
 
-void arena_defer(struct arena *a, void (*fn)(void *), void *arg) {
+void arena_defer(struct arena *a, void (*fn)(void *), void *arg)
+{
     struct deferred *d = ARENA_NEW(a, struct deferred);
     *d = (struct deferred){ a->deferred, fn, arg };
     a->deferred = d;
 }
 
-size_t arena_used(const struct arena *a) {
+size_t arena_used(const struct arena *a)
+{
     return a->used_bytes;
 }

@@ -11,12 +11,14 @@
 static void (*hook_fn)(void *);
 static void *hook_ctx;
 
-void assert_set_hook(void (*fn)(void *), void *ctx) {
+void assert_set_hook(void (*fn)(void *), void *ctx)
+{
     hook_fn = fn;
     hook_ctx = ctx;
 }
 
-void assert_fail(const char *expr, const char *file, int line, const char *func) {
+void assert_fail(const char *expr, const char *file, int line, const char *func)
+{
     fprintf(stderr, "%s:%d: %s: assertion failed: %s\n", file, line, func, expr);
     fflush(stderr);
     void (*fn)(void *) = hook_fn;

@@ -48,16 +48,19 @@ static inline struct str str_c(const char *s)      /* of a C string; NULL gives 
 {
     return s ? (struct str){ s, strlen(s) } : STR_NULL;
 }
+
 static inline bool str_eq(struct str a, struct str b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
+
 static inline bool str_eqc(struct str a, const char *b) { return str_eq(a, str_c(b)); }
 static inline bool str_starts(struct str s, const char *prefix)
 {
     size_t n = strlen(prefix);
     return s.n >= n && (n == 0 || memcmp(s.p, prefix, n) == 0);
 }
+
 bool str_eqi(struct str a, struct str b);          /* ASCII case-insensitive */
 int  str_cmp(struct str a, struct str b);          /* bytewise, shorter first */
 bool str_ends(struct str s, const char *suffix);
@@ -149,10 +152,12 @@ static inline void list_init(struct list *l)       /* a head, or a node that is 
 {
     l->prev = l->next = l;
 }
+
 static inline bool list_empty(const struct list *l)
 {
     return l->next == l || !l->next;               /* a zeroed node is nowhere too; a head must be init'ed */
 }
+
 static inline void list_link(struct list *prev, struct list *next, struct list *node)    /* for the next two */
 {
     ASSERT(list_empty(node));
@@ -160,6 +165,7 @@ static inline void list_link(struct list *prev, struct list *next, struct list *
     node->next = next;
     prev->next = next->prev = node;
 }
+
 static inline void list_push(struct list *head, struct list *node) { list_link(head->prev, head, node); }    /* at the tail */
 static inline void list_push_front(struct list *head, struct list *node) { list_link(head, head->next, node); }
 static inline void list_remove(struct list *node)  /* and init; legal on a node that is nowhere */

@@ -10,7 +10,8 @@ static const char alphabet_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 static const char digits_lower[] = "0123456789abcdef";
 static const char digits_upper[] = "0123456789ABCDEF";
 
-static struct str encode64(struct arena *a, struct str in, const char *alphabet, bool pad) {
+static struct str encode64(struct arena *a, struct str in, const char *alphabet, bool pad)
+{
     char *out = arena_alloc(a, (in.n + 2) / 3 * 4 + 1);
     size_t n = 0;
     for (size_t i = 0; i < in.n; i += 3) {
@@ -29,7 +30,8 @@ static struct str encode64(struct arena *a, struct str in, const char *alphabet,
     return (struct str){ out, n };
 }
 
-static int value64(char c, bool url) {
+static int value64(char c, bool url)
+{
     if (c >= 'A' && c <= 'Z')
         return c - 'A';
     if (c >= 'a' && c <= 'z')
@@ -42,7 +44,8 @@ static int value64(char c, bool url) {
 }
 
 /* Padded text must be padded exactly, unpadded text not at all; CR and LF may stand anywhere. */
-static bool decode64(struct arena *a, struct str in, bool url, struct str *out) {
+static bool decode64(struct arena *a, struct str in, bool url, struct str *out)
+{
     char *p = arena_alloc(a, in.n / 4 * 3 + 4);
     size_t n = 0, quantum = 0, pads = 0;           /* quantum: characters seen of the present group of four */
     uint32_t bits = 0;
@@ -76,23 +79,28 @@ static bool decode64(struct arena *a, struct str in, bool url, struct str *out) 
     return true;
 }
 
-struct str base64_encode(struct arena *a, struct str in) {
+struct str base64_encode(struct arena *a, struct str in)
+{
     return encode64(a, in, alphabet_std, true);
 }
 
-bool base64_decode(struct arena *a, struct str in, struct str *out) {
+bool base64_decode(struct arena *a, struct str in, struct str *out)
+{
     return decode64(a, in, false, out);
 }
 
-struct str base64url_encode(struct arena *a, struct str in) {
+struct str base64url_encode(struct arena *a, struct str in)
+{
     return encode64(a, in, alphabet_url, false);
 }
 
-bool base64url_decode(struct arena *a, struct str in, struct str *out) {
+bool base64url_decode(struct arena *a, struct str in, struct str *out)
+{
     return decode64(a, in, true, out);
 }
 
-struct str hex_encode(struct arena *a, struct str in) {
+struct str hex_encode(struct arena *a, struct str in)
+{
     char *p = arena_alloc(a, in.n * 2 + 1);
     for (size_t i = 0; i < in.n; i++) {
         unsigned char c = (unsigned char)in.p[i];
@@ -103,7 +111,8 @@ struct str hex_encode(struct arena *a, struct str in) {
     return (struct str){ p, in.n * 2 };
 }
 
-static int hex_value(char c) {
+static int hex_value(char c)
+{
     if (c >= '0' && c <= '9')
         return c - '0';
     if (c >= 'a' && c <= 'f')
@@ -112,12 +121,14 @@ static int hex_value(char c) {
 }
 
 /* The byte that the two characters at p spell, or -1. */
-static int hex_byte(const char *p) {
+static int hex_byte(const char *p)
+{
     int high = hex_value(p[0]), low = hex_value(p[1]);
     return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
-bool hex_decode(struct arena *a, struct str in, struct str *out) {
+bool hex_decode(struct arena *a, struct str in, struct str *out)
+{
     if (in.n % 2)
         return false;
     char *p = arena_alloc(a, in.n / 2 + 1);
@@ -132,7 +143,8 @@ bool hex_decode(struct arena *a, struct str in, struct str *out) {
     return true;
 }
 
-struct str percent_decode(struct arena *a, struct str in, bool plus_is_space) {
+struct str percent_decode(struct arena *a, struct str in, bool plus_is_space)
+{
     char *p = arena_alloc(a, in.n + 1);
     size_t n = 0;
     for (size_t i = 0; i < in.n; i++) {
@@ -148,12 +160,14 @@ struct str percent_decode(struct arena *a, struct str in, bool plus_is_space) {
     return (struct str){ p, n };
 }
 
-static bool unreserved(unsigned char c) {
+static bool unreserved(unsigned char c)
+{
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
            c == '~';
 }
 
-struct str percent_encode(struct arena *a, struct str in) {
+struct str percent_encode(struct arena *a, struct str in)
+{
     char *p = arena_alloc(a, in.n * 3 + 1);
     size_t n = 0;
     for (size_t i = 0; i < in.n; i++) {
@@ -171,7 +185,8 @@ struct str percent_encode(struct arena *a, struct str in) {
 }
 
 /* Length of the well-formed sequence at p (RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF), or 0. */
-static size_t utf8_sequence(const unsigned char *p, size_t n) {
+static size_t utf8_sequence(const unsigned char *p, size_t n)
+{
     unsigned char lead = p[0], low = 0x80, high = 0xbf;
     size_t len = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
     if (len == 0 || len > n)
@@ -190,7 +205,8 @@ static size_t utf8_sequence(const unsigned char *p, size_t n) {
     return len;
 }
 
-bool utf8_valid(struct str s) {
+bool utf8_valid(struct str s)
+{
     for (size_t i = 0; i < s.n;) {
         size_t len = utf8_sequence((const unsigned char *)s.p + i, s.n - i);
         if (len == 0)

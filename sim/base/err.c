@@ -18,7 +18,8 @@ static const struct {
 };
 
 /* Cut in the middle of a UTF-8 sequence? Then drop its beginning too: the text must still be legal JSON. */
-static void trim_partial_utf8(char *msg, size_t n) {
+static void trim_partial_utf8(char *msg, size_t n)
+{
     size_t start = n;
     while (start > 0 && n - start < 3 && ((unsigned char)msg[start - 1] & 0xc0) == 0x80)
         start--;
@@ -31,13 +32,15 @@ static void trim_partial_utf8(char *msg, size_t n) {
 }
 
 /* The text is made beside err->msg first, since the arguments often include the old err->msg. */
-static void set_msg(struct err *err, const char *prefix, const char *rest) {
+static void set_msg(struct err *err, const char *prefix, const char *rest)
+{
     int n = text_format(err->msg, sizeof err->msg, "%s%s", prefix, rest);
     if (n >= (int)sizeof err->msg)
         trim_partial_utf8(err->msg, sizeof err->msg - 1);
 }
 
-bool err_set(struct err *err, enum err_code code, const char *fmt, ...) {
+bool err_set(struct err *err, enum err_code code, const char *fmt, ...)
+{
     if (!err)
         return false;
     char text[sizeof err->msg + 4];                /* longer than msg, so that set_msg sees a cut */
@@ -51,7 +54,8 @@ bool err_set(struct err *err, enum err_code code, const char *fmt, ...) {
     return false;
 }
 
-bool err_prefix(struct err *err, const char *fmt, ...) {
+bool err_prefix(struct err *err, const char *fmt, ...)
+{
     if (!err)
         return false;
     char prefix[sizeof err->msg + 4], old[sizeof err->msg];
@@ -64,7 +68,8 @@ bool err_prefix(struct err *err, const char *fmt, ...) {
     return false;
 }
 
-void err_details(struct err *err, const char *json_text) {
+void err_details(struct err *err, const char *json_text)
+{
     if (!err)
         return;
     char *copy = xstrdup(json_text);
@@ -72,7 +77,8 @@ void err_details(struct err *err, const char *json_text) {
     err->details = copy;
 }
 
-void err_clear(struct err *err) {
+void err_clear(struct err *err)
+{
     if (!err)
         return;
     free(err->details);
@@ -81,12 +87,14 @@ void err_clear(struct err *err) {
     err->msg[0] = '\0';
 }
 
-int err_http(enum err_code code) {
+int err_http(enum err_code code)
+{
     ASSERT((size_t)code < ARRAY_LEN(codes));
     return codes[code].http;
 }
 
-const char *err_reason(enum err_code code) {
+const char *err_reason(enum err_code code)
+{
     ASSERT((size_t)code < ARRAY_LEN(codes));
     return codes[code].reason;
 }

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 /* errno as Go words it: libc's text, beginning in lower case. Returns false. */
-static bool fail(struct err *err, const char *verb, const char *path, int error) {
+static bool fail(struct err *err, const char *verb, const char *path, int error)
+{
     const char *text = strerror(error);
     char first = text[0];
     if (first >= 'A' && first <= 'Z' && !(text[1] >= 'A' && text[1] <= 'Z'))
@@ -25,17 +26,20 @@ static bool fail(struct err *err, const char *verb, const char *path, int error)
 static const struct file_watch *watch;
 static void *watch_ctx;
 
-void file_watch_set(const struct file_watch *w, void *ctx) {
+void file_watch_set(const struct file_watch *w, void *ctx)
+{
     watch = w;
     watch_ctx = ctx;
 }
 
-void file_look(const char *path) {
+void file_look(const char *path)
+{
     if (watch)
         watch->looked(watch_ctx, path);
 }
 
-static bool read_all(int fd, struct strbuf *b) {
+static bool read_all(int fd, struct strbuf *b)
+{
     char chunk[16 * 1024];
     for (;;) {
         ssize_t n = read(fd, chunk, sizeof chunk);
@@ -51,7 +55,8 @@ static bool read_all(int fd, struct strbuf *b) {
     }
 }
 
-bool file_read(const char *path, size_t max, struct arena *a, struct str *out, struct err *err) {
+bool file_read(const char *path, size_t max, struct arena *a, struct str *out, struct err *err)
+{
     file_look(path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -71,7 +76,8 @@ bool file_read(const char *path, size_t max, struct arena *a, struct str *out, s
     return ok;
 }
 
-static bool write_all(int fd, struct str bytes) {
+static bool write_all(int fd, struct str bytes)
+{
     while (bytes.n > 0) {
         ssize_t n = write(fd, bytes.p, bytes.n);
         if (n < 0 && errno == EINTR)
@@ -90,7 +96,8 @@ const char *path_base(const char *path)
 }
 
 /* Makes the new name itself durable. Some file systems cannot sync a folder; the bytes are safe all the same. */
-static void sync_parent(struct arena *a, const char *path) {
+static void sync_parent(struct arena *a, const char *path)
+{
     const char *slash = strrchr(path, '/');
     size_t n = slash ? (size_t)(slash - path) : 0;
     const char *dir = !slash ? "." : n == 0 ? "/" : arena_cstr(a, (struct str){ path, n });
@@ -103,11 +110,13 @@ static void sync_parent(struct arena *a, const char *path) {
 
 static bool durable;
 
-void file_write_durably(bool yes) {
+void file_write_durably(bool yes)
+{
     durable = yes;
 }
 
-static bool write_temporary(const char *tmp, const char *path, struct str bytes, unsigned mode, struct err *err) {
+static bool write_temporary(const char *tmp, const char *path, struct str bytes, unsigned mode, struct err *err)
+{
     unlink(tmp);                                   /* left by a process of the same number that crashed */
     int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -122,12 +131,14 @@ static bool write_temporary(const char *tmp, const char *path, struct str bytes,
 }
 
 /* A device is written to, and never replaced: `--out /dev/null` by root would else leave a file there. A link is not followed. */
-static bool is_device(const char *path) {
+static bool is_device(const char *path)
+{
     struct stat st;
     return lstat(path, &st) == 0 && S_ISCHR(st.st_mode);
 }
 
-static bool write_device(const char *path, struct str bytes, struct err *err) {
+static bool write_device(const char *path, struct str bytes, struct err *err)
+{
     int fd = open(path, O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return fail(err, "open", path, errno);
@@ -137,7 +148,8 @@ static bool write_device(const char *path, struct str bytes, struct err *err) {
     return ok ? true : fail(err, "write", path, error);
 }
 
-bool file_write(const char *path, struct str bytes, unsigned mode, struct err *err) {
+bool file_write(const char *path, struct str bytes, unsigned mode, struct err *err)
+{
     if (is_device(path))
         return write_device(path, bytes, err);
     struct arena *a = arena_new();
@@ -155,7 +167,8 @@ bool file_write(const char *path, struct str bytes, unsigned mode, struct err *e
     return ok;
 }
 
-static bool make_one(const char *path, mode_t mode, struct err *err) {
+static bool make_one(const char *path, mode_t mode, struct err *err)
+{
     struct stat st;
     if (mkdir(path, mode) == 0)
         return true;
@@ -168,7 +181,8 @@ static bool make_one(const char *path, mode_t mode, struct err *err) {
     return fail(err, "mkdir", path, error);
 }
 
-bool dir_make(const char *path, unsigned mode, struct err *err) {
+bool dir_make(const char *path, unsigned mode, struct err *err)
+{
     struct stat st;
     if (*path == '\0')
         return fail(err, "mkdir", path, ENOENT);

@@ -7,32 +7,38 @@
 
 #include <stdlib.h>
 
-void heap_init(struct heap *h) {
+void heap_init(struct heap *h)
+{
     *h = (struct heap){ 0 };
 }
 
-void heap_deinit(struct heap *h) {
+void heap_deinit(struct heap *h)
+{
     for (size_t i = 0; i < h->n; i++)
         h->v[i]->index = SIZE_MAX;
     free(h->v);
     *h = (struct heap){ 0 };
 }
 
-void heap_node_init(struct heap_node *n) {
+void heap_node_init(struct heap_node *n)
+{
     *n = (struct heap_node){ .index = SIZE_MAX };
 }
 
-static bool before(const struct heap_node *a, const struct heap_node *b) {
+static bool before(const struct heap_node *a, const struct heap_node *b)
+{
     return a->key != b->key ? a->key < b->key : a->seq < b->seq;
 }
 
-static void place(struct heap *h, size_t i, struct heap_node *n) {
+static void place(struct heap *h, size_t i, struct heap_node *n)
+{
     h->v[i] = n;
     n->index = i;
 }
 
 /* Puts n where it belongs on the way up from the hole at i. */
-static void sift_up(struct heap *h, size_t i, struct heap_node *n) {
+static void sift_up(struct heap *h, size_t i, struct heap_node *n)
+{
     while (i > 0 && before(n, h->v[(i - 1) / 2])) {
         place(h, i, h->v[(i - 1) / 2]);
         i = (i - 1) / 2;
@@ -40,7 +46,8 @@ static void sift_up(struct heap *h, size_t i, struct heap_node *n) {
     place(h, i, n);
 }
 
-static void sift_down(struct heap *h, size_t i, struct heap_node *n) {
+static void sift_down(struct heap *h, size_t i, struct heap_node *n)
+{
     for (size_t child; (child = 2 * i + 1) < h->n; i = child) {
         if (child + 1 < h->n && before(h->v[child + 1], h->v[child]))
             child++;
@@ -51,7 +58,8 @@ static void sift_down(struct heap *h, size_t i, struct heap_node *n) {
     place(h, i, n);
 }
 
-void heap_insert(struct heap *h, struct heap_node *n, uint64_t key) {
+void heap_insert(struct heap *h, struct heap_node *n, uint64_t key)
+{
     ASSERT(n->index == SIZE_MAX);
     if (h->n == h->cap) {
         h->cap = h->cap ? h->cap * 2 : 16;
@@ -62,7 +70,8 @@ void heap_insert(struct heap *h, struct heap_node *n, uint64_t key) {
     sift_up(h, h->n++, n);
 }
 
-void heap_remove(struct heap *h, struct heap_node *n) {
+void heap_remove(struct heap *h, struct heap_node *n)
+{
     size_t hole = n->index;
     if (hole == SIZE_MAX)
         return;
@@ -77,6 +86,7 @@ void heap_remove(struct heap *h, struct heap_node *n) {
         sift_down(h, hole, last);
 }
 
-struct heap_node *heap_min(const struct heap *h) {
+struct heap_node *heap_min(const struct heap *h)
+{
     return h->n ? h->v[0] : NULL;
 }

@@ -53,6 +53,7 @@ static inline struct json *json_get(const struct json *obj, const char *key)
 {
     return json_getn(obj, str_c(key));
 }
+
 /* "spec.template.metadata.labels", array index by number; keys with dots cannot be reached */
 struct json *json_path(const struct json *j, const char *path);
 struct str json_str(const struct json *j);           /* of a string node, else empty */
@@ -60,6 +61,7 @@ static inline struct str json_get_str(const struct json *obj, const char *key)
 {
     return json_str(json_get(obj, key));
 }
+
 struct str json_path_str(const struct json *obj, const char *path);
 int64_t json_int(const struct json *j, int64_t dflt);/* JSON_INT, or JSON_FLOAT with no fraction; else dflt */
 int64_t json_get_int(const struct json *obj, const char *key, int64_t dflt);
@@ -102,6 +104,7 @@ static inline void json_set(struct arena *a, struct json *obj, const char *key, 
 {
     json_setn(a, obj, str_c(key), val);
 }
+
 void json_set_str(struct arena *a, struct json *obj, const char *key, struct str s);
 void json_set_strc(struct arena *a, struct json *obj, const char *key, const char *s);
 void json_set_int(struct arena *a, struct json *obj, const char *key, int64_t v);
@@ -114,6 +117,7 @@ static inline struct json *json_remove(struct json *obj, const char *key)
 {
     return json_removen(obj, str_c(key));
 }
+
 void json_append(struct json *arr, struct json *val);
 void json_insert(struct json *arr, size_t i, struct json *val);                      /* i == len appends */
 struct json *json_remove_at(struct json *arr, size_t i);

@@ -27,22 +27,27 @@ static inline struct json *node_of(const cJSON *c)
 {
     return (struct json *)(uintptr_t)c;
 }
+
 static inline int node_kind(const struct json *j)
 {
     return j->c.type & 0xff;
 }
+
 static inline bool node_is_container(const struct json *j)
 {
     return j && (node_kind(j) == cJSON_Array || node_kind(j) == cJSON_Object);
 }
+
 static inline struct json *node_first(const struct json *container)
 {
     return node_of(container->c.child);
 }
+
 static inline struct json *node_next(const struct json *child)
 {
     return node_of(child->c.next);
 }
+
 static inline struct str node_key(const struct json *j)
 {
     return (struct str){ j->c.string, j->key_len };

@@ -22,7 +22,8 @@ static int level_now = -1;                         /* -1: KUBELAB_LOG not read y
 static uint64_t (*time_fn)(void *);
 static void *time_ctx;
 
-static int level_from_environment(void) {
+static int level_from_environment(void)
+{
     const char *want = getenv("KUBELAB_LOG");
     for (size_t i = 0; want && i < ARRAY_LEN(levels); i++)
         if (strcmp(want, levels[i].name) == 0)
@@ -30,22 +31,26 @@ static int level_from_environment(void) {
     return LOG_WARN;
 }
 
-void log_set_level(enum log_level level) {
+void log_set_level(enum log_level level)
+{
     level_now = (int)level;
 }
 
-void log_set_time(uint64_t (*vtime_ns)(void *), void *ctx) {
+void log_set_time(uint64_t (*vtime_ns)(void *), void *ctx)
+{
     time_fn = vtime_ns;
     time_ctx = ctx;
 }
 
-bool log_enabled(enum log_level level) {
+bool log_enabled(enum log_level level)
+{
     if (level_now < 0)
         level_now = level_from_environment();
     return (int)level >= level_now;
 }
 
-static void add_one_line(struct strbuf *out, struct str text) {
+static void add_one_line(struct strbuf *out, struct str text)
+{
     for (size_t i = 0; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
         if (c == '\n')
@@ -55,7 +60,8 @@ static void add_one_line(struct strbuf *out, struct str text) {
     }
 }
 
-void log_msg(enum log_level level, const char *component, const char *fmt, ...) {
+void log_msg(enum log_level level, const char *component, const char *fmt, ...)
+{
     if (!log_enabled(level))
         return;
     struct strbuf text, line;

@@ -27,11 +27,13 @@ struct map {
 };
 enum { CAP_MIN = 8 };
 
-struct map *map_new(void) {
+struct map *map_new(void)
+{
     return NEW(struct map);
 }
 
-void map_free(struct map *m, void (*free_value)(void *)) {
+void map_free(struct map *m, void (*free_value)(void *))
+{
     if (!m)
         return;
     for (size_t i = 0; i < m->n; i++) {
@@ -45,7 +47,8 @@ void map_free(struct map *m, void (*free_value)(void *)) {
 }
 
 /* For the index alone: eight bytes at a time, which keys of paths and addresses are long enough for. */
-static uint64_t hash_of(struct str key) {
+static uint64_t hash_of(struct str key)
+{
     uint64_t h = key.n, word;
     const char *p = key.p;
     for (size_t left = key.n; left; ) {
@@ -60,7 +63,8 @@ static uint64_t hash_of(struct str key) {
     return h;
 }
 
-static struct entry *map_find(const struct map *m, struct str key, uint64_t hash) {
+static struct entry *map_find(const struct map *m, struct str key, uint64_t hash)
+{
     if (m->live == 0)
         return NULL;
     for (size_t i = hash & (m->slot_count - 1); m->slots[i]; i = (i + 1) & (m->slot_count - 1)) {
@@ -71,7 +75,8 @@ static struct entry *map_find(const struct map *m, struct str key, uint64_t hash
     return NULL;
 }
 
-static void slot_add(struct map *m, size_t position) {
+static void slot_add(struct map *m, size_t position)
+{
     size_t i = m->entries[position].hash & (m->slot_count - 1);
     while (m->slots[i])
         i = (i + 1) & (m->slot_count - 1);
@@ -79,7 +84,8 @@ static void slot_add(struct map *m, size_t position) {
 }
 
 /* Drops the tombstones and makes room for twice the living. */
-static void map_rebuild(struct map *m) {
+static void map_rebuild(struct map *m)
+{
     size_t cap = CAP_MIN, n = 0;
     while (cap < m->live * 2)
         cap *= 2;
@@ -100,12 +106,14 @@ static void map_rebuild(struct map *m) {
         slot_add(m, i);
 }
 
-void *map_get(const struct map *m, struct str key) {
+void *map_get(const struct map *m, struct str key)
+{
     struct entry *e = map_find(m, key, hash_of(key));
     return e ? e->value : NULL;
 }
 
-void *map_put(struct map *m, struct str key, void *value) {
+void *map_put(struct map *m, struct str key, void *value)
+{
     ASSERT(value);
     uint64_t hash = hash_of(key);
     struct entry *e = map_find(m, key, hash);
@@ -126,7 +134,8 @@ void *map_put(struct map *m, struct str key, void *value) {
     return NULL;
 }
 
-void *map_take(struct map *m, struct str key) {
+void *map_take(struct map *m, struct str key)
+{
     struct entry *e = map_find(m, key, hash_of(key));
     if (!e)
         return NULL;
@@ -142,13 +151,15 @@ void *map_take(struct map *m, struct str key) {
     return value;
 }
 
-size_t map_len(const struct map *m) {
+size_t map_len(const struct map *m)
+{
     return m->live;
 }
 
 /* The position of the first entry whose serial is not below `serial`. Without tombstones lost to compaction it is a
  * subtraction. */
-static size_t position_of(const struct map *m, size_t serial) {
+static size_t position_of(const struct map *m, size_t serial)
+{
     size_t lo = m->dead_head, hi = m->n;
     if (lo == hi || serial <= m->entries[lo].serial)
         return lo;
@@ -165,7 +176,8 @@ static size_t position_of(const struct map *m, size_t serial) {
     return lo;
 }
 
-bool map_next(const struct map *m, size_t *cursor, struct str *key, void **value) {
+bool map_next(const struct map *m, size_t *cursor, struct str *key, void **value)
+{
     for (size_t i = position_of(m, *cursor); i < m->n; i++) {
         const struct entry *e = &m->entries[i];
         if (!e->value)
@@ -180,10 +192,12 @@ bool map_next(const struct map *m, size_t *cursor, struct str *key, void **value
     return false;
 }
 
-void *map_getc(const struct map *m, const char *key) {
+void *map_getc(const struct map *m, const char *key)
+{
     return map_get(m, str_c(key));
 }
 
-void *map_putc(struct map *m, const char *key, void *value) {
+void *map_putc(struct map *m, const char *key, void *value)
+{
     return map_put(m, str_c(key), value);
 }

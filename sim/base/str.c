@@ -5,11 +5,13 @@
  */
 #include "sim/base/base.h"
 
-static unsigned char lower(char c) {
+static unsigned char lower(char c)
+{
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
-bool str_eqi(struct str a, struct str b) {
+bool str_eqi(struct str a, struct str b)
+{
     if (a.n != b.n)
         return false;
     for (size_t i = 0; i < a.n; i++)
@@ -18,18 +20,21 @@ bool str_eqi(struct str a, struct str b) {
     return true;
 }
 
-int str_cmp(struct str a, struct str b) {
+int str_cmp(struct str a, struct str b)
+{
     size_t n = a.n < b.n ? a.n : b.n;
     int c = n ? memcmp(a.p, b.p, n) : 0;
     return c ? c : (a.n > b.n) - (a.n < b.n);
 }
 
-bool str_ends(struct str s, const char *suffix) {
+bool str_ends(struct str s, const char *suffix)
+{
     size_t n = strlen(suffix);
     return s.n >= n && (n == 0 || memcmp(s.p + (s.n - n), suffix, n) == 0);
 }
 
-struct str str_sub(struct str s, size_t from, size_t to) {
+struct str str_sub(struct str s, size_t from, size_t to)
+{
     if (to > s.n)
         to = s.n;
     if (from > to)
@@ -37,11 +42,13 @@ struct str str_sub(struct str s, size_t from, size_t to) {
     return s.p ? (struct str){ s.p + from, to - from } : STR_NULL;
 }
 
-static bool is_space(char c) {
+static bool is_space(char c)
+{
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-struct str str_trim(struct str s) {
+struct str str_trim(struct str s)
+{
     size_t from = 0, to = s.n;
     while (from < to && is_space(s.p[from]))
         from++;
@@ -50,7 +57,8 @@ struct str str_trim(struct str s) {
     return str_sub(s, from, to);
 }
 
-ptrdiff_t str_find(struct str s, struct str needle) {
+ptrdiff_t str_find(struct str s, struct str needle)
+{
     if (needle.n == 0)
         return 0;
     if (needle.n > s.n)
@@ -59,26 +67,30 @@ ptrdiff_t str_find(struct str s, struct str needle) {
     return at ? at - s.p : -1;
 }
 
-ptrdiff_t str_chr(struct str s, char c) {
+ptrdiff_t str_chr(struct str s, char c)
+{
     const char *at = s.n ? memchr(s.p, c, s.n) : NULL;
     return at ? at - s.p : -1;
 }
 
-bool str_cut(struct str s, char sep, struct str *head, struct str *tail) {
+bool str_cut(struct str s, char sep, struct str *head, struct str *tail)
+{
     ptrdiff_t i = str_chr(s, sep);
     *head = i < 0 ? s : str_sub(s, 0, (size_t)i);
     *tail = i < 0 ? STR_NULL : str_sub(s, (size_t)i + 1, s.n);
     return i >= 0;
 }
 
-struct str str_token(struct str *rest, char sep) {
+struct str str_token(struct str *rest, char sep)
+{
     struct str head, tail;
     str_cut(*rest, sep, &head, &tail);
     *rest = tail;
     return head;
 }
 
-bool str_int(struct str s, int64_t *out) {
+bool str_int(struct str s, int64_t *out)
+{
     size_t i = s.n && (s.p[0] == '-' || s.p[0] == '+');
     bool negative = i && s.p[0] == '-';
     int64_t v = 0;
@@ -96,7 +108,8 @@ bool str_int(struct str s, int64_t *out) {
     return true;
 }
 
-uint64_t str_hash(struct str s) {
+uint64_t str_hash(struct str s)
+{
     uint64_t h = 14695981039346656037ull;
     for (size_t i = 0; i < s.n; i++)
         h = (h ^ (unsigned char)s.p[i]) * 1099511628211ull;

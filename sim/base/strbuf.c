@@ -7,17 +7,20 @@
 
 #include <stdlib.h>
 
-void strbuf_init(struct strbuf *b, size_t max) {
+void strbuf_init(struct strbuf *b, size_t max)
+{
     ASSERT(max < SIZE_MAX);
     *b = (struct strbuf){ .max = max };
 }
 
-void strbuf_deinit(struct strbuf *b) {
+void strbuf_deinit(struct strbuf *b)
+{
     free(b->p);
     *b = (struct strbuf){ .max = b->max };
 }
 
-void strbuf_reset(struct strbuf *b) {
+void strbuf_reset(struct strbuf *b)
+{
     b->n = 0;
     b->overflow = false;
     if (b->p)
@@ -25,7 +28,8 @@ void strbuf_reset(struct strbuf *b) {
 }
 
 /* Makes room for as many of n more bytes as max allows, and the NUL; returns how many. */
-static size_t strbuf_room(struct strbuf *b, size_t n) {
+static size_t strbuf_room(struct strbuf *b, size_t n)
+{
     if (b->overflow)
         return 0;
     if (n > b->max - b->n) {
@@ -48,7 +52,8 @@ static size_t strbuf_room(struct strbuf *b, size_t n) {
     return n;
 }
 
-void strbuf_add(struct strbuf *b, struct str s) {
+void strbuf_add(struct strbuf *b, struct str s)
+{
     if (s.n == 0)
         return;
     if (!b->overflow && s.n < b->cap - b->n) {     /* it fits, with its NUL: the usual case */
@@ -67,11 +72,13 @@ void strbuf_add(struct strbuf *b, struct str s) {
     b->p[b->n] = '\0';
 }
 
-void strbuf_addc(struct strbuf *b, const char *s) {
+void strbuf_addc(struct strbuf *b, const char *s)
+{
     strbuf_add(b, str_c(s));
 }
 
-void strbuf_addch(struct strbuf *b, char c) {
+void strbuf_addch(struct strbuf *b, char c)
+{
     if (b->overflow || b->cap - b->n < 2) {
         strbuf_add(b, (struct str){ &c, 1 });
         return;
@@ -80,14 +87,16 @@ void strbuf_addch(struct strbuf *b, char c) {
     b->p[b->n] = '\0';
 }
 
-void strbuf_addf(struct strbuf *b, const char *fmt, ...) {
+void strbuf_addf(struct strbuf *b, const char *fmt, ...)
+{
     va_list ap;
     va_start(ap, fmt);
     strbuf_vaddf(b, fmt, ap);
     va_end(ap);
 }
 
-void strbuf_vaddf(struct strbuf *b, const char *fmt, va_list ap) {
+void strbuf_vaddf(struct strbuf *b, const char *fmt, va_list ap)
+{
     char small[512];
     va_list again;
     va_copy(again, ap);
@@ -104,7 +113,8 @@ void strbuf_vaddf(struct strbuf *b, const char *fmt, va_list ap) {
     va_end(again);
 }
 
-void strbuf_consume(struct strbuf *b, size_t n) {
+void strbuf_consume(struct strbuf *b, size_t n)
+{
     ASSERT(n <= b->n);
     if (n == 0)
         return;
@@ -112,11 +122,13 @@ void strbuf_consume(struct strbuf *b, size_t n) {
     memmove(b->p, b->p + n, b->n + 1);
 }
 
-struct str strbuf_str(const struct strbuf *b) {
+struct str strbuf_str(const struct strbuf *b)
+{
     return (struct str){ b->p, b->n };
 }
 
-char *strbuf_detach(struct strbuf *b, size_t *n) {
+char *strbuf_detach(struct strbuf *b, size_t *n)
+{
     char *p = b->p ? b->p : xcalloc(1, 1);         /* the empty buffer too gives something to free */
     if (n)
         *n = b->n;

@@ -13,12 +13,14 @@
 
 /* ---- civil time ------------------------------------------------------------------------------------------- */
 
-static int64_t floor_div(int64_t a, int64_t b) {
+static int64_t floor_div(int64_t a, int64_t b)
+{
     return a / b - (a % b != 0 && (a < 0) != (b < 0));
 }
 
 /* Days from 1970-01-01 to a date. A year is counted from March, so that the leap day is its last and every 400 years repeat. */
-static int64_t days_from_civil(int year, int mon, int day) {
+static int64_t days_from_civil(int year, int mon, int day)
+{
     int64_t y = (int64_t)year - (mon <= 2);
     int64_t era = floor_div(y, 400), year_of_era = y - era * 400;
     int64_t day_of_year = (153 * (mon + (mon > 2 ? -3 : 9)) + 2) / 5 + day - 1;
@@ -26,7 +28,8 @@ static int64_t days_from_civil(int year, int mon, int day) {
     return era * 146097 + day_of_era - 719468;     /* 719468: from 0000-03-01 to 1970-01-01 */
 }
 
-static void civil_from_days(int64_t days, int *year, int *mon, int *day) {
+static void civil_from_days(int64_t days, int *year, int *mon, int *day)
+{
     int64_t since = days + 719468, era = floor_div(since, 146097), day_of_era = since - era * 146097;
     int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
@@ -36,7 +39,8 @@ static void civil_from_days(int64_t days, int *year, int *mon, int *day) {
     *year = (int)(year_of_era + era * 400 + (*mon <= 2));
 }
 
-void time_civil(int64_t unix_s, int *year, int *mon, int *day, int *hour, int *min, int *sec, int *wday) {
+void time_civil(int64_t unix_s, int *year, int *mon, int *day, int *hour, int *min, int *sec, int *wday)
+{
     int64_t days = floor_div(unix_s, 86400), second = unix_s - days * 86400;
     civil_from_days(days, year, mon, day);
     *hour = (int)(second / 3600);
@@ -45,7 +49,8 @@ void time_civil(int64_t unix_s, int *year, int *mon, int *day, int *hour, int *m
     *wday = (int)((days % 7 + 11) % 7);            /* 1970-01-01 was a Thursday */
 }
 
-int64_t time_from_civil(int year, int mon, int day, int hour, int min, int sec) {
+int64_t time_from_civil(int year, int mon, int day, int hour, int min, int sec)
+{
     return days_from_civil(year, mon, day) * 86400 + hour * 3600 + min * 60 + sec;
 }
 
@@ -54,7 +59,8 @@ struct civil {
     int64_t ns;                                    /* of the second */
 };
 
-static struct civil civil_of(int64_t unix_ns) {
+static struct civil civil_of(int64_t unix_ns)
+{
     struct civil c;
     int64_t s = floor_div(unix_ns, NS);
     time_civil(s, &c.year, &c.mon, &c.day, &c.hour, &c.min, &c.sec, &c.wday);
@@ -63,13 +69,15 @@ static struct civil civil_of(int64_t unix_ns) {
 }
 
 /* The forms below are written digit by digit: an hour of a lab asks for them a hundred thousand times. */
-static char *put_digits(char *p, int64_t v, size_t width) {
+static char *put_digits(char *p, int64_t v, size_t width)
+{
     for (size_t i = width; i-- > 0; v /= 10)
         p[i] = (char)('0' + v % 10);
     return p + width;
 }
 
-static char *put_clock(char *p, const struct civil *c) {
+static char *put_clock(char *p, const struct civil *c)
+{
     p = put_digits(p, c->hour, 2);
     *p++ = ':';
     p = put_digits(p, c->min, 2);
@@ -78,7 +86,8 @@ static char *put_clock(char *p, const struct civil *c) {
 }
 
 /* With so many digits of a fraction, and a fraction of that many. */
-static struct str rfc3339(struct arena *a, const struct civil *c, size_t digits, int64_t fraction) {
+static struct str rfc3339(struct arena *a, const struct civil *c, size_t digits, int64_t fraction)
+{
     char *text = arena_alloc(a, sizeof "2006-01-02T15:04:05.000000000Z"), *p = text;
     p = put_digits(p, c->year, 4);
     *p++ = '-';
@@ -96,17 +105,20 @@ static struct str rfc3339(struct arena *a, const struct civil *c, size_t digits,
     return (struct str){ text, (size_t)(p - text) };
 }
 
-struct str time_rfc3339(struct arena *a, int64_t unix_ns) {
+struct str time_rfc3339(struct arena *a, int64_t unix_ns)
+{
     struct civil c = civil_of(unix_ns);
     return rfc3339(a, &c, 0, 0);
 }
 
-struct str time_rfc3339_micro(struct arena *a, int64_t unix_ns) {
+struct str time_rfc3339_micro(struct arena *a, int64_t unix_ns)
+{
     struct civil c = civil_of(unix_ns);
     return rfc3339(a, &c, 6, c.ns / 1000);
 }
 
-struct str time_rfc3339_nano(struct arena *a, int64_t unix_ns) {
+struct str time_rfc3339_nano(struct arena *a, int64_t unix_ns)
+{
     struct civil c = civil_of(unix_ns);
     return rfc3339(a, &c, 9, c.ns);
 }
@@ -126,7 +138,8 @@ const char *time_weekday_name(int wday)
     return names[wday];
 }
 
-struct str time_http(struct arena *a, int64_t unix_ns) {
+struct str time_http(struct arena *a, int64_t unix_ns)
+{
     struct civil c = civil_of(unix_ns);
     struct str text = arena_str(a, STR("Mon, 02 Jan 2006 15:04:05 GMT"));
     char *p = (char *)text.p;
@@ -138,7 +151,8 @@ struct str time_http(struct arena *a, int64_t unix_ns) {
     return text;
 }
 
-struct str time_klog(struct arena *a, int64_t unix_ns) {
+struct str time_klog(struct arena *a, int64_t unix_ns)
+{
     struct civil c = civil_of(unix_ns);
     return arena_strf(a, "%02d%02d %02d:%02d:%02d.%06d", c.mon, c.day, c.hour, c.min, c.sec, (int)(c.ns / 1000));
 }
@@ -146,7 +160,8 @@ struct str time_klog(struct arena *a, int64_t unix_ns) {
 /* ---- RFC 3339 in ------------------------------------------------------------------------------------------ */
 
 /* Reads `width` digits, then one of `ends` (any end when empty) off the front of *s; false when it is not so. */
-static bool take_number(struct str *s, size_t width, const char *ends, int *out) {
+static bool take_number(struct str *s, size_t width, const char *ends, int *out)
+{
     if (s->n < width + (*ends != '\0'))
         return false;
     int v = 0;
@@ -163,7 +178,8 @@ static bool take_number(struct str *s, size_t width, const char *ends, int *out)
 }
 
 /* ".123" into ns; digits past the ninth are dropped, as Go drops them. */
-static bool take_fraction(struct str *s, int64_t *ns) {
+static bool take_fraction(struct str *s, int64_t *ns)
+{
     *ns = 0;
     if (s->n == 0 || (s->p[0] != '.' && s->p[0] != ','))
         return true;
@@ -178,7 +194,8 @@ static bool take_fraction(struct str *s, int64_t *ns) {
 }
 
 /* "Z" or "+01:30", to the very end; seconds east. */
-static bool take_offset(struct str s, int64_t *offset_s) {
+static bool take_offset(struct str s, int64_t *offset_s)
+{
     int hour, min;
     *offset_s = 0;
     if (str_eqc(s, "Z"))
@@ -193,13 +210,15 @@ static bool take_offset(struct str s, int64_t *offset_s) {
     return true;
 }
 
-static int days_in(int year, int mon) {
+static int days_in(int year, int mon)
+{
     static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     return days[mon - 1] + (mon == 2 && leap);
 }
 
-bool time_parse_rfc3339(struct str s, int64_t *unix_ns) {
+bool time_parse_rfc3339(struct str s, int64_t *unix_ns)
+{
     int year, mon, day, hour, min, sec;
     int64_t ns, offset_s, result;
     if (!take_number(&s, 4, "-", &year) || !take_number(&s, 2, "-", &mon) || !take_number(&s, 2, "T", &day) ||
@@ -222,7 +241,8 @@ bool time_parse_rfc3339(struct str s, int64_t *unix_ns) {
 /* ---- Go durations ----------------------------------------------------------------------------------------- */
 
 /* v / 10^places as a decimal without trailing zeros: 1500 and 3 give "1.5". */
-static struct str decimal(struct arena *a, uint64_t v, int places) {
+static struct str decimal(struct arena *a, uint64_t v, int places)
+{
     uint64_t scale = 1;
     for (int i = 0; i < places; i++)
         scale *= 10;
@@ -234,7 +254,8 @@ static struct str decimal(struct arena *a, uint64_t v, int places) {
     return places ? arena_strf(a, "%" PRIu64 ".%0*" PRIu64, v / scale, places, fraction) : arena_strf(a, "%" PRIu64, v / scale);
 }
 
-struct str duration_go(struct arena *a, int64_t ns) {
+struct str duration_go(struct arena *a, int64_t ns)
+{
     static const struct {
         uint64_t    below_ns;
         int         places;
@@ -253,12 +274,14 @@ struct str duration_go(struct arena *a, int64_t ns) {
     return s >= 60 ? arena_strf(a, "%s%" PRIu64 "m%ss", sign, s / 60, seconds) : arena_strf(a, "%s%ss", sign, seconds);
 }
 
-static bool is_digit(char c) {
+static bool is_digit(char c)
+{
     return c >= '0' && c <= '9';
 }
 
 /* Length of the unit (up to a dot or digit) at the front of s, 0 when Go knows none of that name. */
-static size_t take_unit(struct str s, uint64_t *unit_ns) {
+static size_t take_unit(struct str s, uint64_t *unit_ns)
+{
     static const struct {
         const char *name;
         uint64_t    ns;
@@ -277,7 +300,8 @@ static size_t take_unit(struct str s, uint64_t *unit_ns) {
 
 /* One "1.5h" off the front of *s, added to *total_ns. The fraction goes through a double, as it does in Go, where
  * 0.3333333333333333333h is 20m. */
-static bool take_duration_term(struct str *s, uint64_t *total_ns) {
+static bool take_duration_term(struct str *s, uint64_t *total_ns)
+{
     const uint64_t limit = 1ull << 63;
     uint64_t whole = 0, fraction = 0, unit_ns = 0;
     double scale = 1;
@@ -308,7 +332,8 @@ static bool take_duration_term(struct str *s, uint64_t *total_ns) {
     return whole <= limit && *total_ns <= limit;
 }
 
-bool duration_parse_go(struct str s, int64_t *ns) {
+bool duration_parse_go(struct str s, int64_t *ns)
+{
     bool negative = str_starts(s, "-");
     uint64_t total_ns = 0;
     if (negative || str_starts(s, "+"))
@@ -328,13 +353,15 @@ bool duration_parse_go(struct str s, int64_t *ns) {
 /* ---- the AGE column --------------------------------------------------------------------------------------- */
 
 /* "3m11s"; "3m" when the smaller part is 0. */
-static struct str two_units(struct arena *a, int64_t large, char large_unit, int64_t small, char small_unit) {
+static struct str two_units(struct arena *a, int64_t large, char large_unit, int64_t small, char small_unit)
+{
     if (small == 0)
         return arena_strf(a, "%" PRId64 "%c", large, large_unit);
     return arena_strf(a, "%" PRId64 "%c%" PRId64 "%c", large, large_unit, small, small_unit);
 }
 
-struct str duration_human(struct arena *a, int64_t ns) {
+struct str duration_human(struct arena *a, int64_t ns)
+{
     int64_t s = ns / NS, minutes = s / 60, hours = minutes / 60, days = hours / 24;
     if (s < -1)
         return arena_str(a, STR("<invalid>"));

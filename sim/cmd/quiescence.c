@@ -622,6 +622,7 @@ bool quiescence_supported(struct err *err)
     return err_set(err, ERR_IO, "--drive looks at its command's processes in Linux's /proc, and this is no Linux: "
                                 "pause the clock and use 'kubelab clock advance'");
 }
+
 enum rest look_take(struct look *l, pid_t root) { (void)l; (void)root; return REST_AWAKE; }
 bool quiescence_in_flight(const struct look *l) { (void)l; return false; }
 void quiescence_adopt_orphans(void) { }

@@ -130,22 +130,26 @@ static inline int compat_pk_parse_key(mbedtls_pk_context *pk, struct str der, in
 {
     return mbedtls_pk_parse_key(pk, (const unsigned char *)der.p, der.n, NULL, 0, rng, ctx);
 }
+
 static inline int compat_pk_check_pair(mbedtls_pk_context *pub, mbedtls_pk_context *prv,
                                        int (*rng)(void *, unsigned char *, size_t), void *ctx)
 {
     return mbedtls_pk_check_pair(pub, prv, rng, ctx);
 }
+
 static inline int compat_pk_sign(mbedtls_pk_context *pk, mbedtls_md_type_t md, const uint8_t *hash, size_t hash_len, uint8_t *sig,
                                  size_t cap, size_t *n, int (*rng)(void *, unsigned char *, size_t), void *ctx)
 {
     return mbedtls_pk_sign(pk, md, hash, hash_len, sig, cap, n, rng, ctx);
 }
+
 static inline int compat_ecdsa_sign(mbedtls_ecp_keypair *ec, mbedtls_md_type_t md, const uint8_t *hash, size_t hash_len,
                                     uint8_t *sig, size_t cap, size_t *n, int (*rng)(void *, unsigned char *, size_t),
                                     void *ctx)
 {
     return mbedtls_ecdsa_write_signature(ec, md, hash, hash_len, sig, cap, n, rng, ctx);
 }
+
 /* TLS 1.2 alone, from both sides: what a Kubernetes 1.16 serves, and session tickets that carry the client's certificate. */
 static inline void compat_ssl_conf(mbedtls_ssl_config *conf)
 {
@@ -166,18 +170,21 @@ static inline int compat_pk_parse_key(mbedtls_pk_context *pk, struct str der, in
     (void)rng; (void)ctx;
     return mbedtls_pk_parse_key(pk, (const unsigned char *)der.p, der.n, NULL, 0);
 }
+
 static inline int compat_pk_check_pair(mbedtls_pk_context *pub, mbedtls_pk_context *prv,
                                        int (*rng)(void *, unsigned char *, size_t), void *ctx)
 {
     (void)rng; (void)ctx;
     return mbedtls_pk_check_pair(pub, prv);
 }
+
 static inline int compat_pk_sign(mbedtls_pk_context *pk, mbedtls_md_type_t md, const uint8_t *hash, size_t hash_len, uint8_t *sig,
                                  size_t cap, size_t *n, int (*rng)(void *, unsigned char *, size_t), void *ctx)
 {
     (void)cap; (void)rng; (void)ctx;   /* without a source of randomness RSA is not blinded, which takes a fifth less time */
     return mbedtls_pk_sign(pk, md, hash, hash_len, sig, n, NULL, NULL);
 }
+
 static inline int compat_ecdsa_sign(mbedtls_ecp_keypair *ec, mbedtls_md_type_t md, const uint8_t *hash, size_t hash_len,
                                     uint8_t *sig, size_t cap, size_t *n, int (*rng)(void *, unsigned char *, size_t),
                                     void *ctx)
@@ -185,6 +192,7 @@ static inline int compat_ecdsa_sign(mbedtls_ecp_keypair *ec, mbedtls_md_type_t m
     (void)cap;
     return mbedtls_ecdsa_write_signature(ec, md, hash, hash_len, sig, n, rng, ctx);
 }
+
 static inline void compat_ssl_conf(mbedtls_ssl_config *conf)
 {
     static const mbedtls_ecp_group_id curves[] = { MBEDTLS_ECP_DP_SECP256R1, MBEDTLS_ECP_DP_CURVE25519, MBEDTLS_ECP_DP_SECP384R1,

@@ -39,6 +39,7 @@ static int complain(struct run *x, const char *command, const char *text, const 
     SAY(x, 2, x->r->ash ? "%s: %s%s: %s\n" : "%s: %s'%s': %s\n", command, x->r->ash ? "" : text, file, why);
     return 1;
 }
+
 static const char no_file[] = "No such file or directory";
 
 /* Leading options of one letter each go to `flags`; the rest stays. False: one that is not in `known`. */

@@ -87,6 +87,7 @@ static inline uint32_t get_u32(const char *p)
     const unsigned char *b = (const unsigned char *)p;
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
+
 static inline void put_u32(char *p, uint32_t v)
 {
     for (int i = 0; i < 4; i++)

@@ -9,17 +9,20 @@
 
 enum { VALUE_BYTES = 2048, LISTS = 100 };
 
-static double seconds_since(int64_t t0) {
+static double seconds_since(int64_t t0)
+{
     return (double)(wall_now_ns() - t0) / 1e9;
 }
 
-static bool count(void *ctx, struct str key, struct object *o) {
+static bool count(void *ctx, struct str key, struct object *o)
+{
     (void)key;
     *(size_t *)ctx += o->bytes.n;
     return true;
 }
 
-static void put(struct store *s, int i) {
+static void put(struct store *s, int i)
+{
     char value[VALUE_BYTES], key[80];
     memset(value, 'x', sizeof value);
     int spread = (int)((unsigned)i * 2654435761u >> 8) % 100000;                  /* not in order of the key */
@@ -34,7 +37,8 @@ static void put(struct store *s, int i) {
     object_unref(o);
 }
 
-static void remove_files(const char *path) {
+static void remove_files(const char *path)
+{
     static const char *const suffixes[] = { "", "-wal", "-shm", "-journal", ".lock" };
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
         char name[4200];
@@ -43,7 +47,8 @@ static void remove_files(const char *path) {
     }
 }
 
-static struct store *open_or_die(struct loop *l, const char *path) {
+static struct store *open_or_die(struct loop *l, const char *path)
+{
     struct err err = { 0 };
     struct store *s = store_open(&(struct store_options){ .loop = l, .path = path }, &err);
     if (!s) {
@@ -53,7 +58,8 @@ static struct store *open_or_die(struct loop *l, const char *path) {
     return s;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     int puts_n = argc > 1 ? atoi(argv[1]) : 20000;
     char path[4096];
     snprintf(path, sizeof path, "%s/store_bench.%d.db", argc > 2 ? argv[2] : "/tmp", (int)getpid());

@@ -13,16 +13,19 @@ static void w_write(void *ctx, int fd, struct str b)
     ASSERT(fd == 1 || fd == 2);
     ((struct world *)ctx)->written += b.n;
 }
+
 static void w_exited(void *ctx, int status)
 {
     (void)ctx;
     ASSERT(status >= 0 && status <= 255);
 }
+
 static int64_t w_now(void *ctx)
 {
     (void)ctx;
     return 1579910573 * (int64_t)NS_PER_S;
 }
+
 static void started(void *ctx, sh_token t, int kind)
 {
     struct world *w = ctx;
@@ -31,34 +34,40 @@ static void started(void *ctx, sh_token t, int kind)
     w->token = t;
     w->kind = kind;
 }
+
 static void w_time(void *ctx, sh_token t, uint64_t ns)
 {
     (void)ns;
     started(ctx, t, 0);
 }
+
 static void w_wget(void *ctx, sh_token t, const struct sh_wget *req)
 {
     ASSERT(req->port > 0 && req->target[0] == '/');
     started(ctx, t, 1);
 }
+
 static void w_lookup(void *ctx, sh_token t, const char *name, const char *server)
 {
     (void)server;
     ASSERT(name);
     started(ctx, t, 2);
 }
+
 static void w_cancel(void *ctx, sh_token t)
 {
     struct world *w = ctx;
     if (w->token == t)
         w->token = 0;
 }
+
 static int v_stat(void *ctx, const char *path, struct sh_stat *out)
 {
     (void)ctx, (void)out;
     ASSERT(path[0] == '/');
     return ENOENT;
 }
+
 static int v_list(void *ctx, const char *path, void (*each)(void *, const char *), void *each_ctx)
 {
     (void)ctx;
@@ -66,21 +75,25 @@ static int v_list(void *ctx, const char *path, void (*each)(void *, const char *
         each(each_ctx, "bin");
     return 0;
 }
+
 static int v_read(void *ctx, const char *path, struct arena *a, struct str *out)
 {
     (void)ctx, (void)path, (void)a, (void)out;
     return ENOENT;
 }
+
 static int v_write(void *ctx, const char *path, struct str b, bool append)
 {
     (void)ctx, (void)path, (void)b, (void)append;
     return 0;
 }
+
 static int v_path(void *ctx, const char *path)
 {
     (void)ctx, (void)path;
     return 0;
 }
+
 static const struct sh_ops OPS = {
     .write = w_write, .exited = w_exited, .now_ns = w_now, .cpu = w_time, .sleep = w_time, .wget = w_wget, .lookup = w_lookup,
         .cancel = w_cancel,
@@ -98,6 +111,7 @@ static void answer(struct world *w)
         sh_wget_event(w->sh, t, &(struct sh_wget_event){ .stage = SH_WGET_FAILED, .failure = SH_NET_REFUSED, .ip = "10.0.0.1",
                                                          .port = 80 });
 }
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2 || memchr(data, '\0', size))

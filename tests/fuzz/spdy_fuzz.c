@@ -33,6 +33,7 @@ static void on_data(void *ctx, struct str b)
         *s = NULL;
     }
 }
+
 static void on_stream_close(void *ctx, const struct err *why)
 {
     struct one *n = ctx;
@@ -40,6 +41,7 @@ static void on_stream_close(void *ctx, const struct err *why)
     stream_close(*place_of(n->o, n->i));
     *place_of(n->o, n->i) = NULL;
 }
+
 static const struct stream_events stream_events = { .on_data = on_data, .on_close = on_stream_close };
 
 static bool on_stream(void *ctx, struct stream *sub, const struct http_headers *h)
@@ -65,6 +67,7 @@ static bool on_stream(void *ctx, struct stream *sub, const struct http_headers *
     }
     return true;
 }
+
 static const struct spdy_events spdy_events = { .on_stream = on_stream };
 
 /* Replace frames 0xff.. by a compressed SYN_STREAM; everything else stays. */

@@ -14,7 +14,8 @@
 const uint64_t SH_NS_BUILTIN = 2000, SH_NS_FORK = 150 * 1000, SH_NS_EXEC = 200 * 1000, SH_NS_EXPANSION = 400, SH_NS_PER_KIB = 800;
 
 /* The tables as one map, made at the first question and kept: each command of each shell asks. */
-static struct map *applets_by_name(void) {
+static struct map *applets_by_name(void)
+{
     static struct map *all;
     const struct applet *const tables[] = { sh_builtins, sh_text_applets, sh_file_applets, sh_net_applets, sh_tar_applets };
     if (all)
@@ -27,18 +28,22 @@ static struct map *applets_by_name(void) {
     return all;
 }
 
-const struct applet *sh_applet_find(struct str name) {
+const struct applet *sh_applet_find(struct str name)
+{
     return map_get(applets_by_name(), name);
 }
 
-void sh_run_free(struct run *r) {
+void sh_run_free(struct run *r)
+{
     sh_file_unref(r->in);
     if (r->lines)
         strbuf_deinit(r->lines);
     arena_free(r->arena);
     free(r);
 }
-enum verdict applet_fail(struct run *r, const char *fmt, ...) {
+
+enum verdict applet_fail(struct run *r, const char *fmt, ...)
+{
     char text[1200];
     va_list ap;
     va_start(ap, fmt);
@@ -47,7 +52,9 @@ enum verdict applet_fail(struct run *r, const char *fmt, ...) {
     ERR(r, "%s: %s\n", r->applet->name, text);
     return run_done(r, 1);
 }
-static int letter_index(const char *spec, char c) {
+
+static int letter_index(const char *spec, char c)
+{
     int i = 0;
     for (; *spec; spec++) {
         if (*spec == ':')
@@ -58,7 +65,9 @@ static int letter_index(const char *spec, char c) {
     }
     return -1;
 }
-int applet_options(struct run *r, const char *spec, uint32_t *flags, const char *values[32]) {
+
+int applet_options(struct run *r, const char *spec, uint32_t *flags, const char *values[32])
+{
     int i = 1;
     *flags = 0;
     for (; i < r->argc && r->argv[i][0] == '-' && r->argv[i][1]; i++) {
@@ -101,12 +110,16 @@ int applet_options(struct run *r, const char *spec, uint32_t *flags, const char 
     }
     return i;
 }
-void applet_inputs(struct run *r, int first) {
+
+void applet_inputs(struct run *r, int first)
+{
     r->inputs = r->argv + first;
     r->input_count = (size_t)(r->argc - first);
     r->input_at = 0;
 }
-static bool open_next(struct run *r) {
+
+static bool open_next(struct run *r)
+{
     if (r->input_count == 0 && r->input_at == 0) {
         r->input_at = 1;
         r->in = sh_file_ref(r->p->fds[0]);
@@ -130,7 +143,9 @@ static bool open_next(struct run *r) {
     }
     return false;
 }
-static enum read_result run_read(struct run *r, bool line, struct strbuf *out) {
+
+static enum read_result run_read(struct run *r, bool line, struct strbuf *out)
+{
     for (;;) {
         if (!r->in && !open_next(r))
             return READ_EOF;
@@ -143,18 +158,26 @@ static enum read_result run_read(struct run *r, bool line, struct strbuf *out) {
         r->in = NULL;
     }
 }
-enum read_result applet_line(struct run *r, struct strbuf *line) {
+
+enum read_result applet_line(struct run *r, struct strbuf *line)
+{
     return run_read(r, true, line);
 }
-enum read_result applet_some(struct run *r, struct strbuf *bytes) {
+
+enum read_result applet_some(struct run *r, struct strbuf *bytes)
+{
     return run_read(r, false, bytes);
 }
-void *applet_state(struct run *r, size_t n) {
+
+void *applet_state(struct run *r, size_t n)
+{
     if (!r->state)
         r->state = arena_zalloc(r->arena, n);
     return r->state;
 }
-struct strbuf *applet_buffer(struct run *r) {
+
+struct strbuf *applet_buffer(struct run *r)
+{
     if (!r->lines) {
         r->lines = ARENA_NEW(r->arena, struct strbuf);
         strbuf_init(r->lines, LIMIT_RESPONSE_BYTES);
@@ -162,7 +185,8 @@ struct strbuf *applet_buffer(struct run *r) {
     return r->lines;
 }
 
-static struct run *run_of_token(struct sh *s, sh_token t, struct proc **owner) {
+static struct run *run_of_token(struct sh *s, sh_token t, struct proc **owner)
+{
     list_for(it, &s->procs) {
         struct proc *p = container_of(it, struct proc, node);
         if (t && p->token == t && !p->token_done && p->top && p->top->run) {
@@ -172,7 +196,9 @@ static struct run *run_of_token(struct sh *s, sh_token t, struct proc **owner) {
     }
     return NULL;
 }
-void sh_wget_event(struct sh *s, sh_token t, const struct sh_wget_event *ev) {
+
+void sh_wget_event(struct sh *s, sh_token t, const struct sh_wget_event *ev)
+{
     struct proc *p;
     struct run *r = run_of_token(s, t, &p);
     if (!r)
@@ -183,7 +209,9 @@ void sh_wget_event(struct sh *s, sh_token t, const struct sh_wget_event *ev) {
         p->token_done = true;
     sh_complete(s, 0);
 }
-void sh_lookup_done(struct sh *s, sh_token t, const struct sh_lookup *answer) {
+
+void sh_lookup_done(struct sh *s, sh_token t, const struct sh_lookup *answer)
+{
     struct proc *p;
     struct run *r = run_of_token(s, t, &p);
     if (!r)

@@ -11,18 +11,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int stat_of(struct run *r, const char *name, struct sh_stat *st, char path[1024]) {
+static int stat_of(struct run *r, const char *name, struct sh_stat *st, char path[1024])
+{
     return r->p->sh->ops->vfs.stat(r->p->sh->ctx, sh_path(r->p, name, path), st);
 }
 
 /* ---- ls ---- */
-static void collect(void *ctx, const char *name) {
+static void collect(void *ctx, const char *name)
+{
     sh_fields_add(ctx, name, strlen(name));
 }
-static int by_text(const void *a, const void *b) {
+
+static int by_text(const void *a, const void *b)
+{
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
-static void ls_long(struct run *r, const char *name, const struct sh_stat *st) {
+
+static void ls_long(struct run *r, const char *name, const struct sh_stat *st)
+{
     char mode[11] = "-rwxrwxrwx";
     int y, mo, d, h, mi, s, w;
     mode[0] = st->kind == SH_FILE_DIR ? 'd' : st->kind == SH_FILE_DEVICE ? 'c' : '-';
@@ -34,7 +40,9 @@ static void ls_long(struct run *r, const char *name, const struct sh_stat *st) {
     OUT(r, "%s    1 root     root     %9" PRIu64 " %.3s %2d %02d:%02d %s\n", mode, st->size_bytes, time_month_name(mo), d, h,
         mi, name);
 }
-static void ls_names(struct run *r, struct fields *names, const char *dir, bool all, bool lng, bool one, bool reverse) {
+
+static void ls_names(struct run *r, struct fields *names, const char *dir, bool all, bool lng, bool one, bool reverse)
+{
     char full[1200], path[1024];
     struct sh_stat st;
     if (names->n)
@@ -65,7 +73,9 @@ static void ls_names(struct run *r, struct fields *names, const char *dir, bool 
         }
     }
 }
-static enum verdict do_ls(struct run *r) {
+
+static enum verdict do_ls(struct run *r)
+{
     uint32_t flags;
     const char *values[32];
     char path[1024];
@@ -111,7 +121,8 @@ static enum verdict do_ls(struct run *r) {
 }
 
 /* ---- changing files ---- */
-static enum verdict do_mkdir(struct run *r) {
+static enum verdict do_mkdir(struct run *r)
+{
     uint32_t flags;
     const char *values[32];
     char path[1024];
@@ -142,7 +153,9 @@ static enum verdict do_mkdir(struct run *r) {
     }
     return run_done(r, r->status);
 }
-static int remove_tree(struct run *r, const char *path, unsigned depth) {
+
+static int remove_tree(struct run *r, const char *path, unsigned depth)
+{
     struct sh_stat st;
     struct sh *s = r->p->sh;
     int e = s->ops->vfs.stat(s->ctx, path, &st);
@@ -155,7 +168,9 @@ static int remove_tree(struct run *r, const char *path, unsigned depth) {
     }
     return e ? e : s->ops->vfs.remove(s->ctx, path);
 }
-static enum verdict do_rm(struct run *r) {           /* rm and rmdir */
+
+static enum verdict do_rm(struct run *r)           /* rm and rmdir */
+{
     uint32_t flags;
     const char *values[32];
     char path[1024];
@@ -181,7 +196,9 @@ static enum verdict do_rm(struct run *r) {           /* rm and rmdir */
     }
     return run_done(r, r->status);
 }
-static enum verdict do_touch(struct run *r) {
+
+static enum verdict do_touch(struct run *r)
+{
     char path[1024];
     r->status = 0;
     for (int i = 1; i < r->argc; i++) {
@@ -193,7 +210,9 @@ static enum verdict do_touch(struct run *r) {
     }
     return run_done(r, r->status);
 }
-static enum verdict do_cp(struct run *r) {           /* cp and mv, of files */
+
+static enum verdict do_cp(struct run *r)           /* cp and mv, of files */
+{
     uint32_t flags;
     const char *values[32];
     char from[1024], to[1024], target[2100];
@@ -231,7 +250,9 @@ static enum verdict do_cp(struct run *r) {           /* cp and mv, of files */
     }
     return run_done(r, r->status);
 }
-static enum verdict do_basename(struct run *r) {     /* basename and dirname */
+
+static enum verdict do_basename(struct run *r)     /* basename and dirname */
+{
     if (r->argc < 2)
         return applet_fail(r, "missing operand");
     char *s = arena_strdup(r->arena, r->argv[1]);
@@ -253,7 +274,8 @@ static enum verdict do_basename(struct run *r) {     /* basename and dirname */
 }
 
 /* ---- who and where ---- */
-static enum verdict do_env(struct run *r) {
+static enum verdict do_env(struct run *r)
+{
     size_t at = 0;
     struct str key;
     void *value;
@@ -266,25 +288,33 @@ static enum verdict do_env(struct run *r) {
     }
     return run_done(r, 0);
 }
-static enum verdict do_hostname(struct run *r) {
+
+static enum verdict do_hostname(struct run *r)
+{
     if (r->argc > 1 && r->argv[1][0] != '-')
         return applet_fail(r, "sethostname: Operation not permitted");
     OUT(r, "%s\n", r->p->sh->hostname);
     return run_done(r, 0);
 }
-static bool is_number(const char *text) {
+
+static bool is_number(const char *text)
+{
     int64_t n;
     return str_int(str_c(text), &n);
 }
-static enum verdict do_whoami(struct run *r) {
+
+static enum verdict do_whoami(struct run *r)
+{
     const char *user = r->p->sh->user;
     if (is_number(user))
         return applet_fail(r, "unknown uid %s", user);
     OUT(r, "%s\n", user);
     return run_done(r, 0);
 }
+
 /* "(wheel)", out of /etc/group; nothing where it is not there */
-static const char *group_in_brackets(struct run *r, int64_t gid) {
+static const char *group_in_brackets(struct run *r, int64_t gid)
+{
     struct sh *s = r->p->sh;
     struct str text;
     if (s->ops->vfs.read(s->ctx, "/etc/group", r->arena, &text) != 0)
@@ -297,7 +327,9 @@ static const char *group_in_brackets(struct run *r, int64_t gid) {
     }
     return "";
 }
-static enum verdict do_id(struct run *r) {
+
+static enum verdict do_id(struct run *r)
+{
     struct sh *s = r->p->sh;
     if (r->argc > 1 && (strcmp(r->argv[1], "-u") == 0 || strcmp(r->argv[1], "-g") == 0))
         OUT(r, "%" PRId64 "\n", r->argv[1][1] == 'u' ? s->uid : s->gid);
@@ -309,7 +341,9 @@ static enum verdict do_id(struct run *r) {
         OUT(r, "uid=%" PRId64 "(%s) gid=%" PRId64 "%s\n", s->uid, s->user, s->gid, group_in_brackets(r, s->gid));
     return run_done(r, 0);
 }
-static enum verdict do_uname(struct run *r) {
+
+static enum verdict do_uname(struct run *r)
+{
     uint32_t flags;
     const char *values[32];
     int first = applet_options(r, "asnrvmpio", &flags, values);
@@ -327,11 +361,15 @@ static enum verdict do_uname(struct run *r) {
     OUT(r, flags & (1 | 256) ? "%sGNU/Linux\n" : "%s\n", flags & (1 | 256) && any ? " " : "");
     return run_done(r, 0);
 }
-static void ps_line(void *ctx, const struct sh_process_info *p) {
+
+static void ps_line(void *ctx, const struct sh_process_info *p)
+{
     struct run *r = ctx;
     OUT(r, "%5d %-8s  0:00 %s\n", p->pid, p->user, p->command);
 }
-static enum verdict do_ps(struct run *r) {
+
+static enum verdict do_ps(struct run *r)
+{
     struct sh *s = r->p->sh;
     OUT(r, "PID   USER     TIME  COMMAND\n");
     if (s->ops->processes)
@@ -339,17 +377,22 @@ static enum verdict do_ps(struct run *r) {
     sh_processes(s, ps_line, r);
     return run_done(r, 0);
 }
-static enum verdict do_clear(struct run *r) {
+
+static enum verdict do_clear(struct run *r)
+{
     OUT(r, "\033[H\033[J");
     return run_done(r, 0);
 }
-static enum verdict do_nproc(struct run *r) {
+
+static enum verdict do_nproc(struct run *r)
+{
     OUT(r, "2\n");
     return run_done(r, 0);
 }
 
 /* ---- time ---- */
-static enum verdict do_date(struct run *r) {
+static enum verdict do_date(struct run *r)
+{
     const char *format = "%a %b %e %H:%M:%S %Z %Y";
     for (int i = 1; i < r->argc; i++) {
         if (r->argv[i][0] == '+')
@@ -401,7 +444,9 @@ static enum verdict do_date(struct run *r) {
     OUT(r, "\n");
     return run_done(r, 0);
 }
-static enum verdict do_sleep(struct run *r) {
+
+static enum verdict do_sleep(struct run *r)
+{
     static const struct { char suffix; double seconds; } UNITS[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
     double total = 0;
     if (r->phase++ > 0)
@@ -428,7 +473,9 @@ static enum verdict do_sleep(struct run *r) {
     r->p->sh->ops->sleep(r->p->sh->ctx, sh_proc_wait_token(r->p), (uint64_t)(total * 1e9));
     return RUN_WAIT;
 }
-static enum verdict do_missing(struct run *r) {
+
+static enum verdict do_missing(struct run *r)
+{
     ERR(r, "%s: this applet is not in kubelab's busybox\n", r->argv[0]);
     return run_done(r, 127);
 }

@@ -26,7 +26,8 @@ struct wget {
     const char  *location;                         /* where the answer redirects to, or "" */
 };
 
-static bool parse_url(struct run *r, struct wget *w, const char *url) {
+static bool parse_url(struct run *r, struct wget *w, const char *url)
+{
     const char *s = url;
     w->tls = strncmp(s, "https://", 8) == 0;
     if (strncmp(s, "ftp://", 6) == 0) {
@@ -57,7 +58,9 @@ static bool parse_url(struct run *r, struct wget *w, const char *url) {
     w->port = (int)number;
     return true;
 }
-static bool wget_long(struct run *r, struct wget *w, int *i) {       /* --quiet, --post-data=X, --header X ... */
+
+static bool wget_long(struct run *r, struct wget *w, int *i)       /* --quiet, --post-data=X, --header X ... */
+{
     static const struct { const char *name; bool value; char letter; } LONG[] = {
         { "quiet", false, 'q' },           { "server-response", false, 'S' }, { "spider", false, 's' },
         { "output-document", true, 'O' },  { "timeout", true, 'T' },          { "user-agent", true, 'U' },
@@ -88,7 +91,9 @@ static bool wget_long(struct run *r, struct wget *w, int *i) {       /* --quiet,
     ERR(r, "wget: unrecognized option '%s'\n", r->argv[*i]);
     return false;
 }
-static bool wget_options(struct run *r, struct wget *w) {
+
+static bool wget_options(struct run *r, struct wget *w)
+{
     int i = 1;
     w->agent = "Wget";
     w->timeout_ns = 900 * NS_PER_S;
@@ -139,7 +144,9 @@ static bool wget_options(struct run *r, struct wget *w) {
             "AGENT] [-T SEC] URL...\n");
     return w->url != NULL;
 }
-static void wget_send(struct run *r, struct wget *w) {
+
+static void wget_send(struct run *r, struct wget *w)
+{
     char port[16] = "";
     bool brackets = strchr(w->host, ':') != NULL;
     if (w->port != (w->tls ? 443 : 80))
@@ -166,7 +173,9 @@ static void wget_send(struct run *r, struct wget *w) {
     w->length = -1;
     r->p->sh->ops->wget(r->p->sh->ctx, sh_proc_wait_token(r->p), &req);
 }
-static const char *wget_default_name(struct wget *w) {
+
+static const char *wget_default_name(struct wget *w)
+{
     const char *cut = strpbrk(w->target, "?");
     size_t n = cut ? (size_t)(cut - w->target) : strlen(w->target), at = n;
     while (at > 0 && w->target[at - 1] != '/')
@@ -175,7 +184,9 @@ static const char *wget_default_name(struct wget *w) {
     snprintf(name, sizeof name, "%.*s", (int)(n - at), w->target + at);
     return *name ? name : "index.html";
 }
-static bool wget_open(struct run *r, struct wget *w) {
+
+static bool wget_open(struct run *r, struct wget *w)
+{
     char path[1024];
     struct sh_stat st;
     if (w->file && strcmp(w->file, "-") == 0) {
@@ -198,7 +209,9 @@ static bool wget_open(struct run *r, struct wget *w) {
         ERR(r, "saving to '%s'\n", w->file);
     return e == 0;
 }
-static void wget_finish(struct run *r, struct wget *w) {
+
+static void wget_finish(struct run *r, struct wget *w)
+{
     if (w->flags & W_Q)
         return;
     const char *name = strcmp(w->file, "-") == 0 ? "-" : w->file;
@@ -209,7 +222,9 @@ static void wget_finish(struct run *r, struct wget *w) {
     else
         ERR(r, "'%s' saved\n", name);
 }
-static void wget_failure(struct run *r, struct wget *w, const struct sh_wget_event *ev) {
+
+static void wget_failure(struct run *r, struct wget *w, const struct sh_wget_event *ev)
+{
     static const char *const WHY[] = { [SH_NET_REFUSED] = "Connection refused",
                                        [SH_NET_NO_ROUTE] = "No route to host",
                                        [SH_NET_TIMED_OUT] = "Operation timed out",
@@ -237,7 +252,9 @@ static void wget_failure(struct run *r, struct wget *w, const struct sh_wget_eve
         ERR(r, "Connecting to %s (%s:%d)\n", w->shown, ev->ip, ev->port);
     ERR(r, "wget: can't connect to remote host (%s): %s\n", ev->ip ? ev->ip : w->host, WHY[ev->failure]);
 }
-static void show_headers(struct run *r, const struct sh_wget_event *ev) {
+
+static void show_headers(struct run *r, const struct sh_wget_event *ev)
+{
     struct str rest = ev->headers;
     ERR(r, "  HTTP/1.1 %d " STR_FMT "\n", ev->status, STR_ARG(ev->reason));
     while (rest.n) {
@@ -246,7 +263,9 @@ static void show_headers(struct run *r, const struct sh_wget_event *ev) {
             ERR(r, "  " STR_FMT "\n", STR_ARG(line));
     }
 }
-static void wget_head(struct run *r, struct wget *w, const struct sh_wget_event *ev) {
+
+static void wget_head(struct run *r, struct wget *w, const struct sh_wget_event *ev)
+{
     w->status = ev->status;
     w->length = ev->content_length;
     w->location = arena_cstr(r->arena, str_sub(ev->location, 0, URL_MAX));
@@ -261,7 +280,9 @@ static void wget_head(struct run *r, struct wget *w, const struct sh_wget_event 
         w->failed = true;
     }
 }
-void applet_wget_event(struct run *r, const struct sh_wget_event *ev) {
+
+void applet_wget_event(struct run *r, const struct sh_wget_event *ev)
+{
     struct wget *w = r->state;
     r->p->debt_ns += ev->bytes.n * SH_NS_PER_KIB / 1024;
     switch (ev->stage) {
@@ -281,10 +302,14 @@ void applet_wget_event(struct run *r, const struct sh_wget_event *ev) {
     case SH_WGET_FAILED: wget_failure(r, w, ev); break;
     }
 }
-static void drop_file(void *w) {
+
+static void drop_file(void *w)
+{
     sh_file_unref(((struct wget *)w)->out);
 }
-static enum verdict do_wget(struct run *r) {
+
+static enum verdict do_wget(struct run *r)
+{
     struct wget *w = STATE(r, struct wget);
     if (r->phase++ == 0) {
         arena_defer(r->arena, drop_file, w);
@@ -321,7 +346,8 @@ static enum verdict do_wget(struct run *r) {
 }
 
 /* ---- nslookup ---- */
-void applet_lookup_done(struct run *r, const struct sh_lookup *a) {
+void applet_lookup_done(struct run *r, const struct sh_lookup *a)
+{
     if (a->timed_out) {
         OUT(r, ";; connection timed out; no servers could be reached\n\n");
         r->status = 1;
@@ -338,7 +364,9 @@ void applet_lookup_done(struct run *r, const struct sh_lookup *a) {
         OUT(r, "Name:\t%s\nAddress: %s\n", a->name, a->ips[i]);
     OUT(r, "\n*** Can't find %s: No answer\n\n", a->name);            /* the AAAA question: services have no IPv6 address */
 }
-static enum verdict do_nslookup(struct run *r) {
+
+static enum verdict do_nslookup(struct run *r)
+{
     if (r->phase++ > 0)
         return run_done(r, r->status);
     if (r->argc < 2 || r->argv[1][0] == '-') {

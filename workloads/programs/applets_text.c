@@ -13,13 +13,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct str chomp(const struct strbuf *b) {
+static struct str chomp(const struct strbuf *b)
+{
     struct str s = strbuf_str(b);
     if (s.n && s.p[s.n - 1] == '\n')
         s.n--;
     return s;
 }
-static void out_line(struct run *r, struct str s) {
+
+static void out_line(struct run *r, struct str s)
+{
     struct strbuf b;
     strbuf_init(&b, s.n + 2);
     strbuf_add(&b, s);
@@ -27,8 +30,10 @@ static void out_line(struct run *r, struct str s) {
     sh_proc_write(r->p, 1, strbuf_str(&b));
     strbuf_deinit(&b);
 }
+
 /* Reads a line into the run's buffer, which is emptied when the line is complete. */
-static enum read_result one_line(struct run *r) {
+static enum read_result one_line(struct run *r)
+{
     struct strbuf *b = applet_buffer(r);
     strbuf_reset(b);
     return applet_line(r, b);
@@ -41,7 +46,8 @@ static enum read_result one_line(struct run *r) {
         eof = got_ == READ_EOF;                                                                                            \
     } while (0)
 
-static enum verdict do_cat(struct run *r) {
+static enum verdict do_cat(struct run *r)
+{
     struct { int line; } *s = applet_state(r, sizeof *s);
     uint32_t flags;
     const char *values[32];
@@ -64,7 +70,9 @@ static enum verdict do_cat(struct run *r) {
         sh_proc_write(r->p, 1, strbuf_str(b));
     return got == READ_DATA ? RUN_AGAIN : got == READ_WAIT ? RUN_WAIT : RUN_DONE;
 }
-static enum verdict do_head(struct run *r) {
+
+static enum verdict do_head(struct run *r)
+{
     struct { int64_t left; } *s = applet_state(r, sizeof *s);
     uint32_t flags;
     const char *values[32];
@@ -99,15 +107,19 @@ static enum verdict do_head(struct run *r) {
     sh_proc_write(r->p, 1, strbuf_str(r->lines));
     return --s->left > 0 ? RUN_AGAIN : RUN_DONE;
 }
+
 /* Reads everything into the run's buffer first, a piece per step, as there need be no end. False: not all of it is there yet;
  * *v is what to answer. */
-static bool all_input(struct run *r, enum verdict *v) {
+static bool all_input(struct run *r, enum verdict *v)
+{
     struct strbuf *b = applet_buffer(r);
     enum read_result got = applet_some(r, b);
     *v = b->overflow ? applet_fail(r, "out of memory") : got == READ_DATA ? RUN_AGAIN : RUN_WAIT;
     return got == READ_EOF && !b->overflow;
 }
-static enum verdict do_tail(struct run *r) {
+
+static enum verdict do_tail(struct run *r)
+{
     uint32_t flags;
     const char *values[32];
     enum verdict v;
@@ -142,7 +154,9 @@ static enum verdict do_tail(struct run *r) {
     sh_proc_write(r->p, 1, str_sub(s, at, s.n));
     return run_done(r, r->status);
 }
-static enum verdict do_tac(struct run *r) {          /* tac and rev */
+
+static enum verdict do_tac(struct run *r)          /* tac and rev */
+{
     enum verdict v;
     if (r->phase++ == 0)
         applet_inputs(r, 1);
@@ -170,7 +184,9 @@ static enum verdict do_tac(struct run *r) {          /* tac and rev */
     }
     return run_done(r, r->status);
 }
-static enum verdict do_wc(struct run *r) {
+
+static enum verdict do_wc(struct run *r)
+{
     struct { int64_t lines, words, bytes; bool in_word; } *s = applet_state(r, sizeof *s);
     uint32_t flags;
     const char *values[32];
@@ -213,10 +229,13 @@ static enum verdict do_wc(struct run *r) {
 }
 
 /* ---- regular expressions ---- */
-static void free_regex(void *p) {
+static void free_regex(void *p)
+{
     regfree(p);
 }
-static regex_t *compile(struct run *r, const char *pattern, int flags) {
+
+static regex_t *compile(struct run *r, const char *pattern, int flags)
+{
     regex_t *re = ARENA_NEW(r->arena, regex_t);
     int e = regcomp(re, pattern, flags);
     if (e) {
@@ -228,13 +247,15 @@ static regex_t *compile(struct run *r, const char *pattern, int flags) {
     arena_defer(r->arena, free_regex, re);
     return re;
 }
+
 struct grep { regex_t *re; const char *fixed; int64_t count, limit, line; bool hit, many; uint32_t flags; };
 enum {
     G_I = 1, G_V = 2, G_C = 4, G_N = 8, G_Q = 16, G_E = 32, G_F = 64, G_L = 128, G_O = 256, G_W = 512,
     G_R = 1024, G_H = 2048, G_M = 4096, G_EXPR = 8192
 };
 
-static enum verdict grep_start(struct run *r, struct grep *g) {
+static enum verdict grep_start(struct run *r, struct grep *g)
+{
     const char *values[32];
     int first = applet_options(r, "ivcnqEFlowrhm:e:", &g->flags, values);
     if (first < 0)
@@ -264,7 +285,9 @@ static enum verdict grep_start(struct run *r, struct grep *g) {
     g->many = r->argc - first > 1 && !(g->flags & G_H);
     return RUN_AGAIN;
 }
-static enum verdict do_grep(struct run *r) {
+
+static enum verdict do_grep(struct run *r)
+{
     struct grep *g = STATE(r, struct grep);
     bool eof;
     if (r->phase++ == 0) {
@@ -309,7 +332,8 @@ static enum verdict do_grep(struct run *r) {
 
 /* ---- sort, uniq, cut, tr ---- */
 struct sorting { bool numeric, reverse, unique, fold; int64_t key; char sep; };
-static struct str sort_key(const struct sorting *o, struct str s) {
+static struct str sort_key(const struct sorting *o, struct str s)
+{
     for (int64_t k = 1; k < o->key; k++) {
         size_t i = 0;
         if (o->sep) {
@@ -326,7 +350,9 @@ static struct str sort_key(const struct sorting *o, struct str s) {
     }
     return s;
 }
-static int sort_compare(const void *a, const void *b, void *ctx) {
+
+static int sort_compare(const void *a, const void *b, void *ctx)
+{
     const struct sorting *o = ctx;
     struct str x = sort_key(o, *(const struct str *)a), y = sort_key(o, *(const struct str *)b);
     int c = 0;
@@ -347,7 +373,9 @@ static int sort_compare(const void *a, const void *b, void *ctx) {
         c = str_cmp(*(const struct str *)a, *(const struct str *)b);
     return o->reverse ? -c : c;
 }
-static enum verdict do_sort(struct run *r) {
+
+static enum verdict do_sort(struct run *r)
+{
     uint32_t flags;
     const char *values[32];
     enum verdict v;
@@ -388,15 +416,19 @@ static enum verdict do_sort(struct run *r) {
             out_line(r, lines[i]);
     return run_done(r, r->status);
 }
+
 struct uniq { char *last; int64_t count; };
-static void uniq_flush(struct run *r, struct uniq *s, uint32_t flags) {
+static void uniq_flush(struct run *r, struct uniq *s, uint32_t flags)
+{
     if (!s->last || (flags & 2 && s->count < 2) || (flags & 4 && s->count > 1))
         return;
     if (flags & 1)
         OUT(r, "%7" PRId64 " ", s->count);
     out_line(r, str_c(s->last));
 }
-static enum verdict do_uniq(struct run *r) {
+
+static enum verdict do_uniq(struct run *r)
+{
     struct uniq *s = STATE(r, struct uniq);
     uint32_t flags;
     const char *values[32];
@@ -419,7 +451,9 @@ static enum verdict do_uniq(struct run *r) {
     s->count = 1;
     return RUN_AGAIN;
 }
-static bool in_list(const char *list, int64_t n) {   /* 1,3-5,7- */
+
+static bool in_list(const char *list, int64_t n)   /* 1,3-5,7- */
+{
     while (*list) {
         char *end;
         int64_t lo = *list == '-' ? 1 : strtoll(list, &end, 10), hi = lo;
@@ -435,7 +469,9 @@ static bool in_list(const char *list, int64_t n) {   /* 1,3-5,7- */
     }
     return false;
 }
-static enum verdict do_cut(struct run *r) {
+
+static enum verdict do_cut(struct run *r)
+{
     uint32_t flags;
     const char *values[32];
     bool eof;
@@ -479,7 +515,9 @@ static enum verdict do_cut(struct run *r) {
     strbuf_deinit(&out);
     return RUN_AGAIN;
 }
-static size_t tr_set(const char *s, unsigned char set[512]) {        /* ranges, classes, escapes */
+
+static size_t tr_set(const char *s, unsigned char set[512])        /* ranges, classes, escapes */
+{
     static const struct { const char *name; int (*is)(int); } CLASSES[] = {
         { "[:alpha:]", isalpha }, { "[:digit:]", isdigit }, { "[:alnum:]", isalnum }, { "[:lower:]", islower },
         { "[:upper:]", isupper }, { "[:space:]", isspace }, { "[:punct:]", ispunct },
@@ -511,7 +549,9 @@ static size_t tr_set(const char *s, unsigned char set[512]) {        /* ranges, 
     }
     return n;
 }
-static enum verdict do_tr(struct run *r) {
+
+static enum verdict do_tr(struct run *r)
+{
     struct { int map[256]; bool squeeze[256]; int last; } *s = applet_state(r, sizeof *s);
     uint32_t flags;
     const char *values[32];
@@ -568,7 +608,8 @@ struct sed_command {
     int nth;
 };
 struct sed { struct sed_command c[16]; size_t n; int64_t line; bool quiet; };
-static char *sed_part(struct run *r, const char **s, char sep) {
+static char *sed_part(struct run *r, const char **s, char sep)
+{
     struct strbuf b;
     strbuf_init(&b, LIMIT_SHELL_LINE_BYTES);
     for (; **s && **s != sep; ++*s) {
@@ -589,7 +630,9 @@ static char *sed_part(struct run *r, const char **s, char sep) {
     strbuf_deinit(&b);
     return out;
 }
-static bool sed_parse(struct run *r, struct sed *sed, const char *s, bool extended) {
+
+static bool sed_parse(struct run *r, struct sed *sed, const char *s, bool extended)
+{
     int re_flags = extended ? REG_EXTENDED : 0;
     while (*s) {
         while (*s == ';' || *s == ' ' || *s == '\n')
@@ -640,7 +683,9 @@ static bool sed_parse(struct run *r, struct sed *sed, const char *s, bool extend
     }
     return true;
 }
-static char *sed_substitute(struct run *r, const struct sed_command *c, const char *line, bool *changed) {
+
+static char *sed_substitute(struct run *r, const struct sed_command *c, const char *line, bool *changed)
+{
     struct strbuf out;
     regmatch_t m[10];
     const char *s = line;
@@ -673,7 +718,9 @@ static char *sed_substitute(struct run *r, const struct sed_command *c, const ch
     strbuf_deinit(&out);
     return text;
 }
-static enum verdict do_sed(struct run *r) {
+
+static enum verdict do_sed(struct run *r)
+{
     struct sed *sed = STATE(r, struct sed);
     bool eof, quit = false;
     if (r->phase++ == 0) {
@@ -718,7 +765,8 @@ static enum verdict do_sed(struct run *r) {
 }
 
 /* ---- sources of text ---- */
-static enum verdict do_seq(struct run *r) {
+static enum verdict do_seq(struct run *r)
+{
     struct { double at, step, last; int decimals; } *s = applet_state(r, sizeof *s);
     if (r->phase++ == 0) {
         double v[3] = { 1, 1, 1 };
@@ -748,7 +796,9 @@ static enum verdict do_seq(struct run *r) {
     r->p->debt_ns += 200 * 1000;
     return RUN_AGAIN;
 }
-static enum verdict do_yes(struct run *r) {
+
+static enum verdict do_yes(struct run *r)
+{
     struct strbuf *b = applet_buffer(r);
     if (r->phase++ == 0) {
         struct strbuf line;
@@ -766,7 +816,9 @@ static enum verdict do_yes(struct run *r) {
     r->p->debt_ns += 50 * 1000;                    /* a terminal or a log is slower than this; the debt makes it wait */
     return RUN_AGAIN;
 }
-static enum verdict do_tee(struct run *r) {
+
+static enum verdict do_tee(struct run *r)
+{
     struct { struct file *f[8]; } *s = applet_state(r, sizeof *s);
     uint32_t flags;
     const char *values[32];

@@ -9,7 +9,8 @@
 #include "workloads/programs/php_priv.h"
 
 /* Linear in the tables: asked once per call site, not per call. */
-const struct php_builtin *php_builtin_find(struct str name) {
+const struct php_builtin *php_builtin_find(struct str name)
+{
     const struct php_builtin *const tables[] = { php_lib_math, php_lib_string, php_lib_array, php_lib_var };
     for (size_t t = 0; t < ARRAY_LEN(tables); t++)
         for (const struct php_builtin *b = tables[t]; b->name; b++)
@@ -19,7 +20,8 @@ const struct php_builtin *php_builtin_find(struct str name) {
 }
 
 /* The type letter of argument i; '\0' past the last, and of a '*' the 'z' that it stands for. */
-static char letter(const char *sig, size_t i, bool *by_ref) {
+static char letter(const char *sig, size_t i, bool *by_ref)
+{
     *by_ref = false;
     for (; *sig; sig++) {
         if (*sig == '|')
@@ -36,11 +38,15 @@ static char letter(const char *sig, size_t i, bool *by_ref) {
     }
     return '\0';
 }
-bool php_builtin_by_ref(const struct php_builtin *b, size_t arg) {
+
+bool php_builtin_by_ref(const struct php_builtin *b, size_t arg)
+{
     bool by_ref;
     return letter(b->sig, arg, &by_ref) && by_ref;
 }
-static void arity(const char *sig, size_t *min, size_t *max) {
+
+static void arity(const char *sig, size_t *min, size_t *max)
+{
     bool optional = false;
     *min = *max = 0;
     for (; *sig; sig++) {
@@ -52,11 +58,15 @@ static void arity(const char *sig, size_t *min, size_t *max) {
             *min += !optional, *max += *max != SIZE_MAX;
     }
 }
-static bool bad_type(struct php_vm *vm, const struct php_builtin *b, size_t i, const char *want, struct pval v) {
+
+static bool bad_type(struct php_vm *vm, const struct php_builtin *b, size_t i, const char *want, struct pval v)
+{
     php_report(vm, SEV_WARNING, "%s() expects parameter %zu to be %s, %s given", b->name, i + 1, want, php_value_type_name(v));
     return false;
 }
-static bool to_number(struct php_vm *vm, const struct php_builtin *b, size_t i, char type, struct pval *v) {
+
+static bool to_number(struct php_vm *vm, const struct php_builtin *b, size_t i, char type, struct pval *v)
+{
     const char *want = type == 'd' ? "double" : "long";
     int64_t n;
     double d;
@@ -74,7 +84,9 @@ static bool to_number(struct php_vm *vm, const struct php_builtin *b, size_t i, 
     *v = r;
     return true;
 }
-static bool convert(struct php_vm *vm, const struct php_builtin *b, size_t i, char type, struct pval *v) {
+
+static bool convert(struct php_vm *vm, const struct php_builtin *b, size_t i, char type, struct pval *v)
+{
     struct pval r;
     switch (type) {
     case 'd':
@@ -121,7 +133,9 @@ static bool convert(struct php_vm *vm, const struct php_builtin *b, size_t i, ch
     *v = r;
     return true;
 }
-struct pval php_builtin_call(struct php_vm *vm, const struct php_builtin *b, struct pval *args, size_t n) {
+
+struct pval php_builtin_call(struct php_vm *vm, const struct php_builtin *b, struct pval *args, size_t n)
+{
     size_t min, max;
     struct php_call call = { args, n, b->name };
     struct pval result = PV_NULL;

@@ -9,7 +9,8 @@
 enum { DEPTH_MAX = 12000, ARGS_INLINE = 6 };
 static struct pval call_function(struct php_vm *vm, struct pfunc *fn, struct pval *args, size_t n, struct pclosure *closure);
 
-static struct pval eval_assign(struct php_vm *vm, struct pnode *n) {
+static struct pval eval_assign(struct php_vm *vm, struct pnode *n)
+{
     struct early early;
     early_none(&early);
     if (n->a->kind != N_INDEX) {
@@ -26,7 +27,9 @@ static struct pval eval_assign(struct php_vm *vm, struct pnode *n) {
     }
     return v;
 }
-void php_eval_assign_list(struct php_vm *vm, struct pnode *list, struct pval v) {
+
+void php_eval_assign_list(struct php_vm *vm, struct pnode *list, struct pval v)
+{
     /* borrows v; from right to left, as PHP 5 */
     for (size_t i = list->n; i-- > 0;) {
         if (!list->list[i])
@@ -41,7 +44,9 @@ void php_eval_assign_list(struct php_vm *vm, struct pnode *list, struct pval v) 
         }
     }
 }
-void php_append(struct php_vm *vm, struct pval *to, struct str s) {
+
+void php_append(struct php_vm *vm, struct pval *to, struct str s)
+{
     to = pv_deref(to);
     ASSERT(to->type == PHP_STRING);
     size_t n = to->s->n + s.n;
@@ -73,7 +78,9 @@ void php_append(struct php_vm *vm, struct pval *to, struct str s) {
     to->s->n = n;
     to->s->p[n] = '\0';
 }
-struct pval php_concat(struct php_vm *vm, struct pval a, struct pval b) {
+
+struct pval php_concat(struct php_vm *vm, struct pval a, struct pval b)
+{
     struct pval x = php_value_to_string(vm, a), y = php_value_to_string(vm, b);
     struct pstr *s = php_str_new(vm, x.s->n + y.s->n);
     memcpy(s->p, x.s->p, x.s->n);
@@ -83,7 +90,9 @@ struct pval php_concat(struct php_vm *vm, struct pval a, struct pval b) {
     pv_free(vm, y);
     return (struct pval){ .type = PHP_STRING, .s = s };
 }
-static struct pval eval_assign_op(struct php_vm *vm, struct pnode *n) {
+
+static struct pval eval_assign_op(struct php_vm *vm, struct pnode *n)
+{
     struct early early;
     early_none(&early);
     if (n->a->kind == N_INDEX)
@@ -105,8 +114,10 @@ static struct pval eval_assign_op(struct php_vm *vm, struct pnode *n) {
     pv_free(vm, rhs);
     return php_value_copy(*p);
 }
+
 /* "Az" + 1 is "Ba", "z9" + 1 is "aa0". */
-static struct pval increment_string(struct php_vm *vm, struct pval v) {
+static struct pval increment_string(struct php_vm *vm, struct pval v)
+{
     struct pval copy = php_str(vm, pv_view(v));
     char *s = copy.s->p, last = 0;
     size_t i = copy.s->n;
@@ -127,7 +138,9 @@ static struct pval increment_string(struct php_vm *vm, struct pval v) {
     pv_free(vm, copy);
     return (struct pval){ .type = PHP_STRING, .s = longer };
 }
-static struct pval stepped(struct php_vm *vm, struct pval v, int by) {
+
+static struct pval stepped(struct php_vm *vm, struct pval v, int by)
+{
     int64_t i;
     double d;
     switch (v.type) {
@@ -144,7 +157,9 @@ static struct pval stepped(struct php_vm *vm, struct pval v, int by) {
     default: return php_value_copy(v);
     }
 }
-static struct pval eval_step(struct php_vm *vm, struct pnode *n) {
+
+static struct pval eval_step(struct php_vm *vm, struct pnode *n)
+{
     struct pval *p = php_eval_place_now(vm, n->a, true, false);
     SPEND(vm, COST_INC);
     if (p->type == PHP_INT && (n->op > 0 ? p->i < INT64_MAX : p->i > INT64_MIN)) {
@@ -158,7 +173,8 @@ static struct pval eval_step(struct php_vm *vm, struct pnode *n) {
 }
 
 /* ---- operators ---- */
-static struct pval eval_binary(struct php_vm *vm, struct pnode *n) {
+static struct pval eval_binary(struct php_vm *vm, struct pnode *n)
+{
     struct pval a = php_eval(vm, n->a), b = php_eval(vm, n->b), v;
     vm->line = n->line;
     switch (n->op) {
@@ -191,13 +207,17 @@ static struct pval eval_binary(struct php_vm *vm, struct pnode *n) {
     pv_free(vm, b);
     return v;
 }
-bool php_eval_bool(struct php_vm *vm, struct pnode *n) {
+
+bool php_eval_bool(struct php_vm *vm, struct pnode *n)
+{
     struct pval v = php_eval(vm, n);
     bool b = php_value_true(v);
     pv_free(vm, v);
     return b;
 }
-static struct pval eval_logic(struct php_vm *vm, struct pnode *n) {
+
+static struct pval eval_logic(struct php_vm *vm, struct pnode *n)
+{
     SPEND(vm, n->kind == N_XOR || n->kind == N_NOT ? COST_LOGIC : COST_JUMP);
     bool a = php_eval_bool(vm, n->a);
     switch (n->kind) {
@@ -207,7 +227,9 @@ static struct pval eval_logic(struct php_vm *vm, struct pnode *n) {
     default: return pv_bool(!a);
     }
 }
-static struct pval eval_ternary(struct php_vm *vm, struct pnode *n) {
+
+static struct pval eval_ternary(struct php_vm *vm, struct pnode *n)
+{
     SPEND(vm, COST_JUMP);
     struct pval a = php_eval(vm, n->a);
     bool yes = php_value_true(a);
@@ -216,7 +238,9 @@ static struct pval eval_ternary(struct php_vm *vm, struct pnode *n) {
     pv_free(vm, a);
     return php_eval(vm, yes ? n->b : n->c);
 }
-static struct pval eval_cast(struct php_vm *vm, struct pnode *n) {
+
+static struct pval eval_cast(struct php_vm *vm, struct pnode *n)
+{
     struct pval v = php_eval(vm, n->a), r = PV_NULL;
     SPEND(vm, COST_CAST);
     switch ((enum php_type)n->op) {
@@ -236,7 +260,9 @@ static struct pval eval_cast(struct php_vm *vm, struct pnode *n) {
     pv_free(vm, v);
     return r;
 }
-static struct pval eval_unary(struct php_vm *vm, struct pnode *n) {
+
+static struct pval eval_unary(struct php_vm *vm, struct pnode *n)
+{
     struct pval v = php_eval(vm, n->a), r;
     SPEND(vm, COST_ARITH);
     vm->line = n->line;
@@ -250,7 +276,9 @@ static struct pval eval_unary(struct php_vm *vm, struct pnode *n) {
     pv_free(vm, v);
     return r;
 }
-static struct pval eval_array(struct php_vm *vm, struct pnode *n) {
+
+static struct pval eval_array(struct php_vm *vm, struct pnode *n)
+{
     struct pval r = php_value_array(php_array_new(vm, n->n));
     SPEND(vm, COST_ARRAY_INIT);
     for (size_t i = 0; i < n->n; i++) {
@@ -273,7 +301,9 @@ static struct pval eval_array(struct php_vm *vm, struct pnode *n) {
     }
     return r;
 }
-static struct pval eval_interp(struct php_vm *vm, struct pnode *n) {
+
+static struct pval eval_interp(struct php_vm *vm, struct pnode *n)
+{
     struct pval r = php_str(vm, STR_NULL);
     for (size_t i = 0; i < n->n; i++) {
         struct pval v = php_eval(vm, n->list[i]), text = php_value_to_string(vm, v);
@@ -285,7 +315,9 @@ static struct pval eval_interp(struct php_vm *vm, struct pnode *n) {
     }
     return r;
 }
-static struct pval eval_isset(struct php_vm *vm, struct pnode *n) {
+
+static struct pval eval_isset(struct php_vm *vm, struct pnode *n)
+{
     bool all = true;
     for (size_t i = 0; all && i < n->n; i++) {
         struct pval v = php_read_quiet(vm, n->list[i]);
@@ -295,7 +327,9 @@ static struct pval eval_isset(struct php_vm *vm, struct pnode *n) {
     }
     return pv_bool(all);
 }
-static struct pval eval_constant(struct php_vm *vm, struct pnode *n) {
+
+static struct pval eval_constant(struct php_vm *vm, struct pnode *n)
+{
     struct pval v, *defined = map_get(vm->constants, pv_view(n->value));
     SPEND(vm, COST_CONST);
     if (defined)
@@ -306,7 +340,9 @@ static struct pval eval_constant(struct php_vm *vm, struct pnode *n) {
     php_report(vm, SEV_NOTICE, "Use of undefined constant %s - assumed '%s'", n->value.s->p, n->value.s->p);
     return n->value;
 }
-static struct pval eval_closure(struct php_vm *vm, struct pnode *n) {
+
+static struct pval eval_closure(struct php_vm *vm, struct pnode *n)
+{
     struct pclosure *c = php_alloc(vm, sizeof *c + n->fn->use_count * sizeof(struct pval));
     *c = (struct pclosure){ .refs = 1, .fn = n->fn };
     php_account(vm, 200);
@@ -318,13 +354,17 @@ static struct pval eval_closure(struct php_vm *vm, struct pnode *n) {
     }
     return (struct pval){ .type = PHP_CLOSURE, .c = c };
 }
-static struct pval eval_exit(struct php_vm *vm, struct pnode *n) {
+
+static struct pval eval_exit(struct php_vm *vm, struct pnode *n)
+{
     struct pval v = n->a ? php_eval(vm, n->a) : PV_NULL;
     if (v.type == PHP_STRING)
         php_write(vm, pv_view(v));
     php_stop(vm, PHP_ERROR_NONE);
 }
-void php_eval_echo(struct php_vm *vm, struct pval v) {
+
+void php_eval_echo(struct php_vm *vm, struct pval v)
+{
     struct pval text = php_value_to_string(vm, v);
     SPEND(vm, COST_ECHO);
     php_spend_bytes(vm, COST_ECHO_BYTE_16, text.s->n);
@@ -333,7 +373,8 @@ void php_eval_echo(struct php_vm *vm, struct pval v) {
 }
 
 /* ---- calls ---- */
-void php_declare(struct php_vm *vm, struct pfunc *fn) {
+void php_declare(struct php_vm *vm, struct pfunc *fn)
+{
     char *lower = arena_cstr(vm->arena, fn->name);
     for (char *c = lower; *c; c++)
         *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
@@ -345,7 +386,9 @@ void php_declare(struct php_vm *vm, struct pfunc *fn) {
         php_fatal(vm, "Cannot redeclare " STR_FMT "()", STR_ARG(fn->name));
     map_putc(vm->functions, lower, fn);
 }
-static bool resolve(struct php_vm *vm, struct str name, struct pfunc **fn, const struct php_builtin **builtin) {
+
+static bool resolve(struct php_vm *vm, struct str name, struct pfunc **fn, const struct php_builtin **builtin)
+{
     char lower[128];
     if (name.n >= sizeof lower)
         return false;
@@ -355,9 +398,12 @@ static bool resolve(struct php_vm *vm, struct str name, struct pfunc **fn, const
     *builtin = *fn ? NULL : php_builtin_find((struct str){ lower, name.n });
     return *fn || *builtin;
 }
-static bool takes_reference(const struct pfunc *fn, const struct php_builtin *b, size_t i) {
+
+static bool takes_reference(const struct pfunc *fn, const struct php_builtin *b, size_t i)
+{
     return fn ? i < fn->param_count && fn->params[i].by_ref : php_builtin_by_ref(b, i);
 }
+
 static struct pval call_with(struct php_vm *vm, struct pnode *n, struct pfunc *fn, const struct php_builtin *b,
                              struct pclosure *closure)
 {
@@ -381,14 +427,18 @@ static struct pval call_with(struct php_vm *vm, struct pnode *n, struct pfunc *f
         php_free(vm, args);
     return v;
 }
-static struct pval eval_call(struct php_vm *vm, struct pnode *n) {
+
+static struct pval eval_call(struct php_vm *vm, struct pnode *n)
+{
     if (!n->fn && !n->builtin && !resolve(vm, pv_view(n->value), &n->fn, &n->builtin)) {
         vm->line = n->line;
         php_fatal(vm, "Call to undefined function %s()", n->value.s->p);
     }
     return call_with(vm, n, n->fn, n->builtin, NULL);
 }
-static struct pval eval_call_value(struct php_vm *vm, struct pnode *n) {
+
+static struct pval eval_call_value(struct php_vm *vm, struct pnode *n)
+{
     struct pval callee = php_eval(vm, n->a), v;
     struct pfunc *fn = NULL;
     const struct php_builtin *b = NULL;
@@ -403,13 +453,17 @@ static struct pval eval_call_value(struct php_vm *vm, struct pnode *n) {
     pv_free(vm, callee);
     return v;
 }
-bool php_callable(struct php_vm *vm, struct pval v) {
+
+bool php_callable(struct php_vm *vm, struct pval v)
+{
     struct pfunc *fn;
     const struct php_builtin *b;
     v = *pv_deref(&v);
     return v.type == PHP_CLOSURE || (v.type == PHP_STRING && resolve(vm, pv_view(v), &fn, &b));
 }
-struct pval php_call(struct php_vm *vm, struct pval callable, struct pval *args, size_t n) {
+
+struct pval php_call(struct php_vm *vm, struct pval callable, struct pval *args, size_t n)
+{
     struct pfunc *fn = NULL;
     const struct php_builtin *b = NULL;
     struct pval copy[8], c = *pv_deref(&callable);
@@ -427,7 +481,9 @@ struct pval php_call(struct php_vm *vm, struct pval callable, struct pval *args,
     }
     return fn ? call_function(vm, fn, copy, n, c.type == PHP_CLOSURE ? c.c : NULL) : php_builtin_call(vm, b, copy, n);
 }
-static void bind_param(struct php_vm *vm, struct pframe *f, size_t i, struct pval *args, size_t n) {
+
+static void bind_param(struct php_vm *vm, struct pframe *f, size_t i, struct pval *args, size_t n)
+{
     struct pparam *param = &f->fn->params[i];
     struct pval *slot = &f->slots[param->slot], v;
     SPEND(vm, COST_RECV);
@@ -448,8 +504,10 @@ static void bind_param(struct php_vm *vm, struct pframe *f, size_t i, struct pva
                   i + 1, STR_ARG(f->fn->name), strcmp(param->hint, "array") == 0 ? "of the type" : "", param->hint,
                   php_value_type_name(v), vm->opt->script_path, f->call_line);
 }
+
 /* Takes the arguments. The frame's variables live in a block of their own; the C stack grows by what the body's tree is deep. */
-static struct pval call_function(struct php_vm *vm, struct pfunc *fn, struct pval *args, size_t n, struct pclosure *closure) {
+static struct pval call_function(struct php_vm *vm, struct pfunc *fn, struct pval *args, size_t n, struct pclosure *closure)
+{
     struct pframe f = { .fn = fn, .call_line = vm->line, .up = vm->frame };
     SPEND(vm, COST_CALL_USER);
     php_check_time(vm);
@@ -496,7 +554,8 @@ static struct pval call_function(struct php_vm *vm, struct pfunc *fn, struct pva
 }
 
 /* Dispatch: expressions. */
-struct pval php_eval(struct php_vm *vm, struct pnode *n) {
+struct pval php_eval(struct php_vm *vm, struct pnode *n)
+{
     switch (n->kind) {
     case N_LIT: return php_value_copy(n->value);
     case N_VAR: case N_GLOBAL_VAR: {

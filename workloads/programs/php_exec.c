@@ -5,14 +5,17 @@
  */
 #include "workloads/programs/php_place.h"
 
-static void exec_list(struct php_vm *vm, struct pnode *list) {       /* of for: expressions whose values nobody wants */
+static void exec_list(struct php_vm *vm, struct pnode *list)       /* of for: expressions whose values nobody wants */
+{
     for (size_t i = 0; i < list->n; i++) {
         pv_free(vm, php_eval(vm, list->list[i]));
         SPEND(vm, COST_FREE);
     }
 }
+
 /* After a loop's body: true when the loop goes on; else *out is how the loop ends. */
-static bool loop_goes_on(struct php_vm *vm, enum flow flow, enum flow *out) {
+static bool loop_goes_on(struct php_vm *vm, enum flow flow, enum flow *out)
+{
     *out = FLOW_NEXT;
     if (flow == FLOW_NEXT)
         return true;
@@ -26,7 +29,9 @@ static bool loop_goes_on(struct php_vm *vm, enum flow flow, enum flow *out) {
     }
     return flow == FLOW_CONTINUE;
 }
-static enum flow exec_while(struct php_vm *vm, struct pnode *n) {
+
+static enum flow exec_while(struct php_vm *vm, struct pnode *n)
+{
     enum flow out = FLOW_NEXT;
     bool first = n->kind == N_DO;
     for (;;) {
@@ -41,7 +46,9 @@ static enum flow exec_while(struct php_vm *vm, struct pnode *n) {
             return out;
     }
 }
-static enum flow exec_for(struct php_vm *vm, struct pnode *n) {
+
+static enum flow exec_for(struct php_vm *vm, struct pnode *n)
+{
     enum flow out;
     for (exec_list(vm, n->a);; exec_list(vm, n->c)) {
         vm->line = n->line;
@@ -60,7 +67,9 @@ static enum flow exec_for(struct php_vm *vm, struct pnode *n) {
             return out;
     }
 }
-static void foreach_bind(struct php_vm *vm, struct pnode *target, struct pval v) {       /* takes v */
+
+static void foreach_bind(struct php_vm *vm, struct pnode *target, struct pval v)       /* takes v */
+{
     if (target->kind == N_LIST) {
         php_eval_assign_list(vm, target, v);
         pv_free(vm, v);
@@ -68,7 +77,9 @@ static void foreach_bind(struct php_vm *vm, struct pnode *target, struct pval v)
         php_eval_assign_to(vm, target, v);
     }
 }
-static enum flow foreach_by_ref(struct php_vm *vm, struct pnode *n) {
+
+static enum flow foreach_by_ref(struct php_vm *vm, struct pnode *n)
+{
     struct pval held = php_value_make_ref(vm, php_eval_raw_place(vm, n->a)), *v = &held.r->v;
     enum flow out = FLOW_NEXT;
     if (v->type != PHP_ARRAY)
@@ -91,7 +102,9 @@ static enum flow foreach_by_ref(struct php_vm *vm, struct pnode *n) {
     pv_free(vm, held);
     return out;
 }
-static enum flow exec_foreach(struct php_vm *vm, struct pnode *n) {
+
+static enum flow exec_foreach(struct php_vm *vm, struct pnode *n)
+{
     vm->line = n->line;
     if (n->by_ref)
         return foreach_by_ref(vm, n);
@@ -119,7 +132,9 @@ static enum flow exec_foreach(struct php_vm *vm, struct pnode *n) {
     pv_free(vm, subject);
     return out;
 }
-static enum flow exec_switch(struct php_vm *vm, struct pnode *n) {
+
+static enum flow exec_switch(struct php_vm *vm, struct pnode *n)
+{
     struct pval subject = php_eval(vm, n->a);
     size_t start = n->n;
     for (size_t i = 0; i < n->n; i++) {
@@ -149,7 +164,9 @@ static enum flow exec_switch(struct php_vm *vm, struct pnode *n) {
     }
     return FLOW_NEXT;
 }
-static void exec_unset(struct php_vm *vm, struct pnode *target) {
+
+static void exec_unset(struct php_vm *vm, struct pnode *target)
+{
     SPEND(vm, COST_ISSET);
     if (target->kind != N_INDEX) {
         struct pval *slot = php_eval_slot(vm, target), old = *slot;
@@ -172,7 +189,9 @@ static void exec_unset(struct php_vm *vm, struct pnode *target) {
     }
     pv_free(vm, key);
 }
-static void exec_static(struct php_vm *vm, struct pnode *n) {
+
+static void exec_static(struct php_vm *vm, struct pnode *n)
+{
     struct pval *cell = &vm->frame->fn->statics[n->op], *slot = &vm->frame->slots[n->slot], old = *slot;
     if (cell->type != PHP_REF) {
         *cell = n->a ? php_eval(vm, n->a) : PV_NULL;
@@ -184,7 +203,9 @@ static void exec_static(struct php_vm *vm, struct pnode *n) {
     slot->r->refs++;
     pv_free(vm, old);
 }
-void php_define(struct php_vm *vm, struct str name, struct pval v) {
+
+void php_define(struct php_vm *vm, struct str name, struct pval v)
+{
     struct pval *cell = ARENA_NEW(vm->arena, struct pval), ignored;
     if (map_get(vm->constants, name) || php_constant(vm, name, &ignored)) {
         php_report(vm, SEV_NOTICE, "Constant " STR_FMT " already defined", STR_ARG(name));
@@ -196,7 +217,8 @@ void php_define(struct php_vm *vm, struct str name, struct pval v) {
 }
 
 /* Dispatch: statements. */
-enum flow php_exec(struct php_vm *vm, struct pnode *n) {
+enum flow php_exec(struct php_vm *vm, struct pnode *n)
+{
     switch (n->kind) {
     case N_BLOCK:
         for (size_t i = 0; i < n->n; i++) {
@@ -269,7 +291,9 @@ enum flow php_exec(struct php_vm *vm, struct pnode *n) {
     default: ASSERT(!"a statement"); return FLOW_NEXT;
     }
 }
-void php_run_function(struct php_vm *vm, struct pfunc *main) {
+
+void php_run_function(struct php_vm *vm, struct pfunc *main)
+{
     struct pframe f = { .fn = main, .slots = vm->globals };
     vm->frame = &f;
     vm->depth = main->body->depth;

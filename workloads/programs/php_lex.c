@@ -63,38 +63,52 @@ static const struct { const char *text; enum php_type type; const char *token; }
     { "binary", PHP_STRING, "T_STRING_CAST" },
 };
 
-bool php_keyword_supported(enum php_keyword k) {
+bool php_keyword_supported(enum php_keyword k)
+{
     return KEYWORD_SUPPORTED[k];
 }
-const char *php_keyword_text(enum php_keyword k) {
+
+const char *php_keyword_text(enum php_keyword k)
+{
     return KEYWORD_TEXT[k];
 }
 
-void php_lex_init(struct php_lexer *l, struct str src, bool in_php, int line) {
+void php_lex_init(struct php_lexer *l, struct str src, bool in_php, int line)
+{
     *l = (struct php_lexer){ .src = src, .line = line, .in_php = in_php };
     php_lex_next(l);
 }
 
-static int at(const struct php_lexer *l, size_t ahead) {
+static int at(const struct php_lexer *l, size_t ahead)
+{
     return l->pos + ahead < l->src.n ? (unsigned char)l->src.p[l->pos + ahead] : -1;
 }
-static bool name_start(int c) {
+
+static bool name_start(int c)
+{
     return c == '_' || c >= 0x80 || (c >= 0 && isalpha(c));
 }
-static bool name_char(int c) {
+
+static bool name_char(int c)
+{
     return name_start(c) || (c >= 0 && isdigit(c));
 }
-static bool looking_at(const struct php_lexer *l, const char *s) {
+
+static bool looking_at(const struct php_lexer *l, const char *s)
+{
     size_t n = strlen(s);
     return l->pos + n <= l->src.n && strncasecmp(l->src.p + l->pos, s, n) == 0;
 }
-static void skip(struct php_lexer *l, size_t n) {
+
+static void skip(struct php_lexer *l, size_t n)
+{
     for (; n > 0 && l->pos < l->src.n; n--)
         l->line += l->src.p[l->pos++] == '\n';
 }
 
 /* Text up to the next opening tag. "<?php" needs white space after it; "<?" alone is on by default (short_open_tag). */
-static void lex_html(struct php_lexer *l) {
+static void lex_html(struct php_lexer *l)
+{
     size_t start = l->pos;
     l->kind = T_INLINE_HTML;
     for (; l->pos < l->src.n; skip(l, 1)) {
@@ -117,7 +131,8 @@ static void lex_html(struct php_lexer *l) {
 }
 
 /* True when a ?> ended a one-line comment, which it may. */
-static void skip_space_and_comments(struct php_lexer *l) {
+static void skip_space_and_comments(struct php_lexer *l)
+{
     for (;;) {
         int c = at(l, 0);
         if (c >= 0 && isspace(c)) {
@@ -136,7 +151,8 @@ static void skip_space_and_comments(struct php_lexer *l) {
     }
 }
 
-static void lex_number(struct php_lexer *l) {
+static void lex_number(struct php_lexer *l)
+{
     size_t start = l->pos;
     l->kind = T_LNUMBER;
     if (at(l, 0) == '0' && (at(l, 1) == 'x' || at(l, 1) == 'X' || at(l, 1) == 'b' || at(l, 1) == 'B')) {
@@ -164,7 +180,8 @@ static void lex_number(struct php_lexer *l) {
 }
 
 /* 'single' is a constant; "double" is one too unless a variable starts in it. An unclosed string is a bare quote, as in PHP. */
-static void lex_string(struct php_lexer *l, char quote) {
+static void lex_string(struct php_lexer *l, char quote)
+{
     size_t body = l->pos + 1;
     bool variables = false;
     skip(l, 1);
@@ -186,7 +203,8 @@ static void lex_string(struct php_lexer *l, char quote) {
 }
 
 /* <<<ID, <<<"ID" or <<<'ID', a line end, the body, and ID again at the start of a line. */
-static bool lex_heredoc(struct php_lexer *l) {
+static bool lex_heredoc(struct php_lexer *l)
+{
     size_t p = l->pos + 3;
     const char *s = l->src.p;
     while (p < l->src.n && (s[p] == ' ' || s[p] == '\t'))
@@ -226,7 +244,8 @@ static bool lex_heredoc(struct php_lexer *l) {
     }
 }
 
-static bool lex_cast(struct php_lexer *l) {
+static bool lex_cast(struct php_lexer *l)
+{
     size_t p = l->pos + 1;
     while (p < l->src.n && (l->src.p[p] == ' ' || l->src.p[p] == '\t'))
         p++;
@@ -249,7 +268,8 @@ static bool lex_cast(struct php_lexer *l) {
     return false;
 }
 
-static void lex_word(struct php_lexer *l) {
+static void lex_word(struct php_lexer *l)
+{
     size_t start = l->pos;
     while (name_char(at(l, 0)) || (at(l, 0) == '\\' && name_start(at(l, 1))))
         l->pos++;
@@ -263,7 +283,8 @@ static void lex_word(struct php_lexer *l) {
     }
 }
 
-static void lex_operator(struct php_lexer *l) {
+static void lex_operator(struct php_lexer *l)
+{
     l->kind = T_OP;
     for (size_t i = 0; i < ARRAY_LEN(OPERATORS); i++) {
         if (!looking_at(l, OPERATORS[i].text))
@@ -281,7 +302,8 @@ static void lex_operator(struct php_lexer *l) {
     l->pos++;
 }
 
-void php_lex_next(struct php_lexer *l) {
+void php_lex_next(struct php_lexer *l)
+{
     l->close_tag = false;
     if (!l->in_php) {
         l->token_line = l->line;
@@ -326,7 +348,8 @@ void php_lex_next(struct php_lexer *l) {
     l->text = str_sub(l->src, start, l->pos);
 }
 
-struct str php_lex_describe(struct arena *a, const struct php_lexer *l) {
+struct str php_lex_describe(struct arena *a, const struct php_lexer *l)
+{
     const char *token = NULL;
     struct str text = l->text;
     switch (l->kind) {

@@ -7,23 +7,32 @@
 
 #include <stdlib.h>
 
-static struct parr *arr(const struct php_call *c, size_t i) {
+static struct parr *arr(const struct php_call *c, size_t i)
+{
     return c->v[i].a;
 }
+
 /* A by-reference array argument, ready to be changed. */
-static struct parr *mine(struct php_vm *vm, struct php_call *c) {
+static struct parr *mine(struct php_vm *vm, struct php_call *c)
+{
     return php_array_own(vm, &c->v[0]);
 }
-static void replace(struct php_vm *vm, struct php_call *c, struct parr *with) {
+
+static void replace(struct php_vm *vm, struct php_call *c, struct parr *with)
+{
     php_value_set(vm, &c->v[0], php_value_array(with));
 }
-static void put(struct php_vm *vm, struct parr *a, struct pkey k, struct pval v) {      /* takes v */
+
+static void put(struct php_vm *vm, struct parr *a, struct pkey k, struct pval v)      /* takes v */
+{
     struct pval *p = php_array_put(vm, a, k), old = *p;
     *p = v;
     pv_free(vm, old);
     SPEND(vm, COST_ELEMENT);
 }
-static struct pval fn_count(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_count(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     struct pval v = c->v[0];
     if (v.type != PHP_ARRAY)
@@ -35,7 +44,9 @@ static struct pval fn_count(struct php_vm *vm, struct php_call *c) {
                 n += (int64_t)pv_deref(&e->v)->a->live;
     return pv_int(n);
 }
-static struct pval search(struct php_vm *vm, struct php_call *c, bool key) {
+
+static struct pval search(struct php_vm *vm, struct php_call *c, bool key)
+{
     bool strict = c->n > 2 && c->v[2].b;
     parr_for(e, arr(c, 1)) {
         SPEND(vm, COST_COMPARE);
@@ -44,13 +55,19 @@ static struct pval search(struct php_vm *vm, struct php_call *c, bool key) {
     }
     return pv_bool(false);
 }
-static struct pval fn_in_array(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_in_array(struct php_vm *vm, struct php_call *c)
+{
     return search(vm, c, false);
 }
-static struct pval fn_array_search(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_search(struct php_vm *vm, struct php_call *c)
+{
     return search(vm, c, true);
 }
-static struct pval fn_array_key_exists(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_key_exists(struct php_vm *vm, struct php_call *c)
+{
     struct pkey k;
     struct pval hold;
     if (!php_key(vm, c->v[0], &k, &hold))
@@ -59,7 +76,9 @@ static struct pval fn_array_key_exists(struct php_vm *vm, struct php_call *c) {
     pv_free(vm, hold);
     return pv_bool(found);
 }
-static struct pval fn_array_push(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_push(struct php_vm *vm, struct php_call *c)
+{
     struct parr *a = mine(vm, c);
     for (size_t i = 1; i < c->n; i++) {
         SPEND(vm, COST_ELEMENT);
@@ -67,7 +86,9 @@ static struct pval fn_array_push(struct php_vm *vm, struct php_call *c) {
     }
     return pv_int((int64_t)a->live);
 }
-static struct pval fn_array_pop(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_pop(struct php_vm *vm, struct php_call *c)
+{
     struct parr *a = mine(vm, c);
     size_t last = a->n;
     while (last > 0 && !a->e[last - 1].used)
@@ -88,8 +109,10 @@ static struct pval fn_array_pop(struct php_vm *vm, struct php_call *c) {
         a->next_index = index;
     return v;
 }
+
 /* Copies with list keys counted anew and the others kept: array_shift, array_unshift, array_merge. */
-static void add_renumbered(struct php_vm *vm, struct parr *to, const struct parr *from, size_t skip) {
+static void add_renumbered(struct php_vm *vm, struct parr *to, const struct parr *from, size_t skip)
+{
     parr_for(e, from) {
         if (skip) {
             skip--;
@@ -102,7 +125,9 @@ static void add_renumbered(struct php_vm *vm, struct parr *to, const struct parr
         SPEND(vm, COST_ELEMENT);
     }
 }
-static struct pval fn_array_shift(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_shift(struct php_vm *vm, struct php_call *c)
+{
     struct parr *a = mine(vm, c), *rest = php_array_new(vm, a->live);
     struct pval first = PV_NULL;
     parr_for(e, a) {
@@ -113,7 +138,9 @@ static struct pval fn_array_shift(struct php_vm *vm, struct php_call *c) {
     replace(vm, c, rest);
     return first;
 }
-static struct pval fn_array_unshift(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_unshift(struct php_vm *vm, struct php_call *c)
+{
     struct parr *a = mine(vm, c), *all = php_array_new(vm, a->live + c->n);
     for (size_t i = 1; i < c->n; i++)
         php_array_push(vm, all, php_value_copy(c->v[i]));
@@ -121,7 +148,9 @@ static struct pval fn_array_unshift(struct php_vm *vm, struct php_call *c) {
     replace(vm, c, all);
     return pv_int((int64_t)all->live);
 }
-static struct pval fn_array_merge(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_merge(struct php_vm *vm, struct php_call *c)
+{
     struct pval r = php_value_array(php_array_new(vm, 8));
     for (size_t i = 0; i < c->n; i++) {
         if (c->v[i].type != PHP_ARRAY) {
@@ -133,7 +162,9 @@ static struct pval fn_array_merge(struct php_vm *vm, struct php_call *c) {
     }
     return r;
 }
-static struct pval fn_array_sum(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_sum(struct php_vm *vm, struct php_call *c)
+{
     bool product = c->name[6] == 'p';
     struct pval sum = pv_int(product);
     parr_for(e, arr(c, 0)) {
@@ -143,7 +174,9 @@ static struct pval fn_array_sum(struct php_vm *vm, struct php_call *c) {
     }
     return sum;
 }
-static struct pval fn_array_keys(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_keys(struct php_vm *vm, struct php_call *c)
+{
     struct pval r = php_value_array(php_array_new(vm, arr(c, 0)->live));
     parr_for(e, arr(c, 0)) {
         if (c->n > 1 && !php_value_equal(vm, e->v, c->v[1]))
@@ -153,7 +186,9 @@ static struct pval fn_array_keys(struct php_vm *vm, struct php_call *c) {
     }
     return r;
 }
-static struct pval fn_array_values(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_values(struct php_vm *vm, struct php_call *c)
+{
     struct pval r = php_value_array(php_array_new(vm, arr(c, 0)->live));
     parr_for(e, arr(c, 0)) {
         SPEND(vm, COST_ELEMENT);
@@ -161,7 +196,9 @@ static struct pval fn_array_values(struct php_vm *vm, struct php_call *c) {
     }
     return r;
 }
-static struct pval fn_array_flip(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_flip(struct php_vm *vm, struct php_call *c)
+{
     struct pval r = php_value_array(php_array_new(vm, arr(c, 0)->live)), hold;
     struct pkey k;
     parr_for(e, arr(c, 0)) {
@@ -175,7 +212,9 @@ static struct pval fn_array_flip(struct php_vm *vm, struct php_call *c) {
     }
     return r;
 }
-static struct pval fn_array_reverse(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_reverse(struct php_vm *vm, struct php_call *c)
+{
     struct parr *a = arr(c, 0);
     struct pval r = php_value_array(php_array_new(vm, a->live));
     bool keep = c->n > 1 && c->v[1].b;
@@ -189,7 +228,9 @@ static struct pval fn_array_reverse(struct php_vm *vm, struct php_call *c) {
     }
     return r;
 }
-static struct pval fn_array_slice(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_slice(struct php_vm *vm, struct php_call *c)
+{
     struct parr *a = arr(c, 0);
     int64_t n = (int64_t)a->live, from = c->v[1].i, length = c->n > 2 && c->v[2].type != PHP_NULL ? php_value_to_int(c->v[2]) : n,
             at = 0;
@@ -209,7 +250,9 @@ static struct pval fn_array_slice(struct php_vm *vm, struct php_call *c) {
     }
     return r;
 }
-static struct pval fn_range(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_range(struct php_vm *vm, struct php_call *c)
+{
     struct pval a = c->v[0], b = c->v[1], r;
     double step = c->n > 2 ? php_value_to_float(c->v[2]) : 1, ignored_d;
     int64_t ignored_i;
@@ -235,7 +278,9 @@ static struct pval fn_range(struct php_vm *vm, struct php_call *c) {
     }
     return r;
 }
-static struct pval fn_array_fill(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_fill(struct php_vm *vm, struct php_call *c)
+{
     struct pval r = php_value_array(php_array_new(vm, 0));
     if (c->v[1].i < 0) {
         php_report(vm, SEV_WARNING, "array_fill(): Number of elements can't be negative");
@@ -245,7 +290,9 @@ static struct pval fn_array_fill(struct php_vm *vm, struct php_call *c) {
         put(vm, r.a, (struct pkey){ NULL, i == 0 ? c->v[0].i : r.a->next_index }, php_value_copy(c->v[2]));
     return r;
 }
-static struct pval fn_array_combine(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_combine(struct php_vm *vm, struct php_call *c)
+{
     struct parr *a = arr(c, 0), *b = arr(c, 1);
     struct pval r, hold;
     struct pkey k;
@@ -266,7 +313,9 @@ static struct pval fn_array_combine(struct php_vm *vm, struct php_call *c) {
     }
     return r;
 }
-static struct pval fn_array_unique(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_unique(struct php_vm *vm, struct php_call *c)
+{
     struct pval r = php_value_array(php_array_new(vm, 8)), seen = php_value_array(php_array_new(vm, 8));
     parr_for(e, arr(c, 0)) {
         struct pval text = php_value_to_string(vm, e->v);
@@ -281,7 +330,9 @@ static struct pval fn_array_unique(struct php_vm *vm, struct php_call *c) {
     pv_free(vm, seen);
     return r;
 }
-static struct pval set_operation(struct php_vm *vm, struct php_call *c, bool by_key, bool keep_common) {
+
+static struct pval set_operation(struct php_vm *vm, struct php_call *c, bool by_key, bool keep_common)
+{
     struct pval r = php_value_array(php_array_new(vm, 8));
     for (size_t i = 1; i < c->n; i++)
         if (c->v[i].type != PHP_ARRAY) {
@@ -312,15 +363,20 @@ static struct pval set_operation(struct php_vm *vm, struct php_call *c, bool by_
     }
     return r;
 }
-static struct pval fn_array_diff(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_diff(struct php_vm *vm, struct php_call *c)
+{
     return set_operation(vm, c, strcmp(c->name, "array_diff_key") == 0, false);
 }
-static struct pval fn_array_intersect(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_intersect(struct php_vm *vm, struct php_call *c)
+{
     return set_operation(vm, c, strcmp(c->name, "array_intersect_key") == 0, true);
 }
 
 /* ---- callbacks ---- */
-static struct pval fn_array_map(struct php_vm *vm, struct php_call *c) {
+static struct pval fn_array_map(struct php_vm *vm, struct php_call *c)
+{
     struct pval r = php_value_array(php_array_new(vm, 8));
     size_t longest = 0, positions[6] = { 0 };
     if (c->n > 7)
@@ -352,7 +408,9 @@ static struct pval fn_array_map(struct php_vm *vm, struct php_call *c) {
     }
     return r;
 }
-static struct pval fn_array_filter(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_filter(struct php_vm *vm, struct php_call *c)
+{
     struct pval r = php_value_array(php_array_new(vm, 8));
     for (size_t i = 0; i < arr(c, 0)->n; i++) {
         struct pentry *e = &arr(c, 0)->e[i];
@@ -365,7 +423,9 @@ static struct pval fn_array_filter(struct php_vm *vm, struct php_call *c) {
     }
     return r;
 }
-static struct pval fn_array_reduce(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_reduce(struct php_vm *vm, struct php_call *c)
+{
     struct pval acc = c->n > 2 ? php_value_copy(c->v[2]) : PV_NULL;
     for (size_t i = 0; i < arr(c, 0)->n; i++) {
         struct pentry *e = &arr(c, 0)->e[i];
@@ -377,7 +437,9 @@ static struct pval fn_array_reduce(struct php_vm *vm, struct php_call *c) {
     }
     return acc;
 }
-static struct pval fn_array_walk(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_array_walk(struct php_vm *vm, struct php_call *c)
+{
     struct parr *a = mine(vm, c);
     struct pval hold = php_value_copy(c->v[0]);           /* a callback that changes the array gets a copy of its own */
     for (size_t i = 0; i < a->n; i++) {
@@ -392,12 +454,16 @@ static struct pval fn_array_walk(struct php_vm *vm, struct php_call *c) {
     pv_free(vm, hold);
     return pv_bool(true);
 }
-static struct pval fn_call_user_func(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_call_user_func(struct php_vm *vm, struct php_call *c)
+{
     if (c->n > 9)
         php_unsupported(vm, "call_user_func with more than 8 arguments");
     return php_call(vm, c->v[0], c->v + 1, c->n - 1);
 }
-static struct pval fn_call_user_func_array(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_call_user_func_array(struct php_vm *vm, struct php_call *c)
+{
     struct pval args[8];
     size_t n = 0;
     parr_for(e, arr(c, 1)) {
@@ -411,7 +477,8 @@ static struct pval fn_call_user_func_array(struct php_vm *vm, struct php_call *c
 /* ---- sorting ---- */
 struct sorting { struct php_vm *vm; bool by_key, reverse, numeric, text; const struct pval *callback; };
 
-static int compare_entries(struct sorting *s, const struct pentry *x, const struct pentry *y) {
+static int compare_entries(struct sorting *s, const struct pentry *x, const struct pentry *y)
+{
     struct php_vm *vm = s->vm;
     SPEND(vm, COST_SORT_COMPARE);
     struct pval a = s->by_key ? php_array_key_value(x) : php_value_copy(x->v),
@@ -435,7 +502,9 @@ static int compare_entries(struct sorting *s, const struct pentry *x, const stru
     pv_free(vm, b);
     return s->reverse ? -r : r;
 }
-static void merge_sort(struct sorting *s, struct pentry *e, struct pentry *tmp, size_t n) {
+
+static void merge_sort(struct sorting *s, struct pentry *e, struct pentry *tmp, size_t n)
+{
     if (n < 2)
         return;
     size_t half = n / 2, i = 0, k = half, out = 0;
@@ -448,7 +517,9 @@ static void merge_sort(struct sorting *s, struct pentry *e, struct pentry *tmp, 
     memcpy(e, tmp, out * sizeof *e);
     php_check_time(s->vm);
 }
-static struct pval sort_with(struct php_vm *vm, struct php_call *c, struct sorting s, bool keep_keys) {
+
+static struct pval sort_with(struct php_vm *vm, struct php_call *c, struct sorting s, bool keep_keys)
+{
     struct parr *a = pv_deref(&c->v[0])->a, *r;
     size_t n = 0;
     s.vm = vm;
@@ -477,7 +548,9 @@ static struct pval sort_with(struct php_vm *vm, struct php_call *c, struct sorti
     replace(vm, c, r);
     return pv_bool(true);
 }
-static struct pval fn_sort(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_sort(struct php_vm *vm, struct php_call *c)
+{
     /* sort rsort asort arsort ksort krsort usort uasort uksort, by the letters before "sort" */
     const char *name = c->name;
     bool user = name[0] == 'u';
@@ -488,7 +561,9 @@ static struct pval fn_sort(struct php_vm *vm, struct php_call *c) {
                                        .callback = user ? &c->v[1] : NULL },
                      name[0] == 'a' || name[0] == 'k');
 }
-static struct pval fn_shuffle(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_shuffle(struct php_vm *vm, struct php_call *c)
+{
     struct parr *a = pv_deref(&c->v[0])->a, *r = php_array_new(vm, a->live);
     add_renumbered(vm, r, a, 0);
     size_t n = 0;
@@ -508,12 +583,15 @@ static struct pval fn_shuffle(struct php_vm *vm, struct php_call *c) {
 }
 
 /* ---- the array's own cursor ---- */
-static struct pval cursor_value(struct parr *a) {
+static struct pval cursor_value(struct parr *a)
+{
     while (a->cursor < a->n && !a->e[a->cursor].used)
         a->cursor++;
     return a->cursor < a->n ? php_value_copy(a->e[a->cursor].v) : pv_bool(false);
 }
-static struct pval fn_cursor(struct php_vm *vm, struct php_call *c) {    /* current reset end next prev key */
+
+static struct pval fn_cursor(struct php_vm *vm, struct php_call *c)    /* current reset end next prev key */
+{
     struct parr *a = mine(vm, c);
     switch (c->name[0]) {
     case 'r': a->cursor = 0; break;

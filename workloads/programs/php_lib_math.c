@@ -38,7 +38,9 @@ FLOAT1(sin, sin(x)) FLOAT1(cos, cos(x)) FLOAT1(tan, tan(x)) FLOAT1(asin, asin(x)
     (void)vm, (void)c;
     return pv_float(3.14159265358979323846);
 }
-static struct pval fn_log(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_log(struct php_vm *vm, struct php_call *c)
+{
     double base = c->n > 1 ? c->v[1].d : 0;
     if (c->n > 1 && base <= 0) {
         php_report(vm, SEV_WARNING, "log(): base must be greater than 0");
@@ -46,22 +48,30 @@ static struct pval fn_log(struct php_vm *vm, struct php_call *c) {
     }
     return pv_float(c->n > 1 ? log(c->v[0].d) / log(base) : log(c->v[0].d));
 }
-static struct pval fn_abs(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_abs(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     if (c->v[0].type == PHP_FLOAT)
         return pv_float(fabs(c->v[0].d));
     return c->v[0].i == INT64_MIN ? pv_float(9223372036854775808.0) : pv_int(llabs(c->v[0].i));
 }
-static struct pval fn_floor(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_floor(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     return pv_float(floor(php_value_to_float(c->v[0])));
 }
-static struct pval fn_ceil(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_ceil(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     return pv_float(ceil(php_value_to_float(c->v[0])));
 }
+
 /* _php_math_round: the value is first rounded to 15 significant digits, so that 1.005 * 100 counts as 100.5. */
-static double round_places(double x, int64_t places) {
+static double round_places(double x, int64_t places)
+{
     char buf[64];
     if (!isfinite(x) || x == 0 || places > 300 || places < -300)
         return x;
@@ -74,17 +84,23 @@ static double round_places(double x, int64_t places) {
     snprintf(buf, sizeof buf, "%.15g", t);
     return strtod(buf, NULL);
 }
-static struct pval fn_round(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_round(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     int64_t places = c->n > 1 ? c->v[1].i : 0;
     if (c->v[0].type == PHP_INT && places >= 0)
         return pv_float((double)c->v[0].i);
     return pv_float(round_places(php_value_to_float(c->v[0]), places));
 }
-static struct pval fn_pow(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_pow(struct php_vm *vm, struct php_call *c)
+{
     return php_value_arith(vm, OP2('*', '*'), c->v[0], c->v[1]);
 }
-static struct pval extreme(struct php_vm *vm, struct php_call *c, int sign) {
+
+static struct pval extreme(struct php_vm *vm, struct php_call *c, int sign)
+{
     struct pval best = PV_NULL;
     bool any = false, list = c->n == 1 && c->v[0].type == PHP_ARRAY;
     if (c->n == 1 && !list) {
@@ -107,27 +123,38 @@ static struct pval extreme(struct php_vm *vm, struct php_call *c, int sign) {
     }
     return php_value_copy(best);
 }
-static struct pval fn_min(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_min(struct php_vm *vm, struct php_call *c)
+{
     return extreme(vm, c, -1);
 }
-static struct pval fn_max(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_max(struct php_vm *vm, struct php_call *c)
+{
     return extreme(vm, c, 1);
 }
-static struct pval fn_is_nan(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_is_nan(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     return pv_bool(isnan(c->v[0].d));
 }
-static struct pval fn_is_finite(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_is_finite(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     return pv_bool(isfinite(c->v[0].d));
 }
-static struct pval fn_is_infinite(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_is_infinite(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     return pv_bool(isinf(c->v[0].d));
 }
 
 /* ---- dice ---- */
-static uint64_t random_bits(struct php_vm *vm) {
+static uint64_t random_bits(struct php_vm *vm)
+{
     if (vm->opt->random_u64 && !vm->seeded) {
         vm->out->volatile_output = true;
         return vm->opt->random_u64(vm->opt->random_ctx);
@@ -137,7 +164,9 @@ static uint64_t random_bits(struct php_vm *vm) {
     z = (z ^ z >> 27) * 0x94d049bb133111ebull;
     return z ^ z >> 31;
 }
-static struct pval fn_rand(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_rand(struct php_vm *vm, struct php_call *c)
+{
     int64_t lo = 0, hi = INT32_MAX;
     if (c->n == 1) {
         php_report(vm, SEV_WARNING, "%s() expects exactly 2 parameters, 1 given", c->name);
@@ -159,29 +188,38 @@ static struct pval fn_rand(struct php_vm *vm, struct php_call *c) {
     uint64_t range = (uint64_t)hi - (uint64_t)lo + 1, r = random_bits(vm);
     return pv_int((int64_t)((uint64_t)lo + (range ? r % range : r)));
 }
-static struct pval fn_srand(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_srand(struct php_vm *vm, struct php_call *c)
+{
     vm->seeded = c->n > 0;
     vm->random_state = c->n ? (uint64_t)c->v[0].i : 0;
     return PV_NULL;
 }
-static struct pval fn_getrandmax(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_getrandmax(struct php_vm *vm, struct php_call *c)
+{
     (void)vm, (void)c;
     return pv_int(INT32_MAX);
 }
-static struct pval fn_lcg_value(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_lcg_value(struct php_vm *vm, struct php_call *c)
+{
     (void)c;
     return pv_float((double)(random_bits(vm) >> 11) / 9007199254740992.0);
 }
 
 /* ---- bases ---- */
-static struct pval to_base(struct php_vm *vm, uint64_t v, unsigned base) {
+static struct pval to_base(struct php_vm *vm, uint64_t v, unsigned base)
+{
     char buf[72], *p = buf + sizeof buf;
     do
         *--p = "0123456789abcdefghijklmnopqrstuvwxyz"[v % base];
     while (v /= base);
     return php_str(vm, (struct str){ p, (size_t)(buf + sizeof buf - p) });
 }
-static struct pval from_base(struct str s, unsigned base) {
+
+static struct pval from_base(struct str s, unsigned base)
+{
     /* what is no digit is skipped; floats when it gets too large */
     uint64_t v = 0;
     double d = 0;
@@ -199,28 +237,42 @@ static struct pval from_base(struct str s, unsigned base) {
     }
     return big ? pv_float(d) : pv_int((int64_t)v);
 }
-static struct pval fn_dechex(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_dechex(struct php_vm *vm, struct php_call *c)
+{
     return to_base(vm, (uint64_t)c->v[0].i, 16);
 }
-static struct pval fn_decbin(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_decbin(struct php_vm *vm, struct php_call *c)
+{
     return to_base(vm, (uint64_t)c->v[0].i, 2);
 }
-static struct pval fn_decoct(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_decoct(struct php_vm *vm, struct php_call *c)
+{
     return to_base(vm, (uint64_t)c->v[0].i, 8);
 }
-static struct pval fn_hexdec(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_hexdec(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     return from_base(php_arg_str(c, 0), 16);
 }
-static struct pval fn_bindec(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_bindec(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     return from_base(php_arg_str(c, 0), 2);
 }
-static struct pval fn_octdec(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_octdec(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     return from_base(php_arg_str(c, 0), 8);
 }
-static struct pval fn_base_convert(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_base_convert(struct php_vm *vm, struct php_call *c)
+{
     for (size_t i = 1; i < 3; i++) {
         if (c->v[i].i < 2 || c->v[i].i > 36) {
             php_report(vm, SEV_WARNING, "base_convert(): Invalid `%s base' (%" PRId64 ")", i == 1 ? "from" : "to", c->v[i].i);
@@ -229,7 +281,9 @@ static struct pval fn_base_convert(struct php_vm *vm, struct php_call *c) {
     }
     return to_base(vm, (uint64_t)php_value_to_int(from_base(php_arg_str(c, 0), (unsigned)c->v[1].i)), (unsigned)c->v[2].i);
 }
-static struct pval fn_number_format(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_number_format(struct php_vm *vm, struct php_call *c)
+{
     int64_t places = c->n > 1 && c->v[1].i > 0 ? c->v[1].i : 0;
     struct str point = c->n > 2 ? php_arg_str(c, 2) : STR("."), sep = c->n > 3 ? php_arg_str(c, 3) : STR(",");
     char digits[512];
@@ -340,7 +394,8 @@ static const struct { const char *name, *text; } TEXT_CONSTANTS[] = {
     { "PHP_SAPI", "apache2handler" },
     { "DIRECTORY_SEPARATOR", "/" },
 };
-bool php_constant(struct php_vm *vm, struct str name, struct pval *out) {
+bool php_constant(struct php_vm *vm, struct str name, struct pval *out)
+{
     for (size_t i = 0; i < ARRAY_LEN(CONSTANTS); i++) {
         if (str_eqc(name, CONSTANTS[i].name)) {
             *out = CONSTANTS[i].v;

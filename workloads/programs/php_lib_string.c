@@ -11,37 +11,52 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void spend(struct php_vm *vm, size_t bytes) {
+static void spend(struct php_vm *vm, size_t bytes)
+{
     php_spend_bytes(vm, COST_STRING_BYTE_16, bytes);
 }
-static struct pval owned(struct pstr *s) {
+
+static struct pval owned(struct pstr *s)
+{
     return (struct pval){ .type = PHP_STRING, .s = s };
 }
-static struct pval mapped(struct php_vm *vm, struct str s, int (*map)(int)) {
+
+static struct pval mapped(struct php_vm *vm, struct str s, int (*map)(int))
+{
     struct pstr *r = php_str_new(vm, s.n);
     spend(vm, s.n * 8);
     for (size_t i = 0; i < s.n; i++)
         r->p[i] = (char)((unsigned char)s.p[i] < 128 ? map((unsigned char)s.p[i]) : s.p[i]);
     return owned(r);
 }
-static struct pval fn_strlen(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_strlen(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     return pv_int((int64_t)c->v[0].s->n);
 }
-static struct pval fn_strtolower(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_strtolower(struct php_vm *vm, struct php_call *c)
+{
     return mapped(vm, php_arg_str(c, 0), tolower);
 }
-static struct pval fn_strtoupper(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_strtoupper(struct php_vm *vm, struct php_call *c)
+{
     return mapped(vm, php_arg_str(c, 0), toupper);
 }
-static struct pval fn_ucfirst(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_ucfirst(struct php_vm *vm, struct php_call *c)
+{
     struct pval r = php_str(vm, php_arg_str(c, 0));
     bool lower = c->name[0] == 'l';
     if (r.s->n)
         r.s->p[0] = (char)(lower ? tolower((unsigned char)r.s->p[0]) : toupper((unsigned char)r.s->p[0]));
     return r;
 }
-static struct pval fn_ucwords(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_ucwords(struct php_vm *vm, struct php_call *c)
+{
     struct pval r = php_str(vm, php_arg_str(c, 0));
     spend(vm, r.s->n * 4);
     for (size_t i = 0; i < r.s->n; i++)
@@ -49,7 +64,9 @@ static struct pval fn_ucwords(struct php_vm *vm, struct php_call *c) {
             r.s->p[i] = (char)toupper((unsigned char)r.s->p[i]);
     return r;
 }
-static struct pval fn_strrev(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_strrev(struct php_vm *vm, struct php_call *c)
+{
     struct str s = php_arg_str(c, 0);
     struct pstr *r = php_str_new(vm, s.n);
     spend(vm, s.n * 4);
@@ -57,7 +74,9 @@ static struct pval fn_strrev(struct php_vm *vm, struct php_call *c) {
         r->p[i] = s.p[s.n - 1 - i];
     return owned(r);
 }
-static struct pval fn_trim(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_trim(struct php_vm *vm, struct php_call *c)
+{
     struct str s = php_arg_str(c, 0), set = c->n > 1 ? php_arg_str(c, 1) : (struct str){ " \t\n\r\0\x0b", 6 };
     bool left = c->name[0] != 'r', right = c->name[0] != 'l';
     while (left && s.n && str_chr(set, s.p[0]) >= 0)
@@ -67,8 +86,10 @@ static struct pval fn_trim(struct php_vm *vm, struct php_call *c) {
     spend(vm, s.n);
     return php_str(vm, s);
 }
+
 /* start and length as substr has them: negative ones count from the end. false: nothing there. */
-static bool sub_range(int64_t n, int64_t start, int64_t length, struct str s, struct str *out) {
+static bool sub_range(int64_t n, int64_t start, int64_t length, struct str s, struct str *out)
+{
     if (start < 0)
         start = start + n < 0 ? 0 : start + n;
     if (start > n || (start == n && n >= 0 && s.n == (size_t)n && length != 0))
@@ -79,14 +100,18 @@ static bool sub_range(int64_t n, int64_t start, int64_t length, struct str s, st
     *out = str_sub(s, (size_t)start, (size_t)end);
     return true;
 }
-static struct pval fn_substr(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_substr(struct php_vm *vm, struct php_call *c)
+{
     struct str s = php_arg_str(c, 0), r;
     if (!sub_range((int64_t)s.n, c->v[1].i, c->n > 2 ? c->v[2].i : INT64_MAX, s, &r))
         return pv_bool(false);
     spend(vm, r.n);
     return php_str(vm, r);
 }
-static struct pval fn_strpos(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_strpos(struct php_vm *vm, struct php_call *c)
+{
     struct str s = php_arg_str(c, 0), needle = php_arg_str(c, 1);
     bool nocase = strstr(c->name, "ipos") != NULL, last = strncmp(c->name, "strr", 4) == 0;
     int64_t from = c->n > 2 ? c->v[2].i : 0;
@@ -110,7 +135,9 @@ static struct pval fn_strpos(struct php_vm *vm, struct php_call *c) {
     }
     return found < 0 ? pv_bool(false) : pv_int(found);
 }
-static struct pval fn_strstr(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_strstr(struct php_vm *vm, struct php_call *c)
+{
     struct str s = php_arg_str(c, 0), needle = php_arg_str(c, 1);
     ptrdiff_t at = str_find(s, needle);
     spend(vm, s.n);
@@ -120,7 +147,9 @@ static struct pval fn_strstr(struct php_vm *vm, struct php_call *c) {
         return pv_bool(false);
     return php_str(vm, c->n > 2 && c->v[2].b ? str_sub(s, 0, (size_t)at) : str_sub(s, (size_t)at, s.n));
 }
-static struct pval fn_substr_count(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_substr_count(struct php_vm *vm, struct php_call *c)
+{
     struct str s = php_arg_str(c, 0), needle = php_arg_str(c, 1);
     int64_t count = 0;
     if (needle.n == 0) {
@@ -135,7 +164,9 @@ static struct pval fn_substr_count(struct php_vm *vm, struct php_call *c) {
     }
     return pv_int(count);
 }
-static struct pval fn_str_repeat(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_str_repeat(struct php_vm *vm, struct php_call *c)
+{
     struct str s = php_arg_str(c, 0);
     int64_t times = c->v[1].i;
     if (times < 0) {
@@ -151,7 +182,9 @@ static struct pval fn_str_repeat(struct php_vm *vm, struct php_call *c) {
         memcpy(r->p + i, s.p, s.n);
     return r ? owned(r) : PV_NULL;
 }
-static struct pval fn_str_pad(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_str_pad(struct php_vm *vm, struct php_call *c)
+{
     struct str s = php_arg_str(c, 0), pad = c->n > 2 ? php_arg_str(c, 2) : STR(" ");
     int64_t want = c->v[1].i, side = c->n > 3 ? c->v[3].i : 1;
     if (pad.n == 0) {
@@ -172,7 +205,9 @@ static struct pval fn_str_pad(struct php_vm *vm, struct php_call *c) {
         r->p[i] = pad.p[(i - left - s.n) % pad.n];
     return owned(r);
 }
-static void replace_one(struct php_vm *vm, struct pval *subject, struct str from, struct str to, bool nocase, int64_t *count) {
+
+static void replace_one(struct php_vm *vm, struct pval *subject, struct str from, struct str to, bool nocase, int64_t *count)
+{
     struct str s = pv_view(*subject);
     spend(vm, s.n);
     if (from.n == 0 || from.n > s.n)
@@ -195,7 +230,9 @@ static void replace_one(struct php_vm *vm, struct pval *subject, struct str from
     pv_free(vm, *subject);
     *subject = out;
 }
-static struct pval replace_in(struct php_vm *vm, struct php_call *c, struct pval subject, int64_t *count) {
+
+static struct pval replace_in(struct php_vm *vm, struct php_call *c, struct pval subject, int64_t *count)
+{
     bool nocase = strcmp(c->name, "str_ireplace") == 0;
     struct pval text = php_value_to_string(vm, subject);
     if (c->v[0].type == PHP_STRING) {
@@ -220,7 +257,9 @@ static struct pval replace_in(struct php_vm *vm, struct php_call *c, struct pval
     }
     return text;
 }
-static struct pval fn_str_replace(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_str_replace(struct php_vm *vm, struct php_call *c)
+{
     int64_t count = 0;
     struct pval result;
     if (c->v[2].type == PHP_ARRAY) {
@@ -234,7 +273,9 @@ static struct pval fn_str_replace(struct php_vm *vm, struct php_call *c) {
         php_value_set(vm, &c->v[3], pv_int(count));
     return result;
 }
-static struct pval fn_implode(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_implode(struct php_vm *vm, struct php_call *c)
+{
     struct pval glue = c->n > 1 ? c->v[0] : PV_NULL, list = c->n > 1 ? c->v[1] : c->v[0];
     if (glue.type == PHP_ARRAY) {
         struct pval swap = glue;
@@ -259,7 +300,9 @@ static struct pval fn_implode(struct php_vm *vm, struct php_call *c) {
     pv_free(vm, sep);
     return out;
 }
-static struct pval fn_explode(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_explode(struct php_vm *vm, struct php_call *c)
+{
     struct str sep = php_arg_str(c, 0), s = php_arg_str(c, 1);
     int64_t limit = c->n > 2 ? c->v[2].i : INT64_MAX;
     if (sep.n == 0) {
@@ -281,7 +324,9 @@ static struct pval fn_explode(struct php_vm *vm, struct php_call *c) {
         php_array_remove(vm, out.a, (struct pkey){ NULL, (int64_t)out.a->n - 1 });
     return out;
 }
-static struct pval fn_str_split(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_str_split(struct php_vm *vm, struct php_call *c)
+{
     struct str s = php_arg_str(c, 0);
     int64_t n = c->n > 1 ? c->v[1].i : 1;
     if (n < 1) {
@@ -295,7 +340,9 @@ static struct pval fn_str_split(struct php_vm *vm, struct php_call *c) {
     }
     return out;
 }
-static struct pval fn_strcmp(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_strcmp(struct php_vm *vm, struct php_call *c)
+{
     struct str a = php_arg_str(c, 0), b = php_arg_str(c, 1);
     bool nocase = strstr(c->name, "case") != NULL;
     if (c->n > 2) {
@@ -312,15 +359,21 @@ static struct pval fn_strcmp(struct php_vm *vm, struct php_call *c) {
     }
     return pv_int(a.n == b.n ? 0 : nocase ? (int64_t)a.n - (int64_t)b.n : a.n < b.n ? -1 : 1);
 }
-static struct pval fn_ord(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_ord(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     return pv_int(c->v[0].s->n ? (unsigned char)c->v[0].s->p[0] : 0);
 }
-static struct pval fn_chr(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_chr(struct php_vm *vm, struct php_call *c)
+{
     char ch = (char)(c->v[0].i & 255);
     return php_str(vm, (struct str){ &ch, 1 });
 }
-static struct pval fn_nl2br(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_nl2br(struct php_vm *vm, struct php_call *c)
+{
     struct pval out = php_str(vm, STR_NULL);
     struct str s = php_arg_str(c, 0);
     for (size_t i = 0; i < s.n; i++) {
@@ -330,7 +383,9 @@ static struct pval fn_nl2br(struct php_vm *vm, struct php_call *c) {
     }
     return out;
 }
-static struct pval fn_htmlspecialchars(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_htmlspecialchars(struct php_vm *vm, struct php_call *c)
+{
     struct pval out = php_str(vm, STR_NULL);
     struct str s = php_arg_str(c, 0);
     for (size_t i = 0; i < s.n; i++) {
@@ -343,7 +398,9 @@ static struct pval fn_htmlspecialchars(struct php_vm *vm, struct php_call *c) {
     }
     return out;
 }
-static struct pval fn_wordwrap(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_wordwrap(struct php_vm *vm, struct php_call *c)
+{
     struct str s = php_arg_str(c, 0), brk = c->n > 2 ? php_arg_str(c, 2) : STR("\n");
     size_t width = c->n > 1 && c->v[1].i > 0 ? (size_t)c->v[1].i : 75, line = 0;
     struct pval out = php_str(vm, STR_NULL);
@@ -365,7 +422,8 @@ static struct pval fn_wordwrap(struct php_vm *vm, struct php_call *c) {
 }
 
 /* ---- sprintf ---- */
-static void pad_to(struct php_vm *vm, struct pval *out, struct str s, size_t width, char pad, bool left, bool number) {
+static void pad_to(struct php_vm *vm, struct pval *out, struct str s, size_t width, char pad, bool left, bool number)
+{
     if (number && pad == '0' && !left && s.n && (s.p[0] == '-' || s.p[0] == '+') && width > s.n) {
         php_append(vm, out, str_sub(s, 0, 1));
         s = str_sub(s, 1, s.n);
@@ -379,7 +437,9 @@ static void pad_to(struct php_vm *vm, struct pval *out, struct str s, size_t wid
     if (!left)
         php_append(vm, out, s);
 }
-static size_t format_number(char spec, struct pval v, bool plus, int precision, char buf[512]) {
+
+static size_t format_number(char spec, struct pval v, bool plus, int precision, char buf[512])
+{
     uint64_t u;
     int64_t i;
     size_t n = 0;
@@ -421,7 +481,9 @@ static size_t format_number(char spec, struct pval v, bool plus, int precision, 
         return (size_t)snprintf(buf, 512, plus ? "%+.*f" : "%.*f", precision < 0 ? 6 : precision, php_value_to_float(v));
     }
 }
-struct pval php_format(struct php_vm *vm, struct php_call *c, size_t first) {
+
+struct pval php_format(struct php_vm *vm, struct php_call *c, size_t first)
+{
     struct str f = php_arg_str(c, first);
     size_t arg = first + 1;
     struct pval out = php_str(vm, STR_NULL);
@@ -487,10 +549,14 @@ struct pval php_format(struct php_vm *vm, struct php_call *c, size_t first) {
     }
     return out;
 }
-static struct pval fn_sprintf(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_sprintf(struct php_vm *vm, struct php_call *c)
+{
     return php_format(vm, c, 0);
 }
-static struct pval fn_printf(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_printf(struct php_vm *vm, struct php_call *c)
+{
     struct pval text = php_format(vm, c, 0);
     if (text.type != PHP_STRING)
         return text;
@@ -502,7 +568,8 @@ static struct pval fn_printf(struct php_vm *vm, struct php_call *c) {
 }
 
 /* ---- digests ---- */
-static void md5_block(uint32_t h[4], const unsigned char *p) {
+static void md5_block(uint32_t h[4], const unsigned char *p)
+{
     static const unsigned char SHIFT[16] = { 7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21 };
     uint32_t w[16], a = h[0], b = h[1], c = h[2], d = h[3];
     for (int i = 0; i < 16; i++)
@@ -528,7 +595,9 @@ static void md5_block(uint32_t h[4], const unsigned char *p) {
     h[2] += c;
     h[3] += d;
 }
-static struct pval fn_md5(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_md5(struct php_vm *vm, struct php_call *c)
+{
     struct str s = php_arg_str(c, 0);
     uint32_t h[4] = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476 };
     unsigned char tail[128] = { 0 };
@@ -548,7 +617,9 @@ static struct pval fn_md5(struct php_vm *vm, struct php_call *c) {
         snprintf(hex + i * 2, 3, "%02x", h[i / 4] >> (i % 4 * 8) & 255);
     return php_strc(vm, hex);
 }
-static struct pval fn_crc32(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_crc32(struct php_vm *vm, struct php_call *c)
+{
     struct str s = php_arg_str(c, 0);
     uint32_t crc = 0xffffffff;
     for (size_t i = 0; i < s.n; i++) {
@@ -559,14 +630,20 @@ static struct pval fn_crc32(struct php_vm *vm, struct php_call *c) {
     spend(vm, s.n * 16);
     return pv_int(crc ^ 0xffffffff);
 }
-static struct pval fn_bin2hex(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_bin2hex(struct php_vm *vm, struct php_call *c)
+{
     return php_str(vm, hex_encode(vm->arena, php_arg_str(c, 0)));
 }
-static struct pval fn_base64_encode(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_base64_encode(struct php_vm *vm, struct php_call *c)
+{
     spend(vm, c->v[0].s->n * 8);
     return php_str(vm, base64_encode(vm->arena, php_arg_str(c, 0)));
 }
-static struct pval fn_urlencode(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_urlencode(struct php_vm *vm, struct php_call *c)
+{
     return php_str(vm, percent_encode(vm->arena, php_arg_str(c, 0)));
 }
 

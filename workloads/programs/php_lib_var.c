@@ -9,13 +9,15 @@
 #include <stdio.h>
 #include <strings.h>
 
-static int64_t now_ns(struct php_vm *vm) {
+static int64_t now_ns(struct php_vm *vm)
+{
     vm->out->volatile_output = true;
     return vm->opt->now_ns + (int64_t)(vm->ns + vm->wait_ns);
 }
 
 /* ---- types ---- */
-static struct pval fn_is_type(struct php_vm *vm, struct php_call *c) {
+static struct pval fn_is_type(struct php_vm *vm, struct php_call *c)
+{
     static const struct { const char *name; unsigned types; } KINDS[] = {
         { "is_int", 1u << PHP_INT },
         { "is_integer", 1u << PHP_INT },
@@ -35,7 +37,9 @@ static struct pval fn_is_type(struct php_vm *vm, struct php_call *c) {
             return pv_bool(KINDS[i].types >> c->v[0].type & 1);
     return pv_bool(false);
 }
-static struct pval fn_is_numeric(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_is_numeric(struct php_vm *vm, struct php_call *c)
+{
     int64_t i;
     double d;
     (void)vm;
@@ -43,38 +47,55 @@ static struct pval fn_is_numeric(struct php_vm *vm, struct php_call *c) {
     return pv_bool(v.type == PHP_INT || v.type == PHP_FLOAT ||
                    (v.type == PHP_STRING && php_numeric(pv_view(v), false, &i, &d) != PHP_NULL));
 }
-static struct pval fn_is_callable(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_is_callable(struct php_vm *vm, struct php_call *c)
+{
     return pv_bool(php_callable(vm, c->v[0]));
 }
-static struct pval fn_gettype(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_gettype(struct php_vm *vm, struct php_call *c)
+{
     return php_strc(vm, c->v[0].type == PHP_NULL ? "NULL" : php_value_type_name(c->v[0]));
 }
-static struct pval fn_intval(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_intval(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     return pv_int(php_value_to_int(c->v[0]));
 }
-static struct pval fn_floatval(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_floatval(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     return pv_float(php_value_to_float(c->v[0]));
 }
-static struct pval fn_strval(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_strval(struct php_vm *vm, struct php_call *c)
+{
     return php_value_to_string(vm, c->v[0]);
 }
-static struct pval fn_boolval(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_boolval(struct php_vm *vm, struct php_call *c)
+{
     (void)vm;
     return pv_bool(php_value_true(c->v[0]));
 }
 
 /* ---- dumps ---- */
-static void indent(struct strbuf *b, int n) {
+static void indent(struct strbuf *b, int n)
+{
     for (int i = 0; i < n; i++)
         strbuf_addch(b, ' ');
 }
-static void add_float(struct strbuf *b, double d, int precision) {
+
+static void add_float(struct strbuf *b, double d, int precision)
+{
     char buf[64];
     strbuf_add(b, (struct str){ buf, php_format_float(d, precision, buf) });
 }
-static void dump(struct php_vm *vm, struct strbuf *b, struct pval v, int depth) {
+
+static void dump(struct php_vm *vm, struct strbuf *b, struct pval v, int depth)
+{
     v = *pv_deref(&v);
     indent(b, depth);
     if (depth > 400) {
@@ -102,7 +123,9 @@ static void dump(struct php_vm *vm, struct strbuf *b, struct pval v, int depth) 
     indent(b, depth);
     strbuf_addc(b, "}\n");
 }
-static void print_r(struct php_vm *vm, struct strbuf *b, struct pval v, int depth) {
+
+static void print_r(struct php_vm *vm, struct strbuf *b, struct pval v, int depth)
+{
     v = *pv_deref(&v);
     if (v.type != PHP_ARRAY || depth > 400) {
         struct pval text = v.type == PHP_CLOSURE ? php_strc(vm, "Closure Object\n(\n)\n")
@@ -127,7 +150,9 @@ static void print_r(struct php_vm *vm, struct strbuf *b, struct pval v, int dept
     indent(b, depth);
     strbuf_addc(b, ")\n");
 }
-static void export_string(struct strbuf *b, struct str s) {
+
+static void export_string(struct strbuf *b, struct str s)
+{
     strbuf_addch(b, '\'');
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] == '\'' || s.p[i] == '\\')
@@ -136,7 +161,9 @@ static void export_string(struct strbuf *b, struct str s) {
     }
     strbuf_addch(b, '\'');
 }
-static void export(struct php_vm *vm, struct strbuf *b, struct pval v, int depth) {
+
+static void export(struct php_vm *vm, struct strbuf *b, struct pval v, int depth)
+{
     v = *pv_deref(&v);
     switch (v.type) {
     case PHP_NULL: strbuf_addc(b, "NULL"); return;
@@ -173,7 +200,9 @@ static void export(struct php_vm *vm, struct strbuf *b, struct pval v, int depth
     indent(b, depth);
     strbuf_addc(b, ")");
 }
-static void json(struct php_vm *vm, struct strbuf *b, struct pval v, int depth) {
+
+static void json(struct php_vm *vm, struct strbuf *b, struct pval v, int depth)
+{
     v = *pv_deref(&v);
     if (v.type == PHP_ARRAY && depth < 400) {
         bool list = true, first = true;
@@ -218,17 +247,23 @@ static void json(struct php_vm *vm, struct strbuf *b, struct pval v, int depth) 
         pv_free(vm, text);
     }
 }
+
 /* Dumps are written to a buffer outside of PHP's memory; a fatal error on the way must not lose it, so the arena frees it. */
-static void buffer_deinit(void *b) {
+static void buffer_deinit(void *b)
+{
     strbuf_deinit(b);
 }
-static struct strbuf *buffer(struct php_vm *vm) {
+
+static struct strbuf *buffer(struct php_vm *vm)
+{
     struct strbuf *b = ARENA_NEW(vm->arena, struct strbuf);
     strbuf_init(b, vm->opt->output_bytes_max);
     arena_defer(vm->arena, buffer_deinit, b);
     return b;
 }
-static struct pval emit(struct php_vm *vm, struct strbuf *b, bool give_back, struct pval otherwise) {
+
+static struct pval emit(struct php_vm *vm, struct strbuf *b, bool give_back, struct pval otherwise)
+{
     struct pval r = otherwise;
     php_spend_bytes(vm, COST_STRING_BYTE_16, b->n * 8);
     if (give_back)
@@ -238,40 +273,53 @@ static struct pval emit(struct php_vm *vm, struct strbuf *b, bool give_back, str
     strbuf_deinit(b);
     return r;
 }
-static struct pval fn_var_dump(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_var_dump(struct php_vm *vm, struct php_call *c)
+{
     struct strbuf *b = buffer(vm);
     for (size_t i = 0; i < c->n; i++)
         dump(vm, b, c->v[i], 0);
     return emit(vm, b, false, PV_NULL);
 }
-static struct pval fn_print_r(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_print_r(struct php_vm *vm, struct php_call *c)
+{
     struct strbuf *b = buffer(vm);
     print_r(vm, b, c->v[0], 0);
     return emit(vm, b, c->n > 1 && c->v[1].b, pv_bool(true));
 }
-static struct pval fn_var_export(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_var_export(struct php_vm *vm, struct php_call *c)
+{
     struct strbuf *b = buffer(vm);
     export(vm, b, c->v[0], 0);
     return emit(vm, b, c->n > 1 && c->v[1].b, PV_NULL);
 }
-static struct pval fn_json_encode(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_json_encode(struct php_vm *vm, struct php_call *c)
+{
     struct strbuf *b = buffer(vm);
     json(vm, b, c->v[0], 0);
     return emit(vm, b, true, PV_NULL);
 }
 
 /* ---- time ---- */
-static struct pval fn_time(struct php_vm *vm, struct php_call *c) {
+static struct pval fn_time(struct php_vm *vm, struct php_call *c)
+{
     (void)c;
     return pv_int(now_ns(vm) / (int64_t)NS_PER_S);
 }
-static struct pval fn_microtime(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_microtime(struct php_vm *vm, struct php_call *c)
+{
     int64_t us = now_ns(vm) / 1000;
     if (c->n && c->v[0].b)
         return pv_float((double)us / 1e6);
     return php_strf(vm, "0.%06" PRId64 "00 %" PRId64, us % 1000000, us / 1000000);
 }
-static struct pval fn_usleep(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_usleep(struct php_vm *vm, struct php_call *c)
+{
     bool seconds = c->name[0] == 's';
     if (c->v[0].i < 0) {
         php_report(vm, SEV_WARNING, "%s(): Number of %sseconds must be greater than or equal to 0", c->name,
@@ -282,7 +330,9 @@ static struct pval fn_usleep(struct php_vm *vm, struct php_call *c) {
     vm->wait_ns += (uint64_t)n * (seconds ? NS_PER_S : NS_PER_US);
     return seconds ? pv_int(0) : PV_NULL;
 }
-static struct pval fn_date(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_date(struct php_vm *vm, struct php_call *c)
+{
     int64_t t = c->n > 1 ? c->v[1].i : now_ns(vm) / (int64_t)NS_PER_S;
     int y, mo, d, h, mi, s, w;
     time_civil(t, &y, &mo, &d, &h, &mi, &s, &w);
@@ -327,14 +377,17 @@ static struct pval fn_date(struct php_vm *vm, struct php_call *c) {
     }
     return out;
 }
-static struct pval fn_timezone(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_timezone(struct php_vm *vm, struct php_call *c)
+{
     if (c->name[22] == 's' && !str_eqi(php_arg_str(c, 0), STR("UTC")))
         php_unsupported(vm, "time zones other than UTC");
     return c->name[22] == 's' ? pv_bool(true) : php_strc(vm, "UTC");
 }
 
 /* ---- the request and the machine ---- */
-static struct pval fn_header(struct php_vm *vm, struct php_call *c) {
+static struct pval fn_header(struct php_vm *vm, struct php_call *c)
+{
     struct str line = php_arg_str(c, 0), name, value;
     struct php_result *out = vm->out;
     int64_t status;
@@ -374,18 +427,24 @@ static struct pval fn_header(struct php_vm *vm, struct php_call *c) {
     }
     return PV_NULL;
 }
-static struct pval fn_http_response_code(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_http_response_code(struct php_vm *vm, struct php_call *c)
+{
     int before = vm->out->status;
     if (c->n && c->v[0].i >= 100 && c->v[0].i < 600)
         vm->out->status = (int)c->v[0].i;
     return pv_int(before);
 }
-static struct pval fn_hostname(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_hostname(struct php_vm *vm, struct php_call *c)
+{
     (void)c;
     vm->out->volatile_output = true;
     return php_strc(vm, vm->opt->hostname);
 }
-static struct pval fn_php_uname(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_php_uname(struct php_vm *vm, struct php_call *c)
+{
     char mode = c->n && c->v[0].s->n ? c->v[0].s->p[0] : 'a';
     static const char *const RELEASE = "4.4.0-31-generic", *const VERSION = "#50~14.04.1-Ubuntu SMP Wed Jul 13 01:07:32 UTC 2016";
     switch (mode) {
@@ -399,36 +458,50 @@ static struct pval fn_php_uname(struct php_vm *vm, struct php_call *c) {
         return php_strf(vm, "Linux %s %s %s x86_64", vm->opt->hostname, RELEASE, VERSION);
     }
 }
-static struct pval fn_phpversion(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_phpversion(struct php_vm *vm, struct php_call *c)
+{
     (void)c;
     return php_strc(vm, "5.6.40");
 }
-static struct pval fn_php_sapi_name(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_php_sapi_name(struct php_vm *vm, struct php_call *c)
+{
     (void)c;
     return php_strc(vm, "apache2handler");
 }
-static struct pval fn_memory_usage(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_memory_usage(struct php_vm *vm, struct php_call *c)
+{
     return pv_int((int64_t)(strstr(c->name, "peak") ? vm->memory_peak : vm->memory_bytes));
 }
-static struct pval fn_getenv(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_getenv(struct php_vm *vm, struct php_call *c)
+{
     vm->out->volatile_output = true;
     for (size_t i = 0; i < vm->opt->server_count; i++)
         if (str_eqc(php_arg_str(c, 0), vm->opt->server[i].name))
             return php_strc(vm, vm->opt->server[i].value);
     return pv_bool(false);
 }
-static struct pval fn_set_time_limit(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_set_time_limit(struct php_vm *vm, struct php_call *c)
+{
     vm->ns_max = c->v[0].i <= 0 ? UINT64_MAX : vm->ns + (uint64_t)c->v[0].i % 1000000 * NS_PER_S;
     return pv_bool(true);
 }
-static struct pval fn_error_reporting(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_error_reporting(struct php_vm *vm, struct php_call *c)
+{
     int before = vm->reporting;
     if (c->n)
         vm->reporting = (int)(c->v[0].i & 32767);
     return pv_int(before);
 }
+
 /* Settings whose effect is modelled; others are refused by PHP too when they do not exist, and here by name when they do. */
-static struct pval fn_ini_set(struct php_vm *vm, struct php_call *c) {
+static struct pval fn_ini_set(struct php_vm *vm, struct php_call *c)
+{
     struct str name = php_arg_str(c, 0);
     if (str_eqc(name, "display_errors")) {
         bool before = vm->display;
@@ -445,12 +518,16 @@ static struct pval fn_ini_set(struct php_vm *vm, struct php_call *c) {
     }
     php_unsupported(vm, arena_printf(vm->arena, "the setting '" STR_FMT "'", STR_ARG(name)));
 }
-static struct pval fn_error_log(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_error_log(struct php_vm *vm, struct php_call *c)
+{
     strbuf_add(&vm->log, php_arg_str(c, 0));
     strbuf_addch(&vm->log, '\n');
     return pv_bool(true);
 }
-static struct pval fn_trigger_error(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_trigger_error(struct php_vm *vm, struct php_call *c)
+{
     int64_t level = c->n > 1 ? c->v[1].i : 1024;
     if (level == 256)
         php_fatal(vm, "%s", c->v[0].s->p);
@@ -459,11 +536,14 @@ static struct pval fn_trigger_error(struct php_vm *vm, struct php_call *c) {
 }
 
 /* ---- functions and constants ---- */
-static struct pval fn_define(struct php_vm *vm, struct php_call *c) {
+static struct pval fn_define(struct php_vm *vm, struct php_call *c)
+{
     php_define(vm, php_arg_str(c, 0), php_value_copy(c->v[1]));
     return pv_bool(true);
 }
-static struct pval fn_defined(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_defined(struct php_vm *vm, struct php_call *c)
+{
     struct pval v;
     bool found = map_get(vm->constants, php_arg_str(c, 0)) != NULL;
     if (!found && php_constant(vm, php_arg_str(c, 0), &v)) {
@@ -472,7 +552,9 @@ static struct pval fn_defined(struct php_vm *vm, struct php_call *c) {
     }
     return pv_bool(found);
 }
-static struct pval fn_constant(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_constant(struct php_vm *vm, struct php_call *c)
+{
     struct pval v, *p = map_get(vm->constants, php_arg_str(c, 0));
     if (p)
         return php_value_copy(*p);
@@ -481,10 +563,14 @@ static struct pval fn_constant(struct php_vm *vm, struct php_call *c) {
     php_report(vm, SEV_WARNING, "constant(): Couldn't find constant %s", c->v[0].s->p);
     return PV_NULL;
 }
-static struct pval fn_function_exists(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_function_exists(struct php_vm *vm, struct php_call *c)
+{
     return pv_bool(php_callable(vm, c->v[0]));
 }
-static struct pval fn_func_get_args(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_func_get_args(struct php_vm *vm, struct php_call *c)
+{
     struct pframe *f = vm->frame;
     struct pval r = php_value_array(php_array_new(vm, 4));
     bool count = strcmp(c->name, "func_num_args") == 0;
@@ -501,7 +587,8 @@ static struct pval fn_func_get_args(struct php_vm *vm, struct php_call *c) {
 }
 
 /* ---- output buffers ---- */
-static struct pval fn_ob(struct php_vm *vm, struct php_call *c) {        /* ob_start and what ends or reads the innermost */
+static struct pval fn_ob(struct php_vm *vm, struct php_call *c)        /* ob_start and what ends or reads the innermost */
+{
     if (strcmp(c->name, "ob_start") == 0) {
         if (vm->captured_count == ARRAY_LEN(vm->captured))
             php_unsupported(vm, "output buffers nested deeper than 8");
@@ -522,7 +609,9 @@ static struct pval fn_ob(struct php_vm *vm, struct php_call *c) {        /* ob_s
     }
     return text;
 }
-static struct pval fn_flush(struct php_vm *vm, struct php_call *c) {
+
+static struct pval fn_flush(struct php_vm *vm, struct php_call *c)
+{
     (void)c;
     vm->headers_fixed |= vm->output.n > 0;
     return PV_NULL;

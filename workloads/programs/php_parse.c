@@ -55,13 +55,16 @@ static const char *const SUPERGLOBALS[] = { "_SERVER", "_GET", "_POST", "_COOKIE
 static struct pnode *parse_template(struct parser *p, struct str body, int line, char quote);
 
 /* ---- errors, tokens, nodes ---- */
-void php_parse_refuse(struct parser *p, const char *what) {
+void php_parse_refuse(struct parser *p, const char *what)
+{
     p->error->unsupported = true;
     p->error->text = arena_str(p->arena, str_c(what));
     p->error->line = p->lex.token_line;
     longjmp(p->fail, 1);
 }
-void php_parse_unexpected(struct parser *p, const char *expecting) {
+
+void php_parse_unexpected(struct parser *p, const char *expecting)
+{
     if (p->lex.kind == T_KEYWORD && !php_keyword_supported((enum php_keyword)p->lex.op))
         php_parse_refuse(p, arena_printf(p->arena, "'%s'", php_keyword_text((enum php_keyword)p->lex.op)));
     struct str what = php_lex_describe(p->arena, &p->lex);
@@ -70,60 +73,83 @@ void php_parse_unexpected(struct parser *p, const char *expecting) {
     p->error->line = p->lex.token_line;
     longjmp(p->fail, 1);
 }
-void php_parse_compile_error(struct parser *p, int line, const char *text) {
+
+void php_parse_compile_error(struct parser *p, int line, const char *text)
+{
     p->error->text = str_c(text);
     p->error->line = line;
     longjmp(p->fail, 1);
 }
-bool php_parse_is_op(const struct parser *p, int op) {
+
+bool php_parse_is_op(const struct parser *p, int op)
+{
     return p->lex.kind == T_OP && p->lex.op == op;
 }
-bool php_parse_is_kw(const struct parser *p, enum php_keyword k) {
+
+bool php_parse_is_kw(const struct parser *p, enum php_keyword k)
+{
     return p->lex.kind == T_KEYWORD && p->lex.op == (int)k;
 }
-void php_parse_next(struct parser *p) {
+
+void php_parse_next(struct parser *p)
+{
     php_lex_next(&p->lex);
 }
-bool php_parse_accept_op(struct parser *p, int op) {
+
+bool php_parse_accept_op(struct parser *p, int op)
+{
     if (!php_parse_is_op(p, op))
         return false;
     php_parse_next(p);
     return true;
 }
-bool php_parse_accept_kw(struct parser *p, enum php_keyword k) {
+
+bool php_parse_accept_kw(struct parser *p, enum php_keyword k)
+{
     if (!php_parse_is_kw(p, k))
         return false;
     php_parse_next(p);
     return true;
 }
-void php_parse_expect_op(struct parser *p, int op, const char *expecting) {
+
+void php_parse_expect_op(struct parser *p, int op, const char *expecting)
+{
     if (!php_parse_accept_op(p, op))
         php_parse_unexpected(p, expecting);
 }
-void php_parse_expect_semicolon(struct parser *p, const char *expecting) {
+
+void php_parse_expect_semicolon(struct parser *p, const char *expecting)
+{
     if (p->lex.kind == T_EOF && p->lex.in_php && !expecting)
         php_parse_unexpected(p, NULL);
     php_parse_expect_op(p, ';', expecting);
 }
-void php_parse_enter(struct parser *p) {
+
+void php_parse_enter(struct parser *p)
+{
     if (++p->nesting > NESTING_MAX)
         php_parse_refuse(p, "nesting deeper than 200 levels");
 }
 
-struct pnode *php_parse_node(struct parser *p, enum php_kind kind) {
+struct pnode *php_parse_node(struct parser *p, enum php_kind kind)
+{
     struct pnode *n = ARENA_NEW(p->arena, struct pnode);
     n->kind = kind;
     n->line = p->lex.token_line;
     p->program->node_count++;
     return n;
 }
-static void deepen(struct parser *p, struct pnode *n, const struct pnode *child) {
+
+static void deepen(struct parser *p, struct pnode *n, const struct pnode *child)
+{
     if (child && child->depth >= n->depth)
         n->depth = child->depth + 1;
     if (n->depth > TREE_DEPTH_MAX)
         php_parse_refuse(p, "an expression of more than 2000 levels");
 }
-struct pnode *php_parse_done(struct parser *p, struct pnode *n) {
+
+struct pnode *php_parse_done(struct parser *p, struct pnode *n)
+{
     if (n->depth == 0)
         n->depth = 1;
     deepen(p, n, n->a);
@@ -132,7 +158,9 @@ struct pnode *php_parse_done(struct parser *p, struct pnode *n) {
     deepen(p, n, n->d);
     return n;
 }
-void php_parse_append(struct parser *p, struct pnode *n, struct pnode *child) {
+
+void php_parse_append(struct parser *p, struct pnode *n, struct pnode *child)
+{
     if (n->n == n->cap) {
         size_t cap = n->cap ? n->cap * 2 : 4;
         n->list = arena_realloc(p->arena, n->list, n->cap * sizeof(void *), cap * sizeof(void *));
@@ -142,13 +170,17 @@ void php_parse_append(struct parser *p, struct pnode *n, struct pnode *child) {
     if (child)
         deepen(p, n, child);
 }
-struct pnode *php_parse_node1(struct parser *p, enum php_kind kind, int line, struct pnode *a) {
+
+struct pnode *php_parse_node1(struct parser *p, enum php_kind kind, int line, struct pnode *a)
+{
     struct pnode *n = php_parse_node(p, kind);
     n->line = line;
     n->a = a;
     return php_parse_done(p, n);
 }
-struct pval php_parse_immortal(struct parser *p, struct str s) {
+
+struct pval php_parse_immortal(struct parser *p, struct str s)
+{
     struct pstr *ps = arena_alloc(p->arena, sizeof *ps + s.n + 1);
     *ps = (struct pstr){ .refs = PHP_IMMORTAL, .n = s.n, .cap = s.n };
     if (s.n)
@@ -156,14 +188,17 @@ struct pval php_parse_immortal(struct parser *p, struct str s) {
     ps->p[s.n] = '\0';
     return (struct pval){ .type = PHP_STRING, .s = ps };
 }
-struct pnode *php_parse_literal(struct parser *p, struct pval v) {
+
+struct pnode *php_parse_literal(struct parser *p, struct pval v)
+{
     struct pnode *n = php_parse_node(p, N_LIT);
     n->value = v;
     return php_parse_done(p, n);
 }
 
 /* ---- names and slots ---- */
-int php_parse_slot_of(struct parser *p, struct pfunc *fn, struct str name) {
+int php_parse_slot_of(struct parser *p, struct pfunc *fn, struct str name)
+{
     for (size_t i = 0; i < fn->slot_count; i++)
         if (str_eq(fn->names[i], name))
             return (int)i;
@@ -177,7 +212,9 @@ int php_parse_slot_of(struct parser *p, struct pfunc *fn, struct str name) {
     fn->names[fn->slot_count] = arena_str(p->arena, name);
     return (int)fn->slot_count++;
 }
-struct pnode *php_parse_variable(struct parser *p, struct str name) {
+
+struct pnode *php_parse_variable(struct parser *p, struct str name)
+{
     struct pnode *n = php_parse_node(p, N_VAR);
     struct pfunc *fn = p->fn;
     if (str_eqc(name, "this"))
@@ -191,18 +228,23 @@ struct pnode *php_parse_variable(struct parser *p, struct str name) {
     n->slot = php_parse_slot_of(p, fn, name);
     return php_parse_done(p, n);
 }
-struct pfunc *php_parse_function_new(struct parser *p, struct str name) {
+
+struct pfunc *php_parse_function_new(struct parser *p, struct str name)
+{
     struct pfunc *fn = ARENA_NEW(p->arena, struct pfunc);
     fn->name = arena_str(p->arena, name);
     fn->line = p->lex.token_line;
     return fn;
 }
-bool php_parse_is_variable(const struct pnode *n) {
+
+bool php_parse_is_variable(const struct pnode *n)
+{
     return n->kind == N_VAR || n->kind == N_GLOBAL_VAR || n->kind == N_INDEX;
 }
 
 /* ---- literals ---- */
-struct pval php_parse_number_value(const struct php_lexer *l) {
+struct pval php_parse_number_value(const struct php_lexer *l)
+{
     char buf[512];
     size_t n = l->text.n < sizeof buf ? l->text.n : sizeof buf - 1;
     memcpy(buf, l->text.p, n);
@@ -226,7 +268,8 @@ struct pval php_parse_number_value(const struct php_lexer *l) {
 }
 
 /* Escapes of "double quotes" (quote '"'), of heredocs (0) and of 'single quotes'. */
-static struct str unescape(struct parser *p, struct str s, char quote) {
+static struct str unescape(struct parser *p, struct str s, char quote)
+{
     char *out = arena_alloc(p->arena, s.n + 1);
     size_t n = 0;
     static const char FROM[] = "nrtvef\\$", TO[] = "\n\r\t\v\033\f\\$";
@@ -264,7 +307,8 @@ static struct str unescape(struct parser *p, struct str s, char quote) {
     return (struct str){ out, n };
 }
 
-static struct pnode *parse_array_literal(struct parser *p, int close) {
+static struct pnode *parse_array_literal(struct parser *p, int close)
+{
     struct pnode *n = php_parse_node(p, N_ARRAY);
     while (!php_parse_is_op(p, close)) {
         struct pnode *e = php_parse_node(p, N_ELEMENT);
@@ -290,19 +334,26 @@ static struct pnode *parse_array_literal(struct parser *p, int close) {
 }
 
 /* ---- "..." with variables: $a, $a[0], $a[key], $a[$i], ${a}, {$any expression} ---- */
-static bool name_start(char c) {
+static bool name_start(char c)
+{
     return c == '_' || ((c | 32) >= 'a' && (c | 32) <= 'z') || (unsigned char)c >= 0x80;
 }
-static bool name_char(char c) {
+
+static bool name_char(char c)
+{
     return name_start(c) || (c >= '0' && c <= '9');
 }
-static size_t name_end(struct str s, size_t i) {
+
+static size_t name_end(struct str s, size_t i)
+{
     while (i < s.n && name_char(s.p[i]))
         i++;
     return i;
 }
+
 /* An expression inside a string: a lexer of its own runs on the rest of the body, and tells how far it came. */
-static struct pnode *embedded(struct parser *p, struct str rest, int line, bool braces, size_t *used) {
+static struct pnode *embedded(struct parser *p, struct str rest, int line, bool braces, size_t *used)
+{
     struct php_lexer saved = p->lex;
     php_lex_init(&p->lex, rest, true, line);
     struct pnode *n = php_parse_expr(p, PREC_OR);
@@ -312,7 +363,9 @@ static struct pnode *embedded(struct parser *p, struct str rest, int line, bool 
     p->lex = saved;
     return n;
 }
-static struct pnode *simple_variable(struct parser *p, struct str s, size_t *i, int line) {
+
+static struct pnode *simple_variable(struct parser *p, struct str s, size_t *i, int line)
+{
     size_t end = name_end(s, *i + 1);
     struct pnode *v = php_parse_variable(p, str_sub(s, *i + 1, end));
     v->line = line;
@@ -344,7 +397,9 @@ static struct pnode *simple_variable(struct parser *p, struct str s, size_t *i, 
     *i = close + 1;
     return php_parse_done(p, n);
 }
-static struct pnode *parse_template(struct parser *p, struct str s, int line, char quote) {
+
+static struct pnode *parse_template(struct parser *p, struct str s, int line, char quote)
+{
     struct pnode *n = php_parse_node(p, N_INTERP);
     size_t start = 0;
     php_parse_enter(p);
@@ -380,7 +435,8 @@ static struct pnode *parse_template(struct parser *p, struct str s, int line, ch
 }
 
 /* ---- expressions ---- */
-static struct pnode *parse_args(struct parser *p, struct pnode *call) {       /* after '(' */
+static struct pnode *parse_args(struct parser *p, struct pnode *call)       /* after '(' */
+{
     while (!php_parse_is_op(p, ')')) {
         if (php_parse_is_op(p, OP3('.', '.', '.')))
             php_parse_refuse(p, "argument unpacking (...)");
@@ -396,7 +452,9 @@ static struct pnode *parse_args(struct parser *p, struct pnode *call) {       /*
     php_parse_next(p);
     return php_parse_done(p, call);
 }
-struct pnode *php_parse_list_target(struct parser *p) {           /* after list( */
+
+struct pnode *php_parse_list_target(struct parser *p)           /* after list( */
+{
     struct pnode *n = php_parse_node(p, N_LIST);
     while (!php_parse_is_op(p, ')')) {
         if (php_parse_is_op(p, ',')) {
@@ -422,7 +480,9 @@ struct pnode *php_parse_list_target(struct parser *p) {           /* after list(
         php_parse_compile_error(p, n->line, "Cannot use empty list");
     return php_parse_done(p, n);
 }
-static struct pnode *parse_name(struct parser *p) {
+
+static struct pnode *parse_name(struct parser *p)
+{
     struct php_lexer token = p->lex;
     struct pnode *n = php_parse_node(p, N_CONST);
     php_parse_next(p);
@@ -448,7 +508,9 @@ static struct pnode *parse_name(struct parser *p) {
     }
     return php_parse_done(p, n);
 }
-static struct pnode *parse_keyword_expr(struct parser *p) {
+
+static struct pnode *parse_keyword_expr(struct parser *p)
+{
     int line = p->lex.token_line;
     enum php_keyword k = (enum php_keyword)p->lex.op;
     struct pnode *n;
@@ -515,7 +577,9 @@ static struct pnode *parse_keyword_expr(struct parser *p) {
         php_parse_unexpected(p, NULL);
     }
 }
-static struct pnode *parse_primary(struct parser *p) {
+
+static struct pnode *parse_primary(struct parser *p)
+{
     struct php_lexer t = p->lex;
     struct pnode *n;
     switch (t.kind) {
@@ -560,7 +624,9 @@ static struct pnode *parse_primary(struct parser *p) {
     }
     php_parse_unexpected(p, NULL);
 }
-struct pnode *php_parse_postfix(struct parser *p) {
+
+struct pnode *php_parse_postfix(struct parser *p)
+{
     struct pnode *n = parse_primary(p);
     for (unsigned count = 0;; count++) {
         int line = p->lex.token_line;
@@ -590,9 +656,11 @@ struct pnode *php_parse_postfix(struct parser *p) {
         }
     }
 }
+
 /* A variable and what may be done to it: =, =&, op=, ++, --. Assignment binds to the variable on its left whatever
  * stands before it. */
-static struct pnode *parse_operand(struct parser *p) {
+static struct pnode *parse_operand(struct parser *p)
+{
     struct pnode *n = php_parse_postfix(p);
     if (!php_parse_is_variable(n) || p->lex.kind != T_OP)
         return n;
@@ -628,7 +696,9 @@ static struct pnode *parse_operand(struct parser *p) {
     }
     return n;
 }
-static struct pnode *parse_unary(struct parser *p) {
+
+static struct pnode *parse_unary(struct parser *p)
+{
     static const struct { int op; enum php_kind kind; int prec; } UNARY[] = {
         { '!', N_NOT, PREC_NOT },      { '-', N_NEGATE, PREC_UNARY },  { '+', N_PLUS, PREC_UNARY },
         { '~', N_BITNOT, PREC_UNARY }, { '@', N_SILENCE, PREC_UNARY },
@@ -659,7 +729,9 @@ static struct pnode *parse_unary(struct parser *p) {
     }
     return parse_operand(p);
 }
-static struct pnode *binary(struct parser *p, enum php_kind kind, int op, int line, struct pnode *a, struct pnode *b) {
+
+static struct pnode *binary(struct parser *p, enum php_kind kind, int op, int line, struct pnode *a, struct pnode *b)
+{
     struct pnode *n = php_parse_node(p, kind);
     n->op = op;
     n->line = line;
@@ -667,8 +739,10 @@ static struct pnode *binary(struct parser *p, enum php_kind kind, int op, int li
     n->b = b;
     return php_parse_done(p, n);
 }
+
 /* The operator under the cursor: its kind and precedence; 0 if it is none. */
-static int binary_prec(const struct parser *p, enum php_kind *kind, bool *right, bool *single) {
+static int binary_prec(const struct parser *p, enum php_kind *kind, bool *right, bool *single)
+{
     *right = *single = false;
     if (p->lex.kind == T_KEYWORD) {
         *kind = php_parse_is_kw(p, KW_LOGICAL_AND) ? N_AND : php_parse_is_kw(p, KW_LOGICAL_OR) ? N_OR : N_XOR;
@@ -689,7 +763,9 @@ static int binary_prec(const struct parser *p, enum php_kind *kind, bool *right,
     }
     return 0;
 }
-struct pnode *php_parse_expr(struct parser *p, int min_prec) {
+
+struct pnode *php_parse_expr(struct parser *p, int min_prec)
+{
     php_parse_enter(p);
     struct pnode *left = parse_unary(p);
     int banned = 0;                                /* 1 < 2 < 3 is a syntax error */
@@ -720,7 +796,8 @@ struct pnode *php_parse_expr(struct parser *p, int min_prec) {
     return left;
 }
 
-bool php_parse(struct arena *a, struct str src, const char *path, struct php_program *out, struct php_parse_error *e) {
+bool php_parse(struct arena *a, struct str src, const char *path, struct php_program *out, struct php_parse_error *e)
+{
     struct parser *p = ARENA_NEW(a, struct parser);
     *p = (struct parser){ .arena = a, .path = path, .program = out, .error = e };
     *out = (struct php_program){ 0 };

@@ -6,7 +6,8 @@
 #include "workloads/programs/php_parse.h"
 
 /* ---- functions ---- */
-static void parse_params(struct parser *p, struct pfunc *fn) {       /* after '(' */
+static void parse_params(struct parser *p, struct pfunc *fn)       /* after '(' */
+{
     size_t cap = 0;
     while (!php_parse_is_op(p, ')')) {
         struct pparam param = { 0 };
@@ -41,7 +42,9 @@ static void parse_params(struct parser *p, struct pfunc *fn) {       /* after '(
     }
     php_parse_expect_op(p, ')', NULL);
 }
-static void parse_uses(struct parser *p, struct pfunc *fn, struct pfunc *outer) {
+
+static void parse_uses(struct parser *p, struct pfunc *fn, struct pfunc *outer)
+{
     php_parse_expect_op(p, '(', "'('");
     size_t cap = 0;
     do {
@@ -62,7 +65,9 @@ static void parse_uses(struct parser *p, struct pfunc *fn, struct pfunc *outer) 
     } while (php_parse_accept_op(p, ','));
     php_parse_expect_op(p, ')', "',' or ')'");
 }
-static struct pnode *parse_block(struct parser *p) {                 /* '{' ... '}' */
+
+static struct pnode *parse_block(struct parser *p)                 /* '{' ... '}' */
+{
     struct pnode *n = php_parse_node(p, N_BLOCK);
     php_parse_expect_op(p, '{', "'{'");
     p->blocks++;
@@ -75,7 +80,9 @@ static struct pnode *parse_block(struct parser *p) {                 /* '{' ... 
     php_parse_next(p);
     return php_parse_done(p, n);
 }
-struct pnode *php_parse_function(struct parser *p, bool closure) {
+
+struct pnode *php_parse_function(struct parser *p, bool closure)
+{
     struct pnode *n = php_parse_node(p, closure ? N_CLOSURE : N_FUNCTION);
     php_parse_next(p);
     if (php_parse_is_op(p, '&'))
@@ -113,14 +120,17 @@ struct pnode *php_parse_function(struct parser *p, bool closure) {
 }
 
 /* ---- statements ---- */
-static struct pnode *parse_parens(struct parser *p) {
+static struct pnode *parse_parens(struct parser *p)
+{
     php_parse_expect_op(p, '(', "'('");
     struct pnode *n = php_parse_expr(p, PREC_OR);
     php_parse_expect_op(p, ')', NULL);
     return n;
 }
+
 /* A body: one statement, or with ':' several up to one of the end words (not consumed). */
-static struct pnode *parse_until(struct parser *p, const enum php_keyword *ends, size_t count) {
+static struct pnode *parse_until(struct parser *p, const enum php_keyword *ends, size_t count)
+{
     struct pnode *n = php_parse_node(p, N_BLOCK);
     p->blocks++;
     for (;;) {
@@ -135,7 +145,9 @@ static struct pnode *parse_until(struct parser *p, const enum php_keyword *ends,
         php_parse_append(p, n, php_parse_statement(p));
     }
 }
-static struct pnode *parse_loop_body(struct parser *p, enum php_keyword end) {
+
+static struct pnode *parse_loop_body(struct parser *p, enum php_keyword end)
+{
     struct pnode *body;
     p->loops++;
     if (php_parse_accept_op(p, ':')) {
@@ -150,7 +162,9 @@ static struct pnode *parse_loop_body(struct parser *p, enum php_keyword end) {
     p->loops--;
     return body;
 }
-static struct pnode *parse_if(struct parser *p) {                    /* at if or elseif */
+
+static struct pnode *parse_if(struct parser *p)                    /* at if or elseif */
+{
     static const enum php_keyword ENDS[] = { KW_ELSEIF, KW_ELSE, KW_ENDIF };
     php_parse_enter(p);
     struct pnode *n = php_parse_node(p, N_IF);
@@ -180,7 +194,9 @@ static struct pnode *parse_if(struct parser *p) {                    /* at if or
     p->nesting--;
     return php_parse_done(p, n);
 }
-static struct pnode *parse_expr_list(struct parser *p, int end, const char *expecting) {
+
+static struct pnode *parse_expr_list(struct parser *p, int end, const char *expecting)
+{
     struct pnode *n = php_parse_node(p, N_BLOCK);
     while (!php_parse_is_op(p, end)) {
         php_parse_append(p, n, php_parse_expr(p, PREC_OR));
@@ -190,7 +206,9 @@ static struct pnode *parse_expr_list(struct parser *p, int end, const char *expe
     php_parse_expect_op(p, end, n->n ? expecting : NULL);
     return php_parse_done(p, n);
 }
-static struct pnode *parse_for(struct parser *p) {
+
+static struct pnode *parse_for(struct parser *p)
+{
     struct pnode *n = php_parse_node(p, N_FOR);
     php_parse_next(p);
     php_parse_expect_op(p, '(', "'('");
@@ -200,7 +218,9 @@ static struct pnode *parse_for(struct parser *p) {
     n->d = parse_loop_body(p, KW_ENDFOR);
     return php_parse_done(p, n);
 }
-static struct pnode *parse_foreach_target(struct parser *p, bool *by_ref) {
+
+static struct pnode *parse_foreach_target(struct parser *p, bool *by_ref)
+{
     if (php_parse_accept_kw(p, KW_LIST)) {
         php_parse_expect_op(p, '(', "'('");
         return php_parse_list_target(p);
@@ -211,7 +231,9 @@ static struct pnode *parse_foreach_target(struct parser *p, bool *by_ref) {
         php_parse_unexpected(p, NULL);
     return v;
 }
-static struct pnode *parse_foreach(struct parser *p) {
+
+static struct pnode *parse_foreach(struct parser *p)
+{
     struct pnode *n = php_parse_node(p, N_FOREACH);
     php_parse_next(p);
     php_parse_expect_op(p, '(', "'('");
@@ -231,7 +253,9 @@ static struct pnode *parse_foreach(struct parser *p) {
     n->d = parse_loop_body(p, KW_ENDFOREACH);
     return php_parse_done(p, n);
 }
-static struct pnode *parse_switch(struct parser *p) {
+
+static struct pnode *parse_switch(struct parser *p)
+{
     struct pnode *n = php_parse_node(p, N_SWITCH);
     php_parse_next(p);
     n->a = parse_parens(p);
@@ -265,7 +289,9 @@ static struct pnode *parse_switch(struct parser *p) {
         php_parse_expect_semicolon(p, "';'");
     return php_parse_done(p, n);
 }
-static struct pnode *parse_break(struct parser *p, enum php_kind kind) {
+
+static struct pnode *parse_break(struct parser *p, enum php_kind kind)
+{
     struct pnode *n = php_parse_node(p, kind);
     const char *word = kind == N_BREAK ? "break" : "continue";
     php_parse_next(p);
@@ -286,7 +312,9 @@ static struct pnode *parse_break(struct parser *p, enum php_kind kind) {
                                 arena_printf(p->arena, "Cannot break/continue %d level%s", n->op, n->op == 1 ? "" : "s"));
     return php_parse_done(p, n);
 }
-static struct pnode *parse_global(struct parser *p) {
+
+static struct pnode *parse_global(struct parser *p)
+{
     struct pnode *block = php_parse_node(p, N_BLOCK);
     php_parse_next(p);
     do {
@@ -302,7 +330,9 @@ static struct pnode *parse_global(struct parser *p) {
     php_parse_expect_semicolon(p, "',' or ';'");
     return php_parse_done(p, block);
 }
-static struct pnode *parse_static(struct parser *p) {
+
+static struct pnode *parse_static(struct parser *p)
+{
     struct pnode *block = php_parse_node(p, N_BLOCK);
     php_parse_next(p);
     if (php_parse_is_op(p, OP2(':', ':')))
@@ -321,7 +351,9 @@ static struct pnode *parse_static(struct parser *p) {
     php_parse_expect_semicolon(p, "',' or ';'");
     return php_parse_done(p, block);
 }
-static struct pnode *parse_const(struct parser *p) {
+
+static struct pnode *parse_const(struct parser *p)
+{
     struct pnode *block = php_parse_node(p, N_BLOCK);
     php_parse_next(p);
     do {
@@ -337,7 +369,9 @@ static struct pnode *parse_const(struct parser *p) {
     php_parse_expect_semicolon(p, "',' or ';'");
     return php_parse_done(p, block);
 }
-static struct pnode *parse_unset(struct parser *p) {
+
+static struct pnode *parse_unset(struct parser *p)
+{
     struct pnode *n = php_parse_node(p, N_UNSET);
     php_parse_next(p);
     php_parse_expect_op(p, '(', "'('");
@@ -351,7 +385,9 @@ static struct pnode *parse_unset(struct parser *p) {
     php_parse_expect_semicolon(p, NULL);
     return php_parse_done(p, n);
 }
-static struct pnode *parse_echo(struct parser *p) {
+
+static struct pnode *parse_echo(struct parser *p)
+{
     struct pnode *n = php_parse_node(p, N_ECHO);
     do
         php_parse_append(p, n, php_parse_expr(p, PREC_OR));
@@ -359,7 +395,9 @@ static struct pnode *parse_echo(struct parser *p) {
     php_parse_expect_semicolon(p, "',' or ';'");
     return php_parse_done(p, n);
 }
-static struct pnode *parse_do(struct parser *p) {
+
+static struct pnode *parse_do(struct parser *p)
+{
     struct pnode *n = php_parse_node(p, N_DO);
     php_parse_next(p);
     p->loops++;
@@ -373,7 +411,9 @@ static struct pnode *parse_do(struct parser *p) {
     php_parse_expect_semicolon(p, NULL);
     return php_parse_done(p, n);
 }
-static struct pnode *parse_return(struct parser *p) {
+
+static struct pnode *parse_return(struct parser *p)
+{
     struct pnode *n = php_parse_node(p, N_RETURN);
     php_parse_next(p);
     if (!php_parse_is_op(p, ';'))
@@ -381,7 +421,9 @@ static struct pnode *parse_return(struct parser *p) {
     php_parse_expect_semicolon(p, NULL);
     return php_parse_done(p, n);
 }
-static struct pnode *parse_html(struct parser *p) {
+
+static struct pnode *parse_html(struct parser *p)
+{
     struct pnode *n = php_parse_node(p, N_ECHO);
     bool echo = p->lex.op;
     if (p->lex.text.n)
@@ -394,21 +436,27 @@ static struct pnode *parse_html(struct parser *p) {
     php_parse_append(p, block, parse_echo(p));
     return php_parse_done(p, block);
 }
-static struct pnode *parse_while(struct parser *p) {
+
+static struct pnode *parse_while(struct parser *p)
+{
     struct pnode *n = php_parse_node(p, N_WHILE);
     php_parse_next(p);
     n->a = parse_parens(p);
     n->b = parse_loop_body(p, KW_ENDWHILE);
     return php_parse_done(p, n);
 }
-static bool function_follows(struct parser *p) {                     /* a declaration, not a closure used as a statement */
+
+static bool function_follows(struct parser *p)                     /* a declaration, not a closure used as a statement */
+{
     struct php_lexer look = p->lex;
     php_lex_next(&look);
     if (look.kind == T_OP && look.op == '&')
         php_lex_next(&look);
     return !(look.kind == T_OP && look.op == '(');
 }
-static struct pnode *parse_keyword_statement(struct parser *p) {
+
+static struct pnode *parse_keyword_statement(struct parser *p)
+{
     switch ((enum php_keyword)p->lex.op) {
     case KW_IF: return parse_if(p);
     case KW_WHILE: return parse_while(p);
@@ -429,7 +477,9 @@ static struct pnode *parse_keyword_statement(struct parser *p) {
     default: return NULL;
     }
 }
-struct pnode *php_parse_statement(struct parser *p) {
+
+struct pnode *php_parse_statement(struct parser *p)
+{
     php_parse_enter(p);
     struct pnode *n = NULL;
     if (p->lex.kind == T_INLINE_HTML)

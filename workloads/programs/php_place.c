@@ -8,22 +8,29 @@
 #include "workloads/programs/php_place.h"
 
 /* ---- reading ---- */
-struct pval *php_eval_slot(struct php_vm *vm, struct pnode *n) {
+struct pval *php_eval_slot(struct php_vm *vm, struct pnode *n)
+{
     return n->kind == N_VAR ? &vm->frame->slots[n->slot] : &vm->globals[n->slot];
 }
-struct pval php_eval_undefined_variable(struct php_vm *vm, struct pnode *n) {
+
+struct pval php_eval_undefined_variable(struct php_vm *vm, struct pnode *n)
+{
     struct pfunc *fn = n->kind == N_VAR ? vm->frame->fn : vm->main;
     vm->line = n->line;
     php_report(vm, SEV_NOTICE, "Undefined variable: " STR_FMT, STR_ARG(fn->names[n->slot]));
     return PV_NULL;
 }
-static void undefined_key(struct php_vm *vm, struct pkey k) {
+
+static void undefined_key(struct php_vm *vm, struct pkey k)
+{
     if (k.s)
         php_report(vm, SEV_NOTICE, "Undefined index: " STR_FMT, (int)k.s->n, k.s->p);
     else
         php_report(vm, SEV_NOTICE, "Undefined offset: %" PRId64, k.i);
 }
-static struct pval string_offset(struct php_vm *vm, struct pval s, struct pval index, bool quiet) {
+
+static struct pval string_offset(struct php_vm *vm, struct pval s, struct pval index, bool quiet)
+{
     int64_t i = php_value_to_int(index), number;
     double d;
     if (index.type == PHP_STRING && php_numeric(pv_view(index), false, &number, &d) != PHP_INT) {
@@ -39,7 +46,9 @@ static struct pval string_offset(struct php_vm *vm, struct pval s, struct pval i
     }
     return php_str(vm, (struct str){ s.s->p + i, 1 });
 }
-struct pval php_eval_element(struct php_vm *vm, struct pval base, struct pval index, bool quiet) {
+
+struct pval php_eval_element(struct php_vm *vm, struct pval base, struct pval index, bool quiet)
+{
     struct pkey k;
     struct pval hold;
     if (base.type == PHP_STRING)
@@ -52,8 +61,10 @@ struct pval php_eval_element(struct php_vm *vm, struct pval base, struct pval in
     pv_free(vm, hold);
     return p ? php_value_copy(*p) : PV_NULL;
 }
+
 /* The base of a subscript is borrowed when it is a variable, so that $a[$i] does not count references of $a up and down. */
-struct pval php_eval_index(struct php_vm *vm, struct pnode *n) {
+struct pval php_eval_index(struct php_vm *vm, struct pnode *n)
+{
     if (!n->b)
         php_fatal(vm, "Cannot use [] for reading");
     bool borrowed = n->a->kind == N_VAR || n->a->kind == N_GLOBAL_VAR;
@@ -71,7 +82,9 @@ struct pval php_eval_index(struct php_vm *vm, struct pnode *n) {
     pv_free(vm, index);
     return v;
 }
-struct pval php_read_quiet(struct php_vm *vm, struct pnode *n) {
+
+struct pval php_read_quiet(struct php_vm *vm, struct pnode *n)
+{
     if (n->kind == N_VAR || n->kind == N_GLOBAL_VAR)
         return php_value_copy(*php_eval_slot(vm, n));
     if (n->kind != N_INDEX || !n->b)
@@ -86,10 +99,13 @@ struct pval php_read_quiet(struct php_vm *vm, struct pnode *n) {
 
 /* ---- writing ---- */
 
-static bool computed(const struct pnode *index) {
+static bool computed(const struct pnode *index)
+{
     return index && index->kind != N_LIT && index->kind != N_VAR;
 }
-void php_eval_eval_early(struct php_vm *vm, struct pnode *n, struct early *early) {
+
+void php_eval_eval_early(struct php_vm *vm, struct pnode *n, struct early *early)
+{
     if (n->kind != N_INDEX)
         return;
     php_eval_eval_early(vm, n->a, early);
@@ -99,20 +115,26 @@ void php_eval_eval_early(struct php_vm *vm, struct pnode *n, struct early *early
         php_unsupported(vm, "more than 16 computed subscripts in one assignment");
     early->v[early->n++] = php_eval(vm, n->b);
 }
-static struct pval *scratch(struct php_vm *vm) {
+
+static struct pval *scratch(struct php_vm *vm)
+{
     pv_free(vm, vm->scratch);
     vm->scratch = PV_NULL;
     return &vm->scratch;
 }
+
 /* A subscript's value: computed ones were evaluated before the place was looked for, since their code may change what
  * is there. */
-static struct pval subscript(struct php_vm *vm, struct pnode *n, struct early *early) {
+static struct pval subscript(struct php_vm *vm, struct pnode *n, struct early *early)
+{
     return !n->b ? PV_NULL : computed(n->b) ? early->v[early->used++] : php_eval(vm, n->b);
 }
+
 /* The storage of n; missing arrays and elements are made. notice: it is read too, so what is missing is worth one. raw:
  * not looked through if it is a reference, so that another can be put there. Nothing here runs the script's code:
  * pointers into arrays stay good. */
-struct pval *php_eval_place(struct php_vm *vm, struct pnode *n, struct early *early, bool notice, bool raw) {
+struct pval *php_eval_place(struct php_vm *vm, struct pnode *n, struct early *early, bool notice, bool raw)
+{
     if (n->kind == N_VAR || n->kind == N_GLOBAL_VAR) {
         struct pval *p = php_eval_slot(vm, n);
         if (pv_undefined(*p)) {
@@ -150,24 +172,34 @@ struct pval *php_eval_place(struct php_vm *vm, struct pnode *n, struct early *ea
     pv_free(vm, key);
     return raw ? p : pv_deref(p);
 }
-struct pval *php_eval_place_now(struct php_vm *vm, struct pnode *n, bool notice, bool raw) {
+
+struct pval *php_eval_place_now(struct php_vm *vm, struct pnode *n, bool notice, bool raw)
+{
     struct early early;
     early_none(&early);
     if (n->kind == N_INDEX)
         php_eval_eval_early(vm, n, &early);
     return php_eval_place(vm, n, &early, notice, raw);
 }
-struct pval *php_place(struct php_vm *vm, struct pnode *n) {
+
+struct pval *php_place(struct php_vm *vm, struct pnode *n)
+{
     return php_eval_place_now(vm, n, false, false);
 }
-struct pval *php_eval_raw_place(struct php_vm *vm, struct pnode *n) {
+
+struct pval *php_eval_raw_place(struct php_vm *vm, struct pnode *n)
+{
     return php_eval_place_now(vm, n, false, true);
 }
-struct pval php_eval_reference_to(struct php_vm *vm, struct pnode *n) {
+
+struct pval php_eval_reference_to(struct php_vm *vm, struct pnode *n)
+{
     return php_value_make_ref(vm, php_eval_raw_place(vm, n));
 }
+
 /* $s[3] = 'x': only the first byte counts; padded with blanks when past the end. */
-bool php_eval_assign_string_offset(struct php_vm *vm, struct pnode *target, struct pval v) {
+bool php_eval_assign_string_offset(struct php_vm *vm, struct pnode *target, struct pval v)
+{
     if (target->kind != N_INDEX || !target->b || target->a->kind != N_VAR)
         return false;
     struct pval *base = pv_deref(php_eval_slot(vm, target->a));
@@ -190,7 +222,9 @@ bool php_eval_assign_string_offset(struct php_vm *vm, struct pnode *target, stru
     pv_free(vm, index);
     return true;
 }
-void php_eval_assign_to(struct php_vm *vm, struct pnode *target, struct pval v) {         /* takes v */
+
+void php_eval_assign_to(struct php_vm *vm, struct pnode *target, struct pval v)         /* takes v */
+{
     SPEND(vm, COST_ASSIGN);
     if (target->kind == N_VAR) {
         php_value_set(vm, &vm->frame->slots[target->slot], v);

@@ -19,7 +19,8 @@ static const struct { const char *label; int bit; } SEVERITIES[] = {
     [SEV_FATAL] = { "Fatal error", 1 }, [SEV_PARSE] = { "Parse error", 4 },
 };
 
-void php_options_init(struct php_options *opt) {
+void php_options_init(struct php_options *opt)
+{
     *opt = (struct php_options){
         .script_path = "/var/www/html/index.php",
         .hostname = "localhost",
@@ -33,7 +34,8 @@ void php_options_init(struct php_options *opt) {
     };
 }
 
-void php_write(struct php_vm *vm, struct str s) {
+void php_write(struct php_vm *vm, struct str s)
+{
     if (vm->captured_count) {
         strbuf_add(&vm->captured[vm->captured_count - 1], s);
         return;
@@ -45,7 +47,8 @@ void php_write(struct php_vm *vm, struct str s) {
         php_stop(vm, PHP_ERROR_TIME);
 }
 
-static void report(struct php_vm *vm, enum php_severity sev, int line, const char *text) {
+static void report(struct php_vm *vm, enum php_severity sev, int line, const char *text)
+{
     const char *path = vm->opt->script_path, *label = SEVERITIES[sev].label;
     if (!(vm->reporting & SEVERITIES[sev].bit) || (vm->silence && sev < SEV_FATAL))
         return;
@@ -60,7 +63,9 @@ static void report(struct php_vm *vm, enum php_severity sev, int line, const cha
                       : arena_printf(vm->arena, "\n%s: %s in %s on line %d\n", label, text, path, line);
     php_write(vm, str_c(shown));
 }
-void php_report(struct php_vm *vm, enum php_severity sev, const char *fmt, ...) {
+
+void php_report(struct php_vm *vm, enum php_severity sev, const char *fmt, ...)
+{
     char text[1024];
     if (!(vm->reporting & SEVERITIES[sev].bit))
         return;
@@ -71,12 +76,15 @@ void php_report(struct php_vm *vm, enum php_severity sev, const char *fmt, ...) 
     report(vm, sev, vm->line, text);
 }
 
-void php_stop(struct php_vm *vm, enum php_error why) {
+void php_stop(struct php_vm *vm, enum php_error why)
+{
     if (why != PHP_ERROR_NONE)
         vm->out->error = why;
     longjmp(vm->stop, 1);
 }
-static _Noreturn void die(struct php_vm *vm, enum php_error why, enum php_severity sev, int line, const char *text) {
+
+static _Noreturn void die(struct php_vm *vm, enum php_error why, enum php_severity sev, int line, const char *text)
+{
     vm->out->error = why;
     vm->out->error_line = line;
     vm->out->error_text = arena_str(vm->arena, str_c(text));
@@ -84,7 +92,9 @@ static _Noreturn void die(struct php_vm *vm, enum php_error why, enum php_severi
     report(vm, sev, line, text);
     php_stop(vm, why);
 }
-void php_fatal(struct php_vm *vm, const char *fmt, ...) {
+
+void php_fatal(struct php_vm *vm, const char *fmt, ...)
+{
     char text[1024];
     va_list ap;
     va_start(ap, fmt);
@@ -92,10 +102,14 @@ void php_fatal(struct php_vm *vm, const char *fmt, ...) {
     va_end(ap);
     die(vm, vm->out->error == PHP_ERROR_NONE ? PHP_ERROR_FATAL : vm->out->error, SEV_FATAL, vm->line, text);
 }
-void php_unsupported(struct php_vm *vm, const char *what) {
+
+void php_unsupported(struct php_vm *vm, const char *what)
+{
     die(vm, PHP_ERROR_UNSUPPORTED, SEV_FATAL, vm->line, arena_printf(vm->arena, "kubelab's PHP does not have %s", what));
 }
-void php_check_time(struct php_vm *vm) {
+
+void php_check_time(struct php_vm *vm)
+{
     bool operations = vm->operations > vm->opt->operations_max;
     if (vm->ns <= vm->ns_max && !operations)
         return;
@@ -111,7 +125,8 @@ void php_check_time(struct php_vm *vm) {
 }
 
 /* ---- the run ---- */
-static void set_superglobal(struct php_vm *vm, const char *name, const struct php_pair *pairs, size_t n) {
+static void set_superglobal(struct php_vm *vm, const char *name, const struct php_pair *pairs, size_t n)
+{
     for (size_t i = 0; i < vm->main->slot_count; i++) {
         if (!str_eqc(vm->main->names[i], name))
             continue;
@@ -122,7 +137,9 @@ static void set_superglobal(struct php_vm *vm, const char *name, const struct ph
         vm->out->volatile_output |= n > 0;
     }
 }
-static void run(struct php_vm *vm, struct str source) {
+
+static void run(struct php_vm *vm, struct str source)
+{
     struct php_program program;
     struct php_parse_error e;
     if (setjmp(vm->stop))
@@ -156,15 +173,19 @@ static void run(struct php_vm *vm, struct str source) {
     set_superglobal(vm, "_ENV", NULL, 0);
     php_run_function(vm, vm->main);
 }
+
 /* What ob_start holds back is sent at the end, the innermost into the one around it. */
-static void flush_captured(struct php_vm *vm) {
+static void flush_captured(struct php_vm *vm)
+{
     while (vm->captured_count) {
         struct strbuf *top = &vm->captured[--vm->captured_count];
         strbuf_add(vm->captured_count ? top - 1 : &vm->output, strbuf_str(top));
         strbuf_deinit(top);
     }
 }
-void php_run(struct arena *a, struct str source, const struct php_options *opt, struct php_result *out) {
+
+void php_run(struct arena *a, struct str source, const struct php_options *opt, struct php_result *out)
+{
     *out = (struct php_result){ .status = 200, .content_type = STR("text/html; charset=UTF-8") };
     struct php_vm *vm = ARENA_NEW(a, struct php_vm);
     vm->arena = a;

@@ -15,19 +15,24 @@
 enum { ELEMENT_BYTES = 144, ARRAY_BYTES = 120, ARRAY_MAX = 1 << 24, FREE_DEPTH_MAX = 1000, COMPARE_DEPTH_MAX = 14000 };
 
 /* ---- memory of the run ---- */
-static void block_link(struct php_vm *vm, struct php_block *b) {
+static void block_link(struct php_vm *vm, struct php_block *b)
+{
     b->next = vm->blocks.next;
     b->prev = &vm->blocks;
     vm->blocks.next->prev = b;
     vm->blocks.next = b;
 }
-void *php_alloc(struct php_vm *vm, size_t n) {
+
+void *php_alloc(struct php_vm *vm, size_t n)
+{
     struct php_block *b = xmalloc(sizeof *b + 8 + n);     /* 8: what is handed out is 16-byte aligned */
     b->n = n;
     block_link(vm, b);
     return (char *)b + sizeof *b + 8;
 }
-void *php_realloc(struct php_vm *vm, void *p, size_t n) {
+
+void *php_realloc(struct php_vm *vm, void *p, size_t n)
+{
     if (!p)
         return php_alloc(vm, n);
     struct php_block *b = (void *)((char *)p - 8 - sizeof *b);
@@ -38,7 +43,9 @@ void *php_realloc(struct php_vm *vm, void *p, size_t n) {
     block_link(vm, b);
     return (char *)b + sizeof *b + 8;
 }
-void php_free(struct php_vm *vm, void *p) {
+
+void php_free(struct php_vm *vm, void *p)
+{
     (void)vm;
     if (!p)
         return;
@@ -47,7 +54,9 @@ void php_free(struct php_vm *vm, void *p) {
     b->next->prev = b->prev;
     free(b);
 }
-void php_account(struct php_vm *vm, ptrdiff_t bytes) {
+
+void php_account(struct php_vm *vm, ptrdiff_t bytes)
+{
     vm->memory_bytes += (size_t)bytes;
     if (bytes > 0 && vm->memory_bytes > vm->memory_peak) {
         if (vm->memory_bytes > vm->opt->memory_bytes_max) {
@@ -61,23 +70,30 @@ void php_account(struct php_vm *vm, ptrdiff_t bytes) {
 }
 
 /* ---- strings ---- */
-struct pstr *php_str_new(struct php_vm *vm, size_t n) {
+struct pstr *php_str_new(struct php_vm *vm, size_t n)
+{
     php_account(vm, php_string_bytes(n));
     struct pstr *s = php_alloc(vm, sizeof *s + n + 1);
     *s = (struct pstr){ .refs = 1, .n = n, .cap = n };
     s->p[n] = '\0';
     return s;
 }
-struct pval php_str(struct php_vm *vm, struct str s) {
+
+struct pval php_str(struct php_vm *vm, struct str s)
+{
     struct pstr *ps = php_str_new(vm, s.n);
     if (s.n)
         memcpy(ps->p, s.p, s.n);
     return (struct pval){ .type = PHP_STRING, .s = ps };
 }
-struct pval php_strc(struct php_vm *vm, const char *s) {
+
+struct pval php_strc(struct php_vm *vm, const char *s)
+{
     return php_str(vm, str_c(s));
 }
-struct pval php_strf(struct php_vm *vm, const char *fmt, ...) {
+
+struct pval php_strf(struct php_vm *vm, const char *fmt, ...)
+{
     char small[512];
     va_list ap;
     va_start(ap, fmt);
@@ -88,7 +104,8 @@ struct pval php_strf(struct php_vm *vm, const char *fmt, ...) {
 }
 
 /* ---- ownership ---- */
-static uint32_t *refs_of(struct pval v) {
+static uint32_t *refs_of(struct pval v)
+{
     switch (v.type) {
     case PHP_STRING: return &v.s->refs;
     case PHP_ARRAY: return &v.a->refs;
@@ -97,7 +114,9 @@ static uint32_t *refs_of(struct pval v) {
     default: return NULL;
     }
 }
-struct pval php_value_copy(struct pval v) {
+
+struct pval php_value_copy(struct pval v)
+{
     if (v.type == PHP_REF)
         v = v.r->v;
     if (v.type >= PHP_STRING) {
@@ -106,7 +125,9 @@ struct pval php_value_copy(struct pval v) {
     }
     return v;
 }
-void php_value_free_slow(struct php_vm *vm, struct pval v) {
+
+void php_value_free_slow(struct php_vm *vm, struct pval v)
+{
     uint32_t *refs = refs_of(v);
     if (*refs >= PHP_IMMORTAL || --*refs > 0)
         return;
@@ -134,13 +155,17 @@ void php_value_free_slow(struct php_vm *vm, struct pval v) {
     }
     vm->freeing--;
 }
-void php_value_set(struct php_vm *vm, struct pval *to, struct pval v) {
+
+void php_value_set(struct php_vm *vm, struct pval *to, struct pval v)
+{
     to = pv_deref(to);
     struct pval old = *to;
     *to = v;
     pv_free(vm, old);
 }
-struct pval php_value_make_ref(struct php_vm *vm, struct pval *v) {
+
+struct pval php_value_make_ref(struct php_vm *vm, struct pval *v)
+{
     if (v->type != PHP_REF) {
         struct pref *r = php_alloc(vm, sizeof *r);
         *r = (struct pref){ .refs = 1, .v = *v };
@@ -151,7 +176,8 @@ struct pval php_value_make_ref(struct php_vm *vm, struct pval *v) {
 }
 
 /* ---- numbers and text ---- */
-int64_t php_float_to_int(double d) {
+int64_t php_float_to_int(double d)
+{
     if (d > -9.2e18 && d < 9.2e18)
         return (int64_t)d;
     if (!isfinite(d))
@@ -161,7 +187,9 @@ int64_t php_float_to_int(double d) {
         m += 18446744073709551616.0;
     return (int64_t)(m >= 18446744073709551615.0 ? UINT64_MAX : (uint64_t)m);
 }
-size_t php_format_float(double d, int precision, char buf[64]) {
+
+size_t php_format_float(double d, int precision, char buf[64])
+{
     if (!isfinite(d))
         return (size_t)snprintf(buf, 64, "%s", d != d ? "NAN" : d > 0 ? "INF" : "-INF");
     if (d == 0)
@@ -195,8 +223,10 @@ size_t php_format_float(double d, int precision, char buf[64]) {
     buf[k] = '\0';
     return k;
 }
+
 /* is_numeric_string: blanks before it are fine, and a hexadecimal integer is a number; with prefix, anything may follow. */
-enum php_type php_numeric(struct str s, bool prefix, int64_t *i, double *d) {
+enum php_type php_numeric(struct str s, bool prefix, int64_t *i, double *d)
+{
     size_t p = 0, end;
     while (p < s.n && (isspace((unsigned char)s.p[p])))
         p++;
@@ -253,7 +283,9 @@ enum php_type php_numeric(struct str s, bool prefix, int64_t *i, double *d) {
     *d = strtod(buf, NULL);
     return PHP_FLOAT;
 }
-struct pval php_value_to_number(struct pval v) {
+
+struct pval php_value_to_number(struct pval v)
+{
     int64_t i = 0;
     double d = 0;
     switch (v.type) {
@@ -271,7 +303,9 @@ struct pval php_value_to_number(struct pval v) {
     default: return pv_int(1);
     }
 }
-int64_t php_value_to_int(struct pval v) {
+
+int64_t php_value_to_int(struct pval v)
+{
     if (v.type == PHP_STRING) {
         struct str text = pv_view(v);              /* strtol: digits only, so "1e3" is 1; saturates */
         size_t p = 0;
@@ -289,11 +323,15 @@ int64_t php_value_to_int(struct pval v) {
     v = php_value_to_number(v);
     return v.type == PHP_INT ? v.i : php_float_to_int(v.d);
 }
-double php_value_to_float(struct pval v) {
+
+double php_value_to_float(struct pval v)
+{
     v = php_value_to_number(v);
     return v.type == PHP_INT ? (double)v.i : v.d;
 }
-bool php_value_true(struct pval v) {
+
+bool php_value_true(struct pval v)
+{
     switch (v.type) {
     case PHP_NULL: return false;
     case PHP_BOOL: return v.b;
@@ -305,7 +343,9 @@ bool php_value_true(struct pval v) {
     default: return true;
     }
 }
-struct pval php_value_to_string(struct php_vm *vm, struct pval v) {
+
+struct pval php_value_to_string(struct php_vm *vm, struct pval v)
+{
     char buf[64];
     switch (v.type) {
     case PHP_STRING: return php_value_copy(v);
@@ -322,21 +362,28 @@ struct pval php_value_to_string(struct php_vm *vm, struct pval v) {
         php_fatal(vm, "Object of class Closure could not be converted to string");
     }
 }
-const char *php_value_type_name(struct pval v) {
+
+const char *php_value_type_name(struct pval v)
+{
     static const char *const NAMES[] = { "null", "boolean", "integer", "double", "string", "array", "object", "reference" };
     return NAMES[pv_deref(&v)->type];
 }
 
 /* ---- comparison ---- */
-static int order(double a, double b) {
+static int order(double a, double b)
+{
     return a < b ? -1 : a > b ? 1 : a == b ? 0 : 2;
 }
-static int compare_numbers(struct pval a, struct pval b) {
+
+static int compare_numbers(struct pval a, struct pval b)
+{
     if (a.type == PHP_INT && b.type == PHP_INT)
         return a.i < b.i ? -1 : a.i > b.i;
     return order(a.type == PHP_INT ? (double)a.i : a.d, b.type == PHP_INT ? (double)b.i : b.d);
 }
-static int compare_strings(struct pval a, struct pval b) {           /* zendi_smart_strcmp */
+
+static int compare_strings(struct pval a, struct pval b)           /* zendi_smart_strcmp */
+{
     struct pval x = PV_NULL, y = PV_NULL;
     int64_t i;
     double d;
@@ -348,7 +395,9 @@ static int compare_strings(struct pval a, struct pval b) {           /* zendi_sm
     int c = str_cmp(pv_view(a), pv_view(b));
     return c < 0 ? -1 : c > 0;
 }
-static int compare_arrays(struct php_vm *vm, struct parr *a, struct parr *b) {
+
+static int compare_arrays(struct php_vm *vm, struct parr *a, struct parr *b)
+{
     if (a->live != b->live)
         return a->live < b->live ? -1 : 1;
     if (++vm->depth > COMPARE_DEPTH_MAX)
@@ -364,7 +413,9 @@ static int compare_arrays(struct php_vm *vm, struct parr *a, struct parr *b) {
     vm->depth--;
     return result;
 }
-int php_value_compare(struct php_vm *vm, struct pval a, struct pval b) {
+
+int php_value_compare(struct php_vm *vm, struct pval a, struct pval b)
+{
     a = *pv_deref(&a);
     b = *pv_deref(&b);
     bool an = a.type == PHP_INT || a.type == PHP_FLOAT, bn = b.type == PHP_INT || b.type == PHP_FLOAT;
@@ -389,10 +440,14 @@ int php_value_compare(struct php_vm *vm, struct pval a, struct pval b) {
         return -1;
     return compare_numbers(php_value_to_number(a), php_value_to_number(b));
 }
-bool php_value_equal(struct php_vm *vm, struct pval a, struct pval b) {
+
+bool php_value_equal(struct php_vm *vm, struct pval a, struct pval b)
+{
     return php_value_compare(vm, a, b) == 0;
 }
-static bool identical(struct pval a, struct pval b, unsigned depth) {
+
+static bool identical(struct pval a, struct pval b, unsigned depth)
+{
     a = *pv_deref(&a);
     b = *pv_deref(&b);
     if (a.type != b.type)
@@ -423,12 +478,15 @@ static bool identical(struct pval a, struct pval b, unsigned depth) {
     }
     return true;
 }
-bool php_value_identical(struct pval a, struct pval b) {
+
+bool php_value_identical(struct pval a, struct pval b)
+{
     return identical(a, b, 0);
 }
 
 /* ---- arithmetic ---- */
-static struct pval arrays_union(struct php_vm *vm, struct parr *a, struct parr *b) {
+static struct pval arrays_union(struct php_vm *vm, struct parr *a, struct parr *b)
+{
     struct parr *sum = php_array_clone(vm, a);
     parr_for(e, b) {
         struct pkey k = { e->key, e->index };
@@ -437,7 +495,9 @@ static struct pval arrays_union(struct php_vm *vm, struct parr *a, struct parr *
     }
     return php_value_array(sum);
 }
-static struct pval power(struct pval a, struct pval b) {
+
+static struct pval power(struct pval a, struct pval b)
+{
     if (a.type == PHP_INT && b.type == PHP_INT && b.i >= 0) {
         int64_t result = 1, base = a.i, n = b.i;
         bool overflow = false;
@@ -452,7 +512,9 @@ static struct pval power(struct pval a, struct pval b) {
     }
     return pv_float(pow(php_value_to_float(a), php_value_to_float(b)));
 }
-static struct pval bitwise(struct php_vm *vm, int op, struct pval a, struct pval b) {
+
+static struct pval bitwise(struct php_vm *vm, int op, struct pval a, struct pval b)
+{
     if (a.type == PHP_STRING && b.type == PHP_STRING && op < 256) {  /* bytewise */
         size_t lo = a.s->n < b.s->n ? a.s->n : b.s->n, hi = a.s->n > b.s->n ? a.s->n : b.s->n;
         struct pstr *s = php_str_new(vm, op == '|' ? hi : lo);
@@ -471,7 +533,9 @@ static struct pval bitwise(struct php_vm *vm, int op, struct pval a, struct pval
     default: return pv_int(x >> (y & 63));
     }
 }
-static struct pval int_arith(int op, int64_t x, int64_t y) {
+
+static struct pval int_arith(int op, int64_t x, int64_t y)
+{
     int64_t r;
     if (op == '+'   ? __builtin_add_overflow(x, y, &r)
         : op == '-' ? __builtin_sub_overflow(x, y, &r)
@@ -479,7 +543,9 @@ static struct pval int_arith(int op, int64_t x, int64_t y) {
         return pv_float(op == '+' ? (double)x + (double)y : op == '-' ? (double)x - (double)y : (double)x * (double)y);
     return pv_int(r);
 }
-static struct pval divide(struct php_vm *vm, struct pval a, struct pval b) {
+
+static struct pval divide(struct php_vm *vm, struct pval a, struct pval b)
+{
     double y = php_value_to_float(b);
     if (y == 0) {
         php_report(vm, SEV_WARNING, "Division by zero");
@@ -489,7 +555,9 @@ static struct pval divide(struct php_vm *vm, struct pval a, struct pval b) {
         return pv_int(a.i / b.i);
     return pv_float(php_value_to_float(a) / y);
 }
-static struct pval modulo(struct php_vm *vm, struct pval a, struct pval b) {
+
+static struct pval modulo(struct php_vm *vm, struct pval a, struct pval b)
+{
     int64_t x = php_value_to_int(a), y = php_value_to_int(b);
     if (y == 0) {
         php_report(vm, SEV_WARNING, "Division by zero");
@@ -497,7 +565,9 @@ static struct pval modulo(struct php_vm *vm, struct pval a, struct pval b) {
     }
     return pv_int(y == -1 ? 0 : x % y);
 }
-struct pval php_value_arith(struct php_vm *vm, int op, struct pval a, struct pval b) {
+
+struct pval php_value_arith(struct php_vm *vm, int op, struct pval a, struct pval b)
+{
     a = *pv_deref(&a);
     b = *pv_deref(&b);
     if (a.type == PHP_ARRAY || b.type == PHP_ARRAY) {
@@ -524,7 +594,8 @@ struct pval php_value_arith(struct php_vm *vm, int op, struct pval a, struct pva
 }
 
 /* ---- arrays ---- */
-struct parr *php_array_new(struct php_vm *vm, size_t hint) {
+struct parr *php_array_new(struct php_vm *vm, size_t hint)
+{
     php_account(vm, ARRAY_BYTES);
     struct parr *a = php_alloc(vm, sizeof *a);
     *a = (struct parr){ .refs = 1 };
@@ -534,7 +605,9 @@ struct parr *php_array_new(struct php_vm *vm, size_t hint) {
     }
     return a;
 }
-void php_array_free(struct php_vm *vm, struct parr *a) {
+
+void php_array_free(struct php_vm *vm, struct parr *a)
+{
     parr_for(e, a) {
         if (e->key)
             pv_free(vm, (struct pval){ .type = PHP_STRING, .s = e->key });
@@ -545,25 +618,35 @@ void php_array_free(struct php_vm *vm, struct parr *a) {
     php_free(vm, a->slots);
     php_free(vm, a);
 }
-struct pval php_value_array(struct parr *a) {
+
+struct pval php_value_array(struct parr *a)
+{
     return (struct pval){ .type = PHP_ARRAY, .a = a };
 }
-static uint64_t key_hash(struct pkey k) {
+
+static uint64_t key_hash(struct pkey k)
+{
     return k.s ? str_hash((struct str){ k.s->p, k.s->n }) : (uint64_t)k.i * 0x9e3779b97f4a7c15ull ^ (uint64_t)k.i >> 32;
 }
-static bool key_is(const struct pentry *e, struct pkey k) {
+
+static bool key_is(const struct pentry *e, struct pkey k)
+{
     if (!k.s)
         return !e->key && e->index == k.i;
     return e->key && (e->key == k.s || (e->key->n == k.s->n && memcmp(e->key->p, k.s->p, k.s->n) == 0));
 }
-static void index_add(struct parr *a, size_t position) {
+
+static void index_add(struct parr *a, size_t position)
+{
     uint64_t h = key_hash((struct pkey){ a->e[position].key, a->e[position].index });
     size_t i = h & (a->slot_count - 1);
     while (a->slots[i])
         i = (i + 1) & (a->slot_count - 1);
     a->slots[i] = (uint32_t)(position + 1);
 }
-static void index_build(struct php_vm *vm, struct parr *a) {
+
+static void index_build(struct php_vm *vm, struct parr *a)
+{
     size_t count = 16;
     while (count < a->cap * 2 + 2)
         count *= 2;
@@ -575,7 +658,9 @@ static void index_build(struct php_vm *vm, struct parr *a) {
         if (a->e[i].used)
             index_add(a, i);
 }
-static struct pentry *entry_find(const struct parr *a, struct pkey k) {
+
+static struct pentry *entry_find(const struct parr *a, struct pkey k)
+{
     if (!a->slots)
         return !k.s && k.i >= 0 && (size_t)k.i < a->n ? &a->e[k.i] : NULL;
     for (size_t i = key_hash(k) & (a->slot_count - 1); a->slots[i]; i = (i + 1) & (a->slot_count - 1)) {
@@ -585,12 +670,16 @@ static struct pentry *entry_find(const struct parr *a, struct pkey k) {
     }
     return NULL;
 }
-struct pval *php_array_find(const struct parr *a, struct pkey k) {
+
+struct pval *php_array_find(const struct parr *a, struct pkey k)
+{
     struct pentry *e = entry_find(a, k);
     return e ? &e->v : NULL;
 }
+
 /* Room for one more at the end: holes are squeezed out when they are the most, else the capacity doubles. */
-static void parr_grow(struct php_vm *vm, struct parr *a) {
+static void parr_grow(struct php_vm *vm, struct parr *a)
+{
     if (a->n < a->cap)
         return;
     if (a->slots && a->live < a->n / 2) {
@@ -612,7 +701,9 @@ static void parr_grow(struct php_vm *vm, struct parr *a) {
     if (a->slots)
         index_build(vm, a);
 }
-struct pval *php_array_put(struct php_vm *vm, struct parr *a, struct pkey k) {
+
+struct pval *php_array_put(struct php_vm *vm, struct parr *a, struct pkey k)
+{
     struct pentry *e = entry_find(a, k);
     if (e)
         return &e->v;
@@ -630,7 +721,9 @@ struct pval *php_array_put(struct php_vm *vm, struct parr *a, struct pkey k) {
         index_add(a, a->n);
     return &a->e[a->n++].v;
 }
-struct pval *php_array_push(struct php_vm *vm, struct parr *a, struct pval v) {
+
+struct pval *php_array_push(struct php_vm *vm, struct parr *a, struct pval v)
+{
     struct pkey k = { NULL, a->next_index };
     if (a->next_index == INT64_MAX && entry_find(a, k)) {
         php_report(vm, SEV_WARNING, "Cannot add element to the array as the next element is already occupied");
@@ -641,7 +734,9 @@ struct pval *php_array_push(struct php_vm *vm, struct parr *a, struct pval v) {
     *p = v;
     return p;
 }
-bool php_array_remove(struct php_vm *vm, struct parr *a, struct pkey k) {
+
+bool php_array_remove(struct php_vm *vm, struct parr *a, struct pkey k)
+{
     struct pentry *e = entry_find(a, k);
     if (!e)
         return false;
@@ -667,7 +762,9 @@ bool php_array_remove(struct php_vm *vm, struct parr *a, struct pkey k) {
     pv_free(vm, v);
     return true;
 }
-struct parr *php_array_clone(struct php_vm *vm, const struct parr *a) {
+
+struct parr *php_array_clone(struct php_vm *vm, const struct parr *a)
+{
     struct parr *b = php_array_new(vm, a->live);
     php_spend_bytes(vm, COST_STRING_BYTE_16, a->live * 160);
     parr_for(e, a) {
@@ -683,7 +780,9 @@ struct parr *php_array_clone(struct php_vm *vm, const struct parr *a) {
     b->cursor = a->live == a->n ? a->cursor : 0;
     return b;
 }
-struct parr *php_array_own(struct php_vm *vm, struct pval *v) {
+
+struct parr *php_array_own(struct php_vm *vm, struct pval *v)
+{
     v = pv_deref(v);
     if (v->a->refs > 1) {
         struct parr *b = php_array_clone(vm, v->a);
@@ -692,16 +791,22 @@ struct parr *php_array_own(struct php_vm *vm, struct pval *v) {
     }
     return v->a;
 }
-void php_array_set(struct php_vm *vm, struct parr *a, const char *key, struct pval v) {
+
+void php_array_set(struct php_vm *vm, struct parr *a, const char *key, struct pval v)
+{
     struct pval k = php_strc(vm, key), *p = php_array_put(vm, a, (struct pkey){ k.s, 0 });
     php_value_set(vm, p, v);
     pv_free(vm, k);
 }
-struct pval php_array_key_value(const struct pentry *e) {
+
+struct pval php_array_key_value(const struct pentry *e)
+{
     return e->key ? php_value_copy((struct pval){ .type = PHP_STRING, .s = e->key }) : pv_int(e->index);
 }
+
 /* "12" is the integer 12, "012" and "-0" stay strings; floats and booleans become integers, null the empty string. */
-bool php_key(struct php_vm *vm, struct pval v, struct pkey *k, struct pval *hold) {
+bool php_key(struct php_vm *vm, struct pval v, struct pkey *k, struct pval *hold)
+{
     v = *pv_deref(&v);
     *hold = PV_NULL;
     *k = (struct pkey){ NULL, 0 };

@@ -18,11 +18,14 @@ static const struct { const char *op; int prec; } BINARY[] = {
 };
 static int64_t expression(struct arith *a, int min);
 
-static void blanks(struct arith *a) {
+static void blanks(struct arith *a)
+{
     while (*a->s == ' ' || *a->s == '\t' || *a->s == '\n')
         a->s++;
 }
-static bool eat(struct arith *a, const char *op) {
+
+static bool eat(struct arith *a, const char *op)
+{
     blanks(a);
     size_t n = strlen(op);
     if (strncmp(a->s, op, n) != 0)
@@ -30,7 +33,9 @@ static bool eat(struct arith *a, const char *op) {
     a->s += n;
     return true;
 }
-static int64_t apply(struct arith *a, const char *op, int64_t x, int64_t y) {
+
+static int64_t apply(struct arith *a, const char *op, int64_t x, int64_t y)
+{
     switch (op[0]) {
     case '+': return (int64_t)((uint64_t)x + (uint64_t)y);
     case '-': return (int64_t)((uint64_t)x - (uint64_t)y);
@@ -61,7 +66,9 @@ static int64_t apply(struct arith *a, const char *op, int64_t x, int64_t y) {
     default: return x & y;
     }
 }
-static int64_t variable(struct arith *a, const char *name) {
+
+static int64_t variable(struct arith *a, const char *name)
+{
     const char *text = sh_var_get(a->p, name);
     if (!text || !*text)
         return 0;
@@ -79,7 +86,9 @@ static int64_t variable(struct arith *a, const char *name) {
     a->depth--;
     return v;
 }
-static void assign(struct arith *a, const char *name, int64_t v) {
+
+static void assign(struct arith *a, const char *name, int64_t v)
+{
     char buf[32];
     if (a->skip || a->error)
         return;
@@ -87,8 +96,10 @@ static void assign(struct arith *a, const char *name, int64_t v) {
     if (!sh_var_set(a->p, name, buf))
         a->error = "";
 }
+
 /* A name, and what may follow it: =, op=, ++, --. */
-static int64_t name_expression(struct arith *a) {
+static int64_t name_expression(struct arith *a)
+{
     static const char *const OPS[] = { "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>=" };
     char name[64];
     size_t n = 0;
@@ -119,7 +130,9 @@ static int64_t name_expression(struct arith *a) {
     }
     return v;
 }
-static int64_t primary(struct arith *a) {
+
+static int64_t primary(struct arith *a)
+{
     blanks(a);
     if (++a->depth > DEPTH_MAX) {
         a->error = "expression recursion loop detected";
@@ -161,7 +174,9 @@ static int64_t primary(struct arith *a) {
     a->depth--;
     return v;
 }
-static int64_t expression(struct arith *a, int min) {
+
+static int64_t expression(struct arith *a, int min)
+{
     if (++a->depth > DEPTH_MAX) {
         a->error = "expression recursion loop detected";
         return 0;
@@ -199,7 +214,9 @@ static int64_t expression(struct arith *a, int min) {
     a->depth--;
     return x;
 }
-bool sh_arith(struct proc *p, const char *text, int64_t *out) {
+
+bool sh_arith(struct proc *p, const char *text, int64_t *out)
+{
     struct arith a = { .p = p, .s = text };
     blanks(&a);
     *out = *a.s ? expression(&a, 1) : 0;

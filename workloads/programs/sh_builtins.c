@@ -10,14 +10,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static enum verdict do_true(struct run *r) {
+static enum verdict do_true(struct run *r)
+{
     return run_done(r, 0);
 }
-static enum verdict do_false(struct run *r) {
+
+static enum verdict do_false(struct run *r)
+{
     return run_done(r, 1);
 }
+
 /* Escapes of echo -e and printf. Returns false at \c. echo's octal numbers begin with \0. */
-static bool escaped(const char **at, struct strbuf *out, bool echo) {
+static bool escaped(const char **at, struct strbuf *out, bool echo)
+{
     static const char FROM[] = "abefnrtv\\", TO[] = "\a\b\033\f\n\r\t\v\\";
     const char *s = *at + 1;
     const char *hit = *s ? strchr(FROM, *s) : NULL;
@@ -41,7 +46,9 @@ static bool escaped(const char **at, struct strbuf *out, bool echo) {
     *at = s;
     return true;
 }
-static enum verdict do_echo(struct run *r) {
+
+static enum verdict do_echo(struct run *r)
+{
     bool newline = true, escapes = false;
     int i = 1;
     struct strbuf *b = applet_buffer(r);
@@ -70,7 +77,9 @@ static enum verdict do_echo(struct run *r) {
     sh_proc_write(r->p, 1, strbuf_str(b));
     return run_done(r, 0);
 }
-static void printf_one(struct run *r, struct strbuf *b, const char *spec, size_t n, char conv, const char *arg) {
+
+static void printf_one(struct run *r, struct strbuf *b, const char *spec, size_t n, char conv, const char *arg)
+{
     char f[40], *end = NULL;
     size_t k = n < 24 ? n : 24;
     memcpy(f, spec, k);
@@ -119,7 +128,9 @@ static void printf_one(struct run *r, struct strbuf *b, const char *spec, size_t
     }
     strbuf_addc(b, out);
 }
-static enum verdict do_printf(struct run *r) {
+
+static enum verdict do_printf(struct run *r)
+{
     struct strbuf *b = applet_buffer(r);
     int arg = 2;
     if (r->argc < 2) {
@@ -171,7 +182,8 @@ out:
 struct test { struct run *r; char **v; int n, at; bool error; };
 static bool test_or(struct test *t);
 
-static bool test_file(struct test *t, char op, const char *name) {
+static bool test_file(struct test *t, char op, const char *name)
+{
     struct sh_stat st;
     char path[1024];
     int64_t fd;
@@ -190,7 +202,9 @@ static bool test_file(struct test *t, char op, const char *name) {
     default: return true;                          /* e r w: root may */
     }
 }
-static int64_t test_number(struct test *t, const char *s) {
+
+static int64_t test_number(struct test *t, const char *s)
+{
     int64_t v = 0;
     struct str text = str_trim(str_c(s));
     if (text.n && text.p[0] == '+')
@@ -201,14 +215,18 @@ static int64_t test_number(struct test *t, const char *s) {
     }
     return v;
 }
-static bool is_binary(const char *s) {
+
+static bool is_binary(const char *s)
+{
     static const char *const OPS[] = { "=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef" };
     for (size_t i = 0; i < ARRAY_LEN(OPS); i++)
         if (strcmp(OPS[i], s) == 0)
             return true;
     return false;
 }
-static bool test_binary(struct test *t, const char *a, const char *op, const char *b) {
+
+static bool test_binary(struct test *t, const char *a, const char *op, const char *b)
+{
     if (op[0] != '-') {
         int c = strcmp(a, b);
         return op[0] == '=' ? c == 0 : op[0] == '!' ? c != 0 : op[0] == '<' ? c < 0 : c > 0;
@@ -231,7 +249,9 @@ static bool test_binary(struct test *t, const char *a, const char *op, const cha
     default: return x >= y;
     }
 }
-static bool test_primary(struct test *t) {
+
+static bool test_primary(struct test *t)
+{
     if (t->at >= t->n) {
         t->error = true;
         return false;
@@ -266,7 +286,9 @@ static bool test_primary(struct test *t) {
     t->at++;
     return *s != '\0';
 }
-static bool test_and(struct test *t) {
+
+static bool test_and(struct test *t)
+{
     bool v = test_primary(t);
     while (!t->error && t->at < t->n && strcmp(t->v[t->at], "-a") == 0) {
         t->at++;
@@ -274,7 +296,9 @@ static bool test_and(struct test *t) {
     }
     return v;
 }
-static bool test_or(struct test *t) {
+
+static bool test_or(struct test *t)
+{
     bool v = test_and(t);
     while (!t->error && t->at < t->n && strcmp(t->v[t->at], "-o") == 0) {
         t->at++;
@@ -282,7 +306,9 @@ static bool test_or(struct test *t) {
     }
     return v;
 }
-static enum verdict do_test(struct run *r) {
+
+static enum verdict do_test(struct run *r)
+{
     struct test t = { .r = r, .v = r->argv + 1, .n = r->argc - 1 };
     const char *name = r->argv[0];
     if (name[strlen(name) - 1] == '[') {
@@ -304,10 +330,13 @@ static enum verdict do_test(struct run *r) {
 }
 
 /* ---- variables ---- */
-static int by_text(const void *a, const void *b) {
+static int by_text(const void *a, const void *b)
+{
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
-static void list_vars(struct run *r, const char *prefix, bool exported) {
+
+static void list_vars(struct run *r, const char *prefix, bool exported)
+{
     struct fields lines = { 0 };
     size_t at = 0;
     struct str key;
@@ -325,7 +354,9 @@ static void list_vars(struct run *r, const char *prefix, bool exported) {
         sh_proc_write(r->p, 1, str_c(lines.v[i]));
     sh_fields_deinit(&lines);
 }
-static enum verdict do_export(struct run *r) {       /* export, readonly, local */
+
+static enum verdict do_export(struct run *r)       /* export, readonly, local */
+{
     char kind = r->applet->name[0];
     int i = 1;
     r->status = 0;
@@ -357,7 +388,9 @@ static enum verdict do_export(struct run *r) {       /* export, readonly, local 
     }
     return run_done(r, r->status);
 }
-static enum verdict do_unset(struct run *r) {
+
+static enum verdict do_unset(struct run *r)
+{
     bool functions = r->argc > 1 && strcmp(r->argv[1], "-f") == 0;
     for (int i = 1; i < r->argc; i++) {
         if (r->argv[i][0] == '-')
@@ -372,7 +405,9 @@ static enum verdict do_unset(struct run *r) {
     }
     return run_done(r, 0);
 }
-static enum verdict do_set(struct run *r) {
+
+static enum verdict do_set(struct run *r)
+{
     struct proc *p = r->p;
     int i = 1;
     if (r->argc == 1)
@@ -412,7 +447,9 @@ static enum verdict do_set(struct run *r) {
     }
     return run_done(r, 0);
 }
-static enum verdict do_shift(struct run *r) {
+
+static enum verdict do_shift(struct run *r)
+{
     int64_t n = 1;
     struct fields *v = &r->p->params;
     if (r->argc > 1 && (!str_int(str_c(r->argv[1]), &n) || n < 0)) {
@@ -428,8 +465,10 @@ static enum verdict do_shift(struct run *r) {
     v->n -= (size_t)n;
     return run_done(r, 0);
 }
+
 /* The line read is cut at IFS into the names; the last one gets the rest. */
-static void read_split(struct run *r, int first, char *line, bool raw) {
+static void read_split(struct run *r, int first, char *line, bool raw)
+{
     const char *ifs = sh_var_get(r->p, "IFS");
     ifs = ifs ? ifs : " \t\n";
     static char reply_name[] = "REPLY", *reply[] = { reply_name };
@@ -454,7 +493,9 @@ static void read_split(struct run *r, int first, char *line, bool raw) {
         strbuf_deinit(&b);
     }
 }
-static enum verdict do_read(struct run *r) {
+
+static enum verdict do_read(struct run *r)
+{
     uint32_t flags;
     const char *values[32];
     int first = applet_options(r, "rp:sn:t:", &flags, values);
@@ -483,7 +524,8 @@ static enum verdict do_read(struct run *r) {
 }
 
 /* ---- places ---- */
-static enum verdict do_cd(struct run *r) {
+static enum verdict do_cd(struct run *r)
+{
     const char *to = r->argc > 1 ? r->argv[1] : sh_var_get(r->p, "HOME");
     char path[1024];
     struct sh_stat st;
@@ -506,13 +548,16 @@ static enum verdict do_cd(struct run *r) {
         OUT(r, "%s\n", path);
     return run_done(r, 0);
 }
-static enum verdict do_pwd(struct run *r) {
+
+static enum verdict do_pwd(struct run *r)
+{
     OUT(r, "%s\n", r->p->cwd);
     return run_done(r, 0);
 }
 
 /* ---- flow ---- */
-static int number_or(struct run *r, int dflt) {
+static int number_or(struct run *r, int dflt)
+{
     int64_t n = dflt;
     if (r->argc > 1 && !str_int(str_c(r->argv[1]), &n)) {
         ERR(r, "sh: %s: Illegal number: %s\n", r->applet->name, r->argv[1]);
@@ -520,7 +565,9 @@ static int number_or(struct run *r, int dflt) {
     }
     return (int)(n & 0xffff);
 }
-static enum verdict do_break(struct run *r) {
+
+static enum verdict do_break(struct run *r)
+{
     int n = number_or(r, 1);
     if (r->p->loops > 0) {
         r->p->jump = r->applet->name[0] == 'b' ? JUMP_BREAK : JUMP_CONTINUE;
@@ -528,17 +575,23 @@ static enum verdict do_break(struct run *r) {
     }
     return run_done(r, 0);
 }
-static enum verdict do_return(struct run *r) {
+
+static enum verdict do_return(struct run *r)
+{
     int status = number_or(r, r->p->status);
     r->p->jump = JUMP_RETURN;
     return run_done(r, status & 255);
 }
-static enum verdict do_exit(struct run *r) {
+
+static enum verdict do_exit(struct run *r)
+{
     int status = number_or(r, r->p->status);
     r->p->jump = JUMP_EXIT;
     return run_done(r, status & 255);
 }
-static enum verdict do_eval(struct run *r) {
+
+static enum verdict do_eval(struct run *r)
+{
     if (r->phase++ > 0)
         return run_done(r, r->p->status);
     struct strbuf *b = applet_buffer(r);
@@ -548,7 +601,9 @@ static enum verdict do_eval(struct run *r) {
     sh_frame_push_source(r->p, b->p ? b->p : "", b->n, false, false);
     return RUN_AGAIN;
 }
-static enum verdict do_source(struct run *r) {
+
+static enum verdict do_source(struct run *r)
+{
     struct file *f;
     if (r->phase++ > 0)
         return run_done(r, r->p->status);
@@ -570,7 +625,8 @@ static const struct { const char *name; int signo; } SIGNALS[] = {
     { "EXIT", 0 },  { "HUP", 1 },   { "INT", 2 },   { "QUIT", 3 },  { "KILL", 9 },  { "USR1", 10 }, { "USR2", 12 },
     { "PIPE", 13 }, { "ALRM", 14 }, { "TERM", 15 }, { "CHLD", 17 }, { "CONT", 18 }, { "STOP", 19 }, { "WINCH", 28 },
 };
-static int signal_number(const char *s) {
+static int signal_number(const char *s)
+{
     int64_t n;
     if (str_int(str_c(s), &n))
         return n >= 0 && n < 32 ? (int)n : -1;
@@ -581,7 +637,9 @@ static int signal_number(const char *s) {
             return SIGNALS[i].signo;
     return -1;
 }
-static enum verdict do_trap(struct run *r) {
+
+static enum verdict do_trap(struct run *r)
+{
     struct proc *p = r->p;
     if (r->argc < 2) {
         for (size_t i = 0; i < ARRAY_LEN(SIGNALS); i++)
@@ -602,7 +660,9 @@ static enum verdict do_trap(struct run *r) {
     }
     return run_done(r, 0);
 }
-static struct proc *job(struct run *r, const char *spec) {
+
+static struct proc *job(struct run *r, const char *spec)
+{
     int64_t n;
     bool by_job = spec[0] == '%';
     if (!str_int(str_c(spec + by_job), &n))
@@ -614,7 +674,9 @@ static struct proc *job(struct run *r, const char *spec) {
     }
     return NULL;
 }
-static enum verdict do_wait(struct run *r) {
+
+static enum verdict do_wait(struct run *r)
+{
     struct proc *p = r->p;
     int status = 0;
     for (int i = 1; i < r->argc; i++) {
@@ -643,7 +705,9 @@ static enum verdict do_wait(struct run *r) {
     }
     return run_done(r, status);
 }
-static enum verdict do_jobs(struct run *r) {
+
+static enum verdict do_jobs(struct run *r)
+{
     list_for(it, &r->p->sh->procs) {
         struct proc *kid = container_of(it, struct proc, node);
         if (kid->background && kid->parent == r->p && !kid->reaped && kid->job.n)
@@ -651,7 +715,9 @@ static enum verdict do_jobs(struct run *r) {
     }
     return run_done(r, 0);
 }
-static enum verdict do_kill(struct run *r) {
+
+static enum verdict do_kill(struct run *r)
+{
     int signo = SH_SIGTERM, i = 1;
     r->status = 0;
     if (r->argc > 1 && strcmp(r->argv[1], "-l") == 0) {
@@ -692,7 +758,9 @@ static enum verdict do_kill(struct run *r) {
     }
     return run_done(r, r->status);
 }
-static enum verdict do_type(struct run *r) {         /* type NAME..., command -v NAME, which */
+
+static enum verdict do_type(struct run *r)         /* type NAME..., command -v NAME, which */
+{
     bool v = r->applet->name[0] == 'c', which = r->applet->name[0] == 'w';
     int i = v ? 2 : 1;
     static const char *const KEYWORDS[] = { "if", "then", "else", "elif", "fi", "for", "while", "until",
@@ -720,19 +788,25 @@ static enum verdict do_type(struct run *r) {         /* type NAME..., command -v
     }
     return run_done(r, r->status);
 }
-static enum verdict do_umask(struct run *r) {
+
+static enum verdict do_umask(struct run *r)
+{
     if (r->argc < 2)
         OUT(r, "0022\n");
     else
         ERR(r, "sh: umask: file modes are not in kubelab's busybox\n");
     return run_done(r, r->argc > 1);
 }
-static enum verdict do_history(struct run *r) {
+
+static enum verdict do_history(struct run *r)
+{
     for (size_t i = 0; i < r->p->sh->history.n; i++)
         OUT(r, "%4zu %s\n", i, r->p->sh->history.v[i]);
     return run_done(r, 0);
 }
-static enum verdict do_refused(struct run *r) {
+
+static enum verdict do_refused(struct run *r)
+{
     ERR(r, "sh: %s: not in kubelab's busybox\n", r->argv[0]);
     return run_done(r, 127);
 }

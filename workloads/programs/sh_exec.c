@@ -14,7 +14,8 @@
 static void step_command(struct proc *p, struct frame *f);
 
 /* ---- frames ---- */
-struct frame *sh_frame_push(struct proc *p, enum frame_kind kind, struct unit *u, struct shnode *n, bool tested) {
+struct frame *sh_frame_push(struct proc *p, enum frame_kind kind, struct unit *u, struct shnode *n, bool tested)
+{
     struct frame *f = NEW(struct frame);
     f->kind = kind;
     f->unit = u;
@@ -27,10 +28,14 @@ struct frame *sh_frame_push(struct proc *p, enum frame_kind kind, struct unit *u
     p->top = f;
     return f;
 }
-static void push_node(struct proc *p, struct frame *f, struct shnode *n, bool tested) {
+
+static void push_node(struct proc *p, struct frame *f, struct shnode *n, bool tested)
+{
     sh_frame_push(p, FRAME_NODE, f->unit, n, tested);
 }
-void sh_frame_push_source(struct proc *p, const char *text, size_t n, bool from_stdin, bool interactive) {
+
+void sh_frame_push_source(struct proc *p, const char *text, size_t n, bool from_stdin, bool interactive)
+{
     struct frame *f = sh_frame_push(p, FRAME_SOURCE, NULL, NULL, p->top && p->top->tested);
     f->source = NEW(struct source);
     *f->source = (struct source){ .text = xmalloc(n + 1), .n = n, .from_stdin = from_stdin, .interactive = interactive };
@@ -38,18 +43,24 @@ void sh_frame_push_source(struct proc *p, const char *text, size_t n, bool from_
         memcpy(f->source->text, text, n);
     f->source->text[n] = '\0';
 }
-static void kids_release(struct frame *f) {
+
+static void kids_release(struct frame *f)
+{
     for (size_t i = 0; i < f->kid_count; i++)
         f->kids[i]->reaped = true;
     free(f->kids);
     f->kids = NULL;
     f->kid_count = 0;
 }
-static void kid_add(struct frame *f, struct proc *kid) {
+
+static void kid_add(struct frame *f, struct proc *kid)
+{
     f->kids = xrealloc(f->kids, (f->kid_count + 1) * sizeof *f->kids);
     f->kids[f->kid_count++] = kid;
 }
-static void restore_fds(struct proc *p, struct frame *f) {
+
+static void restore_fds(struct proc *p, struct frame *f)
+{
     for (int fd = 0; fd < FDS; fd++) {
         if (f->saved_mask >> fd & 1) {
             sh_proc_set_fd(p, fd, f->saved[fd]);
@@ -58,7 +69,9 @@ static void restore_fds(struct proc *p, struct frame *f) {
     }
     f->saved_mask = 0;
 }
-static void restore_vars(struct proc *p, struct frame *f) {
+
+static void restore_vars(struct proc *p, struct frame *f)
+{
     /* triples: name, "x" exported or "-", value; a value of "\1" stands for unset */
     for (size_t i = f->saved_vars.n; i >= 3; i -= 3) {
         char **v = f->saved_vars.v + i - 3;
@@ -72,7 +85,9 @@ static void restore_vars(struct proc *p, struct frame *f) {
     }
     sh_fields_deinit(&f->saved_vars);
 }
-static void frame_free(struct proc *p, struct frame *f) {
+
+static void frame_free(struct proc *p, struct frame *f)
+{
     if (f->node && (f->node->kind == SH_LOOP || f->node->kind == SH_FOR) && f->state > 0)
         p->loops--;
     if (f->kind == FRAME_FUNCTION) {
@@ -94,12 +109,16 @@ static void frame_free(struct proc *p, struct frame *f) {
     free(f->source);
     free(f);
 }
-static void pop(struct proc *p) {
+
+static void pop(struct proc *p)
+{
     struct frame *f = p->top;
     p->top = f->up;
     frame_free(p, f);
 }
-void sh_frame_pop(struct proc *p, int status) {
+
+void sh_frame_pop(struct proc *p, int status)
+{
     struct frame *f = p->top;
     bool leaf = f->node && (f->node->kind == SH_COMMAND || f->node->kind == SH_PIPE || f->node->kind == SH_SUBSHELL);
     p->status = f->restore_status >= 0 ? f->restore_status : status;
@@ -107,11 +126,15 @@ void sh_frame_pop(struct proc *p, int status) {
         p->jump = JUMP_EXIT;
     pop(p);
 }
-void sh_proc_unwind(struct proc *p) {
+
+void sh_proc_unwind(struct proc *p)
+{
     while (p->top)
         pop(p);
 }
-void sh_proc_run_trap(struct proc *p, int signo) {
+
+void sh_proc_run_trap(struct proc *p, int signo)
+{
     int status = p->status;
     char *text = xstrdup(p->trap[signo]);
     sh_frame_push_source(p, text, strlen(text), false, false);
@@ -120,7 +143,8 @@ void sh_proc_run_trap(struct proc *p, int signo) {
 }
 
 /* ---- children ---- */
-static struct proc *spawn(struct proc *p, struct unit *u, struct shnode *n, bool tested) {
+static struct proc *spawn(struct proc *p, struct unit *u, struct shnode *n, bool tested)
+{
     size_t count = 0;
     list_for(it, &p->sh->procs)
         count++;
@@ -134,7 +158,9 @@ static struct proc *spawn(struct proc *p, struct unit *u, struct shnode *n, bool
         sh_frame_push(kid, FRAME_NODE, u, n, tested);
     return kid;
 }
-static bool all_exited(struct proc *p, struct frame *f) {
+
+static bool all_exited(struct proc *p, struct frame *f)
+{
     for (size_t i = 0; i < f->kid_count; i++) {
         if (!f->kids[i]->exited) {
             p->wait_child = true;
@@ -143,7 +169,9 @@ static bool all_exited(struct proc *p, struct frame *f) {
     }
     return true;
 }
-static void start_background(struct proc *p, struct frame *f, struct shnode *n) {
+
+static void start_background(struct proc *p, struct frame *f, struct shnode *n)
+{
     struct proc *kid = spawn(p, f->unit, n, false);
     if (!kid)
         return;
@@ -159,7 +187,8 @@ static void start_background(struct proc *p, struct frame *f, struct shnode *n) 
 }
 
 /* ---- expansion that may have to wait. 1 done, 0 waiting, -1 failed ---- */
-static int subst_result(struct proc *p, struct frame *f) {
+static int subst_result(struct proc *p, struct frame *f)
+{
     if (!all_exited(p, f))
         return 0;
     struct strbuf *b = &f->subst->pipe->buf;
@@ -174,7 +203,9 @@ static int subst_result(struct proc *p, struct frame *f) {
     f->subst = NULL;
     return 1;
 }
-static int subst_start(struct proc *p, struct frame *f, char *text) {
+
+static int subst_start(struct proc *p, struct frame *f, char *text)
+{
     struct file *in, *out;
     struct proc *kid = spawn(p, NULL, NULL, false);
     if (!kid) {
@@ -192,7 +223,9 @@ static int subst_start(struct proc *p, struct frame *f, char *text) {
     p->wait_child = true;
     return 0;
 }
-static int expand(struct proc *p, struct frame *f, const char *raw, enum expand_mode mode, struct fields *out) {
+
+static int expand(struct proc *p, struct frame *f, const char *raw, enum expand_mode mode, struct fields *out)
+{
     if (f->subst && subst_result(p, f) == 0)
         return 0;
     char *command = NULL;
@@ -212,7 +245,8 @@ static int expand(struct proc *p, struct frame *f, const char *raw, enum expand_
 }
 
 /* ---- redirections ---- */
-static void fd_replace(struct proc *p, struct frame *f, int fd, struct file *with) {
+static void fd_replace(struct proc *p, struct frame *f, int fd, struct file *with)
+{
     if (!(f->saved_mask >> fd & 1)) {
         f->saved[fd] = p->fds[fd];
         f->saved_mask |= 1u << fd;
@@ -221,7 +255,9 @@ static void fd_replace(struct proc *p, struct frame *f, int fd, struct file *wit
     }
     p->fds[fd] = with;
 }
-static bool redirect(struct proc *p, struct frame *f, const struct redirect *r, const char *target) {
+
+static bool redirect(struct proc *p, struct frame *f, const struct redirect *r, const char *target)
+{
     struct file *file = NULL;
     if (r->heredoc) {
         fd_replace(p, f, r->fd, sh_file_text(target, strlen(target)));
@@ -250,8 +286,10 @@ static bool redirect(struct proc *p, struct frame *f, const struct redirect *r, 
     fd_replace(p, f, r->fd, file);
     return true;
 }
+
 /* All redirections of the frame's node, from f->index on. 1, 0 or -1 as expand. */
-static int redirect_all(struct proc *p, struct frame *f) {
+static int redirect_all(struct proc *p, struct frame *f)
+{
     for (; f->index < f->node->redirect_count; f->index++) {
         const struct redirect *r = &f->node->redirects[f->index];
         struct fields target = { 0 };
@@ -272,21 +310,26 @@ static int redirect_all(struct proc *p, struct frame *f) {
 }
 
 /* ---- simple commands ---- */
-static void save_var(struct proc *p, struct fields *saved, const char *name) {
+static void save_var(struct proc *p, struct fields *saved, const char *name)
+{
     struct var *v = map_getc(p->vars, name);
     sh_fields_add(saved, name, strlen(name));
     sh_fields_add(saved, v && v->exported ? "x" : "-", 1);
     const char *value = v && v->value ? v->value : "\1";
     sh_fields_add(saved, value, strlen(value));
 }
-void sh_local(struct proc *p, const char *name) {
+
+void sh_local(struct proc *p, const char *name)
+{
     struct frame *f = p->top;
     while (f && f->kind != FRAME_FUNCTION)
         f = f->up;
     if (f)
         save_var(p, &f->saved_vars, name);
 }
-static void assign_all(struct proc *p, struct frame *f, bool temporary) {
+
+static void assign_all(struct proc *p, struct frame *f, bool temporary)
+{
     for (size_t i = 0; i < f->node->assign_count; i++) {
         char name[256];
         const char *raw = f->node->assigns[i];
@@ -303,7 +346,9 @@ static void assign_all(struct proc *p, struct frame *f, bool temporary) {
         }
     }
 }
-static void trace(struct proc *p, struct frame *f) {
+
+static void trace(struct proc *p, struct frame *f)
+{
     struct strbuf b;
     const char *ps4 = sh_var_get(p, "PS4");
     strbuf_init(&b, LIMIT_SHELL_LINE_BYTES);
@@ -319,14 +364,18 @@ static void trace(struct proc *p, struct frame *f) {
     sh_proc_write(p, 2, strbuf_str(&b));
     strbuf_deinit(&b);
 }
-static void shift_argv(struct fields *argv, size_t by) {
+
+static void shift_argv(struct fields *argv, size_t by)
+{
     for (size_t i = 0; i < by; i++)
         free(argv->v[i]);
     memmove(argv->v, argv->v + by, (argv->n - by) * sizeof *argv->v);
     argv->n -= by;
 }
+
 /* `sh ...` or a script: a child with a shell of its own. */
-static void start_script(struct proc *p, struct frame *f, bool script) {
+static void start_script(struct proc *p, struct frame *f, bool script)
+{
     struct proc *kid = spawn(p, NULL, NULL, false);
     struct fields argv = { 0 };
     if (!kid) {
@@ -348,7 +397,9 @@ static void start_script(struct proc *p, struct frame *f, bool script) {
     f->state = 6;
     p->wait_child = true;
 }
-static void start_applet(struct proc *p, struct frame *f, const struct applet *a) {
+
+static void start_applet(struct proc *p, struct frame *f, const struct applet *a)
+{
     struct run *r = NEW(struct run);
     r->p = p;
     r->frame = f;
@@ -366,7 +417,9 @@ static void start_applet(struct proc *p, struct frame *f, const struct applet *a
     r->pid = p->sh->next_pid++;
     sh_proc_pay(p, (f->replaces ? 0 : SH_NS_FORK) + SH_NS_EXEC + a->cpu_us * 1000ull);
 }
-static void call_function(struct proc *p, struct frame *f, struct function *fn) {
+
+static void call_function(struct proc *p, struct frame *f, struct function *fn)
+{
     struct frame *call = sh_frame_push(p, FRAME_FUNCTION, fn->unit, fn->body, f->tested);
     call->saved_params = p->params;
     p->params = (struct fields){ 0 };
@@ -383,7 +436,9 @@ static void call_function(struct proc *p, struct frame *f, struct function *fn) 
         p->jump = p->interactive ? JUMP_INTERRUPT : JUMP_EXIT;
     }
 }
-static void command_not_found(struct proc *p, const char *name) {
+
+static void command_not_found(struct proc *p, const char *name)
+{
     char path[1024];
     struct sh_stat st;
     if (strchr(name, '/') && p->sh->ops->vfs.stat(p->sh->ctx, sh_path(p, name, path), &st) == 0) {
@@ -394,8 +449,10 @@ static void command_not_found(struct proc *p, const char *name) {
     sh_proc_printf(p, 2, "sh: %s: not found\n", name);
     sh_frame_pop(p, 127);
 }
+
 /* The words are expanded and the redirections made: what is it that is to be run? */
-static void dispatch(struct proc *p, struct frame *f) {
+static void dispatch(struct proc *p, struct frame *f)
+{
     bool functions = true;
     if (p->xtrace)
         trace(p, f);
@@ -446,7 +503,9 @@ static void dispatch(struct proc *p, struct frame *f) {
     else
         command_not_found(p, name);
 }
-static void command_done(struct proc *p, struct frame *f, int status) {
+
+static void command_done(struct proc *p, struct frame *f, int status)
+{
     if (f->started_ns) {                           /* `time`: what a child used is not told apart from waiting */
         int64_t ms = (p->sh->ops->now_ns(p->sh->ctx) - f->started_ns) / (int64_t)NS_PER_MS;
         sh_proc_printf(p, 2, "real\t%" PRId64 "m %" PRId64 ".%02" PRId64 "s\nuser\t0m 0.00s\nsys\t0m 0.00s\n", ms / 60000,
@@ -458,7 +517,9 @@ static void command_done(struct proc *p, struct frame *f, int status) {
     }
     sh_frame_pop(p, status);
 }
-static void step_command(struct proc *p, struct frame *f) {
+
+static void step_command(struct proc *p, struct frame *f)
+{
     int done = 1;
     switch (f->state) {
     case 0:
@@ -494,7 +555,8 @@ static void step_command(struct proc *p, struct frame *f) {
 }
 
 /* ---- compound commands ---- */
-static void step_list(struct proc *p, struct frame *f) {
+static void step_list(struct proc *p, struct frame *f)
+{
     if (f->index == f->node->n) {
         sh_frame_pop(p, p->status);
         return;
@@ -505,7 +567,9 @@ static void step_list(struct proc *p, struct frame *f) {
     else
         push_node(p, f, n, f->tested);
 }
-static void step_and_or(struct proc *p, struct frame *f) {
+
+static void step_and_or(struct proc *p, struct frame *f)
+{
     bool want = f->node->kind == SH_AND;
     int state = f->state++;
     if (state == 0)
@@ -515,7 +579,9 @@ static void step_and_or(struct proc *p, struct frame *f) {
     else
         sh_frame_pop(p, p->status);
 }
-static void pipe_start(struct proc *p, struct frame *f) {
+
+static void pipe_start(struct proc *p, struct frame *f)
+{
     struct file *from = NULL;
     size_t n = f->node->n;
     for (size_t i = 0; i < n; i++) {
@@ -539,7 +605,9 @@ static void pipe_start(struct proc *p, struct frame *f) {
     }
     sh_file_unref(from);
 }
-static void step_pipe(struct proc *p, struct frame *f) {
+
+static void step_pipe(struct proc *p, struct frame *f)
+{
     bool negate = f->node->negate;
     int status;
     if (f->node->n == 1) {
@@ -558,7 +626,9 @@ static void step_pipe(struct proc *p, struct frame *f) {
     f->tested |= negate;
     sh_frame_pop(p, negate ? !status : status);
 }
-static void step_subshell(struct proc *p, struct frame *f) {
+
+static void step_subshell(struct proc *p, struct frame *f)
+{
     if (f->state++ == 0) {
         struct proc *kid = spawn(p, f->unit, f->node->a, f->tested);
         if (!kid) {
@@ -571,7 +641,9 @@ static void step_subshell(struct proc *p, struct frame *f) {
     if (all_exited(p, f))
         sh_frame_pop(p, f->kids[0]->status);
 }
-static void step_if(struct proc *p, struct frame *f) {
+
+static void step_if(struct proc *p, struct frame *f)
+{
     switch (f->state++) {
     case 0: push_node(p, f, f->node->a, true); break;
     case 1:
@@ -585,8 +657,10 @@ static void step_if(struct proc *p, struct frame *f) {
     default: sh_frame_pop(p, p->status);
     }
 }
+
 /* In a loop's frame: takes a break or continue that is meant for it. true: the frame is gone. */
-static bool loop_jump(struct proc *p, struct frame *f, int again) {
+static bool loop_jump(struct proc *p, struct frame *f, int again)
+{
     if (p->jump == JUMP_NONE)
         return false;
     if (--p->jump_levels > 0) {
@@ -601,7 +675,9 @@ static bool loop_jump(struct proc *p, struct frame *f, int again) {
         sh_frame_pop(p, 0);
     return leave;
 }
-static void step_loop(struct proc *p, struct frame *f) {
+
+static void step_loop(struct proc *p, struct frame *f)
+{
     /* 0: enter; 1: condition; 2: decide; after the body 1 again. index: the body's status */
     if (loop_jump(p, f, 1))
         return;
@@ -623,7 +699,9 @@ static void step_loop(struct proc *p, struct frame *f) {
         sh_frame_pop(p, (int)f->index);
     }
 }
-static void step_for(struct proc *p, struct frame *f) {              /* 0: expand the words; 1: next */
+
+static void step_for(struct proc *p, struct frame *f)              /* 0: expand the words; 1: next */
+{
     if (f->state > 0 && loop_jump(p, f, 1))
         return;
     if (f->state == 0) {
@@ -653,7 +731,9 @@ static void step_for(struct proc *p, struct frame *f) {              /* 0: expan
     }
     push_node(p, f, f->node->a, f->tested);
 }
-static void step_case(struct proc *p, struct frame *f) {
+
+static void step_case(struct proc *p, struct frame *f)
+{
     /* 0: the word; 1: patterns, one by one; 2: the chosen list has run */
     struct fields one = { 0 };
     int done;
@@ -694,7 +774,9 @@ static void step_case(struct proc *p, struct frame *f) {
     }
     sh_frame_pop(p, 0);
 }
-static void step_node(struct proc *p, struct frame *f) {
+
+static void step_node(struct proc *p, struct frame *f)
+{
     if (f->node->kind == SH_COMMAND) {
         step_command(p, f);
         return;
@@ -739,7 +821,8 @@ static void step_node(struct proc *p, struct frame *f) {
 }
 
 /* ---- jumps ---- */
-static void follow_jump(struct proc *p, struct frame *f) {
+static void follow_jump(struct proc *p, struct frame *f)
+{
     bool loop = f->kind == FRAME_NODE && (f->node->kind == SH_LOOP || f->node->kind == SH_FOR) && f->state > 0;
     switch (p->jump) {
     case JUMP_BREAK: case JUMP_CONTINUE:
@@ -771,7 +854,9 @@ static void follow_jump(struct proc *p, struct frame *f) {
     default: pop(p);
     }
 }
-void sh_step(struct proc *p) {
+
+void sh_step(struct proc *p)
+{
     struct frame *f = p->top;
     if (!f) {
         if (p->trap[0] && *p->trap[0] && !p->in_trap) {

@@ -26,7 +26,8 @@ struct expander {
     unsigned         depth;
 };
 
-void sh_fields_add(struct fields *f, const char *s, size_t n) {
+void sh_fields_add(struct fields *f, const char *s, size_t n)
+{
     if (f->n == f->cap) {
         f->cap = f->cap ? f->cap * 2 : 4;
         f->v = xrealloc(f->v, f->cap * sizeof *f->v);
@@ -37,7 +38,9 @@ void sh_fields_add(struct fields *f, const char *s, size_t n) {
     copy[n] = '\0';
     f->v[f->n++] = copy;
 }
-void sh_fields_deinit(struct fields *f) {
+
+void sh_fields_deinit(struct fields *f)
+{
     for (size_t i = 0; i < f->n; i++)
         free(f->v[i]);
     free(f->v);
@@ -45,7 +48,8 @@ void sh_fields_deinit(struct fields *f) {
 }
 
 /* ---- patterns ---- */
-static bool match_set(const char **pattern, char c, bool *ok) {      /* past [ ; *ok: it was a set */
+static bool match_set(const char **pattern, char c, bool *ok)      /* past [ ; *ok: it was a set */
+{
     const char *s = *pattern;
     bool not = *s == '!' || *s == '^', hit = false;
     s += not;
@@ -79,7 +83,9 @@ static bool match_set(const char **pattern, char c, bool *ok) {      /* past [ ;
     *pattern = s + (*s == ']');
     return hit != not;
 }
-bool sh_match(const char *p, const char *t) {
+
+bool sh_match(const char *p, const char *t)
+{
     const char *star = NULL, *from = NULL;         /* the last * and where its match was tried last: no recursion needed */
     for (;;) {
         if (*p == '*') {
@@ -119,7 +125,9 @@ bool sh_match(const char *p, const char *t) {
         }
     }
 }
-static bool has_magic(const char *s) {
+
+static bool has_magic(const char *s)
+{
     for (; *s; s++) {
         if (*s == '\\' && s[1])
             s++;
@@ -128,7 +136,9 @@ static bool has_magic(const char *s) {
     }
     return false;
 }
-static size_t unescape(char *s) {
+
+static size_t unescape(char *s)
+{
     char *to = s;
     for (const char *from = s; *from; from++) {
         if (*from == '\\' && from[1])
@@ -138,17 +148,23 @@ static size_t unescape(char *s) {
     *to = '\0';
     return (size_t)(to - s);
 }
+
 struct globbing { struct proc *p; struct fields names; const char *pattern; };
-static void glob_each(void *ctx, const char *name) {
+static void glob_each(void *ctx, const char *name)
+{
     struct globbing *g = ctx;
     if ((name[0] != '.' || g->pattern[0] == '.') && sh_match(g->pattern, name))
         sh_fields_add(&g->names, name, strlen(name));
 }
-static int by_text(const void *a, const void *b) {
+
+static int by_text(const void *a, const void *b)
+{
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
+
 /* One path component at a time. prefix is what has been matched, as the user will see it. */
-static void glob_from(struct proc *p, const char *prefix, const char *pattern, struct fields *out, unsigned depth) {
+static void glob_from(struct proc *p, const char *prefix, const char *pattern, struct fields *out, unsigned depth)
+{
     char part[256], path[1024], shown[1024];
     size_t n = 0;
     struct sh_stat st;
@@ -184,7 +200,9 @@ static void glob_from(struct proc *p, const char *prefix, const char *pattern, s
     }
     sh_fields_deinit(&g.names);
 }
-void sh_glob(struct proc *p, const char *pattern, struct fields *out) {
+
+void sh_glob(struct proc *p, const char *pattern, struct fields *out)
+{
     if (pattern[0] == '/')
         glob_from(p, "/", pattern + strspn(pattern, "/"), out, 0);
     else
@@ -193,10 +211,13 @@ void sh_glob(struct proc *p, const char *pattern, struct fields *out) {
 
 /* ---- building fields ---- */
 /* Character by character, some 12 ns each: long values are work. */
-static uint64_t expansion_ns(size_t n) {
+static uint64_t expansion_ns(size_t n)
+{
     return n * SH_NS_PER_KIB / 64;
 }
-static void end_field(struct expander *x) {
+
+static void end_field(struct expander *x)
+{
     if (!x->present && x->text.n == 0)
         return;
     x->p->debt_ns += expansion_ns(x->text.n);
@@ -215,14 +236,18 @@ static void end_field(struct expander *x) {
     strbuf_reset(&x->text);
     x->present = false;
 }
-static void put(struct expander *x, char c, bool quoted) {
+
+static void put(struct expander *x, char c, bool quoted)
+{
     bool escape = x->mode == EXPAND_FIELDS || x->mode == EXPAND_PATTERN;
     if (escape && (c == '\\' || (quoted && strchr("*?[]!-", c))))
         strbuf_addch(&x->text, '\\');
     strbuf_addch(&x->text, c);
 }
+
 /* Text that an expansion gave: split at IFS unless quoted. */
-static void put_value(struct expander *x, const char *s, bool quoted) {
+static void put_value(struct expander *x, const char *s, bool quoted)
+{
     bool split = x->mode == EXPAND_FIELDS && !quoted;
     const char *ifs = sh_var_get(x->p, "IFS");
     ifs = ifs ? ifs : " \t\n";
@@ -241,7 +266,9 @@ static void put_value(struct expander *x, const char *s, bool quoted) {
         end_field(x);
     }
 }
-static void put_params(struct expander *x, char which, bool quoted) {
+
+static void put_params(struct expander *x, char which, bool quoted)
+{
     struct fields *params = &x->p->params;
     if (which == '@' && quoted && x->mode == EXPAND_FIELDS) {
         if (params->n == 0)
@@ -264,10 +291,13 @@ static void put_params(struct expander *x, char which, bool quoted) {
 }
 
 /* ---- the memo ---- */
-static const char *remembered(struct expander *x) {
+static const char *remembered(struct expander *x)
+{
     return x->memo->cursor < x->memo->results.n ? x->memo->results.v[x->memo->cursor++] : NULL;
 }
-static const char *remember(struct expander *x, const char *s) {
+
+static const char *remember(struct expander *x, const char *s)
+{
     sh_fields_add(&x->memo->results, s, strlen(s));
     return x->memo->results.v[x->memo->cursor++];
 }
@@ -275,7 +305,8 @@ static const char *remember(struct expander *x, const char *s) {
 static void expand_text(struct expander *x, struct str s, bool quoted, bool splittable);
 
 /* A part of a word expanded on its own, without splitting: a pattern, the text of $((..)), the word of :=. NULL: not now. */
-static char *expand_alone(struct expander *x, struct str s, enum expand_mode mode, bool quoted) {
+static char *expand_alone(struct expander *x, struct str s, enum expand_mode mode, bool quoted)
+{
     struct fields one = { 0 };
     struct expander inner = {
         .p = x->p, .memo = x->memo, .mode = mode, .out = &one, .command = x->command, .depth = x->depth + 1
@@ -288,7 +319,9 @@ static char *expand_alone(struct expander *x, struct str s, enum expand_mode mod
     sh_fields_deinit(&one);
     return result ? result : xstrdup("");
 }
-static void expand_arith(struct expander *x, struct str s, bool quoted) {
+
+static void expand_arith(struct expander *x, struct str s, bool quoted)
+{
     const char *known = NULL;
     char buf[32];
     char *text = expand_alone(x, s, EXPAND_TEXT, true);
@@ -305,7 +338,9 @@ static void expand_arith(struct expander *x, struct str s, bool quoted) {
     if (known)
         put_value(x, known, quoted);
 }
-static void expand_command(struct expander *x, struct str s, bool backtick, bool quoted) {
+
+static void expand_command(struct expander *x, struct str s, bool backtick, bool quoted)
+{
     const char *known = remembered(x);
     if (known) {
         put_value(x, known, quoted);
@@ -324,7 +359,8 @@ static void expand_command(struct expander *x, struct str s, bool backtick, bool
 }
 
 /* ---- ${...} ---- */
-static const char *param_value(struct expander *x, struct str name, char buf[64]) {
+static const char *param_value(struct expander *x, struct str name, char buf[64])
+{
     struct proc *p = x->p;
     char copy[256];
     int64_t number;
@@ -354,15 +390,19 @@ static const char *param_value(struct expander *x, struct str name, char buf[64]
     }
     return sh_var_get(p, copy);
 }
-static void unset_error(struct expander *x, struct str name, const char *message) {
+
+static void unset_error(struct expander *x, struct str name, const char *message)
+{
     sh_proc_printf(x->p, 2, "sh: " STR_FMT ": %s\n", STR_ARG(name), message);
     x->failed = true;
     if (x->p != x->p->sh->first || !x->p->sh->tty)
         x->p->jump = JUMP_EXIT;
     x->p->status = 2;
 }
+
 /* ${x#p} ${x##p} ${x%p} ${x%%p} */
-static void put_trimmed(struct expander *x, const char *value, const char *pattern, char op, bool longest, bool quoted) {
+static void put_trimmed(struct expander *x, const char *value, const char *pattern, char op, bool longest, bool quoted)
+{
     size_t n = strlen(value), best = SIZE_MAX;
     char *copy = xstrdup(value);
     for (size_t k = 0; k <= n; k++) {              /* k: how long the trimmed part is, shortest first */
@@ -386,8 +426,10 @@ static void put_trimmed(struct expander *x, const char *value, const char *patte
     put_value(x, best != SIZE_MAX && op == '#' ? copy + best : copy, quoted);
     free(copy);
 }
+
 /* ${x/pat/rep} ${x//pat/rep} */
-static void put_replaced(struct expander *x, const char *value, struct str spec, bool quoted) {
+static void put_replaced(struct expander *x, const char *value, struct str spec, bool quoted)
+{
     bool all = spec.n && spec.p[0] == '/';
     spec = str_sub(spec, all, spec.n);
     struct str pat, rep;
@@ -423,7 +465,9 @@ static void put_replaced(struct expander *x, const char *value, struct str spec,
     free(with);
     free(v);
 }
-static void put_substring(struct expander *x, const char *value, struct str spec, bool quoted) {
+
+static void put_substring(struct expander *x, const char *value, struct str spec, bool quoted)
+{
     struct str from, length;
     bool has_length = str_cut(spec, ':', &from, &length);
     char *f = expand_alone(x, from, EXPAND_TEXT, true), *l = expand_alone(x, length, EXPAND_TEXT, true), *copy = xstrdup(value);
@@ -439,7 +483,9 @@ static void put_substring(struct expander *x, const char *value, struct str spec
     free(l);
     free(copy);
 }
-static void expand_braces(struct expander *x, struct str s, bool quoted) {       /* what is between { and } */
+
+static void expand_braces(struct expander *x, struct str s, bool quoted)       /* what is between { and } */
+{
     char buf[64];
     if (s.n > 1 && s.p[0] == '#') {
         const char *v = param_value(x, str_sub(s, 1, s.n), buf);
@@ -508,7 +554,9 @@ static void expand_braces(struct expander *x, struct str s, bool quoted) {      
     }
     free(known);
 }
-static size_t expand_dollar(struct expander *x, struct str s, size_t i, bool quoted) {  /* at $; index after it */
+
+static size_t expand_dollar(struct expander *x, struct str s, size_t i, bool quoted)  /* at $; index after it */
+{
     size_t end = sh_skip_dollar(s, i);
     if (end == SIZE_MAX || end > s.n)
         end = s.n;
@@ -534,7 +582,8 @@ static size_t expand_dollar(struct expander *x, struct str s, size_t i, bool quo
 }
 
 /* ---- text ---- */
-static void expand_double(struct expander *x, struct str s) {        /* what is between the quotes; also here-documents */
+static void expand_double(struct expander *x, struct str s)        /* what is between the quotes; also here-documents */
+{
     bool heredoc = x->mode == EXPAND_HEREDOC;
     for (size_t i = 0; i < s.n && !x->failed && !x->needs;) {
         if (s.p[i] == '\\' && i + 1 < s.n && strchr(heredoc ? "$`\\\n" : "$`\"\\\n", s.p[i + 1])) {
@@ -553,7 +602,9 @@ static void expand_double(struct expander *x, struct str s) {        /* what is 
         }
     }
 }
-static void expand_text(struct expander *x, struct str s, bool quoted, bool splittable) {
+
+static void expand_text(struct expander *x, struct str s, bool quoted, bool splittable)
+{
     if (x->depth > DEPTH_MAX) {
         x->failed = true;
         return;
@@ -591,7 +642,9 @@ static void expand_text(struct expander *x, struct str s, bool quoted, bool spli
     }
     x->depth--;
 }
-static struct str expand_tilde(struct expander *x, struct str s) {
+
+static struct str expand_tilde(struct expander *x, struct str s)
+{
     if (s.n == 0 || s.p[0] != '~' || (s.n > 1 && s.p[1] != '/'))
         return s;
     const char *home = sh_var_get(x->p, "HOME");
@@ -601,10 +654,13 @@ static struct str expand_tilde(struct expander *x, struct str s) {
         put(x, *home, true);
     return str_sub(s, 1, s.n);
 }
+
 /* Neither quotes nor anything to expand: such a word is its own only field, as most are. */
-static bool is_plain(struct str raw) {
+static bool is_plain(struct str raw)
+{
     return raw.n && strcspn(raw.p, "\\'\"`$*?[~") == raw.n;
 }
+
 enum expand_result sh_expand(struct proc *p, struct memo *memo, const char *raw, enum expand_mode mode, struct fields *out,
                              char **command)
 {

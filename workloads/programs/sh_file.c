@@ -10,20 +10,23 @@
 #include <stdlib.h>
 
 /* ---- open files ---- */
-struct file *sh_file_new(enum file_kind kind) {
+struct file *sh_file_new(enum file_kind kind)
+{
     struct file *f = NEW(struct file);
     f->kind = kind;
     f->refs = 1;
     return f;
 }
 
-struct file *sh_file_ref(struct file *f) {
+struct file *sh_file_ref(struct file *f)
+{
     if (f)
         f->refs++;
     return f;
 }
 
-void sh_file_unref(struct file *f) {
+void sh_file_unref(struct file *f)
+{
     if (!f || --f->refs > 0)
         return;
     if (f->pipe) {
@@ -38,7 +41,8 @@ void sh_file_unref(struct file *f) {
     free(f);
 }
 
-struct file *sh_file_text(const char *p, size_t n) {
+struct file *sh_file_text(const char *p, size_t n)
+{
     struct file *f = sh_file_new(FILE_TEXT);
     f->data = xmalloc(n + 1);
     if (n)
@@ -48,7 +52,8 @@ struct file *sh_file_text(const char *p, size_t n) {
     return f;
 }
 
-void sh_pipe_make(struct file **read_end, struct file **write_end) {
+void sh_pipe_make(struct file **read_end, struct file **write_end)
+{
     struct pipe *pipe = NEW(struct pipe);
     *pipe = (struct pipe){ .readers = 1, .writers = 1, .refs = 2 };
     strbuf_init(&pipe->buf, LIMIT_RESPONSE_BYTES);
@@ -58,12 +63,14 @@ void sh_pipe_make(struct file **read_end, struct file **write_end) {
     (*write_end)->write_end = true;
 }
 
-void sh_proc_set_fd(struct proc *p, int fd, struct file *f) {
+void sh_proc_set_fd(struct proc *p, int fd, struct file *f)
+{
     sh_file_unref(p->fds[fd]);
     p->fds[fd] = f;
 }
 
-void sh_terminal_write(struct sh *s, struct str b) {             /* output post-processing: NL to CR NL */
+void sh_terminal_write(struct sh *s, struct str b)             /* output post-processing: NL to CR NL */
+{
     struct strbuf out;
     if (!memchr(b.p, '\n', b.n)) {
         s->ops->write(s->ctx, 1, b);
@@ -79,7 +86,8 @@ void sh_terminal_write(struct sh *s, struct str b) {             /* output post-
     strbuf_deinit(&out);
 }
 
-void sh_file_write(struct proc *p, struct file *f, struct str b) {
+void sh_file_write(struct proc *p, struct file *f, struct str b)
+{
     struct sh *s = p->sh;
     if (!f || b.n == 0)
         return;
@@ -110,11 +118,13 @@ void sh_file_write(struct proc *p, struct file *f, struct str b) {
     }
 }
 
-void sh_proc_write(struct proc *p, int fd, struct str b) {
+void sh_proc_write(struct proc *p, int fd, struct str b)
+{
     sh_file_write(p, p->fds[fd], b);
 }
 
-void sh_proc_printf(struct proc *p, int fd, const char *fmt, ...) {
+void sh_proc_printf(struct proc *p, int fd, const char *fmt, ...)
+{
     struct strbuf b;
     va_list ap;
     strbuf_init(&b, LIMIT_SHELL_LINE_BYTES * 4);
@@ -126,7 +136,8 @@ void sh_proc_printf(struct proc *p, int fd, const char *fmt, ...) {
 }
 
 /* What is readable now, and whether more can come. */
-static struct strbuf *source_buffer(struct proc *p, struct file *f, bool *more) {
+static struct strbuf *source_buffer(struct proc *p, struct file *f, bool *more)
+{
     struct sh *s = p->sh;
     if (f->kind == FILE_PIPE) {
         *more = f->pipe->writers > 0;
@@ -136,7 +147,8 @@ static struct strbuf *source_buffer(struct proc *p, struct file *f, bool *more) 
     return &s->input;
 }
 
-bool sh_file_readable(struct proc *p, struct file *f, bool line) {
+bool sh_file_readable(struct proc *p, struct file *f, bool line)
+{
     if (f->kind != FILE_PIPE && f->kind != FILE_TTY && f->kind != FILE_STDIN)
         return true;
     bool more;
@@ -144,7 +156,8 @@ bool sh_file_readable(struct proc *p, struct file *f, bool line) {
     return !more || (line ? b->n > 0 && memchr(b->p, '\n', b->n) : b->n > 0) || b->n >= PIPE_BYTES;
 }
 
-static enum read_result read_text(struct file *f, bool line, struct strbuf *out) {
+static enum read_result read_text(struct file *f, bool line, struct strbuf *out)
+{
     struct str rest = { f->data + f->pos, f->n - f->pos };
     if (rest.n == 0)
         return READ_EOF;
@@ -155,7 +168,8 @@ static enum read_result read_text(struct file *f, bool line, struct strbuf *out)
     return READ_DATA;
 }
 
-static enum read_result read_file(struct proc *p, struct file *f, bool line, struct strbuf *out) {
+static enum read_result read_file(struct proc *p, struct file *f, bool line, struct strbuf *out)
+{
     if (!f || f->kind == FILE_NULL || f->kind == FILE_OUT || f->kind == FILE_VFS || (f->kind == FILE_PIPE && f->write_end))
         return READ_EOF;
     if (f->kind == FILE_TEXT)
@@ -183,15 +197,18 @@ static enum read_result read_file(struct proc *p, struct file *f, bool line, str
     return READ_DATA;
 }
 
-enum read_result sh_file_read_line(struct proc *p, struct file *f, struct strbuf *out) {
+enum read_result sh_file_read_line(struct proc *p, struct file *f, struct strbuf *out)
+{
     return read_file(p, f, true, out);
 }
 
-enum read_result sh_file_read_some(struct proc *p, struct file *f, struct strbuf *out) {
+enum read_result sh_file_read_some(struct proc *p, struct file *f, struct strbuf *out)
+{
     return read_file(p, f, false, out);
 }
 
-const char *sh_strerror(int e) {
+const char *sh_strerror(int e)
+{
     static const struct { int e; const char *text; } TEXTS[] = {
         { ENOENT, "No such file or directory" }, { EACCES, "Permission denied" },      { EEXIST, "File exists" },
         { ENOTDIR, "Not a directory" },          { EISDIR, "Is a directory" },         { EROFS, "Read-only file system" },
@@ -204,7 +221,8 @@ const char *sh_strerror(int e) {
     return "I/O error";
 }
 
-char *sh_path(struct proc *p, const char *path, char out[1024]) {
+char *sh_path(struct proc *p, const char *path, char out[1024])
+{
     char joined[2048];
     snprintf(joined, sizeof joined, "%s/%s", path[0] == '/' ? "" : p->cwd, path);
     size_t n = 0;
@@ -226,7 +244,8 @@ char *sh_path(struct proc *p, const char *path, char out[1024]) {
     return out;
 }
 
-int sh_file_open(struct proc *p, const char *name, const char *op, struct file **out) {
+int sh_file_open(struct proc *p, const char *name, const char *op, struct file **out)
+{
     static const struct { const char *path; enum file_kind kind; int fd; } DEVICES[] = {
         { "/dev/null", FILE_NULL, 0 }, { "/dev/zero", FILE_ZERO, 0 }, { "/dev/full", FILE_NULL, 0 },
     };

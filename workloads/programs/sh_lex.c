@@ -5,19 +5,26 @@
  */
 #include "workloads/programs/sh_priv.h"
 
-bool sh_name_start(char c) {
+bool sh_name_start(char c)
+{
     return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
-bool sh_name_char(char c) {
+
+bool sh_name_char(char c)
+{
     return sh_name_start(c) || (c >= '0' && c <= '9');
 }
-size_t sh_skip_single(struct str s, size_t i) {
+
+size_t sh_skip_single(struct str s, size_t i)
+{
     for (i++; i < s.n; i++)
         if (s.p[i] == '\'')
             return i + 1;
     return SIZE_MAX;
 }
-size_t sh_skip_backtick(struct str s, size_t i) {
+
+size_t sh_skip_backtick(struct str s, size_t i)
+{
     for (i++; i < s.n; i++) {
         if (s.p[i] == '\\')
             i++;
@@ -26,8 +33,10 @@ size_t sh_skip_backtick(struct str s, size_t i) {
     }
     return SIZE_MAX;
 }
+
 /* One quoted or substituted part at i, or one character. */
-static size_t skip_part(struct str s, size_t i, bool in_double, unsigned depth) {
+static size_t skip_part(struct str s, size_t i, bool in_double, unsigned depth)
+{
     if (depth > 100)
         return SIZE_MAX;
     switch (s.p[i]) {
@@ -39,9 +48,11 @@ static size_t skip_part(struct str s, size_t i, bool in_double, unsigned depth) 
     default: return i + 1;
     }
 }
+
 static _Thread_local unsigned nesting;             /* of calls below: bounds the C stack against hostile input */
 
-size_t sh_skip_double(struct str s, size_t i) {
+size_t sh_skip_double(struct str s, size_t i)
+{
     for (i++; i < s.n && s.p[i] != '"';) {
         i = skip_part(s, i, true, nesting);
         if (i == SIZE_MAX)
@@ -49,7 +60,9 @@ size_t sh_skip_double(struct str s, size_t i) {
     }
     return i < s.n ? i + 1 : SIZE_MAX;
 }
-static size_t skip_braces(struct str s, size_t i) {                  /* at { */
+
+static size_t skip_braces(struct str s, size_t i)                  /* at { */
+{
     for (i++; i < s.n && s.p[i] != '}';) {
         i = skip_part(s, i, false, nesting);
         if (i == SIZE_MAX)
@@ -57,7 +70,9 @@ static size_t skip_braces(struct str s, size_t i) {                  /* at { */
     }
     return i < s.n ? i + 1 : SIZE_MAX;
 }
-static size_t skip_parens(struct str s, size_t i) {                  /* at ( */
+
+static size_t skip_parens(struct str s, size_t i)                  /* at ( */
+{
     int open = 0;
     bool word_start = true;
     while (i < s.n) {
@@ -78,7 +93,9 @@ static size_t skip_parens(struct str s, size_t i) {                  /* at ( */
     }
     return SIZE_MAX;
 }
-size_t sh_skip_dollar(struct str s, size_t i) {
+
+size_t sh_skip_dollar(struct str s, size_t i)
+{
     size_t end = i + 1;
     if (i + 1 >= s.n)
         return i + 1;

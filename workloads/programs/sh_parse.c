@@ -31,11 +31,14 @@ static const char *const OPERATORS[] = { "<<-", "&&", "||", ";;", "<<", ">>", "<
 static struct shnode *parse_list(struct parser *p, bool newlines);
 static struct shnode *parse_command(struct parser *p);
 
-static _Noreturn void incomplete(struct parser *p, const char *what) {
+static _Noreturn void incomplete(struct parser *p, const char *what)
+{
     snprintf(p->error, 200, "syntax error: %s", what);
     longjmp(p->fail, SH_PARSE_INCOMPLETE);
 }
-static _Noreturn void unexpected(struct parser *p, const char *expecting) {
+
+static _Noreturn void unexpected(struct parser *p, const char *expecting)
+{
     char want[60] = "";
     if (expecting)
         snprintf(want, sizeof want, " (expecting \"%s\")", expecting);
@@ -58,7 +61,8 @@ static _Noreturn void unexpected(struct parser *p, const char *expecting) {
 
 /* ---- tokens ---- */
 /* The bodies of here-documents begin after the line on which they were announced. */
-static void read_heredocs(struct parser *p) {
+static void read_heredocs(struct parser *p)
+{
     for (size_t h = 0; h < p->heredoc_count; h++) {
         struct pending *d = &p->heredocs[h];
         struct strbuf body;
@@ -83,7 +87,9 @@ static void read_heredocs(struct parser *p) {
     }
     p->heredoc_count = 0;
 }
-static void next_token(struct parser *p) {
+
+static void next_token(struct parser *p)
+{
     struct str s = p->s;
     for (;;) {
         while (p->pos < s.n && (s.p[p->pos] == ' ' || s.p[p->pos] == '\t' || s.p[p->pos] == '\r'))
@@ -132,27 +138,39 @@ static void next_token(struct parser *p) {
     bool digits = p->text.n == 1 && p->text.p[0] >= '0' && p->text.p[0] <= '9';
     p->io_number = digits && p->pos < s.n && (s.p[p->pos] == '<' || s.p[p->pos] == '>');
 }
-static bool is_op(const struct parser *p, const char *op) {
+
+static bool is_op(const struct parser *p, const char *op)
+{
     return p->kind == TOK_OP && str_eqc(p->text, op);
 }
-static bool is_word(const struct parser *p, const char *word) {
+
+static bool is_word(const struct parser *p, const char *word)
+{
     return p->kind == TOK_WORD && str_eqc(p->text, word);
 }
-static void expect_word(struct parser *p, const char *word) {
+
+static void expect_word(struct parser *p, const char *word)
+{
     if (!is_word(p, word))
         unexpected(p, word);
     next_token(p);
 }
-static void skip_newlines(struct parser *p) {
+
+static void skip_newlines(struct parser *p)
+{
     while (p->kind == TOK_NEWLINE)
         next_token(p);
 }
-static struct shnode *node_new(struct parser *p, enum sh_kind kind) {
+
+static struct shnode *node_new(struct parser *p, enum sh_kind kind)
+{
     struct shnode *n = ARENA_NEW(p->arena, struct shnode);
     n->kind = kind;
     return n;
 }
-static void add_pointer(struct parser *p, void *array_of_pointers, size_t *n, void *item) {
+
+static void add_pointer(struct parser *p, void *array_of_pointers, size_t *n, void *item)
+{
     void ***array = array_of_pointers;
     if ((*n & (*n - 1)) == 0)                      /* full at powers of two */
         *array = arena_realloc(p->arena, *array, *n * sizeof(void *), (*n ? *n * 2 : 1) * sizeof(void *));
@@ -160,7 +178,8 @@ static void add_pointer(struct parser *p, void *array_of_pointers, size_t *n, vo
 }
 
 /* ---- redirections and simple commands ---- */
-static char *unquoted(struct parser *p, struct str s, bool *quoted) {
+static char *unquoted(struct parser *p, struct str s, bool *quoted)
+{
     char *out = arena_alloc(p->arena, s.n + 1);
     size_t n = 0;
     *quoted = false;
@@ -173,7 +192,9 @@ static char *unquoted(struct parser *p, struct str s, bool *quoted) {
     out[n] = '\0';
     return out;
 }
-static bool parse_redirect(struct parser *p, struct shnode *n) {
+
+static bool parse_redirect(struct parser *p, struct shnode *n)
+{
     int fd = -1;
     if (p->kind == TOK_WORD && p->io_number) {
         fd = p->text.p[0] - '0';
@@ -206,19 +227,25 @@ static bool parse_redirect(struct parser *p, struct shnode *n) {
     next_token(p);
     return true;
 }
-static bool is_assignment(struct str w) {
+
+static bool is_assignment(struct str w)
+{
     size_t i = 0;
     while (i < w.n && sh_name_char(w.p[i]))
         i++;
     return i > 0 && i < w.n && w.p[i] == '=' && sh_name_start(w.p[0]);
 }
-static bool is_name(struct str w) {
+
+static bool is_name(struct str w)
+{
     for (size_t i = 0; i < w.n; i++)
         if (!sh_name_char(w.p[i]) && w.p[i] != '-' && w.p[i] != '.')
             return false;
     return w.n > 0;
 }
-static struct shnode *parse_simple(struct parser *p) {
+
+static struct shnode *parse_simple(struct parser *p)
+{
     struct shnode *n = node_new(p, SH_COMMAND);
     for (;;) {
         if (parse_redirect(p, n))
@@ -250,7 +277,8 @@ static struct shnode *parse_simple(struct parser *p) {
 }
 
 /* ---- compound commands ---- */
-static struct shnode *parse_if(struct parser *p) {                   /* past if or elif */
+static struct shnode *parse_if(struct parser *p)                   /* past if or elif */
+{
     struct shnode *n = node_new(p, SH_IF);
     n->a = parse_list(p, true);
     expect_word(p, "then");
@@ -267,13 +295,17 @@ static struct shnode *parse_if(struct parser *p) {                   /* past if 
     expect_word(p, "fi");
     return n;
 }
-static struct shnode *parse_do_done(struct parser *p) {
+
+static struct shnode *parse_do_done(struct parser *p)
+{
     expect_word(p, "do");
     struct shnode *body = parse_list(p, true);
     expect_word(p, "done");
     return body;
 }
-static struct shnode *parse_for(struct parser *p) {
+
+static struct shnode *parse_for(struct parser *p)
+{
     struct shnode *n = node_new(p, SH_FOR);
     if (p->kind != TOK_WORD || !sh_name_start(p->text.p[0]))
         unexpected(p, NULL);
@@ -294,7 +326,9 @@ static struct shnode *parse_for(struct parser *p) {
     n->a = parse_do_done(p);
     return n;
 }
-static struct shnode *parse_case(struct parser *p) {
+
+static struct shnode *parse_case(struct parser *p)
+{
     struct shnode *n = node_new(p, SH_CASE);
     if (p->kind != TOK_WORD)
         unexpected(p, NULL);
@@ -332,7 +366,9 @@ static struct shnode *parse_case(struct parser *p) {
     next_token(p);
     return n;
 }
-static struct shnode *parse_compound(struct parser *p) {             /* NULL: a simple command */
+
+static struct shnode *parse_compound(struct parser *p)             /* NULL: a simple command */
+{
     struct shnode *n = NULL;
     if (is_op(p, "(")) {
         next_token(p);
@@ -364,7 +400,9 @@ static struct shnode *parse_compound(struct parser *p) {             /* NULL: a 
     }
     return n;
 }
-static struct shnode *parse_command(struct parser *p) {
+
+static struct shnode *parse_command(struct parser *p)
+{
     static const char *const MISPLACED[] = { "then", "else", "elif", "fi", "do", "done", "esac", "}" };
     if (++p->depth > DEPTH_MAX) {
         snprintf(p->error, 200, "syntax error: nested too deeply");
@@ -383,7 +421,8 @@ static struct shnode *parse_command(struct parser *p) {
 }
 
 /* ---- pipelines and lists ---- */
-static struct shnode *parse_pipe(struct parser *p) {
+static struct shnode *parse_pipe(struct parser *p)
+{
     bool negate = false;
     size_t start = p->start;
     while (is_word(p, "!")) {
@@ -405,7 +444,9 @@ static struct shnode *parse_pipe(struct parser *p) {
     n->text = arena_str(p->arena, str_trim(str_sub(p->s, start, p->start)));
     return n;
 }
-static struct shnode *parse_and_or(struct parser *p) {
+
+static struct shnode *parse_and_or(struct parser *p)
+{
     size_t start = p->start;
     struct shnode *n = parse_pipe(p);
     while (is_op(p, "&&") || is_op(p, "||")) {
@@ -419,15 +460,19 @@ static struct shnode *parse_and_or(struct parser *p) {
     }
     return n;
 }
-static bool ends_list(const struct parser *p) {
+
+static bool ends_list(const struct parser *p)
+{
     static const char *const ENDS[] = { "then", "else", "elif", "fi", "do", "done", "esac", "}" };
     for (size_t i = 0; i < ARRAY_LEN(ENDS); i++)
         if (is_word(p, ENDS[i]))
             return true;
     return p->kind == TOK_EOF || is_op(p, ")") || is_op(p, ";;");
 }
+
 /* Commands up to the end of the line, or, inside of something, up to the word that ends it. */
-static struct shnode *parse_list(struct parser *p, bool newlines) {
+static struct shnode *parse_list(struct parser *p, bool newlines)
+{
     struct shnode *list = node_new(p, SH_LIST);
     if (newlines)
         skip_newlines(p);
@@ -450,7 +495,8 @@ static struct shnode *parse_list(struct parser *p, bool newlines) {
     return list;
 }
 
-enum sh_parse sh_parse(struct str text, struct unit **out, size_t *used, char error[200]) {
+enum sh_parse sh_parse(struct str text, struct unit **out, size_t *used, char error[200])
+{
     struct arena *a = arena_new();
     struct parser *p = ARENA_NEW(a, struct parser);
     p->s = text;
@@ -482,7 +528,9 @@ enum sh_parse sh_parse(struct str text, struct unit **out, size_t *used, char er
     *out = u;
     return SH_PARSE_OK;
 }
-void sh_unit_unref(struct unit *u) {
+
+void sh_unit_unref(struct unit *u)
+{
     if (!u || --u->refs > 0)
         return;
     arena_free(u->arena);

@@ -18,17 +18,20 @@ static const uint64_t DEBT_MAX_NS = 2 * NS_PER_MS; /* what a process may have us
 static void run_all(struct sh *s);
 
 /* ---- variables ---- */
-static void var_free(void *v) {
+static void var_free(void *v)
+{
     free(((struct var *)v)->value);
     free(v);
 }
 
-const char *sh_var_get(struct proc *p, const char *name) {
+const char *sh_var_get(struct proc *p, const char *name)
+{
     struct var *v = map_getc(p->vars, name);
     return v ? v->value : NULL;
 }
 
-bool sh_var_set(struct proc *p, const char *name, const char *value) {
+bool sh_var_set(struct proc *p, const char *name, const char *value)
+{
     struct var *v = map_getc(p->vars, name);
     if (v && v->readonly) {
         sh_proc_printf(p, 2, "sh: %s: is read only\n", name);
@@ -44,7 +47,8 @@ bool sh_var_set(struct proc *p, const char *name, const char *value) {
     return true;
 }
 
-void sh_var_export(struct proc *p, const char *name) {
+void sh_var_export(struct proc *p, const char *name)
+{
     struct var *v = map_getc(p->vars, name);
     if (!v) {
         v = NEW(struct var);
@@ -53,19 +57,22 @@ void sh_var_export(struct proc *p, const char *name) {
     v->exported = true;
 }
 
-void sh_var_unset(struct proc *p, const char *name) {
+void sh_var_unset(struct proc *p, const char *name)
+{
     struct var *v = map_take(p->vars, str_c(name));
     if (v)
         var_free(v);
 }
 
-void sh_function_free(void *f) {
+void sh_function_free(void *f)
+{
     sh_unit_unref(((struct function *)f)->unit);
     free(f);
 }
 
 /* ---- processes ---- */
-static struct proc *proc_new(struct sh *s, struct proc *parent) {
+static struct proc *proc_new(struct sh *s, struct proc *parent)
+{
     struct proc *p = NEW(struct proc);
     p->sh = s;
     p->parent = parent;
@@ -76,7 +83,8 @@ static struct proc *proc_new(struct sh *s, struct proc *parent) {
     return p;
 }
 
-static void proc_free(struct proc *p) {
+static void proc_free(struct proc *p)
+{
     sh_proc_unwind(p);
     for (int i = 0; i < FDS; i++)
         sh_file_unref(p->fds[i]);
@@ -92,12 +100,14 @@ static void proc_free(struct proc *p) {
     free(p);
 }
 
-static void fields_copy(struct fields *to, const struct fields *from) {
+static void fields_copy(struct fields *to, const struct fields *from)
+{
     for (size_t i = 0; i < from->n; i++)
         sh_fields_add(to, from->v[i], strlen(from->v[i]));
 }
 
-struct proc *sh_proc_fork(struct proc *parent) {
+struct proc *sh_proc_fork(struct proc *parent)
+{
     struct proc *p = proc_new(parent->sh, parent);
     size_t at = 0;
     struct str key;
@@ -129,20 +139,23 @@ struct proc *sh_proc_fork(struct proc *parent) {
     return p;
 }
 
-static void drop_token(struct proc *p) {
+static void drop_token(struct proc *p)
+{
     if (p->token && !p->token_done && p->sh->ops->cancel)
         p->sh->ops->cancel(p->sh->ctx, p->token);
     p->token = 0;
     p->token_done = false;
 }
 
-static void stop_waiting(struct proc *p) {
+static void stop_waiting(struct proc *p)
+{
     drop_token(p);
     p->wait_read = p->wait_write = NULL;
     p->wait_child = false;
 }
 
-void sh_proc_exit(struct proc *p, int status) {
+void sh_proc_exit(struct proc *p, int status)
+{
     if (p->exited)
         return;
     stop_waiting(p);
@@ -162,7 +175,8 @@ void sh_proc_exit(struct proc *p, int status) {
     }
 }
 
-struct proc *sh_proc_by_pid(struct sh *s, int pid) {
+struct proc *sh_proc_by_pid(struct sh *s, int pid)
+{
     list_for(it, &s->procs) {
         struct proc *p = container_of(it, struct proc, node);
         if (p->pid == pid && !p->exited)
@@ -171,7 +185,8 @@ struct proc *sh_proc_by_pid(struct sh *s, int pid) {
     return NULL;
 }
 
-sh_token sh_proc_wait_token(struct proc *p) {
+sh_token sh_proc_wait_token(struct proc *p)
+{
     ASSERT(p->token == 0);
     p->token = ++p->sh->next_token;
     p->token_done = false;
@@ -179,7 +194,8 @@ sh_token sh_proc_wait_token(struct proc *p) {
     return p->token;
 }
 
-void sh_proc_pay(struct proc *p, uint64_t ns) {
+void sh_proc_pay(struct proc *p, uint64_t ns)
+{
     sh_token t = sh_proc_wait_token(p);
     ns += p->debt_ns;
     p->debt_ns = 0;
@@ -187,7 +203,8 @@ void sh_proc_pay(struct proc *p, uint64_t ns) {
 }
 
 /* ---- signals ---- */
-void sh_proc_kill(struct proc *p, int signo) {
+void sh_proc_kill(struct proc *p, int signo)
+{
     if (p->exited)
         return;
     bool first = p == p->sh->first;
@@ -214,7 +231,8 @@ void sh_proc_kill(struct proc *p, int signo) {
 }
 
 /* Control C: everything in the foreground gets SIGINT. An interactive shell survives and drops what it was doing. */
-static void interrupt(struct sh *s) {
+static void interrupt(struct sh *s)
+{
     list_for(it, &s->procs) {
         struct proc *p = container_of(it, struct proc, node);
         if (!p->background && !p->exited)
@@ -223,7 +241,8 @@ static void interrupt(struct sh *s) {
 }
 
 /* Before a process steps: what its pending signals make of it. */
-static void take_signals(struct proc *p) {
+static void take_signals(struct proc *p)
+{
     for (int signo = 1; p->pending && signo < 32 && !p->exited; signo++) {
         if (!(p->pending >> signo & 1))
             continue;
@@ -240,7 +259,8 @@ static void take_signals(struct proc *p) {
 }
 
 /* ---- scheduling ---- */
-static bool ready(struct proc *p) {
+static bool ready(struct proc *p)
+{
     if (p->exited)
         return false;
     if (p->token)
@@ -254,13 +274,15 @@ static bool ready(struct proc *p) {
 
 /* Who computes without end is not followed step by step for ever: from its second second of CPU time on, what it does counts as more
  * and more of what it would have done. Its CPU time is what it would be, and our own some seconds at most, however long it goes on. */
-static void spin(struct proc *p) {
+static void spin(struct proc *p)
+{
     uint64_t spun = p->spun + 1, times = spun / (SPIN_FREE_NS / DEBT_MAX_NS);
     sh_proc_pay(p, times ? (times - 1) * p->debt_ns : 0);
     p->spun = spun;
 }
 
-static void step(struct proc *p) {
+static void step(struct proc *p)
+{
     p->wait_read = p->wait_write = NULL;
     p->wait_child = false;
     if (p->token) {
@@ -278,7 +300,8 @@ static void step(struct proc *p) {
 }
 
 /* A child's exit wakes its parent; children that nobody will ask about are freed. */
-static void reap(struct sh *s) {
+static void reap(struct sh *s)
+{
     list_for(it, &s->procs) {
         struct proc *p = container_of(it, struct proc, node);
         if (!p->exited || p == s->first)
@@ -293,7 +316,8 @@ static void reap(struct sh *s) {
     }
 }
 
-static void run_all(struct sh *s) {
+static void run_all(struct sh *s)
+{
     if (s->running || s->told)
         return;
     s->running = true;
@@ -321,7 +345,8 @@ static void run_all(struct sh *s) {
     }
 }
 
-void sh_complete(struct sh *s, sh_token t) {
+void sh_complete(struct sh *s, sh_token t)
+{
     list_for(it, &s->procs) {
         struct proc *p = container_of(it, struct proc, node);
         if (p->token == t && t)
@@ -331,11 +356,13 @@ void sh_complete(struct sh *s, sh_token t) {
 }
 
 /* ---- the terminal ---- */
-static void echo(struct sh *s, const char *text) {
+static void echo(struct sh *s, const char *text)
+{
     sh_terminal_write(s, str_c(text));
 }
 
-static void line_erase(struct sh *s) {
+static void line_erase(struct sh *s)
+{
     for (; s->line.n > 0; s->line.n--)
         if (((unsigned char)s->line.p[s->line.n - 1] & 0xc0) != 0x80)    /* a UTF-8 character takes one column */
             echo(s, "\b \b");
@@ -343,20 +370,23 @@ static void line_erase(struct sh *s) {
         s->line.p[0] = '\0';
 }
 
-static void line_take(struct sh *s, const char *text) {
+static void line_take(struct sh *s, const char *text)
+{
     line_erase(s);
     strbuf_addc(&s->line, text);
     echo(s, text);
 }
 
-static void history_move(struct sh *s, int by) {                     /* busybox's editor, as far as the arrow keys go */
+static void history_move(struct sh *s, int by)                     /* busybox's editor, as far as the arrow keys go */
+{
     if (!s->at_prompt || (by < 0 ? s->history_at == 0 : s->history_at >= s->history.n))
         return;
     s->history_at = s->history_at + (size_t)by;
     line_take(s, s->history_at < s->history.n ? s->history.v[s->history_at] : "");
 }
 
-static void line_done(struct sh *s) {
+static void line_done(struct sh *s)
+{
     echo(s, "\n");
     if (s->at_prompt && s->line.n) {
         if (s->history.n == HISTORY_MAX) {
@@ -371,7 +401,8 @@ static void line_done(struct sh *s) {
     strbuf_reset(&s->line);
 }
 
-static void tty_byte(struct sh *s, unsigned char c) {
+static void tty_byte(struct sh *s, unsigned char c)
+{
     if (s->escape) {                               /* ESC [ A and the like */
         if (s->escape == 2 || c != '[') {
             history_move(s, s->escape == 2 && c == 'A' ? -1 : s->escape == 2 && c == 'B' ? 1 : 0);
@@ -415,7 +446,8 @@ static void tty_byte(struct sh *s, unsigned char c) {
     }
 }
 
-void sh_input(struct sh *s, struct str bytes) {
+void sh_input(struct sh *s, struct str bytes)
+{
     if (!s->tty && !s->stdin_eof)
         strbuf_add(&s->input, bytes);
     s->stdin_eof = s->stdin_eof || s->input.overflow;                /* what did not fit is not skipped: it ends there */
@@ -427,19 +459,22 @@ void sh_input(struct sh *s, struct str bytes) {
     run_all(s);
 }
 
-void sh_input_eof(struct sh *s) {
+void sh_input_eof(struct sh *s)
+{
     s->stdin_eof = true;
     if (s->tty)
         sh_signal(s, SH_SIGHUP);
     run_all(s);
 }
 
-void sh_resize(struct sh *s, int columns, int rows) {
+void sh_resize(struct sh *s, int columns, int rows)
+{
     s->columns = columns;
     s->rows = rows;
 }
 
-void sh_signal(struct sh *s, int signo) {
+void sh_signal(struct sh *s, int signo)
+{
     if (s->exited)
         return;
     if (signo == SH_SIGKILL) {
@@ -458,11 +493,13 @@ void sh_signal(struct sh *s, int signo) {
 }
 
 /* ---- life ---- */
-static bool is_shell(const char *name) {
+static bool is_shell(const char *name)
+{
     return strcmp(name, "sh") == 0 || strcmp(name, "ash") == 0;
 }
 
-bool sh_knows(const char *program) {
+bool sh_knows(const char *program)
+{
     const char *name = path_base(program);
     if (strchr(program, '/') && strncmp(program, "/bin/", 5) != 0 && strncmp(program, "/usr/bin/", 9) != 0 &&
         strncmp(program, "/sbin/", 6) != 0 && strncmp(program, "/usr/sbin/", 10) != 0)
@@ -471,7 +508,8 @@ bool sh_knows(const char *program) {
     return is_shell(name) || strcmp(name, "busybox") == 0 || (a && a->cpu_us > 0);
 }
 
-static void set_environment(struct proc *p, const struct sh_options *opt) {
+static void set_environment(struct proc *p, const struct sh_options *opt)
+{
     const char *const DEFAULTS[][2] = { { "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
                                                { "HOME", opt->uid ? "/" : "/root" },
                                                { "SHLVL", "1" } };
@@ -502,7 +540,8 @@ static void set_environment(struct proc *p, const struct sh_options *opt) {
 }
 
 /* sh [-eixu] [-c script [name args...]] [file args...]; no arguments: commands from stdin. */
-void sh_load(struct proc *p, char **argv, size_t argc, bool interactive) {
+void sh_load(struct proc *p, char **argv, size_t argc, bool interactive)
+{
     bool command = false;
     size_t i = 0;
     free(p->name);
@@ -545,7 +584,8 @@ void sh_load(struct proc *p, char **argv, size_t argc, bool interactive) {
 }
 
 /* The first process: a shell, or an applet's own argv, quoted into a script of one command. */
-static void load(struct sh *s, struct proc *p, const struct sh_options *opt) {
+static void load(struct sh *s, struct proc *p, const struct sh_options *opt)
+{
     size_t i = opt->argc > 1 && strcmp(path_base(opt->argv[0]), "busybox") == 0;
     if (is_shell(path_base(opt->argv[i]))) {
         struct fields argv = { 0 };
@@ -569,7 +609,8 @@ static void load(struct sh *s, struct proc *p, const struct sh_options *opt) {
     strbuf_deinit(&b);
 }
 
-struct sh *sh_new(const struct sh_options *opt) {
+struct sh *sh_new(const struct sh_options *opt)
+{
     struct sh *s = NEW(struct sh);
     ASSERT(opt->ops && opt->argc > 0);
     s->ops = opt->ops;
@@ -599,12 +640,14 @@ struct sh *sh_new(const struct sh_options *opt) {
     return s;
 }
 
-void sh_start(struct sh *s) {
+void sh_start(struct sh *s)
+{
     s->first->debt_ns += SH_NS_EXEC;
     run_all(s);
 }
 
-void sh_free(struct sh *s) {
+void sh_free(struct sh *s)
+{
     if (!s)
         return;
     ASSERT(!s->running);
@@ -620,13 +663,15 @@ void sh_free(struct sh *s) {
     free(s);
 }
 
-bool sh_exited(const struct sh *s, int *status) {
+bool sh_exited(const struct sh *s, int *status)
+{
     if (s->exited && status)
         *status = s->exit_status;
     return s->exited;
 }
 
-uint64_t sh_memory_bytes(const struct sh *s) {
+uint64_t sh_memory_bytes(const struct sh *s)
+{
     uint64_t bytes = SHELL_BYTES + s->input.n;
     list_for(it, &s->procs) {
         const struct proc *p = container_of(it, struct proc, node);
@@ -637,7 +682,8 @@ uint64_t sh_memory_bytes(const struct sh *s) {
     return bytes;
 }
 
-void sh_processes(const struct sh *s, void (*each)(void *each_ctx, const struct sh_process_info *p), void *each_ctx) {
+void sh_processes(const struct sh *s, void (*each)(void *each_ctx, const struct sh_process_info *p), void *each_ctx)
+{
     list_for(it, &s->procs) {
         const struct proc *p = container_of(it, struct proc, node);
         if (p->exited)

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void prompt(struct proc *p, struct source *src) {
+static void prompt(struct proc *p, struct source *src)
+{
     const char *ps = sh_var_get(p, src->continued ? "PS2" : "PS1"), *home = sh_var_get(p, "HOME");
     struct strbuf b;
     strbuf_init(&b, 4096);
@@ -39,7 +40,9 @@ static void prompt(struct proc *p, struct source *src) {
     sh_proc_write(p, 2, strbuf_str(&b));
     strbuf_deinit(&b);
 }
-static void report_jobs(struct proc *p) {
+
+static void report_jobs(struct proc *p)
+{
     list_for(it, &p->sh->procs) {
         struct proc *kid = container_of(it, struct proc, node);
         if (kid->parent != p || !kid->background || !kid->exited || kid->reaped)
@@ -61,8 +64,10 @@ static void report_jobs(struct proc *p) {
     if (!any)
         p->sh->jobs = 0;
 }
+
 /* One more line of stdin into the source. False: waiting. */
-static bool source_fill(struct proc *p, struct frame *f) {
+static bool source_fill(struct proc *p, struct frame *f)
+{
     struct source *src = f->source;
     struct strbuf line;
     if (src->interactive && f->state == 0) {
@@ -90,7 +95,9 @@ static bool source_fill(struct proc *p, struct frame *f) {
     strbuf_deinit(&line);
     return r != READ_WAIT;
 }
-void sh_step_source(struct proc *p, struct frame *f) {
+
+void sh_step_source(struct proc *p, struct frame *f)
+{
     struct source *src = f->source;
     struct unit *u;
     size_t used;

@@ -13,7 +13,8 @@
 /* Files of the test's node: a pair, its certificate as everybody's root, and a key of the service accounts. */
 struct node { struct str cert, key, ca; };
 
-static bool read_file(void *ctx, struct arena *a, const char *path, struct str *text, struct err *err) {
+static bool read_file(void *ctx, struct arena *a, const char *path, struct str *text, struct err *err)
+{
     const struct node *n = ctx;
     (void)a;
     if (!str_starts(str_c(path), KEY)) return err_set(err, ERR_NOT_FOUND, "open %s: no such file or directory", path);
@@ -23,7 +24,8 @@ static bool read_file(void *ctx, struct arena *a, const char *path, struct str *
     return true;
 }
 
-static void make_node(struct arena *a, struct node *n) {
+static void make_node(struct arena *a, struct node *n)
+{
     struct rng r;
     uint8_t seed[32] = { 1 };
     rng_init_seed(&r, seed, "flags");
@@ -37,7 +39,8 @@ static void make_node(struct arena *a, struct node *n) {
     key_unref(k);
 }
 
-static char **words(struct arena *a, const char *line) {
+static char **words(struct arena *a, const char *line)
+{
     struct str rest = str_c(line);
     char **argv = arena_zalloc(a, (rest.n + 3) * sizeof *argv);
     size_t n = 0;
@@ -74,7 +77,8 @@ static const struct { int minor; const char *line, *flag, *want; } parsed[] = {
     { 20, "--basic-auth-file=x", NULL, "unknown flag: --basic-auth-file" },
 };
 
-static void command_line(void **state) {
+static void command_line(void **state)
+{
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(parsed); i++) {
         struct arena *a = arena_new();
@@ -92,7 +96,8 @@ static void command_line(void **state) {
     }
 }
 
-static void deprecated_lines(void **state) {
+static void deprecated_lines(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     struct json *lines = json_new_array(a);
@@ -142,13 +147,15 @@ static const struct { int minor; bool pending; const char *line, *want; } loaded
 };
 
 static bool load(struct arena *a, int minor, bool pending, const char *line, struct node *n, struct apiserver_config *c,
-                 struct err *err) {
+                 struct err *err)
+{
     struct apiserver_files files = { read_file, n, pending };
     const struct json *flags = apiserver_flags_parse(a, minor, words(a, line), NULL, err);
     return flags && apiserver_config_load(a, flags, minor, "192.168.229.132", &files, c, err);
 }
 
-static void configuration(void **state) {
+static void configuration(void **state)
+{
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(loaded); i++) {
         struct arena *a = arena_new();
@@ -165,7 +172,8 @@ static void configuration(void **state) {
     }
 }
 
-static void effects(void **state) {
+static void effects(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     struct node n;
@@ -207,7 +215,8 @@ static void effects(void **state) {
     arena_free(a);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = { cmocka_unit_test(command_line), cmocka_unit_test(deprecated_lines),
                                         cmocka_unit_test(configuration), cmocka_unit_test(effects) };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,8 @@
 #define BARE "\"automountServiceAccountToken\":false"
 #define ACCOUNT { ADMIN, "POST", NS "/serviceaccounts", NULL, "{\"metadata\":{\"name\":\"default\"},\"imagePullSecrets\":[{\"name\":\"pull\"}]}", 201, { NULL }, NULL }
 
-static void namespaces(void **state) {
+static void namespaces(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { ADMIN, "POST", "/api/v1/namespaces/nothere/configmaps", NULL, "{\"metadata\":{\"name\":\"x\"}}", 404,
@@ -27,7 +28,8 @@ static void namespaces(void **state) {
     RUN(20, steps);
 }
 
-static void accounts(void **state) {
+static void accounts(void **state)
+{
     (void)state;
     static const struct step old[] = {
         { ADMIN, "POST", NS "/pods", NULL, POD("p", C), 403,
@@ -65,7 +67,8 @@ static void accounts(void **state) {
 }
 
 #define PC "/apis/scheduling.k8s.io/v1/priorityclasses"
-static void pods(void **state) {
+static void pods(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         ACCOUNT,
@@ -89,7 +92,8 @@ static void pods(void **state) {
 }
 
 #define RES(r) "\"automountServiceAccountToken\":false,\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"resources\":" r "}]"
-static void limits(void **state) {
+static void limits(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         ACCOUNT,
@@ -129,7 +133,8 @@ static void limits(void **state) {
     RUN(20, steps);
 }
 
-static void others(void **state) {
+static void others(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { ADMIN, "POST", "/api/v1/nodes", NULL, "{\"metadata\":{\"name\":\"n\"}}", 201,
@@ -148,7 +153,8 @@ static void others(void **state) {
 }
 
 /* A right to approve is needed for the signer, or for all of its domain. */
-static void certificates(void **state) {
+static void certificates(void **state)
+{
     (void)state;
     struct bed b;
     bed_up(&b, 20);
@@ -184,7 +190,8 @@ static void certificates(void **state) {
     bed_down(&b);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = { cmocka_unit_test(namespaces), cmocka_unit_test(accounts), cmocka_unit_test(pods), cmocka_unit_test(limits), cmocka_unit_test(others), cmocka_unit_test(certificates) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

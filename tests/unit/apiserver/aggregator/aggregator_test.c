@@ -17,7 +17,8 @@ static const struct stream_events echo_events = { .on_data = echo, .on_close = e
 
 static void held_gone(struct http_exchange *x) { ((struct backend *)x->ctx)->gone++; }
 
-static void backend_handle(void *ctx, struct http_exchange *x) {
+static void backend_handle(void *ctx, struct http_exchange *x)
+{
     struct backend *k = ctx;
     if (k->hold) {                                 /* answered never */
         x->ctx = k;
@@ -53,7 +54,8 @@ static void backend_handle(void *ctx, struct http_exchange *x) {
     http_end(x);
 }
 
-static void backend_up(struct bed *b, struct backend *k) {
+static void backend_up(struct bed *b, struct backend *k)
+{
     static const char *dns[] = { "metrics-server.kube-system.svc", NULL };
     struct err err = { 0 };
     struct key *key = key_generate_ec(&b->rng);
@@ -71,21 +73,24 @@ static void backend_up(struct bed *b, struct backend *k) {
     assert_true(http_server_listen_vnet(k->server, k->host, NULL, 4443, &err));
 }
 
-static void backend_down(struct bed *b, struct backend *k) {
+static void backend_down(struct bed *b, struct backend *k)
+{
     http_server_free(k->server);
     loop_turn(b->loop);
     vnet_host_free(k->host);
     identity_unref(k->id);
 }
 
-static struct step see(const char *a, const char *b) {
+static struct step see(const char *a, const char *b)
+{
     return (struct step){ ADMIN, "GET", APISERVICES "/v1beta1.metrics.k8s.io", NULL, NULL, 200, { a, b }, NULL };
 }
 
 static void step(struct bed *b, struct step s) { bed_step(b, &s, 0); }
 #define SEE(b, status, reason, message) do { const char *w[] = { STATUS(status, reason, message) }; step(b, see(w[0], w[1])); } while (0)
 
-static void create_service(struct bed *b, const char *port) {
+static void create_service(struct bed *b, const char *port)
+{
     char body[256];
     snprintf(body, sizeof body,
              "{\"metadata\":{\"name\":\"metrics-server\"},\"spec\":{\"clusterIP\":\"10.106.10.1\",\"ports\":[{\"port\":%s,"
@@ -96,7 +101,8 @@ static void create_service(struct bed *b, const char *port) {
 #define API(extra) "{\"metadata\":{\"name\":\"v1beta1.metrics.k8s.io\"},\"spec\":{\"service\":{\"name\":\"metrics-server\",\"namespace\":\"kube-system\"},\"group\":\"metrics.k8s.io\",\"version\":\"v1beta1\"," extra \
     "\"groupPriorityMinimum\":100,\"versionPriority\":100}}"
 
-static void availability(void **state) {
+static void availability(void **state)
+{
     (void)state;
     struct bed b;
     struct backend k;
@@ -157,7 +163,8 @@ static void availability(void **state) {
     bed_down(&b);
 }
 
-static void ready_backend(struct bed *b, struct backend *k, int minor, const char *api) {
+static void ready_backend(struct bed *b, struct backend *k, int minor, const char *api)
+{
     struct vip_backend to = { "10.32.0.5", 4443 };
     bed_up(b, minor);
     backend_up(b, k);
@@ -171,7 +178,8 @@ static void ready_backend(struct bed *b, struct backend *k, int minor, const cha
     SEE(b, "True", "Passed", "all checks passed");
 }
 
-static void bundles(void **state) {
+static void bundles(void **state)
+{
     (void)state;
     struct bed b, probe;
     struct backend k;
@@ -193,22 +201,27 @@ static void bundles(void **state) {
 }
 
 struct upgraded { struct stream *s; char got[16]; bool done; };
-static void got_data(void *ctx, struct str bytes) {
+static void got_data(void *ctx, struct str bytes)
+{
     struct upgraded *u = ctx;
     assert_true(bytes.n < sizeof u->got);
     memcpy(u->got, bytes.p, bytes.n);
 }
+
 static void got_close(void *ctx, const struct err *why) { (void)ctx, (void)why; }
-static void on_upgrade(void *ctx, struct stream *s) {
+static void on_upgrade(void *ctx, struct stream *s)
+{
     static const struct stream_events ev = { .on_data = got_data, .on_close = got_close };
     struct upgraded *u = ctx;
     u->s = s;
     stream_attach(s, &ev, u);
     stream_write(s, STR("hello"));
 }
+
 static void on_done(void *ctx, const struct err *err) { (void)err; ((struct upgraded *)ctx)->done = true; }
 
-static void upgrades(void **state) {
+static void upgrades(void **state)
+{
     (void)state;
     static const struct http_call_events ev = { .on_upgrade = on_upgrade, .on_done = on_done };
     struct bed b;
@@ -233,12 +246,14 @@ static void upgrades(void **state) {
 
 /* The hanging request is cut when its APIService goes: that it ends is enough, and when it does is not what the next step waits
  * for. */
-static void cut_off(void *ctx, const struct http_result *r, const struct err *err) {
+static void cut_off(void *ctx, const struct http_result *r, const struct err *err)
+{
     *(int *)ctx += r == NULL && err->code != ERR_NONE;
 }
 
 /* What hangs when a client, an APIService or the whole server goes leaves nothing behind. */
-static void goes_meanwhile(void **state) {
+static void goes_meanwhile(void **state)
+{
     (void)state;
     static const char url[] = "https://192.168.229.132:6443" GV "/x";
     struct bed b;
@@ -268,7 +283,8 @@ static void goes_meanwhile(void **state) {
     bed_down(&b);
 }
 
-static void local(void **state) {
+static void local(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { ADMIN, "GET", APISERVICES "/v1.", NULL, NULL, 200,
@@ -283,7 +299,8 @@ static void local(void **state) {
     RUN(34, steps);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = { cmocka_unit_test(availability), cmocka_unit_test(bundles), cmocka_unit_test(upgrades),
                                         cmocka_unit_test(goes_meanwhile), cmocka_unit_test(local) };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,8 @@
 #define RBAC_API "/apis/rbac.authorization.k8s.io/v1"
 #define SAR "/apis/authorization.k8s.io/v1"
 
-static void identities(void **state) {
+static void identities(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { ADMIN, "GET", POD_LIST, NULL, NULL, 200, { "PodList" }, NULL },
@@ -35,7 +36,8 @@ static void identities(void **state) {
     RUN(34, steps);
 }
 
-static void impersonation(void **state) {
+static void impersonation(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { ADMIN, "GET", "/api/v1/nodes", "Impersonate-User: jane\nImpersonate-Group: developers", NULL, 403,
@@ -62,7 +64,8 @@ static void impersonation(void **state) {
 #define AS_JANE "Impersonate-User: jane\nImpersonate-Group: a"
 #define JANES(role_kind, role) "{\"metadata\":{\"name\":\"" role "\"},\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"" role_kind "\",\"name\":\"" role "\"},\"subjects\":[{\"kind\":\"User\",\"apiGroup\":\"rbac.authorization.k8s.io\",\"name\":\"jane\"}]}"
 
-static void rbac(void **state) {
+static void rbac(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { ADMIN, "POST", RBAC_API "/namespaces/default/rolebindings", NULL, JANES("Role", "look"), 201, { NULL }, NULL },
@@ -95,7 +98,8 @@ static void rbac(void **state) {
     RUN(20, steps);
 }
 
-static void escalation(void **state) {
+static void escalation(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { ADMIN, "POST", RBAC_API "/clusterroles", NULL,
@@ -140,7 +144,8 @@ static void escalation(void **state) {
 
 #define CM_ON_NODE "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"nodeName\":\"ubuntu\",\"serviceAccountName\":\"default\",\"automountServiceAccountToken\":false,\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"envFrom\":[{\"configMapRef\":{\"name\":\"mine\"}}]}],\"volumes\":[{\"name\":\"v\",\"secret\":{\"secretName\":\"s\"}}]}}"
 
-static void nodes(void **state) {
+static void nodes(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { ADMIN, "POST", "/api/v1/namespaces/default/serviceaccounts", NULL, "{\"metadata\":{\"name\":\"default\"}}", 201,
@@ -191,7 +196,8 @@ static void nodes(void **state) {
     RUN(20, steps);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = { cmocka_unit_test(identities), cmocka_unit_test(impersonation), cmocka_unit_test(rbac),
                                         cmocka_unit_test(escalation), cmocka_unit_test(nodes) };
     return cmocka_run_group_tests(tests, NULL, NULL);

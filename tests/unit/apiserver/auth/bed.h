@@ -41,7 +41,8 @@ struct step {
 };
 
 static struct cert *bed_cert(struct bed *b, const char *cn, const char **orgs, struct key *k, struct cert *ca, struct key *ca_key,
-                             bool server) {
+                             bool server)
+{
     static const char *ips[] = { "192.168.229.132", NULL };
     struct cert_template t = { .cn = cn, .orgs = orgs, .ips = server ? ips : NULL, .not_before_ns = 1500000000 * (int64_t)NS_PER_S,
                                .not_after_ns = 1900000000 * (int64_t)NS_PER_S,
@@ -56,7 +57,8 @@ static struct cert *bed_cert(struct bed *b, const char *cn, const char **orgs, s
 }
 
 static struct identity *bed_identity(struct bed *b, const char *cn, const char *org, struct cert *ca, struct key *ca_key,
-                                     bool server) {
+                                     bool server)
+{
     const char *orgs[] = { org, NULL };
     struct key *k = key_generate_ec(&b->rng);
     struct cert *c = bed_cert(b, cn, org ? orgs : NULL, k, ca, ca_key, server);
@@ -66,13 +68,15 @@ static struct identity *bed_identity(struct bed *b, const char *cn, const char *
     return id;
 }
 
-static void bed_client(struct bed *b, enum who who, struct identity *id) {
+static void bed_client(struct bed *b, enum who who, struct identity *id)
+{
     b->clients[who] = http_client_new(&(struct http_client_options){ .from = b->node, .roots = b->roots, .identity = id,
                                                                      .user_agent = "test/1" });
     if (id) identity_unref(id);
 }
 
-static void bed_clients(struct bed *b) {
+static void bed_clients(struct bed *b)
+{
     struct key *k = key_generate_ec(&b->rng);
     struct cert *self = bed_cert(b, "kubernetes-admin", NULL, k, NULL, k, false);
     bed_client(b, ADMIN, bed_identity(b, "kubernetes-admin", "system:masters", b->ca, b->ca_key, false));
@@ -86,7 +90,8 @@ static void bed_clients(struct bed *b) {
     key_unref(k);
 }
 
-static void bed_up(struct bed *b, int minor) {
+static void bed_up(struct bed *b, int minor)
+{
     struct loop_options lo = { .start_vtime_ns = 1579910400 * (int64_t)NS_PER_S };
     struct err err = { 0 };
     *b = (struct bed){ 0 };
@@ -123,7 +128,8 @@ static void bed_up(struct bed *b, int minor) {
     strbuf_init(&b->body, 1 << 24);
 }
 
-static void bed_down(struct bed *b) {
+static void bed_down(struct bed *b)
+{
     for (size_t i = 0; i < WHO_COUNT; i++) http_client_free(b->clients[i]);
     apiserver_free(b->as);
     loop_turn(b->loop);
@@ -140,7 +146,8 @@ static void bed_down(struct bed *b) {
     loop_free(b->loop);
 }
 
-static void bed_done(void *ctx, const struct http_result *r, const struct err *err) {
+static void bed_done(void *ctx, const struct http_result *r, const struct err *err)
+{
     struct bed *b = ctx;
     b->done = true;
     b->status = r ? r->status : -1;
@@ -150,18 +157,21 @@ static void bed_done(void *ctx, const struct http_result *r, const struct err *e
 
 static void bed_advanced(void *ctx) { (void)ctx; }
 
-static void bed_run_ms(struct bed *b, int64_t ms) {
+static void bed_run_ms(struct bed *b, int64_t ms)
+{
     loop_advance(b->loop, ms * (int64_t)NS_PER_MS, bed_advanced, b);
     while (loop_advancing(b->loop)) loop_turn(b->loop);
     loop_turn(b->loop);
 }
 
-static const char *bed_expand(struct bed *b, struct arena *a, const char *text) {
+static const char *bed_expand(struct bed *b, struct arena *a, const char *text)
+{
     const char *at = text ? strstr(text, "$T") : NULL;
     return at ? arena_printf(a, "%.*s%s%s", (int)(at - text), text, b->saved, at + 2) : text;
 }
 
-static void bed_headers(struct arena *a, const char *text, struct http_headers *h) {
+static void bed_headers(struct arena *a, const char *text, struct http_headers *h)
+{
     struct str rest = str_c(text), name, value;
     while (rest.n) {
         struct str line = str_token(&rest, '\n');
@@ -170,7 +180,8 @@ static void bed_headers(struct arena *a, const char *text, struct http_headers *
     }
 }
 
-static void bed_save(struct bed *b, struct arena *a, const char *what) {
+static void bed_save(struct bed *b, struct arena *a, const char *what)
+{
     struct json *j = json_parse(a, strbuf_str(&b->body), NULL);
     bool base64 = !strncmp(what, "data:", 5);
     struct str v = base64 ? json_get_str(json_get(j, "data"), what + 5) : json_path_str(j, what);
@@ -180,7 +191,8 @@ static void bed_save(struct bed *b, struct arena *a, const char *what) {
     b->saved[v.n] = 0;
 }
 
-static void bed_step(struct bed *b, const struct step *s, size_t row) {
+static void bed_step(struct bed *b, const struct step *s, size_t row)
+{
     struct arena *a = arena_new();
     struct http_headers h = { 0 };
     const char *patch = strcmp(s->method, "PATCH") ? "application/json" : "application/merge-patch+json";
@@ -206,11 +218,13 @@ static void bed_step(struct bed *b, const struct step *s, size_t row) {
     arena_free(a);
 }
 
-static inline void bed_steps(struct bed *b, const struct step *steps, size_t n) {
+static inline void bed_steps(struct bed *b, const struct step *steps, size_t n)
+{
     for (size_t i = 0; i < n; i++) bed_step(b, &steps[i], i);
 }
 
-static inline void bed_run(int minor, const struct step *steps, size_t n) {
+static inline void bed_run(int minor, const struct step *steps, size_t n)
+{
     struct bed b;
     bed_up(&b, minor);
     bed_steps(&b, steps, n);

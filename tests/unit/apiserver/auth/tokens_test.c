@@ -7,7 +7,8 @@
 #define BEARER "Authorization: Bearer $T"
 
 /* What the token controller would do: a Secret with a token that names the account's uid. */
-static void make_legacy(struct bed *b) {
+static void make_legacy(struct bed *b)
+{
     struct arena *a = arena_new();
     struct object *sa = registry_get(b->as, STR(""), STR("serviceaccounts"), STR("default"), STR("robot"));
     struct str uid = arena_str(a, meta_uid(object_json(sa)));
@@ -33,7 +34,8 @@ static const struct step make_account = { ADMIN, "POST", NS "/serviceaccounts", 
                                           { NULL }, NULL };
 static const struct step remove_account = { ADMIN, "DELETE", NS "/serviceaccounts/robot", NULL, NULL, 200, { NULL }, NULL };
 
-static void legacy(void **state) {
+static void legacy(void **state)
+{
     (void)state;
     static const struct step good[] = {
         { NOBODY, "GET", "/api", BEARER, NULL, 200, { "APIVersions" }, NULL },
@@ -68,7 +70,8 @@ static void legacy(void **state) {
     bed_down(&b);
 }
 
-static void bound(void **state) {
+static void bound(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { ADMIN, "POST", NS "/serviceaccounts", NULL, "{\"metadata\":{\"name\":\"robot\"}}", 201, { NULL }, NULL },
@@ -117,7 +120,8 @@ static void bound(void **state) {
 #define BOOT(id, expiration, usage) "{\"metadata\":{\"name\":\"bootstrap-token-" id "\"},\"type\":\"bootstrap.kubernetes.io/token\",\"stringData\":{\"token-id\":\"" id "\",\"token-secret\":\"0123456789abcdef\"," \
     "\"expiration\":\"" expiration "\",\"usage-bootstrap-authentication\":\"" usage "\",\"auth-extra-groups\":\"system:bootstrappers:kubeadm:default-node-token\"}}"
 
-static void bootstrap(void **state) {
+static void bootstrap(void **state)
+{
     (void)state;
     static const char *const secrets = "/api/v1/namespaces/kube-system/secrets";
     const struct step steps[] = {
@@ -137,7 +141,8 @@ static void bootstrap(void **state) {
     RUN(16, steps);
 }
 
-static void reviews(void **state) {
+static void reviews(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { ADMIN, "POST", SAR "/subjectaccessreviews", NULL,
@@ -172,7 +177,8 @@ static void reviews(void **state) {
     RUN(34, whoami);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = { cmocka_unit_test(legacy), cmocka_unit_test(bound), cmocka_unit_test(bootstrap), cmocka_unit_test(reviews) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,8 @@
     "{\"name\":\"Cron\",\"type\":\"string\",\"jsonPath\":\".spec.cron\"},{\"name\":\"Replicas\",\"type\":\"integer\",\"jsonPath\":\".spec.replicas\"}]"
 #define CT(name, spec) "{\"apiVersion\":\"stable.example.com/v1\",\"kind\":\"CronTab\",\"metadata\":{\"name\":\"" name "\"},\"spec\":{" spec "}}"
 
-static void life(void **state) {
+static void life(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { "GET", "/apis/stable.example.com", NULL, NULL, NULL, 404, { NULL } },
@@ -88,7 +89,8 @@ static void life(void **state) {
 }
 
 /* One bad spec a row. */
-static void values(void **state) {
+static void values(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { "POST", CRDS, J, NULL, DEFINITION(CRON, ""), 201, { NULL } },
@@ -127,7 +129,8 @@ static void values(void **state) {
 }
 
 /* One bad definition a row; paths are those of upstream's internal version. */
-static void definitions(void **state) {
+static void definitions(void **state)
+{
     (void)state;
 #define AT "spec.validation.openAPIV3Schema.properties[spec]"
     static const struct step steps[] = {
@@ -187,7 +190,8 @@ static void definitions(void **state) {
     run(20, true, steps, ARRAY_LEN(steps));
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = { cmocka_unit_test(life), cmocka_unit_test(values), cmocka_unit_test(definitions) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,7 +59,8 @@ static const struct row {
     { NULL, NULL, "get", "", "default", "secrets", "", "p", NONE },
 };
 
-static void choices(void **state) {
+static void choices(void **state)
+{
     (void)state;
     struct err err = { 0 };
     struct audit_policy *p = audit_policy_parse(str_c(policy), &err);
@@ -120,7 +121,8 @@ static const struct { const char *text, *words; } refused[] = {
     { HEAD "['x']}", "failed decoding: json: cannot unmarshal string into Go struct field Policy.rules of type v1.PolicyRule" },
 };
 
-static void refusals(void **state) {
+static void refusals(void **state)
+{
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
         struct err err = { 0 };
@@ -139,7 +141,8 @@ static void refusals(void **state) {
     strbuf_deinit(&big);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = { cmocka_unit_test(choices), cmocka_unit_test(refusals) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

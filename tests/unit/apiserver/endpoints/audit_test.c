@@ -15,13 +15,16 @@ static const char policy[] =
     "- {level: Metadata}\n";
 
 struct seen { struct strbuf log, trail; size_t lines, rows; int64_t last; };
-static void on_line(void *ctx, struct str line) {
+static void on_line(void *ctx, struct str line)
+{
     struct seen *s = ctx;
     assert_true(str_ends(line, "}\n"));
     strbuf_add(&s->log, line);
     s->lines++;
 }
-static void on_row(void *ctx, int64_t seq, struct str event) {
+
+static void on_row(void *ctx, int64_t seq, struct str event)
+{
     struct seen *s = ctx;
     s->last = seq;
     strbuf_addf(&s->trail, STR_FMT "\n", STR_ARG(event));
@@ -32,7 +35,8 @@ static void on_row(void *ctx, int64_t seq, struct str event) {
  * in the trail alone. */
 struct row { struct step step; size_t log, trail; const char *want[10]; };
 
-static void check(struct seen *s, const struct row *w, size_t i) {
+static void check(struct seen *s, const struct row *w, size_t i)
+{
     struct arena *a = arena_new();
     struct str log = strbuf_str(&s->log), trail = strbuf_str(&s->trail);
     bool ok = s->lines == w->log && s->rows == w->trail;
@@ -56,7 +60,8 @@ static void check(struct seen *s, const struct row *w, size_t i) {
     arena_free(a);
 }
 
-static void run_rows(int minor, const char *policy_text, const struct row *rows, size_t n) {
+static void run_rows(int minor, const char *policy_text, const struct row *rows, size_t n)
+{
     struct bed b;
     struct err err = { 0 };
     struct seen s = { .last = 0 };
@@ -85,7 +90,8 @@ static void run_rows(int minor, const char *policy_text, const struct row *rows,
 #define ALLOWED "\"annotations\":{\"authorization.k8s.io/decision\":\"allow\",\"authorization.k8s.io/reason\":\"\"}}"
 #define NOW "\"2020-01-25T00:00:0"
 
-static void requests(void **state) {
+static void requests(void **state)
+{
     (void)state;
     static const struct row rows[] = {
         /* a create: the name comes from the body, the objects as sent and answered */
@@ -140,7 +146,8 @@ static void requests(void **state) {
     run_rows(20, policy, rows, ARRAY_LEN(rows));
 }
 
-static void identities(void **state) {
+static void identities(void **state)
+{
     (void)state;
     static const struct row rows[] = {
         { { ADMIN, "GET", CMS, "Impersonate-User: jane\nImpersonate-Group: a\nImpersonate-Extra-Why: x\nImpersonate-Extra-How: y",
@@ -183,7 +190,8 @@ static void identities(void **state) {
 }
 
 /* Nothing but refusals without a policy, in the log not even those; and a policy that is none changes nothing. */
-static void no_log(void **state) {
+static void no_log(void **state)
+{
     (void)state;
     static const struct row rows[] = {
         { { ADMIN, "GET", CMS, NULL, NULL, 200, { NULL }, NULL }, 0, 1, { "T:\"level\":\"Metadata\"" } },
@@ -200,7 +208,8 @@ static void no_log(void **state) {
 }
 
 /* An event that is too large loses its objects, and says so. */
-static void truncated(void **state) {
+static void truncated(void **state)
+{
     (void)state;
     struct strbuf body;
     strbuf_init(&body, 1 << 22);
@@ -215,7 +224,8 @@ static void truncated(void **state) {
 }
 
 /* ---- the log as a file ---- */
-static size_t lines_of(const char *path) {
+static size_t lines_of(const char *path)
+{
     struct arena *a = arena_new();
     struct str text = STR_NULL;
     size_t n = 0;
@@ -225,7 +235,8 @@ static size_t lines_of(const char *path) {
     return n;
 }
 
-static void log_file(void **state) {
+static void log_file(void **state)
+{
     (void)state;
     char dir[] = "/tmp/kubelab-audit-XXXXXX", path[64], old[96];
     assert_non_null(mkdtemp(dir));
@@ -267,7 +278,8 @@ static void log_file(void **state) {
     loop_free(l);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = { cmocka_unit_test(requests), cmocka_unit_test(identities), cmocka_unit_test(no_log),
                                         cmocka_unit_test(truncated), cmocka_unit_test(log_file) };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,8 @@ struct bed {
     struct strbuf body;
 };
 
-static void bed_up(struct bed *b, int minor, bool bare) {
+static void bed_up(struct bed *b, int minor, bool bare)
+{
     struct loop_options lo = { .start_vtime_ns = 1579910400 * (int64_t)NS_PER_S };
     struct err err = { 0 };
     *b = (struct bed){ 0 };
@@ -49,7 +50,8 @@ static void bed_up(struct bed *b, int minor, bool bare) {
     strbuf_init(&b->body, 1 << 24);
 }
 
-static void bed_down(struct bed *b) {
+static void bed_down(struct bed *b)
+{
     http_client_free(b->client);
     apiserver_free(b->as);
     loop_turn(b->loop);
@@ -60,7 +62,8 @@ static void bed_down(struct bed *b) {
     loop_free(b->loop);
 }
 
-static void on_done(void *ctx, const struct http_result *r, const struct err *err) {
+static void on_done(void *ctx, const struct http_result *r, const struct err *err)
+{
     struct bed *b = ctx;
     b->done = true;
     b->status = r ? r->status : -1;
@@ -70,7 +73,8 @@ static void on_done(void *ctx, const struct http_result *r, const struct err *er
 
 static void on_advanced(void *ctx) { (void)ctx; }
 
-static void request(struct bed *b, const struct step *s) {
+static void request(struct bed *b, const struct step *s)
+{
     struct arena *a = arena_new();
     struct http_headers h = { 0 };
     if (s->type) http_headers_add(a, &h, "Content-Type", str_c(s->type));
@@ -86,7 +90,8 @@ static void request(struct bed *b, const struct step *s) {
     arena_free(a);
 }
 
-static void check(struct bed *b, const struct step *s, size_t row) {
+static void check(struct bed *b, const struct step *s, size_t row)
+{
     request(b, s);
     struct str body = strbuf_str(&b->body);
     bool ok = b->done && b->status == s->status;
@@ -99,7 +104,8 @@ static void check(struct bed *b, const struct step *s, size_t row) {
                  body.p ? body.p : "");
 }
 
-static void run(int minor, bool bare, const struct step *steps, size_t n) {
+static void run(int minor, bool bare, const struct step *steps, size_t n)
+{
     struct bed b;
     bed_up(&b, minor, bare);
     for (size_t i = 0; i < n; i++) check(&b, &steps[i], i);

@@ -6,7 +6,8 @@
 #define CM(name, data) "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"" name "\"},\"data\":{" data "}}"
 #define TABLE "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 
-static void objects(void **state) {
+static void objects(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { "POST", CMS, J, NULL, CM("a", "\"z\":\"1\",\"b\":\"2\""), 201,
@@ -53,7 +54,8 @@ static void objects(void **state) {
     run(20, true, steps, ARRAY_LEN(steps));
 }
 
-static void refusals(void **state) {
+static void refusals(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { "GET", "/apis/nothing.example.com", NULL, NULL, NULL, 404, { "404 page not found\n" } },
@@ -97,7 +99,8 @@ static void refusals(void **state) {
 #define LONG_NAME "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
 /* What a patch may not make, in the words of each way in which it is read. */
-static void patches_refused(void **state) {
+static void patches_refused(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { "POST", CMS, J, NULL, CM("a", "\"k\":\"v\""), 201, { NULL } },
@@ -146,7 +149,8 @@ static void patches_refused(void **state) {
     run(20, true, steps, ARRAY_LEN(steps));
 }
 
-static void pages(void **state) {
+static void pages(void **state)
+{
     (void)state;
     struct bed b;
     bed_up(&b, 20, true);
@@ -179,7 +183,8 @@ static void pages(void **state) {
 #define POD "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"i\"},{\"name\":\"b\",\"image\":\"i\"}]}}"
 #define PODS "/api/v1/namespaces/default/pods"
 
-static void subresources(void **state) {
+static void subresources(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { "POST", DEPLOYS, J, NULL, DEPLOYMENT, 201, { "\"generation\":1", "\"status\":{}" } },
@@ -217,7 +222,8 @@ static void subresources(void **state) {
 }
 
 #define SVCS "/api/v1/namespaces/default/services"
-static void kinds(void **state) {
+static void kinds(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { "POST", SVCS, J, NULL, "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":80}]}}", 201,
@@ -270,7 +276,8 @@ static void kinds(void **state) {
 }
 
 /* What an emulated 1.16 serves beyond itself when it is not bare, and how it says things. */
-static void versions(void **state) {
+static void versions(void **state)
+{
     (void)state;
     static const struct step steps[] = {
         { "GET", "/apis/autoscaling", NULL, NULL, NULL, 200,
@@ -287,7 +294,8 @@ static void versions(void **state) {
 }
 
 /* ---- watches ---- */
-static void watch_events(void **state) {
+static void watch_events(void **state)
+{
     (void)state;
     struct bed b;
     bed_up(&b, 20, true);
@@ -332,7 +340,8 @@ static void watch_events(void **state) {
 /* ---- a kubelet to relay to ---- */
 static struct identity *kubelet_identity(void *ctx) { return ctx; }
 
-static void kubelet(void *ctx, struct http_exchange *x) {
+static void kubelet(void *ctx, struct http_exchange *x)
+{
     (void)ctx;
     struct strbuf b;
     strbuf_init(&b, 4096);
@@ -357,12 +366,14 @@ static void up_data(void *ctx, struct str bytes) { strbuf_add(&((struct upgraded
 static void up_close(void *ctx, const struct err *why) { (void)why; ((struct upgraded *)ctx)->closed = true; }
 static void up_done(void *ctx, const struct err *why) { (void)why; ((struct upgraded *)ctx)->done = true; }
 static const struct stream_events up_stream = { .on_data = up_data, .on_close = up_close };
-static void up_upgrade(void *ctx, struct stream *s) {
+static void up_upgrade(void *ctx, struct stream *s)
+{
     ((struct upgraded *)ctx)->s = s;
     stream_attach(s, &up_stream, ctx);
 }
 
-static void upgrade(struct bed *b, const char *path, const char *protocol, struct upgraded *u) {
+static void upgrade(struct bed *b, const char *path, const char *protocol, struct upgraded *u)
+{
     static const struct http_call_events ev = { .on_response = up_response, .on_data = up_data, .on_upgrade = up_upgrade,
                                                 .on_done = up_done };
     struct arena *a = arena_new();
@@ -381,7 +392,8 @@ static void upgrade(struct bed *b, const char *path, const char *protocol, struc
     arena_free(a);
 }
 
-static void relays(void **state) {
+static void relays(void **state)
+{
     (void)state;
     struct bed b;
     struct err err = { 0 };
@@ -435,7 +447,8 @@ static void relays(void **state) {
     key_unref(k);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects), cmocka_unit_test(refusals), cmocka_unit_test(patches_refused), cmocka_unit_test(pages),
             cmocka_unit_test(subresources),

@@ -5,7 +5,8 @@
 
 static char dir[64], path[128];
 
-static int disk_make(void **state) {
+static int disk_make(void **state)
+{
     (void)state;
     snprintf(dir, sizeof dir, "/tmp/kubelab-store-XXXXXX");
     if (!mkdtemp(dir))
@@ -14,7 +15,8 @@ static int disk_make(void **state) {
     return 0;
 }
 
-static int disk_remove(void **state) {
+static int disk_remove(void **state)
+{
     (void)state;
     static const char *const suffixes[] = { "", "-wal", "-shm", "-journal", ".lock" };
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {

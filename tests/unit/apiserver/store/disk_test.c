@@ -13,15 +13,18 @@
 
 #include "disk.h"
 
-static struct loop *new_loop(void) {
+static struct loop *new_loop(void)
+{
     return loop_new(&(struct loop_options){ .start_vtime_ns = 1 });
 }
 
-static struct store *open_store(struct loop *l, struct err *err) {
+static struct store *open_store(struct loop *l, struct err *err)
+{
     return store_open(&(struct store_options){ .loop = l, .path = path }, err);
 }
 
-static bool put_n(struct store *s, const char *key, size_t value_n, struct err *err) {
+static bool put_n(struct store *s, const char *key, size_t value_n, struct err *err)
+{
     char *value = xcalloc(1, value_n + 1);
     memset(value, 'v', value_n);
     struct object *o = object_new((struct str){ value, value_n });
@@ -32,14 +35,16 @@ static bool put_n(struct store *s, const char *key, size_t value_n, struct err *
     return ok;
 }
 
-static bool has(struct store *s, const char *key, size_t value_n) {
+static bool has(struct store *s, const char *key, size_t value_n)
+{
     struct object *o = store_get(s, str_c(key));
     bool ok = o && o->bytes.n == value_n;
     object_unref(o);
     return ok;
 }
 
-static void test_reopen(void **state) {
+static void test_reopen(void **state)
+{
     (void)state;
     struct loop *l = new_loop();
     struct store *s = open_store(l, NULL);
@@ -74,7 +79,8 @@ static void test_reopen(void **state) {
     loop_free(l);
 }
 
-static void test_in_use(void **state) {
+static void test_in_use(void **state)
+{
     (void)state;
     struct loop *l = new_loop();
     struct store *s = open_store(l, NULL);
@@ -96,17 +102,20 @@ static void test_in_use(void **state) {
 
 /* ---- files that are not to be touched ---- */
 
-static void write_file(struct str bytes) {
+static void write_file(struct str bytes)
+{
     assert_true(file_write(path, bytes, 0600, NULL));
 }
 
-static struct str read_file(struct arena *a) {
+static struct str read_file(struct arena *a)
+{
     struct str s = STR_NULL;
     assert_true(file_read(path, 1 << 26, a, &s, NULL));
     return s;
 }
 
-static void refuse(struct loop *l, const char *want) {
+static void refuse(struct loop *l, const char *want)
+{
     struct arena *a = arena_new();
     struct str before = read_file(a);
     struct err err = { 0 };
@@ -118,7 +127,8 @@ static void refuse(struct loop *l, const char *want) {
     arena_free(a);
 }
 
-static void test_foreign(void **state) {
+static void test_foreign(void **state)
+{
     (void)state;
     struct loop *l = new_loop();
     write_file(STR("my notes\n"));
@@ -140,7 +150,8 @@ static void test_foreign(void **state) {
     loop_free(l);
 }
 
-static void test_damaged(void **state) {
+static void test_damaged(void **state)
+{
     (void)state;
     struct loop *l = new_loop();
     struct store *s = open_store(l, NULL);
@@ -175,13 +186,15 @@ static void test_damaged(void **state) {
 
 struct told { int ok, failed; char why[sizeof ((struct err *)0)->msg]; };
 
-static void on_commit(void *ctx, bool ok, const struct err *why) {
+static void on_commit(void *ctx, bool ok, const struct err *why)
+{
     struct told *t = ctx;
     *(ok ? &t->ok : &t->failed) += 1;
     snprintf(t->why, sizeof t->why, "%s", why ? why->msg : "");
 }
 
-static void test_full(void **state) {
+static void test_full(void **state)
+{
     (void)state;
     static const char full[] = "etcdserver: mvcc: database space exceeded";
     struct loop *l = new_loop();
@@ -253,7 +266,8 @@ static void test_full(void **state) {
 
 struct writer { struct store *s; int fd; };
 
-static void report(void *ctx, bool ok, const struct err *why) {
+static void report(void *ctx, bool ok, const struct err *why)
+{
     (void)why;
     struct writer *w = ctx;
     int64_t rev = store_revision(w->s);
@@ -262,7 +276,8 @@ static void report(void *ctx, bool ok, const struct err *why) {
 }
 
 /* Each revision R leaves /rev/R behind, so what was reported can be checked one by one. Some turns write several. */
-static void write_for_ever(int fd) {
+static void write_for_ever(int fd)
+{
     struct loop *l = new_loop();
     struct writer w = { open_store(l, NULL), fd };
     if (!w.s)
@@ -278,7 +293,8 @@ static void write_for_ever(int fd) {
     }
 }
 
-static int64_t run_and_kill(unsigned after_us) {
+static int64_t run_and_kill(unsigned after_us)
+{
     int fds[2];
     assert_int_equal(pipe(fds), 0);
     pid_t child = fork();
@@ -299,7 +315,8 @@ static int64_t run_and_kill(unsigned after_us) {
     return acknowledged;
 }
 
-static void test_kill(void **state) {
+static void test_kill(void **state)
+{
     (void)state;
     struct rng r;
     uint8_t seed[32] = { 9 };
@@ -326,7 +343,8 @@ static void test_kill(void **state) {
     assert_true(acknowledged > 100);               /* it really wrote */
 }
 
-int main(void) {
+int main(void)
+{
     log_set_level(LOG_ERROR + 1);                  /* the full disk is meant */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_reopen, disk_make, disk_remove),

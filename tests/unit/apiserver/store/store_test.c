@@ -7,24 +7,28 @@
 
 struct fixture { struct loop *l; struct store *s; };
 
-static struct store *open_memory(struct loop *l, size_t history) {
+static struct store *open_memory(struct loop *l, size_t history)
+{
     struct store *s = store_open(&(struct store_options){ .loop = l, .path = ":memory:", .history_max = history }, NULL);
     assert_non_null(s);
     return s;
 }
 
-static struct fixture set_up(size_t history) {
+static struct fixture set_up(size_t history)
+{
     struct loop *l = loop_new(&(struct loop_options){ .start_vtime_ns = 1 });
     return (struct fixture){ l, open_memory(l, history) };
 }
 
-static void tear_down(struct fixture f) {
+static void tear_down(struct fixture f)
+{
     loop_turn(f.l);
     store_close(f.s);
     loop_free(f.l);
 }
 
-static bool put(struct store *s, const char *key, const char *value, int64_t expect, struct err *err) {
+static bool put(struct store *s, const char *key, const char *value, int64_t expect, struct err *err)
+{
     struct object *o = object_new(str_c(value));
     o->rv = store_next_revision(s);
     bool ok = store_put(s, str_c(key), o, expect, err);
@@ -32,7 +36,8 @@ static bool put(struct store *s, const char *key, const char *value, int64_t exp
     return ok;
 }
 
-static bool del(struct store *s, const char *key, int64_t expect, struct err *err) {
+static bool del(struct store *s, const char *key, int64_t expect, struct err *err)
+{
     struct object *o = object_new(STR("{\"gone\":true}"));
     o->rv = store_next_revision(s);
     bool ok = store_delete(s, str_c(key), o, expect, err);
@@ -40,7 +45,8 @@ static bool del(struct store *s, const char *key, int64_t expect, struct err *er
     return ok;
 }
 
-static void test_compare_and_swap(void **state) {
+static void test_compare_and_swap(void **state)
+{
     (void)state;
     struct fixture f = set_up(0);
     assert_int_equal(store_revision(f.s), 1);
@@ -70,13 +76,15 @@ static void test_compare_and_swap(void **state) {
 
 struct listing { struct strbuf text; size_t max, n; };
 
-static bool on_item(void *ctx, struct str key, struct object *o) {
+static bool on_item(void *ctx, struct str key, struct object *o)
+{
     struct listing *l = ctx;
     strbuf_addf(&l->text, STR_FMT "@%" PRId64 " ", STR_ARG(key), o->rv);
     return ++l->n < l->max;
 }
 
-static void check_list(struct store *s, const char *prefix, const char *after, size_t max, const char *want) {
+static void check_list(struct store *s, const char *prefix, const char *after, size_t max, const char *want)
+{
     struct listing l = { .max = max };
     strbuf_init(&l.text, 4096);
     store_list(s, str_c(prefix), str_c(after), on_item, &l);
@@ -84,7 +92,8 @@ static void check_list(struct store *s, const char *prefix, const char *after, s
     strbuf_deinit(&l.text);
 }
 
-static void test_list(void **state) {
+static void test_list(void **state)
+{
     (void)state;
     struct fixture f = set_up(0);
     static const char *const keys[] = { "/r/b/2", "/r/a/1", "/r/b/1", "/r/c", "/r/b", "/r/b/10" };
@@ -107,7 +116,8 @@ static void test_list(void **state) {
 
 struct seen { struct store *s; struct store_watcher *w; struct strbuf text; int stop_after; bool write; };
 
-static void on_event(void *ctx, const struct store_event *ev) {
+static void on_event(void *ctx, const struct store_event *ev)
+{
     struct seen *seen = ctx;
     strbuf_addf(&seen->text, "%c" STR_FMT "@%" PRId64 "%s ", "AMD"[ev->type], STR_ARG(ev->key), ev->rev, ev->prev ? "p" : "");
     assert_int_equal(ev->obj->rv, ev->rev);
@@ -121,21 +131,24 @@ static void on_event(void *ctx, const struct store_event *ev) {
     }
 }
 
-static void start(struct seen *seen, struct store *s, const char *prefix, int64_t rev) {
+static void start(struct seen *seen, struct store *s, const char *prefix, int64_t rev)
+{
     *seen = (struct seen){ .s = s };
     strbuf_init(&seen->text, 1 << 20);
     seen->w = store_watch(s, str_c(prefix), rev, on_event, seen, NULL);
     assert_non_null(seen->w);
 }
 
-static void stop(struct seen *seen, const char *want) {
+static void stop(struct seen *seen, const char *want)
+{
     assert_string_equal(seen->text.p ? seen->text.p : "", want);
     if (seen->w)
         store_watch_stop(seen->w);
     strbuf_deinit(&seen->text);
 }
 
-static void test_watch(void **state) {
+static void test_watch(void **state)
+{
     (void)state;
     struct fixture f = set_up(0);
     put(f.s, "/a/1", "{}", 0, NULL);
@@ -167,7 +180,8 @@ static void test_watch(void **state) {
     tear_down(f);
 }
 
-static void test_window(void **state) {
+static void test_window(void **state)
+{
     (void)state;
     struct fixture f = set_up(4);
     struct seen burst;
@@ -189,7 +203,8 @@ static void test_window(void **state) {
     tear_down(f);
 }
 
-static void test_trees(void **state) {
+static void test_trees(void **state)
+{
     (void)state;
     struct fixture f = set_up(0);
     put(f.s, "/a", "{\"v\":1}", 0, NULL);
@@ -211,11 +226,13 @@ static void test_trees(void **state) {
 
 /* ---- facts ---- */
 
-static void on_meta(void *ctx, struct str name, struct str value) {
+static void on_meta(void *ctx, struct str name, struct str value)
+{
     strbuf_addf(ctx, STR_FMT "=" STR_FMT " ", STR_ARG(name), STR_ARG(value));
 }
 
-static void check_meta(struct store *s, const char *prefix, const char *want) {
+static void check_meta(struct store *s, const char *prefix, const char *want)
+{
     struct strbuf b;
     strbuf_init(&b, 4096);
     store_each_meta(s, prefix, on_meta, &b);
@@ -223,7 +240,8 @@ static void check_meta(struct store *s, const char *prefix, const char *want) {
     strbuf_deinit(&b);
 }
 
-static void test_meta(void **state) {
+static void test_meta(void **state)
+{
     (void)state;
     struct fixture f = set_up(0);
     struct arena *a = arena_new();
@@ -250,7 +268,8 @@ static void test_meta(void **state) {
     tear_down(f);
 }
 
-static void test_digest(void **state) {
+static void test_digest(void **state)
+{
     (void)state;
     struct fixture f = set_up(0);
     struct store *other = open_memory(f.l, 0);
@@ -273,7 +292,8 @@ static void test_digest(void **state) {
     tear_down(f);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compare_and_swap), cmocka_unit_test(test_list), cmocka_unit_test(test_watch),
             cmocka_unit_test(test_window),

@@ -11,7 +11,8 @@
 
 #include "disk.h"
 
-static struct store *open_store(struct loop *l) {
+static struct store *open_store(struct loop *l)
+{
     struct err err = { 0 };
     struct store *s = store_open(&(struct store_options){ .loop = l, .path = path }, &err);
     if (!s)
@@ -22,7 +23,8 @@ static struct store *open_store(struct loop *l) {
 /* "1 a,2 b," of what lies behind `after`. */
 struct rows_read { char text[512]; size_t n; int64_t first, last; size_t bytes; };
 
-static void on_row(void *ctx, int64_t seq, struct str event) {
+static void on_row(void *ctx, int64_t seq, struct str event)
+{
     struct rows_read *r = ctx;
     size_t have = strlen(r->text);
     snprintf(r->text + have, sizeof r->text - have, "%d %.3s,", (int)seq, event.p);
@@ -32,14 +34,16 @@ static void on_row(void *ctx, int64_t seq, struct str event) {
     r->bytes += event.n;
 }
 
-static struct rows_read rows_of(struct store *s, int64_t after, size_t max) {
+static struct rows_read rows_of(struct store *s, int64_t after, size_t max)
+{
     struct rows_read r = { .n = 0 };
     size_t n = store_audit_each(s, after, max, on_row, &r);
     assert_int_equal(n, r.n);
     return r;
 }
 
-static void test_rows(void **state) {
+static void test_rows(void **state)
+{
     (void)state;
     struct loop *l = loop_new(&(struct loop_options){ .start_vtime_ns = 1 });
     struct store *s = open_store(l);
@@ -66,7 +70,8 @@ static void test_rows(void **state) {
     loop_free(l);
 }
 
-static void put_many(struct loop *l, struct store *s, int n, struct str event) {
+static void put_many(struct loop *l, struct store *s, int n, struct str event)
+{
     for (int i = 0; i < n; i++) {
         store_audit_put(s, event);
         if (i % 500 == 0)
@@ -75,7 +80,8 @@ static void put_many(struct loop *l, struct store *s, int n, struct str event) {
     loop_turn(l);
 }
 
-static void test_bounds(void **state) {
+static void test_bounds(void **state)
+{
     (void)state;
     struct loop *l = loop_new(&(struct loop_options){ .start_vtime_ns = 1 });
     struct store *s = open_store(l);
@@ -109,7 +115,8 @@ static void test_bounds(void **state) {
 }
 
 /* A folder of a kubelab that knew no trail gets one. */
-static void test_older(void **state) {
+static void test_older(void **state)
+{
     (void)state;
     struct loop *l = loop_new(&(struct loop_options){ .start_vtime_ns = 1 });
     store_close(open_store(l));
@@ -126,7 +133,8 @@ static void test_older(void **state) {
     loop_free(l);
 }
 
-static void test_full(void **state) {
+static void test_full(void **state)
+{
     (void)state;
     struct loop *l = loop_new(&(struct loop_options){ .start_vtime_ns = 1 });
     struct store *s = open_store(l);
@@ -162,7 +170,8 @@ static void test_full(void **state) {
     loop_free(l);
 }
 
-int main(void) {
+int main(void)
+{
     log_set_level(LOG_ERROR + 1);                  /* the full disk is meant */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_rows, disk_make, disk_remove),

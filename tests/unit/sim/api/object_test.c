@@ -4,7 +4,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-static void test_object(void **state) {
+static void test_object(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     struct object *o = object_new(STR("{\"metadata\":{\"name\":\"x\",\"resourceVersion\":\"12\"}}"));
@@ -26,7 +27,8 @@ static void test_object(void **state) {
     arena_free(a);
 }
 
-static void test_meta(void **state) {
+static void test_meta(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     struct json *pod = json_parse(a,
@@ -59,7 +61,8 @@ static void test_meta(void **state) {
     arena_free(a);
 }
 
-static void test_conditions(void **state) {
+static void test_conditions(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     struct json *c = json_new_array(a);
@@ -80,7 +83,8 @@ static void test_conditions(void **state) {
     arena_free(a);
 }
 
-static void test_names(void **state) {
+static void test_names(void **state)
+{
     (void)state;
     assert_true(name_is_dns1123_label(STR("a-1")) && name_is_dns1123_label(STR("1a")));
     assert_false(name_is_dns1123_label(STR("-a")) || name_is_dns1123_label(STR("a.b")) || name_is_dns1123_label(STR("A")));
@@ -105,7 +109,8 @@ static void test_names(void **state) {
     arena_free(a);
 }
 
-static void test_errors(void **state) {
+static void test_errors(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     struct err err = { 0 };
@@ -131,7 +136,8 @@ static void test_errors(void **state) {
     arena_free(a);
 }
 
-static void test_status_to_err(void **state) {
+static void test_status_to_err(void **state)
+{
     (void)state;
     static const struct { int http; const char *body, *what; enum err_code code; const char *msg, *details; } cases[] = {
         { 404, "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"pods \\\"x\\\" not found\",\"reason\":\"NotFound\","
@@ -177,7 +183,8 @@ static void test_status_to_err(void **state) {
     status_to_err(500, STR("x"), "", NULL);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_object), cmocka_unit_test(test_meta),   cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_names),  cmocka_unit_test(test_errors), cmocka_unit_test(test_status_to_err),

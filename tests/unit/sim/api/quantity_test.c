@@ -39,7 +39,8 @@ static const struct {
     { "00.0000000001Ti", "109951162778n", "109951162778n", 109952, 110 },
 };
 
-static void test_good(void **state) {
+static void test_good(void **state)
+{
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
         struct arena *a = arena_new();
@@ -56,7 +57,8 @@ static void test_good(void **state) {
     }
 }
 
-static void test_bad(void **state) {
+static void test_bad(void **state)
+{
     (void)state;
     static const struct { const char *text, *why; } bad[] = {
         { "", format_error },  { "abc", format_error }, { "1.2.3", format_error }, { "1 ", format_error }, { "1.5x", format_error },
@@ -73,7 +75,8 @@ static void test_bad(void **state) {
     }
 }
 
-static void test_made(void **state) {
+static void test_made(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     assert_true(str_eqc(quantity_text(a, quantity_from_nano(79123456, QUANTITY_DECIMAL_SI)), "79123456n"));
@@ -92,7 +95,8 @@ static void test_made(void **state) {
     arena_free(a);
 }
 
-static void test_intstr(void **state) {
+static void test_intstr(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     static const struct { const char *json; int64_t total; bool up, ok; int64_t want; } cases[] = {
@@ -110,7 +114,8 @@ static void test_intstr(void **state) {
     arena_free(a);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good), cmocka_unit_test(test_bad), cmocka_unit_test(test_made), cmocka_unit_test(test_intstr),
     };

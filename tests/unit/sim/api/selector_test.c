@@ -7,7 +7,8 @@
 static const char *const label_sets[] = { "{}", "{\"a\":\"b\"}", "{\"a\":\"\",\"x\":\"5\"}",
                                           "{\"a\":\"c\",\"in\":\"in\",\"x\":\"7\"}" };
 
-static void test_good(void **state) {
+static void test_good(void **state)
+{
     (void)state;
     static const struct { const char *text, *canonical, *matches; } cases[] = {
         { "", "", "tttt" },
@@ -68,7 +69,8 @@ static void test_good(void **state) {
     }
 }
 
-static void test_from_json(void **state) {
+static void test_from_json(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     static const struct { const char *json, *text; } cases[] = {
@@ -94,7 +96,8 @@ static void test_from_json(void **state) {
     arena_free(a);
 }
 
-static void test_fields(void **state) {
+static void test_fields(void **state)
+{
     (void)state;
     static const struct { const char *text, *want; } cases[] = {
         { "", "" },
@@ -124,7 +127,8 @@ static void test_fields(void **state) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_good), cmocka_unit_test(test_from_json), cmocka_unit_test(test_fields) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

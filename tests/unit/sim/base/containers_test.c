@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 static uint32_t dice_state = 1;
-static uint32_t dice(uint32_t sides) {             /* the same every run */
+static uint32_t dice(uint32_t sides)             /* the same every run */
+{
     dice_state = dice_state * 1664525u + 1013904223u;
     return (dice_state >> 8) % sides;
 }
@@ -17,7 +18,8 @@ struct item {
     struct list link;
 };
 
-static void test_list(void **state) {
+static void test_list(void **state)
+{
     (void)state;
     struct list head;
     struct item items[5];
@@ -43,11 +45,13 @@ static void test_list(void **state) {
     assert_true(list_empty(&head));
 }
 
-static void *number(uintptr_t v) {
+static void *number(uintptr_t v)
+{
     return (void *)v;                              /* values are the caller's; the map never looks inside */
 }
 
-static void test_map_basic(void **state) {
+static void test_map_basic(void **state)
+{
     (void)state;
     struct map *m = map_new();
     assert_null(map_getc(m, "a"));
@@ -78,7 +82,8 @@ static void test_map_basic(void **state) {
 enum { KEYS = 300 };
 
 /* Inserts and removes at random; the model is, for each key, the step at which it was inserted. */
-static void test_map_model(void **state) {
+static void test_map_model(void **state)
+{
     (void)state;
     struct map *m = map_new();
     uintptr_t model[KEYS] = { 0 };
@@ -110,7 +115,8 @@ static void test_map_model(void **state) {
     map_free(m, NULL);
 }
 
-static void test_map_changed_while_iterating(void **state) {
+static void test_map_changed_while_iterating(void **state)
+{
     (void)state;
     struct map *m = map_new();
     char name[16];
@@ -141,7 +147,8 @@ static void test_map_changed_while_iterating(void **state) {
     map_free(m, NULL);
 }
 
-static void test_heap_order(void **state) {
+static void test_heap_order(void **state)
+{
     (void)state;
     enum { N = 500 };
     static struct heap_node nodes[N];
@@ -172,7 +179,8 @@ static void test_heap_order(void **state) {
     assert_true(nodes[0].index == SIZE_MAX);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_list), cmocka_unit_test(test_map_basic), cmocka_unit_test(test_map_model),
         cmocka_unit_test(test_map_changed_while_iterating), cmocka_unit_test(test_heap_order),

@@ -4,7 +4,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-static void test_base64(void **state) {
+static void test_base64(void **state)
+{
     (void)state;
     static const struct {
         const char *plain, *std, *url;
@@ -32,7 +33,8 @@ static void test_base64(void **state) {
     arena_free(a);
 }
 
-static void test_hex_and_percent(void **state) {
+static void test_hex_and_percent(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     struct str out;
@@ -55,7 +57,8 @@ static void test_hex_and_percent(void **state) {
     arena_free(a);
 }
 
-static void test_utf8(void **state) {
+static void test_utf8(void **state)
+{
     (void)state;
     static const char *good[] = { "", "a\x7f", "\xc2\x80", "\xc3\xa9", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbf",
         "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf" };
@@ -69,7 +72,8 @@ static void test_utf8(void **state) {
     assert_true(utf8_valid(STR("a\0b")));
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_base64), cmocka_unit_test(test_hex_and_percent), cmocka_unit_test(test_utf8),
     };

@@ -10,11 +10,13 @@
 
 static char dir[] = "/tmp/kubelab-file-test-XXXXXX";
 
-static const char *at(struct arena *a, const char *name) {
+static const char *at(struct arena *a, const char *name)
+{
     return arena_printf(a, "%s/%s", dir, name);
 }
 
-static void test_write_and_read(void **state) {
+static void test_write_and_read(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     struct err err = { 0 };
@@ -40,7 +42,8 @@ static void test_write_and_read(void **state) {
     arena_free(a);
 }
 
-static void test_errors(void **state) {
+static void test_errors(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     struct err err = { 0 };
@@ -58,7 +61,8 @@ static void test_errors(void **state) {
     arena_free(a);
 }
 
-static void test_device(void **state) {
+static void test_device(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     struct err err = { 0 };
@@ -75,7 +79,8 @@ static void test_device(void **state) {
     arena_free(a);
 }
 
-static void test_dir_make(void **state) {
+static void test_dir_make(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     struct err err = { 0 };
@@ -92,7 +97,8 @@ static void test_dir_make(void **state) {
     arena_free(a);
 }
 
-static void test_path_base(void **state) {
+static void test_path_base(void **state)
+{
     (void)state;
     static const struct { const char *path, *want; } rows[] = {
         { "/usr/bin/sh", "sh" }, { "sh", "sh" }, { "a/", "" }, { "/", "" }, { "", "" }, { NULL, "" },
@@ -101,12 +107,14 @@ static void test_path_base(void **state) {
         assert_string_equal(path_base(rows[i].path), rows[i].want);
 }
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     (void)state;
     return mkdtemp(dir) ? 0 : -1;
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     (void)state;
     static const char *files[] = { "f", "x/file" }, *dirs[] = { "x/y/z", "x/y", "x" };
     struct arena *a = arena_new();
@@ -118,7 +126,8 @@ static int teardown(void **state) {
     return rmdir(dir);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write_and_read), cmocka_unit_test(test_errors), cmocka_unit_test(test_device),
             cmocka_unit_test(test_dir_make), cmocka_unit_test(test_path_base),

@@ -20,7 +20,8 @@
 #pragma GCC diagnostic ignored "-Wformat-truncation"
 #pragma GCC diagnostic ignored "-Wformat-zero-length"
 
-static void test_strings(void **state) {
+static void test_strings(void **state)
+{
     (void)state;
     const char *volatile none = NULL;
     struct str s = STR("abcdef");
@@ -37,7 +38,8 @@ static void test_strings(void **state) {
     SAME("a\xff%s", "\xc3\xa9");
 }
 
-static void test_numbers(void **state) {
+static void test_numbers(void **state)
+{
     (void)state;
     SAME("%d %d %d %i", 0, INT_MAX, INT_MIN, -7);
     SAME("%u %x %08x", UINT_MAX, 0xbeefu, 0x12u);
@@ -47,7 +49,8 @@ static void test_numbers(void **state) {
     SAME("%5d|%05d|%2d|%05d|", 42, 42, 4242, -42);
 }
 
-static void test_left_to_libc(void **state) {
+static void test_left_to_libc(void **state)
+{
     (void)state;
     SAME("%s %.2f %d", "before", 1.005, 3);
     SAME("%-8s|%+d|% d|%#x|%.3d|%*d|%5c|", "left", 1, 2, 255u, 7, 6, 42, 'c');
@@ -55,7 +58,8 @@ static void test_left_to_libc(void **state) {
     SAME("%2000s", "x");
 }
 
-static void test_copy(void **state) {
+static void test_copy(void **state)
+{
     (void)state;
     const char *const texts[] = { "", "x", "10.96.0.1" };
     for (size_t i = 0; i < 3; i++)
@@ -67,7 +71,8 @@ static void test_copy(void **state) {
         }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_copy), cmocka_unit_test(test_strings), cmocka_unit_test(test_numbers),
                                         cmocka_unit_test(test_left_to_libc) };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,8 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-static void test_alignment_and_content(void **state) {
+static void test_alignment_and_content(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     static const size_t sizes[] = { 0, 1, 15, 16, 17, 100, 900, 1024, 5000, 65536, 300000, 3, 8 };
@@ -26,7 +27,8 @@ static void test_alignment_and_content(void **state) {
     arena_free(NULL);
 }
 
-static void test_zalloc_after_reset(void **state) {
+static void test_zalloc_after_reset(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     for (int round = 0; round < 3; round++) {
@@ -42,7 +44,8 @@ static void test_zalloc_after_reset(void **state) {
 }
 
 /* What another arena has had is as good as new: of all sizes, also more of it than is kept. */
-static void test_arena_reuse(void **state) {
+static void test_arena_reuse(void **state)
+{
     (void)state;
     struct arena *many[400];
     for (int round = 0; round < 3; round++) {
@@ -60,7 +63,8 @@ static void test_arena_reuse(void **state) {
     arena_thread_ends();
 }
 
-static void test_arena_realloc(void **state) {
+static void test_arena_realloc(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     char *p = arena_alloc(a, 10);
@@ -86,7 +90,8 @@ static void test_arena_realloc(void **state) {
     arena_free(a);
 }
 
-static void test_arena_text(void **state) {
+static void test_arena_text(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     assert_string_equal(arena_printf(a, "%s-%d", "web", 7), "web-7");
@@ -102,15 +107,18 @@ static void test_arena_text(void **state) {
 }
 
 static char order[8];
-static void note(void *arg) {
+static void note(void *arg)
+{
     strncat(order, arg, 1);
 }
 
-static void free_it(void *p) {
+static void free_it(void *p)
+{
     free(p);
 }
 
-static void test_defer(void **state) {
+static void test_defer(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     order[0] = '\0';
@@ -124,7 +132,8 @@ static void test_defer(void **state) {
     assert_string_equal(order, "bac");
 }
 
-static void test_strbuf(void **state) {
+static void test_strbuf(void **state)
+{
     (void)state;
     struct strbuf b;
     strbuf_init(&b, 1000);
@@ -154,7 +163,8 @@ static void test_strbuf(void **state) {
     strbuf_deinit(&b);
 }
 
-static void test_strbuf_max(void **state) {
+static void test_strbuf_max(void **state)
+{
     (void)state;
     struct strbuf b;
     strbuf_init(&b, 5);
@@ -175,7 +185,8 @@ static void test_strbuf_max(void **state) {
     strbuf_deinit(&zeroed);
 }
 
-static void test_xalloc(void **state) {
+static void test_xalloc(void **state)
+{
     (void)state;
     assert_null(xstrdup(NULL));
     char *p = xrealloc(xmalloc(0), 0), *s = xstrdup("hi"), *z = xcalloc(3, 5);
@@ -187,7 +198,8 @@ static void test_xalloc(void **state) {
     free(z);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alignment_and_content), cmocka_unit_test(test_zalloc_after_reset), cmocka_unit_test(test_arena_reuse),
         cmocka_unit_test(test_arena_realloc),

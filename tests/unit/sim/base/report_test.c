@@ -8,7 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void test_err(void **state) {
+static void test_err(void **state)
+{
     (void)state;
     struct err err = { 0 };
     assert_false(err_set(&err, ERR_NOT_FOUND, "%s \"%s\" not found", "pods", "web"));
@@ -32,7 +33,8 @@ static void test_err(void **state) {
     assert_int_equal(err_http(ERR_USAGE), 400);
 }
 
-static void test_err_truncation(void **state) {
+static void test_err_truncation(void **state)
+{
     (void)state;
     for (size_t shift = 0; shift < 8; shift++) {
         struct strbuf b;
@@ -51,7 +53,8 @@ static void test_err_truncation(void **state) {
 }
 
 /* What fn writes to standard error, run in a child; *status as from waitpid. */
-static struct str stderr_of(struct arena *a, void (*fn)(void), int *status) {
+static struct str stderr_of(struct arena *a, void (*fn)(void), int *status)
+{
     int fds[2];
     assert_int_equal(pipe(fds), 0);
     fflush(NULL);
@@ -75,12 +78,14 @@ static struct str stderr_of(struct arena *a, void (*fn)(void), int *status) {
     return out;
 }
 
-static uint64_t at_12350ms(void *ctx) {
+static uint64_t at_12350ms(void *ctx)
+{
     (void)ctx;
     return 12350 * NS_PER_MS + 999;
 }
 
-static void log_some(void) {
+static void log_some(void)
+{
     log_set_level(LOG_INFO);
     log_msg(LOG_INFO, "early", "no clock yet");
     log_set_time(at_12350ms, NULL);
@@ -89,13 +94,15 @@ static void log_some(void) {
     log_msg(LOG_DEBUG, "metricsd", "unseen");
 }
 
-static void log_from_environment(void) {
+static void log_from_environment(void)
+{
     setenv("KUBELAB_LOG", "error", 1);
     log_msg(LOG_WARN, "x", "unseen");
     log_msg(LOG_ERROR, "x", "seen");
 }
 
-static void test_log(void **state) {
+static void test_log(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     int status;
@@ -106,19 +113,22 @@ static void test_log(void **state) {
     arena_free(a);
 }
 
-static void dump_trace(void *ctx) {
+static void dump_trace(void *ctx)
+{
     fprintf(stderr, "trace: %s\n", (const char *)ctx);
     ASSERT(!"a bug in the hook");
 }
 
-static void trip(void) {
+static void trip(void)
+{
     assert_set_hook(dump_trace, "last events");
     int two = 2;
     ASSERT(two + two == 4);
     ASSERT(two + two == 5);
 }
 
-static void test_assert(void **state) {
+static void test_assert(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     int status;
@@ -130,7 +140,8 @@ static void test_assert(void **state) {
     arena_free(a);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_err), cmocka_unit_test(test_err_truncation), cmocka_unit_test(test_log), cmocka_unit_test(test_assert),
     };

@@ -4,7 +4,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-static void test_compare(void **state) {
+static void test_compare(void **state)
+{
     (void)state;
     assert_true(str_eq(STR_NULL, STR("")));
     assert_true(str_eq(str_c("ab"), STR("ab")));
@@ -26,7 +27,8 @@ static void test_compare(void **state) {
     assert_true(str_hash(STR("foobar")) == 0x85944171f73967e8ull);  /* from the FNV authors' test vectors */
 }
 
-static void test_cutting(void **state) {
+static void test_cutting(void **state)
+{
     (void)state;
     assert_true(str_eqc(str_sub(STR("abc"), 1, 99), "bc"));
     assert_true(str_eqc(str_sub(STR("abc"), 7, 2), ""));
@@ -45,7 +47,8 @@ static void test_cutting(void **state) {
     assert_true(str_eqc(head, "k") && tail.n == 0);
 }
 
-static void test_token(void **state) {
+static void test_token(void **state)
+{
     (void)state;
     static const struct {
         const char *in, *joined;
@@ -62,7 +65,8 @@ static void test_token(void **state) {
     }
 }
 
-static void test_int(void **state) {
+static void test_int(void **state)
+{
     (void)state;
     static const struct {
         const char *in;
@@ -80,7 +84,8 @@ static void test_int(void **state) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compare), cmocka_unit_test(test_cutting), cmocka_unit_test(test_token), cmocka_unit_test(test_int),
     };

@@ -10,7 +10,8 @@
 #define H (60 * M)
 #define D (24 * H)
 
-static void test_instants(void **state) {
+static void test_instants(void **state)
+{
     (void)state;
     struct arena *a = arena_new();
     int64_t t = 1579909773 * S + 28127001;
@@ -28,7 +29,8 @@ static void test_instants(void **state) {
 }
 
 /* Walks every day of 900 years with a calendar kept by hand. */
-static void test_calendar(void **state) {
+static void test_calendar(void **state)
+{
     (void)state;
     static const int lengths[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
     int year = 1600, mon = 1, day = 1, wday = 6;   /* a Saturday */
@@ -50,7 +52,8 @@ static void test_calendar(void **state) {
     assert_true(time_from_civil(1, 1, 1, 0, 0, 0) == -62135596800);
 }
 
-static void test_parse_rfc3339(void **state) {
+static void test_parse_rfc3339(void **state)
+{
     (void)state;
     static const struct {
         const char *in;
@@ -84,7 +87,8 @@ static void test_parse_rfc3339(void **state) {
     }
 }
 
-static void test_duration_go(void **state) {
+static void test_duration_go(void **state)
+{
     (void)state;
     static const struct {
         int64_t     ns;
@@ -105,7 +109,8 @@ static void test_duration_go(void **state) {
     arena_free(a);
 }
 
-static void test_parse_go(void **state) {
+static void test_parse_go(void **state)
+{
     (void)state;
     static const struct {
         const char *in;
@@ -134,7 +139,8 @@ static void test_parse_go(void **state) {
     }
 }
 
-static void test_human(void **state) {
+static void test_human(void **state)
+{
     (void)state;
     static const struct {
         int64_t     ns;
@@ -157,7 +163,8 @@ static void test_human(void **state) {
     arena_free(a);
 }
 
-static void test_names(void **state) {
+static void test_names(void **state)
+{
     (void)state;
     assert_string_equal(time_month_name(1), "January");
     assert_string_equal(time_month_name(12), "December");
@@ -165,7 +172,8 @@ static void test_names(void **state) {
     assert_string_equal(time_weekday_name(6), "Saturday");
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_instants), cmocka_unit_test(test_calendar), cmocka_unit_test(test_parse_rfc3339),
         cmocka_unit_test(test_duration_go), cmocka_unit_test(test_parse_go), cmocka_unit_test(test_human),

@@ -66,6 +66,7 @@ static void serve_dead(struct bed *b, struct http_exchange *x)
     (void)b;
     bed_answer(x, 503, "dead");
 }
+
 static void serve_keep(struct bed *b, struct http_exchange *x) { bed_keep(b, x); }
 
 /* ---- certificates ---- */

@@ -37,6 +37,7 @@ static void note(struct diary *d, const char *what, struct object *o)
     snprintf(d->text + n, sizeof d->text - n, "%s" STR_FMT ":%d ", what, STR_ARG(meta_name(object_json(o))),
              (int)meta_rv(object_json(o)));
 }
+
 static void on_add(void *ctx, struct object *o) { note(ctx, "+", o); }
 static void on_update(void *ctx, struct object *old, struct object *o) { note(ctx, old == o ? "=" : "~", o); }
 static void on_delete(void *ctx, struct object *o) { note(ctx, "-", o); }

@@ -17,6 +17,7 @@ static void *echo_start(struct process *p, struct err *err)
         process_exit(p, 3);
     return e;
 }
+
 static void echo_input(void *state, struct str bytes)
 {
     struct echo *e = state;
@@ -24,6 +25,7 @@ static void echo_input(void *state, struct str bytes)
     if (str_eqc(bytes, "quit"))
         process_exit(e->p, 5);
 }
+
 static void echo_eof(void *state) { process_write(((struct echo *)state)->p, 1, STR("eof")); }
 static void echo_signal(void *state, int signo) { process_printf(((struct echo *)state)->p, 1, "signal %d", signo); }
 static void echo_stop(void *state) { strbuf_addc(&told, "[stop]"); free(state); }
@@ -38,6 +40,7 @@ static void on_exited(void *ctx, int status, int signal, const char *reason)
     if (ctx)
         process_free(*(struct process **)ctx);
 }
+
 static const struct process_io io = { on_output, on_exited };
 
 static struct process *start(struct loop *l, const struct program_ops *ops, bool tty, void *ctx, struct err *err)

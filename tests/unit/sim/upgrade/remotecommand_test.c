@@ -60,6 +60,7 @@ static void on_ready(void *ctx)
         w->rc = NULL;
     }
 }
+
 static void on_stdin(void *ctx, struct str b)
 {
     struct world *w = ctx;
@@ -74,6 +75,7 @@ static void on_stdin(void *ctx, struct str b)
         w->rc = NULL;
     }
 }
+
 static void on_stdin_eof(void *ctx) { note(ctx, "eof;"); }
 static void on_resize(void *ctx, int width, int height) { note(ctx, "%dx%d;", width, height); }
 static void on_drain(void *ctx) { ((struct world *)ctx)->drains++; }
@@ -83,6 +85,7 @@ static void on_gone(void *ctx, const struct err *why)
     note(w, "gone;");
     w->why = *why;
 }
+
 static const struct remotecommand_events rc_events = { on_ready, on_stdin, on_stdin_eof, on_resize, on_drain, on_gone };
 
 static void on_pair(void *ctx, int port, struct stream *data, struct stream *error)
@@ -92,6 +95,7 @@ static void on_pair(void *ctx, int port, struct stream *data, struct stream *err
     w->pf_data[w->pairs] = data;
     w->pf_error[w->pairs++] = error;
 }
+
 static const struct portforward_events pf_events = { on_pair, on_gone };
 
 static void handler(void *ctx, struct http_exchange *x)
@@ -117,28 +121,33 @@ static void on_response(void *ctx, const struct http_response *r)
             snprintf(w->accepted + strlen(w->accepted), sizeof w->accepted - strlen(w->accepted), STR_FMT " ",
                      STR_ARG(r->headers.v[i].value));
 }
+
 static void on_body(void *ctx, struct str b)
 {
     struct world *w = ctx;
     size_t n = strlen(w->body);
     snprintf(w->body + n, sizeof w->body - n, STR_FMT, STR_ARG(b));
 }
+
 static void on_client_close(void *ctx, const struct err *why)
 {
     (void)why;
     ((struct world *)ctx)->client_closed = true;
 }
+
 static const struct spdy_events client_events = { .on_close = on_client_close };
 static void on_upgrade(void *ctx, struct stream *s)
 {
     struct world *w = ctx;
     w->spdy = spdy_new(w->l, s, false, &client_events, w);
 }
+
 static void on_done(void *ctx, const struct err *err)
 {
     (void)err;
     ((struct world *)ctx)->call = NULL;
 }
+
 static const struct http_call_events call_events = { on_response, on_body, on_upgrade, on_done };
 
 static void ch_data(void *ctx, struct str b)
@@ -149,6 +158,7 @@ static void ch_data(void *ctx, struct str b)
     if (b.n < sizeof c->got - n)
         snprintf(c->got + n, sizeof c->got - n, STR_FMT, STR_ARG(b));
 }
+
 static void ch_eof(void *ctx) { ((struct channel *)ctx)->eof = true; }
 static void ch_close(void *ctx, const struct err *why)
 {
@@ -158,6 +168,7 @@ static void ch_close(void *ctx, const struct err *why)
     stream_close(c->s);
     c->s = NULL;
 }
+
 static const struct stream_events ch_events = { .on_data = ch_data, .on_eof = ch_eof, .on_close = ch_close };
 
 static void open_with(struct world *w, struct channel *c, const char *const pairs[])
@@ -171,6 +182,7 @@ static void open_with(struct world *w, struct channel *c, const char *const pair
     stream_attach(c->s, &ch_events, c);
     test_turns(w->l, 2);
 }
+
 static void open_channel(struct world *w, int i)
 {
     open_with(w, &w->channel[i], (const char *const[]){ "streamType", names[i], NULL });
@@ -216,6 +228,7 @@ static struct world *world_new(void)
     w->client = http_client_new(&copt);
     return w;
 }
+
 static void world_free(struct world *w)
 {
     for (int i = 0; i < CHANNELS; i++)

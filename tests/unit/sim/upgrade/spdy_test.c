@@ -24,6 +24,7 @@ static void note(struct record *r, const char *fmt, ...)
     vsnprintf(r->seen + n, sizeof r->seen - n, fmt, ap);
     va_end(ap);
 }
+
 static void rec_data(void *ctx, struct str b)
 {
     struct record *r = ctx;
@@ -35,6 +36,7 @@ static void rec_data(void *ctx, struct str b)
         r->s = NULL;
     }
 }
+
 static void rec_eof(void *ctx) { note(ctx, "|EOF"); }
 static void rec_drain(void *ctx) { ((struct record *)ctx)->drains++; }
 static void rec_close(void *ctx, const struct err *why)
@@ -44,6 +46,7 @@ static void rec_close(void *ctx, const struct err *why)
     stream_close(r->s);
     r->s = NULL;
 }
+
 static const struct stream_events rec_events = { rec_data, rec_eof, rec_drain, rec_close };
 
 /* ---- a SPDY connection's owner ---- */
@@ -78,6 +81,7 @@ static bool on_stream(void *ctx, struct stream *sub, const struct http_headers *
     }
     return true;
 }
+
 static void on_close(void *ctx, const struct err *why)
 {
     struct side *d = ctx;
@@ -88,6 +92,7 @@ static void on_close(void *ctx, const struct err *why)
         d->spdy = NULL;
     }
 }
+
 static const struct spdy_events side_events = { .on_stream = on_stream, .on_close = on_close };
 
 /* ---- the world: a server side, and the raw client end of its connection ---- */
@@ -104,6 +109,7 @@ static void raw_close(void *ctx, const struct err *why)
     struct world *w = ctx;
     w->raw_closed = why->code == ERR_NONE ? 1 : 2;
 }
+
 static const struct stream_events raw_events = { .on_data = raw_data, .on_close = raw_close };
 
 static struct world *world_new(bool with_client)
@@ -122,12 +128,14 @@ static struct world *world_new(bool with_client)
     }
     return w;
 }
+
 static void side_close(struct side *d)
 {
     spdy_free(d->spdy);
     for (size_t i = 0; i < d->count; i++)
         stream_close(d->rec[i].s);
 }
+
 static void world_free(struct world *w)
 {
     side_close(&w->server);
@@ -138,6 +146,7 @@ static void world_free(struct world *w)
     loop_free(w->l);
     free(w);
 }
+
 static struct record *open_stream(struct side *d, const char *type)
 {
     struct arena *a = arena_new();
@@ -150,6 +159,7 @@ static struct record *open_stream(struct side *d, const char *type)
     stream_attach(r->s, &rec_events, r);
     return r;
 }
+
 static void send_hex(struct world *w, const char *hex, size_t piece)
 {
     struct arena *a = arena_new();
@@ -167,6 +177,7 @@ static void send_hex(struct world *w, const char *hex, size_t piece)
     test_turns(w->l, 2);
     arena_free(a);
 }
+
 static void assert_got(struct world *w, const char *hex)
 {
     struct arena *a = arena_new();
@@ -307,6 +318,7 @@ static void send_syn(struct world *w, z_stream *z, uint32_t id, unsigned flags, 
     stream_write(w->raw, (struct str){ block, n });
     test_turns(w->l, 2);
 }
+
 static void z_init(z_stream *z)
 {
     char dictionary[1500];

@@ -130,13 +130,16 @@ static const struct { const char *php, *want; } OUTPUTS[] = {
       "/>\nFOO" },
 };
 
-static void run(struct arena *a, const char *php, struct php_options *opt, struct php_result *r) {
+static void run(struct arena *a, const char *php, struct php_options *opt, struct php_result *r)
+{
     bool bare = strncmp(php, "plain", 5) == 0 || strncmp(php, "a<?", 3) == 0;
     php_run(a, bare ? str_c(php) : str_c(arena_printf(a, "<?php %s", php)), opt, r);
 }
+
 static const struct php_pair SERVER[] = { { "REQUEST_METHOD", "GET" }, { "REMOTE_ADDR", "10.32.0.5" } };
 
-static void outputs_by_table(void **state) {
+static void outputs_by_table(void **state)
+{
     int wrong = 0;
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(OUTPUTS); i++) {
@@ -180,7 +183,8 @@ static const struct { const char *php; enum php_error error; int line; const cha
     { "$x = new Foo();", PHP_ERROR_UNSUPPORTED, 1, "kubelab's PHP does not have 'new'" },
     { "$o->x;", PHP_ERROR_UNSUPPORTED, 1, "kubelab's PHP does not have objects (->)" },
 };
-static void errors_by_table(void **state) {
+static void errors_by_table(void **state)
+{
     int wrong = 0;
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(ERRORS); i++) {
@@ -201,7 +205,8 @@ static void errors_by_table(void **state) {
     assert_int_equal(wrong, 0);
 }
 
-static void the_labs_file_costs_80_ms(void **state) {
+static void the_labs_file_costs_80_ms(void **state)
+{
     static const char LAB[] = "<?php\n  $x = 0.0001;\n  for ($i = 0; $i <= 1000000; $i++) {\n    $x += sqrt($x);\n  }\n  echo "
                               "\"OK!\";\n?>\n";
     struct arena *a = arena_new();
@@ -217,7 +222,9 @@ static void the_labs_file_costs_80_ms(void **state) {
     assert_false(r.volatile_output);
     arena_free(a);
 }
-static void status_headers_and_hidden_errors(void **state) {
+
+static void status_headers_and_hidden_errors(void **state)
+{
     struct arena *a = arena_new();
     struct php_options opt;
     struct php_result r;
@@ -237,7 +244,8 @@ static void status_headers_and_hidden_errors(void **state) {
     arena_free(a);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outputs_by_table), cmocka_unit_test(errors_by_table), cmocka_unit_test(the_labs_file_costs_80_ms),
             cmocka_unit_test(status_headers_and_hidden_errors),

@@ -23,23 +23,32 @@ struct world {
     char         host[64][64];
     int          wgets, exited, cancelled;         /* exited: status + 1 */
 };
-static void w_write(void *ctx, int fd, struct str b) {
+static void w_write(void *ctx, int fd, struct str b)
+{
     (void)fd;
     strbuf_add(&((struct world *)ctx)->out, b);
 }
-static void w_exited(void *ctx, int status) {
+
+static void w_exited(void *ctx, int status)
+{
     ((struct world *)ctx)->exited = status + 1;
 }
-static int64_t w_now(void *ctx) {
+
+static int64_t w_now(void *ctx)
+{
     return ((struct world *)ctx)->now_ns;
 }
-static void hold(struct world *w, sh_token t, int kind, const char *host) {
+
+static void hold(struct world *w, sh_token t, int kind, const char *host)
+{
     assert_true(w->held_count < 64);
     snprintf(w->host[w->held_count], 64, "%s", host);
     w->kind[w->held_count] = kind;
     w->held[w->held_count++] = t;
 }
-static void answer(struct world *w, sh_token t, int kind, const char *host) {
+
+static void answer(struct world *w, sh_token t, int kind, const char *host)
+{
     if (kind == 0) {
         sh_complete(w->sh, t);
     } else if (kind == 2) {
@@ -73,34 +82,46 @@ static void answer(struct world *w, sh_token t, int kind, const char *host) {
         sh_wget_event(w->sh, t, &ev);
     }
 }
-static void w_cpu(void *ctx, sh_token t, uint64_t ns) {
+
+static void w_cpu(void *ctx, sh_token t, uint64_t ns)
+{
     struct world *w = ctx;
     w->cpu_ns += ns;
     w->now_ns += (int64_t)ns;
     w->hold ? hold(w, t, 0, "") : answer(w, t, 0, "");
 }
-static void w_sleep(void *ctx, sh_token t, uint64_t ns) {
+
+static void w_sleep(void *ctx, sh_token t, uint64_t ns)
+{
     struct world *w = ctx;
     w->now_ns += (int64_t)ns;
     w->hold ? hold(w, t, 0, "") : answer(w, t, 0, "");
 }
-static void w_wget(void *ctx, sh_token t, const struct sh_wget *req) {
+
+static void w_wget(void *ctx, sh_token t, const struct sh_wget *req)
+{
     struct world *w = ctx;
     w->now_ns += 81 * (int64_t)NS_PER_MS;
     w->hold ? hold(w, t, 1, req->host) : answer(w, t, 1, req->host);
 }
-static void w_lookup(void *ctx, sh_token t, const char *name, const char *server) {
+
+static void w_lookup(void *ctx, sh_token t, const char *name, const char *server)
+{
     (void)server;
     answer(ctx, t, 2, name);
 }
-static void w_cancel(void *ctx, sh_token t) {
+
+static void w_cancel(void *ctx, sh_token t)
+{
     struct world *w = ctx;
     w->cancelled++;
     for (size_t i = 0; i < w->held_count; i++)
         if (w->held[i] == t)
             w->held[i] = 0;
 }
-static int v_stat(void *ctx, const char *path, struct sh_stat *st) {
+
+static int v_stat(void *ctx, const char *path, struct sh_stat *st)
+{
     struct world *w = ctx;
     struct strbuf *f = map_getc(w->files, path);
     char dir[1100];
@@ -112,7 +133,9 @@ static int v_stat(void *ctx, const char *path, struct sh_stat *st) {
                             .mode = f && strstr(path, ".sh") ? 0755 : 0644 };
     return 0;
 }
-static int v_list(void *ctx, const char *path, void (*each)(void *, const char *), void *each_ctx) {
+
+static int v_list(void *ctx, const char *path, void (*each)(void *, const char *), void *each_ctx)
+{
     struct world *w = ctx;
     size_t at = 0, n = strcmp(path, "/") == 0 ? 0 : strlen(path);
     struct str key;
@@ -131,20 +154,26 @@ static int v_list(void *ctx, const char *path, void (*each)(void *, const char *
     }
     return 0;
 }
-static int v_read(void *ctx, const char *path, struct arena *a, struct str *out) {
+
+static int v_read(void *ctx, const char *path, struct arena *a, struct str *out)
+{
     struct strbuf *f = map_getc(((struct world *)ctx)->files, path);
     if (!f)
         return ENOENT;
     *out = arena_str(a, strbuf_str(f));
     return 0;
 }
-static void file_drop(void *f) {
+
+static void file_drop(void *f)
+{
     if (f) {
         strbuf_deinit(f);
         free(f);
     }
 }
-static int v_write(void *ctx, const char *path, struct str b, bool append) {
+
+static int v_write(void *ctx, const char *path, struct str b, bool append)
+{
     struct world *w = ctx;
     struct strbuf *f = map_getc(w->files, path);
     if (strncmp(path, "/none/", 6) == 0)
@@ -159,7 +188,9 @@ static int v_write(void *ctx, const char *path, struct str b, bool append) {
     strbuf_add(f, b);
     return 0;
 }
-static int v_remove(void *ctx, const char *path) {
+
+static int v_remove(void *ctx, const char *path)
+{
     struct world *w = ctx;
     char dir[1100];
     snprintf(dir, sizeof dir, "%s/", path);
@@ -167,19 +198,23 @@ static int v_remove(void *ctx, const char *path) {
     file_drop(map_take(w->files, str_c(dir)));
     return 0;
 }
-static int v_mkdir(void *ctx, const char *path) {
+
+static int v_mkdir(void *ctx, const char *path)
+{
     char dir[1100];
     snprintf(dir, sizeof dir, "%s/", path);
     if (map_getc(((struct world *)ctx)->files, dir))
         return EEXIST;
     return v_write(ctx, dir, STR_NULL, false);
 }
+
 static const struct sh_ops OPS = {
     .write = w_write, .exited = w_exited, .now_ns = w_now, .cpu = w_cpu, .sleep = w_sleep, .wget = w_wget, .lookup = w_lookup,
         .cancel = w_cancel,
     .vfs = { v_stat, v_list, v_read, v_write, v_remove, v_mkdir },
 };
-static void world_open(struct world *w, const char *const *argv, size_t argc, bool tty) {
+static void world_open(struct world *w, const char *const *argv, size_t argc, bool tty)
+{
     static const char *const ENV[] = { "KUBERNETES_SERVICE_HOST=10.96.0.1" };
     *w = (struct world){ .files = map_new(), .now_ns = 1579910573 * (int64_t)NS_PER_S };
     strbuf_init(&w->out, 1 << 20);
@@ -191,12 +226,16 @@ static void world_open(struct world *w, const char *const *argv, size_t argc, bo
     w->sh = sh_new(&(struct sh_options){ .ops = &OPS, .ctx = w, .argv = argv, .argc = argc, .env = ENV, .env_count = 1,
                                          .hostname = "driver", .pid = 7, .tty = tty, .stdin_open = tty });
 }
-static void world_close(struct world *w) {
+
+static void world_close(struct world *w)
+{
     sh_free(w->sh);
     map_free(w->files, file_drop);
     strbuf_deinit(&w->out);
 }
-static void world_step(struct world *w) {            /* answers the oldest held operation */
+
+static void world_step(struct world *w)            /* answers the oldest held operation */
+{
     if (!w->held_count)
         return;
     sh_token t = w->held[0];
@@ -283,7 +322,8 @@ static const struct { const char *script, *want; int status; } SCRIPTS[] = {
     { "seq 3 | while read n; do [ $n = 2 ] && break; echo $n; done; echo a | { read v; echo got $v; }", "1\ngot a\n", 0 },
     { "echo a >/tmp/x >/tmp/y; ls -l /tmp | wc -l; > /none/x; echo $?", "3\nsh: can't create /none/x: nonexistent directory\n1\n", 0 },
 };
-static void scripts_by_table(void **state) {
+static void scripts_by_table(void **state)
+{
     int wrong = 0;
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(SCRIPTS); i++) {
@@ -318,7 +358,8 @@ static const struct { const char *input, *want; int status; } TERMINAL[] = {
     { "sleep 9 &\rwait\rtrue\r", "/ # sleep 9 &\r\n/ # wait\r\n/ # true\r\n/ # ", -1 },
     { "read x\rval\recho $x\r", "/ # read x\r\nval\r\n/ # echo $x\r\nval\r\n/ # ", -1 },
 };
-static void terminal_by_table(void **state) {
+static void terminal_by_table(void **state)
+{
     int wrong = 0;
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(TERMINAL); i++) {
@@ -336,7 +377,9 @@ static void terminal_by_table(void **state) {
     }
     assert_int_equal(wrong, 0);
 }
-static void the_labs_loop(void **state) {
+
+static void the_labs_loop(void **state)
+{
     struct world w;
     const char *argv[] = { "sh" };
     (void)state;
@@ -360,8 +403,10 @@ static void the_labs_loop(void **state) {
     assert_int_equal(w.exited, 131);
     world_close(&w);
 }
+
 /* Freed, interrupted or killed at each of its first steps, nothing leaks and nothing is called afterwards. */
-static void stopped_at_any_step(void **state) {
+static void stopped_at_any_step(void **state)
+{
     static const char SCRIPT[] = "f() { x=$(wget -q -O- http://web1 | cat); echo $x; }; while true; do f & sleep 1; f | (read a; "
                                  "echo $a); wait; done";
     (void)state;
@@ -387,7 +432,9 @@ static void stopped_at_any_step(void **state) {
         }
     }
 }
-static void busy_loops_pay(void **state) {
+
+static void busy_loops_pay(void **state)
+{
     struct world w;
     const char *argv[] = { "sh", "-c", "while :; do :; done" };
     (void)state;
@@ -399,7 +446,9 @@ static void busy_loops_pay(void **state) {
     assert_true(w.cpu_ns > 100 * NS_PER_MS && w.exited == 0);
     world_close(&w);
 }
-static void programs_of_their_own(void **state) {
+
+static void programs_of_their_own(void **state)
+{
     struct world w;
     const char *argv[] = { "wget", "-q", "-O-", "http://web1" };
     (void)state;
@@ -417,7 +466,8 @@ static void programs_of_their_own(void **state) {
     world_close(&w);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scripts_by_table), cmocka_unit_test(terminal_by_table), cmocka_unit_test(the_labs_loop),
             cmocka_unit_test(stopped_at_any_step),

@@ -269,22 +269,32 @@ static void post_door(struct control *k, struct node *node, struct http_exchange
 /* ---- clock ---- */
 struct advance {
     struct list           node;
-    struct control       *control;     /* NULL once the control is gone */
-    struct http_exchange *x;           /* NULL once the client is gone: the clock moves all the same */
+    struct control       *control;
+    struct http_exchange *x;
 };
 
+static void advance_free(struct advance *v)
+{
+    v->x->on_gone = NULL;
+    list_remove(&v->node);
+    free(v);
+}
+
+/* Who has interrupted the command wants the clock to stop, too. */
 static void advance_gone(struct http_exchange *x)
 {
-    ((struct advance *)x->ctx)->x = NULL;
+    struct advance *v = x->ctx;
+    loop_advance_cancel(cluster_loop(v->control->cluster), v);
+    advance_free(v);
 }
 
 static void advance_done(void *ctx)
 {
     struct advance *v = ctx;
-    list_remove(&v->node);
-    if (v->x && v->control)
-        answer(v->x, 200, time_rfc3339(v->x->arena, vtime_now(cluster_loop(v->control->cluster))));
-    free(v);
+    struct http_exchange *x = v->x;
+    struct loop *l = cluster_loop(v->control->cluster);
+    advance_free(v);
+    answer(x, 200, time_rfc3339(x->arena, vtime_now(l)));
 }
 
 static void post_advance(struct control *k, struct node *node, struct http_exchange *x)
@@ -446,8 +456,11 @@ void control_free(struct control *k)
 {
     if (!k)
         return;
-    list_for(it, &k->advances)
-        container_of(it, struct advance, node)->control = NULL;
+    list_for(it, &k->advances) {
+        struct advance *v = container_of(it, struct advance, node);
+        loop_advance_cancel(cluster_loop(k->cluster), v);
+        advance_free(v);
+    }
     door_close(k);
     http_server_free(k->http);                     /* tells every open exchange that it is gone */
     drive_free(k->drive);

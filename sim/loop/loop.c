@@ -222,6 +222,23 @@ void loop_advance(struct loop *l, int64_t ns, void (*done)(void *ctx), void *ctx
     advance_begin(l);
 }
 
+void loop_advance_cancel(struct loop *l, const void *ctx)
+{
+    list_for(it, &l->advances) {
+        struct advance *adv = container_of(it, struct advance, node);
+        if (adv->ctx != ctx)
+            continue;
+        if (l->advance_running && l->advances.next == it) {
+            l->advance_running = l->advance_arrived = false;
+            l->clock.target = l->clock.vtime;
+        }
+        list_remove(&adv->node);
+        free(adv);
+        advance_begin(l);
+        return;
+    }
+}
+
 bool loop_advancing(const struct loop *l)
 {
     return l->advance_running;

@@ -40,6 +40,8 @@ void loop_set_speed(struct loop *l, uint64_t speed_milli);
  * the turn after the last of it has happened (tasks drained, hooks run). A further advance while one runs is queued.
  * Sockets are polled between events. */
 void loop_advance(struct loop *l, int64_t ns, void (*done)(void *ctx), void *ctx);
+/* The advance with that ctx ends where the clock is now, or never begins. Its done is not called. */
+void loop_advance_cancel(struct loop *l, const void *ctx);
 bool loop_advancing(const struct loop *l);
 /* Nothing is left to do at this instant: no task, no timer due, no work on another thread, no advance. */
 bool loop_idle(struct loop *l);

@@ -49,6 +49,23 @@ teardown() {
     [[ ! $after < $before ]]
 }
 
+@test "an advance that is interrupted stops where it is, and a replay agrees" {
+    start --clock paused --seed 8
+    from=$("$KUBELAB" clock get --data "$DATA")
+    "$KUBELAB" clock advance 10000h --data "$DATA" 3>&- &
+    advancing=$!
+    until [ "$("$KUBELAB" clock get --data "$DATA")" != "$from" ]; do sleep 0.05; done
+    kill $advancing
+    ! wait $advancing
+    at=$("$KUBELAB" clock get --data "$DATA")
+    "$KUBELAB" clock advance 0s --data "$DATA"
+    k create cm after >/dev/null
+    [ "$("$KUBELAB" clock get --data "$DATA")" = "$at" ]
+    "$KUBELAB" journal export "$BATS_TEST_TMPDIR/j" --data "$DATA"
+    stop
+    "$KUBELAB" replay "$BATS_TEST_TMPDIR/j"
+}
+
 @test "an explicit port that is taken is an error; the usual one is not" {
     start --bare
     port=$(server | sed 's/.*://')

@@ -218,6 +218,31 @@ static void advances_queue_up(void **state)
     timer_stop(&t.timer);
 }
 
+static void on_cancelling_timer(struct timer *t)
+{
+    on_timer(t);
+    loop_advance_cancel(loop, "first");
+    loop_advance_cancel(loop, "third");            /* not begun yet */
+    loop_advance_cancel(loop, "nobody's");
+}
+
+/* Who is cancelled stops where the clock is; who waits behind begins there. */
+static void advances_are_cancelled(void **state)
+{
+    (void)state;
+    MAKE(t, "t");
+    MAKE(u, "u");
+    timer_init(&t.timer, loop, on_cancelling_timer);
+    timer_start(&t.timer, S(2));
+    timer_start(&u.timer, S(4));
+    loop_advance(loop, S(9), note, "first");
+    loop_advance(loop, S(3), note, "second");
+    loop_advance(loop, S(5), note, "third");
+    loop_advance(loop, S(1), done, "fourth");
+    loop_run(loop);
+    expect_happened("t@2 u@4 second@5 fourth@6 ");
+}
+
 static void advance_again(void *ctx)
 {
     note(ctx);
@@ -462,6 +487,7 @@ int main(void)
         CASE(advance_ends_after_tasks_and_hooks),
         CASE(advances_queue_up),
         CASE(advance_from_callbacks),
+        CASE(advances_are_cancelled),
         CASE(many_timers_in_one_advance),
         CASE(paused_time_stands),
         CASE(speed_drives_time),

@@ -103,8 +103,11 @@ static struct pending *pending_new(struct lookup *l)
 
 static void pending_free(struct pending *p)
 {
-    if (p->lookup != NULL)
+    if (p->lookup != NULL) {
         p->lookup->pending = NULL;                 /* it will find out by its timer */
+        if (!timer_active(&p->lookup->timer))
+            timer_start(&p->lookup->timer, ATTEMPT_NS);
+    }
     task_cancel(&p->task);
     timer_stop(&p->late);
     list_remove(&p->node);
@@ -312,9 +315,11 @@ static void on_answer(struct task *t)
         memcpy(l->q->ips, a->ips, a->ip_count * sizeof a->ips[0]);
         l->q->ip_count = a->ip_count;
     }
+    p->lookup = NULL;
     pending_free(p);
     if (l == NULL)
         return;
+    l->pending = NULL;
     timer_stop(&l->timer);
     if (found)
         lookup_finish(l);
@@ -368,7 +373,7 @@ static void on_reply(struct dns_query *q)
 /* Send the present candidate's query. Runs in a task or a timer, so the server may be called at once. */
 static void lookup_ask(struct lookup *l)
 {
-    static const int64_t delay_ns[] = { [ROUTE_HOST] = ATTEMPT_NS, [ROUTE_BLACKHOLE] = ATTEMPT_NS,
+    static const int64_t delay_ns[] = { [ROUTE_BLACKHOLE] = ATTEMPT_NS,
                                         [ROUTE_REFUSE] = NET_REFUSED_NS, [ROUTE_NO_ROUTE] = NET_NO_ROUTE_NS };
     char ip[64];
     int port = DNS_PORT;
@@ -381,12 +386,15 @@ static void lookup_ask(struct lookup *l)
     vnet_local_addr(l->host, ip, l->local_ip, &l->local_port);
     if (l->fate == ROUTE_HOST && (server = server_find(to, port)) == NULL)
         l->fate = ROUTE_REFUSE;                    /* ICMP port unreachable */
-    timer_start(&l->timer, delay_ns[l->fate]);
-    if (server == NULL)
+    if (server == NULL) {
+        timer_start(&l->timer, delay_ns[l->fate]);
         return;
+    }
     l->pending = pending_new(l);
     list_push(&server->pending, &l->pending->node);
     server->on_query(server->ctx, &l->pending->q);
+    if (!task_posted(&l->pending->task))           /* else the answer is there already */
+        timer_start(&l->timer, ATTEMPT_NS);
 }
 
 static void on_start(struct task *t)

@@ -30,7 +30,8 @@ bool cidr_parse(struct arena *a, struct str text, struct ip_net *out)
     out->bits = (int)bits;
     for (size_t i = 0; i < out->bytes; i++) {              /* the network's address, as net.ParseCIDR gives it */
         int keep = out->bits - (int)i * 8;
-        out->ip[i] &= keep >= 8 ? 0xff : keep <= 0 ? 0 : (uint8_t)(0xff << (8 - keep));
+        unsigned mask = keep >= 8 ? 0xffu : keep <= 0 ? 0u : 0xffu << (8 - keep) & 0xffu;
+        out->ip[i] = (uint8_t)(out->ip[i] & mask);
     }
     return true;
 }

@@ -79,6 +79,8 @@ static bool read_steps(struct spec *s, struct lab *lab, const struct json *docs,
     struct lab_step **tail = &lab->steps;
     while (*tail)
         tail = &(*tail)->next;
+    if (docs && json_len(docs) == 0)
+        return spec_fail(s, docs, "there is no step in it");
     if (json_len(docs) > MAX_STEPS)
         return spec_fail(s, docs, "a lab has at most %d steps", MAX_STEPS);
     for (const struct json *d = json_first(docs); d; d = json_next(d)) {
@@ -198,8 +200,8 @@ static bool read_more(struct arena *a, struct lab *lab, const struct lab_bytes *
     if (!j || !spec_read(&s, j, "a file of checks", more_fields, ARRAY_LEN(more_fields), &doc) ||
         !read_steps(&s, lab, doc.steps, true))
         return false;
-    if (!doc.steps && !doc.checks)
-        return spec_fail(&s, j, "there is neither a check nor a step in it");
+    if (!doc.steps && json_len(doc.checks) == 0)
+        return spec_fail(&s, doc.checks ? doc.checks : j, "there is neither a check nor a step in it");
     struct lab_step *step = ARENA_NEW(a, struct lab_step), **tail = &lab->steps;
     step->id = "course";
     step->title = "What the course asks besides";

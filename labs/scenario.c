@@ -39,6 +39,8 @@ static bool read_head(struct spec *s, const struct json *j, struct scenario_doc 
         return spec_fail(s, json_get(j, "sample"), "sample is at least 1s");
     if (d->s.plot_hpa && !strchr(d->s.plot_hpa, '/'))
         return spec_fail(s, json_get(j, "plot"), "plot is an autoscaler, NAMESPACE/NAME");
+    if (json_len(d->steps) == 0)
+        return spec_fail(s, d->steps, "a scenario has at least one step");
     if (json_len(d->steps) > MAX_STEPS)
         return spec_fail(s, d->steps, "a scenario has at most %d steps", MAX_STEPS);
     return true;

@@ -186,12 +186,27 @@ static bool write_tables(const struct class *c, struct err *err)
 }
 
 /* ---- the command ---- */
-static bool read_roster(struct arena *a, const char *path, struct roster *r, struct err *err)
+/* Where the results of an earlier grading lie among the submissions, they are nobody's. False: nothing else is there. */
+static bool leave_out(struct arena *a, const char *dir, const char *out, struct roster *r, struct err *err)
+{
+    struct stat results, st;
+    size_t n = 0;
+    if (stat(out, &results) != 0)
+        return true;
+    for (size_t i = 0; i < r->n; i++)
+        if (stat(arena_printf(a, "%s/%s", dir, r->v[i].submission), &st) != 0 || st.st_dev != results.st_dev ||
+            st.st_ino != results.st_ino)
+            r->v[n++] = r->v[i];
+    r->n = n;
+    return n || err_set(err, ERR_NOT_FOUND, "%s: there is no submission in it", dir);
+}
+
+static bool read_roster(struct arena *a, const char *path, const char *out, struct roster *r, struct err *err)
 {
     struct stat st;
     struct str text;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        return roster_folder(a, path, r, err);
+        return roster_folder(a, path, r, err) && leave_out(a, path, out, r, err);
     return file_read(path, ROSTER_BYTES_MAX, a, &text, err) && roster_parse(a, path, text, r, err);
 }
 
@@ -228,7 +243,7 @@ int grade_roster(struct grade_job *j)
     struct grade model;
     struct err err = { 0 };
     struct grade_job first = *j;       /* what is wrong with the lab or the key is known before anybody is graded */
-    bool ok = read_roster(c.a, j->o->roster, &r, &err);
+    bool ok = read_roster(c.a, j->o->roster, j->o->out, &r, &err);
     if (ok)
         first.student = r.v[0].student;
     if (!ok || !grade_prepare(&first, &err) || !dir_make(j->o->out, 0755, &err)) {

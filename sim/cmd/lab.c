@@ -129,6 +129,18 @@ static int fail(const struct lab *lab, const struct err *err)
     return status;
 }
 
+/* False after a message: the data folder's cluster is of another lab, so that its state says nothing of this one's checks. A plain
+ * cluster may be checked: a lab can be done on it. */
+static bool cluster_may_be_of(struct arena *a, const struct options *o, const struct lab *lab)
+{
+    const struct lab *here = lab_of_cluster(a, o);
+    if (!here || strcmp(here->name, lab->name) == 0)
+        return true;
+    fprintf(stderr, "kubelab: the cluster of this data folder is of %s, not of %s: name %s, or another folder with --data\n",
+            here->name, lab->name, here->name);
+    return false;
+}
+
 static int lab_check(struct options *o, const struct lab *lab)
 {
     struct arena *a = arena_new();
@@ -137,7 +149,7 @@ static int lab_check(struct options *o, const struct lab *lab)
     struct strbuf out;
     strbuf_init(&out, LIMIT_BODY_BYTES);
     int status = EXIT_USAGE;
-    if (step_known(lab, o->step)) {
+    if (step_known(lab, o->step) && cluster_may_be_of(a, o, lab)) {
         bool ok = checks_run(a, labs_ops_new(a, o, NULL), lab, NULL, o->step, NULL, &r, &err);
         status = !ok ? fail(lab, &err) : r.passed == r.n ? EXIT_DONE : EXIT_FAILED;
         if (ok && o->json) {
@@ -197,7 +209,7 @@ static int lab_hint(struct options *o, const struct lab *lab)
     struct check_report r;
     int status = EXIT_DONE;
     const struct lab_step *step = o->step ? lab_step_find(lab, o->step) : NULL;
-    if (!step_known(lab, o->step))
+    if (!step_known(lab, o->step) || !cluster_may_be_of(a, o, lab))
         status = EXIT_USAGE;
     else if (!step && !checks_run(a, labs_ops_new(a, o, NULL), lab, NULL, NULL, NULL, &r, &err))
         status = fail(lab, &err);

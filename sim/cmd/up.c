@@ -65,6 +65,13 @@ struct running {
     bool            foreground, asleep;
 };
 
+/* How the parent is told: R, it is up; U, it is not, and who called it can mend that (a port or a data folder that is another's or
+ * cannot be written); E, it is not, for another reason. */
+static char ready_letter(const struct err *err)
+{
+    return !err->code ? 'R' : err->code == ERR_IO || err->code == ERR_USAGE ? 'U' : 'E';
+}
+
 static void on_signal(uv_signal_t *s, int signo)
 {
     (void)signo;
@@ -77,7 +84,7 @@ static void say_ready(void *ctx, const struct err *err)
     struct strbuf out;
     strbuf_init(&out, 65536);
     if (r->ready_fd >= 0) {
-        strbuf_addf(&out, "%s%s", err->code ? "E" : "R", err->msg);
+        strbuf_addf(&out, "%c%s", ready_letter(err), err->msg);
         ssize_t n = write(r->ready_fd, out.p, out.n);
         if (n < 0)
             log_msg(LOG_WARN, "cmd", "the command that started this cluster is gone");
@@ -103,11 +110,11 @@ int up_run(const struct cluster_options *co, int ready_fd)
     struct err err = { 0 };
     r.cluster = cluster_new(co, say_ready, &r, &err);
     if (!r.cluster) {
-        if (ready_fd >= 0 && write(ready_fd, arena_printf(arena_new(), "E%s", err.msg), strlen(err.msg) + 1) < 0)
+        if (ready_fd >= 0 && write(ready_fd, arena_printf(arena_new(), "%c%s", ready_letter(&err), err.msg), strlen(err.msg) + 1) < 0)
             return EXIT_INTERNAL;
         if (ready_fd < 0)
             fprintf(stderr, "kubelab: %s\n", err.msg);
-        return EXIT_INTERNAL;
+        return ready_letter(&err) == 'U' ? EXIT_USAGE : EXIT_INTERNAL;
     }
     uv_signal_t *signals[] = { &r.term, &r.interrupt };
     for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
@@ -163,7 +170,8 @@ static bool up_detached(struct arena *a, const struct cluster_options *co, bool 
     text[have] = 0;
     close(fds[0]);
     return (have && text[0] == 'R') ||
-           err_set(err, ERR_INTERNAL, "%s", have ? text + 1 : arena_printf(a, "the cluster ended while it started; see %s", log_path));
+           err_set(err, have && text[0] == 'U' && !tied ? ERR_USAGE : ERR_INTERNAL, "%s",
+                   have ? text + 1 : arena_printf(a, "the cluster ended while it started; see %s", log_path));
 }
 
 /* What is wanted and what the data folder says, into co. *to_begin: the lab whose start has to be played yet, or NULL. False: ERR_IO,
@@ -176,8 +184,10 @@ static bool cluster_choose(struct arena *a, const struct options *o, struct clus
     *co = (struct cluster_options){ .port = o->port, .kubelet_port = o->kubelet_port, .seed_explicit = o->seed_given,
                                     .speed_milli = 1000, .durable = o->durable,
                                     .apiserver_args = o->apiserver_args, .apiserver_arg_count = o->apiserver_arg_count };
-    if (!dir_make(dir, 0700, err))
+    if (!dir_make(dir, 0700, err)) {
+        err->code = ERR_IO;            /* whatever the reason: another folder is the remedy */
         return false;
+    }
     char *full = realpath(dir, NULL);
     co->dir = arena_strdup(a, full ? full : dir);
     free(full);
@@ -260,7 +270,7 @@ int cmd_up(struct options *o)
     if (err.code == ERR_IO) {
         fprintf(stderr, "kubelab: the data folder %s cannot be used: %s; name another one with --data\n", data_path(a, o, ""),
                 err.msg);
-        status = EXIT_INTERNAL;
+        status = EXIT_USAGE;
     } else if (!ok) {
         status = control_fail(&err);
     } else if (!o->detach) {
@@ -339,6 +349,15 @@ int cmd_kubeconfig(struct options *o)
     return status;
 }
 
+/* ERR_USAGE: the value is no speed that a clock may have. */
+static bool clock_speed(struct arena *a, const struct options *o, const char *value, struct control_reply *reply, struct err *err)
+{
+    int64_t speed;
+    if (!str_int(str_c(value), &speed) || speed < 0 || speed > 1000)
+        return err_set(err, ERR_USAGE, "clock speed takes a whole number from 0 (paused) to 1000, not \"%s\"", value);
+    return control_call(a, o, "POST", "/clock/speed", arena_strf(a, "%" PRId64, speed * 1000), NULL, NULL, reply, err);
+}
+
 int cmd_clock(struct options *o)
 {
     if (o->arg_count && strcmp(o->args[0], "until") == 0)
@@ -348,14 +367,12 @@ int cmd_clock(struct options *o)
     struct control_reply reply = { 0 };
     const char *verb = o->arg_count ? o->args[0] : "get", *value = o->arg_count > 1 ? o->args[1] : "";
     bool ok, called = true;
-    int64_t speed;
     if (strcmp(verb, "advance") == 0 && o->arg_count == 2)
         ok = control_call(a, o, "POST", "/clock/advance", str_c(value), NULL, NULL, &reply, &err);
     else if (strcmp(verb, "pause") == 0 && o->arg_count == 1)
         ok = control_call(a, o, "POST", "/clock/speed", STR("0"), NULL, NULL, &reply, &err);
-    else if (strcmp(verb, "speed") == 0 && o->arg_count == 2 && str_int(str_c(value), &speed) && speed >= 0)
-        ok = control_call(a, o, "POST", "/clock/speed", arena_strf(a, "%" PRId64, speed > 1000 ? 1000000 : speed * 1000), NULL,
-                          NULL, &reply, &err);
+    else if (strcmp(verb, "speed") == 0 && o->arg_count == 2)
+        ok = clock_speed(a, o, value, &reply, &err);
     else if (strcmp(verb, "get") == 0 && o->arg_count <= 1)
         ok = control_call(a, o, "GET", "/status", STR_NULL, NULL, NULL, &reply, &err);
     else

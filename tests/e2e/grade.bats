@@ -410,3 +410,12 @@ P
     grade --submission links.tar --format json
     [ "$(jq -r '.submission.problems[].source' <<<"$output" | sort | tr '\n' ' ')" = "d h.yaml p.yaml " ]
 }
+
+@test "results that lie among the submissions are no student's" {
+    mkdir -p "$BATS_TEST_TMPDIR/class/alice" "$BATS_TEST_TMPDIR/class/results"
+    run "$KUBELAB" grade lab8 --roster "$BATS_TEST_TMPDIR/class" --out "$BATS_TEST_TMPDIR/class/results"
+    [ "$status" = 1 ]
+    [ "${lines[0]}" = "1 student: 0 pass every check, 1 do not, 0 could not be graded to the end" ]
+    run cut -d, -f1 "$BATS_TEST_TMPDIR/class/results/grades.csv"
+    [ "$output" = $'student\nalice' ]
+}

@@ -32,7 +32,7 @@ teardown() {
 @test "a second up on the same data is refused and harms nothing" {
     start --bare
     run "$KUBELAB" up --detach --data "$DATA" --port 0
-    [ "$status" != 0 ]
+    [ "$status" = 2 ]
     [[ $output == *"in use"* ]]
     k create ns still-here
 }
@@ -70,8 +70,27 @@ teardown() {
     start --bare
     port=$(server | sed 's/.*://')
     run "$KUBELAB" up --detach --bare --data "$BATS_TEST_TMPDIR/other" --port "$port"
-    [ "$status" != 0 ]
+    [ "$status" = 2 ]
     [[ $output == *"address already in use"* ]]
+    run "$KUBELAB" up --bare --data "$BATS_TEST_TMPDIR/other" --port "$port"           # in the foreground
+    [ "$status" = 2 ]
+}
+
+@test "a data path that cannot be written is wrong use" {
+    run "$KUBELAB" up --detach --bare --data /proc/nowhere --port 0
+    [ "$status" = 2 ]
+    [[ $output == *"/proc/nowhere cannot be used"*"--data"* ]]
+}
+
+@test "a clock's speed beyond its bounds is refused, and the bounds are named" {
+    start --bare --clock paused
+    for speed in 99999 -1 0.0001 abc; do
+        run "$KUBELAB" clock speed "$speed" --data "$DATA"
+        [ "$status" = 2 ]
+        [[ $output == *"from 0 (paused) to 1000, not \"$speed\""* ]]
+    done
+    [[ $("$KUBELAB" status --data "$DATA") == *paused* ]]
+    "$KUBELAB" clock speed 1000 --data "$DATA"
 }
 
 @test "wrong use has status 2 and names what is wrong" {
@@ -95,6 +114,8 @@ teardown() {
     wrong "kubelab lab check LAB" lab chekc lab8
     wrong "kubelab grade LAB --roster" grade
     wrong "open none: no such file" replay none
+    printf 'name: x\nsteps: []\n' > "$BATS_TEST_TMPDIR/none.yaml"
+    wrong "none.yaml:2:8: a scenario has at least one step" scenario run "$BATS_TEST_TMPDIR/none.yaml"
     touch "$BATS_TEST_TMPDIR/file"
     printf 'name: x\nsteps:\n- clock: 1s\n' > "$BATS_TEST_TMPDIR/s.yaml"
     wrong "file: not a directory" scenario run "$BATS_TEST_TMPDIR/s.yaml" --out "$BATS_TEST_TMPDIR/file"

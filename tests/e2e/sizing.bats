@@ -27,6 +27,11 @@ teardown_file() {
     cd "$BATS_FILE_TMPDIR/files"
     k apply -f web/web.yaml -f web/hpa.yaml
     "$KUBELAB" clock advance 2m
+    for verb in check hint; do
+        run "$KUBELAB" lab $verb lab8          # of another lab
+        [ "$status" = 2 ]
+        [[ $output == *"is of sizing, not of lab8"* ]]
+    done
     run "$KUBELAB" lab check sizing
     [ "$status" = 1 ]
     [[ $output == *"not ok  there are at most five pods"* ]]

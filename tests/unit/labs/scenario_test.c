@@ -19,6 +19,7 @@ static void scenario_errors(void **state)
         { "", "s.yaml:1:1: this is not a mapping of keys to values" },
         { "[]", "s.yaml:1:1: this is not a mapping of keys to values" },
         { "name: x\n", "s.yaml:1:1: a scenario needs \"steps\"" },
+        { "name: x\nsteps: []\n", "s.yaml:2:8: a scenario has at least one step" },
         { "name: [x\n", "s.yaml:2:1: did not find expected ',' or ']'" },
         { "name: x\n  steps: 1\n", "s.yaml:2:8: mapping values are not allowed in this context" },
         { "name: x\ncolour: red\nsteps: []\n",
@@ -91,7 +92,7 @@ static void scenario_errors(void **state)
     }
 }
 
-#define LABHEAD "name: x\nlabel: X\ntitle: t\nkubernetesVersion: v1.16\nsteps: []\n"
+#define LABHEAD "name: x\nlabel: X\ntitle: t\nkubernetesVersion: v1.16\nsteps: [{id: a, title: b}]\n"
 #define LAB "name: x\nlabel: X\ntitle: t\nkubernetesVersion: v1.16\nsteps:\n"
 
 static void lab_errors(void **state)
@@ -110,6 +111,7 @@ static void lab_errors(void **state)
         { LAB "- id: a\n  title: b\n  checks: [{name: c, jq: '.', points: many}]\n",
           "lab.yaml:8:39: points is a whole number from 0" },
         { LAB "[]\nfaults: [gremlins]\n", "lab.yaml:6:1: " },
+        { "name: x\nlabel: X\ntitle: t\nkubernetesVersion: v1.16\nsteps: []\n", "lab.yaml:5:8: there is no step in it" },
         { LABHEAD "faults: [gremlins]\n", "lab.yaml:6:10: there is no fault \"gremlins\": there are api-slow," },
         { LABHEAD "faults: dns-stranger\n", "lab.yaml:6:9: faults is a list of at most 32 faults" },
         { LABHEAD "faults:\n- 5\n", "lab.yaml:7:3: a fault is a type, or {inject: TYPE, name, parameters}" },

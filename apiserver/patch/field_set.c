@@ -367,13 +367,35 @@ static const struct json *go_empty(struct arena *a, const struct place_type *cp,
     return json_new_object(a);
 }
 
+/* A list's items by their path elements, the first of equals; NULL for what is no list. Writing each item's element once
+ * keeps the comparison of two long lists from being quadratic. Free with map_free. */
+static struct map *index_items(struct arena *a, const struct place_type *p, const struct json *value)
+{
+    if ((p->rel != REL_LIST_MAP && p->rel != REL_LIST_SET) || !json_is(value, JSON_ARRAY))
+        return NULL;
+    struct map *items = map_new();
+    for (struct json *c = json_first(value); c; c = json_next(c)) {
+        struct str element = patch_element_of(a, p, c);
+        if (!map_get(items, element))
+            map_put(items, element, c);
+    }
+    return items;
+}
+
+static const struct json *find_child(struct arena *a, const struct place_type *p, const struct json *value,
+                                     const struct map *items, struct str element)
+{
+    return items ? map_get(items, element) : patch_child_by_element(a, p, value, element);
+}
+
 static void compare_parts(struct arena *a, const struct place_type *p, const struct json *old, const struct json *obj,
                           struct json *changed, struct json *removed)
 {
+    struct map *old_items = index_items(a, p, old), *items = index_items(a, p, obj);
     for (const struct json *n = json_first(obj); n; n = json_next(n)) {
         struct str element = patch_element_of(a, p, n);
         struct place_type cp = place_of_part(p, n);
-        const struct json *o = patch_child_by_element(a, p, old, element);
+        const struct json *o = find_child(a, p, old, old_items, element);
         if (!o && p->rel == REL_STRUCT)
             o = go_empty(a, &cp, n);
         if (o)
@@ -384,9 +406,11 @@ static void compare_parts(struct arena *a, const struct place_type *p, const str
     for (const struct json *o = json_first(old); o; o = json_next(o)) {
         struct str element = patch_element_of(a, p, o);
         struct place_type cp = place_of_part(p, o);
-        if (!patch_child_by_element(a, p, obj, element))
+        if (!find_child(a, p, obj, items, element))
             json_setn(a, removed, element, everything(a, &cp, o));
     }
+    map_free(old_items, NULL);
+    map_free(items, NULL);
 }
 
 void field_set_compare(struct arena *a, const struct place_type *p, const struct json *old, const struct json *obj,

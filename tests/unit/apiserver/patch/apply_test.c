@@ -209,10 +209,38 @@ static void two_conflicts(void **state)
     world_free(&w);
 }
 
+/* A label on a pod with thousands of variables: neither list is searched once for each of its items. */
+static void long_list(void **state)
+{
+    (void)state;
+    struct world w = world_new(20);
+    static const struct gvk pod = { { NULL, 0 }, { "v1", 2 }, { "Pod", 3 } };
+    struct json *old = parse(&w, "{'metadata':{'name':'p'},'spec':{'containers':[{'name':'c','env':[]}]}}");
+    struct json *env = json_get(json_first(json_path(old, "spec.containers")), "env");
+    for (int i = 0; i < 8000; i++) {
+        struct json *one = json_new_object(w.a);
+        json_set_str(w.a, one, "name", arena_strf(w.a, "V%d", i));
+        json_set_strc(w.a, one, "value", "x");
+        json_append(env, one);
+    }
+    managed_fields_update(w.a, w.s, &pod, NULL, old, STR("one"), NULL, T0);
+    struct str before = fields_of(&w, old, 0);
+    struct json *now = json_copy(w.a, old);
+    json_set(w.a, json_get(now, "metadata"), "labels", parse(&w, "{'a':'b'}"));
+    json_set_strc(w.a, json_at(json_get(json_first(json_path(now, "spec.containers")), "env"), 7999), "value", "y");
+    managed_fields_update(w.a, w.s, &pod, old, now, STR("two"), NULL, T0 + NS_PER_S);
+    assert_int_equal(json_len(json_path(now, "metadata.managedFields")), 2);
+    assert_true(fields_of(&w, now, 0).n < before.n);             /* the last one's value changed hands */
+    expect(&w, fields_of(&w, now, 1),
+           "{'f:metadata':{'f:labels':{'.':{},'f:a':{}}},"
+           "'f:spec':{'f:containers':{'k:{\\'name\\':\\'c\\'}':{'f:env':{'k:{\\'name\\':\\'V7999\\'}':{'f:value':{}}}}}}}");
+    world_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(create_deployment), cmocka_unit_test(updates), cmocka_unit_test(old_versions),
                                         cmocka_unit_test(cap),               cmocka_unit_test(apply),
-                                        cmocka_unit_test(two_conflicts) };
+                                        cmocka_unit_test(two_conflicts),     cmocka_unit_test(long_list) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,9 +126,10 @@ bool stage_play(struct stage *st, struct arena *a, const struct scenario *sc, vo
 void stage_close(struct stage *st);
 
 /* ---- pool.c: jobs 0 to n - 1, each in a process of its own, as many at once as there are cores. job's value is its exit status;
- * done(ctx, i, status) is called here as they end, status 128 + the signal for one that was killed. False: it was interrupted, and not
- * all were begun; those that ran have ended. */
-bool pool_run(size_t n, int (*job)(void *ctx, size_t i), void (*done)(void *ctx, size_t i, int status), void *ctx);
+ * done(ctx, i, status) is called here as they end, status 128 + the signal for one that was killed. word: what is said on a terminal,
+ * "12 of 200 graded". False: it was interrupted, and not all were begun; those that ran have ended. */
+bool pool_run(size_t n, const char *word, int (*job)(void *ctx, size_t i), void (*done)(void *ctx, size_t i, int status),
+              void *ctx);
 
 /* ---- paths.c ---- */
 char *data_path(struct arena *a, const struct options *o, const char *name);   /* DATA/name */

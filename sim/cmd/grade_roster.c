@@ -27,8 +27,7 @@ struct class {
     const char *folder;                /* scratch: each job's line, by its number, and the shelf */
     const char *shelf;                 /* NULL: each has a seed of its own */
     struct student *v;
-    size_t n, done;
-    bool   terminal;
+    size_t n;
     const struct grade_check *checks; size_t check_count;
 };
 
@@ -81,9 +80,6 @@ static void student_done(void *ctx, size_t i, int exit_status)
         s->status = arena_cstr(c->a, status);
         s->states = arena_cstr(c->a, states);
     }
-    c->done++;
-    if (c->terminal)
-        fprintf(stderr, "\r%zu of %zu graded", c->done, c->n);
 }
 
 /* ---- the tables ---- */
@@ -229,16 +225,14 @@ static bool grade_all(struct class *c, struct err *err)
     scratch_let_in(c->folder);
     if (!c->j->o->key)                 /* with it each has a seed of its own, and nothing is shared */
         c->shelf = arena_printf(c->a, "%s/shelf", c->folder);
-    pool_run(c->n, grade_student, student_done, c);
-    if (c->terminal)
-        fprintf(stderr, "\r%*s\r", 40, "");
+    pool_run(c->n, "graded", grade_student, student_done, c);
     scratch_remove(c->folder);
     return true;
 }
 
 int grade_roster(struct grade_job *j)
 {
-    struct class c = { .j = j, .a = j->a, .terminal = isatty(2) };
+    struct class c = { .j = j, .a = j->a };
     struct roster r;
     struct grade model;
     struct err err = { 0 };

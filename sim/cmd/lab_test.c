@@ -212,7 +212,7 @@ int lab_test(struct options *o, const struct lab *lab)
         status = control_fail(&err);
     } else if ((t.folder = scratch_make(t.a, "tests", &err))) {
         scratch_let_in(t.folder);
-        bool whole = pool_run(t.n * (size_t)t.seeds, job, job_done, &t);
+        bool whole = pool_run(t.n * (size_t)t.seeds, "played", job, job_done, &t);
         status = print_results(&t, whole) ? EXIT_DONE : EXIT_FAILED;
         scratch_remove(t.folder);
     } else {

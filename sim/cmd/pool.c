@@ -37,6 +37,19 @@ static size_t find_pid(const pid_t *pids, size_t n, pid_t pid)
     return n;
 }
 
+/* How far it is, on a terminal; gone before anybody else writes. */
+static void show_progress(const char *word, size_t ended, size_t n)
+{
+    if (isatty(2))
+        fprintf(stderr, "\r%zu of %zu %s", ended, n, word);
+}
+
+static void hide_progress(void)
+{
+    if (isatty(2))
+        fputs("\r\033[K", stderr);
+}
+
 /* Wait for one; false: there is none. An interrupt is handed on to all that run. */
 static bool end_job(pid_t *pids, size_t begun, void (*done)(void *ctx, size_t i, int status), void *ctx)
 {
@@ -51,6 +64,7 @@ static bool end_job(pid_t *pids, size_t begun, void (*done)(void *ctx, size_t i,
     if (i == begun)
         return true;                   /* somebody else's child */
     pids[i] = 0;
+    hide_progress();
     done(ctx, i, WIFEXITED(code) ? WEXITSTATUS(code) : 128 + WTERMSIG(code));
     return true;
 }
@@ -63,7 +77,7 @@ static size_t cores(void)
     return n < 1 ? 1 : n > MAX_AT_ONCE ? MAX_AT_ONCE : (size_t)n;
 }
 
-bool pool_run(size_t n, int (*job)(void *ctx, size_t i), void (*done)(void *ctx, size_t i, int status), void *ctx)
+bool pool_run(size_t n, const char *word, int (*job)(void *ctx, size_t i), void (*done)(void *ctx, size_t i, int status), void *ctx)
 {
     size_t most = cores(), begun = 0, running = 0;
     pid_t *pids = xcalloc(n + 1, sizeof *pids);
@@ -85,7 +99,9 @@ bool pool_run(size_t n, int (*job)(void *ctx, size_t i), void (*done)(void *ctx,
         running = 0;
         for (size_t i = 0; i < begun; i++)
             running += pids[i] > 0;
+        show_progress(word, begun - running, n);
     }
+    hide_progress();
     sigaction(SIGINT, &old[0], NULL);
     sigaction(SIGTERM, &old[1], NULL);
     free(pids);

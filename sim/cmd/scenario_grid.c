@@ -174,7 +174,8 @@ int scenario_grid(struct arena *a, struct options *o, const char *file, struct s
     if (json_len(plan->combinations) > 1)
         g.shelf = arena_printf(a, "%s/shelf", g.scratch);
     struct json *rows = json_new_array(a), *runs = json_new_array(a);
-    bool whole = pool_run(n, run_one, run_done, &g), good = collect(&g, n, rows, runs), written = write_all(&g, rows, runs, err);
+    bool whole = pool_run(n, "played", run_one, run_done, &g), good = collect(&g, n, rows, runs);
+    bool written = write_all(&g, rows, runs, err);
     struct strbuf out;
     strbuf_init(&out, LIMIT_RESPONSE_BYTES);
     compare_text(a, rows, &out);

@@ -46,7 +46,7 @@ static bool listen(struct apiserver *as, struct err *err)
     return !as->opt.node || http_server_listen_vnet(as->http, as->opt.node, as->opt.bind_address, as->opt.secure_port, err);
 }
 
-static void make_kubelet_client(struct apiserver *as)
+static void make_clients(struct apiserver *as)
 {
     if (!as->opt.node) return;
     struct http_client_options o = { .from = as->opt.node, .roots = as->opt.policy.kubelet_ca,
@@ -54,6 +54,9 @@ static void make_kubelet_client(struct apiserver *as)
                                      .identity = as->opt.kubelet_client, .user_agent = "Go-http-client/1.1" };
     as->kubelet_client = http_client_new(&o);
     http_client_quote_urls(as->kubelet_client, as->opt.minor >= 19);
+    struct http_client_options pods = { .from = as->opt.node, .insecure_skip_verify = true, .user_agent = "Go-http-client/1.1" };
+    as->pod_client = http_client_new(&pods);
+    http_client_quote_urls(as->pod_client, as->opt.minor >= 19);
 }
 
 struct apiserver *apiserver_new(const struct apiserver_options *opt, struct err *err)
@@ -74,7 +77,7 @@ struct apiserver *apiserver_new(const struct apiserver_options *opt, struct err 
     as->authz = authz_new(as);
     as->aggregator = aggregator_new(as);
     as->customs = customs_new(as);
-    make_kubelet_client(as);
+    make_clients(as);
     store_after_commit(as->store, on_commit, as);
     if (listen(as, err)) return as;
     apiserver_free(as);
@@ -98,6 +101,7 @@ void apiserver_free(struct apiserver *as)
     watch_set_free(as->watches);
     http_server_free(as->http);
     http_client_free(as->kubelet_client);
+    http_client_free(as->pod_client);
     aggregator_free(as->aggregator);
     authz_free(as->authz);
     authn_free(as->authn);

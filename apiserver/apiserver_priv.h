@@ -69,6 +69,7 @@ struct apiserver {
     struct admission  *admission;
     struct aggregator *aggregator;
     struct http_client *kubelet_client; /* insecure_skip_verify, as kubeadm's apiserver has no --kubelet-certificate-authority */
+    struct http_client *pod_client;    /* of proxied pages: no certificate of ours, none of theirs is verified */
     struct audit       *audit;         /* who did what (endpoints/audit.h) */
     struct customs    *customs;        /* custom resources (apiserver/custom) */
     struct watch_set   *watches;       /* open watches and relays (endpoints/) */

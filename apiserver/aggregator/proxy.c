@@ -6,6 +6,7 @@
  * the APIService's caBundle vouches for.
  */
 #include "apiserver/aggregator/aggregator_priv.h"
+#include "apiserver/endpoints/endpoints.h"
 
 struct proxied {
     struct list node;                  /* in aggregator.proxied */
@@ -25,19 +26,9 @@ static void plain(struct request *r, int status, struct str text)
     http_respond(r->x, status, &h, "text/plain; charset=utf-8", text);
 }
 
-/* What the transport said, without "Get URL: ", which is the client's and not the transport's. */
-static const char *transport_words(const struct proxied *p, const char *msg)
-{
-    const char *at = strstr(msg, p->url);
-    if (!at) return msg;
-    at += strlen(p->url);
-    if (*at == '"') at++;
-    return strncmp(at, ": ", 2) ? msg : at + 2;
-}
-
 static void fail(struct proxied *p, const struct err *err)
 {
-    const char *why = transport_words(p, err->msg);
+    const char *why = forward_why(p->url, err->msg);
     if (p->of->g->as->opt.minor >= 17) plain(p->r, 503, arena_strf(p->r->a, "error trying to reach service: %s\n", why));
     else
         http_respond(p->r->x, 503, NULL, "text/plain; charset=utf-8", arena_strf(p->r->a, "Error trying to reach service: '%s'", why));
@@ -62,42 +53,19 @@ static void on_gone(struct http_exchange *x)
     http_call_cancel(p->call);
 }
 
-static bool hop_by_hop(struct str name)
-{
-    static const char *const names[] = { "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate",
-                                         "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade" };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_eqi(name, str_c(names[i]))) return true;
-    return false;
-}
-
-static bool in_names(struct str name, const char *const *names, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (str_eqi(name, str_c(names[i]))) return true;
-    return false;
-}
-
 static void on_response(void *ctx, const struct http_response *resp)
 {
-    static const char *const ours[] = { "Content-Length", "Content-Type", "Date" };
     struct proxied *p = ctx;
-    struct arena *a = p->r->a;
     struct http_headers h = { 0 };
     p->upgrading = resp->status == 101;
-    for (size_t i = 0; i < resp->headers.n; i++) {
-        const struct http_header *f = &resp->headers.v[i];
-        bool dropped = in_names(f->name, ours, ARRAY_LEN(ours)) || (!p->upgrading && hop_by_hop(f->name)) ||
-                       str_eqi(f->name, STR("Connection"));
-        if (!dropped) http_headers_add(a, &h, arena_cstr(a, f->name), f->value);
-    }
+    forward_answer_headers(p->r, resp, &h);
     if (p->upgrading) {
         p->answer = h;
         return;
     }
     struct str type = http_headers_get(&resp->headers, "Content-Type");
     p->begun = true;
-    http_begin(p->r->x, resp->status, &h, type.n ? arena_cstr(a, type) : NULL);
+    http_begin(p->r->x, resp->status, &h, type.n ? arena_cstr(p->r->a, type) : NULL);
 }
 
 static void on_data(void *ctx, struct str bytes)
@@ -150,38 +118,13 @@ static void user_headers(struct request *r, struct http_headers *h)
     }
 }
 
-/* Nothing that says who the client is goes on, but what we say ourselves. */
-static bool goes_on(struct str name, bool upgrade)
-{
-    static const char *const dropped[] = { "Host", "Content-Length", "Authorization", "X-Remote-User", "X-Remote-Group",
-                                           "Accept-Encoding",
-                                           "Impersonate-User", "Impersonate-Group", "Impersonate-Uid" };
-    if (in_names(name, dropped, ARRAY_LEN(dropped))) return false;
-    if (name.n >= 15 && (str_eqi(str_sub(name, 0, 15), STR("X-Remote-Extra-")) ||
-                         (name.n >= 18 && str_eqi(str_sub(name, 0, 18), STR("Impersonate-Extra-")))))
-        return false;
-    return upgrade || !hop_by_hop(name);
-}
-
-static void forwarded_for(struct request *r, struct http_headers *h)
-{
-    struct str addr = r->x->remote_addr;
-    size_t n = addr.n;
-    while (n && addr.p[n - 1] != ':') n--;
-    if (n) http_headers_add(r->a, h, "X-Forwarded-For", str_sub(addr, 0, n - 1));
-}
-
 static void forward(struct request *r, struct apiservice *s, struct str base)
 {
     struct proxied *p = ARENA_NEW(r->a, struct proxied);
     struct http_headers h = { 0 };
     bool upgrade = http_headers_has(&r->x->headers, "Upgrade");
-    for (size_t i = 0; i < r->x->headers.n; i++) {
-        const struct http_header *f = &r->x->headers.v[i];
-        if (goes_on(f->name, upgrade)) http_headers_add(r->a, &h, arena_cstr(r->a, f->name), f->value);
-    }
+    forward_request_headers(r, upgrade, &h);
     user_headers(r, &h);
-    forwarded_for(r, &h);
     p->r = r;
     p->of = s;
     p->url = arena_printf(r->a, STR_FMT STR_FMT, STR_ARG(base), STR_ARG(r->x->target));

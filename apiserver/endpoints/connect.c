@@ -18,6 +18,7 @@ struct relay {
     int              error_status;     /* of a refused log request: its text becomes a Status */
     struct strbuf    error;
     struct stream   *pending;
+    const char      *page;             /* the URL of a pod's own page; NULL: the kubelet's */
 };
 enum { ERROR_TEXT_BYTES = 2000 };      /* what upstream's checker reads of it */
 
@@ -50,10 +51,27 @@ static void copy_header(struct request *r, const struct http_response *resp, con
     if (v.n) http_headers_add(r->a, &r->headers, name, v);
 }
 
+static void on_page(struct relay *y, const struct http_response *resp)
+{
+    struct request *r = y->r;
+    struct str type = http_headers_get(&resp->headers, "Content-Type");
+    forward_answer_headers(r, resp, &r->headers);
+    if (resp->status == 101) {
+        http_headers_add(r->a, &r->headers, "Connection", STR("Upgrade"));
+        return;
+    }
+    y->begun = true;
+    http_begin(r->x, resp->status, &r->headers, type.n ? arena_cstr(r->a, type) : NULL);
+}
+
 static void on_response(void *ctx, const struct http_response *resp)
 {
     struct relay *y = ctx;
     struct request *r = y->r;
+    if (y->page) {
+        on_page(y, resp);
+        return;
+    }
     if (resp->status == 101) {
         copy_header(r, resp, "X-Stream-Protocol-Version");
         copy_header(r, resp, "Upgrade");
@@ -106,6 +124,19 @@ static void log_refused(struct relay *y, struct err *err)
     else status_to_err(y->error_status, text, arena_printf(y->r->a, "get pods " STR_FMT, STR_ARG(y->r->info.name)), err);
 }
 
+/* apimachinery pkg/util/proxy/transport.go: a Status since 1.17, text before. */
+static void page_failed(struct request *r, const char *why)
+{
+    struct err err = { 0 };
+    if (r->as->opt.minor < 17) {
+        respond_text(r, 503, "text/plain; charset=utf-8", arena_strf(r->a, "Error trying to reach service: '%s'", why));
+        return;
+    }
+    err_set(&err, ERR_UNAVAILABLE, "error trying to reach service: %s", why);
+    respond_error(r, &err);
+    err_clear(&err);
+}
+
 static void on_done(void *ctx, const struct err *why)
 {
     struct relay *y = ctx;
@@ -117,12 +148,15 @@ static void on_done(void *ctx, const struct err *why)
     }
     struct request *r = y->r;
     bool begun = y->begun;
+    const char *page = y->page;
     struct err err = { 0 };
     if (y->error_status && why->code == ERR_NONE) log_refused(y, &err);
     relay_free(y);
     if (err.code != ERR_NONE) {
         respond_error(r, &err);
         err_clear(&err);
+    } else if (!begun && page) {
+        page_failed(r, why->code != ERR_NONE ? forward_why(page, why->msg) : "EOF");
     } else if (!begun) {
         err_set(&err, ERR_INTERNAL, "%s", why->code != ERR_NONE ? why->msg : "the kubelet closed the connection");
         respond_error(r, &err);
@@ -133,6 +167,21 @@ static void on_done(void *ctx, const struct err *why)
 
 static const struct http_call_events relay_events = { on_response, on_data, on_upgrade, on_done };
 
+static struct relay *relay_begin(struct request *r, struct http_client *client, const char *url, struct http_headers *h, bool upgrade)
+{
+    struct relay *y = NEW(struct relay);
+    list_init(&y->node);
+    strbuf_init(&y->error, ERROR_TEXT_BYTES);
+    y->r = r;
+    list_push(&r->as->watches->relays, &y->node);
+    r->open = y;
+    r->x->on_gone = relay_gone;
+    struct http_call_options o = { .method = arena_cstr(r->a, r->x->method), .url = url, .headers = h, .body = r->x->body,
+                                   .want_upgrade = upgrade, .ev = &relay_events, .ctx = y };
+    y->call = http_call_start(client, &o);
+    return y;
+}
+
 static void relay_start(struct request *r, const char *url, bool upgrade)
 {
     static const char *const forwarded[] = { "Content-Type", "Accept", "Upgrade", "Connection", "X-Stream-Protocol-Version" };
@@ -141,16 +190,14 @@ static void relay_start(struct request *r, const char *url, bool upgrade)
         for (size_t k = upgrade ? 0 : 1; k < ARRAY_LEN(forwarded); k++)
             if (str_eqi(r->x->headers.v[i].name, str_c(forwarded[k])) && (upgrade || k < 2))
                 http_headers_add(r->a, &h, forwarded[k], r->x->headers.v[i].value);
-    struct relay *y = NEW(struct relay);
-    list_init(&y->node);
-    strbuf_init(&y->error, ERROR_TEXT_BYTES);
-    y->r = r;
-    list_push(&r->as->watches->relays, &y->node);
-    r->open = y;
-    r->x->on_gone = relay_gone;
-    struct http_call_options o = { .method = arena_cstr(r->a, r->x->method), .url = url, .headers = &h, .body = r->x->body,
-                                   .want_upgrade = upgrade, .ev = &relay_events, .ctx = y };
-    y->call = http_call_start(r->as->kubelet_client, &o);
+    relay_begin(r, r->as->kubelet_client, url, &h, upgrade);
+}
+
+void relay_page(struct request *r, const char *url, bool upgrade)
+{
+    struct http_headers h = { 0 };
+    forward_request_headers(r, upgrade, &h);
+    relay_begin(r, r->as->pod_client, url, &h, upgrade)->page = url;
 }
 
 /* ---- where ---- */
@@ -365,7 +412,8 @@ bool handle_connect(struct request *r)
     if (r->res->group.n || (!pod && !str_eqc(sub, "proxy"))) return false;
     if (pod) ok = start_pod(r, &err);
     else if (str_eqc(r->info.resource, "nodes")) ok = start_node_proxy(r, &err);
-    else ok = err_set(&err, ERR_NOT_FOUND, "the server could not find the requested resource");
+    else if (r->as->pod_client) ok = connect_proxy(r, &err);
+    else ok = err_set(&err, ERR_UNAVAILABLE, "error trying to reach service: this control plane has no way to its nodes");
     if (!ok) respond_error(r, &err);
     err_clear(&err);
     return true;

@@ -106,5 +106,16 @@ void watch_set_drop(struct watch_set *s, const struct resource *res);           
 /* A line for each that is open, oldest first: its user, path, selectors and agent, tabs between. */
 void watches_each(const struct watch_set *s, struct strbuf *out);
 void relay_drop_all(struct watch_set *s);                        /* connect.c */
+/* The request goes on to that URL of a pod as it is; it is answered, then or when the pod has answered. upgrade: it asks for one. */
+void relay_page(struct request *r, const char *url, bool upgrade);
+/* Of pods or of services. False: err says why it has not begun. */
+bool connect_proxy(struct request *r, struct err *err);
+/* ---- forward.c ---- */
+/* Adds what goes on of the request's headers, and X-Forwarded-For; nothing that says who the client is. */
+void forward_request_headers(struct request *r, bool upgrade, struct http_headers *out);
+/* Adds what goes back of the answer's, without those that the server makes itself: length, type, date. */
+void forward_answer_headers(struct request *r, const struct http_response *resp, struct http_headers *out);
+/* Why a call of that URL failed, without "Get URL: ", which is the client's word and not the transport's. */
+const char *forward_why(const char *url, const char *msg);
 
 #endif

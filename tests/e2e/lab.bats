@@ -172,3 +172,26 @@ YAML
     k delete -f "$folder/metrics-server/deploy/1.8+/" --wait=false
     advance 1m
 }
+
+@test "pages of services and pods come by way of the API server, to who may see them" {
+    page=/api/v1/namespaces/kube-system/services/kube-dns:metrics/proxy
+    [[ $(k get --raw $page/metrics) == *coredns_build_info* ]]
+    [[ $(k get --raw /api/v1/namespaces/kube-system/services/kube-dns:9153/proxy/metrics) == *coredns_build_info* ]]
+    pod=$(k -n kube-system get pods -l k8s-app=kube-dns -o jsonpath='{.items[0].metadata.name}')
+    [[ $(k get --raw "/api/v1/namespaces/kube-system/pods/$pod:8080/proxy/health") == OK ]]
+    code() { curl -s -o /dev/null -w '%{http_code}' --cacert "$DATA/ca.crt" --cert "$BATS_TEST_TMPDIR/crt" --key "$BATS_TEST_TMPDIR/key" "$(server)$1"; }
+    k config view --raw -o jsonpath='{.users[0].user.client-certificate-data}' | base64 -d > "$BATS_TEST_TMPDIR/crt"
+    k config view --raw -o jsonpath='{.users[0].user.client-key-data}' | base64 -d > "$BATS_TEST_TMPDIR/key"
+    k config view --raw -o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d > "$DATA/ca.crt"
+    [ "$(code $page)" = 301 ]
+    [ "$(code $page/metrics)" = 200 ]
+    fails() { run k get --raw "/api/v1/namespaces/default/$1/proxy/" "${@:3}"; echo "$output"; [ "$status" = 1 ]; [[ $output == *"$2"* ]]; }
+    fails services/none 'endpoints "none" not found'
+    fails services/none:80 'services "none" not found'
+    fails services/kubernetes:81 'no service port 81 found for service "kubernetes"'
+    fails services/https:kubernetes:443 'no endpoints available for service "https:kubernetes:443"'
+    fails services/ftp:kubernetes:443 'invalid service request "ftp:kubernetes:443"'
+    fails pods/none 'pods "none" not found'
+    fails pods/a:b:c:d 'invalid pod request "a:b:c:d"'
+    fails services/kubernetes 'cannot get resource "services/proxy"' --as=nobody
+}

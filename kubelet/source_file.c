@@ -123,7 +123,6 @@ static void scan(struct kubelet *k)
 {
     struct arena *a = arena_new();
     struct map *seen = map_new();
-    bool changed = !k->files.read;
     char **names;
     size_t n = kubelet_manifests(a, k->o.manifests_dir, &names);
     for (size_t i = 0; i < n; i++) {
@@ -138,26 +137,21 @@ static void scan(struct kubelet *k)
             continue;
         }
         map_put(seen, m->uid, k);
-        if (!map_get(k->workers, m->uid) && !static_by_key(k, m->ns, m->name)) {
+        if (!map_get(k->workers, m->uid) && !static_by_key(k, m->ns, m->name))
             /* one of the same name that still runs goes first */
             pod_worker_new(k, static_pod(k, a, path, m->text, NULL), true);
-            changed = true;
-        }
     }
     size_t cursor = 0;
     void *value;
     while (map_next(k->workers, &cursor, NULL, &value)) {
         struct pod_worker *p = value;
-        if (p->is_static && !p->gone && !map_getc(seen, p->uid)) {
+        if (p->is_static && !p->gone && !map_getc(seen, p->uid))
             pod_removed(p);
-            changed = true;
-        }
     }
     k->files.read = true;
     map_free(seen, NULL);
     arena_free(a);
-    if (changed)
-        mirror_sync(k);                /* what becomes of the mirrors themselves is heard from the API */
+    mirror_sync(k);
 }
 
 static void on_scan(struct timer *t)

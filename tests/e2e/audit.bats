@@ -42,7 +42,7 @@ rows() {
     [[ ${lines[-1]} =~ ^[0-9-]{10}T[0-9:]{8}Z\ +kubernetes-admin\ +create\ +configmaps\ +default/tabled\ +201$ ]]
     run "$KUBELAB" debug audit -o yaml
     [ "$status" = 2 ]
-    [[ $output == *"debug audit prints a table, or with -o json an event a line"* ]]
+    [[ $output == *"the output for programs is json (-o json), not \"yaml\""* ]]
     run "$KUBELAB" debug nonsense
     [ "$status" = 2 ]
 }

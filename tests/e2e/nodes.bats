@@ -74,7 +74,7 @@ EOF
     [ "$(curl -sk "https://127.0.0.1:$(jq '.nodes[2].kubeletPort' <<<"$output")/healthz")" = Unauthorized ]
     run "$KUBELAB" up --detach --nodes 2
     [ "$status" = 2 ]
-    [[ $output == *"the data folder holds another kind of cluster (v1.20, 3 nodes): take another --data, or remove it"* ]]
+    [[ $output == *"holds another kind of cluster (v1.20, 3 nodes): take another --data, or remove it"* ]]
     run "$KUBELAB" up --detach --data "$BATS_TEST_TMPDIR/x" --nodes 17
     [ "$status" = 2 ]
     [[ $output == *'--nodes takes a number from 1 to 16, not "17"'* ]]

@@ -1,8 +1,9 @@
-/* apiserver/endpoints/connect_proxy.c - services/NAME/proxy/PATH and pods/NAME/proxy/PATH: the pages of a pod by way of the API server.
+/* apiserver/endpoints/connect_proxy.c - services/NAME/proxy/PATH and pods/NAME/proxy/PATH: pages of pods by way of the API server.
  *
  * Upstream (v1.20): kubernetes pkg/registry/core/service/storage/rest.go and pkg/registry/core/pod/strategy.go (ResourceLocation),
- * apimachinery pkg/util/net/port_split.go, pkg/util/proxy/{upgradeaware,transport}.go. A Service's request goes to one of its ready pods, not
- * to its cluster address. A name may be "NAME", "NAME:PORT" or "SCHEME:NAME:PORT". Simplified: links in HTML are not rewritten.
+ * apimachinery pkg/util/net/port_split.go, pkg/util/proxy/{upgradeaware,transport}.go. A Service's request goes to one of its ready
+ * pods, not to its cluster address. A name may be "NAME", "NAME:PORT" or "SCHEME:NAME:PORT". Simplified: links in HTML are not
+ * rewritten.
  */
 #include "apiserver/endpoints/endpoints.h"
 
@@ -19,7 +20,7 @@ static bool target_parse(struct str id, struct target *t)
         parts[n] = str_token(&rest, ':');
     if (rest.p)
         return false;
-    *t = (struct target){ .scheme = n == 3 ? parts[0] : STR(""), .name = parts[n == 3], .port = n == 3 ? parts[2] : n == 2 ? parts[1] : STR("") };
+    *t = (struct target){ .scheme = n == 3 ? parts[0] : STR(""), .name = parts[n == 3], .port = n > 1 ? parts[n - 1] : STR("") };
     return t->name.n && (!t->scheme.n || str_eqc(t->scheme, "http") || str_eqc(t->scheme, "https"));
 }
 
@@ -38,8 +39,9 @@ static struct json *read_object(struct request *r, const char *resource, struct 
 static const char *url_of(struct request *r, const struct target *t, struct str ip, struct str port)
 {
     bool v6 = str_chr(ip, ':') >= 0;
-    return arena_printf(r->a, STR_FMT "://%s" STR_FMT "%s%s" STR_FMT, STR_ARG(t->scheme.n ? t->scheme : STR("http")), v6 ? "[" : "", STR_ARG(ip),
-                        v6 ? "]" : "", port.n ? ":" : "", STR_ARG(port));
+    struct str scheme = t->scheme.n ? t->scheme : STR("http");
+    return arena_printf(r->a, STR_FMT "://%s" STR_FMT "%s%s" STR_FMT, STR_ARG(scheme), v6 ? "[" : "", STR_ARG(ip), v6 ? "]" : "",
+                        port.n ? ":" : "", STR_ARG(port));
 }
 
 /* ---- services ---- */
@@ -55,7 +57,8 @@ static bool port_name(struct request *r, struct target *t, struct err *err)
             t->port = json_get_str(p, "name");
             return true;
         }
-    return svc && err_set(err, ERR_UNAVAILABLE, "no service port %" PRId64 " found for service \"" STR_FMT "\"", number, STR_ARG(t->name));
+    return svc && err_set(err, ERR_UNAVAILABLE, "no service port %" PRId64 " found for service \"" STR_FMT "\"", number,
+                          STR_ARG(t->name));
 }
 
 /* A pod that is there and has that address. */
@@ -108,7 +111,8 @@ static bool may_be_reached(struct arena *a, struct str ip)
         uint32_t n = ntohl(v4.s_addr);
         return n >> 24 != 127 && n >> 16 != 0xa9fe && n != 0;
     }
-    return inet_pton(AF_INET6, text, &v6) == 1 && !IN6_IS_ADDR_LOOPBACK(&v6) && !IN6_IS_ADDR_LINKLOCAL(&v6) && !IN6_IS_ADDR_MC_NODELOCAL(&v6);
+    return inet_pton(AF_INET6, text, &v6) == 1 && !IN6_IS_ADDR_LOOPBACK(&v6) && !IN6_IS_ADDR_LINKLOCAL(&v6) &&
+           !IN6_IS_ADDR_MC_NODELOCAL(&v6);
 }
 
 /* The first port that a container declares. */

@@ -64,6 +64,6 @@ void loop_work(struct loop *l, void (*run)(void *ctx), void (*done)(void *ctx), 
 
 void loop_work_wait(struct loop *l)
 {
-    while (!list_empty(&l->works))
-        uv_run(&l->uv, UV_RUN_ONCE);
+    while (!list_empty(&l->works))                 /* what is finished is reported by a turn, and nothing may come after it */
+        uv_run(&l->uv, loop_work_finished(l) ? UV_RUN_NOWAIT : UV_RUN_ONCE);
 }

@@ -1,5 +1,5 @@
 /* tests/unit/sim/loop/loop_test.c - turns, timers, tasks, hooks, work and advances, in the order in which they are promised. */
-#include "sim/loop/loop.h"
+#include "sim/loop/loop_priv.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -390,6 +390,21 @@ static void work_holds_time_and_ends_in_order(void **state)
     expect_happened("slow@0 quick@0 t@1 done@2 ");
 }
 
+/* A work that is finished but not reported yet is waited for without a sleep that nobody would end. */
+static void run_nothing(void *ctx) { (void)ctx; }
+
+static void finished_work_is_waited_for(void **state)
+{
+    (void)state;
+    loop_work(loop, run_nothing, note, "done");
+    for (int i = 0; i < 1000 && !loop_work_finished(loop); i++) {
+        uv_run(loop_uv(loop), UV_RUN_NOWAIT);
+        usleep(1000);
+    }
+    loop_work_wait(loop);
+    expect_happened("done@0 ");
+}
+
 /* A socket's readiness in the middle of a long advance is seen before the advance is over. */
 static uv_async_t async;
 static double heard_at;
@@ -488,6 +503,7 @@ int main(void)
         CASE(advances_queue_up),
         CASE(advance_from_callbacks),
         CASE(advances_are_cancelled),
+        CASE(finished_work_is_waited_for),
         CASE(many_timers_in_one_advance),
         CASE(paused_time_stands),
         CASE(speed_drives_time),

@@ -13,6 +13,17 @@ static void check_mode(struct check *c, const struct json *v, const struct fpath
         check_invalid_i(c, p, mode, "must be a number between 0 and 0777 (octal), both inclusive");
 }
 
+/* Where a file of a volume lies, within the volume. */
+static void check_file_path(struct check *c, struct str path, const struct fpath *p)
+{
+    if (path.n == 0)
+        check_required(c, p, "");
+    else if (str_starts(path, "/"))
+        check_invalid_s(c, p, path, "must be a relative path");
+    else if (str_starts(path, ".."))
+        check_invalid_s(c, p, path, "must not contain '..'");
+}
+
 static void check_items(struct check *c, const struct json *items, const struct fpath *pp)
 {
     size_t i = 0;
@@ -21,12 +32,7 @@ static void check_items(struct check *c, const struct json *items, const struct 
         struct str path = json_get_str(it, "path");
         if (json_get_str(it, "key").n == 0)
             check_required(c, FP_NAME(p, "key"), "");
-        if (path.n == 0)
-            check_required(c, FP_NAME(p, "path"), "");
-        else if (str_starts(path, "/"))
-            check_invalid_s(c, FP_NAME(p, "path"), path, "must be a relative path");
-        else if (str_starts(path, ".."))
-            check_invalid_s(c, FP_NAME(p, "path"), path, "must not contain '..'");
+        check_file_path(c, path, FP_NAME(p, "path"));
         check_mode(c, json_get(it, "mode"), FP_NAME(p, "mode"));
     }
 }
@@ -52,12 +58,7 @@ static void check_downward(struct check *c, const struct json *items, const stru
         const struct fpath *p = FP_INDEX(lp, i);
         struct str path = json_get_str(it, "path"), field = json_path_str(it, "fieldRef.fieldPath");
         const struct json *ref = json_get(it, "fieldRef"), *resource = json_get(it, "resourceFieldRef");
-        if (path.n == 0)
-            check_required(c, FP_NAME(p, "path"), "");
-        else if (str_starts(path, "/"))
-            check_invalid_s(c, FP_NAME(p, "path"), path, "must be a relative path");
-        else if (str_starts(path, ".."))
-            check_invalid_s(c, FP_NAME(p, "path"), path, "must not contain '..'");
+        check_file_path(c, path, FP_NAME(p, "path"));
         if (!ref && !resource)
             check_required(c, lp, "one of fieldRef and resourceFieldRef is required");
         else if (ref && resource)
